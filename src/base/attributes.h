@@ -1,0 +1,8 @@
+/* The three compiler attributes that the project uses, and nothing else. */
+#pragma once
+
+#define nodiscard_ __attribute__((warn_unused_result))
+#define printf_(format, first) __attribute__((format(printf, format, first)))
+#define cleanup_(function) __attribute__((cleanup(function)))
+
+#define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))

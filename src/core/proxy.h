@@ -1,0 +1,41 @@
+/* The program without its sockets: one event in, ordered actions out, one deadline. */
+#pragma once
+
+#include "core/event.h"
+
+struct proxy;
+
+struct proxy_config {
+    uint32_t gateway; /* never the source of a LAN request */
+    char instance[INSTANCE_NAME_MAX + 1];
+    char user[CREDENTIAL_MAX + 1];
+    char password[CREDENTIAL_MAX + 1];
+    char in_interface[INTERFACE_NAME_MAX + 1]; /* empty: the router is asked */
+    enum log_level log_level;
+};
+
+/* The size of struct proxy, for whoever provides its memory: zeroed, aligned as by calloc. Many megabytes of address
+ * space, of which only what is used becomes real. */
+size_t proxy_size(void);
+
+/* `seed` decides ports, jitter and delays: the same seed and events give the same actions. The memory must be zero. */
+void proxy_init(struct proxy *p, const struct proxy_config *config, uint64_t seed);
+
+/* Never fails. Clears *out first. */
+void proxy_step(struct proxy *p, const struct event *event, struct actions *out);
+
+/* When EVENT_DEADLINE is due if nothing else happens: never before the last event's time; UINT64_MAX: never. */
+uint64_t proxy_deadline_ms(const struct proxy *p);
+
+/* Asserts every invariant of the tables. Slow: for tests. */
+void proxy_check(const struct proxy *p);
+
+/* Counters for tests and for the operator's summary. */
+struct proxy_status {
+    unsigned mappings; /* live: a client stands behind it */
+    unsigned records;  /* all, with those that are being undone */
+    unsigned clients;
+    uint32_t epoch_s;
+    uint64_t dropped; /* datagrams that were no valid request from an allowed source */
+};
+struct proxy_status proxy_status(const struct proxy *p, uint64_t now_ms);

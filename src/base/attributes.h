@@ -2,7 +2,7 @@
 #pragma once
 
 #define nodiscard_ __attribute__((warn_unused_result))
-#define printf_(format, first) __attribute__((format(printf, format, first)))
+#define printf_(string, first) __attribute__((format(printf, string, first)))
 #define cleanup_(function) __attribute__((cleanup(function)))
 
 #define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))

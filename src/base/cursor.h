@@ -1,7 +1,7 @@
 /* Checked readers and writers over borrowed bytes.
  *
- * A cursor remembers its first error: after a read past the end every read returns zero and `failed` stays true,
- * so a codec reads a whole message and asks once. Numbers are big-endian (RFC 6886 section 3). */
+ * A cursor remembers its first error: after a read past the end every read returns zero and `failed` stays
+ * true, so a codec reads a whole message and asks once. Numbers are big-endian (RFC 6886 section 3). */
 #pragma once
 
 #include "base/span.h"
@@ -38,7 +38,10 @@ void write_address(struct writer *w, uint32_t address);
 /* What was written so far; empty when the writer failed. */
 struct span writer_span(const struct writer *w);
 
-/* Text to numbers: true only if the whole span is one number in the range. */
+/* Text to numbers: true only if the whole span is decimal digits (leading zeros too) of a number up to `max`.
+ */
 bool parse_decimal(struct span text, uint64_t max, uint64_t *ret_value);
-/* Strict dotted quad (four decimal parts, no leading sign or blank) to host byte order. */
+/* Strict dotted quad (four decimal parts; no sign, blank or leading zero) to host byte order. */
 bool parse_address(struct span text, uint32_t *ret_address);
+/* A hexadecimal digit of either case; -1 for any other byte. */
+int hex_value(uint8_t digit);

@@ -1,5 +1,5 @@
-/* Every capacity of the program, each with its reason. Memory is fixed at start: a full table is answered with
- * Out of Resources. Tables are zero at start and cost real memory only where they were used. */
+/* Every capacity of the program, each with its reason. Memory is fixed at start: a full table is answered
+ * with Out of Resources. Tables are zero at start and cost real memory only where they were used. */
 #pragma once
 
 enum {
@@ -13,8 +13,8 @@ enum {
     WAITERS_MAX = 16383,
     WAITERS_PER_REQUEST_MAX = 8,
 
-    /* RFC 6886 section 3.1 asks for one request at a time; we have many clients behind us, so one each, and no more
-     * than this in all: a home gateway's socket buffer holds them. */
+    /* RFC 6886 section 3.1 asks for one request at a time; we have many clients behind us, so one each, and
+     * no more than this in all: a home gateway's socket buffer holds them. */
     UPSTREAM_PARALLEL_MAX = 64,
 
     /* RouterOS allows 20 sessions by default for all tools together. */
@@ -33,8 +33,8 @@ enum {
     INSTANCE_NAME_MAX = 32,
     CREDENTIAL_MAX = 255,
 
-    /* RFC 6886 section 3.5 returns an unsupported request entire: any datagram that fits an Ethernet frame is taken
-     * whole, a longer one is dropped. */
+    /* RFC 6886 section 3.5 returns an unsupported request entire: any datagram that fits an Ethernet frame is
+     * taken whole, a longer one is dropped. */
     DATAGRAM_MAX = 2048,
 
     /* What one step may produce; the rest of the work waits for the next step. */

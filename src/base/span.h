@@ -34,11 +34,11 @@ static inline bool span_is(struct span a, const char *text)
 static inline bool span_starts(struct span a, const char *prefix)
 {
     size_t len = strlen(prefix);
-    return a.len >= len && memcmp(a.data, prefix, len) == 0;
+    return a.len >= len && (len == 0 || memcmp(a.data, prefix, len) == 0);
 }
 
 /* The rest of a span after its first `count` bytes; count <= a.len. */
 static inline struct span span_skip(struct span a, size_t count)
 {
-    return span_of(a.data + count, a.len - count);
+    return count == 0 ? a : span_of(a.data + count, a.len - count);
 }

@@ -1,7 +1,7 @@
 /* The whole contract of the core: what can happen (struct event) and what is to be done (struct action).
  *
- * Events are borrowed for one call of proxy_step. Actions are valid until the next call and are carried out strictly
- * in order. Addresses and ports are in host byte order. Time is milliseconds of CLOCK_BOOTTIME. */
+ * Events are borrowed for one call of proxy_step. Actions are valid until the next call and are carried out
+ * strictly in order. Addresses and ports are in host byte order. Time is milliseconds of CLOCK_BOOTTIME. */
 #pragma once
 
 #include <stdbool.h>
@@ -52,8 +52,9 @@ struct event {
     union {
         struct {
             struct endpoint from;
-            uint32_t to;        /* the address that was asked: the reply leaves from it */
-            uint32_t interface; /* kernel index of the arrival interface; returned with the reply, never read */
+            uint32_t to; /* the address that was asked: the reply leaves from it */
+            uint32_t
+                interface; /* kernel index of the arrival interface; returned with the reply, never read */
             struct span bytes;
         } lan;
         struct span gateway;
@@ -119,7 +120,8 @@ struct actions {
     uint8_t bytes[ACTION_BYTES_MAX];
 };
 
-/* Producers ask for room before they take work from a queue: one unit of work makes at most 16 actions with 8 KiB. */
+/* Producers ask for room before they take work from a queue: one unit of work makes at most 16 actions with 8
+ * KiB. */
 bool actions_room(const struct actions *out);
 void actions_clear(struct actions *out, enum log_level log_level);
 /* A fresh place for `capacity` bytes that the next action may refer to. Room was asked for: never NULL. */
@@ -127,12 +129,13 @@ uint8_t *actions_bytes(struct actions *out, size_t capacity);
 /* Gives the unused tail of the last place back, so that it holds `len` bytes. */
 struct span actions_trim(struct actions *out, uint8_t *place, size_t len);
 void actions_push(struct actions *out, struct action action);
-/* Formats only when the level is shown. Never fails: a line without room is counted. Values from the network go through
- * log_safe first. */
-printf_(4, 5) void actions_log(struct actions *out, enum log_level level, const char *component, const char *format,
-                               ...);
+/* Formats only when the level is shown. Never fails: a line without room is counted. Values from the network
+ * go through log_safe first. */
+printf_(4, 5) void actions_log(struct actions *out, enum log_level level, const char *component,
+                               const char *format, ...);
 
-/* Text from outside made fit for a log line: printable ASCII, quotes and backslashes replaced, cut at 80 characters. */
+/* Text from outside made fit for a log line: printable ASCII, quotes and backslashes replaced, cut at 80
+ * characters. */
 struct log_safe {
     char text[84];
 };

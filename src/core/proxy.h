@@ -14,17 +14,19 @@ struct proxy_config {
     enum log_level log_level;
 };
 
-/* The size of struct proxy, for whoever provides its memory: zeroed, aligned as by calloc. Many megabytes of address
- * space, of which only what is used becomes real. */
+/* The size of struct proxy, for whoever provides its memory: zeroed, aligned as by calloc. Many megabytes of
+ * address space, of which only what is used becomes real. */
 size_t proxy_size(void);
 
-/* `seed` decides ports, jitter and delays: the same seed and events give the same actions. The memory must be zero. */
+/* `seed` decides ports, jitter and delays: the same seed and events give the same actions. The memory must be
+ * zero. */
 void proxy_init(struct proxy *p, const struct proxy_config *config, uint64_t seed);
 
 /* Never fails. Clears *out first. */
 void proxy_step(struct proxy *p, const struct event *event, struct actions *out);
 
-/* When EVENT_DEADLINE is due if nothing else happens: never before the last event's time; UINT64_MAX: never. */
+/* When EVENT_DEADLINE is due if nothing else happens: never before the last event's time; UINT64_MAX: never.
+ */
 uint64_t proxy_deadline_ms(const struct proxy *p);
 
 /* Asserts every invariant of the tables. Slow: for tests. */

@@ -1,7 +1,7 @@
 /* NAT-PMP messages, RFC 6886: bytes to structs and back, both directions. Pure: no state, no time.
  *
- * The server's half decodes requests and encodes replies; the client's half encodes requests and decodes replies.
- * Addresses and ports are in host byte order. */
+ * The server's half decodes requests and encodes replies; the client's half encodes requests and decodes
+ * replies. Addresses and ports are in host byte order. */
 #pragma once
 
 #include <stdbool.h>
@@ -35,7 +35,7 @@ enum natpmp_result {
 
 /* What a datagram from the LAN is. */
 enum natpmp_request_type {
-    NATPMP_REQUEST_MALFORMED,           /* too short to be anything: no answer */
+    NATPMP_REQUEST_MALFORMED,           /* too short, or longer than DATAGRAM_MAX: no answer */
     NATPMP_REQUEST_RESPONSE,            /* opcode >= 128: never answered, so that two servers cannot chat */
     NATPMP_REQUEST_UNSUPPORTED_VERSION, /* answered with the 8 bytes of natpmp_encode_unsupported_version */
     NATPMP_REQUEST_UNSUPPORTED_OPCODE,  /* answered with natpmp_encode_unsupported_opcode */
@@ -51,24 +51,27 @@ struct natpmp_request {
     uint32_t lifetime_s;
 };
 
-/* The order of checks is that of RFC 6886 section 11 (Q-02, Q-03 of the requirements): length, response bit, version,
- * opcode. Bytes behind the 2 or 12 that a request needs are ignored; Reserved is ignored (section 3.3). */
+/* The order of checks: length, response bit, version, opcode; a map request needs its 12 bytes. Bytes behind
+ * the 2 or 12 that a request needs are ignored; Reserved is ignored (section 3.3). */
 struct natpmp_request natpmp_decode_request(struct span datagram);
 
-/* Encoders return the length written into `buffer`, which holds at least NATPMP_REPLY_MAX bytes. */
+/* Encoders return the length written into `buffer`, which holds at least NATPMP_REPLY_MAX bytes. With a
+ * result other than success the address (section 3.2), or the external port and the lifetime (section 3.5),
+ * go out as zero. */
 size_t natpmp_encode_address_reply(uint8_t *buffer, uint16_t result, uint32_t epoch_s, uint32_t address);
-size_t natpmp_encode_map_reply(uint8_t *buffer, enum natpmp_protocol protocol, uint16_t result, uint32_t epoch_s,
-                               uint16_t internal_port, uint16_t external_port, uint32_t lifetime_s);
+size_t natpmp_encode_map_reply(uint8_t *buffer, enum natpmp_protocol protocol, uint16_t result,
+                               uint32_t epoch_s, uint16_t internal_port, uint16_t external_port,
+                               uint32_t lifetime_s);
 /* 00 80 00 01 and the epoch: erratum 3618 corrects the opcode to 128, whatever was asked. */
 size_t natpmp_encode_unsupported_version(uint8_t *buffer, uint32_t epoch_s);
-/* The whole request comes back (section 3.5) with the top bit of the opcode set and result 5. Requests of up to four
- * bytes are extended to eight with the epoch, for they have no room for one (Q-04). `buffer` holds DATAGRAM_MAX
- * bytes, request.len is 2 .. DATAGRAM_MAX. */
+/* The whole request comes back (section 3.5) with the top bit of the opcode set and result 5. Requests of up
+ * to four bytes are extended to eight with the epoch; in longer ones it would overwrite what was asked.
+ * `buffer` holds DATAGRAM_MAX bytes and is not the request's own, request.len is 2 .. DATAGRAM_MAX. */
 size_t natpmp_encode_unsupported_opcode(uint8_t *buffer, struct span request, uint32_t epoch_s);
 
 /* The client's half: what goes to the gateway, at least NATPMP_REQUEST_MAX bytes of buffer. */
 size_t natpmp_encode_address_request(uint8_t *buffer);
-/* lifetime_s 0 deletes; then external_port must be 0 (section 3.4). */
+/* lifetime_s 0 deletes; then the external port goes out as 0 (section 3.4). */
 size_t natpmp_encode_map_request(uint8_t *buffer, enum natpmp_protocol protocol, uint16_t internal_port,
                                  uint16_t external_port, uint32_t lifetime_s);
 
@@ -76,24 +79,27 @@ enum natpmp_reply_type {
     NATPMP_REPLY_MALFORMED, /* a request, a wrong length, a version that is not 0: drop it */
     NATPMP_REPLY_ADDRESS,
     NATPMP_REPLY_MAP,
-    /* Result 1 with opcode 0 or 128 and 8 bytes (erratum 3618), or any length from 8: names no request. */
+    /* Result 1 with opcode 0 (as section 3.5 prints it) or 128 (erratum 3618), or any response too short to
+     * name a mapping; 8 bytes or more. It names no request. A whole map reply with result 1 is a MAP. */
     NATPMP_REPLY_UNSUPPORTED_VERSION,
-    /* Result 5: the request with the top bit set. Its bytes 4 to 7 are no epoch. */
+    /* Result 5: the request with the top bit set, 4 bytes or more. Its bytes 4 to 7 are no epoch
+       (section 3.5). */
     NATPMP_REPLY_UNSUPPORTED_OPCODE,
 };
 
 struct natpmp_reply {
     enum natpmp_reply_type type;
+    uint8_t opcode; /* of the request, without the top bit */
     uint16_t result;
     bool has_epoch;
     uint32_t epoch_s;
     uint32_t address;              /* ADDRESS with result 0 */
-    enum natpmp_protocol protocol; /* MAP, UNSUPPORTED_OPCODE of a map request */
-    uint16_t internal_port;
-    uint16_t external_port;
+    enum natpmp_protocol protocol; /* MAP, UNSUPPORTED_OPCODE of a map request (opcode 1 or 2) */
+    uint16_t internal_port;        /* likewise; 0: the reply was too short to tell */
+    uint16_t external_port;        /* MAP with result 0, as is lifetime_s */
     uint32_t lifetime_s;
 };
 
-/* Error replies to a map request may come short (8 bytes, some servers): they decode as MAP with internal_port 0.
- * An address error reply may come with 8 bytes as well. Trailing bytes are tolerated. */
+/* Error replies to a map request may come short (8 bytes, some servers): they decode as MAP with
+ * internal_port 0. An address error reply may come with 8 bytes as well. Trailing bytes are tolerated. */
 struct natpmp_reply natpmp_decode_reply(struct span datagram);

@@ -1,8 +1,10 @@
 /* The RouterOS API's wire format: words, sentences, and the old login challenge. Pure and incremental.
  *
- * A word is a length (one to five bytes) and that many bytes; a sentence is words up to an empty one. The reader takes
- * any byte stream in any pieces. It stores what fits and skips the rest without losing its place: a word longer than
- * ROUTER_WORD_MAX, or one for which the sentence has no room, is left out of the sentence and counted in `skipped`. */
+ * A word is a length (one to five bytes) and that many bytes; a sentence is words up to an empty one. The
+ * reader takes any byte stream in any pieces. It stores what fits and skips the rest without losing its
+ * place: a word longer than ROUTER_WORD_MAX, or one for which the sentence has no room, is left out of the
+ * sentence and counted in `skipped`. Room for a ".tag=" word of up to 64 bytes is kept free in any sentence;
+ * a reply word that was skipped leaves an empty word 0. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,7 +18,8 @@
 /* ---- reading ---- */
 
 struct ros_sentence {
-    /* Offsets into bytes[]; word i is bytes[start[i]] .. bytes[start[i] + length[i]]. Word 0 is the reply word. */
+    /* Offsets into bytes[]; word i is bytes[start[i]] .. bytes[start[i] + length[i]]. Word 0 is the reply
+     * word. */
     uint16_t start[ROUTER_SENTENCE_WORDS_MAX];
     uint16_t length[ROUTER_SENTENCE_WORDS_MAX];
     unsigned words;
@@ -38,21 +41,22 @@ struct ros_reader {
 enum ros_read {
     ROS_NEED_MORE,  /* input is used up; come again with more */
     ROS_SENTENCE,   /* reader->sentence is complete until the next call */
-    ROS_BAD_STREAM, /* a control byte (0xF8 and above): the stream cannot go on; close it */
+    ROS_BAD_STREAM, /* a control byte (0xF8 and above), now or before: the stream cannot go on; close it */
 };
 
 void ros_reader_init(struct ros_reader *reader);
-/* Takes bytes from the front of *input until a sentence is complete or the input is used up. Empty sentences are
- * passed over. Call again with the same input after ROS_SENTENCE. */
+/* Takes bytes from the front of *input until a sentence is complete or the input is used up. Empty sentences
+ * are passed over. Call again with the same input after ROS_SENTENCE. */
 enum ros_read ros_reader_next(struct ros_reader *reader, struct span *input);
 
 struct span ros_word(const struct ros_sentence *sentence, unsigned index);
 /* True if the sentence's reply word is `word`, for instance "!re". */
 bool ros_is(const struct ros_sentence *sentence, const char *word);
-/* The value of attribute word =name=value, or of an API word such as ".tag" as .tag=value. False if it is not there (or
- * was skipped). The last one wins. */
+/* The value of attribute word =name=value, or of an API word such as ".tag" as .tag=value. False if it is not
+ * there (or was skipped). The last one wins. */
 bool ros_attribute(const struct ros_sentence *sentence, const char *name, struct span *ret_value);
-/* Text of a !trap or !fatal: =message=text, or the bare word behind the reply word. Empty if there is none. */
+/* Text of a !trap or !fatal: =message=text, or the bare word behind the reply word. Empty if there is none.
+ */
 struct span ros_message(const struct ros_sentence *sentence);
 /* "true", "yes", as the router prints a boolean; anything else is false. */
 bool ros_flag(const struct ros_sentence *sentence, const char *name);
@@ -61,7 +65,7 @@ bool ros_parse_id(struct span text, uint32_t *ret_id);
 
 /* ---- writing ---- */
 
-/* Minimal length form. */
+/* Minimal length form. The word is not empty: that would end the sentence. */
 void ros_write_word(struct writer *w, struct span word);
 /* One word of `prefix` and then `value`, for instance "=name=" and the user. */
 void ros_write_pair(struct writer *w, const char *prefix, struct span value);
@@ -74,8 +78,8 @@ void ros_write_end(struct writer *w);
 /* ---- the login before RouterOS 6.43 ---- */
 
 enum { ROS_RESPONSE_LENGTH = 34 };
-/* The response to a challenge of `ret`: "00" and the MD5, in hex, of a zero byte, the password and the challenge's
- * bytes. False if the challenge is not hex of 2 to 64 digits. */
+/* The response to a challenge of `ret`: "00" and the MD5, in hex, of a zero byte, the password and the
+ * challenge's bytes. False if the challenge is not hex of 2 to 64 digits. */
 nodiscard_ bool ros_login_response(struct span password, struct span challenge_hex,
                                    char ret_response[ROS_RESPONSE_LENGTH]);
 
@@ -84,12 +88,12 @@ nodiscard_ bool ros_login_response(struct span password, struct span challenge_h
 /* Classified by text: the category attribute is often missing (only console errors have it). */
 enum ros_error {
     ROS_ERROR_OTHER,
-    ROS_ERROR_LOGIN,         /* invalid user name or password, cannot log in, not logged in */
-    ROS_ERROR_PERMISSION,    /* not enough permissions (9) */
-    ROS_ERROR_NO_SUCH_ITEM,  /* no such item (4): the rule is gone already */
-    ROS_ERROR_NO_COMMAND,    /* no such command, no such command or directory, no such command prefix */
-    ROS_ERROR_INPUT,         /* input does not match any value of ...: for instance an interface that is gone */
-    ROS_ERROR_INTERRUPTED,   /* the end of a cancelled command */
+    ROS_ERROR_LOGIN,        /* invalid user name or password, cannot log in, not logged in */
+    ROS_ERROR_PERMISSION,   /* not enough permissions (9) */
+    ROS_ERROR_NO_SUCH_ITEM, /* no such item (4): the rule is gone already */
+    ROS_ERROR_NO_COMMAND,   /* no such command, no such command or directory, no such command prefix */
+    ROS_ERROR_INPUT,       /* input does not match any value of ...: for instance an interface that is gone */
+    ROS_ERROR_INTERRUPTED, /* the end of a cancelled command */
     ROS_ERROR_UNKNOWN_PARAMETER,
 };
 

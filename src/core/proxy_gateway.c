@@ -1,0 +1,310 @@
+/* What the gateway answered, and what follows from its having lost its state. */
+#include "core/proxy_parts.h"
+
+#include <assert.h>
+
+enum {
+    /* RFC 6886 section 3.7: a random delay before everybody recreates his mappings at once. */
+    RECOVER_DELAY_MS = 5 * 1000,
+    /* After that the clients must learn whether their ports still hold. */
+    RECOVER_MS = 10 * 1000,
+    CONFLICTS_MAX = 3,
+    MOVES_MAX = 3,
+    RETRY_FIRST_MS = 1000,
+    RETRY_MAX_MS = 30 * 1000,
+    RELEASE_RETRY_MS = 30 * 1000,
+    /* A lease beyond this is taken for this long. */
+    LEASE_MAX_S = 7 * 24 * 60 * 60,
+};
+
+static bool lease_lives(const struct proxy *p, uint16_t m)
+{
+    const struct mapping *mapping = &p->tables.mapping[m];
+    return mapping->lease == LEASE_GRANTED && mapping->lease_ends_ms > p->now_ms;
+}
+
+static void retry_later(struct proxy *p, struct mapping *mapping)
+{
+    unsigned shift = mapping->ask_failures < 5 ? mapping->ask_failures : 5;
+    uint64_t delay_ms = (uint64_t)RETRY_FIRST_MS << shift;
+    mapping->ask_failures++;
+    mapping->ask_retry_ms = p->now_ms + (delay_ms < RETRY_MAX_MS ? delay_ms : RETRY_MAX_MS);
+}
+
+/* The port under which clients reach out has gone, and no client asked for that. */
+static void break_promise(struct proxy *p, struct mapping *mapping)
+{
+    if (mapping->ends_ms > p->now_ms && mapping->work != WORK_MAP)
+        p->promises_broken = true;
+}
+
+/* ---- grants ---- */
+
+static void recover(struct proxy *p, uint16_t m)
+{
+    struct mapping *mapping = mapping_at(&p->tables, m);
+    if (mapping->recover)
+        return;
+    mapping->recover = true;
+    p->recovering++;
+}
+
+/* The gateway gave this mapping a port that another one holds. Either the other one's is out of date: then
+ * asking for it again tells. Or the gateway has only this one port: then the first holder keeps it, and
+ * nothing is deleted, for that would hit the holder. */
+static void conflict(struct proxy *p, uint16_t m, uint16_t holder)
+{
+    struct mapping *mapping = mapping_at(&p->tables, m);
+    if (!mapping_at(&p->tables, holder)->asking) {
+        recover(p, holder);
+        mapping_touch(&p->tables, holder);
+    }
+    mapping->lease = mapping->external_port != 0 ? LEASE_UNSURE : LEASE_NONE;
+    if (++mapping->conflicts < CONFLICTS_MAX) {
+        retry_later(p, mapping);
+        if (mapping->work != WORK_MAP)
+            recover(p, m);
+        return;
+    }
+    mapping->refusal = NATPMP_OUT_OF_RESOURCES;
+    proxy_recovered(p, m);
+}
+
+/* The other protocol of this external port belongs to another client, and RFC 6886 section 3.3 keeps the pair
+ * together: another router port may get another external one. */
+static void move(struct proxy *p, uint16_t m, const struct upstream_outcome *o)
+{
+    struct mapping *mapping = mapping_at(&p->tables, m);
+    mapping->lease = LEASE_UNSURE;
+    mapping->lease_ends_ms = o->asked_ms + (uint64_t)o->lifetime_s * 1000;
+    mapping->moving = mapping->moves < MOVES_MAX;
+    if (mapping->moving)
+        mapping->moves++;
+    else
+        mapping->refusal = NATPMP_OUT_OF_RESOURCES;
+    proxy_recovered(p, m);
+}
+
+/* Makes the external port free in our books if its holder's lease is not alive. */
+static uint16_t live_holder(struct proxy *p, enum natpmp_protocol protocol, uint16_t external_port)
+{
+    uint16_t holder = mapping_find_external_port(&p->tables, protocol, external_port);
+    if (holder == 0 || lease_lives(p, holder))
+        return holder;
+    mapping_set_external_port(&p->tables, holder, 0);
+    return 0;
+}
+
+static void note_grant(struct proxy *p, uint16_t m, const struct upstream_outcome *o, struct actions *out)
+{
+    struct mapping *mapping = mapping_at(&p->tables, m);
+    uint32_t lifetime_s = o->lifetime_s < LEASE_MAX_S ? o->lifetime_s : LEASE_MAX_S;
+    mapping->lease = LEASE_GRANTED;
+    mapping->granted_s = lifetime_s;
+    mapping->granted_ms = p->now_ms;
+    mapping->lease_ends_ms = o->asked_ms + (uint64_t)lifetime_s * 1000;
+    mapping->need_grant = false;
+    mapping->ask_failures = 0;
+    mapping->conflicts = 0;
+    mapping_set_external_port(&p->tables, m, o->external_port);
+    proxy_recovered(p, m);
+    if (mapping->told_port == 0 || mapping->told_port == o->external_port)
+        return;
+    actions_log(out, LOG_LEVEL_WARN, "gateway", "the gateway changed the external port %s old=%u new=%u",
+                proxy_text(p, m).text, (unsigned)mapping->told_port, (unsigned)o->external_port);
+    break_promise(p, mapping);
+}
+
+static void granted(struct proxy *p, uint16_t m, const struct upstream_outcome *o, struct actions *out)
+{
+    struct mapping *mapping = mapping_at(&p->tables, m);
+    enum natpmp_protocol protocol = (enum natpmp_protocol)mapping->protocol;
+    enum natpmp_protocol other = protocol == NATPMP_UDP ? NATPMP_TCP : NATPMP_UDP;
+    uint16_t holder = live_holder(p, protocol, o->external_port);
+    uint16_t neighbour = live_holder(p, other, o->external_port);
+    if (holder != 0 && holder != m)
+        conflict(p, m, holder);
+    else if (neighbour != 0 && p->tables.mapping[neighbour].client != mapping->client)
+        move(p, m, o);
+    else
+        note_grant(p, m, o, out);
+}
+
+/* ---- refusals and silence ---- */
+
+static void failed(struct proxy *p, uint16_t m, uint16_t result)
+{
+    struct mapping *mapping = mapping_at(&p->tables, m);
+    if (mapping->releasing) {
+        mapping->ask_retry_ms = p->now_ms + RELEASE_RETRY_MS;
+        return;
+    }
+    retry_later(p, mapping);
+    /* What will not pass is told at once; anything else may pass while the client waits. */
+    if (result == NATPMP_NOT_AUTHORIZED || result == NATPMP_OUT_OF_RESOURCES)
+        mapping->refusal = (uint8_t)result;
+    if (!lease_lives(p, m)) {
+        if (mapping->lease != LEASE_NONE)
+            break_promise(p, mapping);
+        mapping->lease = LEASE_NONE;
+        mapping_set_external_port(&p->tables, m, 0);
+    }
+    proxy_recovered(p, m);
+}
+
+static void unanswered(struct proxy *p, uint16_t m)
+{
+    struct mapping *mapping = mapping_at(&p->tables, m);
+    if (mapping->releasing) {
+        mapping->ask_retry_ms = p->now_ms + RELEASE_RETRY_MS;
+        if (!p->stopping)
+            return;
+        mapping->lease = LEASE_NONE; /* it ends by itself */
+        p->abandoned_leases++;
+        return;
+    }
+    retry_later(p, mapping);
+    if (mapping->lease == LEASE_NONE) {
+        mapping->lease = LEASE_UNSURE;
+        mapping->lease_ends_ms = p->now_ms + (uint64_t)mapping->asked_s * 1000;
+    }
+}
+
+/* A grant that nobody waits for: an answer to a request that was given up came late. If its deletion was
+ * confirmed before, the gateway did both in the other order, and holds a lease that nobody wants. */
+static void stray(struct proxy *p, const struct upstream_outcome *o)
+{
+    struct mapping_tables *t = &p->tables;
+    uint16_t m = mapping_find_router_port(t, o->protocol, o->internal_port);
+    if (m == 0)
+        return;
+    struct mapping *mapping = mapping_at(t, m);
+    if (mapping->wanted || mapping->lease != LEASE_NONE)
+        return;
+    mapping_wake(t, m);
+    mapping->lease = LEASE_UNSURE;
+    mapping->lease_ends_ms = p->now_ms + (uint64_t)o->lifetime_s * 1000;
+    mapping_touch(t, m);
+}
+
+/* ---- recovery ---- */
+
+void proxy_recovered(struct proxy *p, uint16_t m)
+{
+    struct mapping *mapping = mapping_at(&p->tables, m);
+    if (!mapping->recover)
+        return;
+    mapping->recover = false;
+    assert(p->recovering > 0);
+    p->recovering--;
+}
+
+static void state_lost(struct proxy *p, struct actions *out)
+{
+    if (p->recover_ms != UINT64_MAX)
+        return;
+    p->lost_ms = p->now_ms;
+    p->recover_ms = p->now_ms + prng_below(&p->prng, RECOVER_DELAY_MS + 1);
+    actions_log(
+        out, LOG_LEVEL_WARN, "gateway",
+        "the gateway has started anew and forgot its mappings; asking for all of them again mappings=%u",
+        (unsigned)p->tables.live);
+}
+
+static void recover_all(struct proxy *p)
+{
+    struct mapping_tables *t = &p->tables;
+    for (unsigned i = 1; i <= t->used_mappings; i++) {
+        struct mapping *mapping = &t->mapping[i];
+        if (mapping->client == 0 || mapping->lease == LEASE_NONE || mapping->granted_ms >= p->lost_ms)
+            continue;
+        if (!mapping->wanted) {
+            mapping->lease = mapping->asking ? mapping->lease : LEASE_NONE;
+        } else {
+            mapping->lease = LEASE_UNSURE;
+            mapping->ask_retry_ms = 0;
+            recover(p, (uint16_t)i);
+        }
+        mapping_touch(t, (uint16_t)i);
+    }
+}
+
+void proxy_tick_recovery(struct proxy *p, struct actions *out)
+{
+    if (p->recover_ms <= p->now_ms) {
+        p->recover_ms = UINT64_MAX;
+        p->recover_until_ms = p->now_ms + RECOVER_MS;
+        recover_all(p);
+    }
+    if (p->recover_until_ms != UINT64_MAX && (p->recovering == 0 || p->recover_until_ms <= p->now_ms)) {
+        p->recover_until_ms = UINT64_MAX;
+        p->promises_broken = p->promises_broken || p->recovering > 0;
+    }
+    if (!p->promises_broken || p->recover_until_ms != UINT64_MAX || p->recover_ms != UINT64_MAX)
+        return;
+    p->promises_broken = false;
+    server_reset_epoch(&p->server, p->now_ms, out);
+}
+
+/* ---- outcomes ---- */
+
+static void end_of_transaction(struct proxy *p, const struct upstream_outcome *o, struct actions *out)
+{
+    uint16_t m = o->owner;
+    struct mapping *mapping = mapping_at(&p->tables, m);
+    assert(mapping->client != 0 && mapping->asking);
+    mapping->asking = false;
+    p->tables.client[mapping->client].asking--;
+    proxy_client_turn(p, mapping->client);
+    switch (o->type) {
+    case UPSTREAM_GRANTED:
+        granted(p, m, o, out);
+        break;
+    case UPSTREAM_DELETED:
+        mapping->lease = LEASE_NONE;
+        mapping_set_external_port(&p->tables, m, 0);
+        break;
+    case UPSTREAM_FAILED:
+        failed(p, m, o->result);
+        break;
+    case UPSTREAM_UNANSWERED:
+        unanswered(p, m);
+        break;
+    case UPSTREAM_STRAY:
+    case UPSTREAM_ADDRESS:
+    case UPSTREAM_NO_ADDRESS:
+    case UPSTREAM_STATE_LOST:
+        break;
+    }
+    mapping_touch(&p->tables, m);
+}
+
+void proxy_take_upstream(struct proxy *p, struct actions *out)
+{
+    struct upstream_outcome o;
+    while (upstream_next(&p->upstream, p->now_ms, &o)) {
+        switch (o.type) {
+        case UPSTREAM_GRANTED:
+        case UPSTREAM_DELETED:
+        case UPSTREAM_FAILED:
+        case UPSTREAM_UNANSWERED:
+            end_of_transaction(p, &o, out);
+            break;
+        case UPSTREAM_STRAY:
+            stray(p, &o);
+            break;
+        case UPSTREAM_ADDRESS:
+            actions_log(out, LOG_LEVEL_INFO, "gateway", "external address address=%s",
+                        address_text(p->upstream.address).text);
+            p->address_flush = true;
+            server_announce(&p->server, p->now_ms);
+            break;
+        case UPSTREAM_NO_ADDRESS:
+            actions_log(out, LOG_LEVEL_WARN, "gateway", "the gateway has lost its external address");
+            break;
+        case UPSTREAM_STATE_LOST:
+            state_lost(p, out);
+            break;
+        }
+    }
+}

@@ -1,0 +1,302 @@
+/* Requests from the LAN: what they want, and the answers that are owed. */
+#include "core/proxy_parts.h"
+
+#include <assert.h>
+
+enum {
+    /* Live and resting records of one client: what it gave up must not take the ports of the others. */
+    CLIENT_RECORDS_MAX = 2 * CLIENT_MAPPINGS_MAX,
+};
+
+static struct reply_path path_of(const struct waiter *waiter)
+{
+    return (struct reply_path){.to = waiter->from, .from = waiter->to, .interface = waiter->interface};
+}
+
+static struct waiter waiter_of(const struct event *event)
+{
+    return (struct waiter){
+        .from = event->lan.from,
+        .to = event->lan.to,
+        .interface = event->lan.interface,
+        .since_ms = event->now_ms,
+    };
+}
+
+/* ---- external address ---- */
+
+static void reply_address(struct proxy *p, const struct waiter *waiter, struct actions *out)
+{
+    struct reply_path path = path_of(waiter);
+    enum natpmp_result result = p->upstream.address_known ? NATPMP_SUCCESS : NATPMP_NETWORK_FAILURE;
+    server_reply_address(&p->server, &path, result, p->upstream.address, p->now_ms, out);
+}
+
+/* An address reply ahead of the answer to a MAP makes libtorrent forget the MAP: any packet from the gateway
+ * ends its retransmission. So it waits until no MAP of this client is in work. */
+static bool address_must_wait(const struct proxy *p, uint16_t c)
+{
+    return !p->upstream.address_known || (c != 0 && p->tables.client[c].working > 0);
+}
+
+static void request_address(struct proxy *p, const struct event *event, struct actions *out)
+{
+    struct mapping_tables *t = &p->tables;
+    struct waiter waiter = waiter_of(event);
+    uint16_t c = client_find(t, event->lan.from.address);
+    if (!address_must_wait(p, c)) {
+        reply_address(p, &waiter, out);
+        return;
+    }
+    if (!p->upstream.address_known)
+        upstream_want_address(&p->upstream, p->now_ms);
+    c = client_take(t, event->lan.from.address);
+    if (c == 0)
+        return;
+    waiter_add(t, &t->client[c].address_waiters, &waiter);
+    if (t->client[c].address_waiters == 0)
+        client_release(t, c);
+    else if (!list_has(&t->address_waiting, t->address_waiting_link, c))
+        list_push(&t->address_waiting, t->address_waiting_link, c);
+}
+
+static void answer_address(struct proxy *p, uint16_t c, struct actions *out)
+{
+    struct mapping_tables *t = &p->tables;
+    struct waiter waiter;
+    while (waiter_take(t, &t->client[c].address_waiters, &waiter))
+        reply_address(p, &waiter, out);
+    list_remove(&t->address_waiting, t->address_waiting_link, c);
+    client_release(t, c);
+}
+
+static uint64_t address_due_ms(const struct proxy *p, uint16_t c)
+{
+    return p->tables.waiter[p->tables.client[c].address_waiters].since_ms + ANSWER_MS;
+}
+
+void proxy_pump_addresses(struct proxy *p, struct actions *out)
+{
+    struct mapping_tables *t = &p->tables;
+    uint16_t c = t->address_waiting.first;
+    while (c != 0 && actions_room(out) && address_due_ms(p, c) <= p->now_ms) {
+        answer_address(p, c, out);
+        c = t->address_waiting.first;
+    }
+    if (!p->address_flush)
+        return;
+    while (c != 0 && actions_room(out)) {
+        uint16_t next = t->address_waiting_link[c].next;
+        if (!address_must_wait(p, c))
+            answer_address(p, c, out);
+        c = next;
+    }
+    p->address_flush = c != 0;
+    p->more = p->more || p->address_flush;
+}
+
+uint64_t proxy_addresses_deadline_ms(const struct proxy *p)
+{
+    uint16_t c = p->tables.address_waiting.first;
+    return c == 0 ? UINT64_MAX : address_due_ms(p, c);
+}
+
+/* ---- answers ---- */
+
+void proxy_answer(struct proxy *p, uint16_t m, enum natpmp_result result, uint16_t external_port,
+                  uint32_t lifetime_s, struct actions *out)
+{
+    struct mapping_tables *t = &p->tables;
+    struct mapping *mapping = mapping_at(t, m);
+    struct waiter waiter;
+    while (waiter_take(t, &mapping->waiters, &waiter)) {
+        struct reply_path path = path_of(&waiter);
+        server_reply_map(&p->server, &path, (enum natpmp_protocol)mapping->protocol, result,
+                         mapping->internal_port, external_port, lifetime_s, p->now_ms, out);
+    }
+    mapping_set_work(t, m, WORK_NONE);
+    const struct client *client = &t->client[mapping->client];
+    if (client->working == 0 && client->address_waiters != 0 && p->upstream.address_known)
+        answer_address(p, mapping->client, out);
+}
+
+/* ---- creating and renewing ---- */
+
+static void refuse(struct proxy *p, const struct event *event, const struct natpmp_request *request,
+                   enum natpmp_result result, struct actions *out)
+{
+    struct waiter waiter = waiter_of(event);
+    struct reply_path path = path_of(&waiter);
+    server_reply_map(&p->server, &path, request->protocol, result, request->internal_port, 0, 0, p->now_ms,
+                     out);
+}
+
+/* The record of this request, found, woken or made; 0: there is no room for it. */
+static uint16_t take_mapping(struct proxy *p, uint32_t address, const struct natpmp_request *request)
+{
+    struct mapping_tables *t = &p->tables;
+    uint16_t m = mapping_find(t, address, request->protocol, request->internal_port);
+    uint16_t c = client_find(t, address);
+    bool live = m != 0 && mapping_at(t, m)->wanted;
+    if (!live && c != 0 && t->client[c].live >= CLIENT_MAPPINGS_MAX)
+        return 0;
+    if (m != 0)
+        return m;
+    if (c != 0 && t->client[c].records >= CLIENT_RECORDS_MAX && !mapping_free_resting_of(t, c))
+        return 0;
+    return mapping_new(t, address, request->protocol, request->internal_port);
+}
+
+static void request_map(struct proxy *p, const struct event *event, const struct natpmp_request *request,
+                        struct actions *out)
+{
+    struct mapping_tables *t = &p->tables;
+    uint32_t address = event->lan.from.address;
+    if (request->internal_port == 0) {
+        /* Section 3.3 gives it no meaning with a lifetime, and some gateways do strange things with it. */
+        refuse(p, event, request, NATPMP_NOT_AUTHORIZED, out);
+        return;
+    }
+    uint16_t m = take_mapping(p, address, request);
+    if (m == 0) {
+        actions_log(out, LOG_LEVEL_WARN, "mapping",
+                    "no room for another mapping client=%s internal=%u limit=%u", address_text(address).text,
+                    (unsigned)request->internal_port, (unsigned)CLIENT_MAPPINGS_MAX);
+        refuse(p, event, request, NATPMP_OUT_OF_RESOURCES, out);
+        return;
+    }
+    struct mapping *mapping = mapping_at(t, m);
+    mapping_wake(t, m);
+    if (mapping->work == WORK_DELETE)
+        proxy_answer(p, m, NATPMP_SUCCESS, 0, 0, out); /* the newer request wins */
+    if (mapping->delete_all)
+        proxy_delete_all_progress(p, m, NATPMP_SUCCESS, out);
+    struct waiter waiter = waiter_of(event);
+    waiter_add(t, &mapping->waiters, &waiter);
+    mapping->asked_s = request->lifetime_s < LIFETIME_MAX_S ? request->lifetime_s : LIFETIME_MAX_S;
+    if (mapping->work == WORK_NONE) {
+        mapping_set_work(t, m, WORK_MAP);
+        mapping->work_since_ms = p->now_ms;
+        mapping->suggested_port = request->external_port;
+        mapping->need_grant = true;
+        mapping->refusal = 0;
+        mapping->conflicts = 0;
+        mapping->moves = 0;
+        mapping->ask_retry_ms = 0;
+        mapping->rule_retry_ms = 0;
+        mapping_set_wanted(t, m, true);
+    }
+    mapping_touch(t, m);
+}
+
+/* ---- deleting ---- */
+
+/* Nothing forwards to the client any more, and nothing is about to. */
+static bool is_gone(const struct mapping *mapping)
+{
+    return !mapping->wanted && mapping->rule == RULE_ABSENT;
+}
+
+static void begin_delete(struct proxy *p, uint16_t m)
+{
+    struct mapping *mapping = mapping_at(&p->tables, m);
+    mapping_wake(&p->tables, m);
+    mapping_set_wanted(&p->tables, m, false);
+    mapping->ends_ms = 0;
+    mapping->moving = false;
+    if (mapping->work != WORK_DELETE) {
+        mapping_set_work(&p->tables, m, WORK_DELETE);
+        mapping->work_since_ms = p->now_ms;
+    }
+    mapping->rule_retry_ms = 0;
+    mapping_touch(&p->tables, m);
+}
+
+static void request_delete(struct proxy *p, const struct event *event, const struct natpmp_request *request,
+                           struct actions *out)
+{
+    struct mapping_tables *t = &p->tables;
+    uint16_t m = mapping_find(t, event->lan.from.address, request->protocol, request->internal_port);
+    if (m == 0 || is_gone(mapping_at(t, m))) {
+        refuse(p, event, request, NATPMP_SUCCESS, out); /* section 3.4: as if it had worked */
+        return;
+    }
+    struct waiter waiter = waiter_of(event);
+    waiter_add(t, &mapping_at(t, m)->waiters, &waiter);
+    begin_delete(p, m);
+}
+
+/* Internal port 0 means all mappings of this client and this protocol (section 3.4). It is never passed on:
+ * to the gateway we are one client. */
+static void request_delete_all(struct proxy *p, const struct event *event,
+                               const struct natpmp_request *request, struct actions *out)
+{
+    struct mapping_tables *t = &p->tables;
+    uint16_t c = client_find(t, event->lan.from.address);
+    unsigned pending = 0;
+    for (uint16_t m = c != 0 ? t->client[c].mappings.first : 0; m != 0; m = t->of_client[m].next) {
+        struct mapping *mapping = mapping_at(t, m);
+        if (mapping->protocol != (unsigned)request->protocol || is_gone(mapping))
+            continue;
+        mapping->delete_all = true;
+        begin_delete(p, m);
+        pending++;
+    }
+    if (pending == 0) {
+        refuse(p, event, request, NATPMP_SUCCESS, out);
+        return;
+    }
+    struct waiter waiter = waiter_of(event);
+    waiter_add(t, &t->client[c].delete_all_waiters[request->protocol], &waiter);
+}
+
+void proxy_delete_all_progress(struct proxy *p, uint16_t m, enum natpmp_result result, struct actions *out)
+{
+    struct mapping_tables *t = &p->tables;
+    struct mapping *done = mapping_at(t, m);
+    uint16_t c = done->client;
+    enum natpmp_protocol protocol = (enum natpmp_protocol)done->protocol;
+    done->delete_all = false;
+    for (uint16_t i = t->client[c].mappings.first; i != 0; i = t->of_client[i].next) {
+        struct mapping *mapping = mapping_at(t, i);
+        if (mapping->protocol != (unsigned)protocol || !mapping->delete_all)
+            continue;
+        if (result == NATPMP_SUCCESS)
+            return; /* the answer waits for the last one */
+        mapping->delete_all = false;
+    }
+    struct waiter waiter;
+    while (waiter_take(t, &t->client[c].delete_all_waiters[protocol], &waiter)) {
+        struct reply_path path = path_of(&waiter);
+        server_reply_map(&p->server, &path, protocol, result, 0, 0, 0, p->now_ms, out);
+    }
+}
+
+/* ---- all requests ---- */
+
+void proxy_lan_request(struct proxy *p, const struct event *event, struct actions *out)
+{
+    const struct endpoint *from = &event->lan.from;
+    if (p->stopping || !server_admits(from, event->lan.to)) {
+        p->server.dropped++;
+        return;
+    }
+    if (from->address == p->config.gateway || router_has_address(&p->router, from->address)) {
+        p->server.dropped++;
+        server_report_hidden(&p->server, from->address, p->now_ms, out);
+        return;
+    }
+    struct waiter waiter = waiter_of(event);
+    struct reply_path path = path_of(&waiter);
+    struct natpmp_request request;
+    if (!server_receive(&p->server, event->lan.bytes, &path, p->now_ms, &request, out))
+        return;
+    if (request.type == NATPMP_REQUEST_ADDRESS)
+        request_address(p, event, out);
+    else if (request.lifetime_s > 0)
+        request_map(p, event, &request, out);
+    else if (request.internal_port != 0)
+        request_delete(p, event, &request, out);
+    else
+        request_delete_all(p, event, &request, out);
+}

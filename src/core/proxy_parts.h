@@ -1,0 +1,80 @@
+/* The proxy's own state and the functions that its files share. Nothing else includes this. */
+#pragma once
+
+#include "base/prng.h"
+#include "core/mapping.h"
+#include "core/proxy.h"
+#include "core/router.h"
+#include "core/server.h"
+#include "core/upstream.h"
+
+enum {
+    /* A client's patience is long, but its state machine is not: libtorrent gives a transaction up after 11
+     * s, most others later. Until then an error would be worse than silence. */
+    ANSWER_MS = 12 * 1000,
+    /* No mapping is asked for longer than a day: some clients send milliseconds. */
+    LIFETIME_MAX_S = 24 * 60 * 60,
+    /* A router port does not go to another client while strangers may still send to it. */
+    REST_MS = 120 * 1000,
+};
+
+struct proxy {
+    struct proxy_config config;
+    struct prng prng;
+    uint64_t now_ms; /* of the event that is being worked on */
+    bool started;
+    bool adopting; /* no snapshot has been completed: rules with our mark are of an earlier run */
+    bool stopping;
+    bool exited;
+    bool address_flush; /* the address became known: answer those who wait */
+    bool more;          /* the actions had no room for all that is due now */
+    uint64_t stop_ms;
+    unsigned adopted;
+    unsigned abandoned_leases;
+
+    /* the gateway lost its state (RFC 6886 section 3.7) */
+    uint64_t lost_ms;
+    uint64_t recover_ms;       /* when all is asked again; UINT64_MAX: nothing was lost */
+    uint64_t recover_until_ms; /* when the outcome must be known; UINT64_MAX: nothing is awaited */
+    unsigned recovering;
+    bool promises_broken; /* a client relies on a port that is no more */
+
+    struct mapping_tables tables;
+    struct server server;
+    struct upstream upstream;
+    struct router router;
+};
+
+/* ---- proxy_lan.c: what clients ask for ---- */
+
+void proxy_lan_request(struct proxy *p, const struct event *event, struct actions *out);
+/* Pays the answers that are owed for a mapping's work and ends the work. external_port and lifetime_s go with
+ * success. */
+void proxy_answer(struct proxy *p, uint16_t m, enum natpmp_result result, uint16_t external_port,
+                  uint32_t lifetime_s, struct actions *out);
+/* The deletion of a mapping that a delete-all waits for has ended or was given up. */
+void proxy_delete_all_progress(struct proxy *p, uint16_t m, enum natpmp_result result, struct actions *out);
+/* Answers external address requests that need not wait any longer. */
+void proxy_pump_addresses(struct proxy *p, struct actions *out);
+uint64_t proxy_addresses_deadline_ms(const struct proxy *p);
+
+/* ---- proxy_drive.c: what is follows what ought to be ---- */
+
+/* Drives what was touched and carries out what is queued, as far as there is room. */
+void proxy_drive(struct proxy *p, struct actions *out);
+/* The client may ask the gateway again: it gets in line. */
+void proxy_client_turn(struct proxy *p, uint16_t c);
+/* The recovery of this mapping has ended one way or the other. */
+void proxy_recovered(struct proxy *p, uint16_t m);
+
+/* ---- proxy_gateway.c, proxy_router.c: what came of it ---- */
+
+void proxy_take_upstream(struct proxy *p, struct actions *out);
+void proxy_tick_recovery(struct proxy *p, struct actions *out);
+void proxy_take_router(struct proxy *p, struct actions *out);
+
+/* Who and what, for log lines: "client=192.168.88.11 protocol=tcp internal=6881 router=6881". */
+struct mapping_text {
+    char text[96];
+};
+struct mapping_text proxy_text(const struct proxy *p, uint16_t m);

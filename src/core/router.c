@@ -1,0 +1,466 @@
+#include "core/router.h"
+
+#include <assert.h>
+
+enum {
+    MAIN = 0,
+    KEEP_ALIVE_MS = 30 * 1000,
+    /* Extra sessions are few on a router and shared with other tools. */
+    EXTRA_IDLE_MS = 60 * 1000,
+    /* So many commands wait on each open session before another one is opened. */
+    SESSION_BUSY = 8,
+    FOREIGN_CHANGE_MS = 2 * 1000,
+    FOREIGN_LOOKS_APART_MS = 15 * 1000,
+};
+
+static const char component[] = "router";
+
+void router_init(struct router *r, const char *user, const char *password, const char *instance,
+                 const char *configured_interface, uint32_t gateway, uint64_t seed)
+{
+    *r = (struct router){
+        .user = user,
+        .password = password,
+        .configured_interface = configured_interface,
+        .gateway = gateway,
+        .prng = prng_seeded(seed),
+        .look_due_ms = UINT64_MAX,
+        .context = {.instance = instance, .addresses_incomplete = true, .lists_incomplete = true},
+    };
+    for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++)
+        session_init(&r->session[i], i);
+}
+
+/* ---- what is wrong, in words, once ---- */
+
+static void report_session(enum session_failure failure, struct actions *out)
+{
+    const char *text = "";
+    enum log_level level = LOG_LEVEL_WARN;
+    switch (failure) {
+    case SESSION_FAILURE_NONE:
+        return;
+    case SESSION_FAILURE_RESOLVE:
+        text = "the name in MIKROTIK_API_ADDRESS cannot be resolved; check it and the DNS server; trying on";
+        break;
+    case SESSION_FAILURE_REFUSED:
+        text = "the router refuses API connections; enable the service: /ip/service/enable api; trying on";
+        break;
+    case SESSION_FAILURE_UNREACHABLE:
+        text = "no route to the router; check MIKROTIK_API_ADDRESS; trying on";
+        break;
+    case SESSION_FAILURE_TIMEOUT:
+        text = "the router does not answer API connections; a firewall may drop them: accept TCP port 8728 "
+               "from here "
+               "in chain input; trying on";
+        break;
+    case SESSION_FAILURE_SILENT_LOGIN:
+        text =
+            "the router takes the API connection but does not answer the login; check the addresses that the "
+            "service allows and its max-sessions: /ip/service/print detail; trying on";
+        break;
+    case SESSION_FAILURE_LOGIN:
+        level = LOG_LEVEL_ERROR;
+        text = "the router refuses the login; check MIKROTIK_API_USER and the password, the user's allowed "
+               "addresses, "
+               "and that its group has the policy api: /user/group/set [find name=<group>] "
+               "policy=read,write,test,api; trying on";
+        break;
+    case SESSION_FAILURE_SILENT:
+        text = "the router stopped answering; connecting again";
+        break;
+    case SESSION_FAILURE_LOST:
+        text = "the connection to the router was lost; connecting again";
+        break;
+    case SESSION_FAILURE_PROTOCOL:
+        level = LOG_LEVEL_ERROR;
+        text =
+            "what answers at MIKROTIK_API_ADDRESS does not speak the RouterOS API; check the port; trying on";
+        break;
+    }
+    actions_log(out, level, component, "%s", text);
+}
+
+void router_report(struct router *r, enum router_trouble trouble, struct span message, struct actions *out)
+{
+    uint8_t failure = trouble == ROUTER_TROUBLE_SESSION ? r->session[MAIN].failure : SESSION_FAILURE_NONE;
+    if (r->trouble == (uint8_t)trouble && r->trouble_failure == failure)
+        return;
+    r->trouble = (uint8_t)trouble;
+    r->trouble_failure = failure;
+    switch (trouble) {
+    case ROUTER_TROUBLE_NONE:
+        break;
+    case ROUTER_TROUBLE_SESSION:
+        report_session((enum session_failure)failure, out);
+        break;
+    case ROUTER_TROUBLE_READ_POLICY:
+        actions_log(out, LOG_LEVEL_ERROR, component,
+                    "the API user may not read the router's tables: /user/group/set [find name=<group>] "
+                    "policy=read,write,test,api");
+        break;
+    case ROUTER_TROUBLE_WRITE_POLICY:
+        actions_log(out, LOG_LEVEL_ERROR, component,
+                    "the API user may not change NAT rules: /user/group/set [find name=<group>] "
+                    "policy=read,write,test,api");
+        break;
+    case ROUTER_TROUBLE_NO_INTERFACE:
+        actions_log(
+            out, LOG_LEVEL_WARN, component,
+            "the router has no route to the gateway, so the interface for the rules is not known and nothing "
+            "is mapped; is the tunnel up? or set MIKROTIK_IN_INTERFACE; trying on gateway=%s",
+            address_text(r->gateway).text);
+        break;
+    case ROUTER_TROUBLE_COMMAND:
+        actions_log(out, LOG_LEVEL_WARN, component, "the router refused a command; trying on message=\"%s\"",
+                    log_safe(message).text);
+        break;
+    }
+}
+
+/* ---- state ---- */
+
+bool router_is_ready(const struct router *r)
+{
+    return r->ready;
+}
+
+bool router_port_taken(const struct router *r, enum natpmp_protocol protocol, uint16_t port)
+{
+    return portset_has(&r->taken[protocol], port);
+}
+
+bool router_has_address(const struct router *r, uint32_t address)
+{
+    for (unsigned i = 0; i < r->context.addresses; i++)
+        if (r->context.address[i] == address)
+            return true;
+    for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++)
+        if (r->session[i].peer == address && address != 0)
+            return true;
+    return false;
+}
+
+void router_look(struct router *r, uint64_t at_ms)
+{
+    if (r->stage == STAGE_SNAPSHOT)
+        r->look_again = true; /* it may have read the row already */
+    if (at_ms < r->look_due_ms)
+        r->look_due_ms = at_ms;
+}
+
+void router_foreign_changed(struct router *r, uint64_t now_ms)
+{
+    uint64_t at_ms = now_ms + FOREIGN_CHANGE_MS;
+    uint64_t apart_ms = r->looked_ms + FOREIGN_LOOKS_APART_MS;
+    at_ms = at_ms > apart_ms ? at_ms : apart_ms;
+    if (at_ms < r->look_due_ms)
+        r->look_due_ms = at_ms;
+}
+
+void router_hurry(struct router *r, uint64_t now_ms)
+{
+    r->session[MAIN].retry_ms = now_ms;
+}
+
+/* The main connection is gone: what was known of ids is void. */
+static void go_down(struct router *r, struct actions *out)
+{
+    router_report(r, ROUTER_TROUBLE_SESSION, span_of(NULL, 0), out);
+    r->ready = false;
+    r->listening = false;
+    r->stage = STAGE_IDLE;
+    r->look_due_ms = UINT64_MAX;
+    r->orphans = 0;
+    memset(r->removed, 0, sizeof r->removed);
+    r->ids_valid_from = r->snapshot + 1;
+}
+
+static void broken(struct router *r, unsigned i, struct actions *out)
+{
+    if (i == MAIN)
+        go_down(r, out);
+    else
+        actions_log(out, LOG_LEVEL_DEBUG, component, "an extra connection ended session=%u", i);
+}
+
+/* ---- events ---- */
+
+void router_event(struct router *r, const struct event *event, struct actions *out)
+{
+    assert(event->router.session < ROUTER_SESSIONS_MAX);
+    struct session *s = &r->session[event->router.session];
+    r->input = span_of(NULL, 0);
+    if (event->type == EVENT_ROUTER_OPEN) {
+        session_opened(s, r->user, r->password, event->router.peer, event->now_ms, out);
+    } else if (event->type == EVENT_ROUTER_CLOSED) {
+        bool alive = s->state != SESSION_CLOSED && s->state != SESSION_BROKEN;
+        session_closed(s, event->router.reason, event->now_ms, &r->prng);
+        if (alive)
+            broken(r, event->router.session, out);
+    } else {
+        r->input_session = event->router.session;
+        r->input = event->router.bytes;
+    }
+}
+
+static void session_up(struct router *r, unsigned i, uint64_t now_ms, struct actions *out)
+{
+    if (i != MAIN)
+        return;
+    memset(r->version, 0, sizeof r->version);
+    struct writer w =
+        session_begin(&r->session[MAIN], COMMAND_RESOURCE, 0, "/system/resource/print", now_ms, out);
+    ros_write_pair_text(&w, "=.proplist=", "version");
+    session_end(&r->session[MAIN], &w, out);
+    router_begin_look(r, now_ms, out);
+}
+
+static bool is_change(const struct command *c)
+{
+    return c->kind == COMMAND_ADD || c->kind == COMMAND_REMOVE || c->kind == COMMAND_SET;
+}
+
+static bool change_failed(struct router *r, const struct command *c, struct router_outcome *o,
+                          struct actions *out)
+{
+    if (c->kind == COMMAND_REMOVE && c->error == ROS_ERROR_NO_SUCH_ITEM) {
+        o->type = ROUTER_REMOVED;
+        return true;
+    }
+    if (c->error == ROS_ERROR_PERMISSION)
+        router_report(r, ROUTER_TROUBLE_WRITE_POLICY, span_of(NULL, 0), out);
+    else if (c->error != ROS_ERROR_NO_SUCH_ITEM)
+        router_report(r, ROUTER_TROUBLE_COMMAND, span_text(c->message.text), out);
+    o->type = ROUTER_FAILED;
+    o->error = (enum ros_error)c->error;
+    return true;
+}
+
+static bool change_done(struct router *r, const struct command *c, struct router_outcome *o,
+                        struct actions *out)
+{
+    *o = (struct router_outcome){
+        .kind = (enum command_kind)c->kind, .owner = (uint16_t)c->cookie, .id = c->id};
+    if (c->failed)
+        return change_failed(r, c, o, out);
+    router_report(r, ROUTER_TROUBLE_NONE, span_of(NULL, 0), out);
+    if (c->kind == COMMAND_ADD)
+        o->type = ROUTER_ADDED;
+    else
+        o->type = c->kind == COMMAND_REMOVE ? ROUTER_REMOVED : ROUTER_SET_DONE;
+    return true;
+}
+
+static bool next_lost(struct router *r, uint64_t now_ms, struct router_outcome *o)
+{
+    for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++) {
+        struct command c;
+        while (r->session[i].state == SESSION_BROKEN && session_take_lost(&r->session[i], &c)) {
+            if (!is_change(&c))
+                continue;
+            *o = (struct router_outcome){
+                .type = ROUTER_LOST, .kind = (enum command_kind)c.kind, .owner = (uint16_t)c.cookie};
+            router_look(r, now_ms);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool next_input(struct router *r, uint64_t now_ms, struct router_outcome *o, struct actions *out)
+{
+    struct session *s = &r->session[r->input_session];
+    struct command c;
+    for (;;) {
+        switch (session_next(s, r->user, r->password, &r->input, now_ms, &c, out)) {
+        case SESSION_NOTHING:
+            return false;
+        case SESSION_UP:
+            session_up(r, r->input_session, now_ms, out);
+            break;
+        case SESSION_ROW:
+            if (r->input_session == MAIN && router_look_row(r, &c, now_ms, o))
+                return true;
+            break;
+        case SESSION_DONE:
+            if (is_change(&c) ? change_done(r, &c, o, out) : router_look_done(r, &c, now_ms, o, out))
+                return true;
+            break;
+        case SESSION_FAILED:
+            session_break(s, (enum session_failure)s->failure, now_ms, &r->prng, out);
+            broken(r, r->input_session, out);
+            r->input = span_of(NULL, 0);
+            return false;
+        }
+    }
+}
+
+bool router_next(struct router *r, uint64_t now_ms, struct router_outcome *ret_outcome, struct actions *out)
+{
+    return next_input(r, now_ms, ret_outcome, out) || next_lost(r, now_ms, ret_outcome);
+}
+
+/* ---- time ---- */
+
+static uint64_t idle_ms(const struct session *s, uint64_t limit_ms)
+{
+    if (s->state != SESSION_READY || s->in_flight != 0)
+        return UINT64_MAX;
+    return (s->used_ms > s->heard_ms ? s->used_ms : s->heard_ms) + limit_ms;
+}
+
+static void check_silence(struct router *r, unsigned i, uint64_t now_ms, struct actions *out)
+{
+    struct session *s = &r->session[i];
+    if (session_silent_ms(s) > now_ms)
+        return;
+    enum session_failure failure = SESSION_FAILURE_SILENT;
+    if (s->state == SESSION_OPENING)
+        failure = SESSION_FAILURE_TIMEOUT;
+    else if (s->state == SESSION_LOGIN)
+        failure = SESSION_FAILURE_SILENT_LOGIN;
+    session_break(s, failure, now_ms, &r->prng, out);
+    broken(r, i, out);
+}
+
+static void remove_orphans(struct router *r, uint64_t now_ms, struct actions *out)
+{
+    while (r->ready && r->orphans > 0 && session_free(&r->session[MAIN]) && actions_room(out))
+        router_remove(r, 0, r->orphan[--r->orphans], now_ms, out);
+}
+
+static void tick_main(struct router *r, uint64_t now_ms, struct actions *out)
+{
+    struct session *s = &r->session[MAIN];
+    if (s->state == SESSION_CLOSED && s->retry_ms <= now_ms)
+        session_open(s, now_ms, out);
+    if (s->state != SESSION_READY)
+        return;
+    if (r->look_due_ms <= now_ms && r->stage == STAGE_IDLE)
+        router_begin_look(r, now_ms, out);
+    remove_orphans(r, now_ms, out);
+    if (idle_ms(s, KEEP_ALIVE_MS) <= now_ms) {
+        struct writer w = session_begin(s, COMMAND_KEEP_ALIVE, 0, "/system/identity/print", now_ms, out);
+        session_end(s, &w, out);
+    }
+}
+
+void router_tick(struct router *r, uint64_t now_ms, struct actions *out)
+{
+    if (!actions_room(out))
+        return;
+    for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++)
+        check_silence(r, i, now_ms, out);
+    if (!actions_room(out))
+        return;
+    tick_main(r, now_ms, out);
+    for (unsigned i = MAIN + 1; i < ROUTER_SESSIONS_MAX; i++)
+        if (idle_ms(&r->session[i], EXTRA_IDLE_MS) <= now_ms)
+            session_close(&r->session[i], out);
+}
+
+static uint64_t earlier(uint64_t a_ms, uint64_t b_ms)
+{
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
+uint64_t router_deadline_ms(const struct router *r)
+{
+    const struct session *s = &r->session[MAIN];
+    uint64_t deadline_ms = UINT64_MAX;
+    for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++) {
+        deadline_ms = earlier(deadline_ms, session_silent_ms(&r->session[i]));
+        deadline_ms =
+            earlier(deadline_ms, idle_ms(&r->session[i], i == MAIN ? KEEP_ALIVE_MS : EXTRA_IDLE_MS));
+    }
+    if (s->state == SESSION_CLOSED)
+        deadline_ms = earlier(deadline_ms, s->retry_ms);
+    if (s->state == SESSION_READY && r->stage == STAGE_IDLE)
+        deadline_ms = earlier(deadline_ms, r->look_due_ms);
+    return deadline_ms;
+}
+
+/* ---- changing rules ---- */
+
+/* The session with the least to do; when all are busy, one more is opened for the next time. */
+static struct session *session_for_add(struct router *r, uint64_t now_ms, struct actions *out)
+{
+    struct session *best = NULL;
+    struct session *closed = NULL;
+    bool opening = false;
+    for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++) {
+        struct session *s = &r->session[i];
+        if (session_free(s) && (best == NULL || s->in_flight < best->in_flight))
+            best = s;
+        if (s->state == SESSION_CLOSED && s->retry_ms <= now_ms)
+            closed = s;
+        opening = opening || s->state == SESSION_OPENING || s->state == SESSION_LOGIN;
+    }
+    if ((best == NULL || best->in_flight >= SESSION_BUSY) && closed != NULL && !opening)
+        session_open(closed, now_ms, out);
+    return best;
+}
+
+static void write_comment(const struct router *r, struct writer *w, uint16_t external_port, uint32_t lease_s)
+{
+    char text[128];
+    struct writer comment = writer_of(text, sizeof text);
+    nat_rule_write_comment(&comment, r->context.instance, external_port, lease_s);
+    ros_write_pair(w, "=comment=", writer_span(&comment));
+}
+
+bool router_add(struct router *r, uint16_t owner, const struct router_rule *rule, uint64_t now_ms,
+                struct actions *out)
+{
+    struct session *s = r->ready ? session_for_add(r, now_ms, out) : NULL;
+    if (s == NULL)
+        return false;
+    struct writer w = session_begin(s, COMMAND_ADD, owner, "/ip/firewall/nat/add", now_ms, out);
+    ros_write_word(&w, span_text("=chain=dstnat"));
+    ros_write_word(&w, span_text("=action=dst-nat"));
+    ros_write_pair_text(&w, "=protocol=", rule->protocol == NATPMP_TCP ? "tcp" : "udp");
+    ros_write_pair_text(&w, "=in-interface=", r->context.interface);
+    ros_write_pair_decimal(&w, "=dst-port=", rule->router_port);
+    ros_write_pair_text(&w, "=to-addresses=", address_text(rule->client).text);
+    ros_write_pair_decimal(&w, "=to-ports=", rule->internal_port);
+    write_comment(r, &w, rule->external_port, rule->lease_s);
+    session_end(s, &w, out);
+    return true;
+}
+
+bool router_remove(struct router *r, uint16_t owner, uint32_t id, uint64_t now_ms, struct actions *out)
+{
+    struct session *s = &r->session[MAIN];
+    if (!r->ready || !session_free(s))
+        return false;
+    struct writer w = session_begin(s, COMMAND_REMOVE, owner, "/ip/firewall/nat/remove", now_ms, out);
+    ros_write_pair_id(&w, "=.id=", id);
+    session_end(s, &w, out);
+    r->removed[r->removed_next++ % ROUTER_ORPHANS_MAX] = id;
+    return true;
+}
+
+bool router_set_comment(struct router *r, uint16_t owner, uint32_t id, uint16_t external_port,
+                        uint32_t lease_s, uint64_t now_ms, struct actions *out)
+{
+    struct session *s = &r->session[MAIN];
+    if (!r->ready || !session_free(s))
+        return false;
+    struct writer w = session_begin(s, COMMAND_SET, owner, "/ip/firewall/nat/set", now_ms, out);
+    ros_write_pair_id(&w, "=.id=", id);
+    write_comment(r, &w, external_port, lease_s);
+    session_end(s, &w, out);
+    return true;
+}
+
+void router_orphan(struct router *r, uint32_t id, uint64_t now_ms)
+{
+    for (unsigned i = 0; i < r->orphans; i++)
+        if (r->orphan[i] == id)
+            return;
+    if (r->orphans < ROUTER_ORPHANS_MAX)
+        r->orphan[r->orphans++] = id;
+    else
+        router_look(r, now_ms); /* the rest is found again */
+}

@@ -1,0 +1,161 @@
+#include "core/server.h"
+
+enum {
+    /* RFC 6886 section 3.2.1: ten, the first gap 250 ms, each next one doubled. */
+    ANNOUNCEMENTS_MAX = 10,
+    ANNOUNCE_INTERVAL_MS = 250,
+    /* Clients tolerate two seconds (section 3.6), so that two restarts close together look like one: the
+     * later losses wait. */
+    RESETS_APART_MS = 10 * 1000,
+    HIDDEN_INTERVAL_MS = 60 * 60 * 1000,
+};
+
+static const char component[] = "server";
+
+void server_init(struct server *s, uint64_t now_ms)
+{
+    *s = (struct server){.epoch_origin_ms = now_ms, .announcements = ANNOUNCEMENTS_MAX};
+}
+
+uint32_t server_epoch_s(const struct server *s, uint64_t now_ms)
+{
+    return (uint32_t)((now_ms - s->epoch_origin_ms) / 1000);
+}
+
+/* ---- requests ---- */
+
+static bool is_private(uint32_t address)
+{
+    return address >> 24 == 10 || address >> 20 == (172u << 4 | 1) || address >> 16 == (192u << 8 | 168) ||
+           address >> 16 == (169u << 8 | 254) || address >> 24 == 127;
+}
+
+bool server_admits(const struct endpoint *from, uint32_t to)
+{
+    bool multicast_or_broadcast = to >> 28 == 14 || to == UINT32_MAX;
+    return from->port != 0 && is_private(from->address) && !multicast_or_broadcast;
+}
+
+static void push_reply(const struct reply_path *path, uint8_t *place, size_t len, struct actions *out)
+{
+    actions_push(out, (struct action){
+                          .type = ACTION_LAN_SEND,
+                          .lan = {.to = path->to,
+                                  .from = path->from,
+                                  .interface = path->interface,
+                                  .bytes = actions_trim(out, place, len)},
+                      });
+}
+
+bool server_receive(struct server *s, struct span datagram, const struct reply_path *path, uint64_t now_ms,
+                    struct natpmp_request *ret_request, struct actions *out)
+{
+    struct natpmp_request request = natpmp_decode_request(datagram);
+    uint32_t epoch_s = server_epoch_s(s, now_ms);
+    uint8_t *place;
+    switch (request.type) {
+    case NATPMP_REQUEST_MALFORMED:
+    case NATPMP_REQUEST_RESPONSE:
+        s->dropped++;
+        return false;
+    case NATPMP_REQUEST_UNSUPPORTED_VERSION:
+        place = actions_bytes(out, NATPMP_REPLY_MAX);
+        push_reply(path, place, natpmp_encode_unsupported_version(place, epoch_s), out);
+        return false;
+    case NATPMP_REQUEST_UNSUPPORTED_OPCODE:
+        if (datagram.len > DATAGRAM_MAX) {
+            s->dropped++;
+            return false;
+        }
+        place = actions_bytes(out, DATAGRAM_MAX);
+        push_reply(path, place, natpmp_encode_unsupported_opcode(place, datagram, epoch_s), out);
+        return false;
+    case NATPMP_REQUEST_ADDRESS:
+    case NATPMP_REQUEST_MAP:
+        break;
+    }
+    *ret_request = request;
+    return true;
+}
+
+void server_report_hidden(struct server *s, uint32_t source, uint64_t now_ms, struct actions *out)
+{
+    if (s->hidden_logged && now_ms < s->hidden_logged_ms + HIDDEN_INTERVAL_MS)
+        return;
+    s->hidden_logged = true;
+    s->hidden_logged_ms = now_ms;
+    actions_log(
+        out, LOG_LEVEL_WARN, component,
+        "requests come from the router's or the gateway's own address and are ignored: a masquerade rule on "
+        "the router hides the clients; exclude UDP port 5351 from it source=%s",
+        address_text(source).text);
+}
+
+/* ---- replies ---- */
+
+void server_reply_address(const struct server *s, const struct reply_path *path, enum natpmp_result result,
+                          uint32_t address, uint64_t now_ms, struct actions *out)
+{
+    uint8_t *place = actions_bytes(out, NATPMP_REPLY_MAX);
+    size_t len = natpmp_encode_address_reply(place, (uint16_t)result, server_epoch_s(s, now_ms),
+                                             result == NATPMP_SUCCESS ? address : 0);
+    push_reply(path, place, len, out);
+}
+
+void server_reply_map(const struct server *s, const struct reply_path *path, enum natpmp_protocol protocol,
+                      enum natpmp_result result, uint16_t internal_port, uint16_t external_port,
+                      uint32_t lifetime_s, uint64_t now_ms, struct actions *out)
+{
+    uint8_t *place = actions_bytes(out, NATPMP_REPLY_MAX);
+    bool success = result == NATPMP_SUCCESS;
+    size_t len =
+        natpmp_encode_map_reply(place, protocol, (uint16_t)result, server_epoch_s(s, now_ms), internal_port,
+                                success ? external_port : 0, success ? lifetime_s : 0);
+    push_reply(path, place, len, out);
+}
+
+/* ---- announcements ---- */
+
+void server_announce(struct server *s, uint64_t when_ms)
+{
+    s->announcements = 0;
+    s->announce_next_ms = when_ms;
+}
+
+static void restart_epoch(struct server *s, uint64_t now_ms, struct actions *out)
+{
+    s->reset_wanted = false;
+    s->epoch_origin_ms = now_ms;
+    actions_log(out, LOG_LEVEL_WARN, component,
+                "mappings were lost that clients rely on: the epoch starts anew and is announced");
+    server_announce(s, now_ms);
+}
+
+void server_reset_epoch(struct server *s, uint64_t now_ms, struct actions *out)
+{
+    if (now_ms < s->epoch_origin_ms + RESETS_APART_MS)
+        s->reset_wanted = true;
+    else
+        restart_epoch(s, now_ms, out);
+}
+
+void server_tick(struct server *s, uint32_t address, uint64_t now_ms, struct actions *out)
+{
+    if (s->reset_wanted && now_ms >= s->epoch_origin_ms + RESETS_APART_MS)
+        restart_epoch(s, now_ms, out);
+    if (s->announcements >= ANNOUNCEMENTS_MAX || now_ms < s->announce_next_ms || !actions_room(out))
+        return;
+    uint8_t *place = actions_bytes(out, NATPMP_REPLY_MAX);
+    uint16_t result = address != 0 ? NATPMP_SUCCESS : NATPMP_NETWORK_FAILURE;
+    size_t len = natpmp_encode_address_reply(place, result, server_epoch_s(s, now_ms), address);
+    actions_push(out, (struct action){.type = ACTION_ANNOUNCE, .announce = actions_trim(out, place, len)});
+    s->announce_next_ms = now_ms + ((uint64_t)ANNOUNCE_INTERVAL_MS << s->announcements);
+    s->announcements++;
+}
+
+uint64_t server_deadline_ms(const struct server *s)
+{
+    uint64_t deadline_ms = s->announcements < ANNOUNCEMENTS_MAX ? s->announce_next_ms : UINT64_MAX;
+    uint64_t reset_ms = s->reset_wanted ? s->epoch_origin_ms + RESETS_APART_MS : UINT64_MAX;
+    return deadline_ms < reset_ms ? deadline_ms : reset_ms;
+}

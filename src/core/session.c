@@ -1,0 +1,318 @@
+#include "core/session.h"
+
+#include <assert.h>
+
+enum {
+    OPEN_TIMEOUT_MS = 8000, /* the driver's own limit is shorter and says more */
+    LOGIN_TIMEOUT_MS = 5000,
+    /* Nothing at all was heard while commands wait. Short enough to start over within the 12 s that a client
+       gets. */
+    SILENCE_MS = 4000,
+    /* One command, while others are answered; the snapshot of a large table may take longer. */
+    COMMAND_TIMEOUT_MS = 10 * 1000,
+    SNAPSHOT_TIMEOUT_MS = 120 * 1000,
+    BACKOFF_FIRST_MS = 500,
+    BACKOFF_MAX_MS = 30 * 1000,
+    COMMAND_BYTES_MAX = 1024,
+    /* Slots kept for reading the table, keep-alive and listen. */
+    COMMANDS_RESERVED = 8,
+    TAG_BYTES = 24,
+};
+
+void session_init(struct session *s, unsigned number)
+{
+    *s = (struct session){.number = (uint8_t)number, .backoff_ms = BACKOFF_FIRST_MS};
+}
+
+/* ---- the connection's life ---- */
+
+void session_open(struct session *s, uint64_t now_ms, struct actions *out)
+{
+    assert(s->state == SESSION_CLOSED);
+    s->state = SESSION_OPENING;
+    s->opened_ms = now_ms;
+    actions_push(out, (struct action){.type = ACTION_ROUTER_OPEN, .router = {.session = s->number}});
+}
+
+static void login(struct session *s, const char *user, const char *password, struct span response,
+                  uint64_t now_ms, struct actions *out)
+{
+    struct writer w = session_begin(s, COMMAND_LOGIN, 0, "/login", now_ms, out);
+    ros_write_pair_text(&w, "=name=", user);
+    if (response.len > 0)
+        ros_write_pair(&w, "=response=", response);
+    else
+        ros_write_pair_text(&w, "=password=", password);
+    session_end(s, &w, out);
+}
+
+void session_opened(struct session *s, const char *user, const char *password, uint32_t peer, uint64_t now_ms,
+                    struct actions *out)
+{
+    if (s->state != SESSION_OPENING)
+        return;
+    s->state = SESSION_LOGIN;
+    s->challenged = false;
+    s->next_tag = 1;
+    s->in_flight = 0;
+    s->peer = peer;
+    s->opened_ms = now_ms;
+    s->heard_ms = now_ms;
+    ros_reader_init(&s->reader);
+    login(s, user, password, span_of(NULL, 0), now_ms, out);
+}
+
+/* Half of the interval is sure, half is chance, so that two daemons do not knock in step. */
+static void back_off(struct session *s, uint64_t now_ms, struct prng *prng)
+{
+    s->retry_ms = now_ms + s->backoff_ms / 2 + prng_below(prng, s->backoff_ms / 2 + 1);
+    s->backoff_ms = s->backoff_ms * 2 < BACKOFF_MAX_MS ? s->backoff_ms * 2 : BACKOFF_MAX_MS;
+}
+
+static void fail(struct session *s, enum session_failure failure, uint64_t now_ms, struct prng *prng)
+{
+    s->failure = (uint8_t)failure;
+    s->state = SESSION_BROKEN;
+    back_off(s, now_ms, prng);
+}
+
+static bool login_was_refused(const struct session *s)
+{
+    for (unsigned i = 0; i < ROUTER_COMMANDS_MAX; i++)
+        if (s->command[i].used && s->command[i].kind == COMMAND_LOGIN && s->command[i].failed)
+            return true;
+    return false;
+}
+
+void session_closed(struct session *s, enum router_close_reason reason, uint64_t now_ms, struct prng *prng)
+{
+    if (s->state == SESSION_CLOSED || s->state == SESSION_BROKEN)
+        return;
+    enum session_failure failure = SESSION_FAILURE_LOST;
+    switch (reason) {
+    case ROUTER_CLOSE_RESOLVE:
+        failure = SESSION_FAILURE_RESOLVE;
+        break;
+    case ROUTER_CLOSE_REFUSED:
+        failure = SESSION_FAILURE_REFUSED;
+        break;
+    case ROUTER_CLOSE_UNREACHABLE:
+        failure = SESSION_FAILURE_UNREACHABLE;
+        break;
+    case ROUTER_CLOSE_TIMEOUT:
+        failure = SESSION_FAILURE_TIMEOUT;
+        break;
+    case ROUTER_CLOSE_RESET:
+    case ROUTER_CLOSE_EOF:
+    case ROUTER_CLOSE_FAILED:
+        /* Accepted and closed before the login was answered: the service's address list or its session limit.
+         */
+        failure = s->state == SESSION_LOGIN ? SESSION_FAILURE_SILENT_LOGIN : SESSION_FAILURE_LOST;
+        break;
+    }
+    if (s->state == SESSION_LOGIN && login_was_refused(s))
+        failure = SESSION_FAILURE_LOGIN;
+    fail(s, failure, now_ms, prng);
+}
+
+void session_break(struct session *s, enum session_failure failure, uint64_t now_ms, struct prng *prng,
+                   struct actions *out)
+{
+    actions_push(out, (struct action){.type = ACTION_ROUTER_CLOSE, .router = {.session = s->number}});
+    fail(s, failure, now_ms, prng);
+}
+
+void session_close(struct session *s, struct actions *out)
+{
+    actions_push(out, (struct action){.type = ACTION_ROUTER_CLOSE, .router = {.session = s->number}});
+    memset(s->command, 0, sizeof s->command);
+    s->state = SESSION_CLOSED;
+}
+
+bool session_take_lost(struct session *s, struct command *ret_command)
+{
+    assert(s->state == SESSION_BROKEN);
+    for (unsigned i = 0; i < ROUTER_COMMANDS_MAX; i++) {
+        if (!s->command[i].used)
+            continue;
+        *ret_command = s->command[i];
+        s->command[i].used = false;
+        return true;
+    }
+    s->in_flight = 0;
+    s->state = SESSION_CLOSED;
+    return false;
+}
+
+uint64_t session_silent_ms(const struct session *s)
+{
+    if (s->state == SESSION_OPENING)
+        return s->opened_ms + OPEN_TIMEOUT_MS;
+    if (s->state == SESSION_LOGIN)
+        return s->opened_ms + LOGIN_TIMEOUT_MS;
+    if (s->state != SESSION_READY || s->in_flight == 0)
+        return UINT64_MAX;
+    uint64_t oldest_ms = UINT64_MAX;
+    uint64_t deadline_ms = UINT64_MAX;
+    for (unsigned i = 0; i < ROUTER_COMMANDS_MAX; i++) {
+        const struct command *c = &s->command[i];
+        if (!c->used || c->kind == COMMAND_LISTEN)
+            continue;
+        uint64_t limit_ms =
+            c->sent_ms + (c->kind == COMMAND_SNAPSHOT ? SNAPSHOT_TIMEOUT_MS : COMMAND_TIMEOUT_MS);
+        deadline_ms = limit_ms < deadline_ms ? limit_ms : deadline_ms;
+        oldest_ms = c->sent_ms < oldest_ms ? c->sent_ms : oldest_ms;
+    }
+    uint64_t silence_ms = (oldest_ms > s->heard_ms ? oldest_ms : s->heard_ms) + SILENCE_MS;
+    return silence_ms < deadline_ms ? silence_ms : deadline_ms;
+}
+
+/* ---- commands ---- */
+
+bool session_free(const struct session *s)
+{
+    return s->state == SESSION_READY && s->in_flight < ROUTER_COMMANDS_MAX - COMMANDS_RESERVED;
+}
+
+/* Tags count up and are never used twice on a connection: the router may still answer for one that was given
+ * up. */
+static struct command *take_slot(struct session *s)
+{
+    while (s->command[s->next_tag % ROUTER_COMMANDS_MAX].used)
+        s->next_tag++;
+    struct command *c = &s->command[s->next_tag % ROUTER_COMMANDS_MAX];
+    *c = (struct command){.used = true, .tag = s->next_tag++};
+    return c;
+}
+
+struct writer session_begin(struct session *s, enum command_kind kind, uint32_t cookie, const char *path,
+                            uint64_t now_ms, struct actions *out)
+{
+    struct command *c = take_slot(s);
+    c->kind = (uint8_t)kind;
+    c->cookie = cookie;
+    c->sent_ms = now_ms;
+    s->used_ms = now_ms;
+    if (kind != COMMAND_LISTEN)
+        s->in_flight++;
+    struct writer w = writer_of(actions_bytes(out, COMMAND_BYTES_MAX), COMMAND_BYTES_MAX);
+    ros_write_word(&w, span_text(path));
+    ros_write_pair_decimal(&w, ".tag=", c->tag);
+    return w;
+}
+
+void session_end(struct session *s, struct writer *w, struct actions *out)
+{
+    ros_write_end(w);
+    assert(!w->failed);
+    actions_push(out, (struct action){
+                          .type = ACTION_ROUTER_SEND,
+                          .router = {.session = s->number, .bytes = actions_trim(out, w->data, w->len)},
+                      });
+}
+
+/* ---- replies ---- */
+
+static struct command *find_command(struct session *s)
+{
+    struct span text;
+    uint64_t tag;
+    if (!ros_attribute(&s->reader.sentence, ".tag", &text) || !parse_decimal(text, UINT32_MAX, &tag))
+        return NULL;
+    struct command *c = &s->command[tag % ROUTER_COMMANDS_MAX];
+    return c->used && c->tag == tag ? c : NULL;
+}
+
+static void note_trap(struct command *c, struct span message)
+{
+    if (c->failed)
+        return; /* an unknown path gives two: the first one says what is missing */
+    c->failed = true;
+    c->error = (uint8_t)ros_classify(message);
+    c->message = log_safe(message);
+}
+
+/* The new form of the login was sent. A router before 6.43 answers it with a challenge instead of an error.
+ */
+static enum session_reply login_done(struct session *s, const char *user, const char *password,
+                                     struct command *c, uint64_t now_ms, struct actions *out)
+{
+    struct span challenge;
+    char response[ROS_RESPONSE_LENGTH];
+    if (c->failed) {
+        s->failure = SESSION_FAILURE_LOGIN;
+        return SESSION_FAILED;
+    }
+    if (!ros_attribute(&s->reader.sentence, "ret", &challenge)) {
+        s->state = SESSION_READY;
+        s->failure = SESSION_FAILURE_NONE;
+        s->backoff_ms = BACKOFF_FIRST_MS;
+        return SESSION_UP;
+    }
+    s->failure = SESSION_FAILURE_PROTOCOL;
+    if (s->challenged || !ros_login_response(span_text(password), challenge, response))
+        return SESSION_FAILED;
+    s->challenged = true;
+    login(s, user, password, span_of(response, sizeof response), now_ms, out);
+    return SESSION_NOTHING;
+}
+
+static enum session_reply finish(struct session *s, const char *user, const char *password, struct command *c,
+                                 uint64_t now_ms, struct command *ret_command, struct actions *out)
+{
+    struct span ret;
+    if (ros_attribute(&s->reader.sentence, "ret", &ret) && !ros_parse_id(ret, &c->id))
+        c->id = 0;
+    *ret_command = *c;
+    c->used = false;
+    if (c->kind != COMMAND_LISTEN)
+        s->in_flight--;
+    if (c->kind == COMMAND_LOGIN)
+        return login_done(s, user, password, ret_command, now_ms, out);
+    return SESSION_DONE;
+}
+
+static enum session_reply take_sentence(struct session *s, const char *user, const char *password,
+                                        uint64_t now_ms, struct command *ret_command, struct actions *out)
+{
+    const struct ros_sentence *sentence = &s->reader.sentence;
+    if (ros_is(sentence, "!fatal")) {
+        bool login_refused = ros_classify(ros_message(sentence)) == ROS_ERROR_LOGIN;
+        s->failure = login_refused ? SESSION_FAILURE_LOGIN : SESSION_FAILURE_LOST;
+        return SESSION_FAILED;
+    }
+    struct command *c = find_command(s);
+    if (c == NULL)
+        return SESSION_NOTHING; /* of a command that was given up, or of nobody */
+    if (ros_is(sentence, "!trap"))
+        note_trap(c, ros_message(sentence));
+    else if (ros_is(sentence, "!done"))
+        return finish(s, user, password, c, now_ms, ret_command, out);
+    if (!ros_is(sentence, "!re"))
+        return SESSION_NOTHING; /* !empty since 7.18, and whatever comes next */
+    *ret_command = *c;
+    return SESSION_ROW;
+}
+
+enum session_reply session_next(struct session *s, const char *user, const char *password, struct span *input,
+                                uint64_t now_ms, struct command *ret_command, struct actions *out)
+{
+    while (s->state == SESSION_LOGIN || s->state == SESSION_READY) {
+        if (input->len > 0)
+            s->heard_ms = now_ms;
+        switch (ros_reader_next(&s->reader, input)) {
+        case ROS_NEED_MORE:
+            return SESSION_NOTHING;
+        case ROS_BAD_STREAM:
+            s->failure = SESSION_FAILURE_PROTOCOL;
+            return SESSION_FAILED;
+        case ROS_SENTENCE:
+            break;
+        }
+        enum session_reply reply = take_sentence(s, user, password, now_ms, ret_command, out);
+        if (reply != SESSION_NOTHING)
+            return reply;
+    }
+    input->len = 0;
+    return SESSION_NOTHING;
+}

@@ -1,0 +1,389 @@
+#include "core/upstream.h"
+
+#include <assert.h>
+
+enum {
+    /* RFC 6886 section 3.1: 250 ms, doubling, nine attempts, the last one waits 64 s. */
+    FIRST_INTERVAL_MS = 250,
+    ATTEMPTS_MAX = 9,
+    /* Section 3.4: a deletion may stop earlier. */
+    DELETE_ATTEMPTS_MAX = 3,
+    /* With this attempt, 3.75 s after the first one, silence is worth a line in the log. */
+    SILENT_ATTEMPT = 5,
+    /* The gateway's announcements do not cross a tunnel, so its address and epoch are polled. */
+    ADDRESS_INTERVAL_MS = 60 * 1000,
+};
+
+static const char component[] = "gateway";
+
+static uint32_t transaction_key(enum natpmp_protocol protocol, uint16_t internal_port)
+{
+    return (uint32_t)protocol << 16 | internal_port;
+}
+
+static uint64_t interval_ms(unsigned sends)
+{
+    return (uint64_t)FIRST_INTERVAL_MS << (sends - 1);
+}
+
+void upstream_init(struct upstream *u)
+{
+    *u = (struct upstream){.address_next_ms = UINT64_MAX};
+}
+
+void upstream_start(struct upstream *u, uint64_t now_ms)
+{
+    u->address_next_ms = now_ms;
+}
+
+bool upstream_free(const struct upstream *u)
+{
+    return u->used < UPSTREAM_PARALLEL_MAX;
+}
+
+static int find(const struct upstream *u, uint32_t key)
+{
+    for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX; i++)
+        if (u->key[i] == key && u->transaction[i].used)
+            return (int)i;
+    return -1;
+}
+
+static void end(struct upstream *u, int i)
+{
+    u->transaction[i].used = false;
+    u->key[i] = 0;
+    u->used--;
+}
+
+/* ---- what is wrong, in words, once ---- */
+
+static void report(struct upstream *u, enum gateway_trouble trouble, struct actions *out)
+{
+    if (u->trouble == (uint8_t)trouble)
+        return;
+    u->trouble = (uint8_t)trouble;
+    const char *text = "";
+    switch (trouble) {
+    case GATEWAY_UNKNOWN:
+        return;
+    case GATEWAY_FINE:
+        actions_log(out, LOG_LEVEL_INFO, component, "the gateway answers");
+        return;
+    case GATEWAY_SILENT:
+        text = "the gateway does not answer; check that the tunnel is up, that VPN_GATEWAY is right and that "
+               "its "
+               "traffic leaves through the tunnel; trying on";
+        break;
+    case GATEWAY_TROUBLE_PORT_UNREACHABLE:
+        text = "the gateway refuses NAT-PMP (port unreachable); with ProtonVPN: make the key with NAT-PMP "
+               "enabled, "
+               "choose a P2P server; trying on";
+        break;
+    case GATEWAY_TROUBLE_NO_ROUTE:
+        text = "no route to the gateway; is the tunnel up? trying on";
+        break;
+    case GATEWAY_TROUBLE_SEND_FAILED:
+        text = "cannot send to the gateway; a local firewall may forbid it; trying on";
+        break;
+    case GATEWAY_REFUSES:
+        actions_log(
+            out, LOG_LEVEL_WARN, component,
+            "the gateway answers the address request with an error: it has no external address or NAT-PMP "
+            "is not allowed for us; trying on result=%u",
+            (unsigned)u->trouble_result);
+        return;
+    }
+    actions_log(out, LOG_LEVEL_WARN, component, "%s", text);
+}
+
+/* ---- sending ---- */
+
+static void push(struct actions *out, uint8_t *place, size_t len)
+{
+    actions_push(out, (struct action){.type = ACTION_GATEWAY_SEND, .gateway = actions_trim(out, place, len)});
+}
+
+static void send_transaction(struct upstream *u, unsigned i, uint64_t now_ms, struct actions *out)
+{
+    struct transaction *t = &u->transaction[i];
+    uint8_t *place = actions_bytes(out, NATPMP_REQUEST_MAX);
+    push(out, place,
+         natpmp_encode_map_request(place, (enum natpmp_protocol)(u->key[i] >> 16), (uint16_t)u->key[i],
+                                   t->external_port, t->lifetime_s));
+    t->sends++;
+    t->next_ms = now_ms + interval_ms(t->sends);
+    if (t->sends >= SILENT_ATTEMPT && u->heard_ms < t->first_ms)
+        report(u, GATEWAY_SILENT, out);
+}
+
+void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol protocol, uint16_t internal_port,
+                  uint16_t external_port, uint32_t lifetime_s, uint64_t now_ms, struct actions *out)
+{
+    uint32_t key = transaction_key(protocol, internal_port);
+    assert(upstream_free(u) && internal_port != 0 && find(u, key) < 0);
+    unsigned i = 0;
+    while (u->transaction[i].used)
+        i++;
+    bool deleting = lifetime_s == 0;
+    u->key[i] = key;
+    u->transaction[i] = (struct transaction){
+        .used = true,
+        .deleting = deleting,
+        .sends_max = deleting ? DELETE_ATTEMPTS_MAX : ATTEMPTS_MAX,
+        .owner = owner,
+        .external_port = deleting ? 0 : external_port, /* section 3.4 */
+        .lifetime_s = lifetime_s,
+        .first_ms = now_ms,
+    };
+    u->used++;
+    send_transaction(u, i, now_ms, out);
+}
+
+void upstream_cancel(struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port)
+{
+    int i = find(u, transaction_key(protocol, internal_port));
+    if (i >= 0)
+        end(u, i);
+}
+
+void upstream_want_address(struct upstream *u, uint64_t now_ms)
+{
+    if (u->address_next_ms <= now_ms + FIRST_INTERVAL_MS * 4)
+        return;
+    u->address_sends = 0;
+    u->address_next_ms = now_ms;
+}
+
+static void send_address_request(struct upstream *u, uint64_t now_ms, struct actions *out)
+{
+    uint8_t *place = actions_bytes(out, NATPMP_REQUEST_MAX);
+    push(out, place, natpmp_encode_address_request(place));
+    if (u->address_sends == ATTEMPTS_MAX)
+        u->address_sends = 0;
+    u->address_asking = true;
+    u->address_sends++;
+    u->address_next_ms = now_ms + interval_ms(u->address_sends);
+    if (u->address_sends >= SILENT_ATTEMPT && u->trouble <= GATEWAY_FINE)
+        report(u, GATEWAY_SILENT, out);
+}
+
+void upstream_tick(struct upstream *u, uint64_t now_ms, struct actions *out)
+{
+    if (now_ms >= u->address_next_ms && actions_room(out))
+        send_address_request(u, now_ms, out);
+    if (u->used == 0)
+        return;
+    for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX && actions_room(out); i++) {
+        struct transaction *t = &u->transaction[i];
+        if (t->used && t->next_ms <= now_ms && t->sends < t->sends_max)
+            send_transaction(u, i, now_ms, out);
+    }
+}
+
+uint64_t upstream_deadline_ms(const struct upstream *u)
+{
+    uint64_t deadline_ms = u->address_next_ms;
+    for (unsigned i = 0; u->used != 0 && i < UPSTREAM_PARALLEL_MAX; i++)
+        if (u->transaction[i].used && u->transaction[i].next_ms < deadline_ms)
+            deadline_ms = u->transaction[i].next_ms;
+    return deadline_ms;
+}
+
+/* ---- receiving ---- */
+
+/* RFC 6886 section 3.6: the epoch should have advanced as our clock did, but for an eighth and two seconds.
+ */
+static void watch_epoch(struct upstream *u, uint32_t epoch_s, uint64_t now_ms)
+{
+    if (u->epoch_known) {
+        uint64_t elapsed_s = (now_ms - u->epoch_ms) / 1000;
+        uint64_t expected_s = u->epoch_s + elapsed_s * 7 / 8;
+        if ((uint64_t)epoch_s + 2 < expected_s)
+            u->state_lost = true;
+    }
+    u->epoch_known = true;
+    u->epoch_s = epoch_s;
+    u->epoch_ms = now_ms;
+}
+
+/* After silence the long intervals of section 3.1 would make everybody wait: what is due later goes out now.
+ */
+static void hurry(struct upstream *u, uint64_t now_ms)
+{
+    for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX; i++) {
+        struct transaction *t = &u->transaction[i];
+        if (t->used && t->sends < t->sends_max && t->next_ms > now_ms + FIRST_INTERVAL_MS)
+            t->next_ms = now_ms;
+    }
+}
+
+static void heard(struct upstream *u, uint64_t now_ms, struct actions *out)
+{
+    u->heard_ms = now_ms;
+    if (u->trouble > GATEWAY_FINE && u->trouble != GATEWAY_REFUSES)
+        hurry(u, now_ms);
+    if (u->trouble != GATEWAY_REFUSES)
+        report(u, GATEWAY_FINE, out);
+}
+
+static void refused(struct upstream *u, uint16_t result, struct actions *out)
+{
+    if (u->trouble_result != result)
+        u->trouble = GATEWAY_UNKNOWN;
+    u->trouble_result = result;
+    report(u, GATEWAY_REFUSES, out);
+}
+
+static void receive_address(struct upstream *u, const struct natpmp_reply *reply, uint64_t now_ms,
+                            struct actions *out)
+{
+    if (!u->address_asking)
+        return; /* unasked: for instance a second copy */
+    if (reply->result == NATPMP_SUCCESS && reply->address != 0) {
+        u->trouble = u->trouble == GATEWAY_REFUSES ? GATEWAY_UNKNOWN : u->trouble;
+        report(u, GATEWAY_FINE, out);
+        u->address_changed = !u->address_known || u->address != reply->address;
+        u->address_known = true;
+        u->address = reply->address;
+        u->address_asking = false;
+        u->address_sends = 0;
+        u->address_next_ms = now_ms + ADDRESS_INTERVAL_MS;
+        return;
+    }
+    /* Section 3.2: the address of an error is not to be used. 0.0.0.0 is no address either. The question
+     * stays open: the next attempt is due as if nothing had come. */
+    u->address_lost = u->address_known;
+    u->address_known = false;
+    refused(u, reply->result, out);
+}
+
+void upstream_receive(struct upstream *u, struct span datagram, uint64_t now_ms, struct actions *out)
+{
+    struct natpmp_reply reply = natpmp_decode_reply(datagram);
+    if (reply.type == NATPMP_REPLY_MALFORMED) {
+        actions_log(out, LOG_LEVEL_DEBUG, component, "malformed datagram dropped length=%u",
+                    (unsigned)datagram.len);
+        return;
+    }
+    if (reply.has_epoch)
+        watch_epoch(u, reply.epoch_s, now_ms);
+    heard(u, now_ms, out);
+    switch (reply.type) {
+    case NATPMP_REPLY_MALFORMED:
+        break;
+    case NATPMP_REPLY_ADDRESS:
+        receive_address(u, &reply, now_ms, out);
+        break;
+    case NATPMP_REPLY_UNSUPPORTED_VERSION:
+        refused(u, reply.result, out);
+        break;
+    case NATPMP_REPLY_MAP:
+    case NATPMP_REPLY_UNSUPPORTED_OPCODE:
+        u->reply = reply;
+        u->reply_pending = true;
+        break;
+    }
+}
+
+void upstream_error(struct upstream *u, enum gateway_error error, struct actions *out)
+{
+    switch (error) {
+    case GATEWAY_PORT_UNREACHABLE:
+        report(u, GATEWAY_TROUBLE_PORT_UNREACHABLE, out);
+        break;
+    case GATEWAY_NO_ROUTE:
+        report(u, GATEWAY_TROUBLE_NO_ROUTE, out);
+        break;
+    case GATEWAY_SEND_FAILED:
+        report(u, GATEWAY_TROUBLE_SEND_FAILED, out);
+        break;
+    }
+}
+
+/* ---- outcomes ---- */
+
+/* The transaction that a reply belongs to. Some servers send errors without the ports; such a one is taken if
+ * only one transaction can be meant. */
+static int match(const struct upstream *u, const struct natpmp_reply *reply)
+{
+    if (reply->internal_port != 0)
+        return find(u, transaction_key(reply->protocol, reply->internal_port));
+    int found = -1;
+    for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX && reply->result != NATPMP_SUCCESS; i++) {
+        if (!u->transaction[i].used || u->key[i] >> 16 != (uint32_t)reply->protocol)
+            continue;
+        if (found >= 0)
+            return -1;
+        found = (int)i;
+    }
+    return found;
+}
+
+static bool take_reply(struct upstream *u, struct upstream_outcome *o)
+{
+    const struct natpmp_reply *reply = &u->reply;
+    u->reply_pending = false;
+    int i = match(u, reply);
+    bool granted = reply->result == NATPMP_SUCCESS && reply->lifetime_s > 0 && reply->external_port != 0;
+    *o = (struct upstream_outcome){
+        .result = reply->result,
+        .protocol = reply->protocol,
+        .internal_port = reply->internal_port,
+        .external_port = reply->external_port,
+        .lifetime_s = reply->lifetime_s,
+    };
+    if (i < 0) {
+        o->type = UPSTREAM_STRAY;
+        return granted;
+    }
+    const struct transaction *t = &u->transaction[i];
+    o->owner = t->owner;
+    o->asked_ms = t->first_ms;
+    if (reply->result != NATPMP_SUCCESS)
+        o->type = UPSTREAM_FAILED;
+    else if (granted && !t->deleting)
+        o->type = UPSTREAM_GRANTED;
+    else if (t->deleting && reply->lifetime_s == 0)
+        o->type = UPSTREAM_DELETED;
+    else
+        return false; /* late: the answer to what was asked before */
+    end(u, i);
+    return true;
+}
+
+static bool take_unanswered(struct upstream *u, uint64_t now_ms, struct upstream_outcome *o)
+{
+    for (int i = 0; u->used != 0 && i < UPSTREAM_PARALLEL_MAX; i++) {
+        const struct transaction *t = &u->transaction[i];
+        if (!t->used || t->sends < t->sends_max || t->next_ms > now_ms)
+            continue;
+        *o = (struct upstream_outcome){.type = UPSTREAM_UNANSWERED, .owner = t->owner};
+        end(u, i);
+        return true;
+    }
+    return false;
+}
+
+bool upstream_next(struct upstream *u, uint64_t now_ms, struct upstream_outcome *ret_outcome)
+{
+    *ret_outcome = (struct upstream_outcome){0};
+    if (u->state_lost) {
+        u->state_lost = false;
+        ret_outcome->type = UPSTREAM_STATE_LOST;
+        return true;
+    }
+    if (u->address_changed) {
+        u->address_changed = false;
+        ret_outcome->type = UPSTREAM_ADDRESS;
+        return true;
+    }
+    if (u->address_lost) {
+        u->address_lost = false;
+        ret_outcome->type = UPSTREAM_NO_ADDRESS;
+        return true;
+    }
+    if (u->reply_pending && take_reply(u, ret_outcome))
+        return true;
+    return take_unanswered(u, now_ms, ret_outcome);
+}

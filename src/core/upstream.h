@@ -1,0 +1,109 @@
+/* The gateway's side: a NAT-PMP client (RFC 6886 sections 3.1 to 3.7) with several transactions in parallel,
+ * the cached external address and a watch on the gateway's epoch.
+ *
+ * Requests go out through actions; what came of them is taken with upstream_next after each event and tick.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/event.h"
+#include "wire/natpmp.h"
+
+struct transaction {
+    bool used;
+    bool deleting; /* lifetime 0 */
+    uint8_t sends;
+    uint8_t sends_max;
+    uint16_t owner; /* whatever the caller gave */
+    uint16_t external_port;
+    uint32_t lifetime_s;
+    uint64_t first_ms;
+    uint64_t next_ms;
+};
+
+/* What is wrong with the gateway, told to the operator once when it changes. */
+enum gateway_trouble {
+    GATEWAY_UNKNOWN, /* nothing was heard and nothing is wrong yet */
+    GATEWAY_FINE,
+    GATEWAY_SILENT,
+    GATEWAY_TROUBLE_PORT_UNREACHABLE,
+    GATEWAY_TROUBLE_NO_ROUTE,
+    GATEWAY_TROUBLE_SEND_FAILED,
+    GATEWAY_REFUSES, /* answers the address request with an error */
+};
+
+enum upstream_outcome_type {
+    UPSTREAM_GRANTED,
+    UPSTREAM_DELETED,
+    UPSTREAM_FAILED,     /* a result code other than success */
+    UPSTREAM_UNANSWERED, /* all retransmissions went unanswered */
+    UPSTREAM_STRAY,      /* a success for (protocol, internal port) that no transaction asked for */
+    UPSTREAM_ADDRESS,    /* the external address became known or changed */
+    UPSTREAM_NO_ADDRESS, /* the gateway says that it has none */
+    UPSTREAM_STATE_LOST, /* by its epoch, the gateway forgot everything (section 3.6) */
+};
+
+struct upstream_outcome {
+    enum upstream_outcome_type type;
+    uint16_t owner;
+    uint16_t result;
+    enum natpmp_protocol protocol; /* STRAY */
+    uint16_t internal_port;        /* STRAY */
+    uint16_t external_port;
+    uint32_t lifetime_s;
+    uint64_t asked_ms; /* when the first copy of the request was sent: the lease began no earlier */
+};
+
+struct upstream {
+    struct transaction transaction[UPSTREAM_PARALLEL_MAX];
+    uint32_t key[UPSTREAM_PARALLEL_MAX]; /* protocol and internal port, for one fast pass */
+    unsigned used;
+
+    /* the request for the external address, always under way or scheduled */
+    uint32_t address;
+    bool address_known;
+    bool address_asking;
+    uint8_t address_sends;
+    uint64_t address_next_ms;
+
+    /* the epoch of the last packet, and when it came */
+    bool epoch_known;
+    uint32_t epoch_s;
+    uint64_t epoch_ms;
+
+    uint8_t trouble; /* enum gateway_trouble */
+    uint16_t trouble_result;
+    uint64_t heard_ms;
+
+    /* outcomes not yet taken */
+    bool state_lost;
+    bool address_changed;
+    bool address_lost;
+    bool reply_pending;
+    struct natpmp_reply reply;
+};
+
+void upstream_init(struct upstream *u);
+/* The first request for the external address goes out with the next tick. */
+void upstream_start(struct upstream *u, uint64_t now_ms);
+
+/* Room for another transaction? */
+bool upstream_free(const struct upstream *u);
+/* Sends a map request (lifetime_s > 0) or a deletion. At most one transaction for each (protocol,
+ * internal_port). */
+void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol protocol, uint16_t internal_port,
+                  uint16_t external_port, uint32_t lifetime_s, uint64_t now_ms, struct actions *out);
+/* Forgets the transaction of (protocol, internal_port), if there is one; its owner hears nothing of it. */
+void upstream_cancel(struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port);
+/* A client asks for an address that is not known: ask the gateway now rather than at the next turn. */
+void upstream_want_address(struct upstream *u, uint64_t now_ms);
+
+void upstream_receive(struct upstream *u, struct span datagram, uint64_t now_ms, struct actions *out);
+void upstream_error(struct upstream *u, enum gateway_error error, struct actions *out);
+/* Retransmits what is due, as far as there is room. */
+void upstream_tick(struct upstream *u, uint64_t now_ms, struct actions *out);
+/* True and an outcome, until there is none left. */
+bool upstream_next(struct upstream *u, uint64_t now_ms, struct upstream_outcome *ret_outcome);
+uint64_t upstream_deadline_ms(const struct upstream *u);

@@ -1,0 +1,86 @@
+#include "io/clock.h"
+
+#include <errno.h>
+#include <sys/random.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    MS_PER_S = 1000,
+    NS_PER_MS = 1000000,
+};
+
+uint64_t clock_now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_BOOTTIME, &now);
+    return (uint64_t)now.tv_sec * MS_PER_S + (uint64_t)now.tv_nsec / NS_PER_MS;
+}
+
+uint64_t clock_seed(void)
+{
+    uint64_t seed;
+    if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) == (ssize_t)sizeof(seed)) {
+        return seed;
+    }
+    /* The pool is not ready, or an old kernel of a router has no such call: two instances still differ. */
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return ((uint64_t)now.tv_sec << 32 ^ (uint64_t)now.tv_nsec << 16) ^ (uint64_t)getpid();
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    struct deadline *d = poll->data;
+    uint64_t expirations;
+    (void)events;
+    /* Nothing to read: it was armed anew after the loop saw it expire. */
+    if (status == 0 && read(d->fd, &expirations, sizeof(expirations)) < 0) {
+        return;
+    }
+    d->armed_ms = CLOCK_NEVER;
+    d->fired(d->context);
+}
+
+int deadline_open(struct deadline *d, uv_loop_t *loop, void (*fired)(void *context), void *context)
+{
+    d->armed_ms = CLOCK_NEVER;
+    d->fired = fired;
+    d->context = context;
+    d->fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (d->fd < 0) {
+        return -errno;
+    }
+    d->poll.data = d;
+    int result = uv_poll_init(loop, &d->poll, d->fd);
+    if (result == 0) {
+        result = uv_poll_start(&d->poll, UV_READABLE, on_readable);
+    }
+    return result;
+}
+
+void deadline_arm(struct deadline *d, uint64_t at_ms)
+{
+    if (at_ms == d->armed_ms) {
+        return;
+    }
+    d->armed_ms = at_ms;
+    struct itimerspec timer = {0};
+    if (at_ms != CLOCK_NEVER) {
+        timer.it_value.tv_sec = (time_t)(at_ms / MS_PER_S);
+        /* All zero would disarm it. */
+        timer.it_value.tv_nsec = (long)(at_ms % MS_PER_S) * NS_PER_MS + (at_ms == 0);
+    }
+    (void)timerfd_settime(d->fd, TFD_TIMER_ABSTIME, &timer, NULL);
+}
+
+void deadline_close(struct deadline *d)
+{
+    if (d->fd < 0) {
+        return;
+    }
+    uv_close((uv_handle_t *)&d->poll, NULL);
+    (void)close(d->fd);
+    d->fd = -1;
+}

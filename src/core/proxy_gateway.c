@@ -106,12 +106,13 @@ static void note_grant(struct proxy *p, uint16_t m, const struct upstream_outcom
     mapping->need_grant = false;
     mapping->ask_failures = 0;
     mapping->conflicts = 0;
+    uint16_t old = mapping->external_port != 0 ? mapping->external_port : mapping->told_port;
     mapping_set_external_port(&p->tables, m, o->external_port);
     proxy_recovered(p, m);
-    if (mapping->told_port == 0 || mapping->told_port == o->external_port)
+    if (old == 0 || old == o->external_port)
         return;
     actions_log(out, LOG_LEVEL_WARN, "gateway", "the gateway changed the external port %s old=%u new=%u",
-                proxy_text(p, m).text, (unsigned)mapping->told_port, (unsigned)o->external_port);
+                proxy_text(p, m).text, (unsigned)old, (unsigned)o->external_port);
     break_promise(p, mapping);
 }
 
@@ -199,11 +200,11 @@ void proxy_recovered(struct proxy *p, uint16_t m)
     p->recovering--;
 }
 
-static void state_lost(struct proxy *p, struct actions *out)
+static void state_lost(struct proxy *p, uint64_t lost_ms, struct actions *out)
 {
     if (p->recover_ms != UINT64_MAX)
         return;
-    p->lost_ms = p->now_ms;
+    p->lost_ms = lost_ms;
     p->recover_ms = p->now_ms + prng_below(&p->prng, RECOVER_DELAY_MS + 1);
     actions_log(
         out, LOG_LEVEL_WARN, "gateway",
@@ -303,7 +304,7 @@ void proxy_take_upstream(struct proxy *p, struct actions *out)
             actions_log(out, LOG_LEVEL_WARN, "gateway", "the gateway has lost its external address");
             break;
         case UPSTREAM_STATE_LOST:
-            state_lost(p, out);
+            state_lost(p, o.asked_ms, out);
             break;
         }
     }

@@ -192,18 +192,33 @@ uint64_t upstream_deadline_ms(const struct upstream *u)
 
 /* ---- receiving ---- */
 
-/* RFC 6886 section 3.6: the epoch should have advanced as our clock did, but for an eighth and two seconds.
- */
-static void watch_epoch(struct upstream *u, uint32_t epoch_s, uint64_t now_ms)
+static void ask_address_now(struct upstream *u, uint64_t now_ms)
 {
-    if (u->epoch_known) {
-        uint64_t elapsed_s = (now_ms - u->epoch_ms) / 1000;
-        uint64_t expected_s = u->epoch_s + elapsed_s * 7 / 8;
-        if ((uint64_t)epoch_s + 2 < expected_s)
-            u->state_lost = true;
+    u->address_sends = 0;
+    u->address_asking = false;
+    u->address_next_ms = now_ms;
+}
+
+/* RFC 6886 section 3.6: the epoch should have advanced as our clock did, but for an eighth and two seconds. A
+ * reply that was long under way fails this as well, so the gateway is asked once more before all mappings are
+ * taken for lost. */
+static void watch_epoch(struct upstream *u, const struct natpmp_reply *reply, uint64_t now_ms)
+{
+    uint64_t elapsed_s = (now_ms - u->epoch_ms) / 1000;
+    bool fits = !u->epoch_known || (uint64_t)reply->epoch_s + 2 >= u->epoch_s + elapsed_s * 7 / 8;
+    bool fresh = reply->type == NATPMP_REPLY_ADDRESS && u->address_asking;
+    if (!fits && !u->epoch_doubted) {
+        u->epoch_doubted = true;
+        u->doubted_ms = now_ms;
+        ask_address_now(u, now_ms);
+        return;
     }
+    if (!fits && !fresh)
+        return;
+    u->state_lost = !fits;
+    u->epoch_doubted = false;
     u->epoch_known = true;
-    u->epoch_s = epoch_s;
+    u->epoch_s = reply->epoch_s;
     u->epoch_ms = now_ms;
 }
 
@@ -238,8 +253,12 @@ static void refused(struct upstream *u, uint16_t result, struct actions *out)
 static void receive_address(struct upstream *u, const struct natpmp_reply *reply, uint64_t now_ms,
                             struct actions *out)
 {
-    if (!u->address_asking)
-        return; /* unasked: for instance a second copy */
+    if (!u->address_asking) {
+        /* A second copy, or the gateway says by itself that its address is another one. */
+        if (!u->address_known || u->address != reply->address)
+            upstream_want_address(u, now_ms);
+        return;
+    }
     if (reply->result == NATPMP_SUCCESS && reply->address != 0) {
         u->trouble = u->trouble == GATEWAY_REFUSES ? GATEWAY_UNKNOWN : u->trouble;
         report(u, GATEWAY_FINE, out);
@@ -267,7 +286,7 @@ void upstream_receive(struct upstream *u, struct span datagram, uint64_t now_ms,
         return;
     }
     if (reply.has_epoch)
-        watch_epoch(u, reply.epoch_s, now_ms);
+        watch_epoch(u, &reply, now_ms);
     heard(u, now_ms, out);
     switch (reply.type) {
     case NATPMP_REPLY_MALFORMED:
@@ -276,7 +295,8 @@ void upstream_receive(struct upstream *u, struct span datagram, uint64_t now_ms,
         receive_address(u, &reply, now_ms, out);
         break;
     case NATPMP_REPLY_UNSUPPORTED_VERSION:
-        refused(u, reply.result, out);
+        if (u->address_asking || u->used > 0)
+            refused(u, reply.result, out);
         break;
     case NATPMP_REPLY_MAP:
     case NATPMP_REPLY_UNSUPPORTED_OPCODE:
@@ -371,6 +391,7 @@ bool upstream_next(struct upstream *u, uint64_t now_ms, struct upstream_outcome 
     if (u->state_lost) {
         u->state_lost = false;
         ret_outcome->type = UPSTREAM_STATE_LOST;
+        ret_outcome->asked_ms = u->doubted_ms;
         return true;
     }
     if (u->address_changed) {

@@ -53,7 +53,8 @@ struct upstream_outcome {
     uint16_t internal_port;        /* STRAY */
     uint16_t external_port;
     uint32_t lifetime_s;
-    uint64_t asked_ms; /* when the first copy of the request was sent: the lease began no earlier */
+    uint64_t asked_ms; /* when the first copy of the request was sent: the lease began no earlier; STATE_LOST:
+                          when the gateway was first seen to have forgotten */
 };
 
 struct upstream {
@@ -68,8 +69,11 @@ struct upstream {
     uint8_t address_sends;
     uint64_t address_next_ms;
 
-    /* the epoch of the last packet, and when it came */
+    /* the epoch of the last packet that fitted, and when it came */
     bool epoch_known;
+    bool
+        epoch_doubted; /* one did not fit: a late packet, or the gateway started anew; a fresh answer tells */
+    uint64_t doubted_ms;
     uint32_t epoch_s;
     uint64_t epoch_ms;
 

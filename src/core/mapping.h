@@ -75,7 +75,8 @@ struct mapping {
     uint8_t lease;  /* enum lease_state */
     bool asking;    /* a transaction is under way */
     bool releasing; /* it is a deletion */
-    bool recover;   /* the gateway lost its state: asked again, the outcome is awaited */
+    bool recover;   /* asked for without a client's doing: the gateway lost its state, or it is adopted */
+    bool adopted;   /* of an earlier run: how long its client was promised it is not known exactly */
     uint8_t ask_failures;
     uint8_t conflicts; /* grants of a port that another mapping holds */
     uint8_t moves;     /* router ports given up because of what the gateway granted for them */

@@ -132,6 +132,7 @@ static void succeed(struct proxy *p, uint16_t m, struct actions *out)
     enum log_level level = renewed && told_port == mapping->external_port ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
     const char *what = !renewed ? "mapped" : level == LOG_LEVEL_DEBUG ? "renewed" : "changed";
     mapping->ends_ms = p->now_ms + (uint64_t)lifetime_s * 1000;
+    mapping->adopted = false;
     mapping->told_port = mapping->external_port;
     if (level <= out->log_level)
         actions_log(out, level, "mapping", "%s %s external=%u lifetime=%u", what, proxy_text(p, m).text,

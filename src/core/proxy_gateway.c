@@ -40,15 +40,6 @@ static void break_promise(struct proxy *p, struct mapping *mapping)
 
 /* ---- grants ---- */
 
-static void recover(struct proxy *p, uint16_t m)
-{
-    struct mapping *mapping = mapping_at(&p->tables, m);
-    if (mapping->recover)
-        return;
-    mapping->recover = true;
-    p->recovering++;
-}
-
 /* The gateway gave this mapping a port that another one holds. Either the other one's is out of date: then
  * asking for it again tells. Or the gateway has only this one port: then the first holder keeps it, and
  * nothing is deleted, for that would hit the holder. */
@@ -56,14 +47,14 @@ static void conflict(struct proxy *p, uint16_t m, uint16_t holder)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
     if (!mapping_at(&p->tables, holder)->asking) {
-        recover(p, holder);
+        proxy_recover(p, holder);
         mapping_touch(&p->tables, holder);
     }
     mapping->lease = mapping->external_port != 0 ? LEASE_UNSURE : LEASE_NONE;
     if (++mapping->conflicts < CONFLICTS_MAX) {
-        retry_later(p, mapping);
         if (mapping->work != WORK_MAP)
-            recover(p, m);
+            proxy_recover(p, m);
+        retry_later(p, mapping);
         return;
     }
     mapping->refusal = NATPMP_OUT_OF_RESOURCES;
@@ -106,6 +97,9 @@ static void note_grant(struct proxy *p, uint16_t m, const struct upstream_outcom
     mapping->need_grant = false;
     mapping->ask_failures = 0;
     mapping->conflicts = 0;
+    if (mapping->adopted && mapping->lease_ends_ms < mapping->ends_ms)
+        mapping->ends_ms = mapping->lease_ends_ms;
+    mapping->adopted = false;
     uint16_t old = mapping->external_port != 0 ? mapping->external_port : mapping->told_port;
     mapping_set_external_port(&p->tables, m, o->external_port);
     proxy_recovered(p, m);
@@ -133,7 +127,13 @@ static void granted(struct proxy *p, uint16_t m, const struct upstream_outcome *
 
 /* ---- refusals and silence ---- */
 
-static void failed(struct proxy *p, uint16_t m, uint16_t result)
+/* What will not pass is told at once; anything else may pass while the client waits. */
+static bool is_final(uint16_t result)
+{
+    return result == NATPMP_NOT_AUTHORIZED || result == NATPMP_OUT_OF_RESOURCES;
+}
+
+static void failed(struct proxy *p, uint16_t m, uint16_t result, struct actions *out)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
     if (mapping->releasing) {
@@ -141,16 +141,23 @@ static void failed(struct proxy *p, uint16_t m, uint16_t result)
         return;
     }
     retry_later(p, mapping);
-    /* What will not pass is told at once; anything else may pass while the client waits. */
-    if (result == NATPMP_NOT_AUTHORIZED || result == NATPMP_OUT_OF_RESOURCES)
+    if (is_final(result)) {
         mapping->refusal = (uint8_t)result;
-    if (!lease_lives(p, m)) {
-        if (mapping->lease != LEASE_NONE)
-            break_promise(p, mapping);
-        mapping->lease = LEASE_NONE;
-        mapping_set_external_port(&p->tables, m, 0);
+        proxy_recovered(p, m);
     }
-    proxy_recovered(p, m);
+    if (lease_lives(p, m))
+        return;
+    /* Nothing is there any more: a rule without a lease leads nowhere. */
+    if (mapping->lease != LEASE_NONE)
+        break_promise(p, mapping);
+    mapping->lease = LEASE_NONE;
+    mapping_set_external_port(&p->tables, m, 0);
+    if (!is_final(result) || mapping->ends_ms <= p->now_ms)
+        return;
+    actions_log(out, LOG_LEVEL_WARN, "gateway",
+                "the gateway refuses a mapping that it held; it is removed result=%u %s", (unsigned)result,
+                proxy_text(p, m).text);
+    mapping->ends_ms = 0;
 }
 
 static void unanswered(struct proxy *p, uint16_t m)
@@ -190,6 +197,16 @@ static void stray(struct proxy *p, const struct upstream_outcome *o)
 
 /* ---- recovery ---- */
 
+void proxy_recover(struct proxy *p, uint16_t m)
+{
+    struct mapping *mapping = mapping_at(&p->tables, m);
+    if (mapping->recover)
+        return;
+    mapping->recover = true;
+    mapping->ask_retry_ms = 0;
+    p->recovering++;
+}
+
 void proxy_recovered(struct proxy *p, uint16_t m)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
@@ -223,8 +240,7 @@ static void recover_all(struct proxy *p)
             mapping->lease = mapping->asking ? mapping->lease : LEASE_NONE;
         } else {
             mapping->lease = LEASE_UNSURE;
-            mapping->ask_retry_ms = 0;
-            recover(p, (uint16_t)i);
+            proxy_recover(p, (uint16_t)i);
         }
         mapping_touch(t, (uint16_t)i);
     }
@@ -266,7 +282,7 @@ static void end_of_transaction(struct proxy *p, const struct upstream_outcome *o
         mapping_set_external_port(&p->tables, m, 0);
         break;
     case UPSTREAM_FAILED:
-        failed(p, m, o->result);
+        failed(p, m, o->result, out);
         break;
     case UPSTREAM_UNANSWERED:
         unanswered(p, m);

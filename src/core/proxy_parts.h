@@ -64,6 +64,8 @@ uint64_t proxy_addresses_deadline_ms(const struct proxy *p);
 void proxy_drive(struct proxy *p, struct actions *out);
 /* The client may ask the gateway again: it gets in line. */
 void proxy_client_turn(struct proxy *p, uint16_t c);
+/* Asks the gateway for this mapping without a client's doing. */
+void proxy_recover(struct proxy *p, uint16_t m);
 /* The recovery of this mapping has ended one way or the other. */
 void proxy_recovered(struct proxy *p, uint16_t m);
 

@@ -78,6 +78,8 @@ static void adopt(struct proxy *p, const struct nat_rule *rule, struct actions *
     mapping->told_port = rule->external_port;
     if (rule->external_port != 0 && mapping_find_external_port(t, rule->protocol, rule->external_port) == 0)
         mapping_set_external_port(t, m, rule->external_port);
+    mapping->adopted = true;
+    proxy_recover(p, m);
     note_rule(p, m, rule);
     p->adopted++;
     actions_log(out, LOG_LEVEL_INFO, component, "adopted %s external=%u lifetime=%u", proxy_text(p, m).text,

@@ -54,10 +54,12 @@ int deadline_open(struct deadline *d, uv_loop_t *loop, void (*fired)(void *conte
     }
     d->poll.data = d;
     int result = uv_poll_init(loop, &d->poll, d->fd);
-    if (result == 0) {
-        result = uv_poll_start(&d->poll, UV_READABLE, on_readable);
+    if (result != 0) {
+        (void)close(d->fd);
+        d->fd = -1;
+        return result;
     }
-    return result;
+    return uv_poll_start(&d->poll, UV_READABLE, on_readable);
 }
 
 void deadline_arm(struct deadline *d, uint64_t at_ms)

@@ -40,7 +40,8 @@ unsigned links_list(struct link *ret_links, unsigned max)
 /* RFC 1918 and RFC 3927: what a LAN behind a NAT uses. 100.64.0.0/10 (RFC 6598) is a provider's side. */
 static bool is_private(uint32_t address)
 {
-    return address >> 24 == 10 || address >> 20 == 0xAC1 || address >> 16 == 0xC0A8 || address >> 16 == 0xA9FE;
+    return address >> 24 == 10 || address >> 20 == 0xAC1 || address >> 16 == 0xC0A8 ||
+           address >> 16 == 0xA9FE;
 }
 
 static uint32_t interface_of(const struct link *links, unsigned count, uint32_t address)

@@ -17,9 +17,9 @@ struct link {
 /* The addresses in use now, at most `max`; 0 also if the kernel does not tell. */
 unsigned links_list(struct link *ret_links, unsigned max);
 
-/* Those of the `count` links that a service bound to `listen` (0: every address) announces itself on: the one that
- * holds the address; or else every private address of a multicast link that is up, but not the link of `uplink`
- * (our address towards the other side; 0: not known), unless there is no other. Returns how many were
- * written to ret_links, which has room for `count` and may be `links` itself. */
+/* Those of the `count` links that a service bound to `listen` (0: every address) announces itself on: the one
+ * that holds the address; or else every private address of a multicast link that is up, but not the link of
+ * `uplink` (our address towards the other side; 0: not known), unless there is no other. Returns how many
+ * were written to ret_links, which has room for `count` and may be `links` itself. */
 unsigned links_choose(const struct link *links, unsigned count, uint32_t listen, uint32_t uplink,
                       struct link *ret_links);

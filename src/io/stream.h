@@ -1,8 +1,8 @@
-/* An outgoing connection that carries bytes in order: plain TCP today; whatever encrypts is to stand behind the same
- * three functions and three callbacks.
+/* An outgoing connection that carries bytes in order: plain TCP today; whatever encrypts is to stand behind
+ * the same three functions and three callbacks.
  *
- * A stream lives from stream_open until its `closed` callback returns or until stream_close; then the pointer is dead.
- * Callbacks come from the loop only, never from within a call of a function below. */
+ * A stream lives from stream_open until its `closed` callback returns or until stream_close; then the pointer
+ * is dead. Callbacks come from the loop only, never from within a call of a function below. */
 #pragma once
 
 #include <stdint.h>
@@ -42,8 +42,8 @@ struct stream_handlers {
 
 struct stream;
 
-/* Resolves `host` (a name, an IPv4 or IPv6 address; copied) off the loop and connects to its addresses in turn. NULL
- * only if there is no memory. */
+/* Resolves `host` (a name, an IPv4 or IPv6 address; copied) off the loop and connects to its addresses in
+ * turn. NULL only if there is no memory. */
 nodiscard_ struct stream *stream_open(uv_loop_t *loop, const char *host, uint16_t port,
                                       const struct stream_handlers *handlers, void *context);
 /* Only after `opened`. Gives to the kernel what it takes before returning; the rest is queued. */

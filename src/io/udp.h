@@ -1,13 +1,11 @@
-/* Two UDP sockets on the event loop: a server that answers from the address that was asked, and a client with one peer.
+/* A UDP server on the event loop that answers from the address that was asked.
  *
- * Addresses and ports are in host byte order. Nothing here blocks. Callbacks come from the loop only, never from
- * within a call of a function below; a callback may close its own socket. */
+ * Addresses and ports are in host byte order. Nothing here blocks. Callbacks come from the loop only, never
+ * from within a call of a function below; a callback may close its own socket. */
 #pragma once
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 #include <uv.h>
 
@@ -22,8 +20,6 @@ enum {
     UDP_QUEUE_MAX = 256,
     UDP_QUEUE_BYTES = 65536,
 };
-
-/* ---- server ---- */
 
 struct udp_datagram {
     uint32_t address; /* of the other side */
@@ -67,45 +63,9 @@ uint16_t udp_server_port(const struct udp_server *s);
 void udp_server_queue(struct udp_server *s, const struct udp_datagram *datagram);
 /* Sends what is queued. What the kernel does not take now goes out when it can. */
 void udp_server_flush(struct udp_server *s);
-/* Queues one copy for each link on which to announce; `local` and `interface` of the datagram are set here. `listen`
- * and `uplink` as in links_choose. Returns the number of links. */
-unsigned udp_server_announce(struct udp_server *s, struct udp_datagram datagram, uint32_t listen, uint32_t uplink);
+/* Queues one copy for each link on which to announce; `local` and `interface` of the datagram are set here.
+ * `listen` and `uplink` as in links_choose. Returns the number of links. */
+unsigned udp_server_announce(struct udp_server *s, struct udp_datagram datagram, uint32_t listen,
+                             uint32_t uplink);
 /* The memory is needed until the loop has run once more. */
 void udp_server_close(struct udp_server *s);
-
-/* ---- client ---- */
-
-enum udp_error {
-    UDP_ERROR_REFUSED,  /* the host is there, but not the service */
-    UDP_ERROR_NO_ROUTE, /* here or at a router on the way */
-    UDP_ERROR_OTHER,    /* a local firewall, no buffers, no descriptors */
-};
-
-struct udp_client_handlers {
-    void (*received)(void *context, struct span bytes);
-    void (*failed)(void *context, enum udp_error error);
-};
-
-struct udp_client {
-    uv_loop_t *loop;
-    uv_poll_t poll;
-    uv_timer_t report; /* brings errors of a send to the loop */
-    int fd;            /* -1: not made yet */
-    bool connected;
-    bool stale; /* to be connected anew before the next send */
-    bool error_pending;
-    enum udp_error error;
-    uint64_t unanswered_ms; /* the first send since anything was heard; 0: none */
-    struct sockaddr_in peer;
-    const struct udp_client_handlers *handlers;
-    void *context;
-};
-
-/* Never fails: without a route or a descriptor the socket is made by a later send. */
-void udp_client_open(struct udp_client *c, uv_loop_t *loop, uint32_t address, uint16_t port,
-                     const struct udp_client_handlers *handlers, void *context);
-void udp_client_send(struct udp_client *c, struct span bytes);
-/* Our address towards the peer; 0 while there is no route. */
-uint32_t udp_client_local(const struct udp_client *c);
-/* The memory is needed until the loop has run once more. */
-void udp_client_close(struct udp_client *c);

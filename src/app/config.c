@@ -1,0 +1,482 @@
+#include "app/config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/cursor.h"
+
+enum {
+    NATPMP_GATEWAY_PORT = 5351, /* RFC 6886 section 3: not configurable */
+    API_PORT = 8728,
+    NAME_LABEL_MAX = 63,
+};
+
+#define PASSWORD "MIKROTIK_API_PASSWORD"
+#define PASSWORD_FILE "MIKROTIK_API_PASSWORD_FILE"
+
+/* ---- one parser for each kind of value; the span is never empty ---- */
+
+static bool copy_text(char *ret_text, size_t capacity, struct span text)
+{
+    if (text.len >= capacity) {
+        return false;
+    }
+    memcpy(ret_text, text.data, text.len);
+    ret_text[text.len] = '\0';
+    return true;
+}
+
+/* Bytes above ASCII are letters of a language that we need not know. */
+static bool is_one_line(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < ' ' || text.data[i] == 0x7F) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool parse_text(struct span text, char *ret_text, size_t capacity)
+{
+    return is_one_line(text) && copy_text(ret_text, capacity, text);
+}
+
+static bool parse_port(struct span text, uint16_t *ret_port)
+{
+    uint64_t value;
+    if (!parse_decimal(text, UINT16_MAX, &value) || value == 0) {
+        return false;
+    }
+    *ret_port = (uint16_t)value;
+    return true;
+}
+
+/* One host: not 0.0.0.0/8, not multicast, not reserved or broadcast. */
+static bool parse_unicast(struct span text, uint32_t *ret_address)
+{
+    uint32_t address;
+    if (!parse_address(text, &address) || address >> 24 == 0 || address >= 0xE0000000) {
+        return false;
+    }
+    *ret_address = address;
+    return true;
+}
+
+static bool is_alphanumeric(uint8_t byte)
+{
+    return (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
+}
+
+/* RFC 1123 section 2.1, and the underscore that container networks use in names. A name whose last label is a
+ * number is an address with a mistake in it. */
+static bool is_host_name(struct span text)
+{
+    size_t label = 0;
+    bool digits = true;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t byte = text.data[i];
+        if (byte == '.') {
+            if (label == 0 || text.data[i - 1] == '-') {
+                return false;
+            }
+            /* A dot at the end makes a name absolute, and its last label is the one before. */
+            if (i + 1 < text.len) {
+                label = 0;
+                digits = true;
+            }
+            continue;
+        }
+        if (!is_alphanumeric(byte) && byte != '_' && (byte != '-' || label == 0)) {
+            return false;
+        }
+        digits = digits && byte >= '0' && byte <= '9';
+        label++;
+        if (label > NAME_LABEL_MAX) {
+            return false;
+        }
+    }
+    return label > 0 && !digits && text.data[text.len - 1] != '-';
+}
+
+static bool parse_host(struct span text, char ret_host[CONFIG_HOST_MAX + 1])
+{
+    uint32_t address;
+    return text.len > 0 && (parse_unicast(text, &address) || is_host_name(text)) &&
+           copy_text(ret_host, CONFIG_HOST_MAX + 1, text);
+}
+
+static bool parse_ipv6(struct span text, char ret_host[CONFIG_HOST_MAX + 1])
+{
+    char copy[INET6_ADDRSTRLEN];
+    struct in6_addr address;
+    return copy_text(copy, sizeof(copy), text) && inet_pton(AF_INET6, copy, &address) == 1 &&
+           copy_text(ret_host, CONFIG_HOST_MAX + 1, text);
+}
+
+/* Splits `[host]rest` or `host:port`; the port is empty if there is none, and *ret_host what is in the
+ * brackets. */
+static bool split_host_port(struct span text, bool *ret_bracketed, struct span *ret_host,
+                            struct span *ret_port)
+{
+    *ret_bracketed = text.data[0] == '[';
+    const uint8_t *end = memchr(text.data, *ret_bracketed ? ']' : ':', text.len);
+    size_t len = end == NULL ? text.len : (size_t)(end - text.data);
+    if (*ret_bracketed) {
+        if (end == NULL) {
+            return false;
+        }
+        *ret_host = span_of(text.data + 1, len - 1);
+        len++;
+    } else {
+        *ret_host = span_of(text.data, len);
+    }
+    struct span rest = span_skip(text, len);
+    *ret_port = rest.len == 0 ? rest : span_skip(rest, 1);
+    return rest.len == 0 || (rest.data[0] == ':' && rest.len > 1);
+}
+
+static bool parse_endpoint(struct span text, char ret_host[CONFIG_HOST_MAX + 1], uint16_t *ret_port)
+{
+    bool bracketed;
+    struct span host;
+    struct span port;
+    return split_host_port(text, &bracketed, &host, &port) &&
+           (bracketed ? parse_ipv6(host, ret_host) : parse_host(host, ret_host)) &&
+           (port.len == 0 || parse_port(port, ret_port));
+}
+
+static bool parse_listen(struct span text, uint32_t *ret_address, uint16_t *ret_port)
+{
+    bool bracketed;
+    struct span host;
+    struct span port;
+    uint32_t address = 0;
+    if (!split_host_port(text, &bracketed, &host, &port) || !parse_port(port, ret_port)) {
+        return false;
+    }
+    if (host.len > 0 && !span_is(host, "0.0.0.0") && !parse_unicast(host, &address)) {
+        return false;
+    }
+    *ret_address = address;
+    return true;
+}
+
+static bool is_any_case(struct span text, const char *word)
+{
+    return text.len == strlen(word) && strncasecmp((const char *)text.data, word, text.len) == 0;
+}
+
+static bool parse_bool(struct span text, bool *ret_value)
+{
+    static const char *const words[][2] = {{"false", "true"}, {"no", "yes"}, {"off", "on"}, {"0", "1"}};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        for (unsigned value = 0; value < 2; value++) {
+            if (is_any_case(text, words[i][value])) {
+                *ret_value = value == 1;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static const char *const level_words[] = {
+    [LOG_LEVEL_ERROR] = "ERROR",
+    [LOG_LEVEL_WARN] = "WARN",
+    [LOG_LEVEL_INFO] = "INFO",
+    [LOG_LEVEL_DEBUG] = "DEBUG",
+};
+
+static bool parse_level(struct span text, enum log_level *ret_level)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(level_words); i++) {
+        if (is_any_case(text, level_words[i])) {
+            *ret_level = (enum log_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_instance(struct span text, char ret_name[INSTANCE_NAME_MAX + 1])
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t byte = text.data[i];
+        if (!is_alphanumeric(byte) && byte != '_' && byte != '.' && byte != '-') {
+            return false;
+        }
+    }
+    return copy_text(ret_name, INSTANCE_NAME_MAX + 1, text);
+}
+
+/* ---- the table ---- */
+
+static bool take_gateway(struct config *c, struct span text)
+{
+    return parse_unicast(text, &c->gateway);
+}
+
+static bool take_router(struct config *c, struct span text)
+{
+    return parse_endpoint(text, c->router_host, &c->router_port);
+}
+
+static bool take_password(struct config *c, struct span text)
+{
+    return parse_text(text, c->password, sizeof(c->password));
+}
+
+static bool take_password_file(struct config *c, struct span text)
+{
+    return parse_text(text, c->password_file, sizeof(c->password_file));
+}
+
+static bool take_user(struct config *c, struct span text)
+{
+    return parse_text(text, c->user, sizeof(c->user));
+}
+
+static bool take_instance(struct config *c, struct span text)
+{
+    return parse_instance(text, c->instance);
+}
+
+static bool take_tls(struct config *c, struct span text)
+{
+    return parse_bool(text, &c->tls);
+}
+
+static bool take_interface(struct config *c, struct span text)
+{
+    return parse_text(text, c->in_interface, sizeof(c->in_interface));
+}
+
+static bool take_listen(struct config *c, struct span text)
+{
+    return parse_listen(text, &c->listen_address, &c->listen_port);
+}
+
+static bool take_level(struct config *c, struct span text)
+{
+    return parse_level(text, &c->log_level);
+}
+
+struct variable {
+    const char *name;
+    bool (*take)(struct config *config, struct span text);
+    const char *allowed;
+    bool required;
+    bool secret;
+};
+
+static const struct variable variables[] = {
+    {.name = "VPN_GATEWAY",
+     .take = take_gateway,
+     .allowed = "the IPv4 address of the VPN's NAT-PMP gateway, such as 10.2.0.1",
+     .required = true},
+    {.name = "MIKROTIK_API_ADDRESS",
+     .take = take_router,
+     .allowed = "host[:port] of the RouterOS API, such as 192.168.88.1, router.lan:8728 or [fd00::1]:8728",
+     .required = true},
+    {.name = PASSWORD,
+     .take = take_password,
+     .allowed = "at most 255 bytes without control characters",
+     .secret = true},
+    {.name = PASSWORD_FILE,
+     .take = take_password_file,
+     .allowed = "the path of a file that holds the password"},
+    {.name = "MIKROTIK_API_USER",
+     .take = take_user,
+     .allowed = "a RouterOS user name of at most 255 bytes without control characters"},
+    {.name = "INSTANCE", .take = take_instance, .allowed = "1 to 32 of the characters A-Z a-z 0-9 _ . -"},
+    {.name = "MIKROTIK_API_TLS", .take = take_tls, .allowed = "true, false, yes, no, on, off, 1 or 0"},
+    {.name = "MIKROTIK_IN_INTERFACE",
+     .take = take_interface,
+     .allowed = "the name of a RouterOS interface, at most 63 bytes without control characters"},
+    {.name = "LISTEN_ADDR",
+     .take = take_listen,
+     .allowed =
+         "[address]:port with an IPv4 address of this host or none, such as :5351 or 192.168.88.1:5351"},
+    {.name = "LOG_LEVEL", .take = take_level, .allowed = "DEBUG, INFO, WARN or ERROR"},
+};
+
+/* ---- errors ---- */
+
+static printf_(2, 3) bool fail(struct config_error *ret_error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(ret_error->text, sizeof(ret_error->text), format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+static bool fail_value(struct config_error *ret_error, const struct variable *variable, struct span value)
+{
+    if (variable->secret) {
+        return fail(ret_error, "%s=(hidden) is not allowed; allowed: %s", variable->name, variable->allowed);
+    }
+    return fail(ret_error, "%s=\"%s\" is not allowed; allowed: %s", variable->name, log_safe(value).text,
+                variable->allowed);
+}
+
+/* ---- parsing ---- */
+
+static const char *look_up(const char *const *environment, const char *name)
+{
+    size_t len = strlen(name);
+    for (; *environment != NULL; environment++) {
+        if (strncmp(*environment, name, len) == 0 && (*environment)[len] == '=') {
+            const char *value = *environment + len + 1;
+            return *value == '\0' ? NULL : value;
+        }
+    }
+    return NULL;
+}
+
+/* What one variable alone cannot tell. */
+static bool check_together(const struct config *c, struct config_error *ret_error)
+{
+    if (c->password[0] != '\0' && c->password_file[0] != '\0') {
+        return fail(ret_error,
+                    PASSWORD_FILE "=\"%s\" is not allowed while " PASSWORD " is set; set one of the two",
+                    log_safe(span_text(c->password_file)).text);
+    }
+    if (c->password[0] == '\0' && c->password_file[0] == '\0') {
+        return fail(ret_error, PASSWORD " is not set; set it, or " PASSWORD_FILE
+                                        " to the path of a file that holds the password");
+    }
+    if (c->tls) {
+        return fail(ret_error,
+                    "MIKROTIK_API_TLS=\"true\" is not possible: TLS is not built into this version; nothing "
+                    "was sent to the router; allowed: false");
+    }
+    return true;
+}
+
+bool config_parse(struct config *ret_config, const char *const *environment, struct config_error *ret_error)
+{
+    *ret_config = (struct config){
+        .gateway_port = NATPMP_GATEWAY_PORT,
+        .listen_port = NATPMP_GATEWAY_PORT,
+        .router_port = API_PORT,
+        .user = "admin",
+        .instance = "default",
+        .log_level = LOG_LEVEL_INFO,
+    };
+    for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
+        const struct variable *variable = &variables[i];
+        const char *value = look_up(environment, variable->name);
+        if (value == NULL && variable->required) {
+            return fail(ret_error, "%s is not set; allowed: %s", variable->name, variable->allowed);
+        }
+        if (value != NULL && !variable->take(ret_config, span_text(value))) {
+            return fail_value(ret_error, variable, span_text(value));
+        }
+    }
+    return check_together(ret_config, ret_error);
+}
+
+/* ---- the password file ---- */
+
+static void close_fd(const int *fd)
+{
+    if (*fd >= 0) {
+        (void)close(*fd);
+    }
+}
+
+static bool fail_file(struct config_error *ret_error, const struct config *config, const char *why)
+{
+    return fail(ret_error,
+                PASSWORD_FILE "=\"%s\" %s; allowed: a readable file that holds the password in one line",
+                log_safe(span_text(config->password_file)).text, why);
+}
+
+/* Up to `capacity` bytes of the file; -1 and errno if it cannot be read. */
+static ssize_t read_file(const char *path, char *ret_bytes, size_t capacity)
+{
+    cleanup_(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    size_t len = 0;
+    while (fd >= 0 && len < capacity) {
+        ssize_t got = read(fd, ret_bytes + len, capacity - len);
+        if (got < 0 && errno != EINTR) {
+            return -1;
+        }
+        if (got == 0) {
+            break;
+        }
+        len += got > 0 ? (size_t)got : 0;
+    }
+    return fd < 0 ? -1 : (ssize_t)len;
+}
+
+bool config_read_password(struct config *config, struct config_error *ret_error)
+{
+    if (config->password_file[0] == '\0') {
+        return true;
+    }
+    /* The longest password, a line's end, and one more byte to see that there is more. */
+    char bytes[CREDENTIAL_MAX + sizeof("\r\n")];
+    ssize_t got = read_file(config->password_file, bytes, sizeof(bytes));
+    if (got < 0) {
+        return fail_file(ret_error, config, strerror(errno));
+    }
+    struct span text = span_of(bytes, (size_t)got);
+    if (text.len > 0 && text.data[text.len - 1] == '\n') {
+        text.len -= text.len > 1 && text.data[text.len - 2] == '\r' ? 2 : 1;
+    }
+    const char *why = NULL;
+    if (text.len == 0) {
+        why = "holds no password";
+    } else if (text.len > CREDENTIAL_MAX) {
+        why = "holds more than 255 bytes";
+    } else if (!parse_text(text, config->password, sizeof(config->password))) {
+        why = "holds more than one line, or control characters";
+    }
+    explicit_bzero(bytes, sizeof(bytes));
+    return why == NULL || fail_file(ret_error, config, why);
+}
+
+/* ---- printing ---- */
+
+void config_print(const struct config *config, FILE *out)
+{
+    bool ipv6 = strchr(config->router_host, ':') != NULL;
+    struct address_text listen = address_text(config->listen_address);
+    (void)fprintf(out, "VPN_GATEWAY=%s\n", address_text(config->gateway).text);
+    (void)fprintf(out, "MIKROTIK_API_ADDRESS=%s%s%s:%u\n", ipv6 ? "[" : "", config->router_host,
+                  ipv6 ? "]" : "", (unsigned)config->router_port);
+    if (config->password_file[0] != '\0') {
+        (void)fprintf(out, PASSWORD_FILE "=%s\n", config->password_file);
+    } else {
+        (void)fprintf(out, PASSWORD "=(hidden)\n");
+    }
+    (void)fprintf(out, "MIKROTIK_API_USER=%s\n", config->user);
+    (void)fprintf(out, "INSTANCE=%s\n", config->instance);
+    (void)fprintf(out, "MIKROTIK_API_TLS=%s\n", config->tls ? "true" : "false");
+    (void)fprintf(out, "MIKROTIK_IN_INTERFACE=%s\n", config->in_interface);
+    (void)fprintf(out, "LISTEN_ADDR=%s:%u\n", config->listen_address == 0 ? "" : listen.text,
+                  (unsigned)config->listen_port);
+    (void)fprintf(out, "LOG_LEVEL=%s\n", level_words[config->log_level]);
+}
+
+void config_wipe_environment(char **environment)
+{
+    static const char name[] = PASSWORD "=";
+    char **kept = environment;
+    for (; *environment != NULL; environment++) {
+        if (strncmp(*environment, name, strlen(name)) == 0) {
+            explicit_bzero(*environment, strlen(*environment));
+        } else {
+            *kept++ = *environment;
+        }
+    }
+    *kept = NULL;
+}

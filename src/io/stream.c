@@ -1,0 +1,365 @@
+#include "io/stream.h"
+
+#include <assert.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One attempt after another: each address has a handle of its own, which must be closed before the next one.
+ */
+struct stream {
+    uv_loop_t *loop;
+    uv_timer_t timer;
+    uv_tcp_t tcp;
+    bool tcp_used; /* the handle is initialised and not closed */
+    bool open;
+    bool dead; /* no callback to the owner any more */
+    uv_connect_t connect;
+    struct lookup *lookup; /* under way */
+    struct addrinfo *found;
+    const struct addrinfo *next;
+    struct addrinfo literal;
+    struct sockaddr_storage literal_address;
+    enum stream_end end;
+    unsigned references; /* handles that libuv has not given back */
+    const struct stream_handlers *handlers;
+    void *context;
+    char input[STREAM_INPUT_MAX];
+};
+
+/* The resolver cannot be interrupted: a stream that ends meanwhile leaves this behind. */
+struct lookup {
+    uv_getaddrinfo_t request;
+    struct stream *stream; /* NULL: nobody waits */
+};
+
+struct pending_write {
+    uv_write_t request;
+    char bytes[];
+};
+
+static void attempt_next(struct stream *s);
+
+static enum stream_end end_of(int error)
+{
+    switch (error) {
+    case UV_EOF:
+        return STREAM_END_EOF;
+    case UV_ECONNREFUSED:
+        return STREAM_END_REFUSED;
+    case UV_ENETUNREACH:
+    case UV_EHOSTUNREACH:
+    case UV_ENETDOWN:
+    case UV_EADDRNOTAVAIL:
+        return STREAM_END_UNREACHABLE;
+    case UV_ETIMEDOUT:
+        return STREAM_END_TIMEOUT;
+    case UV_ECONNRESET:
+    case UV_ECONNABORTED:
+    case UV_EPIPE:
+        return STREAM_END_RESET;
+    default:
+        return STREAM_END_FAILED;
+    }
+}
+
+/* ---- life ---- */
+
+static void release(struct stream *s)
+{
+    s->references--;
+    if (s->references == 0) {
+        uv_freeaddrinfo(s->found);
+        free(s);
+    }
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    release(handle->data);
+}
+
+static void on_tcp_closed(uv_handle_t *handle)
+{
+    struct stream *s = handle->data;
+    if (!s->dead) {
+        attempt_next(s);
+    }
+    release(s);
+}
+
+static void close_tcp(struct stream *s)
+{
+    if (s->tcp_used) {
+        s->tcp_used = false;
+        uv_close((uv_handle_t *)&s->tcp, on_tcp_closed);
+    }
+}
+
+void stream_close(struct stream *s)
+{
+    if (s->dead) {
+        return;
+    }
+    s->dead = true;
+    if (s->lookup != NULL) {
+        s->lookup->stream = NULL;
+        /* Works only for one that waits for its turn; so those never pile up behind a slow resolver. */
+        (void)uv_cancel((uv_req_t *)&s->lookup->request);
+        s->lookup = NULL;
+    }
+    close_tcp(s);
+    uv_close((uv_handle_t *)&s->timer, on_timer_closed);
+}
+
+static void end(struct stream *s, enum stream_end reason)
+{
+    const struct stream_handlers *handlers = s->handlers;
+    void *context = s->context;
+    if (s->dead) {
+        return;
+    }
+    stream_close(s);
+    handlers->closed(context, reason);
+}
+
+static void on_end_timer(uv_timer_t *timer)
+{
+    struct stream *s = timer->data;
+    end(s, s->end);
+}
+
+/* From within a call of the owner, who hears of it when the loop runs. */
+static void end_later(struct stream *s, enum stream_end reason)
+{
+    s->end = reason;
+    (void)uv_timer_start(&s->timer, on_end_timer, 0, 0);
+}
+
+/* ---- bytes ---- */
+
+static void on_room_wanted(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buffer)
+{
+    struct stream *s = handle->data;
+    (void)suggested;
+    *ret_buffer = uv_buf_init(s->input, sizeof(s->input));
+}
+
+static void on_read(uv_stream_t *tcp, ssize_t len, const uv_buf_t *buffer)
+{
+    struct stream *s = tcp->data;
+    if (len > 0) {
+        s->handlers->received(s->context, span_of(buffer->base, (size_t)len));
+    } else if (len < 0) {
+        end(s, end_of((int)len));
+    }
+}
+
+static void on_written(uv_write_t *request, int status)
+{
+    struct stream *s = request->handle->data;
+    free((struct pending_write *)request->data);
+    if (status < 0 && status != UV_ECANCELED) {
+        end(s, end_of(status));
+    }
+}
+
+static int queue_write(struct stream *s, struct span bytes)
+{
+    if (bytes.len > STREAM_QUEUE_MAX - uv_stream_get_write_queue_size((uv_stream_t *)&s->tcp)) {
+        return UV_ENOBUFS;
+    }
+    struct pending_write *write = malloc(sizeof(*write) + bytes.len);
+    if (write == NULL) {
+        return UV_ENOMEM;
+    }
+    write->request.data = write;
+    memcpy(write->bytes, bytes.data, bytes.len);
+    uv_buf_t buffer = uv_buf_init(write->bytes, (unsigned)bytes.len);
+    int result = uv_write(&write->request, (uv_stream_t *)&s->tcp, &buffer, 1, on_written);
+    if (result != 0) {
+        free(write);
+    }
+    return result;
+}
+
+void stream_send(struct stream *s, struct span bytes)
+{
+    assert(s->open && !s->dead);
+    if (bytes.len == 0 || uv_is_active((const uv_handle_t *)&s->timer)) {
+        return;
+    }
+    uv_buf_t buffer = uv_buf_init((char *)(uintptr_t)bytes.data, (unsigned)bytes.len);
+    /* Nothing passes what is queued: libuv refuses with EAGAIN while there is a queue. */
+    int sent = uv_try_write((uv_stream_t *)&s->tcp, &buffer, 1);
+    if (sent == UV_EAGAIN) {
+        sent = 0;
+    }
+    if (sent >= 0 && (size_t)sent < bytes.len) {
+        sent = queue_write(s, span_skip(bytes, (size_t)sent));
+    }
+    if (sent < 0) {
+        end_later(s, end_of(sent));
+    }
+}
+
+/* ---- connecting ---- */
+
+static uint32_t peer_address(const struct stream *s)
+{
+    struct sockaddr_storage peer = {0};
+    int len = sizeof(peer);
+    if (uv_tcp_getpeername(&s->tcp, (struct sockaddr *)&peer, &len) != 0 || peer.ss_family != AF_INET) {
+        return 0;
+    }
+    struct sockaddr_in address;
+    memcpy(&address, &peer, sizeof(address));
+    return ntohl(address.sin_addr.s_addr);
+}
+
+static void attempt_failed(struct stream *s, enum stream_end reason)
+{
+    s->end = reason;
+    (void)uv_timer_stop(&s->timer);
+    close_tcp(s);
+}
+
+static void on_connected(uv_connect_t *request, int status)
+{
+    struct stream *s = request->handle->data;
+    if (status == UV_ECANCELED || s->dead) {
+        return;
+    }
+    (void)uv_timer_stop(&s->timer);
+    if (status == 0) {
+        status = uv_read_start((uv_stream_t *)&s->tcp, on_room_wanted, on_read);
+    }
+    if (status != 0) {
+        attempt_failed(s, end_of(status));
+        return;
+    }
+    (void)uv_tcp_nodelay(&s->tcp, 1);
+    (void)uv_tcp_keepalive(&s->tcp, 1, STREAM_KEEPALIVE_S);
+    s->open = true;
+    s->handlers->opened(s->context, peer_address(s));
+}
+
+static void on_connect_timeout(uv_timer_t *timer)
+{
+    attempt_failed(timer->data, STREAM_END_TIMEOUT);
+}
+
+/* Only from the loop. The reason of the last address is the one that the owner hears. */
+static void attempt_next(struct stream *s)
+{
+    const struct addrinfo *address = s->next;
+    if (address == NULL) {
+        end(s, s->end);
+        return;
+    }
+    s->next = address->ai_next;
+    int result = uv_tcp_init(s->loop, &s->tcp);
+    if (result != 0) {
+        end(s, STREAM_END_FAILED);
+        return;
+    }
+    s->tcp.data = s;
+    s->tcp_used = true;
+    s->references++;
+    (void)uv_timer_start(&s->timer, on_connect_timeout, STREAM_CONNECT_TIMEOUT_MS, 0);
+    result = uv_tcp_connect(&s->connect, &s->tcp, address->ai_addr, on_connected);
+    if (result != 0) {
+        attempt_failed(s, end_of(result));
+    }
+}
+
+static void on_start_timer(uv_timer_t *timer)
+{
+    attempt_next(timer->data);
+}
+
+/* ---- names ---- */
+
+static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
+{
+    struct lookup *lookup = request->data;
+    struct stream *s = lookup->stream;
+    free(lookup);
+    if (s == NULL) {
+        uv_freeaddrinfo(found);
+        return;
+    }
+    s->lookup = NULL;
+    s->found = found;
+    s->next = found;
+    s->end = STREAM_END_RESOLVE;
+    (void)uv_timer_stop(&s->timer);
+    (void)status; /* a failure has no addresses */
+    attempt_next(s);
+}
+
+static void on_resolve_timeout(uv_timer_t *timer)
+{
+    end(timer->data, STREAM_END_RESOLVE);
+}
+
+static int resolve(struct stream *s, const char *host, uint16_t port)
+{
+    struct lookup *lookup = calloc(1, sizeof(*lookup));
+    if (lookup == NULL) {
+        return UV_ENOMEM;
+    }
+    char service[sizeof("65535")];
+    (void)snprintf(service, sizeof(service), "%u", (unsigned)port);
+    const struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+    lookup->request.data = lookup;
+    int result = uv_getaddrinfo(s->loop, &lookup->request, on_resolved, host, service, &hints);
+    if (result != 0) {
+        free(lookup);
+        return result;
+    }
+    lookup->stream = s;
+    s->lookup = lookup;
+    return uv_timer_start(&s->timer, on_resolve_timeout, STREAM_RESOLVE_TIMEOUT_MS, 0);
+}
+
+/* An address needs no resolver, and so no thread. */
+static bool take_literal(struct stream *s, const char *host, uint16_t port)
+{
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    if (uv_ip4_addr(host, port, &v4) == 0) {
+        memcpy(&s->literal_address, &v4, sizeof(v4));
+    } else if (uv_ip6_addr(host, port, &v6) == 0) {
+        memcpy(&s->literal_address, &v6, sizeof(v6));
+    } else {
+        return false;
+    }
+    s->literal.ai_addr = (struct sockaddr *)&s->literal_address;
+    s->next = &s->literal;
+    return true;
+}
+
+struct stream *stream_open(uv_loop_t *loop, const char *host, uint16_t port,
+                           const struct stream_handlers *handlers, void *context)
+{
+    struct stream *s = calloc(1, sizeof(*s));
+    if (s == NULL) {
+        return NULL;
+    }
+    s->loop = loop;
+    s->handlers = handlers;
+    s->context = context;
+    s->references = 1;
+    (void)uv_timer_init(loop, &s->timer);
+    s->timer.data = s;
+    if (take_literal(s, host, port)) {
+        (void)uv_timer_start(&s->timer, on_start_timer, 0, 0);
+    } else if (resolve(s, host, port) != 0) {
+        end_later(s, STREAM_END_RESOLVE);
+    }
+    return s;
+}

@@ -1,0 +1,58 @@
+/* A UDP socket with one peer on the event loop. It outlives routes: it is made when the first route is there,
+ * and made anew when the old one may lead nowhere.
+ *
+ * Addresses and ports are in host byte order. Nothing here blocks. Callbacks come from the loop only, never
+ * from within a call of a function below; a callback may close the socket. */
+#pragma once
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "base/attributes.h"
+#include "base/limits.h"
+#include "base/span.h"
+
+enum {
+    /* Longer than a peer takes to answer. A source address and, at a NAT on the way, a translation that were
+     * chosen while a tunnel was down may stay wrong for as long as they are used. */
+    UDP_SILENCE_MS = 8000,
+};
+
+enum udp_error {
+    UDP_ERROR_REFUSED,  /* the host is there, but not the service */
+    UDP_ERROR_NO_ROUTE, /* here or at a router on the way */
+    UDP_ERROR_OTHER,    /* a local firewall, no buffers, no descriptors */
+};
+
+struct udp_client_handlers {
+    void (*received)(void *context, struct span bytes);
+    /* At most once in a turn of the loop, however many datagrams failed. */
+    void (*failed)(void *context, enum udp_error error);
+};
+
+struct udp_client {
+    uv_loop_t *loop;
+    uv_poll_t poll;
+    uv_timer_t report; /* brings an error of a send to the loop */
+    int fd;            /* -1: not made yet */
+    bool closed;
+    bool connected;
+    bool stale; /* to be connected anew before the next send */
+    enum udp_error error;
+    uint64_t unanswered_ms; /* the first send since anything was heard; 0: none */
+    struct sockaddr_in peer;
+    const struct udp_client_handlers *handlers;
+    void *context;
+};
+
+/* Never fails: without a route or a descriptor the socket is made by a later send. */
+void udp_client_open(struct udp_client *c, uv_loop_t *loop, uint32_t address, uint16_t port,
+                     const struct udp_client_handlers *handlers, void *context);
+void udp_client_send(struct udp_client *c, struct span bytes);
+/* Our address towards the peer; 0 while there is no route. */
+uint32_t udp_client_local(const struct udp_client *c);
+/* The memory is needed until the loop has run once more. */
+void udp_client_close(struct udp_client *c);

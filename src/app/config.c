@@ -341,7 +341,8 @@ static const char *look_up(const char *const *environment, const char *name)
 }
 
 /* What one variable alone cannot tell. */
-static bool check_together(const struct config *c, struct config_error *ret_error)
+static bool check_together(const struct config *c, const char *const *environment,
+                           struct config_error *ret_error)
 {
     if (c->password[0] != '\0' && c->password_file[0] != '\0') {
         return fail(ret_error,
@@ -354,8 +355,10 @@ static bool check_together(const struct config *c, struct config_error *ret_erro
     }
     if (c->tls) {
         return fail(ret_error,
-                    "MIKROTIK_API_TLS=\"true\" is not possible: TLS is not built into this version; nothing "
-                    "was sent to the router; allowed: false");
+                    "MIKROTIK_API_TLS=\"%s\" is not possible: TLS is not built into this version; nothing "
+                    "was sent to "
+                    "the router; allowed: false",
+                    look_up(environment, "MIKROTIK_API_TLS"));
     }
     return true;
 }
@@ -380,7 +383,7 @@ bool config_parse(struct config *ret_config, const char *const *environment, str
             return fail_value(ret_error, variable, span_text(value));
         }
     }
-    return check_together(ret_config, ret_error);
+    return check_together(ret_config, environment, ret_error);
 }
 
 /* ---- the password file ---- */

@@ -29,18 +29,42 @@ static const char *level_name(enum log_level level)
     return "?";
 }
 
+struct date {
+    unsigned year;
+    unsigned month;
+    unsigned day;
+};
+
+/* The Gregorian calendar in years that begin on the first of March, so that the leap day is the last; 400
+ * years have 146097 days. The C library's gmtime_r would read the time zone's file for this. */
+static struct date date_of(uint64_t days_since_1970)
+{
+    uint64_t days = days_since_1970 + 719468; /* since 0000-03-01 */
+    unsigned era_day = (unsigned)(days % 146097);
+    unsigned era_year = (era_day - era_day / 1460 + era_day / 36524 - era_day / 146096) / 365;
+    unsigned year_day = era_day - (365 * era_year + era_year / 4 - era_year / 100);
+    unsigned march_month = (5 * year_day + 2) / 153;
+    unsigned month = march_month < 10 ? march_month + 3 : march_month - 9;
+    return (struct date){
+        .year = (unsigned)(days / 146097) * 400 + era_year + (month <= 2),
+        .month = month,
+        .day = year_day - (153 * march_month + 2) / 5 + 1,
+    };
+}
+
 /* Time, level and component. */
 static size_t write_prefix(char *line, size_t capacity, enum log_level level, const char *component)
 {
     struct timespec now;
-    struct tm utc;
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    (void)gmtime_r(&now.tv_sec, &utc);
-    size_t len = strftime(line, capacity, "%Y-%m-%dT%H:%M:%S", &utc);
-    int rest = snprintf(line + len, capacity - len, ".%03ldZ %-5s %-7s ", now.tv_nsec / 1000000,
-                        level_name(level), component);
-    assert(rest > 0 && (size_t)rest < capacity - len);
-    return len + (size_t)rest;
+    uint64_t seconds = now.tv_sec > 0 ? (uint64_t)now.tv_sec : 0;
+    struct date date = date_of(seconds / 86400);
+    unsigned second = (unsigned)(seconds % 86400);
+    int len = snprintf(line, capacity, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ %-5s %-7s ", date.year,
+                       date.month, date.day, second / 3600, second / 60 % 60, second % 60,
+                       (unsigned)(now.tv_nsec / 1000000), level_name(level), component);
+    assert(len > 0 && (size_t)len < capacity);
+    return (size_t)len;
 }
 
 /* Whether a write would not block. The file may be shared with other processes (a terminal, a pipe of the

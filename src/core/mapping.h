@@ -84,6 +84,7 @@ struct mapping {
     uint64_t granted_ms;    /* when the last grant arrived */
     uint64_t lease_ends_ms; /* UNSURE: at the latest */
     uint64_t ask_retry_ms;  /* not before */
+    uint64_t copies_ms;     /* until then a copy of the last deletion may still reach the gateway */
 };
 
 /* An answer that is owed to (address, port). */

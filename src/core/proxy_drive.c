@@ -295,7 +295,7 @@ static bool wants_release(const struct mapping *mapping)
 
 static bool wants_gateway(const struct proxy *p, const struct mapping *mapping)
 {
-    return !mapping->asking && mapping->ask_retry_ms <= p->now_ms &&
+    return !mapping->asking && mapping->ask_retry_ms <= p->now_ms && mapping->copies_ms <= p->now_ms &&
            (wants_grant(p, mapping) || wants_release(mapping));
 }
 
@@ -412,8 +412,10 @@ static uint64_t next_due_ms(const struct proxy *p, const struct mapping *mapping
         due_ms = earliest(due_ms, mapping->ends_ms, now_ms);
     if (mapping->rule_retry_ms > now_ms)
         due_ms = earliest(due_ms, mapping->rule_retry_ms, now_ms);
-    if (mapping->ask_retry_ms > now_ms && (wants_grant(p, mapping) || wants_release(mapping)))
+    if (wants_grant(p, mapping) || wants_release(mapping)) {
         due_ms = earliest(due_ms, mapping->ask_retry_ms, now_ms);
+        due_ms = earliest(due_ms, mapping->copies_ms, now_ms);
+    }
     due_ms = earliest(due_ms, self_renewal_ms(mapping), now_ms);
     if (!ought(mapping) && mapping->lease != LEASE_NONE)
         due_ms = earliest(due_ms, mapping->lease_ends_ms, now_ms);

@@ -13,6 +13,8 @@ enum {
     RETRY_FIRST_MS = 1000,
     RETRY_MAX_MS = 30 * 1000,
     RELEASE_RETRY_MS = 30 * 1000,
+    /* How long a datagram may be under way to the gateway. */
+    COPIES_MS = 1000,
     /* A lease beyond this is taken for this long. */
     LEASE_MAX_S = 7 * 24 * 60 * 60,
 };
@@ -178,8 +180,9 @@ static void unanswered(struct proxy *p, uint16_t m)
     }
 }
 
-/* A grant that nobody waits for: an answer to a request that was given up came late. If its deletion was
- * confirmed before, the gateway did both in the other order, and holds a lease that nobody wants. */
+/* Requests carry no number and may overtake each other. A grant that nobody waits for: an answer to a request
+ * that was given up came late, and if its deletion was done before it, the gateway holds a lease that nobody
+ * wants. A deletion that nobody waits for: a late copy may have hit the lease that was made after it. */
 static void stray(struct proxy *p, const struct upstream_outcome *o)
 {
     struct mapping_tables *t = &p->tables;
@@ -187,11 +190,17 @@ static void stray(struct proxy *p, const struct upstream_outcome *o)
     if (m == 0)
         return;
     struct mapping *mapping = mapping_at(t, m);
-    if (mapping->wanted || mapping->lease != LEASE_NONE)
-        return;
-    mapping_wake(t, m);
-    mapping->lease = LEASE_UNSURE;
-    mapping->lease_ends_ms = p->now_ms + (uint64_t)o->lifetime_s * 1000;
+    if (o->lifetime_s == 0) {
+        if (!mapping->wanted || mapping->lease != LEASE_GRANTED)
+            return;
+        proxy_recover(p, m);
+    } else {
+        if (mapping->wanted || mapping->lease != LEASE_NONE)
+            return;
+        mapping_wake(t, m);
+        mapping->lease = LEASE_UNSURE;
+        mapping->lease_ends_ms = p->now_ms + (uint64_t)o->lifetime_s * 1000;
+    }
     mapping_touch(t, m);
 }
 
@@ -279,6 +288,7 @@ static void end_of_transaction(struct proxy *p, const struct upstream_outcome *o
         break;
     case UPSTREAM_DELETED:
         mapping->lease = LEASE_NONE;
+        mapping->copies_ms = o->copies_ms != 0 ? o->copies_ms + COPIES_MS : 0;
         mapping_set_external_port(&p->tables, m, 0);
         break;
     case UPSTREAM_FAILED:

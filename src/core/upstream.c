@@ -10,6 +10,8 @@ enum {
     DELETE_ATTEMPTS_MAX = 3,
     /* With this attempt, 3.75 s after the first one, silence is worth a line in the log. */
     SILENT_ATTEMPT = 5,
+    /* Section 3.6. */
+    EPOCH_TOLERANCE_S = 2,
     /* The gateway's announcements do not cross a tunnel, so its address and epoch are polled. */
     ADDRESS_INTERVAL_MS = 60 * 1000,
 };
@@ -112,9 +114,16 @@ static void send_transaction(struct upstream *u, unsigned i, uint64_t now_ms, st
          natpmp_encode_map_request(place, (enum natpmp_protocol)(u->key[i] >> 16), (uint16_t)u->key[i],
                                    t->external_port, t->lifetime_s));
     t->sends++;
+    t->last_ms = now_ms;
     t->next_ms = now_ms + interval_ms(t->sends);
     if (t->sends >= SILENT_ATTEMPT && u->heard_ms < t->first_ms)
         report(u, GATEWAY_SILENT, out);
+}
+
+/* What the gateway's epoch should be by now, by the slow reckoning of section 3.6. */
+static uint32_t expected_epoch_s(const struct upstream *u, uint64_t now_ms)
+{
+    return u->epoch_known ? u->epoch_s + (uint32_t)((now_ms - u->epoch_ms) / 1000 * 7 / 8) : 0;
 }
 
 void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol protocol, uint16_t internal_port,
@@ -134,6 +143,7 @@ void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol proto
         .owner = owner,
         .external_port = deleting ? 0 : external_port, /* section 3.4 */
         .lifetime_s = lifetime_s,
+        .epoch_floor_s = expected_epoch_s(u, now_ms),
         .first_ms = now_ms,
     };
     u->used++;
@@ -199,29 +209,6 @@ static void ask_address_now(struct upstream *u, uint64_t now_ms)
     u->address_next_ms = now_ms;
 }
 
-/* RFC 6886 section 3.6: the epoch should have advanced as our clock did, but for an eighth and two seconds. A
- * reply that was long under way fails this as well, so the gateway is asked once more before all mappings are
- * taken for lost. */
-static void watch_epoch(struct upstream *u, const struct natpmp_reply *reply, uint64_t now_ms)
-{
-    uint64_t elapsed_s = (now_ms - u->epoch_ms) / 1000;
-    bool fits = !u->epoch_known || (uint64_t)reply->epoch_s + 2 >= u->epoch_s + elapsed_s * 7 / 8;
-    bool fresh = reply->type == NATPMP_REPLY_ADDRESS && u->address_asking;
-    if (!fits && !u->epoch_doubted) {
-        u->epoch_doubted = true;
-        u->doubted_ms = now_ms;
-        ask_address_now(u, now_ms);
-        return;
-    }
-    if (!fits && !fresh)
-        return;
-    u->state_lost = !fits;
-    u->epoch_doubted = false;
-    u->epoch_known = true;
-    u->epoch_s = reply->epoch_s;
-    u->epoch_ms = now_ms;
-}
-
 /* After silence the long intervals of section 3.1 would make everybody wait: what is due later goes out now.
  */
 static void hurry(struct upstream *u, uint64_t now_ms)
@@ -231,6 +218,42 @@ static void hurry(struct upstream *u, uint64_t now_ms)
         if (t->used && t->sends < t->sends_max && t->next_ms > now_ms + FIRST_INTERVAL_MS)
             t->next_ms = now_ms;
     }
+}
+
+static void forgot(struct upstream *u, uint64_t now_ms)
+{
+    u->state_lost = true;
+    for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX; i++)
+        u->transaction[i].epoch_floor_s = 0;
+    hurry(u, now_ms);
+}
+
+static bool is_older(uint32_t epoch_s, uint32_t floor_s)
+{
+    return (uint64_t)epoch_s + EPOCH_TOLERANCE_S < floor_s;
+}
+
+/* RFC 6886 section 3.6: the epoch should have advanced as our clock did, but for an eighth and two seconds. A
+ * reply that was long under way fails this as well, so the gateway is asked once more before all mappings are
+ * taken for lost. */
+static void watch_epoch(struct upstream *u, const struct natpmp_reply *reply, uint64_t now_ms)
+{
+    bool fits = !is_older(reply->epoch_s, expected_epoch_s(u, now_ms));
+    bool fresh = reply->type == NATPMP_REPLY_ADDRESS && u->address_asking;
+    if (!fits && !u->epoch_doubted) {
+        u->epoch_doubted = true;
+        u->doubted_ms = now_ms;
+        ask_address_now(u, now_ms);
+        return;
+    }
+    if (!fits && !fresh)
+        return;
+    if (!fits)
+        forgot(u, now_ms);
+    u->epoch_doubted = false;
+    u->epoch_known = true;
+    u->epoch_s = reply->epoch_s;
+    u->epoch_ms = now_ms;
 }
 
 static void heard(struct upstream *u, uint64_t now_ms, struct actions *out)
@@ -355,11 +378,14 @@ static bool take_reply(struct upstream *u, struct upstream_outcome *o)
     };
     if (i < 0) {
         o->type = UPSTREAM_STRAY;
-        return granted;
+        return granted || (reply->result == NATPMP_SUCCESS && reply->lifetime_s == 0);
     }
     const struct transaction *t = &u->transaction[i];
+    if (reply->has_epoch && is_older(reply->epoch_s, t->epoch_floor_s))
+        return false; /* it was sent before we asked: its lease may be over by now */
     o->owner = t->owner;
     o->asked_ms = t->first_ms;
+    o->copies_ms = t->sends > 1 ? t->last_ms : 0;
     if (reply->result != NATPMP_SUCCESS)
         o->type = UPSTREAM_FAILED;
     else if (granted && !t->deleting)

@@ -19,7 +19,10 @@ struct transaction {
     uint16_t owner; /* whatever the caller gave */
     uint16_t external_port;
     uint32_t lifetime_s;
+    uint32_t epoch_floor_s; /* the gateway's epoch when we asked, at least: an older reply answers something
+                               else */
     uint64_t first_ms;
+    uint64_t last_ms;
     uint64_t next_ms;
 };
 
@@ -39,8 +42,9 @@ enum upstream_outcome_type {
     UPSTREAM_DELETED,
     UPSTREAM_FAILED,     /* a result code other than success */
     UPSTREAM_UNANSWERED, /* all retransmissions went unanswered */
-    UPSTREAM_STRAY,      /* a success for (protocol, internal port) that no transaction asked for */
-    UPSTREAM_ADDRESS,    /* the external address became known or changed */
+    UPSTREAM_STRAY,   /* a success for (protocol, internal port) that no transaction asked for; lifetime 0: a
+                         deletion */
+    UPSTREAM_ADDRESS, /* the external address became known or changed */
     UPSTREAM_NO_ADDRESS, /* the gateway says that it has none */
     UPSTREAM_STATE_LOST, /* by its epoch, the gateway forgot everything (section 3.6) */
 };
@@ -53,6 +57,7 @@ struct upstream_outcome {
     uint16_t internal_port;        /* STRAY */
     uint16_t external_port;
     uint32_t lifetime_s;
+    uint64_t copies_ms; /* DELETED: when the last of several copies was sent; 0: there was only one */
     uint64_t asked_ms; /* when the first copy of the request was sent: the lease began no earlier; STATE_LOST:
                           when the gateway was first seen to have forgotten */
 };

@@ -1,0 +1,335 @@
+#include "app/driver.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <unistd.h>
+
+enum {
+    NATPMP_ANNOUNCE_GROUP = (int)0xE0000001, /* 224.0.0.1, RFC 6886 section 3.2.1 */
+    ANNOUNCE_PORT = 5350,
+    DROPPED_TELL_MS = 60000,
+    /* What closes does so in two turns; a resolver that hangs does not. */
+    CLOSE_TURNS_MAX = 16,
+};
+
+static void dispatch(struct driver *d, struct event *event);
+
+/* ---- from io's words to the core's ---- */
+
+static enum gateway_error gateway_error_of(enum udp_error error)
+{
+    switch (error) {
+    case UDP_ERROR_REFUSED:
+        return GATEWAY_PORT_UNREACHABLE;
+    case UDP_ERROR_NO_ROUTE:
+        return GATEWAY_NO_ROUTE;
+    case UDP_ERROR_OTHER:
+        return GATEWAY_SEND_FAILED;
+    }
+    return GATEWAY_SEND_FAILED;
+}
+
+static enum router_close_reason close_reason_of(enum stream_end end)
+{
+    switch (end) {
+    case STREAM_END_RESOLVE:
+        return ROUTER_CLOSE_RESOLVE;
+    case STREAM_END_REFUSED:
+        return ROUTER_CLOSE_REFUSED;
+    case STREAM_END_UNREACHABLE:
+        return ROUTER_CLOSE_UNREACHABLE;
+    case STREAM_END_TIMEOUT:
+        return ROUTER_CLOSE_TIMEOUT;
+    case STREAM_END_RESET:
+        return ROUTER_CLOSE_RESET;
+    case STREAM_END_EOF:
+        return ROUTER_CLOSE_EOF;
+    case STREAM_END_FAILED:
+        return ROUTER_CLOSE_FAILED;
+    }
+    return ROUTER_CLOSE_FAILED;
+}
+
+/* ---- what happens ---- */
+
+/* Replies queued by the last events go out, and the core is called again when it wants to be. */
+static void settle(struct driver *d)
+{
+    if (d->exiting) {
+        return;
+    }
+    udp_server_flush(&d->lan);
+    deadline_arm(&d->deadline, proxy_deadline_ms(d->proxy));
+    uint64_t dropped = d->lan.dropped - d->lan_dropped_told;
+    if (dropped > 0) {
+        uint64_t now_ms = clock_now_ms();
+        if (d->lan_dropped_told == 0 || now_ms - d->lan_dropped_told_ms >= DROPPED_TELL_MS) {
+            log_printf(d->log, LOG_LEVEL_WARN, "driver", "datagrams to the LAN were dropped count=%llu",
+                       (unsigned long long)dropped);
+            d->lan_dropped_told = d->lan.dropped;
+            d->lan_dropped_told_ms = now_ms;
+        }
+    }
+}
+
+static void on_lan(void *context, const struct udp_datagram *datagram)
+{
+    struct event event = {
+        .type = EVENT_LAN,
+        .lan = {.from = {.address = datagram->address, .port = datagram->port},
+                .to = datagram->local,
+                .interface = datagram->interface,
+                .bytes = datagram->bytes},
+    };
+    dispatch(context, &event);
+}
+
+static void on_lan_batch(void *context)
+{
+    settle(context);
+}
+
+static void on_gateway(void *context, struct span bytes)
+{
+    struct event event = {.type = EVENT_GATEWAY, .gateway = bytes};
+    dispatch(context, &event);
+    settle(context);
+}
+
+static void on_gateway_failed(void *context, enum udp_error error)
+{
+    struct event event = {.type = EVENT_GATEWAY_ERROR, .gateway_error = gateway_error_of(error)};
+    dispatch(context, &event);
+    settle(context);
+}
+
+static void router_event(struct driver_session *session, struct event *event)
+{
+    struct driver *d = session->driver;
+    event->router.session = (unsigned)(session - d->session);
+    dispatch(d, event);
+    settle(d);
+}
+
+static void on_router_open(void *context, uint32_t peer)
+{
+    struct event event = {.type = EVENT_ROUTER_OPEN, .router = {.peer = peer}};
+    router_event(context, &event);
+}
+
+static void on_router_data(void *context, struct span bytes)
+{
+    struct event event = {.type = EVENT_ROUTER_DATA, .router = {.bytes = bytes}};
+    router_event(context, &event);
+}
+
+static void on_router_closed(void *context, enum stream_end end)
+{
+    struct driver_session *session = context;
+    struct event event = {.type = EVENT_ROUTER_CLOSED, .router = {.reason = close_reason_of(end)}};
+    session->stream = NULL;
+    router_event(session, &event);
+}
+
+static void on_deadline(void *context)
+{
+    struct event event = {.type = EVENT_DEADLINE};
+    dispatch(context, &event);
+    settle(context);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct driver *d = handle->data;
+    if (d->stopping) {
+        /* Whoever asks twice does not want to wait for anything, not even for a thread at exit. */
+        log_printf(d->log, LOG_LEVEL_WARN, "driver", "ended at once, rules and leases may stay signal=%d",
+                   number);
+        _exit(128 + number);
+    }
+    d->stopping = true;
+    struct event event = {.type = EVENT_STOP};
+    dispatch(d, &event);
+    settle(d);
+}
+
+static const struct udp_handlers lan_handlers = {.received = on_lan, .batch_done = on_lan_batch};
+static const struct udp_client_handlers gateway_handlers = {.received = on_gateway,
+                                                            .failed = on_gateway_failed};
+static const struct stream_handlers router_handlers = {
+    .opened = on_router_open, .received = on_router_data, .closed = on_router_closed};
+
+/* ---- what is to be done ---- */
+
+static void close_session(struct driver_session *session)
+{
+    session->failed = false;
+    if (session->stream != NULL) {
+        stream_close(session->stream);
+        session->stream = NULL;
+    }
+}
+
+static void open_session(struct driver *d, struct driver_session *session)
+{
+    close_session(session);
+    session->stream =
+        stream_open(&d->loop, d->config->router_host, d->config->router_port, &router_handlers, session);
+    session->failed = session->stream == NULL;
+}
+
+static void announce(struct driver *d, struct span bytes)
+{
+    struct udp_datagram datagram = {
+        .address = (uint32_t)NATPMP_ANNOUNCE_GROUP, .port = ANNOUNCE_PORT, .bytes = bytes};
+    unsigned links =
+        udp_server_announce(&d->lan, datagram, d->config->listen_address, udp_client_local(&d->gateway));
+    log_printf(d->log, LOG_LEVEL_DEBUG, "driver", "announced links=%u", links);
+}
+
+static void exit_loop(struct driver *d)
+{
+    /* The streams hold nothing that the kernel would have taken. */
+    udp_server_flush(&d->lan);
+    d->exiting = true;
+    uv_stop(&d->loop);
+}
+
+static void perform(struct driver *d, const struct action *action)
+{
+    switch (action->type) {
+    case ACTION_LAN_SEND: {
+        struct udp_datagram datagram = {.address = action->lan.to.address,
+                                        .port = action->lan.to.port,
+                                        .local = action->lan.from,
+                                        .interface = action->lan.interface,
+                                        .bytes = action->lan.bytes};
+        udp_server_queue(&d->lan, &datagram);
+        break;
+    }
+    case ACTION_ANNOUNCE:
+        announce(d, action->announce);
+        break;
+    case ACTION_GATEWAY_SEND:
+        udp_client_send(&d->gateway, action->gateway);
+        break;
+    case ACTION_ROUTER_OPEN:
+        open_session(d, &d->session[action->router.session]);
+        break;
+    case ACTION_ROUTER_SEND:
+        if (d->session[action->router.session].stream != NULL) {
+            stream_send(d->session[action->router.session].stream, action->router.bytes);
+        }
+        break;
+    case ACTION_ROUTER_CLOSE:
+        close_session(&d->session[action->router.session]);
+        break;
+    case ACTION_LOG:
+        log_line(d->log, action->log.level, action->log.component, action->log.text);
+        break;
+    case ACTION_EXIT:
+        exit_loop(d);
+        break;
+    }
+}
+
+static void step(struct driver *d, struct event *event)
+{
+    /* Callbacks of io come from the loop alone: an event never meets another one's actions. */
+    assert(!d->stepping);
+    d->stepping = true;
+    event->now_ms = clock_now_ms();
+    proxy_step(d->proxy, event, &d->actions);
+    for (unsigned i = 0; i < d->actions.count && !d->exiting; i++) {
+        perform(d, &d->actions.at[i]);
+    }
+    if (d->actions.dropped_logs > 0) {
+        log_printf(d->log, LOG_LEVEL_WARN, "driver", "lines of one step found no room count=%u",
+                   d->actions.dropped_logs);
+    }
+    d->stepping = false;
+}
+
+/* One event and what follows from it at once. */
+static void dispatch(struct driver *d, struct event *event)
+{
+    if (d->exiting) {
+        return;
+    }
+    step(d, event);
+    for (unsigned i = 0; i < ROUTER_SESSIONS_MAX && !d->exiting; i++) {
+        if (d->session[i].failed) {
+            struct event closed = {.type = EVENT_ROUTER_CLOSED,
+                                   .router = {.session = i, .reason = ROUTER_CLOSE_FAILED}};
+            d->session[i].failed = false;
+            step(d, &closed);
+        }
+    }
+}
+
+/* ---- life ---- */
+
+static void watch_signal(struct driver *d, uv_signal_t *handle, int number)
+{
+    (void)uv_signal_init(&d->loop, handle);
+    handle->data = d;
+    (void)uv_signal_start(handle, on_signal, number);
+}
+
+int driver_open(struct driver *d, const struct config *config, struct proxy *proxy, struct log *log)
+{
+    d->config = config;
+    d->proxy = proxy;
+    d->log = log;
+    for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++) {
+        d->session[i].driver = d;
+    }
+    int result = uv_loop_init(&d->loop);
+    if (result != 0) {
+        return result;
+    }
+    result =
+        udp_server_open(&d->lan, &d->loop, config->listen_address, config->listen_port, &lan_handlers, d);
+    if (result == 0) {
+        result = deadline_open(&d->deadline, &d->loop, on_deadline, d);
+        if (result != 0) {
+            udp_server_close(&d->lan);
+        }
+    }
+    if (result != 0) {
+        (void)uv_run(&d->loop, UV_RUN_DEFAULT);
+        (void)uv_loop_close(&d->loop);
+        return result;
+    }
+    udp_client_open(&d->gateway, &d->loop, config->gateway, config->gateway_port, &gateway_handlers, d);
+    watch_signal(d, &d->terminate, SIGTERM);
+    watch_signal(d, &d->interrupt, SIGINT);
+    return 0;
+}
+
+void driver_run(struct driver *d)
+{
+    struct event start = {.type = EVENT_START};
+    dispatch(d, &start);
+    settle(d);
+    if (!d->exiting) {
+        (void)uv_run(&d->loop, UV_RUN_DEFAULT);
+    }
+}
+
+bool driver_close(struct driver *d)
+{
+    d->exiting = true;
+    for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++) {
+        close_session(&d->session[i]);
+    }
+    uv_close((uv_handle_t *)&d->terminate, NULL);
+    uv_close((uv_handle_t *)&d->interrupt, NULL);
+    udp_client_close(&d->gateway);
+    udp_server_close(&d->lan);
+    deadline_close(&d->deadline);
+    for (unsigned i = 0; i < CLOSE_TURNS_MAX && uv_loop_alive(&d->loop); i++) {
+        (void)uv_run(&d->loop, UV_RUN_NOWAIT);
+    }
+    return uv_loop_close(&d->loop) == 0;
+}

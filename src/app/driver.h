@@ -1,0 +1,56 @@
+/* Between the core and the world: what happens becomes an event, and the actions that come back are carried
+ * out.
+ *
+ * The only file that knows both sides. Nothing is decided here. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "app/config.h"
+#include "app/log.h"
+#include "core/proxy.h"
+#include "io/clock.h"
+#include "io/stream.h"
+#include "io/udp.h"
+#include "io/udp_client.h"
+
+struct driver;
+
+struct driver_session {
+    struct driver *driver;
+    struct stream *stream; /* NULL: none */
+    bool failed;           /* there was no memory for one: the core is still to be told */
+};
+
+/* Large, but only what was used costs memory, if it comes from calloc. */
+struct driver {
+    uv_loop_t loop;
+    uv_signal_t terminate;
+    uv_signal_t interrupt;
+    struct deadline deadline;
+    struct udp_server lan;
+    struct udp_client gateway;
+    struct driver_session session[ROUTER_SESSIONS_MAX];
+    const struct config *config;
+    struct proxy *proxy;
+    struct log *log;
+    bool stepping;
+    bool stopping; /* EVENT_STOP was given */
+    bool exiting;
+    uint64_t lan_dropped_told;
+    uint64_t lan_dropped_told_ms;
+    struct actions actions;
+};
+
+/* Opens everything and binds. The memory is zero, and the others outlive the driver. 0, or a negative errno:
+ * then LISTEN_ADDR could not be bound, and nothing stays open. */
+nodiscard_ int driver_open(struct driver *d, const struct config *config, struct proxy *proxy,
+                           struct log *log);
+/* Runs the core from EVENT_START until it asks for the end. A second SIGTERM or SIGINT ends the process at
+ * once, with 128 and the signal's number as exit status. */
+void driver_run(struct driver *d);
+/* False if a thread still waits for a name server: then only _exit does not wait for it too. */
+nodiscard_ bool driver_close(struct driver *d);

@@ -1,0 +1,214 @@
+/* double-natpmp answers NAT-PMP (RFC 6886) on a LAN in a MikroTik router's stead: for each mapping it makes a
+ * dst-nat rule on the router, by the RouterOS API, and a mapping at the VPN gateway behind it.
+ *
+ * The map of the program. Each folder includes only what stands above it.
+ *
+ * base/   what every program needs
+ *   span.h, cursor   borrowed bytes; checked readers and writers
+ *   limits.h         every capacity, with its reason
+ *   portset, list, index, heap, prng   the containers and the generator of the core
+ * wire/   bytes to structs and back, without state
+ *   natpmp           RFC 6886 messages
+ *   routeros, login  the RouterOS API: words, sentences, the login
+ * core/   the program itself, without I/O: one event in, actions out
+ *   event.h          the contract
+ *   server           the LAN's side: requests, replies, epoch, announcements
+ *   upstream         the gateway's side: transactions and retransmission
+ *   router, session, nat_rule   the router's side: connections, the mirror of its NAT table, our rules in it
+ *   mapping          the table
+ *   proxy            joins them
+ * io/     sockets and time on the event loop, without protocol knowledge
+ *   udp, udp_client  the LAN's socket; the gateway's socket
+ *   stream           connections to the router
+ *   links            the machine's own addresses
+ *   clock            time, the deadline, the seed
+ * app/    what makes a daemon of it
+ *   config           environment to struct
+ *   log              lines on stderr
+ *   driver           io's callbacks to events, actions to io
+ *   main             this file: arguments, start, end */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "app/config.h"
+#include "app/driver.h"
+#include "app/log.h"
+#include "core/proxy.h"
+
+enum exit_status {
+    EXIT_STATUS_DONE = 0,
+    EXIT_STATUS_FAILED = 1, /* the port cannot be bound */
+    EXIT_STATUS_USAGE = 2,  /* arguments or configuration */
+};
+
+static const char usage[] =
+    "usage: double-natpmp [--check-config | --help | --version]\n"
+    "\n"
+    "A NAT-PMP server for a LAN whose MikroTik router has a second NAT behind it, at a VPN provider.\n"
+    "\n"
+    "  --check-config  say what the configuration amounts to, or what is wrong with it, and end\n"
+    "  --help          this text\n"
+    "  --version       the version\n"
+    "\n"
+    "Configuration is by environment variables (default in parentheses):\n"
+    "  VPN_GATEWAY                 IPv4 address of the VPN's NAT-PMP gateway (required)\n"
+    "  MIKROTIK_API_ADDRESS        host[:port] of the RouterOS API (required; port 8728)\n"
+    "  MIKROTIK_API_PASSWORD       password, or\n"
+    "  MIKROTIK_API_PASSWORD_FILE  a file that holds it (one of the two is required)\n"
+    "  MIKROTIK_API_USER           user (admin)\n"
+    "  MIKROTIK_API_TLS            true or false (false)\n"
+    "  MIKROTIK_IN_INTERFACE       RouterOS interface towards the gateway (found by asking the router)\n"
+    "  INSTANCE                    name in the comments of our rules, one for each daemon on a router "
+    "(default)\n"
+    "  LISTEN_ADDR                 [address]:port to answer NAT-PMP on (:5351)\n"
+    "  LOG_LEVEL                   DEBUG, INFO, WARN or ERROR (INFO)\n"
+    "\n"
+    "Exit status: 0 after SIGTERM or SIGINT, 1 if LISTEN_ADDR cannot be bound, 2 for a bad configuration,\n"
+    "128 + n if a second signal n cut the end short.\n";
+
+/* ---- before anything is opened ---- */
+
+/* Without a standard stream, a socket would take its number and receive what is meant for the terminal. */
+static void open_standard_streams(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+}
+
+/* The password stays out of core dumps and away from other processes of the same user. */
+static void protect_memory(void)
+{
+    const struct rlimit none = {0};
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    (void)setrlimit(RLIMIT_CORE, &none);
+}
+
+static bool load_config(struct config *ret_config)
+{
+    struct config_error error;
+    bool good = config_parse(ret_config, (const char *const *)environ, &error) &&
+                config_read_password(ret_config, &error);
+    config_wipe_environment(environ);
+    if (!good) {
+        (void)fprintf(stderr, "double-natpmp: %s\n", error.text);
+    }
+    return good;
+}
+
+/* ---- start ---- */
+
+/* Tables of many megabytes, of which only what is used becomes real. */
+static struct proxy *make_proxy(struct config *config)
+{
+    void *memory =
+        mmap(NULL, proxy_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) {
+        return NULL;
+    }
+    (void)madvise(memory, proxy_size(), MADV_DONTDUMP);
+    struct proxy_config core = {.gateway = config->gateway, .log_level = config->log_level};
+    memcpy(core.instance, config->instance, sizeof(core.instance));
+    memcpy(core.user, config->user, sizeof(core.user));
+    memcpy(core.password, config->password, sizeof(core.password));
+    memcpy(core.in_interface, config->in_interface, sizeof(core.in_interface));
+    proxy_init(memory, &core, clock_seed());
+    explicit_bzero(core.password, sizeof(core.password));
+    explicit_bzero(config->password, sizeof(config->password));
+    return memory;
+}
+
+static const char *bind_advice(int error)
+{
+    switch (error) {
+    case EADDRINUSE:
+        return "another program answers there already: a second instance, miniupnpd or another NAT-PMP "
+               "server; stop "
+               "it (ss -lunp shows it) or set LISTEN_ADDR to another address or port";
+    case EACCES:
+    case EPERM:
+        return "a port below 1024 needs CAP_NET_BIND_SERVICE; use one above, such as 5351, and let the "
+               "router "
+               "redirect to it";
+    case EADDRNOTAVAIL:
+        return "no interface of this machine has the address; ip -4 address lists them, and "
+               "LISTEN_ADDR=:5351 takes "
+               "all";
+    default:
+        return "look at LISTEN_ADDR and at the limits of this process";
+    }
+}
+
+static int run(struct config *config)
+{
+    struct log log;
+    struct driver *driver = calloc(1, sizeof(*driver));
+    log_init(&log, STDERR_FILENO, config->log_level);
+    struct proxy *proxy = make_proxy(config);
+    if (proxy == NULL || driver == NULL) {
+        log_printf(&log, LOG_LEVEL_ERROR, "main", "no memory for the tables bytes=%zu", proxy_size());
+        return EXIT_STATUS_FAILED;
+    }
+    struct address_text address = address_text(config->listen_address);
+    int result = driver_open(driver, config, proxy, &log);
+    if (result != 0) {
+        log_printf(&log, LOG_LEVEL_ERROR, "main", "cannot listen LISTEN_ADDR=%s:%u error=\"%s\": %s",
+                   address.text, (unsigned)config->listen_port, strerror(-result), bind_advice(-result));
+        free(driver);
+        return EXIT_STATUS_FAILED;
+    }
+    log_printf(&log, LOG_LEVEL_INFO, "main", "listening address=%s:%u version=%s instance=%s", address.text,
+               (unsigned)config->listen_port, VERSION, config->instance);
+    driver_run(driver);
+    log_printf(&log, LOG_LEVEL_INFO, "main", "ended");
+    if (!driver_close(driver)) {
+        _exit(EXIT_STATUS_DONE);
+    }
+    (void)munmap(proxy, proxy_size());
+    free(driver);
+    return EXIT_STATUS_DONE;
+}
+
+int main(int argc, char **argv)
+{
+    static struct config config;
+    open_standard_streams();
+    const char *argument = argc == 2 ? argv[1] : "";
+    if (strcmp(argument, "--help") == 0) {
+        return fputs(usage, stdout) < 0;
+    }
+    if (strcmp(argument, "--version") == 0) {
+        return puts("double-natpmp " VERSION) < 0;
+    }
+    bool check = strcmp(argument, "--check-config") == 0;
+    if (argc > 1 && !check) {
+        (void)fputs(usage, stderr);
+        return EXIT_STATUS_USAGE;
+    }
+    /* Before a thread starts: names are looked up one at a time, and a stack less is used. */
+    (void)setenv("UV_THREADPOOL_SIZE", "1", 1);
+    protect_memory();
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (!load_config(&config)) {
+        return EXIT_STATUS_USAGE;
+    }
+    if (check) {
+        explicit_bzero(config.password, sizeof(config.password));
+        config_print(&config, stdout);
+        return EXIT_STATUS_DONE;
+    }
+    return run(&config);
+}

@@ -18,15 +18,16 @@ static const char component[] = "router";
 void router_init(struct router *r, const char *user, const char *password, const char *instance,
                  const char *configured_interface, uint32_t gateway, uint64_t seed)
 {
-    *r = (struct router){
-        .user = user,
-        .password = password,
-        .configured_interface = configured_interface,
-        .gateway = gateway,
-        .prng = prng_seeded(seed),
-        .look_due_ms = UINT64_MAX,
-        .context = {.instance = instance, .addresses_incomplete = true, .lists_incomplete = true},
-    };
+    /* The rest is zero already, and stays untouched until it is needed: four sessions' buffers are real memory. */
+    r->user = user;
+    r->password = password;
+    r->configured_interface = configured_interface;
+    r->gateway = gateway;
+    r->prng = prng_seeded(seed);
+    r->look_due_ms = UINT64_MAX;
+    r->context.instance = instance;
+    r->context.addresses_incomplete = true;
+    r->context.lists_incomplete = true;
     for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++)
         session_init(&r->session[i], i);
 }

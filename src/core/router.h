@@ -108,7 +108,7 @@ struct router {
     struct span input;
 };
 
-/* The strings are borrowed for the router's life. */
+/* The strings are borrowed for the router's life. The memory must be zero. */
 void router_init(struct router *r, const char *user, const char *password, const char *instance,
                  const char *configured_interface, uint32_t gateway, uint64_t seed);
 

@@ -21,7 +21,8 @@ enum {
 
 void session_init(struct session *s, unsigned number)
 {
-    *s = (struct session){.number = (uint8_t)number, .backoff_ms = BACKOFF_FIRST_MS};
+    s->number = (uint8_t)number;
+    s->backoff_ms = BACKOFF_FIRST_MS;
 }
 
 /* ---- the connection's life ---- */

@@ -79,6 +79,7 @@ struct session {
     struct ros_reader reader;
 };
 
+/* The memory must be zero. */
 void session_init(struct session *s, unsigned number);
 void session_open(struct session *s, uint64_t now_ms, struct actions *out);
 /* The connection is there: sends the login. */

@@ -54,6 +54,7 @@ struct mapping {
     uint8_t refusal; /* result code that ends the work; 0: none */
     bool need_grant; /* the work is not done before the gateway answered */
     uint64_t work_since_ms;
+    uint64_t refused_until_ms; /* a creation was refused: the same answer without asking again */
     uint64_t ends_ms; /* what the clients were told; 0: nothing */
     uint32_t asked_s; /* the last asked lifetime */
     uint16_t suggested_port;

@@ -8,6 +8,8 @@ enum {
     /* IANA's dynamic range, RFC 6335. */
     DYNAMIC_FIRST = 49152,
     DYNAMIC_LAST = 65535,
+    /* A client that asks again at once gets the same answer, without a rule coming and going on the router. */
+    REFUSED_MS = 2000,
     /* Resting records that may be given up in one search for a port. */
     EVICTIONS_MAX = 64,
 };
@@ -112,6 +114,7 @@ static void give_up(struct proxy *p, uint16_t m, enum natpmp_result result, stru
     proxy_answer(p, m, result, 0, 0, out);
     if (goes_on)
         return;
+    mapping->refused_until_ms = mapping->refusal != 0 ? p->now_ms + REFUSED_MS : 0;
     mapping->moving = false;
     mapping_set_wanted(&p->tables, m, false);
 }

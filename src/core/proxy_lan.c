@@ -166,6 +166,10 @@ static void request_map(struct proxy *p, const struct event *event, const struct
         return;
     }
     struct mapping *mapping = mapping_at(t, m);
+    if (!mapping->wanted && mapping->refused_until_ms > p->now_ms) {
+        refuse(p, event, request, (enum natpmp_result)mapping->refusal, out);
+        return;
+    }
     mapping_wake(t, m);
     if (mapping->work == WORK_DELETE)
         proxy_answer(p, m, NATPMP_SUCCESS, 0, 0, out); /* the newer request wins */

@@ -55,8 +55,8 @@ struct mapping {
     bool need_grant; /* the work is not done before the gateway answered */
     uint64_t work_since_ms;
     uint64_t refused_until_ms; /* a creation was refused: the same answer without asking again */
-    uint64_t ends_ms; /* what the clients were told; 0: nothing */
-    uint32_t asked_s; /* the last asked lifetime */
+    uint64_t ends_ms;          /* what the clients were told; 0: nothing */
+    uint32_t asked_s;          /* the last asked lifetime */
     uint16_t suggested_port;
     uint16_t waiters; /* first waiter */
 
@@ -81,6 +81,8 @@ struct mapping {
     uint8_t ask_failures;
     uint8_t conflicts; /* grants of a port that another mapping holds */
     uint8_t moves;     /* router ports given up because of what the gateway granted for them */
+    uint16_t
+        moved_from; /* external port that was granted before the last move: again means it is the only one */
     uint32_t granted_s;
     uint64_t granted_ms;    /* when the last grant arrived */
     uint64_t lease_ends_ms; /* UNSURE: at the latest */

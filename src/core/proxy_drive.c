@@ -8,7 +8,8 @@ enum {
     /* IANA's dynamic range, RFC 6335. */
     DYNAMIC_FIRST = 49152,
     DYNAMIC_LAST = 65535,
-    /* A client that asks again at once gets the same answer, without a rule coming and going on the router. */
+    /* A client that asks again at once gets the same answer, without a rule coming and going on the router.
+     */
     REFUSED_MS = 2000,
     /* Resting records that may be given up in one search for a port. */
     EVICTIONS_MAX = 64,

@@ -9,6 +9,8 @@ enum {
     /* After that the clients must learn whether their ports still hold. */
     RECOVER_MS = 10 * 1000,
     CONFLICTS_MAX = 3,
+    /* A port that was granted so recently has not changed unnoticed. */
+    CONFIRMED_MS = 10 * 1000,
     MOVES_MAX = 3,
     RETRY_FIRST_MS = 1000,
     RETRY_MAX_MS = 30 * 1000,
@@ -53,7 +55,8 @@ static void conflict(struct proxy *p, uint16_t m, uint16_t holder)
         mapping_touch(&p->tables, holder);
     }
     mapping->lease = mapping->external_port != 0 ? LEASE_UNSURE : LEASE_NONE;
-    if (++mapping->conflicts < CONFLICTS_MAX) {
+    bool confirmed = mapping_at(&p->tables, holder)->granted_ms + CONFIRMED_MS > p->now_ms;
+    if (++mapping->conflicts < CONFLICTS_MAX && !confirmed) {
         if (mapping->work != WORK_MAP)
             proxy_recover(p, m);
         retry_later(p, mapping);
@@ -70,7 +73,8 @@ static void move(struct proxy *p, uint16_t m, const struct upstream_outcome *o)
     struct mapping *mapping = mapping_at(&p->tables, m);
     mapping->lease = LEASE_UNSURE;
     mapping->lease_ends_ms = o->asked_ms + (uint64_t)o->lifetime_s * 1000;
-    mapping->moving = mapping->moves < MOVES_MAX;
+    mapping->moving = mapping->moves < MOVES_MAX && mapping->moved_from != o->external_port;
+    mapping->moved_from = o->external_port;
     if (mapping->moving)
         mapping->moves++;
     else

@@ -186,6 +186,7 @@ static void request_map(struct proxy *p, const struct event *event, const struct
         mapping->refusal = 0;
         mapping->conflicts = 0;
         mapping->moves = 0;
+        mapping->moved_from = 0;
         mapping->ask_retry_ms = 0;
         mapping->rule_retry_ms = 0;
         mapping_set_wanted(t, m, true);

@@ -18,7 +18,8 @@ static const char component[] = "router";
 void router_init(struct router *r, const char *user, const char *password, const char *instance,
                  const char *configured_interface, uint32_t gateway, uint64_t seed)
 {
-    /* The rest is zero already, and stays untouched until it is needed: four sessions' buffers are real memory. */
+    /* The rest is zero already, and stays untouched until it is needed: four sessions' buffers are real
+     * memory. */
     r->user = user;
     r->password = password;
     r->configured_interface = configured_interface;

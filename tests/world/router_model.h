@@ -1,0 +1,297 @@
+/* A MikroTik router as seen through its API, in virtual time: sessions, login, the NAT table with listen,
+ * routes, interfaces, and every fault that a home router shows. The simulation drives it by hand; routerd
+ * puts a socket and nftables around it.
+ *
+ * Time is an argument and never goes back. Functions without a time act at the time of the last call that had
+ * one; what they cause (listen events, closed sessions) is delivered by the next router_model_run, and
+ * router_model_next_ms says so. Callbacks are only made from inside router_model_connect, _input and _run,
+ * and must not call back into the model except to read. Nothing here allocates without bound, whatever a peer
+ * sends. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attributes.h"
+#include "base/span.h"
+
+enum {
+    ROUTER_MODEL_USERS_MAX = 8,
+    ROUTER_MODEL_TEXT_MAX = 64,
+};
+
+/* The policies of a user's group, as in /user/group. `write` does not include `read`. */
+enum router_model_policy {
+    ROUTER_MODEL_READ = 1,  /* print, listen */
+    ROUTER_MODEL_WRITE = 2, /* add, set, remove, move ... */
+    ROUTER_MODEL_TEST = 4,  /* /ip/route/check */
+    ROUTER_MODEL_API = 8,   /* without it a login looks like a wrong password */
+    ROUTER_MODEL_ALL = 15,
+};
+
+struct router_model_user {
+    char name[ROUTER_MODEL_TEXT_MAX]; /* empty: no user */
+    char password[ROUTER_MODEL_TEXT_MAX];
+    unsigned policies;
+};
+
+/* What a peer sees of /ip/service. */
+enum router_model_access {
+    ROUTER_MODEL_OPEN,
+    ROUTER_MODEL_REFUSED,      /* service disabled: connection refused */
+    ROUTER_MODEL_SILENT,       /* not in the service's address list: accepted, nothing is ever said */
+    ROUTER_MODEL_ACCEPT_CLOSE, /* not in the list, the other way routers show it: accepted and closed */
+};
+
+enum router_model_login {
+    ROUTER_MODEL_LOGIN_CHALLENGE, /* before 6.43 */
+    ROUTER_MODEL_LOGIN_BOTH,      /* 6.43 and 6.44 */
+    ROUTER_MODEL_LOGIN_PLAIN,     /* 6.45.1 and later: a challenge is handed out, its answer refused */
+};
+
+enum router_model_no_route {
+    ROUTER_MODEL_NO_ROUTE_STATUS, /* a row with a status other than ok and no interface */
+    ROUTER_MODEL_NO_ROUTE_TRAP,
+    ROUTER_MODEL_NO_ROUTE_EMPTY, /* no row */
+};
+
+/* The nexthop of /ip/route/check for a route whose gateway is an interface. */
+enum router_model_nexthop {
+    ROUTER_MODEL_NEXTHOP_ABSENT,
+    ROUTER_MODEL_NEXTHOP_DESTINATION,
+    ROUTER_MODEL_NEXTHOP_ZERO,
+};
+
+/* A session's own change: is its listen event before or behind the command's !done? */
+enum router_model_own_event {
+    ROUTER_MODEL_EVENT_BEFORE,
+    ROUTER_MODEL_EVENT_AFTER,
+    ROUTER_MODEL_EVENT_EITHER, /* by the seed, each time anew */
+};
+
+enum router_model_idle {
+    ROUTER_MODEL_IDLE_KEEP,
+    ROUTER_MODEL_IDLE_CLOSE,  /* an orderly close after idle_ms without input */
+    ROUTER_MODEL_IDLE_FORGET, /* a firewall between has forgotten the connection: input vanishes, nothing
+                                 comes */
+};
+
+struct router_model_options {
+    char version[32]; /* as /system/resource prints it, for instance "7.18.2 (stable)" */
+    struct router_model_user users[ROUTER_MODEL_USERS_MAX];
+
+    /* Set from the version by router_model_defaults; may be changed afterwards. */
+    bool empty_reply;       /* !empty before the !done of a print without rows (7.18 and later) */
+    bool route_check;       /* /ip/route/check exists (6.x, 7.18 and later) */
+    bool nat_pmp;           /* /ip/nat-pmp exists (7.13 and later) */
+    bool error_numbers;     /* "no such item (4)" rather than "no such item" */
+    bool dead_is_yes;       /* .dead=yes rather than .dead=true */
+    bool unknown_is_named;  /* "unknown parameter foo" rather than "unknown parameter" */
+    bool argument_is_named; /* "... any value of in-interface" rather than "... of interface" */
+    enum router_model_login login;
+    unsigned max_sessions; /* 0: no limit (before 7.16); beyond it a connection is accepted and closed */
+
+    bool tag_last; /* .tag at the end of a sentence rather than behind the reply word */
+    bool close_after_failed_login;
+    enum router_model_access access;
+
+    uint32_t latency_min_ms; /* from the arrival of a command to its execution and answer */
+    uint32_t latency_max_ms;
+    bool out_of_order;          /* commands of one session may overtake each other */
+    bool orphan_commands;       /* commands received before a disconnect are still executed */
+    uint32_t chunk_bytes;       /* 0: output in one piece; else at most so many bytes at a time ... */
+    uint32_t chunk_interval_ms; /* ... and so long between the pieces */
+    uint32_t rows_per_ms;       /* 0: a print is instant; else the table may change while it runs */
+
+    uint32_t listen_delay_min_ms;
+    uint32_t listen_delay_max_ms;
+    enum router_model_own_event own_event; /* matters while the listen delay is 0 */
+    bool listen_partial_rows;              /* after a set, only .id and what was changed */
+    uint32_t
+        counter_interval_ms; /* not 0: traffic counts on a rule every so often, and listeners hear of it */
+
+    enum router_model_no_route no_route;
+    enum router_model_nexthop nexthop;
+
+    uint32_t first_id;       /* of the NAT table; ids grow */
+    bool renumber_on_reboot; /* and every id is another rule's */
+    uint32_t nat_rules_max;
+
+    enum router_model_idle idle;
+    uint32_t idle_ms;
+};
+
+/* A router of that version ("6.49.10", "7.12", "7.16.2", "7.18", "7.24" ...; empty: 7.18), one user admin
+ * without a password and with all policies, everything instant and nothing broken. */
+struct router_model_options router_model_defaults(const char *version);
+
+struct router_model_callbacks {
+    void *ctx;
+    /* Bytes to the peer of a session, in order. */
+    void (*send)(void *ctx, int session, struct span bytes);
+    /* The session has ended from the router's side: with FIN, or with RST. Not called for
+     * router_model_disconnect. */
+    void (*closed)(void *ctx, int session, bool reset);
+    /* The NAT table was changed, by whomever; may be NULL. Counters do not count. */
+    void (*nat_changed)(void *ctx);
+};
+
+struct router_model;
+
+struct router_model *router_model_new(const struct router_model_options *options,
+                                      const struct router_model_callbacks *callbacks, uint64_t seed);
+void router_model_free(struct router_model *m);
+/* The options in force; what is changed here holds from now on (latency, chunks, users ... but not first_id).
+ */
+struct router_model_options *router_model_options(struct router_model *m);
+
+/* ---- connections ---- */
+
+/* A session (never 0, never used again), or -1: refused. A connection that the router accepts only to close
+ * it is a session, too, and `closed` follows. */
+int router_model_connect(struct router_model *m, uint64_t now_ms);
+void router_model_input(struct router_model *m, int session, uint64_t now_ms, struct span bytes);
+/* The peer has closed. */
+void router_model_disconnect(struct router_model *m, int session);
+/* When router_model_run has something to do; UINT64_MAX: never. */
+uint64_t router_model_next_ms(const struct router_model *m);
+void router_model_run(struct router_model *m, uint64_t now_ms);
+/* A connection would be refused now. */
+bool router_model_refuses(const struct router_model *m);
+/* Input that waits because too many commands of the session are running: real sockets stop reading then. */
+size_t router_model_waiting_input(const struct router_model *m, int session);
+unsigned router_model_sessions(const struct router_model *m);
+
+/* ---- faults ---- */
+
+/* Down for down_ms: sessions are gone, connections refused, rules kept but for dynamic ones. Without `reset`
+ * the sessions end without a word: their input vanishes while the router is down and is answered with RST
+ * afterwards. */
+void router_model_reboot(struct router_model *m, uint32_t down_ms, bool reset);
+
+enum router_model_drop {
+    ROUTER_MODEL_DROP_BEFORE, /* the command is not executed */
+    ROUTER_MODEL_DROP_AFTER,  /* executed, no answer */
+    ROUTER_MODEL_DROP_AMID,   /* executed, half of the answer */
+    ROUTER_MODEL_DROP_DONE,   /* executed and answered */
+};
+
+struct router_model_drop_fault {
+    enum router_model_drop drop;
+    char command[ROUTER_MODEL_TEXT_MAX]; /* "/ip/firewall/nat/add"; empty: any but /login */
+    unsigned skip;                       /* so many matching commands pass first */
+    bool reset;                          /* RST rather than FIN */
+    bool silent;                         /* neither: the session is dead and nobody says so */
+};
+
+/* The session that sends the matching command ends at that point. One at a time: a new one replaces the old
+ * one. */
+void router_model_drop_at(struct router_model *m, const struct router_model_drop_fault *fault);
+/* Session 0: all of them. */
+void router_model_drop_session(struct router_model *m, int session, bool reset);
+/* Connections are accepted and nothing is said. With `executes` commands are carried out all the same and
+ * their answers come at the end; without, they wait. */
+void router_model_mute(struct router_model *m, uint64_t until_ms, bool executes);
+/* The next command of that path ("/ip/firewall/nat/add") is answered with a trap of this text and not
+ * executed. */
+void router_model_fail_next(struct router_model *m, const char *command, const char *message);
+/* From now on, also for sessions that are logged in. */
+void router_model_set_policies(struct router_model *m, const char *user, unsigned policies);
+void router_model_set_password(struct router_model *m, const char *user, const char *password);
+/* Disabling the service lets established sessions live. */
+void router_model_set_access(struct router_model *m, enum router_model_access access);
+
+/* ---- the NAT table, as a person at WinBox sees and changes it ---- */
+
+struct router_model_rule;
+
+/* In table order; NULL starts, NULL ends. */
+const struct router_model_rule *router_model_rule_next(const struct router_model *m,
+                                                       const struct router_model_rule *previous);
+const struct router_model_rule *router_model_rule_find(const struct router_model *m, uint32_t id);
+/* The first rule with exactly this comment. */
+const struct router_model_rule *router_model_rule_by_comment(const struct router_model *m,
+                                                             const char *comment);
+unsigned router_model_rule_count(const struct router_model *m);
+uint32_t router_model_rule_id(const struct router_model_rule *rule);
+bool router_model_rule_dynamic(const struct router_model_rule *rule);
+bool router_model_rule_disabled(const struct router_model_rule *rule);
+/* Its interface or list is gone or disabled, or its action does not belong to its chain. */
+bool router_model_rule_invalid(const struct router_model *m, const struct router_model_rule *rule);
+/* A property by its API name; false if the rule does not have it. The span lives as long as the rule is
+ * unchanged. */
+bool router_model_rule_get(const struct router_model_rule *rule, const char *name, struct span *ret_value);
+/* The names of all properties that a rule can have; NULL behind the last one. */
+const char *router_model_property(unsigned index);
+/* The text of a property as a C string, "" if absent: for tests that compare. */
+const char *router_model_rule_text(const struct router_model_rule *rule, const char *name);
+
+/* `attributes`: name=value words, a value with blanks in double quotes, for instance
+ *     chain=dstnat action=dst-nat protocol=tcp dst-port=80 comment="web server"
+ * Checked like API input. The id, or 0: then router_model_error says in the router's words why not. */
+uint32_t router_model_rule_add(struct router_model *m, const char *attributes, bool dynamic);
+bool router_model_rule_set(struct router_model *m, uint32_t id, const char *attributes);
+bool router_model_rule_unset(struct router_model *m, uint32_t id, const char *name);
+bool router_model_rule_remove(struct router_model *m, uint32_t id);
+/* Before that rule; 0: to the end. */
+bool router_model_rule_move(struct router_model *m, uint32_t id, uint32_t before_id);
+/* Counts packets on a rule, as traffic does; listeners hear of it only with counter_interval_ms set. */
+void router_model_rule_traffic(struct router_model *m, uint32_t id, uint64_t bytes, uint64_t packets);
+const char *router_model_error(const struct router_model *m);
+
+/* ---- the rest of the configuration; false: no room, or no such thing ---- */
+
+bool router_model_interface_add(struct router_model *m, const char *name, const char *type);
+/* Rules that name it become invalid and show its internal id. */
+bool router_model_interface_remove(struct router_model *m, const char *name);
+/* Rules follow. */
+bool router_model_interface_rename(struct router_model *m, const char *name, const char *new_name);
+bool router_model_interface_enable(struct router_model *m, const char *name, bool enabled);
+/* In print order; NULL behind the last one. */
+const char *router_model_interface(const struct router_model *m, unsigned index);
+const char *router_model_interface_type(const struct router_model *m, unsigned index);
+
+/* "192.168.88.1/24"; makes the connected route, too. */
+bool router_model_address_add(struct router_model *m, const char *address, const char *interface);
+bool router_model_address_remove(struct router_model *m, const char *address);
+
+struct router_model_route {
+    char destination[ROUTER_MODEL_TEXT_MAX];   /* "0.0.0.0/0" */
+    char gateway[ROUTER_MODEL_TEXT_MAX];       /* "10.2.0.1", "wg0", "10.2.0.1%wg0" */
+    char interface[ROUTER_MODEL_TEXT_MAX];     /* where it leads; empty: the address of `gateway` decides */
+    char routing_table[ROUTER_MODEL_TEXT_MAX]; /* empty: main */
+    unsigned distance;
+    bool inactive;
+};
+bool router_model_route_add(struct router_model *m, const struct router_model_route *route);
+/* All routes of that destination in that table ("main"). */
+bool router_model_route_remove(struct router_model *m, const char *destination, const char *routing_table);
+
+/* Lists all, none, dynamic and static exist from the start. include and exclude: comma lists of lists, or "".
+ */
+bool router_model_list_add(struct router_model *m, const char *name, const char *include,
+                           const char *exclude);
+bool router_model_list_remove(struct router_model *m, const char *name);
+bool router_model_member_add(struct router_model *m, const char *list, const char *interface);
+bool router_model_member_remove(struct router_model *m, const char *list, const char *interface);
+/* With include and exclude resolved. */
+bool router_model_list_holds(const struct router_model *m, const char *list, const char *interface);
+
+void router_model_set_identity(struct router_model *m, const char *name);
+void router_model_set_nat_pmp(struct router_model *m, bool enabled);
+
+/* ---- for assertions ---- */
+
+struct router_model_counters {
+    uint64_t connections; /* accepted */
+    uint64_t logins;
+    uint64_t failed_logins;
+    uint64_t commands; /* executed, without /login */
+    uint64_t adds;     /* of NAT rules, by sessions */
+    uint64_t sets;
+    uint64_t removes;
+    uint64_t prints; /* of the NAT table */
+    uint64_t traps;
+};
+const struct router_model_counters *router_model_counters(const struct router_model *m);

@@ -1,0 +1,199 @@
+/* Every menu but NAT: rows of named texts, the same for interfaces, lists, addresses, routes and the single
+ * ones. */
+#include "router_model_internal.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+const char *const rm_menu_path[RM_MENUS] = {
+    [RM_MENU_NAT] = "/ip/firewall/nat",      [RM_MENU_INTERFACE] = "/interface",
+    [RM_MENU_LIST] = "/interface/list",      [RM_MENU_MEMBER] = "/interface/list/member",
+    [RM_MENU_ADDRESS] = "/ip/address",       [RM_MENU_ROUTE] = "/ip/route",
+    [RM_MENU_SERVICE] = "/ip/service",       [RM_MENU_IDENTITY] = "/system/identity",
+    [RM_MENU_RESOURCE] = "/system/resource", [RM_MENU_NAT_PMP] = "/ip/nat-pmp",
+};
+
+bool rm_menu_exists(const struct router_model *m, enum rm_menu menu)
+{
+    return menu != RM_MENU_NAT_PMP || m->options.nat_pmp;
+}
+
+bool rm_menu_single(enum rm_menu menu)
+{
+    return menu == RM_MENU_IDENTITY || menu == RM_MENU_RESOURCE || menu == RM_MENU_NAT_PMP;
+}
+
+/* ---- items ---- */
+
+struct rm_item *rm_item_add(struct router_model *m, enum rm_menu menu)
+{
+    struct rm_table *table = &m->table[menu];
+    if (table->count == RM_ITEMS_MAX)
+        return NULL;
+    struct rm_item *items = realloc(table->item, (table->count + 1) * sizeof(*items));
+    if (!items)
+        abort();
+    table->item = items;
+    struct rm_item *item = &items[table->count++];
+    *item = (struct rm_item){.id = rm_menu_single(menu) ? 0 : ++table->next_id};
+    return item;
+}
+
+void rm_item_remove(struct router_model *m, enum rm_menu menu, struct rm_item *item)
+{
+    struct rm_table *table = &m->table[menu];
+    uint32_t id = item->id;
+    size_t at = (size_t)(item - table->item);
+    memmove(item, item + 1, (table->count - at - 1) * sizeof(*item));
+    table->count--;
+    rm_item_removed(m, menu, id);
+}
+
+const char *rm_item_get(const struct rm_item *item, const char *name)
+{
+    for (unsigned i = 0; i < item->fields; i++)
+        if (strcmp(item->field[i].name, name) == 0)
+            return item->field[i].value;
+    return "";
+}
+
+void rm_item_set(struct rm_item *item, const char *name, const char *value)
+{
+    unsigned i = 0;
+    while (i < item->fields && strcmp(item->field[i].name, name) != 0)
+        i++;
+    assert(i < RM_ITEM_FIELDS_MAX);
+    if (i == item->fields)
+        item->fields++;
+    item->field[i].name = name;
+    snprintf(item->field[i].value, RM_ITEM_VALUE_MAX, "%s", value);
+}
+
+struct rm_item *rm_item_find(const struct router_model *m, enum rm_menu menu, const char *name,
+                             struct span value)
+{
+    const struct rm_table *table = &m->table[menu];
+    for (unsigned i = 0; i < table->count; i++)
+        if (span_is(value, rm_item_get(&table->item[i], name)))
+            return &table->item[i];
+    return NULL;
+}
+
+void rm_item_row(const struct rm_item *item, struct rm_row *row)
+{
+    if (item->id)
+        rm_row_printf(row, ".id", "*%X", item->id);
+    for (unsigned i = 0; i < item->fields; i++)
+        if (item->field[i].name[0] != '_')
+            rm_row_printf(row, item->field[i].name, "%s", item->field[i].value);
+}
+
+/* ---- what is computed when it is asked for ---- */
+
+static void resource_row(const struct router_model *m, struct rm_row *row)
+{
+    uint64_t up = m->now_ms > m->boot_ms ? (m->now_ms - m->boot_ms) / 1000 : 0;
+    rm_row_printf(row, "uptime", "%lluh%llum%llus", (unsigned long long)(up / 3600),
+                  (unsigned long long)(up / 60 % 60), (unsigned long long)(up % 60));
+    rm_row_printf(row, "version", "%s", m->options.version);
+    rm_row_add(row, "free-memory", span_text("850395136"));
+    rm_row_add(row, "total-memory", span_text("1073741824"));
+    rm_row_add(row, "cpu", span_text("ARM64"));
+    rm_row_add(row, "cpu-count", span_text("4"));
+    rm_row_add(row, "cpu-load", span_text("1"));
+    rm_row_add(row, "architecture-name", span_text("arm64"));
+    rm_row_add(row, "board-name", span_text("RB5009UG+S+"));
+    rm_row_add(row, "platform", span_text("MikroTik"));
+}
+
+static void service_row(const struct router_model *m, const struct rm_item *item, struct rm_row *row)
+{
+    bool api = strcmp(rm_item_get(item, "name"), "api") == 0;
+    rm_item_row(item, row);
+    rm_row_add(row, rm_version_is(m, 7, 24) ? "available-from" : "address", span_text(""));
+    if (m->options.max_sessions)
+        rm_row_printf(row, "max-sessions", "%u", m->options.max_sessions);
+    bool disabled = !api || m->options.access == ROUTER_MODEL_REFUSED;
+    rm_row_add(row, "disabled", span_text(disabled ? "true" : "false"));
+}
+
+static const struct rm_item *find_item(const struct router_model *m, enum rm_menu menu, uint32_t id)
+{
+    const struct rm_table *table = &m->table[menu];
+    for (unsigned i = 0; i < table->count; i++)
+        if (table->item[i].id == id)
+            return &table->item[i];
+    return NULL;
+}
+
+bool rm_menu_row(struct router_model *m, enum rm_menu menu, uint32_t id, struct rm_row *row)
+{
+    rm_row_clear(row);
+    if (menu == RM_MENU_NAT) {
+        const struct router_model_rule *rule = rm_rule_find(m, id);
+        if (rule)
+            rm_rule_row(m, rule, row);
+        return rule;
+    }
+    if (menu == RM_MENU_RESOURCE) {
+        resource_row(m, row);
+        return true;
+    }
+    const struct rm_item *item = find_item(m, menu, id);
+    if (!item)
+        return false;
+    if (menu == RM_MENU_SERVICE)
+        service_row(m, item, row);
+    else
+        rm_item_row(item, row);
+    return true;
+}
+
+unsigned rm_menu_ids(const struct router_model *m, enum rm_menu menu, uint32_t **ret_ids)
+{
+    const struct rm_table *table = &m->table[menu];
+    unsigned count = menu == RM_MENU_NAT ? m->rules : menu == RM_MENU_RESOURCE ? 1 : table->count;
+    uint32_t *ids = rm_alloc(count * sizeof(*ids));
+    unsigned at = 0;
+    if (menu == RM_MENU_NAT) {
+        for (const struct router_model_rule *rule = m->first; rule; rule = rule->next)
+            ids[at++] = rule->id;
+    } else if (menu != RM_MENU_RESOURCE) {
+        for (; at < count; at++)
+            ids[at] = table->item[at].id;
+    }
+    *ret_ids = ids;
+    return count;
+}
+
+/* ---- as the router comes ---- */
+
+static void add_service(struct router_model *m, const char *name, const char *port)
+{
+    struct rm_item *item = rm_item_add(m, RM_MENU_SERVICE);
+    rm_item_set(item, "name", name);
+    rm_item_set(item, "port", port);
+    rm_item_set(item, "proto", "tcp");
+    rm_item_set(item, "invalid", "false");
+}
+
+void rm_tables_init(struct router_model *m)
+{
+    static const char *const lists[] = {"all", "none", "dynamic", "static"};
+    for (unsigned i = 0; i < ARRAY_LEN(lists); i++) {
+        router_model_list_add(m, lists[i], "", "");
+        rm_item_set(&m->table[RM_MENU_LIST].item[i], "builtin", "true");
+    }
+    add_service(m, "ssh", "22");
+    add_service(m, "api", "8728");
+    add_service(m, "api-ssl", "8729");
+    rm_item_set(rm_item_add(m, RM_MENU_IDENTITY), "name", "MikroTik");
+    rm_item_set(rm_item_add(m, RM_MENU_NAT_PMP), "enabled", "false");
+}
+
+void rm_tables_free(struct router_model *m)
+{
+    for (enum rm_menu menu = 0; menu < RM_MENUS; menu++)
+        free(m->table[menu].item);
+}

@@ -1,0 +1,380 @@
+/* The loop: sockets to the model and back. Nothing is sent before the kernel's rules are what the table says.
+ */
+#include "routerd.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { POLLS_MAX = 3 + ROUTERD_CONNECTIONS_MAX + ROUTERD_CONTROLS_MAX };
+
+static uint64_t clock_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail */
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+uint64_t routerd_now_ms(const struct routerd *d)
+{
+    return clock_ms() - d->start_ms;
+}
+
+/* ---- from the model ---- */
+
+static struct routerd_connection *find(struct routerd *d, int session)
+{
+    for (unsigned i = 0; i < ROUTERD_CONNECTIONS_MAX; i++)
+        if (d->connection[i].fd >= 0 && d->connection[i].session == session && !d->connection[i].closing)
+            return &d->connection[i];
+    return NULL;
+}
+
+static void model_sends(void *ctx, int session, struct span bytes)
+{
+    struct routerd_connection *c = find(ctx, session);
+    if (!c)
+        return;
+    if (c->out_len + bytes.len > c->out_capacity) {
+        c->out_capacity = 2 * (c->out_len + bytes.len);
+        c->out = realloc(c->out, c->out_capacity);
+        if (!c->out)
+            abort();
+    }
+    memcpy(c->out + c->out_len, bytes.data, bytes.len);
+    c->out_len += bytes.len;
+}
+
+static void model_closes(void *ctx, int session, bool reset)
+{
+    struct routerd *d = ctx;
+    struct routerd_connection *c = find(d, session);
+    if (!c)
+        return;
+    c->closing = true;
+    c->reset = reset;
+    c->linger_ms = routerd_now_ms(d) + ROUTERD_LINGER_MS;
+}
+
+static void model_changed(void *ctx)
+{
+    struct routerd *d = ctx;
+    d->changed = true;
+}
+
+/* ---- connections ---- */
+
+static void release(struct routerd_connection *c, bool reset)
+{
+    struct linger linger = {.l_onoff = 1, .l_linger = 0};
+    if (reset)
+        setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+    close(c->fd);
+    free(c->out);
+    *c = (struct routerd_connection){.fd = -1};
+}
+
+static void open_listener(struct routerd *d)
+{
+    int on = 1;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    socklen_t size = sizeof(d->config.listen);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (fd < 0 || bind(fd, (const struct sockaddr *)(const void *)&d->config.listen, size) < 0 ||
+        listen(fd, 64) < 0 || getsockname(fd, (struct sockaddr *)(void *)&d->config.listen, &size) < 0) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    d->listen_fd = fd;
+}
+
+/* A router that refuses has nobody listening. */
+static void update_listener(struct routerd *d)
+{
+    bool refuses = router_model_refuses(d->model);
+    if (refuses && d->listen_fd >= 0) {
+        close(d->listen_fd);
+        d->listen_fd = -1;
+    } else if (!refuses && d->listen_fd < 0) {
+        open_listener(d);
+    }
+}
+
+static void accept_one(struct routerd *d)
+{
+    int on = 1;
+    int fd = accept4(d->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0)
+        return;
+    struct routerd_connection *c = d->connection;
+    while (c < d->connection + ROUTERD_CONNECTIONS_MAX && c->fd >= 0)
+        c++;
+    if (c == d->connection + ROUTERD_CONNECTIONS_MAX) {
+        close(fd);
+        return;
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    *c = (struct routerd_connection){.fd = fd};
+    c->session = router_model_connect(d->model, routerd_now_ms(d));
+    if (c->session < 0)
+        release(c, true);
+}
+
+static void read_connection(struct routerd *d, struct routerd_connection *c)
+{
+    uint8_t bytes[65536];
+    ssize_t n = recv(c->fd, bytes, sizeof(bytes), 0);
+    if (n > 0 && !c->closing)
+        router_model_input(d->model, c->session, routerd_now_ms(d), span_of(bytes, (size_t)n));
+    else if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+        if (!c->closing)
+            router_model_disconnect(d->model, c->session);
+        release(c, false);
+    }
+}
+
+static void write_connection(struct routerd *d, struct routerd_connection *c)
+{
+    ssize_t n = c->out_len ? send(c->fd, c->out, c->out_len, MSG_NOSIGNAL) : 0;
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        n = 0;
+    if (n < 0 || c->out_len > ROUTERD_OUTPUT_MAX) {
+        if (!c->closing)
+            router_model_disconnect(d->model, c->session);
+        release(c, true);
+        return;
+    }
+    if (n > 0) {
+        memmove(c->out, c->out + n, c->out_len - (size_t)n);
+        c->out_len -= (size_t)n;
+    }
+    if (!c->closing)
+        return;
+    if (c->reset) {
+        release(c, true);
+    } else if (c->out_len == 0 && !c->shut) {
+        /* close() with unread input would turn into RST and take the last words with it. */
+        shutdown(c->fd, SHUT_WR);
+        c->shut = true;
+    } else if (routerd_now_ms(d) >= c->linger_ms) {
+        release(c, false);
+    }
+}
+
+/* ---- control ---- */
+
+static void open_control(struct routerd *d)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", d->config.control);
+    unlink(d->config.control);
+    d->control_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (d->control_fd < 0 || strlen(d->config.control) >= sizeof(address.sun_path) ||
+        bind(d->control_fd, (const struct sockaddr *)(const void *)&address, sizeof(address)) < 0 ||
+        listen(d->control_fd, ROUTERD_CONTROLS_MAX) < 0) {
+        fprintf(stderr, "routerd: %s: %s\n", d->config.control, strerror(errno));
+        exit(2);
+    }
+}
+
+static void accept_control(struct routerd *d)
+{
+    /* Blocking: a line's answer is written at once, and whoever asks reads it. */
+    int fd = accept4(d->control_fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0)
+        return;
+    for (unsigned i = 0; i < ROUTERD_CONTROLS_MAX; i++) {
+        if (d->control[i].fd < 0) {
+            d->control[i].fd = fd;
+            d->control[i].used = 0;
+            return;
+        }
+    }
+    close(fd);
+}
+
+static void apply(struct routerd *d)
+{
+    if (!d->changed)
+        return;
+    d->changed = false;
+    routerd_apply(d);
+    routerd_write_state(d);
+}
+
+/* The answer comes when what was asked is in force. */
+static void obey_line(struct routerd *d, struct routerd_control *control, const char *line)
+{
+    char *answer = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&answer, &len);
+    if (!out)
+        abort();
+    router_model_run(d->model, routerd_now_ms(d));
+    routerd_obey(d, line, out);
+    if (fclose(out) != 0)
+        abort();
+    router_model_run(d->model, routerd_now_ms(d));
+    apply(d);
+    update_listener(d);
+    for (size_t sent = 0; sent < len;) {
+        ssize_t n = send(control->fd, answer + sent, len - sent, MSG_NOSIGNAL);
+        if (n <= 0)
+            break;
+        sent += (size_t)n;
+    }
+    free(answer);
+}
+
+static void read_control(struct routerd *d, struct routerd_control *control)
+{
+    ssize_t n = recv(control->fd, control->line + control->used, sizeof(control->line) - 1 - control->used,
+                     MSG_DONTWAIT);
+    if (n < 0 && errno == EAGAIN)
+        return;
+    if (n <= 0) {
+        close(control->fd);
+        control->fd = -1;
+        return;
+    }
+    control->used += (size_t)n;
+    control->line[control->used] = 0;
+    for (char *end; (end = strchr(control->line, '\n')) != NULL;) {
+        *end = 0;
+        obey_line(d, control, control->line);
+        control->used -= (size_t)(end + 1 - control->line);
+        memmove(control->line, end + 1, control->used + 1);
+    }
+    if (control->used == sizeof(control->line) - 1)
+        control->used = 0;
+}
+
+/* ---- the loop ---- */
+
+static int timeout_ms(const struct routerd *d)
+{
+    uint64_t now = routerd_now_ms(d);
+    uint64_t next = router_model_next_ms(d->model);
+    if (d->listen_fd < 0 && next > now + 10)
+        next = now + 10; /* is it up again? */
+    for (unsigned i = 0; i < ROUTERD_CONNECTIONS_MAX; i++)
+        if (d->connection[i].fd >= 0 && d->connection[i].closing && d->connection[i].linger_ms < next)
+            next = d->connection[i].linger_ms;
+    if (next == UINT64_MAX)
+        return -1;
+    return next <= now ? 0 : next - now > 60000 ? 60000 : (int)(next - now);
+}
+
+static short connection_events(const struct routerd *d, const struct routerd_connection *c)
+{
+    bool full = c->out_len > ROUTERD_OUTPUT_HIGH || router_model_waiting_input(d->model, c->session) > 0;
+    return (short)((full && !c->closing ? 0 : POLLIN) | (c->out_len ? POLLOUT : 0));
+}
+
+/* False: the end. */
+static bool turn(struct routerd *d)
+{
+    struct pollfd polls[POLLS_MAX];
+    unsigned at[POLLS_MAX];
+    unsigned count = 0;
+    polls[count++] = (struct pollfd){.fd = d->signal_fd, .events = POLLIN};
+    polls[count++] = (struct pollfd){.fd = d->listen_fd, .events = POLLIN};
+    polls[count++] = (struct pollfd){.fd = d->control_fd, .events = POLLIN};
+    unsigned controls = count;
+    for (unsigned i = 0; i < ROUTERD_CONTROLS_MAX; i++)
+        if (d->control[i].fd >= 0) {
+            at[count] = i;
+            polls[count++] = (struct pollfd){.fd = d->control[i].fd, .events = POLLIN};
+        }
+    unsigned connections = count;
+    for (unsigned i = 0; i < ROUTERD_CONNECTIONS_MAX; i++)
+        if (d->connection[i].fd >= 0) {
+            at[count] = i;
+            polls[count++] =
+                (struct pollfd){.fd = d->connection[i].fd, .events = connection_events(d, &d->connection[i])};
+        }
+    if (poll(polls, count, timeout_ms(d)) < 0 && errno != EINTR)
+        return false;
+    if (polls[0].revents)
+        return false;
+    for (unsigned i = connections; i < count; i++)
+        if (polls[i].revents & (POLLIN | POLLHUP | POLLERR))
+            read_connection(d, &d->connection[at[i]]);
+    for (unsigned i = controls; i < connections; i++)
+        if (polls[i].revents)
+            read_control(d, &d->control[at[i]]);
+    if (polls[1].revents && d->listen_fd >= 0)
+        accept_one(d);
+    if (polls[2].revents)
+        accept_control(d);
+    router_model_run(d->model, routerd_now_ms(d));
+    apply(d);
+    update_listener(d);
+    for (unsigned i = 0; i < ROUTERD_CONNECTIONS_MAX; i++)
+        if (d->connection[i].fd >= 0)
+            write_connection(d, &d->connection[i]);
+    return true;
+}
+
+static void init(struct routerd *d, const struct router_model_options *options)
+{
+    struct router_model_callbacks callbacks = {d, model_sends, model_closes, model_changed};
+    d->start_ms = clock_ms();
+    d->model = router_model_new(options, &callbacks, d->config.seed);
+    d->listen_fd = -1;
+    d->control_fd = -1;
+    d->changed = true;
+    for (unsigned i = 0; i < ROUTERD_CONNECTIONS_MAX; i++)
+        d->connection[i].fd = -1;
+    for (unsigned i = 0; i < ROUTERD_CONTROLS_MAX; i++)
+        d->control[i].fd = -1;
+    routerd_configure(d->model);
+}
+
+int main(int argc, char **argv)
+{
+    static struct routerd d;
+    struct router_model_options options;
+    routerd_arguments(argc, argv, &options, &d.config);
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    d.signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    init(&d, &options);
+    apply(&d);
+    if (d.config.control)
+        open_control(&d);
+    open_listener(&d);
+    if (d.listen_fd < 0) {
+        fprintf(stderr, "routerd: cannot listen: %s\n", strerror(errno));
+        return 2;
+    }
+    char address[INET_ADDRSTRLEN];
+    printf("listening on %s:%u\n", inet_ntop(AF_INET, &d.config.listen.sin_addr, address, sizeof(address)),
+           ntohs(d.config.listen.sin_port));
+    if (fflush(stdout) != 0)
+        return 2;
+    while (turn(&d))
+        ;
+    for (unsigned i = 0; i < ROUTERD_CONNECTIONS_MAX; i++)
+        if (d.connection[i].fd >= 0)
+            release(&d.connection[i], false);
+    router_model_free(d.model);
+    if (d.config.control)
+        unlink(d.config.control);
+    return 0;
+}

@@ -1,0 +1,95 @@
+/* The router model behind real sockets, its dst-nat rules applied to real nftables. What its files share. */
+#pragma once
+
+#include <stdio.h>
+#include <netinet/in.h>
+
+#include "router_model.h"
+
+enum {
+    ROUTERD_CONNECTIONS_MAX = 128,
+    ROUTERD_CONTROLS_MAX = 8,
+    ROUTERD_LINE_MAX = 4096,
+    ROUTERD_DEVICES_MAX = 32,
+    /* Of output that a peer does not take: then its input is not read, and at last the connection is reset.
+     */
+    ROUTERD_OUTPUT_HIGH = 1 << 20,
+    ROUTERD_OUTPUT_MAX = 64 << 20,
+    ROUTERD_LINGER_MS = 1000,
+};
+
+struct routerd_config {
+    struct sockaddr_in listen;
+    const char *control;
+    const char *state;
+    const char *nft_family; /* NULL: no nftables */
+    const char *nft_table;
+    const char *nft_chain;
+    uint64_t seed;
+    struct {
+        char name[ROUTER_MODEL_TEXT_MAX];
+        char device[ROUTER_MODEL_TEXT_MAX];
+    } device[ROUTERD_DEVICES_MAX]; /* where the kernel's name differs */
+    unsigned devices;
+};
+
+struct routerd_connection {
+    int fd; /* -1: free */
+    int session;
+    bool closing; /* the model has ended it */
+    bool reset;
+    bool shut; /* FIN is sent: what still comes is thrown away */
+    uint64_t linger_ms;
+    uint8_t *out;
+    size_t out_len;
+    size_t out_capacity;
+};
+
+struct routerd_control {
+    int fd; /* -1: free */
+    size_t used;
+    char line[ROUTERD_LINE_MAX];
+};
+
+struct routerd {
+    struct routerd_config config;
+    struct router_model *model;
+    uint64_t start_ms;
+    int listen_fd; /* -1 while connections are refused */
+    int control_fd;
+    int signal_fd;
+    bool changed; /* the NAT table, since it was applied */
+    struct routerd_connection connection[ROUTERD_CONNECTIONS_MAX];
+    struct routerd_control control[ROUTERD_CONTROLS_MAX];
+};
+
+/* ---- routerd_config.c ---- */
+
+/* Reads the command line into *options and *config; exits with a message if it is wrong. What describes the
+ * router's interfaces, addresses, routes, lists and rules is kept for routerd_configure. */
+void routerd_arguments(int argc, char **argv, struct router_model_options *options,
+                       struct routerd_config *config);
+/* Exits if the model refuses a part of it. */
+void routerd_configure(struct router_model *m);
+/* "read,write,test,api"; false: unknown. */
+bool routerd_parse_policies(const char *text, unsigned *ret_policies);
+
+/* ---- routerd_nft.c ---- */
+
+/* One atomic transaction that makes the chain what the table says. Failures are told on stderr. */
+void routerd_apply(const struct routerd *d);
+/* The nft script itself. */
+void routerd_write_script(const struct routerd *d, FILE *out);
+
+/* ---- routerd_control.c ---- */
+
+/* Answers one line on `out`; the last line is "ok" or "error ...". */
+void routerd_obey(struct routerd *d, const char *line, FILE *out);
+void routerd_write_rules(const struct router_model *m, FILE *out);
+void routerd_write_state(const struct routerd *d);
+/* The other end: sends a line to a control socket and prints the answer; the program's exit status. */
+int routerd_ask(const char *path, const char *line);
+
+/* ---- routerd.c ---- */
+
+uint64_t routerd_now_ms(const struct routerd *d);

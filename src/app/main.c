@@ -160,6 +160,7 @@ static int run(struct config *config)
     struct proxy *proxy = make_proxy(config);
     if (proxy == NULL || driver == NULL) {
         log_printf(&log, LOG_LEVEL_ERROR, "main", "no memory for the tables bytes=%zu", proxy_size());
+        free(driver);
         return EXIT_STATUS_FAILED;
     }
     struct address_text address = address_text(config->listen_address);

@@ -1,39 +1,55 @@
 #include "io/links.h"
 
-#include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+/* What the kernel says of the interface that holds an address; false if it has gone meanwhile. */
+static bool describe(int fd, const struct ifreq *one, struct link *ret_link)
+{
+    struct sockaddr_in address;
+    struct ifreq request = {0};
+    memcpy(&address, &one->ifr_addr, sizeof(address));
+    /* A further address may carry a label such as eth0:1, which is not the name of an interface. */
+    size_t length = strcspn(one->ifr_name, ":");
+    memcpy(request.ifr_name, one->ifr_name, length);
+    if (ioctl(fd, SIOCGIFINDEX, &request) != 0) {
+        return false;
+    }
+    int interface = request.ifr_ifindex;
+    if (ioctl(fd, SIOCGIFFLAGS, &request) != 0) {
+        return false;
+    }
+    *ret_link = (struct link){
+        .interface = (uint32_t)interface,
+        .address = ntohl(address.sin_addr.s_addr),
+        .up = (request.ifr_flags & IFF_UP) != 0,
+        .loopback = (request.ifr_flags & IFF_LOOPBACK) != 0,
+        .multicast = (request.ifr_flags & IFF_MULTICAST) != 0,
+    };
+    return true;
+}
+
+/* By ioctl rather than getifaddrs, which allocates, speaks netlink and tells the same. */
 unsigned links_list(struct link *ret_links, unsigned max)
 {
-    struct ifaddrs *all;
-    if (getifaddrs(&all) != 0) {
+    struct ifreq found[LINKS_MAX];
+    struct ifconf request = {.ifc_len = sizeof(found), .ifc_req = found};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
         return 0;
     }
     unsigned count = 0;
-    for (const struct ifaddrs *one = all; one != NULL && count < max; one = one->ifa_next) {
-        if (one->ifa_addr == NULL || one->ifa_addr->sa_family != AF_INET) {
-            continue;
+    if (ioctl(fd, SIOCGIFCONF, &request) == 0) {
+        size_t addresses = (size_t)request.ifc_len / sizeof(found[0]);
+        for (size_t i = 0; i < addresses && count < max; i++) {
+            count += describe(fd, &found[i], &ret_links[count]);
         }
-        /* A further address may carry a label such as eth0:1, which is not the name of an interface. */
-        char name[IF_NAMESIZE] = {0};
-        size_t length = strcspn(one->ifa_name, ":");
-        if (length >= sizeof(name)) {
-            continue;
-        }
-        memcpy(name, one->ifa_name, length);
-        struct sockaddr_in address;
-        memcpy(&address, one->ifa_addr, sizeof(address));
-        ret_links[count++] = (struct link){
-            .interface = if_nametoindex(name),
-            .address = ntohl(address.sin_addr.s_addr),
-            .up = (one->ifa_flags & IFF_UP) != 0,
-            .loopback = (one->ifa_flags & IFF_LOOPBACK) != 0,
-            .multicast = (one->ifa_flags & IFF_MULTICAST) != 0,
-        };
     }
-    freeifaddrs(all);
+    (void)close(fd);
     return count;
 }
 

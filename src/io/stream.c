@@ -191,7 +191,12 @@ void stream_send(struct stream *s, struct span bytes)
     if (bytes.len == 0 || uv_is_active((const uv_handle_t *)&s->timer)) {
         return;
     }
-    uv_buf_t buffer = uv_buf_init((char *)(uintptr_t)bytes.data, (unsigned)bytes.len);
+    /* libuv only reads them, but does not say so. */
+    union {
+        const uint8_t *read_only;
+        char *base;
+    } data = {.read_only = bytes.data};
+    uv_buf_t buffer = uv_buf_init(data.base, (unsigned)bytes.len);
     /* Nothing passes what is queued: libuv refuses with EAGAIN while there is a queue. */
     int sent = uv_try_write((uv_stream_t *)&s->tcp, &buffer, 1);
     if (sent == UV_EAGAIN) {

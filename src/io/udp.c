@@ -139,10 +139,9 @@ unsigned udp_server_announce(struct udp_server *s, struct udp_datagram datagram,
 
 /* False for what is not addressed to this host alone: an answer would come from an address that nobody asked.
  */
-static bool asked_address(const struct msghdr *header, struct udp_datagram *datagram)
+static bool asked_address(struct msghdr *header, struct udp_datagram *datagram)
 {
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL;
-         c = CMSG_NXTHDR((struct msghdr *)(uintptr_t)header, c)) {
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
         if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
             struct in_pktinfo info;
             memcpy(&info, CMSG_DATA(c), sizeof(info));
@@ -156,7 +155,7 @@ static bool asked_address(const struct msghdr *header, struct udp_datagram *data
 
 static void deliver(struct udp_server *s, struct batch *b, unsigned i)
 {
-    const struct mmsghdr *message = &b->message[i];
+    struct mmsghdr *message = &b->message[i];
     struct udp_datagram datagram = {
         .address = ntohl(b->address[i].sin_addr.s_addr),
         .port = ntohs(b->address[i].sin_port),

@@ -1,0 +1,153 @@
+/* Drives one struct router as proxy_step does, with scripted replies. */
+#pragma once
+
+#include <stdlib.h>
+
+#include "core/router.h"
+#include "ros_unit.h"
+
+enum { GATEWAY = 0x0a020001, OUTCOMES_MAX = 256 };
+
+static struct router *router;
+static struct actions out;
+static uint64_t now_ms;
+static struct router_outcome outcomes[OUTCOMES_MAX];
+static unsigned outcome_count;
+static uint8_t stream[65536];
+
+/* ---- driving it ---- */
+
+static inline void drain(void)
+{
+    while (router_next(router, now_ms, &outcomes[outcome_count], &out))
+        assert_true(++outcome_count < OUTCOMES_MAX);
+}
+
+/* As proxy_step does: the event, what came of it, what is due, what came of that. */
+static inline void step(struct event event)
+{
+    actions_clear(&out, LOG_LEVEL_INFO);
+    outcome_count = 0;
+    event.now_ms = now_ms;
+    if (event.type != EVENT_DEADLINE)
+        router_event(router, &event, &out);
+    drain();
+    router_tick(router, now_ms, &out);
+    drain();
+    assert_true(router_deadline_ms(router) > now_ms);
+}
+
+static inline void wait_until(uint64_t at_ms)
+{
+    now_ms = at_ms;
+    step((struct event){.type = EVENT_DEADLINE});
+}
+
+static inline void opened(unsigned session)
+{
+    step((struct event){.type = EVENT_ROUTER_OPEN, .router = {.session = session, .peer = 0xc0a85801}});
+}
+
+static inline void closed(unsigned session, enum router_close_reason reason)
+{
+    step((struct event){.type = EVENT_ROUTER_CLOSED, .router = {.session = session, .reason = reason}});
+}
+
+/* Sentences, separated by '|', in one event. */
+static inline void hear_from(unsigned session, const char *sentences)
+{
+    struct writer w = writer_of(stream, sizeof(stream));
+    while (*sentences != '\0') {
+        char sentence[1024];
+        size_t len = strcspn(sentences, "|");
+        assert_true(len < sizeof(sentence));
+        memcpy(sentence, sentences, len);
+        sentence[len] = '\0';
+        write_sentence(&w, sentence);
+        sentences += len + (sentences[len] == '|');
+    }
+    step((struct event){
+        .type = EVENT_ROUTER_DATA,
+        .router = {.session = session, .bytes = writer_span(&w)},
+    });
+}
+
+static inline void hear(const char *sentences)
+{
+    hear_from(0, sentences);
+}
+
+/* The nth command of this step is `path`. */
+static inline const struct ros_sentence *check_sent(unsigned nth, const char *path)
+{
+    unsigned session;
+    const struct ros_sentence *sent = sent_command(&out, nth, &session);
+    if (sent == NULL)
+        fail_msg("no command %s", path);
+    assert_span_text(ros_word(sent, 0), path);
+    return sent;
+}
+
+static inline void check_sends(unsigned count)
+{
+    assert_int_equal(count_actions(&out, ACTION_ROUTER_SEND), count);
+}
+
+static inline unsigned count_outcomes(enum router_outcome_type type)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < outcome_count; i++)
+        count += outcomes[i].type == type;
+    return count;
+}
+
+static inline int start_with(const char *interface)
+{
+    router = calloc(1, sizeof(*router));
+    now_ms = 100000;
+    router_init(router, "natpmp", "secret", "default", interface, GATEWAY, 1);
+    step((struct event){.type = EVENT_DEADLINE});
+    assert_int_equal(count_actions(&out, ACTION_ROUTER_OPEN), 1);
+    opened(0);
+    return 0;
+}
+
+/* Without a configured interface: tag 1 login, 2 resource, 3 route check. */
+static inline int start(void **state)
+{
+    (void)state;
+    return start_with("");
+}
+
+/* Tag 1 login, 2 resource, 3 addresses, 4 lists, 5 members, 6 listen, 7 snapshot; ready, the next is 8. */
+static inline int start_ready(void **state)
+{
+    (void)state;
+    start_with("wg1");
+    hear("!done .tag=1");
+    hear("!done .tag=2|!done .tag=3|!done .tag=4|!done .tag=5");
+    hear("!done .tag=7");
+    assert_true(router_is_ready(router));
+    return 0;
+}
+
+static inline int stop(void **state)
+{
+    (void)state;
+    free(router);
+    return 0;
+}
+
+#define MARK "=comment=double-natpmp/default_external_41000_lease_7200_s"
+#define RULE                                                                                                 \
+    "=chain=dstnat =action=dst-nat =protocol=tcp =in-interface=wg1 =dst-port=6881 "                          \
+    "=to-addresses=192.168.88.11 =to-ports=6881 " MARK
+#define FOREIGN "=chain=dstnat =action=dst-nat =protocol=tcp =dst-port=80"
+
+static const struct router_rule rule = {
+    .protocol = NATPMP_TCP,
+    .router_port = 6881,
+    .client = 0xc0a8580b,
+    .internal_port = 6882,
+    .lease_s = 3600,
+};

@@ -1,0 +1,295 @@
+/* Every variable, its default and the line for each way to get it wrong. */
+
+#include "config_unit.h"
+
+static void test_defaults(void **state)
+{
+    const char *environment[] = {GATEWAY, ROUTER, PASSWORD, "PATH=/bin", "LISTEN_ADDRESS=x", NULL};
+    (void)state;
+    assert_true(config_parse(&config, environment, &error));
+    assert_int_equal(config.gateway, 0x0A020001);
+    assert_int_equal(config.gateway_port, 5351);
+    assert_string_equal(config.router_host, "192.168.88.1");
+    assert_int_equal(config.router_port, 8728);
+    assert_string_equal(config.user, "admin");
+    assert_string_equal(config.password, SECRET);
+    assert_string_equal(config.password_file, "");
+    assert_string_equal(config.instance, "default");
+    assert_string_equal(config.in_interface, "");
+    assert_false(config.tls);
+    assert_int_equal(config.listen_address, 0);
+    assert_int_equal(config.listen_port, 5351);
+    assert_int_equal(config.log_level, LOG_LEVEL_INFO);
+}
+
+static void test_missing(void **state)
+{
+    (void)state;
+    const char *no_gateway[] = {ROUTER, PASSWORD, NULL};
+    check_error(no_gateway,
+                "VPN_GATEWAY is not set; allowed: the IPv4 address of the VPN's NAT-PMP gateway, such as "
+                "10.2.0.1");
+    const char *no_router[] = {GATEWAY, PASSWORD, NULL};
+    check_error(no_router,
+                "MIKROTIK_API_ADDRESS is not set; allowed: host[:port] of the RouterOS API, such as "
+                "192.168.88.1, router.lan:8728 or [fd00::1]:8728");
+    const char *no_password[] = {GATEWAY, ROUTER, NULL};
+    check_error(no_password,
+                "MIKROTIK_API_PASSWORD is not set; set it, or MIKROTIK_API_PASSWORD_FILE to the path of "
+                "a file that holds the password");
+    const char *nothing[] = {NULL};
+    assert_false(config_parse(&config, nothing, &error));
+}
+
+static void test_empty_is_not_set(void **state)
+{
+    const char *empty_gateway[] = {"VPN_GATEWAY=", ROUTER, PASSWORD, NULL};
+    const char *empty_password[] = {GATEWAY, ROUTER, "MIKROTIK_API_PASSWORD=", NULL};
+    const char *empty_rest[] = {GATEWAY,
+                                ROUTER,
+                                PASSWORD,
+                                "MIKROTIK_API_PASSWORD_FILE=",
+                                "MIKROTIK_API_USER=",
+                                "INSTANCE=",
+                                "MIKROTIK_API_TLS=",
+                                "MIKROTIK_IN_INTERFACE=",
+                                "LISTEN_ADDR=",
+                                "LOG_LEVEL=",
+                                NULL};
+    (void)state;
+    assert_false(config_parse(&config, empty_gateway, &error));
+    assert_non_null(strstr(error.text, "VPN_GATEWAY is not set"));
+    assert_false(config_parse(&config, empty_password, &error));
+    assert_non_null(strstr(error.text, "MIKROTIK_API_PASSWORD is not set"));
+    assert_true(config_parse(&config, empty_rest, &error));
+    assert_string_equal(config.user, "admin");
+    assert_string_equal(config.instance, "default");
+    assert_int_equal(config.listen_port, 5351);
+}
+
+static void test_gateway(void **state)
+{
+    static const char *const bad[] = {
+        "::1",        "10.2.0",          "10.2.0.1.", "10.2.0.256", "010.2.0.1", "10.2.0.1 ",
+        "10.2.0.1:1", "vpn.example",     "0.0.0.0",   "0.1.2.3",    "224.0.0.1", "239.1.1.1",
+        "240.0.0.1",  "255.255.255.255", "+1.2.3.4",  "1.2.3",      "1..2.3",    "10.2.0.0x1"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        char line[64];
+        (void)snprintf(line, sizeof(line), "VPN_GATEWAY=%s", bad[i]);
+        check_bad(line);
+    }
+    check_good("VPN_GATEWAY=223.255.255.255");
+    assert_int_equal(config.gateway, 0xDFFFFFFF);
+    check_good("VPN_GATEWAY=127.0.0.1");
+}
+
+static void check_router(const char *value, const char *host, unsigned port)
+{
+    char line[512];
+    (void)snprintf(line, sizeof(line), "MIKROTIK_API_ADDRESS=%s", value);
+    check_good(line);
+    assert_string_equal(config.router_host, host);
+    assert_int_equal(config.router_port, port);
+}
+
+static void test_router_good(void **state)
+{
+    (void)state;
+    check_router("10.0.0.1:1", "10.0.0.1", 1);
+    check_router("10.0.0.1:65535", "10.0.0.1", 65535);
+    check_router("router", "router", 8728);
+    check_router("router.lan:8729", "router.lan", 8729);
+    check_router("Router-1.lan.", "Router-1.lan.", 8728);
+    check_router("api_proxy_1:8728", "api_proxy_1", 8728);
+    check_router("3com.example", "3com.example", 8728);
+    check_router("1.2.3.4.example", "1.2.3.4.example", 8728);
+    check_router("[fd00::1]", "fd00::1", 8728);
+    check_router("[fd00::1]:99", "fd00::1", 99);
+    check_router("[::ffff:10.0.0.1]:99", "::ffff:10.0.0.1", 99);
+}
+
+static void test_router_bad(void **state)
+{
+    static const char *const bad[] = {
+        ":8728",    "router:",   "router:0",      "router:65536", "router:x",   "router:1:2",
+        "fd00::1",  "[fd00::1",  "[fd00::1]x",    "[fd00::1]:",   "[router]",   "[10.0.0.1]",
+        "[]:8728",  "-router",   "router-",       "router-.lan",  "a..b",       ".a",
+        "a b",      "a/b",       "http://router", "192.168.88",   "10.0.0.1.2", "300.1.1.1",
+        "router.1", "224.0.0.1", "0.0.0.0",       "user@router",  ".",          "router:-1",
+        "router: 1"};
+    char line[512];
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        (void)snprintf(line, sizeof(line), "MIKROTIK_API_ADDRESS=%s", bad[i]);
+        check_bad(line);
+    }
+    assert_false(parse_with("MIKROTIK_API_ADDRESS=r\xc3\xb6uter"));
+    assert_non_null(strstr(error.text, "\"r??uter\""));
+}
+
+static void test_router_lengths(void **state)
+{
+    char line[512] = "MIKROTIK_API_ADDRESS=";
+    char *value = line + strlen(line);
+    (void)state;
+    memset(value, 'a', 63);
+    check_good(line);
+    memset(value, 'a', 64);
+    assert_false(parse_with(line));
+    for (unsigned i = 0; i < 253; i++) {
+        value[i] = i % 50 == 49 ? '.' : 'a';
+    }
+    check_good(line);
+    value[253] = 'a';
+    assert_false(parse_with(line));
+    assert_non_null(strstr(error.text, "aaa...\" is not allowed"));
+}
+
+static void test_credentials(void **state)
+{
+    char line[512] = "MIKROTIK_API_USER=";
+    (void)state;
+    check_good("MIKROTIK_API_USER=d\xc3\xb6ner \"x\"=");
+    assert_string_equal(config.user, "d\xc3\xb6ner \"x\"=");
+    memset(line + strlen(line), 'u', CREDENTIAL_MAX);
+    check_good(line);
+    line[strlen(line)] = 'u';
+    assert_false(parse_with(line));
+    assert_false(parse_with("MIKROTIK_API_USER=a\x7f"));
+    assert_false(parse_with("MIKROTIK_API_USER=a\nb"));
+    assert_string_equal(error.text,
+                        "MIKROTIK_API_USER=\"a?b\" is not allowed; allowed: a RouterOS user name of at "
+                        "most 255 bytes without control characters");
+}
+
+static void test_password_is_never_shown(void **state)
+{
+    char line[512] = "MIKROTIK_API_PASSWORD=";
+    (void)state;
+    memset(line + strlen(line), 'p', CREDENTIAL_MAX);
+    check_good(line);
+    line[strlen(line)] = 'p';
+    assert_false(parse_with(line));
+    assert_string_equal(error.text,
+                        "MIKROTIK_API_PASSWORD=(hidden) is not allowed; allowed: at most 255 bytes "
+                        "without control characters");
+    assert_false(parse_with("MIKROTIK_API_PASSWORD=" SECRET "\r"));
+    assert_null(strstr(error.text, SECRET));
+}
+
+static void test_two_passwords(void **state)
+{
+    (void)state;
+    assert_false(parse_with("MIKROTIK_API_PASSWORD_FILE=/run/p"));
+    assert_string_equal(error.text,
+                        "MIKROTIK_API_PASSWORD_FILE=\"/run/p\" is not allowed while MIKROTIK_API_PASSWORD "
+                        "is set; set one of the two");
+}
+
+static void test_instance(void **state)
+{
+    (void)state;
+    check_good("INSTANCE=Az09_.-");
+    assert_string_equal(config.instance, "Az09_.-");
+    check_good("INSTANCE=12345678901234567890123456789012");
+    check_bad("INSTANCE=123456789012345678901234567890123");
+    check_bad("INSTANCE=a b");
+    check_bad("INSTANCE=a:b");
+    check_bad("INSTANCE=a/b");
+}
+
+static void test_tls(void **state)
+{
+    static const char *const off[] = {"false", "False", "NO", "off", "0"};
+    static const char *const on[] = {"true", "True", "YES", "on", "1"};
+    char text[160];
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(off); i++) {
+        (void)snprintf(text, sizeof(text), "MIKROTIK_API_TLS=%s", off[i]);
+        check_good(text);
+        (void)snprintf(text, sizeof(text), "MIKROTIK_API_TLS=%s", on[i]);
+        assert_false(parse_with(text));
+        (void)snprintf(
+            text, sizeof(text),
+            "MIKROTIK_API_TLS=\"%s\" is not possible: TLS is not built into this version; nothing was sent "
+            "to the router; allowed: false",
+            on[i]);
+        assert_string_equal(error.text, text);
+    }
+    check_bad("MIKROTIK_API_TLS=maybe");
+    check_bad("MIKROTIK_API_TLS=truee");
+    check_bad("MIKROTIK_API_TLS=2");
+}
+
+static void test_interface(void **state)
+{
+    (void)state;
+    check_good("MIKROTIK_IN_INTERFACE=wg proton=1");
+    assert_string_equal(config.in_interface, "wg proton=1");
+    check_good("MIKROTIK_IN_INTERFACE=123456789012345678901234567890123456789012345678901234567890123");
+    check_bad("MIKROTIK_IN_INTERFACE=1234567890123456789012345678901234567890123456789012345678901234");
+}
+
+static void check_listen(const char *value, uint32_t address, unsigned port)
+{
+    char line[64];
+    (void)snprintf(line, sizeof(line), "LISTEN_ADDR=%s", value);
+    check_good(line);
+    assert_int_equal(config.listen_address, address);
+    assert_int_equal(config.listen_port, port);
+}
+
+static void test_listen(void **state)
+{
+    static const char *const bad[] = {"5351",         ":",          ":0",         ":65536",
+                                      "192.168.88.1", "lan:5351",   "[::]:5351",  "224.0.0.1:1",
+                                      "a:b:",         "10.0.0.1:x", "[10.0.0.1]", "10.0.0.1]:1"};
+    (void)state;
+    check_listen(":5351", 0, 5351);
+    check_listen("0.0.0.0:1", 0, 1);
+    check_listen("192.168.88.1:5351", 0xC0A85801, 5351);
+    check_listen("[192.168.88.1]:65535", 0xC0A85801, 65535);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        char line[64];
+        (void)snprintf(line, sizeof(line), "LISTEN_ADDR=%s", bad[i]);
+        check_bad(line);
+    }
+}
+
+static void test_level(void **state)
+{
+    (void)state;
+    check_good("LOG_LEVEL=debug");
+    assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
+    check_good("LOG_LEVEL=Info");
+    assert_int_equal(config.log_level, LOG_LEVEL_INFO);
+    check_good("LOG_LEVEL=WARN");
+    assert_int_equal(config.log_level, LOG_LEVEL_WARN);
+    check_good("LOG_LEVEL=ERROR");
+    assert_int_equal(config.log_level, LOG_LEVEL_ERROR);
+    check_bad("LOG_LEVEL=WARNING");
+    check_bad("LOG_LEVEL=3");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_empty_is_not_set),
+        cmocka_unit_test(test_gateway),
+        cmocka_unit_test(test_router_good),
+        cmocka_unit_test(test_router_bad),
+        cmocka_unit_test(test_router_lengths),
+        cmocka_unit_test(test_credentials),
+        cmocka_unit_test(test_password_is_never_shown),
+        cmocka_unit_test(test_two_passwords),
+        cmocka_unit_test(test_instance),
+        cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_interface),
+        cmocka_unit_test(test_listen),
+        cmocka_unit_test(test_level),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,393 @@
+/* The tables of mappings, clients and waiters. */
+#include <stdlib.h>
+
+#include "unit.h"
+
+#include "base/prng.h"
+#include "core/mapping.h"
+
+enum { HOST_A = 0xc0a8580b, HOST_B = 0xc0a8580c };
+
+static struct mapping_tables *t;
+
+/* Fresh memory and not memset: only the pages that a test uses become real. */
+static int start(void **state)
+{
+    (void)state;
+    t = calloc(1, sizeof(*t));
+    return t == NULL;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    free(t);
+    return 0;
+}
+
+static uint16_t new_mapping(uint32_t address, enum natpmp_protocol protocol, uint16_t internal_port)
+{
+    uint16_t m = mapping_new(t, address, protocol, internal_port);
+    assert_int_not_equal(m, 0);
+    return m;
+}
+
+/* ---- keys ---- */
+
+static void test_a_key_is_client_protocol_and_port(void **state)
+{
+    (void)state;
+    uint16_t udp = new_mapping(HOST_A, NATPMP_UDP, 6881);
+    uint16_t tcp = new_mapping(HOST_A, NATPMP_TCP, 6881);
+    uint16_t other_port = new_mapping(HOST_A, NATPMP_TCP, 6882);
+    uint16_t other_host = new_mapping(HOST_B, NATPMP_TCP, 6881);
+    assert_int_equal(mapping_find(t, HOST_A, NATPMP_UDP, 6881), udp);
+    assert_int_equal(mapping_find(t, HOST_A, NATPMP_TCP, 6881), tcp);
+    assert_int_equal(mapping_find(t, HOST_A, NATPMP_TCP, 6882), other_port);
+    assert_int_equal(mapping_find(t, HOST_B, NATPMP_TCP, 6881), other_host);
+    assert_int_equal(mapping_find(t, HOST_B, NATPMP_UDP, 6881), 0);
+    assert_int_equal(mapping_address(t, other_host), HOST_B);
+    assert_int_equal(t->records, 4);
+    assert_int_equal(t->clients, 2);
+    mapping_free(t, tcp);
+    assert_int_equal(mapping_find(t, HOST_A, NATPMP_TCP, 6881), 0);
+    assert_int_equal(mapping_find(t, HOST_A, NATPMP_UDP, 6881), udp);
+    assert_int_equal(new_mapping(HOST_B, NATPMP_UDP, 1), tcp); /* the record is used again, and clean */
+    assert_int_equal(mapping_at(t, tcp)->router_port, 0);
+}
+
+static void test_a_client_goes_with_its_last_mapping(void **state)
+{
+    (void)state;
+    uint16_t first = new_mapping(HOST_A, NATPMP_UDP, 1);
+    uint16_t second = new_mapping(HOST_A, NATPMP_UDP, 2);
+    uint16_t c = client_find(t, HOST_A);
+    assert_int_equal(t->client[c].records, 2);
+    mapping_free(t, first);
+    assert_int_equal(client_find(t, HOST_A), c);
+    mapping_free(t, second);
+    assert_int_equal(client_find(t, HOST_A), 0);
+    assert_int_equal(t->clients, 0);
+}
+
+static void test_a_client_stays_while_it_is_owed_an_answer(void **state)
+{
+    (void)state;
+    struct waiter waiter = {.from = {HOST_A, 5}};
+    uint16_t c = client_take(t, HOST_A);
+    assert_true(waiter_add(t, &t->client[c].delete_all_waiters[NATPMP_TCP], &waiter));
+    client_release(t, c);
+    assert_int_equal(client_find(t, HOST_A), c);
+    assert_true(waiter_take(t, &t->client[c].delete_all_waiters[NATPMP_TCP], &waiter));
+    client_release(t, c);
+    assert_int_equal(client_find(t, HOST_A), 0);
+}
+
+/* ---- ports ---- */
+
+static void test_router_ports(void **state)
+{
+    (void)state;
+    uint16_t udp = new_mapping(HOST_A, NATPMP_UDP, 6881);
+    uint16_t tcp = new_mapping(HOST_A, NATPMP_TCP, 6881);
+    mapping_set_router_port(t, udp, 7000);
+    assert_int_equal(mapping_find_router_port(t, NATPMP_UDP, 7000), udp);
+    assert_int_equal(mapping_find_router_port(t, NATPMP_TCP, 7000), 0);
+    assert_true(portset_has(&t->router_ports, 7000));
+    mapping_set_router_port(t, tcp, 7000);
+    mapping_set_router_port(t, udp, 7001);
+    assert_int_equal(mapping_find_router_port(t, NATPMP_UDP, 7000), 0);
+    assert_int_equal(mapping_find_router_port(t, NATPMP_UDP, 7001), udp);
+    assert_true(portset_has(&t->router_ports, 7000)); /* tcp has it still */
+    mapping_set_router_port(t, tcp, 0);
+    assert_false(portset_has(&t->router_ports, 7000));
+    mapping_free(t, udp);
+    assert_false(portset_has(&t->router_ports, 7001));
+    assert_int_equal(mapping_find_router_port(t, NATPMP_UDP, 7001), 0);
+}
+
+/* RFC 6886 section 3.3: the other protocol of a port is kept for the same client. */
+static void test_the_companion_port_is_the_clients_own(void **state)
+{
+    (void)state;
+    uint16_t m = new_mapping(HOST_A, NATPMP_UDP, 6881);
+    mapping_set_router_port(t, m, 7000);
+    assert_false(mapping_port_free(t, HOST_A, NATPMP_UDP, 7000));
+    assert_true(mapping_port_free(t, HOST_A, NATPMP_TCP, 7000));
+    assert_false(mapping_port_free(t, HOST_B, NATPMP_UDP, 7000));
+    assert_false(mapping_port_free(t, HOST_B, NATPMP_TCP, 7000));
+    assert_true(mapping_port_free(t, HOST_B, NATPMP_TCP, 7001));
+}
+
+static void test_external_ports_and_rules(void **state)
+{
+    (void)state;
+    uint16_t a = new_mapping(HOST_A, NATPMP_UDP, 1);
+    uint16_t b = new_mapping(HOST_B, NATPMP_TCP, 1);
+    mapping_set_external_port(t, a, 41000);
+    mapping_set_external_port(t, b, 41000);
+    assert_int_equal(mapping_find_external_port(t, NATPMP_UDP, 41000), a);
+    assert_int_equal(mapping_find_external_port(t, NATPMP_TCP, 41000), b);
+    mapping_set_external_port(t, a, 41001);
+    assert_int_equal(mapping_find_external_port(t, NATPMP_UDP, 41000), 0);
+    mapping_set_rule(t, a, RULE_ADDING, 0);
+    assert_int_equal(mapping_find_rule(t, 0x1A), 0);
+    mapping_set_rule(t, a, RULE_PRESENT, 0x1A);
+    assert_int_equal(mapping_find_rule(t, 0x1A), a);
+    mapping_set_rule(t, a, RULE_PRESENT, 0x1B);
+    assert_int_equal(mapping_find_rule(t, 0x1A), 0);
+    assert_int_equal(mapping_find_rule(t, 0x1B), a);
+    mapping_at(t, a)->rule_wrong = true;
+    mapping_at(t, a)->comment_stale = true;
+    mapping_set_rule(t, a, RULE_ABSENT, 0);
+    assert_int_equal(mapping_find_rule(t, 0x1B), 0);
+    assert_false(mapping_at(t, a)->rule_wrong || mapping_at(t, a)->comment_stale);
+}
+
+/* ---- life ---- */
+
+static void test_counters(void **state)
+{
+    (void)state;
+    uint16_t m = new_mapping(HOST_A, NATPMP_UDP, 1);
+    struct client *client = &t->client[client_find(t, HOST_A)];
+    mapping_set_wanted(t, m, true);
+    mapping_set_wanted(t, m, true);
+    mapping_set_work(t, m, WORK_MAP);
+    mapping_set_work(t, m, WORK_MAP);
+    assert_int_equal(client->live, 1);
+    assert_int_equal(t->live, 1);
+    assert_int_equal(client->working, 1);
+    mapping_set_work(t, m, WORK_DELETE);
+    assert_int_equal(client->working, 0);
+    mapping_set_wanted(t, m, false);
+    assert_int_equal(client->live, 0);
+    assert_int_equal(t->live, 0);
+}
+
+static void test_over(void **state)
+{
+    (void)state;
+    uint16_t m = new_mapping(HOST_A, NATPMP_UDP, 1);
+    struct mapping *mapping = mapping_at(t, m);
+    struct mapping clean = *mapping;
+    assert_true(mapping_is_over(t, m));
+    struct mapping held[] = {clean, clean, clean, clean, clean, clean, clean};
+    held[0].wanted = true;
+    held[1].rule = RULE_UNSURE;
+    held[2].lease = LEASE_UNSURE;
+    held[3].asking = true;
+    held[4].waiters = 1;
+    held[5].work = WORK_DELETE;
+    held[6].comment_setting = true;
+    for (size_t i = 0; i < ARRAY_LEN(held); i++) {
+        *mapping = held[i];
+        assert_false(mapping_is_over(t, m));
+    }
+    *mapping = clean;
+}
+
+static void test_rest(void **state)
+{
+    (void)state;
+    uint16_t first = new_mapping(HOST_A, NATPMP_UDP, 1);
+    uint16_t second = new_mapping(HOST_A, NATPMP_UDP, 2);
+    assert_false(mapping_free_resting_of(t, client_find(t, HOST_A)));
+    mapping_rest(t, second);
+    mapping_rest(t, first);
+    mapping_rest(t, first);
+    assert_int_equal(t->at_rest, 2);
+    mapping_wake(t, second);
+    mapping_wake(t, second);
+    assert_int_equal(t->at_rest, 1);
+    assert_true(mapping_free_resting_of(t, client_find(t, HOST_A)));
+    assert_int_equal(mapping_find(t, HOST_A, NATPMP_UDP, 1), 0);
+    assert_int_equal(mapping_find(t, HOST_A, NATPMP_UDP, 2), second);
+    assert_int_equal(t->at_rest, 0);
+}
+
+/* A freed record is in no queue: another mapping would be driven in its place. */
+static void test_a_freed_record_is_in_no_queue(void **state)
+{
+    (void)state;
+    uint16_t m = new_mapping(HOST_A, NATPMP_UDP, 1);
+    uint16_t c = client_find(t, HOST_A);
+    uint16_t other = new_mapping(HOST_A, NATPMP_UDP, 2);
+    list_push(&t->router, t->to_router, m);
+    list_push(&t->client[c].queue, t->to_ask, m);
+    mapping_touch(t, m);
+    mapping_touch(t, m);
+    mapping_rest(t, m);
+    heap_set(&t->due, m, 5);
+    mapping_set_router_port(t, m, 7000);
+    mapping_set_external_port(t, m, 41000);
+    mapping_free(t, m);
+    assert_int_equal(t->router.first, 0);
+    assert_int_equal(t->client[c].queue.first, 0);
+    assert_int_equal(t->drive.first, 0);
+    assert_int_equal(t->resting.first, 0);
+    assert_int_equal(t->at_rest, 0);
+    assert_int_equal(heap_first(&t->due), 0);
+    assert_int_equal(mapping_find_external_port(t, NATPMP_UDP, 41000), 0);
+    assert_int_equal(t->client[c].mappings.first, other);
+}
+
+/* ---- full ---- */
+
+static void test_a_full_table_gives_up_what_rests_longest(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < MAPPINGS_MAX; i++)
+        new_mapping(0x0a000001 + i % 4000, NATPMP_UDP, (uint16_t)(1 + i / 4000));
+    assert_int_equal(t->records, MAPPINGS_MAX);
+    assert_int_equal(mapping_new(t, HOST_A, NATPMP_TCP, 1), 0);
+    assert_int_equal(client_find(t, HOST_A), 0);
+    mapping_rest(t, 500);
+    mapping_rest(t, 400);
+    assert_int_equal(mapping_new(t, HOST_A, NATPMP_TCP, 1), 500);
+    assert_int_equal(mapping_new(t, HOST_A, NATPMP_TCP, 2), 400);
+    assert_int_equal(mapping_new(t, HOST_A, NATPMP_TCP, 3), 0);
+    assert_int_equal(t->records, MAPPINGS_MAX);
+}
+
+static void test_a_full_table_of_clients(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < CLIENTS_MAX; i++)
+        new_mapping(0x0a000001 + i, NATPMP_UDP, 1);
+    for (unsigned i = 0; i < 3; i++) /* and nothing leaks */
+        assert_int_equal(mapping_new(t, HOST_A, NATPMP_UDP, 1), 0);
+    assert_int_equal(t->used_mappings, CLIENTS_MAX + 1);
+    mapping_free(t, mapping_find(t, 0x0a000001, NATPMP_UDP, 1));
+    assert_int_not_equal(mapping_new(t, HOST_A, NATPMP_UDP, 1), 0);
+    assert_int_equal(t->clients, CLIENTS_MAX);
+}
+
+/* ---- waiters ---- */
+
+static void test_waiters(void **state)
+{
+    (void)state;
+    uint16_t list = 0;
+    for (uint16_t i = 0; i < WAITERS_PER_REQUEST_MAX; i++) {
+        struct waiter waiter = {.from = {HOST_A, (uint16_t)(100 + i)}, .since_ms = i};
+        assert_true(waiter_add(t, &list, &waiter));
+        waiter.since_ms = 99; /* a copy: the first one counts */
+        assert_true(waiter_add(t, &list, &waiter));
+    }
+    struct waiter one_more = {.from = {HOST_A, 99}};
+    assert_false(waiter_add(t, &list, &one_more));
+    struct waiter same_port = {.from = {HOST_B, 100}};
+    assert_false(waiter_add(t, &list, &same_port));
+    struct waiter taken;
+    for (uint16_t i = 0; i < WAITERS_PER_REQUEST_MAX; i++) {
+        assert_true(waiter_take(t, &list, &taken));
+        assert_int_equal(taken.from.port, 100 + i);
+        assert_int_equal(taken.since_ms, i);
+    }
+    assert_false(waiter_take(t, &list, &taken));
+    assert_int_equal(list, 0);
+}
+
+static void test_waiters_run_out(void **state)
+{
+    (void)state;
+    static uint16_t lists[WAITERS_MAX + 1];
+    memset(lists, 0, sizeof(lists));
+    struct waiter waiter = {.from = {HOST_A, 1}};
+    for (unsigned i = 0; i < WAITERS_MAX; i++)
+        assert_true(waiter_add(t, &lists[i], &waiter));
+    assert_false(waiter_add(t, &lists[WAITERS_MAX], &waiter));
+    assert_int_equal(lists[WAITERS_MAX], 0);
+    assert_true(waiter_take(t, &lists[7], &waiter));
+    assert_true(waiter_add(t, &lists[WAITERS_MAX], &waiter));
+}
+
+/* ---- at random, against a plain array ---- */
+
+enum { MODEL_PORTS = 40, MODEL_HOSTS = 5 };
+
+static struct model {
+    uint16_t m;
+    uint16_t router_port;
+} model[MODEL_HOSTS][2][MODEL_PORTS];
+
+static void random_step(struct prng *prng)
+{
+    unsigned host = prng_below(prng, MODEL_HOSTS);
+    unsigned protocol = prng_below(prng, 2);
+    unsigned port = prng_below(prng, MODEL_PORTS);
+    struct model *one = &model[host][protocol][port];
+    uint16_t router_port = (uint16_t)(1 + prng_below(prng, 60));
+    if (one->m == 0) {
+        one->m = new_mapping(1 + host, (enum natpmp_protocol)protocol, (uint16_t)(1 + port));
+    } else if (prng_below(prng, 3) == 0) {
+        mapping_free(t, one->m);
+        *one = (struct model){0};
+    } else if (mapping_port_free(t, 1 + host, (enum natpmp_protocol)protocol, router_port)) {
+        mapping_set_router_port(t, one->m, router_port);
+        one->router_port = router_port;
+    }
+}
+
+static void check_model(void)
+{
+    unsigned holders[2][61] = {{0}};
+    unsigned records = 0;
+    for (unsigned h = 0; h < MODEL_HOSTS; h++) {
+        for (unsigned i = 0; i < 2 * MODEL_PORTS; i++) {
+            enum natpmp_protocol protocol = (enum natpmp_protocol)(i % 2);
+            const struct model *one = &model[h][protocol][i / 2];
+            assert_int_equal(mapping_find(t, 1 + h, protocol, (uint16_t)(1 + i / 2)), one->m);
+            records += one->m != 0;
+            if (one->router_port == 0)
+                continue;
+            assert_int_equal(holders[protocol][one->router_port], 0);
+            assert_true(holders[!protocol][one->router_port] == 0 ||
+                        holders[!protocol][one->router_port] == 1 + h);
+            holders[protocol][one->router_port] = 1 + h;
+            assert_int_equal(mapping_find_router_port(t, protocol, one->router_port), one->m);
+        }
+    }
+    assert_int_equal(t->records, records);
+    for (uint16_t port = 1; port <= 60; port++)
+        assert_int_equal(portset_has(&t->router_ports, port), holders[0][port] + holders[1][port] > 0);
+}
+
+static void test_against_the_model(void **state)
+{
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        start(state);
+        memset(model, 0, sizeof(model));
+        print_message("seed %u\n", (unsigned)seed);
+        struct prng prng = prng_seeded(seed);
+        for (unsigned i = 0; i < 2000; i++) {
+            random_step(&prng);
+            if (i % 5 == 0)
+                check_model();
+        }
+        stop(state);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_key_is_client_protocol_and_port, start, stop),
+        cmocka_unit_test_setup_teardown(test_a_client_goes_with_its_last_mapping, start, stop),
+        cmocka_unit_test_setup_teardown(test_a_client_stays_while_it_is_owed_an_answer, start, stop),
+        cmocka_unit_test_setup_teardown(test_router_ports, start, stop),
+        cmocka_unit_test_setup_teardown(test_the_companion_port_is_the_clients_own, start, stop),
+        cmocka_unit_test_setup_teardown(test_external_ports_and_rules, start, stop),
+        cmocka_unit_test_setup_teardown(test_counters, start, stop),
+        cmocka_unit_test_setup_teardown(test_over, start, stop),
+        cmocka_unit_test_setup_teardown(test_rest, start, stop),
+        cmocka_unit_test_setup_teardown(test_a_freed_record_is_in_no_queue, start, stop),
+        cmocka_unit_test_setup_teardown(test_a_full_table_gives_up_what_rests_longest, start, stop),
+        cmocka_unit_test_setup_teardown(test_a_full_table_of_clients, start, stop),
+        cmocka_unit_test_setup_teardown(test_waiters, start, stop),
+        cmocka_unit_test_setup_teardown(test_waiters_run_out, start, stop),
+        cmocka_unit_test(test_against_the_model),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,257 @@
+/* Looking at the router: the interface towards the gateway, the snapshot and listen. */
+#include <stdio.h>
+
+#include "router_unit.h"
+
+/* ---- the interface ---- */
+
+static void test_route_check(void **state)
+{
+    (void)state;
+    hear("!done .tag=1");
+    check_sent(0, "/system/resource/print");
+    const struct ros_sentence *check = check_sent(1, "/ip/route/check");
+    check_attribute(check, "dst-ip", "10.2.0.1");
+    check_attribute(check, "once", "");
+    hear("!re .tag=3 =status=ok =interface=wg1 =nexthop=10.2.0.1|!done .tag=3");
+    check_sent(0, "/ip/address/print");
+    check_sent(1, "/interface/list/print");
+    check_sent(2, "/interface/list/member/print");
+    check_sent(3, "/ip/firewall/nat/listen");
+    check_sends(4);
+    hear("!done .tag=4|!done .tag=5");
+    check_sends(0);
+    assert_false(router_is_ready(router));
+    hear("!done .tag=6");
+    check_attribute(check_sent(0, "/ip/firewall/nat/print"), ".proplist", nat_rule_proplist);
+    hear("!done .tag=8");
+    assert_true(router_is_ready(router));
+    assert_int_equal(count_outcomes(ROUTER_SNAPSHOT_DONE), 1);
+    assert_string_equal(router->context.interface, "wg1");
+}
+
+static void check_routes_after(const char *sentences)
+{
+    stop(NULL);
+    start(NULL);
+    hear("!done .tag=1");
+    hear(sentences);
+    check_sent(0, "/ip/route/print");
+    check_sent(1, "/ip/address/print");
+    hear("!re .tag=4 =dst-address=0.0.0.0/0 =gateway=192.0.2.1 =immediate-gw=192.0.2.1%ether1|"
+         "!re .tag=4 =dst-address=10.0.0.0/8 =gateway=wg1 =immediate-gw=wg1 =routing-table=main|"
+         "!re .tag=4 =dst-address=10.2.0.0/16 =gateway=wg9 =immediate-gw=wg9 =routing-table=vpn|"
+         "!re .tag=4 =dst-address=10.3.0.0/16 =immediate-gw=wg3|!done .tag=4");
+    check_sends(0);
+    hear("!re .tag=5 =address=192.168.88.1/24 =interface=bridge|!done .tag=5");
+    check_sends(4);
+    assert_string_equal(router->found, "wg1");
+}
+
+static void test_without_route_check(void **state)
+{
+    (void)state;
+    check_routes_after("!trap .tag=3 =message=no_such_command|!done .tag=3");
+    check_routes_after("!trap .tag=3 =message=no_such_command_or_directory_(check)|"
+                       "!trap .tag=3 =message=no_such_command_prefix|!done .tag=3");
+    check_routes_after("!trap .tag=3 =message=not_enough_permissions_(9)|!done .tag=3");
+    assert_int_equal(count_actions(&out, ACTION_LOG), 0);
+    check_routes_after("!empty .tag=3|!done .tag=3");
+    check_routes_after("!re .tag=3 =status=failed|!done .tag=3");
+}
+
+static void test_longest_match(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *route;
+        const char *interface;
+    } rows[] = {
+        {"=dst-address=10.2.0.1/32 =immediate-gw=10.2.0.1%wg2,10.9.9.9%wg3", "wg2"},
+        {"=dst-address=10.2.0.0/24 =gateway-status=10.2.0.1_reachable_via__wg6", "wg6"},
+        {"=dst-address=10.2.0.0/24 =gateway=wg7", "wg7"},
+        {"=dst-address=10.2.0.0/24 =gateway=10.2.0.1", "ether1"}, /* says no interface */
+        {"=dst-address=10.2.0.0/24 =gateway=wg7 =disabled=true", "ether1"},
+        {"=dst-address=10.2.0.0/24 =gateway=wg7 =routing-mark=other", "ether1"},
+        {"=dst-address=10.3.0.0/24 =gateway=wg7", "ether1"},
+        {"=dst-address=x =gateway=wg7", "ether1"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char words[512];
+        stop(NULL);
+        start(NULL);
+        hear("!done .tag=1|!done .tag=3");
+        snprintf(
+            words, sizeof(words),
+            "!re .tag=4 %s|!re .tag=4 =dst-address=0.0.0.0/0 =immediate-gw=192.0.2.1%%ether1|!done .tag=4|"
+            "!done .tag=5",
+            rows[i].route);
+        hear(words);
+        assert_string_equal(router->found, rows[i].interface);
+    }
+}
+
+static void test_no_interface_means_no_guess(void **state)
+{
+    (void)state;
+    hear("!done .tag=1|!done .tag=2|!done .tag=3");
+    hear("!done .tag=4|!done .tag=5");
+    check_sends(0);
+    assert_int_equal(count_actions(&out, ACTION_LOG), 1);
+    assert_false(router_is_ready(router));
+    assert_false(router_add(router, 1, &rule, now_ms, &out));
+    for (unsigned i = 0; i < 3; i++) {
+        char words[64];
+        uint64_t retry_ms = router_deadline_ms(router);
+        assert_in_range(retry_ms - now_ms, 1000, 30000);
+        wait_until(retry_ms);
+        check_sent(0, "/ip/route/check");
+        snprintf(words, sizeof(words), "!done .tag=%u|!done .tag=%u|!done .tag=%u", 6 + 3 * i, 7 + 3 * i,
+                 8 + 3 * i);
+        hear(words);
+        assert_int_equal(count_actions(&out, ACTION_LOG), 0); /* said once */
+    }
+    wait_until(router_deadline_ms(router));
+    hear("!re .tag=15 =interface=wg1|!done .tag=15");
+    check_sent(3, "/ip/firewall/nat/listen");
+}
+
+/* ---- the mirror ---- */
+
+static void test_snapshot(void **state)
+{
+    (void)state;
+    stop(NULL);
+    start_with("wg1");
+    hear("!done .tag=1|!done .tag=2|!re .tag=3 =address=10.2.0.2/32 =interface=wg1|!done .tag=3|"
+         "!done .tag=4|!done .tag=5");
+    hear("!re .tag=7 =.id=*1 " FOREIGN "|!re .tag=7 =.id=*2 " RULE "|!re .tag=7 =.id=*3 " FOREIGN
+         " =in-interface=ether1 =dst-port=81|!re .tag=7|!done .tag=7");
+    assert_int_equal(outcome_count, 2);
+    assert_int_equal(outcomes[0].type, ROUTER_RULE);
+    assert_int_equal(outcomes[0].id, 2);
+    assert_true(outcomes[0].rule.as_wanted);
+    assert_int_equal(outcomes[1].type, ROUTER_SNAPSHOT_DONE);
+    assert_true(router_port_taken(router, NATPMP_TCP, 80));
+    assert_false(router_port_taken(router, NATPMP_UDP, 80));
+    assert_false(router_port_taken(router, NATPMP_TCP, 81));
+    assert_false(router_port_taken(router, NATPMP_TCP, 6881));
+    assert_true(router_has_address(router, 0x0a020002));
+    assert_true(router_has_address(router, 0xc0a85801)); /* the one that we talk to */
+    assert_false(router_has_address(router, 0xc0a8580b));
+}
+
+static void test_listen(void **state)
+{
+    (void)state;
+    hear("!re .tag=6 =.id=*9 " RULE);
+    assert_int_equal(count_outcomes(ROUTER_RULE), 1);
+    hear("!re .tag=6 =.id=*9 =.dead=true");
+    assert_int_equal(count_outcomes(ROUTER_RULE_GONE), 1);
+    assert_int_equal(outcomes[0].id, 9);
+    hear("!re .tag=6 =.id=*9 =.dead=yes");
+    assert_int_equal(count_outcomes(ROUTER_RULE_GONE), 1);
+    hear("!re .tag=6 =.id=*8 " FOREIGN);
+    assert_int_equal(count_outcomes(ROUTER_RULE_FOREIGN), 1);
+    assert_true(router_port_taken(router, NATPMP_TCP, 80));
+    hear("!re .tag=6 =.id=*8 =bytes=5 =packets=1");
+    assert_int_equal(outcome_count, 0);
+}
+
+/* A row that says only what changed: a look shows the rest. */
+static void test_partial_row(void **state)
+{
+    (void)state;
+    hear("!re .tag=6 =.id=*8 =disabled=true");
+    assert_int_equal(outcome_count, 0);
+    uint64_t look_ms = router_deadline_ms(router);
+    assert_in_range(look_ms - now_ms, 1, 1000);
+    wait_until(look_ms);
+    check_sent(0, "/ip/address/print");
+    check_sends(3); /* listen goes on */
+}
+
+/* What listen says while a snapshot runs holds, too. */
+static void test_listen_during_a_snapshot(void **state)
+{
+    (void)state;
+    stop(NULL);
+    start_with("wg1");
+    hear("!done .tag=1");
+    hear("!re .tag=6 =.id=*5 " RULE); /* the snapshot will show it */
+    assert_int_equal(outcome_count, 0);
+    hear("!done .tag=3|!done .tag=4|!done .tag=5");
+    hear("!re .tag=7 =.id=*2 " RULE);
+    assert_int_equal(count_outcomes(ROUTER_RULE), 1);
+    hear("!re .tag=6 =.id=*2 =.dead=true");
+    assert_int_equal(count_outcomes(ROUTER_RULE_GONE), 1);
+    hear("!re .tag=6 =.id=*8 " FOREIGN "|!done .tag=7");
+    assert_int_equal(count_outcomes(ROUTER_SNAPSHOT_DONE), 1);
+    assert_true(router_port_taken(router, NATPMP_TCP, 80));
+}
+
+static void test_looks_are_repeated(void **state)
+{
+    (void)state;
+    uint64_t end_ms = now_ms + 600000;
+    unsigned tag = 8;
+    while (router_deadline_ms(router) < end_ms) {
+        char words[64];
+        wait_until(router_deadline_ms(router));
+        check_sent(0, "/system/identity/print");
+        check_sends(1);
+        snprintf(words, sizeof(words), "!done .tag=%u", tag++);
+        hear(words);
+    }
+    assert_true(router_deadline_ms(router) == end_ms);
+    wait_until(end_ms);
+    check_sent(0, "/ip/address/print");
+}
+
+static void test_without_listen(void **state)
+{
+    (void)state;
+    hear("!trap .tag=6 =message=no_such_command|!done .tag=6");
+    assert_int_equal(count_actions(&out, ACTION_LOG), 1);
+    assert_in_range(router_deadline_ms(router) - now_ms, 1000, 30000);
+    wait_until(router_deadline_ms(router));
+    if (router->stage == STAGE_IDLE) /* keep-alive was due first */
+        hear("!done .tag=8");
+    assert_in_range(router_deadline_ms(router) - now_ms, 1, 30000);
+}
+
+static void test_reading_is_refused(void **state)
+{
+    (void)state;
+    stop(NULL);
+    start_with("wg1");
+    hear("!done .tag=1|!done .tag=2|!trap .tag=3 =message=not_enough_permissions_(9)|!done .tag=3|!done "
+         ".tag=4");
+    assert_int_equal(count_actions(&out, ACTION_LOG), 1);
+    hear("!done .tag=5");
+    check_sends(0);
+    assert_false(router_is_ready(router));
+    wait_until(router_deadline_ms(router));
+    check_sent(0, "/ip/address/print");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define READY_TEST(name) cmocka_unit_test_setup_teardown(name, start_ready, stop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_route_check),
+        TEST(test_without_route_check),
+        TEST(test_longest_match),
+        TEST(test_no_interface_means_no_guess),
+        TEST(test_snapshot),
+        READY_TEST(test_listen),
+        READY_TEST(test_partial_row),
+        TEST(test_listen_during_a_snapshot),
+        READY_TEST(test_looks_are_repeated),
+        READY_TEST(test_without_listen),
+        TEST(test_reading_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

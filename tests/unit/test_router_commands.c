@@ -1,0 +1,223 @@
+/* Changing the router's rules: answers, refusals, lost connections, and more than one of them. */
+#include <stdio.h>
+
+#include "router_unit.h"
+
+/* ---- commands ---- */
+
+static void test_add(void **state)
+{
+    (void)state;
+    actions_clear(&out, LOG_LEVEL_INFO);
+    assert_true(router_add(router, 5, &rule, now_ms, &out));
+    const struct ros_sentence *sent = check_sent(0, "/ip/firewall/nat/add");
+    check_attribute(sent, "chain", "dstnat");
+    check_attribute(sent, "action", "dst-nat");
+    check_attribute(sent, "protocol", "tcp");
+    check_attribute(sent, "in-interface", "wg1");
+    check_attribute(sent, "dst-port", "6881");
+    check_attribute(sent, "to-addresses", "192.168.88.11");
+    check_attribute(sent, "to-ports", "6882");
+    check_attribute(sent, "comment", "double-natpmp/default external pending lease 3600 s");
+    assert_int_equal(sent->words, 10);
+    hear("!done .tag=8 =ret=*1A");
+    assert_int_equal(outcomes[0].type, ROUTER_ADDED);
+    assert_int_equal(outcomes[0].owner, 5);
+    assert_int_equal(outcomes[0].id, 0x1A);
+}
+
+static void test_remove_and_set(void **state)
+{
+    (void)state;
+    actions_clear(&out, LOG_LEVEL_INFO);
+    assert_true(router_remove(router, 5, 0x1A, now_ms, &out));
+    assert_true(router_set_comment(router, 6, 0x1B, 41000, 60, now_ms, &out));
+    check_attribute(check_sent(0, "/ip/firewall/nat/remove"), ".id", "*1A");
+    const struct ros_sentence *set = check_sent(1, "/ip/firewall/nat/set");
+    check_attribute(set, ".id", "*1B");
+    check_attribute(set, "comment", "double-natpmp/default external 41000 lease 60 s");
+    hear("!re .tag=6 =.id=*1A =.dead=true"); /* our own doing */
+    assert_int_equal(outcome_count, 0);
+    hear("!trap .tag=8 =message=no_such_item_(4)|!done .tag=8|!done .tag=9");
+    assert_int_equal(outcomes[0].type, ROUTER_REMOVED);
+    assert_int_equal(outcomes[0].owner, 5);
+    assert_int_equal(outcomes[1].type, ROUTER_SET_DONE);
+    assert_int_equal(outcomes[1].owner, 6);
+}
+
+static void test_refused_commands(void **state)
+{
+    (void)state;
+    router_add(router, 5, &rule, now_ms, &out);
+    router_add(router, 6, &rule, now_ms, &out);
+    hear("!trap .tag=8 =message=not_enough_permissions_(9)|!done .tag=8|"
+         "!trap .tag=9 =message=not_enough_permissions_(9)|!done .tag=9");
+    assert_int_equal(count_outcomes(ROUTER_FAILED), 2);
+    assert_int_equal(outcomes[0].kind, COMMAND_ADD);
+    assert_int_equal(outcomes[0].error, ROS_ERROR_PERMISSION);
+    assert_int_equal(count_actions(&out, ACTION_LOG), 1); /* said once */
+}
+
+/* ---- losses ---- */
+
+static void test_lost_answers_are_settled_by_a_look(void **state)
+{
+    (void)state;
+    router_add(router, 5, &rule, now_ms, &out);
+    router_remove(router, 6, 0x1A, now_ms, &out);
+    router_set_comment(router, 7, 0x1B, 1, 1, now_ms, &out);
+    closed(0, ROUTER_CLOSE_RESET);
+    assert_int_equal(count_outcomes(ROUTER_LOST), 3);
+    assert_false(router_is_ready(router));
+    assert_false(router_add(router, 5, &rule, now_ms, &out));
+    assert_true(router->ids_valid_from > router->snapshot);
+    wait_until(router->session[0].retry_ms);
+    opened(0);
+    hear("!done .tag=1|!done .tag=3|!done .tag=4|!done .tag=5|!re .tag=7 =.id=*2 " RULE "|!done .tag=7");
+    assert_int_equal(count_outcomes(ROUTER_RULE), 1);
+    assert_int_equal(router->snapshot, router->ids_valid_from);
+    assert_true(router_is_ready(router));
+}
+
+/* An id of the last connection may be another rule's by now. */
+static void test_orphans_of_the_last_connection_are_forgotten(void **state)
+{
+    (void)state;
+    while (router_remove(router, 1, 99, now_ms, &out)) /* every slot is taken */
+        actions_clear(&out, LOG_LEVEL_INFO);
+    router_orphan(router, 0x77, now_ms);
+    closed(0, ROUTER_CLOSE_EOF);
+    wait_until(router->session[0].retry_ms);
+    opened(0);
+    hear("!done .tag=1|!done .tag=3|!done .tag=4|!done .tag=5|!done .tag=7");
+    assert_true(router_is_ready(router));
+    check_sends(6); /* no removal behind the snapshot */
+    check_sent(5, "/ip/firewall/nat/print");
+    wait_until(now_ms + 1);
+    check_sends(0);
+}
+
+static void test_orphans_are_removed(void **state)
+{
+    (void)state;
+    router_orphan(router, 0x77, now_ms);
+    router_orphan(router, 0x77, now_ms);
+    wait_until(now_ms + 1);
+    check_attribute(check_sent(0, "/ip/firewall/nat/remove"), ".id", "*77");
+    check_sends(1);
+    hear("!done .tag=8");
+    assert_int_equal(outcomes[0].type, ROUTER_REMOVED);
+    assert_int_equal(outcomes[0].owner, 0);
+}
+
+static void test_silent_connection_is_replaced(void **state)
+{
+    (void)state;
+    router_add(router, 5, &rule, now_ms, &out);
+    assert_true(router_deadline_ms(router) == now_ms + 4000);
+    wait_until(now_ms + 4000);
+    assert_int_equal(count_actions(&out, ACTION_ROUTER_CLOSE), 1);
+    assert_int_equal(count_outcomes(ROUTER_LOST), 1);
+    assert_in_range(router_deadline_ms(router) - now_ms, 250, 500);
+    wait_until(router_deadline_ms(router));
+    assert_int_equal(count_actions(&out, ACTION_ROUTER_OPEN), 1);
+}
+
+static void test_trouble_is_told_once(void **state)
+{
+    (void)state;
+    closed(0, ROUTER_CLOSE_EOF);
+    assert_int_equal(count_actions(&out, ACTION_LOG), 1);
+    for (unsigned i = 0; i < 6; i++) {
+        wait_until(router_deadline_ms(router));
+        assert_int_equal(count_actions(&out, ACTION_ROUTER_OPEN), 1);
+        closed(0, ROUTER_CLOSE_REFUSED);
+        assert_int_equal(count_actions(&out, ACTION_LOG), i == 0);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        wait_until(router_deadline_ms(router));
+        opened(0);
+        hear("!trap .tag=1 =message=invalid_user_name_or_password_(6)|!done .tag=1");
+        assert_int_equal(count_actions(&out, ACTION_LOG), i == 0);
+        assert_int_equal(count_actions(&out, ACTION_ROUTER_CLOSE), 1);
+    }
+}
+
+/* ---- more sessions ---- */
+
+static void add_so_many(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        assert_true(router_add(router, (uint16_t)(1 + i), &rule, now_ms, &out));
+}
+
+static void test_more_sessions_only_when_busy(void **state)
+{
+    (void)state;
+    actions_clear(&out, LOG_LEVEL_INFO);
+    add_so_many(8);
+    assert_int_equal(count_actions(&out, ACTION_ROUTER_OPEN), 0);
+    add_so_many(20);
+    assert_int_equal(count_actions(&out, ACTION_ROUTER_OPEN), 1); /* one at a time */
+    unsigned extra = out.at[8].router.session;
+    assert_int_not_equal(extra, 0);
+    opened(extra);
+    hear_from(extra, "!done .tag=1");
+    check_sends(0); /* nothing but adding there */
+    unsigned session;
+    actions_clear(&out, LOG_LEVEL_INFO);
+    assert_true(router_add(router, 77, &rule, now_ms, &out));
+    sent_command(&out, 0, &session);
+    assert_int_equal(session, extra);
+    assert_true(router_remove(router, 78, 1, now_ms, &out)); /* ids only where they were learnt */
+    sent_command(&out, 1, &session);
+    assert_int_equal(session, 0);
+    closed(extra, ROUTER_CLOSE_RESET);
+    assert_int_equal(count_outcomes(ROUTER_LOST), 1);
+    assert_int_equal(outcomes[0].owner, 77);
+    assert_true(router_is_ready(router));
+}
+
+static void test_an_idle_extra_session_is_closed(void **state)
+{
+    (void)state;
+    add_so_many(9);
+    opened(3);
+    hear_from(3, "!done .tag=1");
+    assert_int_equal(router->session[3].state, SESSION_READY);
+    for (unsigned i = 0; i < 9; i++) {
+        char words[64];
+        snprintf(words, sizeof(words), "!done .tag=%u =ret=*%u", 8 + i, 1 + i);
+        hear(words);
+    }
+    uint64_t end_ms = now_ms + 60000;
+    unsigned tag = 17;
+    while (now_ms < end_ms) {
+        char words[64];
+        wait_until(router_deadline_ms(router));
+        snprintf(words, sizeof(words), "!done .tag=%u", tag++);
+        if (now_ms < end_ms)
+            hear(words);
+    }
+    assert_int_equal(router->session[3].state, SESSION_CLOSED);
+    assert_int_equal(router->session[0].state, SESSION_READY);
+}
+
+#define READY_TEST(name) cmocka_unit_test_setup_teardown(name, start_ready, stop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        READY_TEST(test_add),
+        READY_TEST(test_remove_and_set),
+        READY_TEST(test_refused_commands),
+        READY_TEST(test_lost_answers_are_settled_by_a_look),
+        READY_TEST(test_orphans_of_the_last_connection_are_forgotten),
+        READY_TEST(test_orphans_are_removed),
+        READY_TEST(test_silent_connection_is_replaced),
+        READY_TEST(test_trouble_is_told_once),
+        READY_TEST(test_more_sessions_only_when_busy),
+        READY_TEST(test_an_idle_extra_session_is_closed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

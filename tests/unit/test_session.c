@@ -1,0 +1,467 @@
+/* One connection to the RouterOS API: login, tags, silence, back-off. */
+#include <stdio.h>
+
+#include "base/prng.h"
+#include "core/session.h"
+#include "ros_unit.h"
+
+enum { START_MS = 100000, PEER = 0xc0a85801 };
+
+static struct session session;
+static struct actions out;
+static struct command command;
+static struct prng prng;
+static uint8_t stream[65536];
+static size_t stream_len;
+
+static int start(void **state)
+{
+    (void)state;
+    memset(&session, 0, sizeof(session));
+    session_init(&session, 2);
+    prng = prng_seeded(1);
+    actions_clear(&out, LOG_LEVEL_DEBUG);
+    return 0;
+}
+
+static void say(const char *words)
+{
+    struct writer w = writer_of(stream + stream_len, sizeof(stream) - stream_len);
+    write_sentence(&w, words);
+    stream_len += w.len;
+}
+
+static struct span input;
+
+/* Gives all that was said at once; then take() until SESSION_NOTHING. */
+static void hear(void)
+{
+    input = span_of(stream, stream_len);
+    stream_len = 0;
+}
+
+static enum session_reply take(uint64_t now_ms)
+{
+    return session_next(&session, "natpmp", "passTest", &input, now_ms, &command, &out);
+}
+
+static enum session_reply say_and_take(const char *words, uint64_t now_ms)
+{
+    say(words);
+    hear();
+    return take(now_ms);
+}
+
+static void open_session(void)
+{
+    session_open(&session, START_MS, &out);
+    session_opened(&session, "natpmp", "passTest", PEER, START_MS, &out);
+}
+
+static void log_in(void)
+{
+    open_session();
+    assert_int_equal(say_and_take("!done .tag=1", START_MS), SESSION_UP);
+    actions_clear(&out, LOG_LEVEL_DEBUG);
+}
+
+static uint32_t send_command(enum command_kind kind, uint32_t cookie, uint64_t now_ms)
+{
+    actions_clear(&out, LOG_LEVEL_DEBUG);
+    struct writer w = session_begin(&session, kind, cookie, "/a/command", now_ms, &out);
+    session_end(&session, &w, &out);
+    unsigned number;
+    struct span tag;
+    uint64_t value;
+    assert_true(ros_attribute(sent_command(&out, 0, &number), ".tag", &tag));
+    assert_true(parse_decimal(tag, UINT32_MAX, &value));
+    return (uint32_t)value;
+}
+
+static enum session_reply reply(const char *word, uint32_t tag, const char *rest, uint64_t now_ms)
+{
+    char words[256];
+    snprintf(words, sizeof(words), "%s .tag=%u%s%s", word, (unsigned)tag, rest[0] != '\0' ? " " : "", rest);
+    return say_and_take(words, now_ms);
+}
+
+/* ---- login ---- */
+
+static void test_login(void **state)
+{
+    (void)state;
+    unsigned number;
+    session_open(&session, START_MS, &out);
+    assert_int_equal(out.count, 1);
+    assert_int_equal(out.at[0].type, ACTION_ROUTER_OPEN);
+    assert_int_equal(out.at[0].router.session, 2);
+    session_opened(&session, "natpmp", "passTest", PEER, START_MS, &out);
+    const struct ros_sentence *sent = sent_command(&out, 0, &number);
+    assert_span_text(ros_word(sent, 0), "/login");
+    assert_int_equal(sent->words, 4);
+    assert_int_equal(number, 2);
+    check_attribute(sent, "name", "natpmp");
+    check_attribute(sent, "password", "passTest");
+    assert_false(session_free(&session));
+    assert_int_equal(say_and_take("!done .tag=1", START_MS), SESSION_UP);
+    assert_int_equal(session.state, SESSION_READY);
+    assert_int_equal(session.in_flight, 0);
+    assert_true(session_free(&session));
+}
+
+static void test_login_by_challenge(void **state)
+{
+    (void)state;
+    unsigned number;
+    open_session();
+    actions_clear(&out, LOG_LEVEL_DEBUG);
+    assert_int_equal(say_and_take("!done .tag=1 =ret=abc123", START_MS), SESSION_NOTHING);
+    assert_int_equal(session.state, SESSION_LOGIN);
+    const struct ros_sentence *sent = sent_command(&out, 0, &number);
+    check_attribute(sent, "name", "natpmp");
+    check_attribute(sent, "response", "0021277bff9ac7caf06aa608e46616d47f");
+    struct span text;
+    assert_false(ros_attribute(sent, "password", &text));
+    assert_int_equal(say_and_take("!done .tag=2", START_MS), SESSION_UP);
+}
+
+static void test_challenges_that_lead_nowhere(void **state)
+{
+    (void)state;
+    open_session();
+    assert_int_equal(say_and_take("!done .tag=1 =ret=xyz", START_MS), SESSION_FAILED);
+    assert_int_equal(session.failure, SESSION_FAILURE_PROTOCOL);
+    start(NULL);
+    open_session();
+    assert_int_equal(say_and_take("!done .tag=1 =ret=abc123", START_MS), SESSION_NOTHING);
+    assert_int_equal(say_and_take("!done .tag=2 =ret=abc123", START_MS), SESSION_FAILED);
+    assert_int_equal(session.failure, SESSION_FAILURE_PROTOCOL);
+}
+
+static void test_refused_login(void **state)
+{
+    (void)state;
+    static const char trap[] = "!trap .tag=1 =message=invalid_user_name_or_password_(6)";
+    open_session();
+    assert_int_equal(say_and_take(trap, START_MS), SESSION_NOTHING);
+    assert_int_equal(say_and_take("!done .tag=1", START_MS), SESSION_FAILED);
+    assert_int_equal(session.failure, SESSION_FAILURE_LOGIN);
+    /* The router may close behind the trap. */
+    start(NULL);
+    open_session();
+    assert_int_equal(say_and_take(trap, START_MS), SESSION_NOTHING);
+    session_closed(&session, ROUTER_CLOSE_EOF, START_MS, &prng);
+    assert_int_equal(session.failure, SESSION_FAILURE_LOGIN);
+    start(NULL);
+    open_session();
+    assert_int_equal(say_and_take("!fatal not_logged_in", START_MS), SESSION_FAILED);
+    assert_int_equal(session.failure, SESSION_FAILURE_LOGIN);
+}
+
+static void test_why_a_connection_failed(void **state)
+{
+    (void)state;
+    static const struct {
+        enum router_close_reason reason;
+        enum session_failure opening;
+        enum session_failure login;
+        enum session_failure ready;
+    } cases[] = {
+        {ROUTER_CLOSE_RESOLVE, SESSION_FAILURE_RESOLVE, SESSION_FAILURE_RESOLVE, SESSION_FAILURE_RESOLVE},
+        {ROUTER_CLOSE_REFUSED, SESSION_FAILURE_REFUSED, SESSION_FAILURE_REFUSED, SESSION_FAILURE_REFUSED},
+        {ROUTER_CLOSE_TIMEOUT, SESSION_FAILURE_TIMEOUT, SESSION_FAILURE_TIMEOUT, SESSION_FAILURE_TIMEOUT},
+        {ROUTER_CLOSE_RESET, SESSION_FAILURE_LOST, SESSION_FAILURE_SILENT_LOGIN, SESSION_FAILURE_LOST},
+        {ROUTER_CLOSE_EOF, SESSION_FAILURE_LOST, SESSION_FAILURE_SILENT_LOGIN, SESSION_FAILURE_LOST},
+        {ROUTER_CLOSE_FAILED, SESSION_FAILURE_LOST, SESSION_FAILURE_SILENT_LOGIN, SESSION_FAILURE_LOST},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        start(NULL);
+        session_open(&session, START_MS, &out);
+        session_closed(&session, cases[i].reason, START_MS, &prng);
+        assert_int_equal(session.failure, cases[i].opening);
+        start(NULL);
+        open_session();
+        session_closed(&session, cases[i].reason, START_MS, &prng);
+        assert_int_equal(session.failure, cases[i].login);
+        start(NULL);
+        log_in();
+        session_closed(&session, cases[i].reason, START_MS, &prng);
+        assert_int_equal(session.failure, cases[i].ready);
+        assert_int_equal(session.state, SESSION_BROKEN);
+    }
+}
+
+/* ---- replies ---- */
+
+static void test_rows_and_ends(void **state)
+{
+    (void)state;
+    log_in();
+    uint32_t first = send_command(COMMAND_ADD, 11, START_MS);
+    uint32_t second = send_command(COMMAND_SNAPSHOT, 22, START_MS);
+    assert_int_equal(session.in_flight, 2);
+    assert_int_equal(reply("!re", second, "=.id=*1", START_MS), SESSION_ROW);
+    assert_int_equal(command.kind, COMMAND_SNAPSHOT);
+    assert_int_equal(command.cookie, 22);
+    check_attribute(&session.reader.sentence, ".id", "*1");
+    assert_int_equal(reply("!done", first, "=ret=*1A", START_MS), SESSION_DONE);
+    assert_int_equal(command.cookie, 11);
+    assert_int_equal(command.id, 0x1A);
+    assert_false(command.failed);
+    assert_int_equal(reply("!done", second, "", START_MS), SESSION_DONE);
+    assert_int_equal(command.id, 0);
+    assert_int_equal(session.in_flight, 0);
+}
+
+static void test_what_is_passed_over(void **state)
+{
+    (void)state;
+    log_in();
+    uint32_t tag = send_command(COMMAND_REMOVE, 1, START_MS);
+    assert_int_equal(reply("!empty", tag, "", START_MS), SESSION_NOTHING);
+    assert_int_equal(reply("!later", tag, "=a=b", START_MS), SESSION_NOTHING);
+    assert_int_equal(reply("!re", tag + 1, "=.id=*1", START_MS), SESSION_NOTHING);
+    assert_int_equal(reply("!done", tag + ROUTER_COMMANDS_MAX, "", START_MS), SESSION_NOTHING);
+    assert_int_equal(say_and_take("!done", START_MS), SESSION_NOTHING);
+    assert_int_equal(say_and_take("!done .tag=x", START_MS), SESSION_NOTHING);
+    assert_int_equal(say_and_take("!done .tag=", START_MS), SESSION_NOTHING);
+    assert_int_equal(say_and_take("!trap =message=nobody's", START_MS), SESSION_NOTHING);
+    assert_int_equal(session.in_flight, 1);
+    assert_int_equal(reply("!done", tag, "", START_MS), SESSION_DONE);
+    assert_false(command.failed);
+}
+
+static void test_the_first_of_two_traps_counts(void **state)
+{
+    (void)state;
+    log_in();
+    uint32_t tag = send_command(COMMAND_ROUTE_CHECK, 1, START_MS);
+    assert_int_equal(reply("!trap", tag, "=category=0 =message=no_such_command", START_MS), SESSION_NOTHING);
+    assert_int_equal(reply("!trap", tag, "=message=not_enough_permissions_(9)", START_MS), SESSION_NOTHING);
+    assert_int_equal(reply("!done", tag, "", START_MS), SESSION_DONE);
+    assert_true(command.failed);
+    assert_int_equal(command.error, ROS_ERROR_NO_COMMAND);
+    assert_string_equal(command.message.text, "no such command");
+}
+
+static void test_fatal(void **state)
+{
+    (void)state;
+    log_in();
+    send_command(COMMAND_ADD, 1, START_MS);
+    assert_int_equal(say_and_take("!fatal session_terminated_on_request", START_MS), SESSION_FAILED);
+    assert_int_equal(session.failure, SESSION_FAILURE_LOST);
+}
+
+static void test_a_stream_that_cannot_go_on(void **state)
+{
+    (void)state;
+    log_in();
+    input = BYTES("\xff");
+    assert_int_equal(take(START_MS), SESSION_FAILED);
+    assert_int_equal(session.failure, SESSION_FAILURE_PROTOCOL);
+}
+
+static void test_bytes_one_by_one(void **state)
+{
+    (void)state;
+    log_in();
+    uint32_t tag = send_command(COMMAND_ADD, 5, START_MS);
+    reply("!re", tag, "=a=b", START_MS);
+    say("!done .tag=2 =ret=*FF");
+    for (size_t i = 0; i < stream_len; i++) {
+        input = span_of(stream + i, 1);
+        assert_int_equal(take(START_MS), i + 1 < stream_len ? SESSION_NOTHING : SESSION_DONE);
+    }
+    stream_len = 0;
+    assert_int_equal(command.id, 0xFF);
+}
+
+static void test_data_of_a_closed_connection(void **state)
+{
+    (void)state;
+    log_in();
+    session_closed(&session, ROUTER_CLOSE_EOF, START_MS, &prng);
+    assert_int_equal(say_and_take("!done .tag=1", START_MS), SESSION_NOTHING);
+    assert_int_equal(input.len, 0);
+}
+
+/* ---- tags ---- */
+
+static void test_tags_are_never_used_twice(void **state)
+{
+    (void)state;
+    log_in();
+    uint32_t listen = send_command(COMMAND_LISTEN, 0, START_MS);
+    assert_int_equal(session.in_flight, 0);
+    uint32_t last = listen;
+    for (unsigned i = 0; i < 1000; i++) {
+        uint32_t tag = send_command(COMMAND_ADD, i, START_MS);
+        assert_true(tag > last);
+        assert_int_equal(reply("!done", last, "", START_MS), last == listen ? SESSION_DONE : SESSION_NOTHING);
+        if (last == listen)
+            send_command(COMMAND_LISTEN, 0, START_MS);
+        last = tag;
+        assert_int_equal(reply("!done", tag, "", START_MS), SESSION_DONE);
+        assert_int_equal(command.cookie, i);
+    }
+}
+
+static void test_slots_are_kept_for_reading(void **state)
+{
+    (void)state;
+    log_in();
+    send_command(COMMAND_LISTEN, 0, START_MS);
+    uint32_t first = session.next_tag;
+    unsigned sent = 0;
+    for (; session_free(&session); sent++)
+        send_command(COMMAND_ADD, sent, START_MS);
+    assert_in_range(sent, ROUTER_COMMANDS_MAX / 2, ROUTER_COMMANDS_MAX - 6);
+    for (unsigned i = 0; i < 4; i++) /* what a look needs at most, and one more */
+        send_command(COMMAND_MEMBERS, i, START_MS);
+    for (unsigned i = 0; i < sent + 4; i++)
+        assert_int_equal(reply("!done", first + i, "", START_MS), SESSION_DONE);
+    assert_int_equal(session.in_flight, 0);
+}
+
+/* ---- silence ---- */
+
+static void test_silence(void **state)
+{
+    (void)state;
+    assert_true(session_silent_ms(&session) == UINT64_MAX);
+    session_open(&session, START_MS, &out);
+    assert_true(session_silent_ms(&session) == START_MS + 8000);
+    session_opened(&session, "u", "p", PEER, START_MS + 10, &out);
+    assert_true(session_silent_ms(&session) == START_MS + 10 + 5000);
+    say_and_take("!done .tag=1", START_MS + 20);
+    assert_true(session_silent_ms(&session) == UINT64_MAX);
+    send_command(COMMAND_LISTEN, 0, START_MS + 30);
+    assert_true(session_silent_ms(&session) == UINT64_MAX);
+    uint32_t add = send_command(COMMAND_ADD, 0, START_MS + 50000);
+    assert_true(session_silent_ms(&session) == START_MS + 54000);
+    send_command(COMMAND_ADD, 0, START_MS + 51000);
+    assert_true(session_silent_ms(&session) == START_MS + 54000);
+    say_and_take("!re .tag=2", START_MS + 53000); /* anything proves that it lives */
+    assert_true(session_silent_ms(&session) == START_MS + 57000);
+    say_and_take("!re .tag=2", START_MS + 59000); /* but a command has ten seconds at most */
+    assert_true(session_silent_ms(&session) == START_MS + 60000);
+    reply("!done", add, "", START_MS + 59000);
+    assert_true(session_silent_ms(&session) == START_MS + 61000);
+}
+
+static void test_a_long_snapshot_is_not_silent(void **state)
+{
+    (void)state;
+    log_in();
+    uint32_t tag = send_command(COMMAND_SNAPSHOT, 0, START_MS);
+    for (unsigned s = 1; s <= 118; s++) {
+        reply("!re", tag, "=.id=*1", START_MS + 1000 * s);
+        uint64_t limit_ms = START_MS + 1000 * s + 4000;
+        assert_true(session_silent_ms(&session) ==
+                    (limit_ms < START_MS + 120000 ? limit_ms : START_MS + 120000));
+    }
+}
+
+/* ---- the end, and again ---- */
+
+static void test_lost_commands_come_back_once(void **state)
+{
+    (void)state;
+    log_in();
+    send_command(COMMAND_LISTEN, 9, START_MS);
+    send_command(COMMAND_ADD, 11, START_MS);
+    send_command(COMMAND_REMOVE, 12, START_MS);
+    session_closed(&session, ROUTER_CLOSE_RESET, START_MS, &prng);
+    uint32_t cookies = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(session_take_lost(&session, &command));
+        cookies += command.cookie;
+    }
+    assert_int_equal(cookies, 9 + 11 + 12);
+    assert_false(session_take_lost(&session, &command));
+    assert_int_equal(session.state, SESSION_CLOSED);
+    assert_int_equal(session.in_flight, 0);
+    assert_true(session_silent_ms(&session) == UINT64_MAX);
+}
+
+static void test_break_closes(void **state)
+{
+    (void)state;
+    log_in();
+    session_break(&session, SESSION_FAILURE_SILENT, START_MS, &prng, &out);
+    assert_int_equal(count_actions(&out, ACTION_ROUTER_CLOSE), 1);
+    assert_int_equal(session.failure, SESSION_FAILURE_SILENT);
+    session_closed(&session, ROUTER_CLOSE_EOF, START_MS, &prng); /* nothing more to it */
+    assert_int_equal(session.failure, SESSION_FAILURE_SILENT);
+    assert_false(session_take_lost(&session, &command));
+    assert_int_equal(session.state, SESSION_CLOSED);
+}
+
+static void test_a_session_that_is_not_needed(void **state)
+{
+    (void)state;
+    log_in();
+    session_close(&session, &out);
+    assert_int_equal(count_actions(&out, ACTION_ROUTER_CLOSE), 1);
+    assert_int_equal(session.state, SESSION_CLOSED);
+    assert_true(session.retry_ms <= START_MS);
+}
+
+/* 0.5 s, doubling to 30 s; between half of it and all of it. */
+static void test_back_off(void **state)
+{
+    (void)state;
+    static const uint32_t backoffs_ms[] = {500, 1000, 2000, 4000, 8000, 16000, 30000, 30000};
+    uint64_t least_ms[ARRAY_LEN(backoffs_ms)];
+    uint64_t most_ms[ARRAY_LEN(backoffs_ms)] = {0};
+    memset(least_ms, 0xFF, sizeof(least_ms));
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        start(NULL);
+        prng = prng_seeded(seed);
+        for (size_t i = 0; i < ARRAY_LEN(backoffs_ms); i++) {
+            session_open(&session, START_MS, &out);
+            session_closed(&session, ROUTER_CLOSE_REFUSED, START_MS, &prng);
+            session_take_lost(&session, &command);
+            uint64_t wait_ms = session.retry_ms - START_MS;
+            assert_in_range(wait_ms, backoffs_ms[i] / 2, backoffs_ms[i]);
+            least_ms[i] = wait_ms < least_ms[i] ? wait_ms : least_ms[i];
+            most_ms[i] = wait_ms > most_ms[i] ? wait_ms : most_ms[i];
+            actions_clear(&out, LOG_LEVEL_DEBUG);
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LEN(backoffs_ms); i++)
+        assert_true(least_ms[i] < backoffs_ms[i] * 6 / 10 && most_ms[i] > backoffs_ms[i] * 9 / 10);
+    log_in();
+    session_closed(&session, ROUTER_CLOSE_EOF, START_MS, &prng);
+    assert_in_range(session.retry_ms - START_MS, 250, 500); /* a login ends it */
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, start)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_login),
+        TEST(test_login_by_challenge),
+        TEST(test_challenges_that_lead_nowhere),
+        TEST(test_refused_login),
+        TEST(test_why_a_connection_failed),
+        TEST(test_rows_and_ends),
+        TEST(test_what_is_passed_over),
+        TEST(test_the_first_of_two_traps_counts),
+        TEST(test_fatal),
+        TEST(test_a_stream_that_cannot_go_on),
+        TEST(test_bytes_one_by_one),
+        TEST(test_data_of_a_closed_connection),
+        TEST(test_tags_are_never_used_twice),
+        TEST(test_slots_are_kept_for_reading),
+        TEST(test_silence),
+        TEST(test_a_long_snapshot_is_not_silent),
+        TEST(test_lost_commands_come_back_once),
+        TEST(test_break_closes),
+        TEST(test_a_session_that_is_not_needed),
+        TEST(test_back_off),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

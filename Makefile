@@ -1,0 +1,64 @@
+# The words people type. Build modes are in CMakePresets.json, targets in the CMakeLists.txt.
+PREFIX ?= /usr/local
+SEED ?= 1
+RUNS ?= 1000
+T ?= natpmp
+S ?= 60
+BUILD_DIR ?= build/dev
+
+configure = test -f build/$1/build.ninja || cmake --preset $1 --log-level=WARNING >/dev/null
+build = $(call configure,$1) && cmake --build --preset $1 $2 -- --quiet
+
+.PHONY: all release dev routerd test demo lab sim fuzz tidy format install clean
+
+all: release
+
+# build/release/double-natpmp: optimised, hardened, asserts on.
+release:
+	@$(call build,release)
+
+# build/dev: AddressSanitizer and UndefinedBehaviorSanitizer, and all tests.
+dev:
+	@$(call build,dev)
+
+# The router of the lab without sanitizers.
+routerd:
+	@$(call build,sim,--target routerd)
+
+test:
+	@./test
+
+demo:
+	@./demo
+
+# The tests in network namespaces alone; some of them: make lab LAB="-k expiry"
+lab: dev
+	@tools/install lab test
+	@tests/lab/node/install $(BUILD_DIR)
+	@BUILD_DIR=$(BUILD_DIR) tests/lab/enter /usr/bin/python3 -m pytest -p no:cacheprovider tests/lab $(LAB)
+
+# make sim SEED=7 RUNS=100: the simulation from that seed on.
+sim:
+	@$(call build,sim,--target sim)
+	@build/sim/sim --seed $(SEED) --runs $(RUNS)
+
+# make fuzz T=natpmp S=60: that target for so many seconds; what is new goes to build/fuzz/corpus.
+fuzz:
+	@tools/install fuzz
+	@$(call build,fuzz,--target fuzz_$(T))
+	@mkdir -p build/fuzz/corpus/$(T)
+	@build/fuzz/fuzz_$(T) -max_total_time=$(S) -print_final_stats=1 build/fuzz/corpus/$(T) tests/fuzz/corpus/$(T)
+
+tidy: dev
+	@tools/install tidy
+	@tools/tidy
+
+format:
+	@tools/install tidy
+	@clang-format -i $$(git ls-files '*.c' '*.h')
+
+install: release
+	@install -D -m 755 build/release/double-natpmp $(DESTDIR)$(PREFIX)/bin/double-natpmp
+
+clean:
+	@rm -rf build

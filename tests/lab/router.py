@@ -1,0 +1,98 @@
+"""The MikroTik router: a model of RouterOS's API (tests/world) whose dst-nat rules are applied to nftables."""
+
+import json
+import os
+import socket
+
+USER = "natpmp"
+PASSWORD = "a lab's secret, 4711"
+POLICIES = "read,write,test,api"
+# What an administrator sets up by hand: NAT-PMP of the LAN goes to the container.
+REDIRECT = ("chain=dstnat action=dst-nat in-interface=bridge protocol=udp dst-address=192.168.88.1 dst-port=5351 "
+            'to-addresses=172.17.0.2 to-ports=5351 comment="NAT-PMP to the container"')
+MARK = "double-natpmp/"
+
+
+class Router:
+    def __init__(self, lab):
+        self.lab = lab
+        self.process = None
+        self.control = lab.folder / "routerd.control"
+        self.password_file = lab.folder / "password"
+        self.password_file.write_text(PASSWORD + "\n")
+
+    def program(self):
+        """routerd, of the daemon's build or of another: the release build has no tests."""
+        root = self.lab.build.parent
+        for path in (self.lab.build / "routerd", root / "dev/routerd", root / "sim/routerd"):
+            if path.exists():
+                return path
+        raise FileNotFoundError(f"no routerd in {self.lab.build}, {root}/dev, {root}/sim: build it first")
+
+    def start(self, *options, version="7.18.2", rules=(REDIRECT,)):
+        """Serves when this returns. A start after a kill has the rules that are given, as after a restored backup."""
+        argv = [
+            self.program(), "--listen", "172.17.0.1:8728", "--version", version, "--control", self.control,
+            "--user", USER, "--password-file", self.password_file, "--policies", POLICIES,
+            "--nft-chain", "ip nat dstnat",
+            "--interface", "ether1=203.0.113.2/24", "--interface", "ether2", "--interface", "ether3",
+            "--interface", "bridge=192.168.88.1/24", "--interface", "veth1=172.17.0.1/30",
+            "--interface", "wg-vpn=10.2.0.2/24", "--list", "WAN=ether1,wg-vpn", "--list", "LAN=bridge",
+            "--route", "0.0.0.0/0=203.0.113.1", "--route", "0.0.0.0/0=10.2.0.1,table=vpn"]
+        for rule in rules:
+            argv += ["--rule", rule]
+        self.control.unlink(missing_ok=True)
+        self.process = self.lab.popen("routerd", "rtr", argv + list(options))
+        self.lab.wait_until(self._answers, what="routerd answers")
+
+    def kill(self):
+        self.process.kill()
+
+    def _answers(self):
+        assert self.process.running(), self.process.log()
+        try:
+            return self.ask("counters")
+        except OSError:
+            return None
+
+    def ask(self, command):
+        """A command of routerd's control socket (routerd --help); its answer without the closing ok."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            # The path of a socket is short by law.
+            s.connect(os.path.relpath(self.control) if len(str(self.control)) > 100 else str(self.control))
+            s.sendall(command.encode() + b"\n")
+            lines = []
+            for line in s.makefile():
+                if line == "ok\n":
+                    return "".join(lines)
+                assert not line.startswith("error "), f"{command}: {line}"
+                lines.append(line)
+        raise ConnectionError(f"{command}: no answer")
+
+    def rules(self):
+        """All rules, in order, as dictionaries of RouterOS's property names."""
+        return json.loads(self.ask("list"))
+
+    def own_rules(self, instance="default"):
+        return [r for r in self.rules() if r.get("comment", "").startswith(f"{MARK}{instance} ")]
+
+    def foreign_rules(self):
+        return [r for r in self.rules() if not r.get("comment", "").startswith(MARK)]
+
+    def rule_for(self, protocol, client, port, instance="default"):
+        """Our one enabled rule that leads to the client's port, or None; two are one too many."""
+        found = [r for r in self.own_rules(instance) if r["protocol"] == protocol and r["disabled"] == "false"
+                 and (r["to-addresses"], r["to-ports"]) == (client, str(port))]
+        assert len(found) <= 1, found
+        return found[0] if found else None
+
+    def counters(self):
+        return json.loads(self.ask("counters"))
+
+    def add(self, attributes):
+        return self.ask(f"add {attributes}").strip()
+
+    def installed(self):
+        """The rules as the kernel has them."""
+        return self.lab.run("rtr", "nft", "list", "chain", "ip", "nat", "dstnat")

@@ -1,0 +1,22 @@
+"""What the release daemon takes when it has nothing to do. Printed; what is its own, without the pages of libc that it
+shares with all other programs, is held to a limit."""
+
+from lab import wait_until
+
+OWN_LIMIT = 1000 * 1000
+
+
+def test_idle_memory(lab, capsys):
+    build = lab.build.parent / "release"
+    assert (build / "double-natpmp").exists(), "build the release first: make release"
+    daemon = lab.daemon(build=build)
+    client = lab.client("lan1")
+    wait_until(lambda: client.address().result == 0)
+    wait_until(lambda: lab.router.counters()["sessions"] >= 1)
+    idle, own = daemon.resident_bytes(), daemon.own_bytes()
+    for port in range(5000, 5050):
+        assert client.map("udp", port).result == 0
+    with capsys.disabled():
+        print(f"\nrelease daemon, idle: {idle // 1000} kB resident, {own // 1000} kB of it its own; with 50 mappings: "
+              f"{daemon.resident_bytes() // 1000} kB, {daemon.own_bytes() // 1000} kB")
+    assert own < OWN_LIMIT

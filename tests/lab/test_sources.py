@@ -1,0 +1,50 @@
+"""Requests are for hosts of the LAN: not for the internet, the gateway, or the router itself."""
+
+import pytest
+
+from lab import CONTAINER, EXTERNAL, ROUTER_TUNNEL, wait_until
+from natpmp import map_request
+
+REQUESTS = (b"\0\0", b"\1\0", map_request("udp", 5000, 45001))
+
+
+def count_arrivals(lab, source):
+    """A counter of what reaches the container from there."""
+    lab.nft("ctr", f"""
+        table ip count {{
+            counter arrived {{ }}
+            chain input {{
+                type filter hook input priority 0;
+                ip saddr {source} udp dport 5351 counter name arrived
+            }}
+        }}""")
+    return lambda: f"packets {len(REQUESTS)} " in lab.run("ctr", "nft", "list", "counter", "ip", "count", "arrived")
+
+
+def refuses(lab, client, arrived):
+    for request in REQUESTS:
+        client.send(request)
+    wait_until(arrived, what="the requests reached the daemon")
+    # What came first is done with when a later request has its answer.
+    assert lab.client("lan1").address().result == 0
+    assert client.receive(0.2) is None
+    assert lab.router.own_rules() == []
+    return True
+
+
+def test_the_routers_own_address(lab):
+    lab.daemon()
+    assert lab.client("lan1").map("udp", 5000).result == 0 and lab.client("lan1").delete("udp", 5000).result == 0
+    assert refuses(lab, lab.client("rtr", server=CONTAINER), count_arrivals(lab, "172.17.0.1"))
+
+
+@pytest.mark.parametrize("host", ["inet", "gw"])
+def test_through_the_tunnel(lab, host):
+    """An administrator's redirect is not of the LAN alone."""
+    lab.router.add("chain=dstnat action=dst-nat protocol=udp in-interface-list=WAN dst-port=5351 "
+                   f"to-addresses={CONTAINER}")
+    lab.nft("gw", f"insert rule inet miniupnpd_nat prerouting iifname wan0 udp dport 5351 dnat ip to {ROUTER_TUNNEL}\n"
+                  f"insert rule inet filter forward ip daddr {ROUTER_TUNNEL} accept")
+    lab.daemon()
+    source, server = {"inet": ("11.22.33.1", EXTERNAL), "gw": ("10.2.0.1", ROUTER_TUNNEL)}[host]
+    assert refuses(lab, lab.client(host, server=server), count_arrivals(lab, source))

@@ -1,0 +1,5 @@
+cmake_minimum_required(VERSION 3.25)
+project(libmd LANGUAGES C)
+file(WRITE ${CMAKE_BINARY_DIR}/config.h "")
+add_library(md STATIC ${LIBMD_SOURCE}/src/md5.c)
+target_include_directories(md PRIVATE ${CMAKE_BINARY_DIR} ${LIBMD_SOURCE}/include)

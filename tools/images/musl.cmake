@@ -1,0 +1,34 @@
+# Debian's cross compilers with musl in MUSL_SYSROOT in place of glibc, for static binaries that run at any address.
+# MUSL_TRIPLE is the compiler's prefix, MUSL_MACHINE the processor.
+set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES MUSL_TRIPLE MUSL_MACHINE MUSL_SYSROOT)
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR ${MUSL_MACHINE})
+set(CMAKE_C_COMPILER ${MUSL_TRIPLE}-gcc)
+set(CMAKE_AR ${MUSL_TRIPLE}-gcc-ar)
+set(CMAKE_RANLIB ${MUSL_TRIPLE}-gcc-ranlib)
+
+execute_process(COMMAND ${CMAKE_C_COMPILER} -print-file-name=include OUTPUT_VARIABLE compiler_headers
+                OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+cmake_path(SET project NORMALIZE ${CMAKE_CURRENT_LIST_DIR}/../..)
+# -B makes the compiler take musl's start files, under glibc's names. No specs file: it would replace the compiler's own
+# link options, among them the way round the Cortex-A53's erratum 843419.
+# musl's CMSG_NXTHDR subtracts in unsigned arithmetic, in our own lines for the compiler; with glibc the warning stays on.
+# No path of this machine may reach the binary, nor its build id, or it would differ from clone to clone.
+string(JOIN " " CMAKE_C_FLAGS_INIT
+  -nostdinc -isystem ${MUSL_SYSROOT}/include -isystem ${compiler_headers} -B${MUSL_SYSROOT}/lib
+  -ffile-prefix-map=${project}=. -fstack-protector-strong -ffunction-sections -fdata-sections
+  -fno-unwind-tables -fno-asynchronous-unwind-tables -Wno-sign-conversion)
+set(CMAKE_EXE_LINKER_FLAGS_INIT "-L${MUSL_SYSROOT}/lib")
+# Here and not among the linker's flags, because the last word counts: a -pie behind it would ask for a dynamic loader.
+# The compilers for 32-bit ARM ask for one nevertheless, unless the linker itself is told.
+# What is to be read-only after relocation is not made so by musl in a static program; to allow for it would cost up to
+# 64 KiB of padding in the file where pages may be as large.
+set(CMAKE_C_STANDARD_LIBRARIES_INIT "-static-pie -Wl,-static,--no-dynamic-linker,-z,text,-z,norelro,--build-id=none")
+
+set(CMAKE_FIND_ROOT_PATH ${MUSL_SYSROOT})
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
+set(ENV{PKG_CONFIG_LIBDIR} ${MUSL_SYSROOT}/lib/pkgconfig)
+set(ENV{PKG_CONFIG_PATH} "")

@@ -23,9 +23,8 @@ enum {
 
 static bool copy_text(char *ret_text, size_t capacity, struct span text)
 {
-    if (text.len >= capacity) {
+    if (text.len >= capacity)
         return false;
-    }
     memcpy(ret_text, text.data, text.len);
     ret_text[text.len] = '\0';
     return true;
@@ -34,11 +33,9 @@ static bool copy_text(char *ret_text, size_t capacity, struct span text)
 /* Bytes above ASCII are letters of a language that we need not know. */
 static bool is_one_line(struct span text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < ' ' || text.data[i] == 0x7F) {
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] < ' ' || text.data[i] == 0x7F)
             return false;
-        }
-    }
     return true;
 }
 
@@ -50,9 +47,8 @@ static bool parse_text(struct span text, char *ret_text, size_t capacity)
 static bool parse_port(struct span text, uint16_t *ret_port)
 {
     uint64_t value;
-    if (!parse_decimal(text, UINT16_MAX, &value) || value == 0) {
+    if (!parse_decimal(text, UINT16_MAX, &value) || value == 0)
         return false;
-    }
     *ret_port = (uint16_t)value;
     return true;
 }
@@ -61,9 +57,8 @@ static bool parse_port(struct span text, uint16_t *ret_port)
 static bool parse_unicast(struct span text, uint32_t *ret_address)
 {
     uint32_t address;
-    if (!parse_address(text, &address) || address >> 24 == 0 || address >= 0xE0000000) {
+    if (!parse_address(text, &address) || address >> 24 == 0 || address >= 0xE0000000)
         return false;
-    }
     *ret_address = address;
     return true;
 }
@@ -82,9 +77,8 @@ static bool is_host_name(struct span text)
     for (size_t i = 0; i < text.len; i++) {
         uint8_t byte = text.data[i];
         if (byte == '.') {
-            if (label == 0 || text.data[i - 1] == '-') {
+            if (label == 0 || text.data[i - 1] == '-')
                 return false;
-            }
             /* A dot at the end makes a name absolute, and its last label is the one before. */
             if (i + 1 < text.len) {
                 label = 0;
@@ -92,14 +86,12 @@ static bool is_host_name(struct span text)
             }
             continue;
         }
-        if (!is_alphanumeric(byte) && byte != '_' && (byte != '-' || label == 0)) {
+        if (!is_alphanumeric(byte) && byte != '_' && (byte != '-' || label == 0))
             return false;
-        }
         digits = digits && byte >= '0' && byte <= '9';
         label++;
-        if (label > NAME_LABEL_MAX) {
+        if (label > NAME_LABEL_MAX)
             return false;
-        }
     }
     return label > 0 && !digits && text.data[text.len - 1] != '-';
 }
@@ -128,9 +120,8 @@ static bool split_host_port(struct span text, bool *ret_bracketed, struct span *
     const uint8_t *end = memchr(text.data, *ret_bracketed ? ']' : ':', text.len);
     size_t len = end == NULL ? text.len : (size_t)(end - text.data);
     if (*ret_bracketed) {
-        if (end == NULL) {
+        if (end == NULL)
             return false;
-        }
         *ret_host = span_of(text.data + 1, len - 1);
         len++;
     } else {
@@ -157,12 +148,10 @@ static bool parse_listen(struct span text, uint32_t *ret_address, uint16_t *ret_
     struct span host;
     struct span port;
     uint32_t address = 0;
-    if (!split_host_port(text, &bracketed, &host, &port) || !parse_port(port, ret_port)) {
+    if (!split_host_port(text, &bracketed, &host, &port) || !parse_port(port, ret_port))
         return false;
-    }
-    if (host.len > 0 && !span_is(host, "0.0.0.0") && !parse_unicast(host, &address)) {
+    if (host.len > 0 && !span_is(host, "0.0.0.0") && !parse_unicast(host, &address))
         return false;
-    }
     *ret_address = address;
     return true;
 }
@@ -208,9 +197,8 @@ static bool parse_instance(struct span text, char ret_name[INSTANCE_NAME_MAX + 1
 {
     for (size_t i = 0; i < text.len; i++) {
         uint8_t byte = text.data[i];
-        if (!is_alphanumeric(byte) && byte != '_' && byte != '.' && byte != '-') {
+        if (!is_alphanumeric(byte) && byte != '_' && byte != '.' && byte != '-')
             return false;
-        }
     }
     return copy_text(ret_name, INSTANCE_NAME_MAX + 1, text);
 }
@@ -319,9 +307,8 @@ static printf_(2, 3) bool fail(struct config_error *ret_error, const char *forma
 
 static bool fail_value(struct config_error *ret_error, const struct variable *variable, struct span value)
 {
-    if (variable->secret) {
+    if (variable->secret)
         return fail(ret_error, "%s=(hidden) is not allowed; allowed: %s", variable->name, variable->allowed);
-    }
     return fail(ret_error, "%s=\"%s\" is not allowed; allowed: %s", variable->name, log_safe(value).text,
                 variable->allowed);
 }
@@ -376,12 +363,10 @@ bool config_parse(struct config *ret_config, const char *const *environment, str
     for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
         const struct variable *variable = &variables[i];
         const char *value = look_up(environment, variable->name);
-        if (value == NULL && variable->required) {
+        if (value == NULL && variable->required)
             return fail(ret_error, "%s is not set; allowed: %s", variable->name, variable->allowed);
-        }
-        if (value != NULL && !variable->take(ret_config, span_text(value))) {
+        if (value != NULL && !variable->take(ret_config, span_text(value)))
             return fail_value(ret_error, variable, span_text(value));
-        }
     }
     return check_together(ret_config, environment, ret_error);
 }
@@ -390,9 +375,8 @@ bool config_parse(struct config *ret_config, const char *const *environment, str
 
 static void close_fd(const int *fd)
 {
-    if (*fd >= 0) {
+    if (*fd >= 0)
         (void)close(*fd);
-    }
 }
 
 static bool fail_file(struct config_error *ret_error, const struct config *config, const char *why)
@@ -409,12 +393,10 @@ static ssize_t read_file(const char *path, char *ret_bytes, size_t capacity)
     size_t len = 0;
     while (fd >= 0 && len < capacity) {
         ssize_t got = read(fd, ret_bytes + len, capacity - len);
-        if (got < 0 && errno != EINTR) {
+        if (got < 0 && errno != EINTR)
             return -1;
-        }
-        if (got == 0) {
+        if (got == 0)
             break;
-        }
         len += got > 0 ? (size_t)got : 0;
     }
     return fd < 0 ? -1 : (ssize_t)len;
@@ -422,27 +404,23 @@ static ssize_t read_file(const char *path, char *ret_bytes, size_t capacity)
 
 bool config_read_password(struct config *config, struct config_error *ret_error)
 {
-    if (config->password_file[0] == '\0') {
+    if (config->password_file[0] == '\0')
         return true;
-    }
     /* The longest password, a line's end, and one more byte to see that there is more. */
     char bytes[CREDENTIAL_MAX + sizeof("\r\n")];
     ssize_t got = read_file(config->password_file, bytes, sizeof(bytes));
-    if (got < 0) {
+    if (got < 0)
         return fail_file(ret_error, config, strerror(errno));
-    }
     struct span text = span_of(bytes, (size_t)got);
-    if (text.len > 0 && text.data[text.len - 1] == '\n') {
+    if (text.len > 0 && text.data[text.len - 1] == '\n')
         text.len -= text.len > 1 && text.data[text.len - 2] == '\r' ? 2 : 1;
-    }
     const char *why = NULL;
-    if (text.len == 0) {
+    if (text.len == 0)
         why = "holds no password";
-    } else if (text.len > CREDENTIAL_MAX) {
+    else if (text.len > CREDENTIAL_MAX)
         why = "holds more than 255 bytes";
-    } else if (!parse_text(text, config->password, sizeof(config->password))) {
+    else if (!parse_text(text, config->password, sizeof(config->password)))
         why = "holds more than one line, or control characters";
-    }
     explicit_bzero(bytes, sizeof(bytes));
     return why == NULL || fail_file(ret_error, config, why);
 }
@@ -456,11 +434,10 @@ void config_print(const struct config *config, FILE *out)
     (void)fprintf(out, "VPN_GATEWAY=%s\n", address_text(config->gateway).text);
     (void)fprintf(out, "MIKROTIK_API_ADDRESS=%s%s%s:%u\n", ipv6 ? "[" : "", config->router_host,
                   ipv6 ? "]" : "", (unsigned)config->router_port);
-    if (config->password_file[0] != '\0') {
+    if (config->password_file[0] != '\0')
         (void)fprintf(out, PASSWORD_FILE "=%s\n", config->password_file);
-    } else {
+    else
         (void)fprintf(out, PASSWORD "=(hidden)\n");
-    }
     (void)fprintf(out, "MIKROTIK_API_USER=%s\n", config->user);
     (void)fprintf(out, "INSTANCE=%s\n", config->instance);
     (void)fprintf(out, "MIKROTIK_API_TLS=%s\n", config->tls ? "true" : "false");
@@ -474,12 +451,10 @@ void config_wipe_environment(char **environment)
 {
     static const char name[] = PASSWORD "=";
     char **kept = environment;
-    for (; *environment != NULL; environment++) {
-        if (strncmp(*environment, name, strlen(name)) == 0) {
+    for (; *environment != NULL; environment++)
+        if (strncmp(*environment, name, strlen(name)) == 0)
             explicit_bzero(*environment, strlen(*environment));
-        } else {
+        else
             *kept++ = *environment;
-        }
-    }
     *kept = NULL;
 }

@@ -55,9 +55,8 @@ static enum router_close_reason close_reason_of(enum stream_end end)
 /* Replies queued by the last events go out, and the core is called again when it wants to be. */
 static void settle(struct driver *d)
 {
-    if (d->exiting) {
+    if (d->exiting)
         return;
-    }
     udp_server_flush(&d->lan);
     deadline_arm(&d->deadline, proxy_deadline_ms(d->proxy));
     uint64_t dropped = d->lan.dropped - d->lan_dropped_told;
@@ -217,9 +216,8 @@ static void perform(struct driver *d, const struct action *action)
         open_session(d, &d->session[action->router.session]);
         break;
     case ACTION_ROUTER_SEND:
-        if (d->session[action->router.session].stream != NULL) {
+        if (d->session[action->router.session].stream != NULL)
             stream_send(d->session[action->router.session].stream, action->router.bytes);
-        }
         break;
     case ACTION_ROUTER_CLOSE:
         close_session(&d->session[action->router.session]);
@@ -240,9 +238,8 @@ static void step(struct driver *d, struct event *event)
     d->stepping = true;
     event->now_ms = clock_now_ms();
     proxy_step(d->proxy, event, &d->actions);
-    for (unsigned i = 0; i < d->actions.count && !d->exiting; i++) {
+    for (unsigned i = 0; i < d->actions.count && !d->exiting; i++)
         perform(d, &d->actions.at[i]);
-    }
     if (d->actions.dropped_logs > 0) {
         log_printf(d->log, LOG_LEVEL_WARN, "driver", "lines of one step found no room count=%u",
                    d->actions.dropped_logs);
@@ -253,9 +250,8 @@ static void step(struct driver *d, struct event *event)
 /* One event and what follows from it at once. */
 static void dispatch(struct driver *d, struct event *event)
 {
-    if (d->exiting) {
+    if (d->exiting)
         return;
-    }
     step(d, event);
     for (unsigned i = 0; i < ROUTER_SESSIONS_MAX && !d->exiting; i++) {
         if (d->session[i].failed) {
@@ -281,20 +277,17 @@ int driver_open(struct driver *d, const struct config *config, struct proxy *pro
     d->config = config;
     d->proxy = proxy;
     d->log = log;
-    for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++) {
+    for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++)
         d->session[i].driver = d;
-    }
     int result = uv_loop_init(&d->loop);
-    if (result != 0) {
+    if (result != 0)
         return result;
-    }
     result =
         udp_server_open(&d->lan, &d->loop, config->listen_address, config->listen_port, &lan_handlers, d);
     if (result == 0) {
         result = deadline_open(&d->deadline, &d->loop, on_deadline, d);
-        if (result != 0) {
+        if (result != 0)
             udp_server_close(&d->lan);
-        }
     }
     if (result != 0) {
         (void)uv_run(&d->loop, UV_RUN_DEFAULT);
@@ -312,24 +305,21 @@ void driver_run(struct driver *d)
     struct event start = {.type = EVENT_START};
     dispatch(d, &start);
     settle(d);
-    if (!d->exiting) {
+    if (!d->exiting)
         (void)uv_run(&d->loop, UV_RUN_DEFAULT);
-    }
 }
 
 bool driver_close(struct driver *d)
 {
     d->exiting = true;
-    for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++) {
+    for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++)
         close_session(&d->session[i]);
-    }
     uv_close((uv_handle_t *)&d->terminate, NULL);
     uv_close((uv_handle_t *)&d->interrupt, NULL);
     udp_client_close(&d->gateway);
     udp_server_close(&d->lan);
     deadline_close(&d->deadline);
-    for (unsigned i = 0; i < CLOSE_TURNS_MAX && uv_loop_alive(&d->loop); i++) {
+    for (unsigned i = 0; i < CLOSE_TURNS_MAX && uv_loop_alive(&d->loop); i++)
         (void)uv_run(&d->loop, UV_RUN_NOWAIT);
-    }
     return uv_loop_close(&d->loop) == 0;
 }

@@ -79,34 +79,29 @@ static bool writable(int fd)
 /* True if the line, whose last byte is a newline, is out. */
 static bool put(struct log *log, const char *line, size_t len)
 {
-    if (!writable(log->fd)) {
+    if (!writable(log->fd))
         return false;
-    }
     /* A socket tells by itself whether it has room for all of it. */
     ssize_t written = send(log->fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (written < 0 && errno == ENOTSOCK) {
+    if (written < 0 && errno == ENOTSOCK)
         written = write(log->fd, line, len);
-    }
-    if (written > 0) {
+    if (written > 0)
         log->torn = (size_t)written < len;
-    }
     return written == (ssize_t)len;
 }
 
 /* Makes up for what went wrong before. */
 static bool recover(struct log *log)
 {
-    if (log->torn && !put(log, "\n", 1)) {
+    if (log->torn && !put(log, "\n", 1))
         return false;
-    }
     if (log->lost > 0) {
         char line[LOG_LINE_MAX];
         size_t len = write_prefix(line, sizeof(line), LOG_LEVEL_WARN, "log");
         int rest = snprintf(line + len, sizeof(line) - len, "lines were lost count=%llu\n",
                             (unsigned long long)log->lost);
-        if (!put(log, line, len + (size_t)rest)) {
+        if (!put(log, line, len + (size_t)rest))
             return false;
-        }
         log->lost = 0;
     }
     return true;
@@ -114,9 +109,8 @@ static bool recover(struct log *log)
 
 void log_line(struct log *log, enum log_level level, const char *component, struct span text)
 {
-    if (level > log->level) {
+    if (level > log->level)
         return;
-    }
     char line[LOG_LINE_MAX];
     size_t len = write_prefix(line, sizeof(line), level, component);
     for (size_t i = 0; i < text.len && len < sizeof(line) - 1; i++) {
@@ -124,17 +118,15 @@ void log_line(struct log *log, enum log_level level, const char *component, stru
         line[len++] = byte >= ' ' && byte <= '~' ? (char)byte : '?';
     }
     line[len++] = '\n';
-    if (!recover(log) || !put(log, line, len)) {
+    if (!recover(log) || !put(log, line, len))
         log->lost++;
-    }
 }
 
 void log_printf(struct log *log, enum log_level level, const char *component, const char *format, ...)
 {
     char text[LOG_LINE_MAX];
-    if (level > log->level) {
+    if (level > log->level)
         return;
-    }
     va_list arguments;
     va_start(arguments, format);
     int len = vsnprintf(text, sizeof(text), format, arguments);

@@ -84,9 +84,8 @@ static void open_standard_streams(void)
     do {
         fd = open("/dev/null", O_RDWR);
     } while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd >= 0) {
+    if (fd >= 0)
         (void)close(fd);
-    }
 }
 
 /* The password stays out of core dumps and away from other processes of the same user. */
@@ -103,9 +102,8 @@ static bool load_config(struct config *ret_config)
     bool good = config_parse(ret_config, (const char *const *)environ, &error) &&
                 config_read_password(ret_config, &error);
     config_wipe_environment(environ);
-    if (!good) {
+    if (!good)
         (void)fprintf(stderr, "double-natpmp: %s\n", error.text);
-    }
     return good;
 }
 
@@ -116,9 +114,8 @@ static struct proxy *make_proxy(struct config *config)
 {
     void *memory =
         mmap(NULL, proxy_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) {
+    if (memory == MAP_FAILED)
         return NULL;
-    }
     (void)madvise(memory, proxy_size(), MADV_DONTDUMP);
     struct proxy_config core = {.gateway = config->gateway, .log_level = config->log_level};
     memcpy(core.instance, config->instance, sizeof(core.instance));
@@ -175,9 +172,8 @@ static int run(struct config *config)
                (unsigned)config->listen_port, VERSION, config->instance);
     driver_run(driver);
     log_printf(&log, LOG_LEVEL_INFO, "main", "ended");
-    if (!driver_close(driver)) {
+    if (!driver_close(driver))
         _exit(EXIT_STATUS_DONE);
-    }
     (void)munmap(proxy, proxy_size());
     free(driver);
     return EXIT_STATUS_DONE;
@@ -188,12 +184,10 @@ int main(int argc, char **argv)
     static struct config config;
     open_standard_streams();
     const char *argument = argc == 2 ? argv[1] : "";
-    if (strcmp(argument, "--help") == 0) {
+    if (strcmp(argument, "--help") == 0)
         return fputs(usage, stdout) < 0;
-    }
-    if (strcmp(argument, "--version") == 0) {
+    if (strcmp(argument, "--version") == 0)
         return puts("double-natpmp " VERSION) < 0;
-    }
     bool check = strcmp(argument, "--check-config") == 0;
     if (argc > 1 && !check) {
         (void)fputs(usage, stderr);
@@ -203,9 +197,8 @@ int main(int argc, char **argv)
     (void)setenv("UV_THREADPOOL_SIZE", "1", 1);
     protect_memory();
     (void)signal(SIGPIPE, SIG_IGN);
-    if (!load_config(&config)) {
+    if (!load_config(&config))
         return EXIT_STATUS_USAGE;
-    }
     if (check) {
         explicit_bzero(config.password, sizeof(config.password));
         config_print(&config, stdout);

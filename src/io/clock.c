@@ -21,9 +21,8 @@ uint64_t clock_now_ms(void)
 uint64_t clock_seed(void)
 {
     uint64_t seed;
-    if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) == (ssize_t)sizeof(seed)) {
+    if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) == (ssize_t)sizeof(seed))
         return seed;
-    }
     /* The pool is not ready, or an old kernel of a router has no such call: two instances still differ. */
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
@@ -36,9 +35,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     uint64_t expirations;
     (void)events;
     /* Nothing to read: it was armed anew after the loop saw it expire. */
-    if (status == 0 && read(d->fd, &expirations, sizeof(expirations)) < 0) {
+    if (status == 0 && read(d->fd, &expirations, sizeof(expirations)) < 0)
         return;
-    }
     d->armed_ms = CLOCK_NEVER;
     d->fired(d->context);
 }
@@ -49,9 +47,8 @@ int deadline_open(struct deadline *d, uv_loop_t *loop, void (*fired)(void *conte
     d->fired = fired;
     d->context = context;
     d->fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (d->fd < 0) {
+    if (d->fd < 0)
         return -errno;
-    }
     d->poll.data = d;
     int result = uv_poll_init(loop, &d->poll, d->fd);
     if (result != 0) {
@@ -64,9 +61,8 @@ int deadline_open(struct deadline *d, uv_loop_t *loop, void (*fired)(void *conte
 
 void deadline_arm(struct deadline *d, uint64_t at_ms)
 {
-    if (at_ms == d->armed_ms) {
+    if (at_ms == d->armed_ms)
         return;
-    }
     d->armed_ms = at_ms;
     struct itimerspec timer = {0};
     if (at_ms != CLOCK_NEVER) {
@@ -79,9 +75,8 @@ void deadline_arm(struct deadline *d, uint64_t at_ms)
 
 void deadline_close(struct deadline *d)
 {
-    if (d->fd < 0) {
+    if (d->fd < 0)
         return;
-    }
     uv_close((uv_handle_t *)&d->poll, NULL);
     (void)close(d->fd);
     d->fd = -1;

@@ -16,13 +16,11 @@ static bool describe(int fd, const struct ifreq *one, struct link *ret_link)
     /* A further address may carry a label such as eth0:1, which is not the name of an interface. */
     size_t length = strcspn(one->ifr_name, ":");
     memcpy(request.ifr_name, one->ifr_name, length);
-    if (ioctl(fd, SIOCGIFINDEX, &request) != 0) {
+    if (ioctl(fd, SIOCGIFINDEX, &request) != 0)
         return false;
-    }
     int interface = request.ifr_ifindex;
-    if (ioctl(fd, SIOCGIFFLAGS, &request) != 0) {
+    if (ioctl(fd, SIOCGIFFLAGS, &request) != 0)
         return false;
-    }
     *ret_link = (struct link){
         .interface = (uint32_t)interface,
         .address = ntohl(address.sin_addr.s_addr),
@@ -39,15 +37,13 @@ unsigned links_list(struct link *ret_links, unsigned max)
     struct ifreq found[LINKS_MAX];
     struct ifconf request = {.ifc_len = sizeof(found), .ifc_req = found};
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
+    if (fd < 0)
         return 0;
-    }
     unsigned count = 0;
     if (ioctl(fd, SIOCGIFCONF, &request) == 0) {
         size_t addresses = (size_t)request.ifc_len / sizeof(found[0]);
-        for (size_t i = 0; i < addresses && count < max; i++) {
+        for (size_t i = 0; i < addresses && count < max; i++)
             count += describe(fd, &found[i], &ret_links[count]);
-        }
     }
     (void)close(fd);
     return count;
@@ -62,11 +58,9 @@ static bool is_private(uint32_t address)
 
 static uint32_t interface_of(const struct link *links, unsigned count, uint32_t address)
 {
-    for (unsigned i = 0; i < count; i++) {
-        if (links[i].address == address) {
+    for (unsigned i = 0; i < count; i++)
+        if (links[i].address == address)
             return links[i].interface;
-        }
-    }
     return 0;
 }
 
@@ -85,11 +79,10 @@ unsigned links_choose(const struct link *links, unsigned count, uint32_t listen,
                 return 1;
             }
         } else if (link.up && link.multicast && !link.loopback && is_private(link.address)) {
-            if (link.interface != avoid) {
+            if (link.interface != avoid)
                 ret_links[chosen++] = link;
-            } else if (uplink_count < LINKS_MAX) {
+            else if (uplink_count < LINKS_MAX)
                 uplinks[uplink_count++] = link;
-            }
         }
     }
     /* A container has one interface, to the LAN and to the gateway alike. */

@@ -84,9 +84,8 @@ static void on_timer_closed(uv_handle_t *handle)
 static void on_tcp_closed(uv_handle_t *handle)
 {
     struct stream *s = handle->data;
-    if (!s->dead) {
+    if (!s->dead)
         attempt_next(s);
-    }
     release(s);
 }
 
@@ -100,9 +99,8 @@ static void close_tcp(struct stream *s)
 
 void stream_close(struct stream *s)
 {
-    if (s->dead) {
+    if (s->dead)
         return;
-    }
     s->dead = true;
     if (s->lookup != NULL) {
         s->lookup->stream = NULL;
@@ -118,9 +116,8 @@ static void end(struct stream *s, enum stream_end reason)
 {
     const struct stream_handlers *handlers = s->handlers;
     void *context = s->context;
-    if (s->dead) {
+    if (s->dead)
         return;
-    }
     stream_close(s);
     handlers->closed(context, reason);
 }
@@ -150,47 +147,41 @@ static void on_room_wanted(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_
 static void on_read(uv_stream_t *tcp, ssize_t len, const uv_buf_t *buffer)
 {
     struct stream *s = tcp->data;
-    if (len > 0) {
+    if (len > 0)
         s->handlers->received(s->context, span_of(buffer->base, (size_t)len));
-    } else if (len < 0) {
+    else if (len < 0)
         end(s, end_of((int)len));
-    }
 }
 
 static void on_written(uv_write_t *request, int status)
 {
     struct stream *s = request->handle->data;
     free((struct pending_write *)request->data);
-    if (status < 0 && status != UV_ECANCELED) {
+    if (status < 0 && status != UV_ECANCELED)
         end(s, end_of(status));
-    }
 }
 
 static int queue_write(struct stream *s, struct span bytes)
 {
-    if (bytes.len > STREAM_QUEUE_MAX - uv_stream_get_write_queue_size((uv_stream_t *)&s->tcp)) {
+    if (bytes.len > STREAM_QUEUE_MAX - uv_stream_get_write_queue_size((uv_stream_t *)&s->tcp))
         return UV_ENOBUFS;
-    }
     struct pending_write *write = malloc(sizeof(*write) + bytes.len);
-    if (write == NULL) {
+    if (write == NULL)
         return UV_ENOMEM;
-    }
     write->request.data = write;
     memcpy(write->bytes, bytes.data, bytes.len);
     uv_buf_t buffer = uv_buf_init(write->bytes, (unsigned)bytes.len);
     int result = uv_write(&write->request, (uv_stream_t *)&s->tcp, &buffer, 1, on_written);
-    if (result != 0) {
+    if (result != 0)
         free(write);
-    }
     return result;
 }
 
 void stream_send(struct stream *s, struct span bytes)
 {
     assert(s->open && !s->dead);
-    if (bytes.len == 0 || uv_is_active((const uv_handle_t *)&s->timer)) {
+    if (bytes.len == 0 || uv_is_active((const uv_handle_t *)&s->timer))
         return;
-    }
     /* libuv only reads them, but does not say so. */
     union {
         const uint8_t *read_only;
@@ -199,15 +190,12 @@ void stream_send(struct stream *s, struct span bytes)
     uv_buf_t buffer = uv_buf_init(data.base, (unsigned)bytes.len);
     /* Nothing passes what is queued: libuv refuses with EAGAIN while there is a queue. */
     int sent = uv_try_write((uv_stream_t *)&s->tcp, &buffer, 1);
-    if (sent == UV_EAGAIN) {
+    if (sent == UV_EAGAIN)
         sent = 0;
-    }
-    if (sent >= 0 && (size_t)sent < bytes.len) {
+    if (sent >= 0 && (size_t)sent < bytes.len)
         sent = queue_write(s, span_skip(bytes, (size_t)sent));
-    }
-    if (sent < 0) {
+    if (sent < 0)
         end_later(s, end_of(sent));
-    }
 }
 
 /* ---- connecting ---- */
@@ -216,9 +204,8 @@ static uint32_t peer_address(const struct stream *s)
 {
     struct sockaddr_storage peer = {0};
     int len = sizeof(peer);
-    if (uv_tcp_getpeername(&s->tcp, (struct sockaddr *)&peer, &len) != 0 || peer.ss_family != AF_INET) {
+    if (uv_tcp_getpeername(&s->tcp, (struct sockaddr *)&peer, &len) != 0 || peer.ss_family != AF_INET)
         return 0;
-    }
     struct sockaddr_in address;
     memcpy(&address, &peer, sizeof(address));
     return ntohl(address.sin_addr.s_addr);
@@ -234,13 +221,11 @@ static void attempt_failed(struct stream *s, enum stream_end reason)
 static void on_connected(uv_connect_t *request, int status)
 {
     struct stream *s = request->handle->data;
-    if (status == UV_ECANCELED || s->dead) {
+    if (status == UV_ECANCELED || s->dead)
         return;
-    }
     (void)uv_timer_stop(&s->timer);
-    if (status == 0) {
+    if (status == 0)
         status = uv_read_start((uv_stream_t *)&s->tcp, on_room_wanted, on_read);
-    }
     if (status != 0) {
         attempt_failed(s, end_of(status));
         return;
@@ -275,9 +260,8 @@ static void attempt_next(struct stream *s)
     s->references++;
     (void)uv_timer_start(&s->timer, on_connect_timeout, STREAM_CONNECT_TIMEOUT_MS, 0);
     result = uv_tcp_connect(&s->connect, &s->tcp, address->ai_addr, on_connected);
-    if (result != 0) {
+    if (result != 0)
         attempt_failed(s, end_of(result));
-    }
 }
 
 static void on_start_timer(uv_timer_t *timer)
@@ -313,9 +297,8 @@ static void on_resolve_timeout(uv_timer_t *timer)
 static int resolve(struct stream *s, const char *host, uint16_t port)
 {
     struct lookup *lookup = calloc(1, sizeof(*lookup));
-    if (lookup == NULL) {
+    if (lookup == NULL)
         return UV_ENOMEM;
-    }
     char service[sizeof("65535")];
     (void)snprintf(service, sizeof(service), "%u", (unsigned)port);
     const struct addrinfo hints = {
@@ -336,13 +319,12 @@ static bool take_literal(struct stream *s, const char *host, uint16_t port)
 {
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
-    if (uv_ip4_addr(host, port, &v4) == 0) {
+    if (uv_ip4_addr(host, port, &v4) == 0)
         memcpy(&s->literal_address, &v4, sizeof(v4));
-    } else if (uv_ip6_addr(host, port, &v6) == 0) {
+    else if (uv_ip6_addr(host, port, &v6) == 0)
         memcpy(&s->literal_address, &v6, sizeof(v6));
-    } else {
+    else
         return false;
-    }
     s->literal.ai_addr = (struct sockaddr *)&s->literal_address;
     s->next = &s->literal;
     return true;
@@ -352,19 +334,17 @@ struct stream *stream_open(uv_loop_t *loop, const char *host, uint16_t port,
                            const struct stream_handlers *handlers, void *context)
 {
     struct stream *s = calloc(1, sizeof(*s));
-    if (s == NULL) {
+    if (s == NULL)
         return NULL;
-    }
     s->loop = loop;
     s->handlers = handlers;
     s->context = context;
     s->references = 1;
     (void)uv_timer_init(loop, &s->timer);
     s->timer.data = s;
-    if (take_literal(s, host, port)) {
+    if (take_literal(s, host, port))
         (void)uv_timer_start(&s->timer, on_start_timer, 0, 0);
-    } else if (resolve(s, host, port) != 0) {
+    else if (resolve(s, host, port) != 0)
         end_later(s, STREAM_END_RESOLVE);
-    }
     return s;
 }

@@ -75,9 +75,8 @@ static void queue_pop(struct udp_server *s, unsigned count)
     s->queued_bytes -= gone;
     memmove(s->queue, s->queue + count, s->queued * sizeof(s->queue[0]));
     memmove(s->queue_bytes, s->queue_bytes + gone, s->queued_bytes);
-    for (unsigned i = 0; i < s->queued; i++) {
+    for (unsigned i = 0; i < s->queued; i++)
         s->queue[i].offset -= gone;
-    }
 }
 
 void udp_server_flush(struct udp_server *s)
@@ -86,9 +85,8 @@ void udp_server_flush(struct udp_server *s)
     unsigned done = 0;
     while (done < s->queued) {
         unsigned count = s->queued - done < UDP_BATCH ? s->queued - done : UDP_BATCH;
-        for (unsigned i = 0; i < count; i++) {
+        for (unsigned i = 0; i < count; i++)
             prepare_send(s, &batch, i, &s->queue[done + i]);
-        }
         int sent = sendmmsg(s->fd, batch.message, count, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent > 0) {
             done += (unsigned)sent;
@@ -107,17 +105,15 @@ void udp_server_flush(struct udp_server *s)
 void udp_server_queue(struct udp_server *s, const struct udp_datagram *datagram)
 {
     size_t len = datagram->bytes.len;
-    if (s->queued == UDP_QUEUE_MAX || len > UDP_QUEUE_BYTES - s->queued_bytes) {
+    if (s->queued == UDP_QUEUE_MAX || len > UDP_QUEUE_BYTES - s->queued_bytes)
         udp_server_flush(s);
-    }
     if (s->queued == UDP_QUEUE_MAX || len > UDP_QUEUE_BYTES - s->queued_bytes) {
         s->dropped++;
         return;
     }
     s->queue[s->queued++] = (struct udp_queued){.datagram = *datagram, .offset = s->queued_bytes};
-    if (len > 0) {
+    if (len > 0)
         memcpy(s->queue_bytes + s->queued_bytes, datagram->bytes.data, len);
-    }
     s->queued_bytes += (uint32_t)len;
 }
 
@@ -161,24 +157,20 @@ static void deliver(struct udp_server *s, struct batch *b, unsigned i)
         .port = ntohs(b->address[i].sin_port),
         .bytes = span_of(s->input[i], message->msg_len),
     };
-    if ((message->msg_hdr.msg_flags & MSG_TRUNC) == 0 && asked_address(&message->msg_hdr, &datagram)) {
+    if ((message->msg_hdr.msg_flags & MSG_TRUNC) == 0 && asked_address(&message->msg_hdr, &datagram))
         s->handlers->received(s->context, &datagram);
-    }
 }
 
 static void receive(struct udp_server *s)
 {
     struct batch batch;
-    for (unsigned i = 0; i < UDP_BATCH; i++) {
+    for (unsigned i = 0; i < UDP_BATCH; i++)
         batch_prepare(&batch, i, s->input[i], sizeof(s->input[i]));
-    }
     int count = recvmmsg(s->fd, batch.message, UDP_BATCH, MSG_DONTWAIT, NULL);
-    for (int i = 0; i < count && s->fd >= 0; i++) {
+    for (int i = 0; i < count && s->fd >= 0; i++)
         deliver(s, &batch, (unsigned)i);
-    }
-    if (count > 0 && s->fd >= 0) {
+    if (count > 0 && s->fd >= 0)
         s->handlers->batch_done(s->context);
-    }
 }
 
 static void on_ready(uv_poll_t *poll, int status, int events)
@@ -188,12 +180,10 @@ static void on_ready(uv_poll_t *poll, int status, int events)
         /* An error is pending, and the loop has stopped watching: reading takes the error away. */
         s->events = 0;
     }
-    if (status < 0 || (events & UV_READABLE) != 0) {
+    if (status < 0 || (events & UV_READABLE) != 0)
         receive(s);
-    }
-    if (s->fd >= 0) {
+    if (s->fd >= 0)
         udp_server_flush(s);
-    }
 }
 
 static void watch(struct udp_server *s, int events)
@@ -209,9 +199,8 @@ static void watch(struct udp_server *s, int events)
 static int bound_socket(uint32_t address, uint16_t port)
 {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
+    if (fd < 0)
         return -errno;
-    }
     const int on = 1;
     const int off = 0;
     const int link_only = 1;
@@ -237,9 +226,8 @@ int udp_server_open(struct udp_server *s, uv_loop_t *loop, uint32_t address, uin
     s->queued = 0;
     s->queued_bytes = 0;
     s->fd = bound_socket(address, port);
-    if (s->fd < 0) {
+    if (s->fd < 0)
         return s->fd;
-    }
     int result = uv_poll_init(loop, &s->poll, s->fd);
     if (result != 0) {
         (void)close(s->fd);
@@ -261,9 +249,8 @@ uint16_t udp_server_port(const struct udp_server *s)
 
 void udp_server_close(struct udp_server *s)
 {
-    if (s->fd < 0) {
+    if (s->fd < 0)
         return;
-    }
     uv_close((uv_handle_t *)&s->poll, NULL);
     (void)close(s->fd);
     s->fd = -1;

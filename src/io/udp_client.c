@@ -51,16 +51,14 @@ static void report_later(struct udp_client *c, int error)
 static int make_socket(struct udp_client *c)
 {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
+    if (fd < 0)
         return -errno;
-    }
     /* Without this, "network unreachable" from a router on the way is not told to a connected socket. */
     const int on = 1;
     (void)setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
     int result = uv_poll_init(c->loop, &c->poll, fd);
-    if (result == 0) {
+    if (result == 0)
         result = uv_poll_start(&c->poll, UV_READABLE, on_ready);
-    }
     if (result != 0) {
         (void)close(fd);
         return result;
@@ -75,13 +73,11 @@ static int ensure_connected(struct udp_client *c)
 {
     if (c->fd < 0) {
         int result = make_socket(c);
-        if (result != 0) {
+        if (result != 0)
             return result;
-        }
     }
-    if (c->connected && !c->stale) {
+    if (c->connected && !c->stale)
         return 0;
-    }
     if (c->connected) {
         const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
         (void)connect(c->fd, &nobody, sizeof(nobody));
@@ -103,9 +99,8 @@ static int take_queued_errors(struct udp_client *c)
             uint8_t bytes[512];
         } control;
         struct msghdr header = {.msg_control = &control, .msg_controllen = sizeof(control)};
-        if (recvmsg(c->fd, &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) {
+        if (recvmsg(c->fd, &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
             return last;
-        }
         for (struct cmsghdr *m = CMSG_FIRSTHDR(&header); m != NULL; m = CMSG_NXTHDR(&header, m)) {
             struct sock_extended_err error;
             if (m->cmsg_level == IPPROTO_IP && m->cmsg_type == IP_RECVERR) {
@@ -135,9 +130,8 @@ static int receive(struct udp_client *c)
         socklen_t source_len = sizeof(source);
         ssize_t len = recvfrom(c->fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_TRUNC,
                                (struct sockaddr *)&source, &source_len);
-        if (len < 0 && errno == EAGAIN) {
+        if (len < 0 && errno == EAGAIN)
             break;
-        }
         if (len < 0) {
             last = errno == EINTR ? last : errno;
         } else if ((size_t)len <= sizeof(bytes) && from_peer(c, &source)) {
@@ -154,9 +148,8 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     (void)events;
     int queued = take_queued_errors(c);
     int error = receive(c);
-    if (c->closed) {
+    if (c->closed)
         return;
-    }
     if (status < 0) {
         /* With an error pending the loop stops watching. */
         (void)uv_poll_start(&c->poll, UV_READABLE, on_ready);
@@ -173,9 +166,8 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 static int try_send(struct udp_client *c, struct span bytes)
 {
     int result = ensure_connected(c);
-    if (result != 0) {
+    if (result != 0)
         return result;
-    }
     ssize_t sent = send(c->fd, bytes.data, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL);
     return sent >= 0 ? 0 : -errno;
 }
@@ -194,9 +186,8 @@ void udp_client_send(struct udp_client *c, struct span bytes)
         /* The error may belong to an earlier datagram, and this one was not sent for it. The same error in
          * the kernel's list is not to be reported twice. */
         report_later(c, -result);
-        if (c->fd >= 0) {
+        if (c->fd >= 0)
             (void)take_queued_errors(c);
-        }
         (void)try_send(c, bytes);
     }
 }
@@ -205,9 +196,8 @@ uint32_t udp_client_local(const struct udp_client *c)
 {
     struct sockaddr_in local = {0};
     socklen_t len = sizeof(local);
-    if (!c->connected || getsockname(c->fd, (struct sockaddr *)&local, &len) != 0) {
+    if (!c->connected || getsockname(c->fd, (struct sockaddr *)&local, &len) != 0)
         return 0;
-    }
     return ntohl(local.sin_addr.s_addr);
 }
 
@@ -231,9 +221,8 @@ void udp_client_open(struct udp_client *c, uv_loop_t *loop, uint32_t address, ui
 
 void udp_client_close(struct udp_client *c)
 {
-    if (c->closed) {
+    if (c->closed)
         return;
-    }
     c->closed = true;
     c->connected = false;
     uv_close((uv_handle_t *)&c->report, NULL);

@@ -33,9 +33,8 @@ static void check_error(const struct config_error *error)
 {
     size_t len = strnlen(error->text, sizeof(error->text));
     assert(len > 0 && len < sizeof(error->text));
-    for (size_t i = 0; i < len; i++) {
+    for (size_t i = 0; i < len; i++)
         assert(error->text[i] >= ' ' && error->text[i] <= '~');
-    }
 }
 
 /* The same error if the password has other letters. */
@@ -46,11 +45,9 @@ static void check_secrecy(char *text, size_t size, const struct config_error *ex
     struct config_error error;
     split(text, size, '\0', lines);
     for (const char **line = lines; *line != NULL; line++) {
-        if (strncmp(*line, password_name, strlen(password_name)) == 0) {
-            for (char *c = text + (*line - text) + strlen(password_name); *c != '\0'; c++) {
+        if (strncmp(*line, password_name, strlen(password_name)) == 0)
+            for (char *c = text + (*line - text) + strlen(password_name); *c != '\0'; c++)
                 *c = *c > ' ' && *c != 0x7F ? '#' : *c;
-            }
-        }
     }
     bool good = config_parse(&config, lines, &error);
     assert(!good && strcmp(error.text, expected->text) == 0);
@@ -101,9 +98,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct config_error error;
     char *text = malloc(size + 1);
     assert(text != NULL);
-    if (size > 0) {
+    if (size > 0)
         memcpy(text, data, size);
-    }
     text[size] = '\0';
     split(text, size + 1, '\0', lines);
     if (config_parse(&config, lines, &error)) {

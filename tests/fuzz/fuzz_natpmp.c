@@ -19,9 +19,8 @@ static struct span without(struct span datagram, uint8_t copy[NATPMP_REPLY_MAX],
 {
     size_t len = datagram.len < NATPMP_REPLY_MAX ? datagram.len : NATPMP_REPLY_MAX;
     memcpy(copy, datagram.data, len);
-    for (size_t i = at; i < at + count && i < len; i++) {
+    for (size_t i = at; i < at + count && i < len; i++)
         copy[i] = 0;
-    }
     return span_of(copy, len);
 }
 
@@ -37,9 +36,8 @@ static void check_map_request(struct natpmp_request request, struct span datagra
     uint8_t first[NATPMP_REPLY_MAX];
     uint8_t second[NATPMP_REPLY_MAX];
     struct span expected = without(datagram, first, 2, 2);
-    if (request.lifetime_s == 0) {
+    if (request.lifetime_s == 0)
         expected = without(expected, second, 6, 2);
-    }
     size_t len = natpmp_encode_map_request(encoded, request.protocol, request.internal_port,
                                            request.external_port, request.lifetime_s);
     assert(len == sizeof(encoded));
@@ -75,9 +73,8 @@ static void check_request(struct span datagram)
         len = natpmp_encode_unsupported_opcode(answer, datagram, 0xA5A5A5A5);
         assert(len >= datagram.len && len <= sizeof(answer));
         check_answer(span_of(answer, len), NATPMP_REPLY_UNSUPPORTED_OPCODE);
-        if (datagram.len > 4) {
+        if (datagram.len > 4)
             assert(len == datagram.len && memcmp(answer + 4, datagram.data + 4, len - 4) == 0);
-        }
         break;
     case NATPMP_REQUEST_ADDRESS:
         len = natpmp_encode_address_request(answer);

@@ -16,24 +16,19 @@ enum plain { PLAIN_WORD, PLAIN_CUT, PLAIN_BAD };
 
 static enum plain plain_word(struct span *rest, struct span *ret_word)
 {
-    if (rest->len == 0) {
+    if (rest->len == 0)
         return PLAIN_CUT;
-    }
     const uint8_t *b = rest->data;
     size_t form = b[0] < 0x80 ? 1 : b[0] < 0xC0 ? 2 : b[0] < 0xE0 ? 3 : b[0] < 0xF0 ? 4 : b[0] < 0xF8 ? 5 : 0;
-    if (form == 0) {
+    if (form == 0)
         return PLAIN_BAD;
-    }
-    if (rest->len < form) {
+    if (rest->len < form)
         return PLAIN_CUT;
-    }
     uint64_t length = form == 5 ? 0 : b[0] & (0xFFu >> form);
-    for (size_t i = 1; i < form; i++) {
+    for (size_t i = 1; i < form; i++)
         length = length * 256 + b[i];
-    }
-    if (rest->len - form < length) {
+    if (rest->len - form < length)
         return PLAIN_CUT;
-    }
     *ret_word = span_of(b + form, (size_t)length);
     *rest = span_skip(*rest, form + (size_t)length);
     return PLAIN_WORD;
@@ -51,17 +46,14 @@ static enum plain plain_sentence(struct span *rest, struct plain_sentence *ret_s
     for (;;) {
         struct span word;
         enum plain result = plain_word(rest, &word);
-        if (result != PLAIN_WORD) {
+        if (result != PLAIN_WORD)
             return result;
-        }
-        if (word.len == 0 && ret_sentence->words > 0) {
+        if (word.len == 0 && ret_sentence->words > 0)
             return PLAIN_WORD;
-        }
         ret_sentence->first = ret_sentence->words == 0 ? word : ret_sentence->first;
         ret_sentence->words += word.len > 0;
-        if (ret_sentence->tag.data == NULL && ret_sentence->words > 1 && span_starts(word, ".tag=")) {
+        if (ret_sentence->tag.data == NULL && ret_sentence->words > 1 && span_starts(word, ".tag="))
             ret_sentence->tag = word;
-        }
     }
 }
 
@@ -71,11 +63,9 @@ static void check_stored_words(const struct ros_sentence *sentence, struct span 
 {
     unsigned next = sentence->skipped > 0 && sentence->length[0] == 0 ? 1 : 0;
     struct span word;
-    while (plain_word(&bytes, &word) == PLAIN_WORD) {
-        if (word.len > 0 && next < sentence->words && span_equal(word, ros_word(sentence, next))) {
+    while (plain_word(&bytes, &word) == PLAIN_WORD)
+        if (word.len > 0 && next < sentence->words && span_equal(word, ros_word(sentence, next)))
             next++;
-        }
-    }
     assert(next == sentence->words);
 }
 
@@ -97,9 +87,8 @@ static void check_sentence(const struct ros_sentence *sentence, const struct pla
     assert(sentence->words - placeholder + sentence->skipped == plain->words);
 
     bool tag_found = plain->tag.data == NULL || plain->tag.len > 64;
-    for (unsigned i = 1; i < sentence->words; i++) {
+    for (unsigned i = 1; i < sentence->words; i++)
         tag_found = tag_found || span_equal(ros_word(sentence, i), plain->tag);
-    }
     assert(tag_found);
 }
 
@@ -118,31 +107,27 @@ static void use_sentence(const struct ros_sentence *sentence)
         uint32_t again = ~id;
         assert(read_bytes(&r, 1).len == 1 && ros_parse_id(r.rest, &again) && again == id);
     }
-    if (ros_attribute(sentence, "ret", &value) && ros_login_response(value, value, response)) {
+    if (ros_attribute(sentence, "ret", &value) && ros_login_response(value, value, response))
         assert(response[0] == '0' && response[1] == '0');
-    }
 }
 
 static void check_encodes(const struct ros_sentence *sentence)
 {
     static uint8_t buffer[ROUTER_SENTENCE_MAX + 3 * ROUTER_SENTENCE_WORDS_MAX + 1];
     static struct ros_reader reader;
-    if (sentence->skipped > 0) {
+    if (sentence->skipped > 0)
         return;
-    }
     struct writer w = writer_of(buffer, sizeof(buffer));
-    for (unsigned i = 0; i < sentence->words; i++) {
+    for (unsigned i = 0; i < sentence->words; i++)
         ros_write_word(&w, ros_word(sentence, i));
-    }
     ros_write_end(&w);
     assert(!w.failed);
     struct span written = writer_span(&w);
     ros_reader_init(&reader);
     assert(ros_reader_next(&reader, &written) == ROS_SENTENCE && written.len == 0);
     assert(reader.sentence.words == sentence->words && reader.sentence.skipped == 0);
-    for (unsigned i = 0; i < sentence->words; i++) {
+    for (unsigned i = 0; i < sentence->words; i++)
         assert(span_equal(ros_word(&reader.sentence, i), ros_word(sentence, i)));
-    }
 }
 
 /* ---- in pieces ---- */
@@ -175,9 +160,8 @@ static void check_same_sentence(const struct ros_sentence *a, const struct ros_s
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct ros_reader reader;
-    if (size == 0) {
+    if (size == 0)
         return 0;
-    }
     struct prng p = prng_seeded(data[0]);
     uint32_t piece_max = 1 + data[0] % 32;
     struct span whole = span_of(data + 1, size - 1);

@@ -12,9 +12,8 @@ enum { PATH_LENGTH_MAX = 4096 };
 static bool replay_open_file(FILE *file, const char *path)
 {
     long size = fseek(file, 0, SEEK_END) == 0 ? ftell(file) : -1;
-    if (size < 0 || fseek(file, 0, SEEK_SET) != 0) {
+    if (size < 0 || fseek(file, 0, SEEK_SET) != 0)
         return false;
-    }
     /* Exactly as large as the input: reading past it is seen. */
     uint8_t *data = malloc((size_t)size);
     bool complete = size == 0 || (data != NULL && fread(data, 1, (size_t)size, file) == (size_t)size);
@@ -31,12 +30,10 @@ static bool replay_file(const char *path, unsigned *count)
 {
     FILE *file = fopen(path, "rb");
     bool done = file != NULL && replay_open_file(file, path);
-    if (!done) {
+    if (!done)
         perror(path);
-    }
-    if (file != NULL) {
+    if (file != NULL)
         (void)fclose(file);
-    }
     *count += done;
     return done;
 }
@@ -58,9 +55,8 @@ static bool replay_directory(DIR *directory, const char *path, unsigned *count)
 static bool replay(const char *path, unsigned *count)
 {
     DIR *directory = opendir(path);
-    if (directory == NULL) {
+    if (directory == NULL)
         return replay_file(path, count);
-    }
     bool done = replay_directory(directory, path, count);
     (void)closedir(directory);
     return done;
@@ -69,11 +65,9 @@ static bool replay(const char *path, unsigned *count)
 int main(int argc, char **argv)
 {
     unsigned count = 0;
-    for (int i = 1; i < argc; i++) {
-        if (!replay(argv[i], &count)) {
+    for (int i = 1; i < argc; i++)
+        if (!replay(argv[i], &count))
             return 1;
-        }
-    }
     (void)printf("%u inputs replayed\n", count);
     return count > 0 ? 0 : 1;
 }

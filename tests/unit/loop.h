@@ -28,9 +28,8 @@ static inline void loop_turn(uv_loop_t *loop)
 
 static inline void loop_turn_until(uv_loop_t *loop, uint64_t limit_ms, const char *condition)
 {
-    if (clock_now_ms() >= limit_ms) {
+    if (clock_now_ms() >= limit_ms)
         fail_msg("not in time: %s", condition);
-    }
     loop_turn(loop);
 }
 
@@ -59,9 +58,8 @@ static inline void write_file(const char *path, const char *text)
 static inline pid_t fork_child(void)
 {
     pid_t child = fork();
-    if (child == 0) {
+    if (child == 0)
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    }
     return child;
 }
 
@@ -78,9 +76,8 @@ static inline bool shell_succeeds(const char *command)
 
 static inline void shell(const char *command)
 {
-    if (!shell_succeeds(command)) {
+    if (!shell_succeeds(command))
         fail_msg("failed: %s", command);
-    }
 }
 
 /* Leaves this process in a network namespace of its own, with an interface lo that is up; false where that is
@@ -91,9 +88,8 @@ static inline bool network_enter(void)
     unsigned group = (unsigned)getgid();
     if (unshare(CLONE_NEWNET) != 0) {
         char map[64];
-        if (unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) {
+        if (unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0)
             return false;
-        }
         write_file("/proc/self/setgroups", "deny");
         (void)snprintf(map, sizeof(map), "0 %u 1", user);
         write_file("/proc/self/uid_map", map);

@@ -95,9 +95,8 @@ static void test_moves_away_after_it_expired(void **state)
     struct pollfd file = {.fd = w->deadline.fd, .events = POLLIN};
     assert_int_equal(poll(&file, 1, TURN_LIMIT_MS), 1);
     deadline_arm(&w->deadline, clock_now_ms() + 3600000);
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < 4; i++)
         loop_turn(&w->loop);
-    }
     assert_int_equal(w->fired, 0);
 }
 
@@ -124,9 +123,8 @@ static void test_moves_away_while_it_is_reported(void **state)
     deadline_arm(&w->deadline, clock_now_ms());
     struct pollfd file = {.fd = w->deadline.fd, .events = POLLIN};
     assert_int_equal(poll(&file, 1, TURN_LIMIT_MS), 1);
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < 4; i++)
         loop_turn(&w->loop);
-    }
     assert_int_equal(w->fired, 0);
     uv_close((uv_handle_t *)&other, NULL);
     (void)uv_run(&w->loop, UV_RUN_NOWAIT);

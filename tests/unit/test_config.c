@@ -137,9 +137,8 @@ static void test_router_lengths(void **state)
     check_good(line);
     memset(value, 'a', 64);
     assert_false(parse_with(line));
-    for (unsigned i = 0; i < 253; i++) {
+    for (unsigned i = 0; i < 253; i++)
         value[i] = i % 50 == 49 ? '.' : 'a';
-    }
     check_good(line);
     value[253] = 'a';
     assert_false(parse_with(line));

@@ -183,9 +183,8 @@ static void test_refused_addresses(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         uint32_t address = 77;
-        if (parse_address(span_text(texts[i]), &address) || address != 77) {
+        if (parse_address(span_text(texts[i]), &address) || address != 77)
             fail_msg("\"%s\" was taken as %u", texts[i], (unsigned)address);
-        }
     }
 }
 

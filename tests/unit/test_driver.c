@@ -6,9 +6,8 @@
 
 static void react_echo(const struct event *event, struct actions *out)
 {
-    if (event->type == EVENT_LAN) {
+    if (event->type == EVENT_LAN)
         act_reply(out, event, event->lan.bytes.len == 1 ? "r" : "reply");
-    }
 }
 
 static void test_start_comes_first(void **state)
@@ -51,9 +50,8 @@ static void test_lan_batch(void **state)
     unsigned replies = 0;
     core.react = react_echo;
     start(w);
-    for (unsigned i = 0; i < 50; i++) {
+    for (unsigned i = 0; i < 50; i++)
         ask(w, "q");
-    }
     loop_until(&w->driver->loop, (replies += hears(w->client, "r", &from)) == 50);
     assert_int_equal(count_of(EVENT_LAN), 50);
 }
@@ -96,9 +94,8 @@ static void test_deadline_after_a_batch(void **state)
 
 static void react_gateway(const struct event *event, struct actions *out)
 {
-    if (event->type == EVENT_START || event->type == EVENT_LAN) {
+    if (event->type == EVENT_START || event->type == EVENT_LAN)
         act_gateway(out, "request");
-    }
 }
 
 static void test_gateway(void **state)

@@ -119,17 +119,15 @@ static void test_one_line_of_printable_text(void **state)
 /* Writes until lines are lost; a write that blocked would never return. */
 static void fill(struct log *log)
 {
-    for (unsigned i = 0; i < 1000000 && log->lost < 3; i++) {
+    for (unsigned i = 0; i < 1000000 && log->lost < 3; i++)
         log_printf(log, LOG_LEVEL_INFO, "x", "line %u", i);
-    }
     assert_int_equal(log->lost, 3);
 }
 
 static void check_recovery(struct log *log, int reader)
 {
-    while (take(reader)[0] != '\0') {
+    while (take(reader)[0] != '\0')
         assert_null(strstr(received, "lost"));
-    }
     log_printf(log, LOG_LEVEL_INFO, "x", "again");
     take(reader);
     assert_non_null(strstr(received, "Z warn  log     lines were lost count=3\n"));

@@ -33,9 +33,8 @@ static void test_request_layouts(void **state)
         {"\0\1\xFF\xFF\0\x50\0\x50\0\0\0\1tail", 16, {NATPMP_REQUEST_MAP, NATPMP_UDP, 80, 80, 1}},
         {"\0\0tail", 6, {.type = NATPMP_REQUEST_ADDRESS}},
     };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         check_request(natpmp_decode_request(span_of(rows[i].bytes, rows[i].len)), rows[i].expected);
-    }
 }
 
 static void test_request_lengths(void **state)
@@ -69,9 +68,8 @@ static void test_order_of_checks(void **state)
                                                 : opcode <= 2  ? NATPMP_REQUEST_MAP
                                                                : NATPMP_REQUEST_UNSUPPORTED_OPCODE;
             assert_int_equal(natpmp_decode_request(span_of(bytes, sizeof(bytes))).type, expected);
-            if (opcode >= 128 || version != 0) {
+            if (opcode >= 128 || version != 0)
                 assert_int_equal(natpmp_decode_request(span_of(bytes, 2)).type, expected);
-            }
         }
     }
 }
@@ -158,9 +156,8 @@ static void test_requests_to_the_gateway(void **state)
 static void check_reply(struct span bytes, struct natpmp_reply expected)
 {
     struct natpmp_reply actual = natpmp_decode_reply(bytes);
-    if (actual.type != expected.type) {
+    if (actual.type != expected.type)
         print_bytes("reply", bytes.data, bytes.len);
-    }
     assert_int_equal(actual.type, expected.type);
     assert_int_equal(actual.opcode, expected.opcode);
     assert_int_equal(actual.result, expected.result);
@@ -269,9 +266,8 @@ static void test_malformed_replies(void **state)
     (void)state;
     const struct natpmp_reply malformed = {.type = NATPMP_REPLY_MALFORMED};
     static const char whole[] = "\x00\x80\x00\x00" EPOCH_BYTES "\xCB\x00\x71";
-    for (size_t len = 0; len < sizeof(whole); len++) {
+    for (size_t len = 0; len < sizeof(whole); len++)
         check_reply(span_of(whole, len), malformed);
-    }
     /* Requests, other versions (PCP), and responses to what was never asked. */
     check_reply(BYTES("\0\0"), malformed);
     check_reply(BYTES("\0\1\0\0\x12\x34\x56\x78\x00\x00\x1C\x20"), malformed);

@@ -25,9 +25,8 @@ static void test_add_remove_has(void **state)
         assert_true(portset_has(&a, ports[i]));
     }
     unsigned held = 0;
-    for (unsigned port = 0; port < 65536; port++) {
+    for (unsigned port = 0; port < 65536; port++)
         held += portset_has(&a, (uint16_t)port);
-    }
     assert_int_equal(held, ARRAY_LEN(ports));
     portset_remove(&a, 64);
     assert_false(portset_has(&a, 64));
@@ -46,9 +45,8 @@ static void test_ranges(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         portset_clear(&a);
         portset_add_range(&a, rows[i].first, rows[i].last);
-        for (unsigned port = 0; port < 65536; port++) {
+        for (unsigned port = 0; port < 65536; port++)
             assert_int_equal(portset_has(&a, (uint16_t)port), port >= rows[i].first && port <= rows[i].last);
-        }
     }
 }
 
@@ -99,9 +97,8 @@ static uint16_t find_slowly(uint16_t first, uint16_t last, uint16_t start)
     unsigned size = (unsigned)(last - first) + 1;
     for (unsigned i = 0; i < size; i++) {
         uint16_t port = (uint16_t)(first + (start - first + i) % size);
-        if (!portset_has(&a, port) && !portset_has(&b, port)) {
+        if (!portset_has(&a, port) && !portset_has(&b, port))
             return port;
-        }
     }
     return 0;
 }

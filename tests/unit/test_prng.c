@@ -11,9 +11,8 @@ static void test_known_outputs(void **state)
         4593380528125082431u, 16408922859458223821u,
     };
     struct prng p = prng_seeded(1234567);
-    for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(expected); i++)
         assert_true(prng_next(&p) == expected[i]);
-    }
 }
 
 static void test_seed_decides(void **state)
@@ -41,9 +40,8 @@ static void test_below_covers_its_range(void **state)
         assert_true(value < ARRAY_LEN(seen));
         seen[value]++;
     }
-    for (size_t i = 0; i < ARRAY_LEN(seen); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(seen); i++)
         assert_in_range(seen[i], 850, 1150);
-    }
 }
 
 static void test_below_edges(void **state)

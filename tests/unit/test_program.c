@@ -40,9 +40,8 @@ static const char *const complete[] = {"VPN_GATEWAY=10.9.9.9",
 static void become_program(const char *first, const char *second, const char *const *environment)
 {
     (void)clearenv();
-    for (; environment != NULL && *environment != NULL; environment++) {
+    for (; environment != NULL && *environment != NULL; environment++)
         (void)putenv(strdup(*environment));
-    }
     (void)execl(program, program, first, second, NULL);
     _exit(99);
 }
@@ -74,9 +73,8 @@ static void read_all(int fd, char *text)
 {
     size_t len = strlen(text);
     ssize_t got;
-    while ((got = read(fd, text + len, OUTPUT_MAX - 1 - len)) > 0) {
+    while ((got = read(fd, text + len, OUTPUT_MAX - 1 - len)) > 0)
         len += (size_t)got;
-    }
     text[len] = '\0';
     (void)close(fd);
 }
@@ -88,9 +86,8 @@ static int finish(struct run *r)
     read_all(r->out, r->out_text);
     read_all(r->err, r->err_text);
     assert_int_equal(waitpid(r->pid, &status, 0), r->pid);
-    if (!WIFEXITED(status)) {
+    if (!WIFEXITED(status))
         fail_msg("ended by signal %d: %s", WTERMSIG(status), r->err_text);
-    }
     assert_null(strstr(r->out_text, SECRET));
     assert_null(strstr(r->err_text, SECRET));
     return WEXITSTATUS(status);
@@ -102,9 +99,8 @@ static void await_line(struct run *r, const char *text)
     size_t len = strlen(r->err_text);
     while (strstr(r->err_text, text) == NULL) {
         ssize_t got = read(r->err, r->err_text + len, OUTPUT_MAX - 1 - len);
-        if (got <= 0) {
+        if (got <= 0)
             fail_msg("did not say \"%s\": %s", text, r->err_text);
-        }
         len += (size_t)got;
         r->err_text[len] = '\0';
     }
@@ -351,9 +347,8 @@ int main(void)
         cmocka_unit_test(test_nobody_reads_the_log),
     };
     char self[PATH_MAX] = {0};
-    if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0) {
+    if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
         return 1;
-    }
     (void)snprintf(program, sizeof(program), "%s/double-natpmp", dirname(self));
     have_network = network_enter();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -243,9 +243,8 @@ static void test_tag_finds_room_behind_many_words(void **state)
 {
     (void)state;
     put("!re");
-    for (unsigned i = 0; i < 100; i++) {
+    for (unsigned i = 0; i < 100; i++)
         put("=a=1");
-    }
     put(".tag=12345");
     put("=b=2");
     put(".tag=6");
@@ -388,9 +387,8 @@ static void test_messages(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         start(state);
-        for (size_t j = 0; j < ARRAY_LEN(rows[i].words) && rows[i].words[j] != NULL; j++) {
+        for (size_t j = 0; j < ARRAY_LEN(rows[i].words) && rows[i].words[j] != NULL; j++)
             put(rows[i].words[j]);
-        }
         ros_write_end(&out);
         read_written();
         assert_span_text(ros_message(&reader.sentence), rows[i].message);

@@ -26,9 +26,8 @@ static void test_ids(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         uint32_t id = 77;
         bool valid = ros_parse_id(span_text(rows[i].text), &id);
-        if (valid != rows[i].valid || id != (valid ? rows[i].id : 77)) {
+        if (valid != rows[i].valid || id != (valid ? rows[i].id : 77))
             fail_msg("\"%s\": %d, %u", rows[i].text, valid, (unsigned)id);
-        }
     }
 }
 
@@ -63,9 +62,8 @@ static void test_classification(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         enum ros_error error = ros_classify(span_text(rows[i].text));
-        if (error != rows[i].error) {
+        if (error != rows[i].error)
             fail_msg("\"%s\" is %d", rows[i].text, (int)error);
-        }
     }
 }
 

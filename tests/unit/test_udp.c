@@ -1,4 +1,5 @@
-/* The server's socket: answers leave from where they were asked, in batches, and a full buffer blocks nothing. */
+/* The server's socket: answers leave from where they were asked, in batches, and a full buffer blocks
+ * nothing. */
 
 #include "udp_unit.h"
 
@@ -66,9 +67,8 @@ static void test_batches(void **state)
     assert_int_equal(w->batches, 2);
     uint8_t byte;
     struct sockaddr_in from = {0};
-    while (answer(client, &byte, 1, &from) == 1) {
+    while (answer(client, &byte, 1, &from) == 1)
         assert_int_equal(byte, answers++);
-    }
     assert_int_equal(answers, UDP_BATCH + 8);
     (void)close(client);
 }
@@ -136,9 +136,8 @@ static void test_full_send_buffer(void **state)
     assert_int_equal(w->server.queued, UDP_QUEUE_MAX);
     fault.error = 0;
     loop_until(&w->loop, w->server.queued == 0);
-    for (unsigned i = 0; i < UDP_QUEUE_MAX; i++) {
+    for (unsigned i = 0; i < UDP_QUEUE_MAX; i++)
         check_number(client, i);
-    }
     assert_int_equal(w->server.dropped, 7);
     assert_int_equal(w->server.queued_bytes, 0);
     (void)close(client);
@@ -150,9 +149,8 @@ static void test_full_queue_by_bytes(void **state)
     static uint8_t bytes[DATAGRAM_MAX];
     struct udp_datagram datagram = {.address = loopback, .port = 9, .bytes = span_of(bytes, sizeof(bytes))};
     fault.error = EAGAIN;
-    for (unsigned i = 0; i < UDP_QUEUE_BYTES / DATAGRAM_MAX + 1; i++) {
+    for (unsigned i = 0; i < UDP_QUEUE_BYTES / DATAGRAM_MAX + 1; i++)
         udp_server_queue(&w->server, &datagram);
-    }
     assert_int_equal(w->server.queued, UDP_QUEUE_BYTES / DATAGRAM_MAX);
     assert_int_equal(w->server.dropped, 1);
     fault.error = 0;
@@ -168,9 +166,8 @@ static void test_taken_in_part(void **state)
     fault.error = 0;
     fault.at_most = 3;
     udp_server_flush(&w->server);
-    for (unsigned i = 0; i < 40; i++) {
+    for (unsigned i = 0; i < 40; i++)
         check_number(client, i);
-    }
     (void)close(client);
 }
 
@@ -181,11 +178,9 @@ static void test_one_that_cannot_go(void **state)
     fault.failing = 5;
     udp_server_flush(&w->server);
     assert_int_equal(w->server.dropped, 1);
-    for (unsigned i = 0; i < 10; i++) {
-        if (i != 4) {
+    for (unsigned i = 0; i < 10; i++)
+        if (i != 4)
             check_number(client, i);
-        }
-    }
     (void)close(client);
 }
 
@@ -201,9 +196,8 @@ static void test_queue_moves_up(void **state)
     assert_int_equal(w->server.queued, 2);
     fault.budget = 0;
     loop_until(&w->loop, w->server.queued == 0);
-    for (unsigned i = 0; i < 40; i++) {
+    for (unsigned i = 0; i < 40; i++)
         check_number(client, i);
-    }
     (void)close(client);
 }
 

@@ -32,9 +32,8 @@ static void on_received(void *context, struct span bytes)
     w->received++;
     w->length = bytes.len;
     memcpy(w->bytes, bytes.data, bytes.len);
-    if (w->close_at_once) {
+    if (w->close_at_once)
         udp_client_close(&w->client);
-    }
 }
 
 static void on_failed(void *context, enum udp_error error)
@@ -351,12 +350,10 @@ static pid_t start_router(void)
     pid_t router = fork_child();
     assert_true(router >= 0);
     if (router == 0) {
-        if (unshare(CLONE_NEWNET) != 0 || write(ready[1], "", 1) != 1) {
+        if (unshare(CLONE_NEWNET) != 0 || write(ready[1], "", 1) != 1)
             _exit(1);
-        }
-        for (;;) {
+        for (;;)
             (void)pause();
-        }
     }
     (void)close(ready[1]);
     assert_int_equal(read(ready[0], &byte, 1), 1);

@@ -14,9 +14,8 @@
 static inline void print_bytes(const char *title, const uint8_t *data, size_t len)
 {
     print_error("%s %zu bytes:", title, len);
-    for (size_t i = 0; i < len && i < 64; i++) {
+    for (size_t i = 0; i < len && i < 64; i++)
         print_error(" %02x", (unsigned)data[i]);
-    }
     print_error("\n");
 }
 

@@ -1,0 +1,149 @@
+/* Actions are carried out in order; how the driver starts and ends. */
+
+#include "driver_unit.h"
+
+/* ---- log, order, end ---- */
+
+static void react_log(const struct event *event, struct actions *out)
+{
+    if (event->type == EVENT_START) {
+        act_log(out, "first");
+        act_log(out, "second key=value");
+        out->dropped_logs = 5;
+    }
+}
+
+static void test_log(void **state)
+{
+    struct world *w = *state;
+    core.react = react_log;
+    start(w);
+    read_lines(w);
+    const char *first = strstr(w->lines, "Z info  core    first\n");
+    const char *second = strstr(w->lines, "Z info  core    second key=value\n");
+    assert_true(first != NULL && second != NULL && first < second);
+    assert_non_null(strstr(w->lines, "Z warn  driver  lines of one step found no room count=5\n"));
+}
+
+static void react_announce(const struct event *event, struct actions *out)
+{
+    (void)event;
+    actions_push(out, (struct action){.type = ACTION_ANNOUNCE, .announce = BYTES("announcement")});
+}
+
+/* Where the announcement goes is the business of io/udp. */
+static void test_announce(void **state)
+{
+    struct world *w = *state;
+    core.react = react_announce;
+    start(w);
+    assert_non_null(strstr(read_lines(w), "debug driver  announced links="));
+}
+
+static void react_exit(const struct event *event, struct actions *out)
+{
+    if (event->type == EVENT_START) {
+        act(out, ACTION_ROUTER_OPEN, 0, "");
+    } else if (event->type == EVENT_LAN) {
+        core.deadline_ms = event->now_ms;
+    } else if (event->type == EVENT_DEADLINE) {
+        act_reply(out, &last_of(EVENT_LAN)->event, "bye");
+        act(out, ACTION_ROUTER_SEND, 0, "remove");
+        actions_push(out, (struct action){.type = ACTION_EXIT});
+        act_log(out, "never");
+    }
+}
+
+static void test_exit(void **state)
+{
+    struct world *w = *state;
+    struct sockaddr_in from = {0};
+    core.react = react_exit;
+    start(w);
+    loop_until(&w->driver->loop, count_of(EVENT_ROUTER_OPEN) == 1 && accepts(w));
+    ask(w, "1");
+    /* Returns by itself. */
+    (void)uv_run(&w->driver->loop, UV_RUN_DEFAULT);
+    assert_int_equal(count_of(EVENT_DEADLINE), 1);
+    assert_true(hears(w->client, "bye", &from));
+    assert_true(hears(w->router, "remove", &from));
+    assert_null(strstr(read_lines(w), "never"));
+}
+
+static void react_exit_at_once(const struct event *event, struct actions *out)
+{
+    (void)event;
+    actions_push(out, (struct action){.type = ACTION_EXIT});
+}
+
+static void test_exit_at_start(void **state)
+{
+    struct world *w = *state;
+    core.react = react_exit_at_once;
+    driver_run(w->driver);
+    assert_int_equal(core.count, 1);
+}
+
+static int second_signal;
+
+static void react_stop(const struct event *event, struct actions *out)
+{
+    (void)out;
+    if (event->type == EVENT_STOP)
+        (void)raise(second_signal);
+}
+
+static void test_stop_signals(void **state)
+{
+    static const int signals[] = {SIGTERM, SIGINT};
+    struct world *w = *state;
+    start(w);
+    assert_int_equal(raise(SIGTERM), 0);
+    loop_until(&w->driver->loop, count_of(EVENT_STOP) == 1);
+    for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
+        int status;
+        pid_t child = fork_child();
+        if (child == 0) {
+            /* A loop of its own: the parent's watches for the parent. */
+            struct driver *own = calloc(1, sizeof(*own));
+            if (own == NULL || driver_open(own, &w->config, &core, &w->log) != 0)
+                _exit(1);
+            core.count = 0;
+            core.react = react_stop;
+            second_signal = signals[i];
+            (void)raise(SIGTERM);
+            driver_run(own);
+            _exit(2);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 128 + signals[i]);
+        assert_non_null(strstr(read_lines(w), "ended at once, rules and leases may stay"));
+    }
+    assert_int_equal(count_of(EVENT_STOP), 1);
+}
+
+static void test_port_taken(void **state)
+{
+    struct world *w = *state;
+    struct driver *second = calloc(1, sizeof(*second));
+    struct config config = w->config;
+    assert_non_null(second);
+    config.listen_port = udp_server_port(&w->driver->lan);
+    assert_int_equal(driver_open(second, &config, &core, &w->log), -EADDRINUSE);
+    free(second);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_log, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_announce, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_exit, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_exit_at_start, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stop_signals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_port_taken, setup, teardown),
+    };
+    (void)signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

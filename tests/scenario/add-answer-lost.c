@@ -1,0 +1,30 @@
+/* The connection ends behind the `add` and before its answer. RouterOS would take the same `add` twice: the
+ * daemon looks at the table instead, finds its rule, and answers. */
+#include "scenario.h"
+
+static void tell(struct world *w)
+{
+    struct router_model_drop_fault fault = {
+        .drop = ROUTER_MODEL_DROP_AFTER, .command = "/ip/firewall/nat/add", .reset = true};
+    struct lan_client *a = client(w, 10);
+    struct lan_mapping *mapping;
+
+    settle(w);
+    router_model_drop_at(w->router, &fault);
+    mapping = map(w, a, UDP, 6000, 6000, 3600);
+    world_run_for(w, 12000);
+    expect(w, mapping->state == LAN_HELD && mapping->external_port == 6000);
+    expect(w, our_rules(w) == 1);
+    expect(w, router_model_counters(w->router)->adds == 1);
+    note(w, "the same, without a word: the connection is dead and nobody says so");
+    fault.reset = false;
+    fault.silent = true;
+    router_model_drop_at(w->router, &fault);
+    mapping = map(w, a, UDP, 6001, 6001, 3600);
+    world_run_for(w, 60000);
+    mapping = lan_find(a, UDP, 6001);
+    expect(w, our_rules(w) == (mapping->state == LAN_HELD ? 2 : 1));
+    expect_rest(w);
+}
+
+const struct story story = {.tell = tell};

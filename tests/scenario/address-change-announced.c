@@ -1,0 +1,28 @@
+/* RFC 6886 section 3.2.1: a new external address is announced ten times, from 250 ms on in doubling
+ * intervals. */
+#include "scenario.h"
+
+static void tell(struct world *w)
+{
+    struct lan_client *a = client(w, 10);
+
+    settle(w);
+    expect(w, a->announcements >= 10);
+    a->announcements = 0;
+    note(w, "the gateway has another address and says nothing: the daemon finds out by itself");
+    world_gateway_address(w, 0xb9090909, false);
+    world_run_for(w, 200000);
+    expect(w, a->announcements == 10);
+    lan_ask_address(&w->lan, w->now_ms, a);
+    world_run_for(w, 1000);
+    expect(w, a->external_address == 0xb9090909);
+    note(w, "no address at all is a network failure, not 0.0.0.0");
+    world_gateway_address(w, 0, false);
+    world_run_for(w, 61000);
+    lan_ask_address(&w->lan, w->now_ms, a);
+    world_run_for(w, 13000);
+    expect(w, a->address_result == 3 && a->external_address == 0);
+    expect_rest(w);
+}
+
+const struct story story = {.tell = tell};

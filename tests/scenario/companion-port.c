@@ -1,0 +1,28 @@
+/* RFC 6886 section 3.3: the other protocol's port of the same number is kept for the same client. */
+#include "scenario.h"
+
+static void tell(struct world *w)
+{
+    struct lan_client *a = client(w, 10);
+    struct lan_client *b = client(w, 11);
+    struct lan_mapping *tcp;
+    struct lan_mapping *other;
+    struct lan_mapping *udp;
+
+    settle(w);
+    note(w, "a client maps tcp 8080");
+    tcp = map(w, a, TCP, 8080, 8080, 3600);
+    world_run_for(w, 2000);
+    expect(w, tcp->external_port == 8080);
+    note(w, "another one suggests udp 8080: it gets another port");
+    other = map(w, b, UDP, 8080, 8080, 3600);
+    world_run_for(w, 2000);
+    expect(w, other->state == LAN_HELD && other->external_port != 8080);
+    note(w, "the first one maps udp 8080, too, without a suggestion: it gets the same number");
+    udp = map(w, a, UDP, 8080, 0, 3600);
+    world_run_for(w, 2000);
+    expect(w, udp->state == LAN_HELD && router_port_of(w, 10, UDP, 8080) == 8080);
+    expect_rest(w);
+}
+
+const struct story story = {.tell = tell};

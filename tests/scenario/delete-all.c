@@ -1,0 +1,28 @@
+/* RFC 6886 section 3.4: internal port 0 and lifetime 0 end all mappings of that client and that protocol.
+ * Nothing of it reaches the gateway as such, for there it would end every client's. */
+#include "scenario.h"
+
+static void tell(struct world *w)
+{
+    struct lan_client *a = client(w, 10);
+    struct lan_client *b = client(w, 11);
+
+    settle(w);
+    map(w, a, UDP, 5001, 5001, 3600);
+    map(w, a, UDP, 5002, 5002, 3600);
+    map(w, a, TCP, 5003, 5003, 3600);
+    map(w, b, UDP, 5001, 5004, 3600);
+    skip_s(w, 10);
+    expect(w, our_rules(w) == 4);
+    note(w, "one client deletes all of its udp mappings");
+    lan_unmap_all(&w->lan, a, UDP);
+    world_run_for(w, 3000);
+    expect(w, our_rules(w) == 2 && gateway_count(&w->gateway, w->now_ms) == 2);
+    expect(w, rule_of(w, 10, TCP, 5003) != 0 && rule_of(w, 11, UDP, 5001) != 0);
+    note(w, "again: there is nothing, and that is a success");
+    lan_unmap_all(&w->lan, a, UDP);
+    world_run_for(w, 1000);
+    expect_rest(w);
+}
+
+const struct story story = {.tell = tell};

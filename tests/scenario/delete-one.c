@@ -1,0 +1,32 @@
+/* RFC 6886 section 3.4: lifetime 0 deletes one mapping; a second deletion, and one of nothing, succeed as
+ * well; a suggested port in it is ignored. */
+#include "scenario.h"
+
+static void tell(struct world *w)
+{
+    struct lan_client *a = client(w, 10);
+    struct lan_mapping *mapping;
+
+    settle(w);
+    mapping = map(w, a, TCP, 8080, 8080, 3600);
+    map(w, a, UDP, 8080, 8080, 3600);
+    skip_s(w, 10);
+    expect(w, our_rules(w) == 2);
+    note(w, "the client deletes tcp 8080 and keeps udp 8080");
+    lan_unmap(&w->lan, w->now_ms, a, mapping);
+    world_run_for(w, 3000);
+    expect(w, our_rules(w) == 1 && gateway_count(&w->gateway, w->now_ms) == 1);
+    note(w, "the same deletion again, with a suggestion");
+    lan_send_map(&w->lan, a->address, 40000, TCP, 8080, 8080, 0);
+    world_run_for(w, 1000);
+    note(w, "a deletion of what never was");
+    lan_send_map(&w->lan, a->address, 40000, TCP, 9999, 0, 0);
+    world_run_for(w, 1000);
+    note(w, "another host cannot delete what is not its own");
+    lan_send_map(&w->lan, lan_address(66), 40000, UDP, 8080, 0, 0);
+    world_run_for(w, 1000);
+    expect(w, our_rules(w) == 1);
+    expect_rest(w);
+}
+
+const struct story story = {.tell = tell};

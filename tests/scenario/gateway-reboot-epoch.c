@@ -1,0 +1,29 @@
+/* RFC 6886 sections 3.6 and 3.7: the gateway restarts, its epoch shows it, and everything is asked for again
+ * with the ports that were held. As long as the ports are the same, our clients need not know. */
+#include "scenario.h"
+
+static void tell(struct world *w)
+{
+    struct lan_client *a = client(w, 10);
+    uint32_t epoch_s;
+
+    settle(w);
+    map(w, a, TCP, 7000, 7000, 3600);
+    map(w, a, UDP, 7001, 7001, 3600);
+    skip_s(w, 10);
+    epoch_s = proxy_status(w->proxy, w->now_ms).epoch_s;
+    world_gateway_reboot(w);
+    world_run_for(w, 130000);
+    expect(w, gateway_count(&w->gateway, w->now_ms) == 2);
+    expect(w, proxy_status(w->proxy, w->now_ms).epoch_s == epoch_s + 130);
+    expect_rest(w);
+    note(w, "again, and this time the gateway gives other ports: our epoch starts anew and is announced");
+    w->gateway.options.ignore_suggestion = true;
+    world_gateway_reboot(w);
+    world_run_for(w, 130000);
+    expect(w, gateway_count(&w->gateway, w->now_ms) == 2);
+    expect(w, proxy_status(w->proxy, w->now_ms).epoch_s < 130);
+    expect_rest(w);
+}
+
+const struct story story = {.tell = tell};

@@ -1,0 +1,29 @@
+/* The gateway does not answer: the client hears Network Failure 12 s after its first copy and not before, and
+ * what was made on the router is undone. */
+#include "scenario.h"
+
+static void tell(struct world *w)
+{
+    struct lan_client *a = client(w, 10);
+    struct lan_mapping *mapping;
+
+    settle(w);
+    w->gateway.faults.silent = true;
+    mapping = map(w, a, TCP, 6881, 6881, 3600);
+    world_run_for(w, 11900);
+    expect(w, mapping->answers == 0);
+    world_run_for(w, 1000);
+    expect(w, mapping->answers == 1 && mapping->result == 3);
+    note(w, "an external address is still known");
+    lan_ask_address(&w->lan, w->now_ms, a);
+    world_run_for(w, 2000);
+    expect(w, our_rules(w) == 0);
+    note(w, "the gateway is back, and the client comes again");
+    w->gateway.faults.silent = false;
+    map(w, a, TCP, 6881, 6881, 3600);
+    world_run_for(w, 5000);
+    expect(w, mapping->state == LAN_HELD);
+    expect_rest(w);
+}
+
+const struct story story = {.tell = tell};

@@ -1,0 +1,165 @@
+#include "scenario.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SETTLE_S = 199 };
+
+void note(struct world *w, const char *text)
+{
+    trace_line(&w->trace, w->now_ms, "# %s", text);
+}
+
+void show(struct world *w, bool shown)
+{
+    w->trace.keep = shown;
+}
+
+void settle(struct world *w)
+{
+    show(w, false);
+    world_start(w, 1);
+    world_run_until(w, (SETTLE_S + 1) * 1000);
+    show(w, true);
+}
+
+void skip_s(struct world *w, uint64_t seconds)
+{
+    show(w, false);
+    world_run_for(w, seconds * 1000);
+    show(w, true);
+}
+
+uint32_t lan_address(unsigned last_byte)
+{
+    return 0xc0a85800 | last_byte;
+}
+
+struct lan_client *client(struct world *w, unsigned last_byte)
+{
+    return lan_add(&w->lan, lan_address(last_byte), LAN_GOOD);
+}
+
+struct lan_mapping *map(struct world *w, struct lan_client *from, bool tcp, uint16_t internal_port,
+                        uint16_t suggested, uint32_t lifetime_s)
+{
+    return lan_map(&w->lan, w->now_ms, from, tcp, internal_port, suggested, lifetime_s);
+}
+
+void expect_at(struct world *w, bool holds, const char *what, int line)
+{
+    if (!holds)
+        world_fail(w, "line %d: not so: %s", line, what);
+}
+
+void expect_rest(struct world *w)
+{
+    w->invariants.quiet_since_ms = w->now_ms;
+    inv_at_rest(w);
+}
+
+uint32_t rule_of(struct world *w, unsigned last_byte, bool tcp, uint16_t port)
+{
+    const struct inv_rule *rule = inv_find_rule(w, lan_address(last_byte), tcp, port);
+
+    return rule ? rule->id : 0;
+}
+
+uint16_t router_port_of(struct world *w, unsigned last_byte, bool tcp, uint16_t port)
+{
+    const struct inv_rule *rule = inv_find_rule(w, lan_address(last_byte), tcp, port);
+
+    return rule ? rule->router_port : 0;
+}
+
+void router_now(struct world *w)
+{
+    router_model_run(w->router, w->now_ms);
+}
+
+unsigned our_rules(const struct world *w)
+{
+    return w->invariants.rule_count;
+}
+
+/* ---- comparing ---- */
+
+static char *read_file(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    char *text = NULL;
+    size_t len = 0;
+
+    if (!file)
+        return NULL;
+    for (;;) {
+        char *larger = realloc(text, len + 65537);
+        size_t got;
+
+        if (!larger)
+            abort();
+        text = larger;
+        got = fread(text + len, 1, 65536, file);
+        len += got;
+        text[len] = '\0';
+        if (got == 0)
+            break;
+    }
+    fclose(file);
+    return text;
+}
+
+static int write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    if (!file || fputs(text, file) < 0 || fclose(file) != 0) {
+        perror(path);
+        return 1;
+    }
+    return 0;
+}
+
+static int compare(const char *expected_path, const char *actual_path, const char *text)
+{
+    char *expected = read_file(expected_path);
+    bool same = expected && strcmp(expected, text) == 0;
+    char command[1024];
+
+    free(expected);
+    if (same)
+        return 0;
+    if (write_file(actual_path, text) != 0)
+        return 1;
+    fprintf(stderr, "The trace differs from %s; if it is right, run again with UPDATE=1.\n", expected_path);
+    snprintf(command, sizeof(command), "diff -u '%s' '%s' >&2", expected_path, actual_path);
+    if (system(command) < 0)
+        perror("diff");
+    return 1;
+}
+
+/* scenario-<name> <name>.trace <where to put the trace if it differs> */
+int main(int argc, char **argv)
+{
+    struct world_options options = world_defaults(1);
+    const char *update = getenv("UPDATE");
+    struct world *w;
+    int status;
+
+    if (argc != 3) {
+        fprintf(stderr, "usage: %s expected.trace actual.trace\n", argv[0]);
+        return 2;
+    }
+    if (story.options)
+        story.options(&options);
+    w = world_new(&options);
+    w->trace.keep = true;
+    story.tell(w);
+    if (update && strcmp(update, "1") == 0)
+        status = write_file(argv[1], w->trace.text);
+    else
+        status = compare(argv[1], argv[2], w->trace.text);
+    world_free(w);
+    return status;
+}

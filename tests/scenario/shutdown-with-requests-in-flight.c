@@ -1,0 +1,25 @@
+/* SIGTERM while one mapping is there, one is being made and one is being deleted: all of it is undone, then
+ * the end. */
+#include "scenario.h"
+
+static void tell(struct world *w)
+{
+    struct lan_client *a = client(w, 10);
+    struct lan_mapping *deleted;
+
+    settle(w);
+    map(w, a, TCP, 7000, 7000, 3600);
+    deleted = map(w, a, TCP, 7001, 7001, 3600);
+    skip_s(w, 10);
+    map(w, a, UDP, 7002, 7002, 3600);
+    lan_unmap(&w->lan, w->now_ms, a, deleted);
+    world_run_for(w, 3);
+    world_stop(w);
+    note(w, "too late");
+    map(w, a, UDP, 7003, 7003, 3600);
+    world_run_for(w, 5000);
+    expect(w, w->exited && !w->proxy);
+    expect(w, our_rules(w) == 0 && gateway_count(&w->gateway, w->now_ms) == 0);
+}
+
+const struct story story = {.tell = tell};

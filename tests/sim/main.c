@@ -1,0 +1,83 @@
+/* sim --seed N --runs N [--events N] [--twice] [--verbose]
+ *
+ * Runs the seeds N, N + 1 ... each from its own options. The same seed gives the same run, byte for byte:
+ * --twice runs each a second time and compares. Exit status 1 at the first failure, behind the last lines,
+ * the seed and the options. */
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim.h"
+
+/* A sanitizer's report goes through SIGABRT, so that the trace is shown. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "abort_on_error=1:handle_abort=0";
+}
+
+const char *__ubsan_default_options(void);
+const char *__ubsan_default_options(void)
+{
+    return "abort_on_error=1:print_stacktrace=1";
+}
+
+struct arguments {
+    uint64_t seed;
+    uint64_t runs;
+    uint64_t events;
+    bool twice;
+    bool verbose;
+};
+
+static bool parse(int argc, char **argv, struct arguments *ret)
+{
+    for (int i = 1; i < argc; i++) {
+        uint64_t *number = strcmp(argv[i], "--seed") == 0     ? &ret->seed
+                           : strcmp(argv[i], "--runs") == 0   ? &ret->runs
+                           : strcmp(argv[i], "--events") == 0 ? &ret->events
+                                                              : NULL;
+        char *end;
+
+        if (strcmp(argv[i], "--twice") == 0) {
+            ret->twice = true;
+        } else if (strcmp(argv[i], "--verbose") == 0) {
+            ret->verbose = true;
+        } else if (number && i + 1 < argc) {
+            *number = strtoull(argv[++i], &end, 0);
+            if (*end != '\0' || end == argv[i])
+                return false;
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments args = {.seed = 1, .runs = 1, .events = 2000};
+
+    if (!parse(argc, argv, &args)) {
+        fprintf(stderr, "usage: sim [--seed N] [--runs N] [--events N] [--twice] [--verbose]\n");
+        return 2;
+    }
+    printf("sim: seed %" PRIu64 ", runs %" PRIu64 ", events %" PRIu64 "\n", args.seed, args.runs,
+           args.events);
+    fflush(stdout);
+    for (uint64_t i = 0; i < args.runs; i++) {
+        uint64_t hash = sim_run(args.seed + i, (unsigned)args.events, args.verbose);
+
+        if (args.twice && sim_run(args.seed + i, (unsigned)args.events, false) != hash) {
+            fprintf(stderr, "seed %" PRIu64 ": two runs of one seed differ\n", args.seed + i);
+            return 1;
+        }
+        if (args.runs == 1)
+            printf("hash %016" PRIx64 "\n", hash);
+    }
+    printf("sim: %" PRIu64 " runs passed\n", args.runs);
+    return 0;
+}

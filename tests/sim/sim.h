@@ -1,0 +1,81 @@
+/* Years of trouble in minutes: random options and faults for each seed (swarm: each kind on or off for a
+ * whole run, so that rare ones meet), then the faults off, time to converge, and the state at rest. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "world.h"
+
+enum sim_event {
+    SIM_TIME, /* nothing happens for a while */
+    SIM_MAP,
+    SIM_UNMAP,
+    SIM_UNMAP_ALL,
+    SIM_ADDRESS,
+    SIM_RACE,   /* several clients suggest one port at the same moment */
+    SIM_REPEAT, /* the same request from another port */
+    SIM_NEW_CLIENT,
+    SIM_VANISH,
+    SIM_GARBAGE,
+    SIM_FLOOD,
+    SIM_OUTSIDE,
+
+    SIM_GATEWAY_SILENT,
+    SIM_GATEWAY_UNREACHABLE,
+    SIM_GATEWAY_REFUSES,
+    SIM_GATEWAY_REBOOT,
+    SIM_GATEWAY_ADDRESS,
+    SIM_GATEWAY_NO_ADDRESS,
+    SIM_GATEWAY_LATE,
+    SIM_GATEWAY_JUNK,
+    SIM_TUNNEL_DOWN,
+    SIM_LOSS,
+
+    SIM_ROUTER_DROP_AT,
+    SIM_ROUTER_DROP,
+    SIM_ROUTER_MUTE,
+    SIM_ROUTER_REBOOT,
+    SIM_ROUTER_REFUSED,
+    SIM_ROUTER_CUT,
+    SIM_ROUTER_TRAP,
+    SIM_ROUTER_PERMISSION,
+
+    SIM_HAND_REMOVE,
+    SIM_HAND_DISABLE,
+    SIM_HAND_CHANGE,
+    SIM_HAND_FOREIGN,
+
+    SIM_KILL,
+    SIM_STOP,
+    SIM_STALL,
+    SIM_EVENTS,
+};
+
+struct sim_options {
+    unsigned weight[SIM_EVENTS]; /* 0: off */
+    unsigned clients;
+    bool kills;   /* leases of a dead process end only by themselves */
+    bool limited; /* the gateway has not enough ports for everybody */
+    struct world_options world;
+};
+
+struct sim {
+    uint64_t seed;
+    struct sim_options options;
+    struct prng prng;
+    struct world *world;
+    unsigned events_done;
+    unsigned next_address;
+};
+
+struct sim_options sim_options(uint64_t seed);
+void sim_print_options(const struct sim *sim, FILE *to);
+const char *sim_event_name(enum sim_event event);
+
+/* Carries one out. */
+void sim_happens(struct sim *sim, enum sim_event event);
+void sim_faults_off(struct sim *sim);
+
+/* One seed from start to rest; the hash of its trace. Does not come back if something is wrong. */
+uint64_t sim_run(uint64_t seed, unsigned events, bool verbose);

@@ -1,0 +1,456 @@
+#include <stdio.h>
+
+#include "sim.h"
+
+enum {
+    PORTS_WANTED = 12, /* few, so that clients meet */
+    FIRST_PORT = 6000,
+    FLOOD = 300,
+};
+
+static uint32_t below(struct sim *sim, uint32_t bound)
+{
+    return prng_below(&sim->prng, bound);
+}
+
+static struct lan_client *any_client(struct sim *sim)
+{
+    return &sim->world->lan.clients[below(sim, sim->world->lan.count)];
+}
+
+static struct lan_mapping *any_mapping(struct sim *sim, struct lan_client **ret_client)
+{
+    struct lan_client *client = any_client(sim);
+    struct lan_mapping *mapping = &client->mappings[below(sim, LAN_MAPPINGS_MAX)];
+
+    *ret_client = client;
+    return client->gone || mapping->state == LAN_UNUSED ? NULL : mapping;
+}
+
+static uint16_t any_port(struct sim *sim)
+{
+    return (uint16_t)(FIRST_PORT + below(sim, PORTS_WANTED));
+}
+
+static uint32_t any_lifetime(struct sim *sim)
+{
+    static const uint32_t lifetimes[] = {1, 5, 30, 60, 120, 600, 3600, 7200, 3600000};
+
+    return lifetimes[below(sim, ARRAY_LEN(lifetimes))];
+}
+
+/* ---- the clock ---- */
+
+static void time_passes(struct sim *sim)
+{
+    unsigned chance = below(sim, 1000);
+    uint32_t for_ms;
+
+    if (chance < 600)
+        for_ms = below(sim, 100);
+    else if (chance < 900)
+        for_ms = below(sim, 3000);
+    else if (chance < 990)
+        for_ms = below(sim, 60000);
+    else
+        for_ms = below(sim, 600000);
+    world_run_for(sim->world, for_ms);
+}
+
+/* ---- the LAN ---- */
+
+static void new_client(struct sim *sim)
+{
+    unsigned kind = below(sim, 10);
+    enum lan_behaviour behaviour = kind < 7 ? LAN_GOOD : kind < 9 ? LAN_LATE : LAN_LIAR;
+
+    if (sim->world->lan.count == LAN_CLIENTS_MAX)
+        return;
+    lan_add(&sim->world->lan, 0xc0a85800 + 10 + sim->next_address++, behaviour);
+}
+
+static void client_maps(struct sim *sim)
+{
+    struct lan_client *client = any_client(sim);
+    uint16_t port = any_port(sim);
+    uint16_t suggested = below(sim, 3) == 0 ? 0 : below(sim, 3) == 0 ? any_port(sim) : port;
+    bool tcp = below(sim, 2);
+
+    if (client->gone)
+        return;
+    if (client->behaviour == LAN_LIAR)
+        lan_send_map(&sim->world->lan, client->address, (uint16_t)(50000 + below(sim, 4)), tcp, port,
+                     suggested, any_lifetime(sim));
+    else
+        lan_map(&sim->world->lan, sim->world->now_ms, client, tcp, port, suggested, any_lifetime(sim));
+}
+
+static void client_unmaps(struct sim *sim)
+{
+    struct lan_client *client;
+    struct lan_mapping *mapping = any_mapping(sim, &client);
+
+    if (mapping)
+        lan_unmap(&sim->world->lan, sim->world->now_ms, client, mapping);
+}
+
+static void client_repeats(struct sim *sim)
+{
+    struct lan_client *client;
+    struct lan_mapping *mapping = any_mapping(sim, &client);
+
+    if (mapping && mapping->state == LAN_ASKING)
+        lan_send_map(&sim->world->lan, client->address, (uint16_t)(45000 + below(sim, 3)), mapping->tcp,
+                     mapping->internal_port, mapping->suggested, mapping->lifetime_s);
+}
+
+static void clients_race(struct sim *sim)
+{
+    uint16_t port = any_port(sim);
+    bool tcp = below(sim, 2);
+
+    for (unsigned i = 0; i < sim->world->lan.count; i++) {
+        struct lan_client *client = &sim->world->lan.clients[i];
+
+        if (!client->gone && client->behaviour != LAN_LIAR && below(sim, 2))
+            lan_map(&sim->world->lan, sim->world->now_ms, client, below(sim, 8) ? tcp : !tcp, port, port,
+                    600);
+    }
+}
+
+static void client_floods(struct sim *sim)
+{
+    struct lan_client *client = any_client(sim);
+    unsigned count = 1 + below(sim, FLOOD);
+
+    if (client->behaviour != LAN_LIAR)
+        return;
+    while (count-- > 0) {
+        if (below(sim, 4) == 0)
+            lan_send_garbage(&sim->world->lan, client);
+        else
+            lan_send_map(&sim->world->lan, client->address, (uint16_t)(50000 + below(sim, 8)), below(sim, 2),
+                         (uint16_t)(1 + below(sim, 2000)), 0, 60);
+    }
+}
+
+static void outsider_asks(struct sim *sim)
+{
+    static const uint32_t sources[] = {0xcb007142, 0x08080808, 0x0a020001, 0,
+                                       0xffffffff, 0xe0000001, 0x64400001};
+    static const uint8_t request[12] = {0, 2, 0, 0, 0x17, 0x70, 0x17, 0x70, 0, 0, 0, 60};
+
+    world_lan_datagram(sim->world, (struct endpoint){sources[below(sim, ARRAY_LEN(sources))], 40000},
+                       sim->world->options.lan_address, span_of(request, below(sim, 2) ? 12 : 2));
+}
+
+static void lan_happens(struct sim *sim, enum sim_event event)
+{
+    struct lan_client *client = any_client(sim);
+
+    if (event == SIM_MAP) {
+        client_maps(sim);
+    } else if (event == SIM_UNMAP) {
+        client_unmaps(sim);
+    } else if (event == SIM_UNMAP_ALL && !client->gone) {
+        lan_unmap_all(&sim->world->lan, client, below(sim, 2));
+    } else if (event == SIM_ADDRESS && !client->gone) {
+        lan_ask_address(&sim->world->lan, sim->world->now_ms, client);
+    } else if (event == SIM_RACE) {
+        clients_race(sim);
+    } else if (event == SIM_REPEAT) {
+        client_repeats(sim);
+    } else if (event == SIM_NEW_CLIENT) {
+        new_client(sim);
+    } else if (event == SIM_VANISH && below(sim, 4) == 0) {
+        lan_vanish(client);
+        new_client(sim);
+    } else if (event == SIM_GARBAGE && client->behaviour == LAN_LIAR) {
+        lan_send_garbage(&sim->world->lan, client);
+    } else if (event == SIM_FLOOD) {
+        client_floods(sim);
+    } else if (event == SIM_OUTSIDE) {
+        outsider_asks(sim);
+    }
+}
+
+/* ---- the gateway ---- */
+
+static void fault_ends(struct world *w, unsigned event)
+{
+    struct gateway_faults *faults = &w->gateway.faults;
+
+    trace_line(&w->trace, w->now_ms, "# %s is over", sim_event_name((enum sim_event)event));
+    if (event == SIM_GATEWAY_SILENT) {
+        faults->silent = false;
+    } else if (event == SIM_GATEWAY_UNREACHABLE) {
+        faults->unreachable = false;
+    } else if (event == SIM_GATEWAY_REFUSES) {
+        faults->refuse = 0;
+        faults->short_errors = false;
+    } else if (event == SIM_GATEWAY_NO_ADDRESS) {
+        faults->refuse_address = 0;
+    } else if (event == SIM_GATEWAY_LATE) {
+        faults->late_percent = 0;
+    } else if (event == SIM_GATEWAY_JUNK) {
+        faults->junk_percent = 0;
+    } else if (event == SIM_TUNNEL_DOWN) {
+        w->faults.tunnel_down = false;
+    } else if (event == SIM_LOSS) {
+        w->options.gateway_link.loss_percent = 0;
+    } else if (event == SIM_ROUTER_REFUSED) {
+        w->faults.router_refused = false;
+        w->faults.router_unreachable = false;
+        w->faults.router_unresolved = false;
+    } else if (event == SIM_ROUTER_PERMISSION) {
+        router_model_set_policies(w->router, "natpmp", ROUTER_MODEL_ALL);
+    }
+}
+
+static void ends_later(struct sim *sim, enum sim_event event)
+{
+    static const uint32_t durations_ms[] = {300, 3000, 15000, 70000, 300000};
+
+    world_at(sim->world,
+             sim->world->now_ms + 1 + below(sim, durations_ms[below(sim, ARRAY_LEN(durations_ms))]),
+             fault_ends, event);
+}
+
+static void gateway_happens(struct sim *sim, enum sim_event event)
+{
+    static const uint16_t results[] = {1, 2, 2, 3, 4, 4, 5, 77};
+    static const uint32_t addresses[] = {0xb9010203, 0xb9010204, 0, 0x0a000001};
+    struct world *w = sim->world;
+    struct gateway_faults *faults = &w->gateway.faults;
+
+    if (event == SIM_GATEWAY_SILENT) {
+        faults->silent = true;
+    } else if (event == SIM_GATEWAY_UNREACHABLE) {
+        faults->unreachable = true;
+    } else if (event == SIM_GATEWAY_REFUSES) {
+        faults->refuse = results[below(sim, ARRAY_LEN(results))];
+        faults->short_errors = below(sim, 4) == 0;
+    } else if (event == SIM_GATEWAY_REBOOT) {
+        world_gateway_reboot(w);
+        return;
+    } else if (event == SIM_GATEWAY_ADDRESS) {
+        world_gateway_address(w, addresses[below(sim, ARRAY_LEN(addresses))], below(sim, 2));
+        return;
+    } else if (event == SIM_GATEWAY_NO_ADDRESS) {
+        faults->refuse_address = results[below(sim, ARRAY_LEN(results))];
+    } else if (event == SIM_GATEWAY_LATE) {
+        faults->late_percent = 1 + below(sim, 100);
+        faults->late_ms = below(sim, 20000);
+    } else if (event == SIM_GATEWAY_JUNK) {
+        faults->junk_percent = 1 + below(sim, 100);
+    } else if (event == SIM_TUNNEL_DOWN) {
+        w->faults.tunnel_down = true;
+    } else if (event == SIM_LOSS) {
+        w->options.gateway_link.loss_percent = 1 + below(sim, 60);
+    }
+    ends_later(sim, event);
+}
+
+/* ---- the router ---- */
+
+static void drop_at(struct sim *sim)
+{
+    static const char *const commands[] = {"/ip/firewall/nat/add",   "/ip/firewall/nat/remove",
+                                           "/ip/firewall/nat/print", "/ip/firewall/nat/listen",
+                                           "/ip/firewall/nat/set",   ""};
+    struct router_model_drop_fault fault = {.drop = (enum router_model_drop)below(sim, 4),
+                                            .skip = below(sim, 3),
+                                            .reset = below(sim, 2),
+                                            .silent = below(sim, 4) == 0};
+
+    snprintf(fault.command, sizeof(fault.command), "%s", commands[below(sim, ARRAY_LEN(commands))]);
+    router_model_drop_at(sim->world->router, &fault);
+}
+
+/* From the core's point of view the connections are in trouble until then. */
+static void trouble_until(struct world *w, uint64_t until_ms)
+{
+    if (w->invariants.router_trouble_ms < until_ms)
+        w->invariants.router_trouble_ms = until_ms;
+    inv_router_trouble(w);
+}
+
+static void fail_next(struct sim *sim)
+{
+    static const char *const commands[] = {"/ip/firewall/nat/add", "/ip/firewall/nat/remove",
+                                           "/ip/firewall/nat/print", "/ip/firewall/nat/set",
+                                           "/ip/route/check"};
+    /* Not "no such item": a router that says so of a rule that is there cannot be survived. */
+    static const char *const messages[] = {"failure: something went wrong", "not enough permissions (9)",
+                                           "interrupted", "input does not match any value of in-interface"};
+
+    router_model_fail_next(sim->world->router, commands[below(sim, ARRAY_LEN(commands))],
+                           messages[below(sim, ARRAY_LEN(messages))]);
+}
+
+static void router_happens(struct sim *sim, enum sim_event event)
+{
+    static const uint32_t durations_ms[] = {200, 2000, 20000, 120000};
+    struct world *w = sim->world;
+    uint32_t for_ms = 1 + below(sim, durations_ms[below(sim, ARRAY_LEN(durations_ms))]);
+
+    router_model_run(w->router, w->now_ms);
+    if (event == SIM_ROUTER_DROP_AT) {
+        drop_at(sim);
+    } else if (event == SIM_ROUTER_DROP) {
+        router_model_drop_session(w->router, 0, below(sim, 2));
+    } else if (event == SIM_ROUTER_MUTE) {
+        router_model_mute(w->router, w->now_ms + for_ms, below(sim, 2));
+        trouble_until(w, w->now_ms + for_ms);
+    } else if (event == SIM_ROUTER_REBOOT) {
+        world_hand_begin(w, "the router restarts");
+        router_model_reboot(w->router, for_ms, below(sim, 2));
+        world_hand_end(w);
+        trouble_until(w, w->now_ms + for_ms);
+    } else if (event == SIM_ROUTER_REFUSED) {
+        unsigned kind = below(sim, 3);
+
+        w->faults.router_refused = kind == 0;
+        w->faults.router_unreachable = kind == 1;
+        w->faults.router_unresolved = kind == 2;
+        ends_later(sim, event);
+    } else if (event == SIM_ROUTER_CUT) {
+        w->faults.router_cut_until_ms = w->now_ms + for_ms;
+        trouble_until(w, w->now_ms + for_ms);
+    } else if (event == SIM_ROUTER_TRAP) {
+        fail_next(sim);
+    } else if (event == SIM_ROUTER_PERMISSION) {
+        router_model_set_policies(w->router, "natpmp", below(sim, ROUTER_MODEL_ALL + 1));
+        ends_later(sim, event);
+    }
+}
+
+/* ---- somebody at WinBox ---- */
+
+static uint32_t any_rule(struct sim *sim, bool ours)
+{
+    const struct router_model_rule *rule = NULL;
+    uint32_t found = 0;
+    uint32_t seen = 0;
+
+    if (ours)
+        return sim->world->invariants.rule_count > 0
+                   ? sim->world->invariants.rules[below(sim, sim->world->invariants.rule_count)].id
+                   : 0;
+    while ((rule = router_model_rule_next(sim->world->router, rule))) {
+        struct span comment;
+
+        if (router_model_rule_get(rule, "comment", &comment) && span_starts(comment, FOREIGN_COMMENT) &&
+            below(sim, ++seen) == 0)
+            found = router_model_rule_id(rule);
+    }
+    return found;
+}
+
+static void foreign_rule(struct sim *sim)
+{
+    static const char *const matchers[] = {"protocol=udp dst-port=%u",
+                                           "protocol=tcp dst-port=%u in-interface=wg0",
+                                           "protocol=udp dst-port=80,%u in-interface=!ether1",
+                                           "protocol=tcp dst-port=%u-6003",
+                                           "protocol=tcp dst-port=%u in-interface=ether1",
+                                           "protocol=udp dst-port=%u in-interface-list=all",
+                                           "protocol=udp dst-port=%u disabled=yes"};
+    char match[128];
+    char text[256];
+    uint32_t id = any_rule(sim, false);
+
+    if (below(sim, 2) && id != 0) {
+        router_model_rule_remove(sim->world->router, id);
+        return;
+    }
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    snprintf(match, sizeof(match), matchers[below(sim, ARRAY_LEN(matchers))],
+             (unsigned)FIRST_PORT + below(sim, 3));
+#pragma GCC diagnostic pop
+    snprintf(text, sizeof(text), "chain=dstnat action=dst-nat %s to-addresses=192.168.88.5 comment=\"%s %u\"",
+             match, FOREIGN_COMMENT, below(sim, 1000));
+    router_model_rule_add(sim->world->router, text, below(sim, 5) == 0);
+}
+
+static void hand_happens(struct sim *sim, enum sim_event event)
+{
+    static const char *const changes[] = {
+        "to-addresses=192.168.88.250", "dst-port=6003", "to-ports=1", "protocol=udp",
+        "in-interface=ether1",         "comment=mine"};
+    struct world *w = sim->world;
+    uint32_t id = any_rule(sim, true);
+
+    world_hand_begin(w, sim_event_name(event));
+    trace_line(&w->trace, w->now_ms, "by hand: rule *%X", (unsigned)id);
+    if (event == SIM_HAND_REMOVE && id != 0)
+        router_model_rule_remove(w->router, id);
+    else if (event == SIM_HAND_DISABLE && id != 0)
+        router_model_rule_set(w->router, id, "disabled=yes");
+    else if (event == SIM_HAND_CHANGE && id != 0)
+        router_model_rule_set(w->router, id, changes[below(sim, ARRAY_LEN(changes))]);
+    else if (event == SIM_HAND_FOREIGN)
+        foreign_rule(sim);
+    world_hand_end(w);
+}
+
+/* ---- our process ---- */
+
+static void process_happens(struct sim *sim, enum sim_event event)
+{
+    struct world *w = sim->world;
+
+    if (event == SIM_STALL) {
+        world_stall(w, 1 + below(sim, 40000));
+        return;
+    }
+    if (event == SIM_KILL && w->proxy)
+        world_kill(w);
+    else if (w->proxy)
+        world_stop(w);
+    world_run_for(w, below(sim, 2) ? 6000 + below(sim, 60000) : 6000);
+    if (w->proxy)
+        world_fail(w, "SIGTERM did not end it");
+    world_start(w, prng_next(&sim->prng));
+}
+
+void sim_happens(struct sim *sim, enum sim_event event)
+{
+    if (event != SIM_TIME)
+        trace_line(&sim->world->trace, sim->world->now_ms, "# %s", sim_event_name(event));
+    if (event == SIM_TIME)
+        time_passes(sim);
+    else if (event < SIM_GATEWAY_SILENT)
+        lan_happens(sim, event);
+    else if (event < SIM_ROUTER_DROP_AT)
+        gateway_happens(sim, event);
+    else if (event < SIM_HAND_REMOVE)
+        router_happens(sim, event);
+    else if (event < SIM_KILL)
+        hand_happens(sim, event);
+    else
+        process_happens(sim, event);
+}
+
+void sim_faults_off(struct sim *sim)
+{
+    static const struct router_model_drop_fault no_drop = {.command = "/none"};
+    struct world *w = sim->world;
+
+    trace_line(&w->trace, w->now_ms, "# faults off");
+    for (unsigned event = SIM_GATEWAY_SILENT; event < SIM_HAND_REMOVE; event++)
+        fault_ends(w, event);
+    /* What overtakes and what comes twice is also a fault: a late copy of a deletion ends a lease. */
+    w->options.lan.loss_percent = 0;
+    w->options.gateway_link.duplicate_percent = 0;
+    w->options.gateway_link.latency_max_ms = w->options.gateway_link.latency_min_ms;
+    w->gateway.options.rotate_percent = 0;
+    if (w->gateway.options.external_address == 0)
+        world_gateway_address(w, 0xb9010203, false);
+    router_model_drop_at(w->router, &no_drop);
+    for (unsigned i = 0; i < w->lan.count; i++) {
+        if (w->lan.clients[i].behaviour == LAN_LIAR)
+            lan_vanish(&w->lan.clients[i]);
+    }
+}

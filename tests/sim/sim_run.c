@@ -1,0 +1,135 @@
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sim.h"
+
+enum {
+    /* Back-off to the router (30 s) and to the gateway (60 s), a client's pause (64 s and 30 s), and each
+       twice. */
+    CONVERGE_MS = 400000,
+    /* The longest lease of the gateways here; a dead process leaves some behind. */
+    LEASE_MS = 600000,
+    SETTLE_MS = 15000, /* the longest time that an answer takes, and a slack */
+    STOP_MS = 5500,
+};
+
+/* For an assertion in the product: the signal handler has no other way to it. */
+static struct sim *running;
+
+static void report(void *context)
+{
+    const struct sim *sim = context;
+
+    fprintf(stderr, "seed %" PRIu64 ", behind event %u, hash %016" PRIx64 "\n", sim->seed, sim->events_done,
+            sim->world->trace.hash);
+    sim_print_options(sim, stderr);
+}
+
+static void aborted(int signal)
+{
+    (void)signal;
+    if (running) {
+        trace_tail(&running->world->trace, stderr);
+        report(running);
+    }
+    _Exit(1);
+}
+
+static enum sim_event choose(struct sim *sim)
+{
+    unsigned total = 0;
+    unsigned left;
+
+    for (unsigned i = 0; i < SIM_EVENTS; i++)
+        total += sim->options.weight[i];
+    left = prng_below(&sim->prng, total);
+    for (unsigned i = 0; i < SIM_EVENTS; i++) {
+        if (left < sim->options.weight[i])
+            return (enum sim_event)i;
+        left -= sim->options.weight[i];
+    }
+    return SIM_TIME;
+}
+
+/* Who still asks is served, unless the gateway has no port left. */
+static void check_clients(struct sim *sim)
+{
+    struct world *w = sim->world;
+
+    for (unsigned i = 0; i < w->lan.count; i++) {
+        struct lan_client *client = &w->lan.clients[i];
+
+        for (unsigned k = 0; k < LAN_MAPPINGS_MAX && !client->gone && client->behaviour == LAN_GOOD; k++) {
+            const struct lan_mapping *mapping = &client->mappings[k];
+            bool refused = sim->options.limited && mapping->result == 4;
+
+            /* A renewal may be under way. */
+            if (mapping->state == LAN_UNUSED || mapping->state == LAN_HELD || refused ||
+                (mapping->state == LAN_ASKING &&
+                 mapping->granted_ms + (uint64_t)mapping->granted_s * 1000 > w->now_ms))
+                continue;
+            world_fail(w, "at rest: %s %s port %u is not served (result %u)",
+                       address_text(client->address).text, mapping->tcp ? "tcp" : "udp",
+                       mapping->internal_port, mapping->result);
+        }
+    }
+}
+
+static void end_well(struct sim *sim)
+{
+    struct world *w = sim->world;
+
+    world_stop(w);
+    world_run_for(w, STOP_MS);
+    if (w->proxy)
+        world_fail(w, "SIGTERM did not end it");
+    if (w->invariants.rule_count > 0)
+        world_fail(w, "%u rules are left behind at the end", w->invariants.rule_count);
+    if (gateway_count(&w->gateway, w->now_ms) > 0 && !w->gateway.options.one_port)
+        world_fail(w, "%u leases are left behind at the end", gateway_count(&w->gateway, w->now_ms));
+}
+
+static void converge(struct sim *sim)
+{
+    struct world *w = sim->world;
+
+    sim_faults_off(sim);
+    w->invariants.quiet_since_ms = w->now_ms;
+    if (!w->proxy)
+        world_start(w, prng_next(&sim->prng));
+    world_run_for(w, CONVERGE_MS + (sim->options.kills ? LEASE_MS : 0));
+    check_clients(sim);
+    /* Nobody asks any more, so that nothing is half done; what is held is held on. */
+    for (unsigned i = 0; i < w->lan.count; i++)
+        lan_vanish(&w->lan.clients[i]);
+    world_run_for(w, SETTLE_MS);
+    trace_line(&w->trace, w->now_ms, "# at rest");
+    inv_at_rest(w);
+    end_well(sim);
+}
+
+uint64_t sim_run(uint64_t seed, unsigned events, bool verbose)
+{
+    struct sim sim = {.seed = seed, .options = sim_options(seed), .prng = prng_seeded(seed)};
+    uint64_t hash;
+
+    sim.world = world_new(&sim.options.world);
+    sim.world->report = report;
+    sim.world->report_context = &sim;
+    sim.world->trace.echo = verbose ? stdout : NULL;
+    running = &sim;
+    signal(SIGABRT, aborted);
+    for (unsigned i = 0; i < sim.options.clients; i++)
+        lan_add(&sim.world->lan, 0xc0a85800 + 10 + sim.next_address++,
+                prng_below(&sim.prng, 5) ? LAN_GOOD : LAN_LIAR);
+    world_start(sim.world, prng_next(&sim.prng));
+    for (; sim.events_done < events; sim.events_done++)
+        sim_happens(&sim, choose(&sim));
+    converge(&sim);
+    hash = sim.world->trace.hash;
+    running = NULL;
+    world_free(sim.world);
+    return hash;
+}

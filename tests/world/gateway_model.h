@@ -1,0 +1,115 @@
+/* A NAT-PMP gateway as RFC 6886 describes it, or as ProtonVPN runs it, with faults to order.
+ *
+ * Virtual time only: every call is told the time. Replies go out by a callback, with the delay that the
+ * gateway takes to think; loss, duplication and reordering on the way belong to the link and are not modelled
+ * here. The bytes are written and read without the product's codec, so that a fault in the codec cannot hide.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/prng.h"
+#include "base/span.h"
+
+enum gateway_profile {
+    GATEWAY_STRICT, /* grants what is asked, the suggestion if it is free */
+    GATEWAY_PROTON, /* 60 s always, random external ports, five at most, one number for both protocols */
+};
+
+struct gateway_options {
+    enum gateway_profile profile;
+    uint32_t external_address;
+    uint32_t epoch_s;        /* at time 0 */
+    uint32_t lifetime_max_s; /* STRICT: grants no more; 0: no limit */
+    uint32_t lifetime_min_s; /* STRICT: grants no less, which section 3.3 says it should not */
+    unsigned ports_max;      /* distinct external ports at one time; 0: no limit (PROTON: 5) */
+    unsigned rotate_percent; /* of renewals: another external port is given */
+    bool one_port;           /* every mapping gets the same external port */
+    bool ignore_suggestion;
+};
+
+/* May be changed at any time. */
+struct gateway_faults {
+    bool silent;
+    bool unreachable;        /* nothing listens: the host answers each datagram with ICMP port unreachable */
+    uint16_t refuse;         /* this result to each map request that does not delete; 0: none */
+    uint16_t refuse_address; /* this result to each address request; 0: none */
+    bool short_errors;       /* errors come with 8 bytes only */
+    unsigned junk_percent;   /* of requests: a foreign or malformed datagram comes before the answer */
+    unsigned late_percent;   /* of replies: come `late_ms` later */
+    unsigned late_ms;
+};
+
+struct gateway_lease {
+    bool used;
+    bool tcp;
+    uint16_t internal_port;
+    uint16_t external_port;
+    uint64_t ends_ms;
+    uint64_t asked_ms;    /* when the request that made or renewed it was sent */
+    uint64_t lost_ms;     /* in lost[]: when it ended or got another port ... */
+    bool known;           /* ... and the client must have understood that ... */
+    uint64_t known_by_ms; /* ... by a reply that was made then */
+};
+
+enum {
+    GATEWAY_LEASES_MAX = 2048,
+    GATEWAY_LOST_MAX = 512,
+    /* By the test of section 3.6 a reply that is 2 s old cannot be told from a fresh one; seconds are cut
+       off. */
+    GATEWAY_LATE_MS = 3000,
+};
+
+struct gateway_callbacks {
+    void *context;
+    void (*send)(void *context, uint64_t delay_ms, struct span datagram);
+    void (*unreachable)(void *context);
+    /* A request that no client may send (section 8 of the requirements: reserved bytes, internal port 0, a
+     * delete with a suggestion). */
+    void (*complain)(void *context, const char *what, struct span datagram);
+};
+
+struct gateway_model {
+    struct gateway_options options;
+    struct gateway_faults faults;
+    struct gateway_callbacks callbacks;
+    struct prng prng;
+    uint64_t epoch_origin_ms;
+    uint32_t epoch_at_origin_s;
+    uint64_t reboots;
+    uint64_t losses; /* leases that ran out, were lost or got another port */
+    uint64_t requests;
+    struct gateway_lease leases[GATEWAY_LEASES_MAX];
+    unsigned leases_end; /* no used entry at or behind */
+    struct gateway_lease lost[GATEWAY_LOST_MAX];
+    unsigned lost_next;
+};
+
+void gateway_init(struct gateway_model *g, const struct gateway_options *options,
+                  const struct gateway_callbacks *callbacks, uint64_t seed);
+/* A datagram from the one client that the gateway has: our side of the tunnel. It was sent at sent_ms. */
+void gateway_receive(struct gateway_model *g, uint64_t now_ms, uint64_t sent_ms, struct span datagram);
+/* Leases that have run out go. */
+void gateway_expire(struct gateway_model *g, uint64_t now_ms);
+/* The table is lost and the epoch starts at 0. */
+void gateway_reboot(struct gateway_model *g, uint64_t now_ms);
+uint32_t gateway_epoch_s(const struct gateway_model *g, uint64_t now_ms);
+/* 12 bytes as section 3.2.1 announces them. */
+size_t gateway_announcement(const struct gateway_model *g, uint64_t now_ms, uint8_t buffer[16]);
+
+/* ---- inspection ---- */
+const struct gateway_lease *gateway_find(const struct gateway_model *g, uint64_t now_ms, bool tcp,
+                                         uint16_t internal_port);
+/* There was a lease with that port, it would not have run out for GATEWAY_LATE_MS, and the client cannot know
+ * yet that it is gone: a reboot took it, a renewal gave it another port, or a late copy of a deletion that
+ * was sent before the lease was asked for. */
+bool gateway_had(const struct gateway_model *g, uint64_t now_ms, bool tcp, uint16_t internal_port,
+                 uint16_t external_port);
+/* The client has heard from the gateway and must have understood that it lost its state. */
+void gateway_loss_is_known(struct gateway_model *g);
+/* The client has heard which port the lease had at `said_ms`. */
+void gateway_port_is_known(struct gateway_model *g, uint64_t said_ms, bool tcp, uint16_t internal_port,
+                           uint16_t external_port);
+unsigned gateway_count(const struct gateway_model *g, uint64_t now_ms);

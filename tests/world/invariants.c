@@ -1,0 +1,497 @@
+/* The LAN's and the gateway's side of what must hold; the router's side and the state at rest are in
+ * world_rules.c. */
+#include "invariants.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "world.h"
+#include "world_asks.h"
+
+enum {
+    LOSS_LEARNT_MS = 600000,
+    WAITERS_ANSWERED = 8, /* more may be dropped */
+    SCAN_MS = 100,
+};
+
+static unsigned get16(const uint8_t *at)
+{
+    return (unsigned)at[0] << 8 | at[1];
+}
+
+static uint32_t get32(const uint8_t *at)
+{
+    return (uint32_t)get16(at) << 16 | get16(at + 2);
+}
+
+/* ---- requests ---- */
+
+static bool is_allowed(const struct world *w, uint32_t source)
+{
+    bool local = source >> 24 == 10 || source >> 20 == 0xac1 || source >> 16 == 0xc0a8 ||
+                 source >> 16 == 0xa9fe || source >> 24 == 127;
+
+    return local && source != w->options.config.gateway && source != w->options.router_address;
+}
+
+static struct inv_entry *add_pending(struct world *w, struct endpoint from, unsigned internal_port,
+                                     unsigned kind)
+{
+    struct inv_entry *pending = asks_add(&w->invariants.pending, asks_pending_key(from, internal_port), kind);
+
+    if (pending->first_ms == 0) {
+        pending->first_ms = w->now_ms;
+        pending->lifetime_s = 0;
+        pending->overtaken = false;
+        pending->more = 0;
+        w->invariants.pending_live++;
+    } else if (pending->overtaken) {
+        pending->more++;
+    }
+    return pending;
+}
+
+/* Requests of that mapping (port 0: of all of the client's of that protocol) need not be answered in time any
+ * more: what is asked now has overtaken them. */
+static void overtake(struct world *w, uint32_t address, unsigned internal_port, unsigned kind)
+{
+    for (size_t i = 0; i < w->invariants.pending.capacity; i++) {
+        struct inv_entry *pending = &w->invariants.pending.at[i];
+
+        if (pending->kind == kind && pending->key >> 32 == address &&
+            (internal_port == 0 || (pending->key & 0xffff) == internal_port))
+            pending->overtaken = true;
+    }
+}
+
+static void note_deletion(struct world *w, uint32_t address, bool tcp, unsigned internal_port)
+{
+    for (size_t i = 0; i < w->invariants.asks.capacity; i++) {
+        struct inv_entry *ask = &w->invariants.asks.at[i];
+
+        if (ask->kind == (tcp ? KIND_ASK_TCP : KIND_ASK_UDP) && inv_ask_address(ask) == address &&
+            (internal_port == 0 || inv_ask_port(ask) == internal_port)) {
+            ask->deleted_ms = w->now_ms;
+            ask->work_since_ms = 0;
+            ask->doubtful = true;
+        }
+    }
+}
+
+static void note_map(struct world *w, struct endpoint from, const uint8_t *bytes)
+{
+    bool tcp = bytes[1] == 2;
+    unsigned internal_port = get16(bytes + 4);
+    uint32_t lifetime_s = get32(bytes + 8);
+    struct inv_entry *pending;
+    struct inv_entry *ask;
+
+    if (lifetime_s == 0) {
+        overtake(w, from.address, internal_port, tcp ? KIND_CREATE_TCP : KIND_CREATE_UDP);
+        add_pending(w, from, internal_port, tcp ? KIND_DELETE_TCP : KIND_DELETE_UDP);
+        note_deletion(w, from.address, tcp, internal_port);
+        return;
+    }
+    pending = add_pending(w, from, internal_port, tcp ? KIND_CREATE_TCP : KIND_CREATE_UDP);
+    if (lifetime_s > pending->lifetime_s)
+        pending->lifetime_s = lifetime_s;
+    if (internal_port == 0)
+        return;
+    ask = asks_add(&w->invariants.asks, asks_key(from.address, internal_port),
+                   tcp ? KIND_ASK_TCP : KIND_ASK_UDP);
+    if (ask->asked_ms <= ask->deleted_ms && ask->deleted_ms != 0)
+        overtake(w, from.address, internal_port, tcp ? KIND_DELETE_TCP : KIND_DELETE_UDP);
+    ask->asked_ms = w->now_ms;
+    if (ask->work_since_ms == 0) {
+        ask->work_since_ms = w->now_ms;
+        ask->lifetime_s = 0;
+    }
+    if (lifetime_s > ask->lifetime_s)
+        ask->lifetime_s = lifetime_s;
+    if (pending->first_ms == w->now_ms && ++ask->waiters > WAITERS_ANSWERED)
+        pending->overtaken = true;
+}
+
+static uint64_t hash_of(struct span bytes)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+
+    for (size_t i = 0; i < bytes.len; i++)
+        hash = (hash ^ bytes.data[i]) * 0x100000001b3u;
+    return hash;
+}
+
+void inv_request(struct world *w, struct endpoint from, struct span datagram)
+{
+    const uint8_t *bytes = datagram.data;
+    struct inv_entry *pending;
+
+    if (!is_allowed(w, from.address) || datagram.len < 2 || bytes[1] >= 128 || w->stop_ms != 0)
+        return;
+    if (bytes[0] != 0) {
+        add_pending(w, from, 0, KIND_VERSION);
+    } else if (bytes[1] == 0) {
+        add_pending(w, from, 0, KIND_ADDRESS);
+    } else if (bytes[1] > 2) {
+        pending = add_pending(w, from, 0, KIND_OPCODE);
+        pending->len = datagram.len;
+        pending->bytes_hash = hash_of(span_skip(datagram, datagram.len < 4 ? datagram.len : 4));
+    } else if (datagram.len >= 12) {
+        note_map(w, from, bytes);
+    }
+}
+
+/* ---- answers ---- */
+
+static struct inv_entry *find_pending(const struct world *w, struct endpoint to, unsigned internal_port,
+                                      unsigned kind)
+{
+    struct inv_entry *pending = asks_find(&w->invariants.pending, asks_pending_key(to, internal_port), kind);
+
+    return pending && pending->first_ms != 0 ? pending : NULL;
+}
+
+static void answered(struct world *w, struct inv_entry *pending)
+{
+    if (!pending)
+        world_fail(w, "an answer that nobody asked for");
+    if (pending->more > 0) {
+        pending->more--;
+        return;
+    }
+    pending->first_ms = 0;
+    w->invariants.pending_live--;
+}
+
+/* The gateway's own: leases that ran out or got another port. */
+static void note_losses(struct world *w)
+{
+    gateway_expire(&w->gateway, w->now_ms);
+    if (w->gateway.losses != w->invariants.losses)
+        inv_state_lost(w);
+    w->invariants.losses = w->gateway.losses;
+}
+
+static void check_epoch(struct world *w, uint32_t epoch_s)
+{
+    struct invariants *inv = &w->invariants;
+    int64_t origin_ms = (int64_t)w->now_ms - (int64_t)epoch_s * 1000;
+    int64_t earliest_ms = origin_ms < inv->epoch_origin_ms ? origin_ms : inv->epoch_origin_ms;
+    int64_t latest_ms = origin_ms > inv->epoch_latest_ms ? origin_ms : inv->epoch_latest_ms;
+    bool same = inv->has_epoch && latest_ms - earliest_ms < 1000;
+
+    if (!same) {
+        note_losses(w);
+        if (inv->has_epoch && origin_ms < inv->epoch_origin_ms)
+            world_fail(w, "the epoch runs ahead of time");
+        if (inv->has_epoch && (int64_t)inv->last_loss_ms + LOSS_LEARNT_MS < inv->epoch_origin_ms)
+            world_fail(w, "the epoch started anew, and nothing was lost since it did so before");
+        inv->reset_ms = w->now_ms;
+        inv->epoch_origin_ms = origin_ms;
+        inv->epoch_latest_ms = origin_ms;
+        inv->has_epoch = true;
+    } else {
+        inv->epoch_origin_ms = earliest_ms;
+        inv->epoch_latest_ms = latest_ms;
+    }
+}
+
+/* Two clients must never be sent to one external port, nor one client to the companion of another's. */
+static void check_promises(struct world *w, const struct inv_entry *ask)
+{
+    for (size_t i = 0; i < w->invariants.asks.capacity; i++) {
+        const struct inv_entry *other = &w->invariants.asks.at[i];
+        const struct inv_rule *rule;
+        const struct gateway_lease *lease;
+
+        /* A lifetime of whole seconds ends up to one second behind its lease. */
+        if (other == ask || other->promised_until_ms <= w->now_ms + 1000 ||
+            other->external_port != ask->external_port || other->doubtful)
+            continue;
+        if (inv_ask_tcp(other) != inv_ask_tcp(ask) && inv_ask_address(other) == inv_ask_address(ask))
+            continue;
+        /* The gateway may have given away what it had promised before. */
+        rule = inv_find_rule(w, inv_ask_address(other), inv_ask_tcp(other), inv_ask_port(other));
+        lease = rule ? gateway_find(&w->gateway, w->now_ms, rule->tcp, rule->router_port) : NULL;
+        if (lease && lease->external_port == ask->external_port)
+            world_fail(w, "external port %u is promised to %s %s port %u as well", ask->external_port,
+                       address_text(inv_ask_address(other)).text, inv_ask_tcp(other) ? "tcp" : "udp",
+                       inv_ask_port(other));
+    }
+}
+
+static void check_success(struct world *w, struct endpoint to, bool tcp, uint16_t internal_port,
+                          uint16_t external_port)
+{
+    const struct inv_rule *rule = inv_find_rule(w, to.address, tcp, internal_port);
+    const struct gateway_lease *lease;
+
+    if (!rule || !rule->enabled) {
+        if (!inv_rule_is_excused(w, to.address, tcp, internal_port))
+            world_fail(w, "a success without a rule on the router");
+        return;
+    }
+    lease = gateway_find(&w->gateway, w->now_ms, tcp, rule->router_port);
+    if (lease && lease->external_port == external_port)
+        return;
+    if (!gateway_had(&w->gateway, w->now_ms, tcp, rule->router_port, external_port) &&
+        !inv_rule_is_excused(w, to.address, tcp, internal_port))
+        world_fail(w, "a success without a lease at the gateway (internal %u external %u)", rule->router_port,
+                   external_port);
+}
+
+static void created(struct world *w, struct endpoint to, bool tcp, const uint8_t *bytes)
+{
+    uint16_t internal_port = (uint16_t)get16(bytes + 8);
+    uint32_t lifetime_s = get32(bytes + 12);
+    struct inv_entry *pending = find_pending(w, to, internal_port, tcp ? KIND_CREATE_TCP : KIND_CREATE_UDP);
+    struct inv_entry *ask = inv_find_ask(w, to.address, tcp, internal_port);
+
+    answered(w, pending);
+    if (!ask || internal_port == 0)
+        world_fail(w, "a mapping that nobody asked for");
+    /* Requests for one mapping that are answered together have one lifetime. */
+    if (lifetime_s > pending->lifetime_s && lifetime_s > ask->lifetime_s)
+        world_fail(w, "granted %" PRIu32 " s, asked %" PRIu32, lifetime_s, pending->lifetime_s);
+    if (get16(bytes + 10) == 0)
+        world_fail(w, "a success without a port");
+    check_success(w, to, tcp, internal_port, (uint16_t)get16(bytes + 10));
+    ask->promised_until_ms = w->now_ms + (uint64_t)lifetime_s * 1000;
+    ask->external_port = (uint16_t)get16(bytes + 10);
+    ask->told_ms = w->now_ms;
+    ask->work_since_ms = 0;
+    ask->waiters = 0;
+    ask->doubtful = ask->deleted_ms >= ask->asked_ms;
+    check_promises(w, ask);
+    w->invariants.successes++;
+}
+
+static void deleted(struct world *w, struct endpoint to, bool tcp, const uint8_t *bytes)
+{
+    uint16_t internal_port = (uint16_t)get16(bytes + 8);
+    struct inv_entry *pending = find_pending(w, to, internal_port, tcp ? KIND_DELETE_TCP : KIND_DELETE_UDP);
+
+    /* A creation that a deletion has overtaken may learn so. */
+    if (!pending)
+        pending = find_pending(w, to, internal_port, tcp ? KIND_CREATE_TCP : KIND_CREATE_UDP);
+    if (pending && pending->kind >= KIND_CREATE_UDP && pending->kind <= KIND_CREATE_TCP &&
+        !pending->overtaken)
+        world_fail(w, "a creation is answered with a deletion");
+    answered(w, pending);
+    if (get16(bytes + 10) != 0)
+        world_fail(w, "a deletion with a port");
+    for (size_t i = 0; i < w->invariants.asks.capacity; i++) {
+        struct inv_entry *ask = &w->invariants.asks.at[i];
+
+        if (ask->kind != (tcp ? KIND_ASK_TCP : KIND_ASK_UDP) || inv_ask_address(ask) != to.address ||
+            (internal_port != 0 && inv_ask_port(ask) != internal_port) || ask->asked_ms > ask->deleted_ms)
+            continue;
+        ask->promised_until_ms = 0;
+        ask->doubtful = false;
+        /* In the same millisecond nobody can say what came first. */
+        if (ask->asked_ms < ask->deleted_ms && inv_find_rule(w, to.address, tcp, inv_ask_port(ask)) &&
+            inv_find_rule(w, to.address, tcp, inv_ask_port(ask))->enabled &&
+            w->now_ms > w->invariants.hand_known_ms)
+            world_fail(w, "a deletion is confirmed and the rule for port %u is still there",
+                       inv_ask_port(ask));
+    }
+    w->invariants.deletions++;
+}
+
+static void failed(struct world *w, struct endpoint to, bool tcp, const uint8_t *bytes)
+{
+    unsigned internal_port = get16(bytes + 8);
+    unsigned result = get16(bytes + 2);
+    struct inv_entry *pending = find_pending(w, to, internal_port, tcp ? KIND_CREATE_TCP : KIND_CREATE_UDP);
+    struct inv_entry *deletion = find_pending(w, to, internal_port, tcp ? KIND_DELETE_TCP : KIND_DELETE_UDP);
+    bool creation = pending && !(deletion && pending->overtaken);
+    struct inv_entry *ask = inv_find_ask(w, to.address, tcp, (uint16_t)internal_port);
+
+    if (!creation)
+        pending = deletion;
+    answered(w, pending);
+    if (result < 2 || result > 4)
+        world_fail(w, "result %u for a mapping", result);
+    if (get16(bytes + 10) != 0 || get32(bytes + 12) != 0)
+        world_fail(w, "an error with a port or a lifetime");
+    if (ask && creation) {
+        /* Transient trouble is kept from the client as long as it may pass. */
+        if (result == 3 && ask->work_since_ms != 0 && w->stop_ms == 0 && !pending->overtaken &&
+            w->now_ms + ANSWER_SLACK_MS < ask->work_since_ms + ANSWER_MS)
+            world_fail(w, "network failure after %" PRIu64 " ms", w->now_ms - ask->work_since_ms);
+        ask->doubtful = true;
+        ask->work_since_ms = 0;
+        ask->waiters = 0;
+    }
+    w->invariants.errors++;
+}
+
+static void opcode_answered(struct world *w, struct endpoint to, struct span datagram)
+{
+    struct inv_entry *pending = find_pending(w, to, 0, KIND_OPCODE);
+
+    answered(w, pending);
+    if (get16(datagram.data + 2) != 5 || datagram.len != (pending->len <= 4 ? 8 : pending->len))
+        world_fail(w, "not the answer to an unsupported opcode");
+    if (pending->len > 4 && hash_of(span_skip(datagram, 4)) != pending->bytes_hash)
+        world_fail(w, "an unsupported request came back changed");
+}
+
+void inv_reply(struct world *w, struct endpoint to, struct span datagram)
+{
+    const uint8_t *bytes = datagram.data;
+    bool tcp;
+
+    inv_check_secrets(w, "a reply", datagram);
+    if (datagram.len >= 4 && bytes[0] == 0 && bytes[1] > 130) {
+        opcode_answered(w, to, datagram);
+        return;
+    }
+    if (datagram.len < 8 || bytes[0] != 0 || bytes[1] < 128)
+        world_fail(w, "not a response");
+    check_epoch(w, get32(bytes + 4));
+    tcp = bytes[1] == 130;
+    if (bytes[1] == 128 && datagram.len == 8 && get16(bytes + 2) == 1)
+        answered(w, find_pending(w, to, 0, KIND_VERSION));
+    else if (bytes[1] == 128 && datagram.len == 12)
+        answered(w, find_pending(w, to, 0, KIND_ADDRESS));
+    else if (bytes[1] == 128 || datagram.len != 16)
+        world_fail(w, "a response of %zu bytes", datagram.len);
+    else if (get16(bytes + 2) != 0)
+        failed(w, to, tcp, bytes);
+    else if (get32(bytes + 12) == 0)
+        deleted(w, to, tcp, bytes);
+    else
+        created(w, to, tcp, bytes);
+}
+
+void inv_announce(struct world *w, struct span datagram)
+{
+    inv_check_secrets(w, "an announcement", datagram);
+    if (datagram.len != 12 || datagram.data[0] != 0 || datagram.data[1] != 128)
+        world_fail(w, "not an announcement");
+    if ((get16(datagram.data + 2) == 0) != (get32(datagram.data + 8) != 0))
+        world_fail(w, "an announcement with a result and an address");
+    check_epoch(w, get32(datagram.data + 4));
+    w->invariants.announcements++;
+}
+
+/* ---- the gateway ---- */
+
+/* Section 3.6, on every datagram that carries an epoch. What the gateway lost is then known. */
+void inv_from_gateway(struct world *w, uint64_t said_ms, struct span datagram)
+{
+    struct invariants *inv = &w->invariants;
+    const uint8_t *bytes = datagram.data;
+    uint32_t epoch_s;
+    bool map;
+
+    map = datagram.len == 16 && (bytes[1] == 129 || bytes[1] == 130);
+    if (datagram.len < 8 || bytes[0] != 0 ||
+        (!map && !(bytes[1] == 128 && (datagram.len == 12 || datagram.len == 8))))
+        return;
+    epoch_s = get32(bytes + 4);
+    if (inv->gateway_heard &&
+        (uint64_t)epoch_s + 2 < inv->gateway_epoch_s + (w->now_ms - inv->gateway_epoch_ms) / 1000 * 7 / 8) {
+        gateway_loss_is_known(&w->gateway);
+        /* Whether it is true or the datagram is late: the core may take it for a loss. */
+        inv_state_lost(w);
+    }
+    inv->gateway_heard = true;
+    inv->gateway_epoch_s = epoch_s;
+    inv->gateway_epoch_ms = w->now_ms;
+    if (map && get16(bytes + 2) == 0)
+        gateway_port_is_known(&w->gateway, said_ms, bytes[1] == 130, (uint16_t)get16(bytes + 8),
+                              (uint16_t)get16(bytes + 10));
+}
+
+/* ---- life ---- */
+
+void inv_state_lost(struct world *w)
+{
+    w->invariants.last_loss_ms = w->now_ms;
+}
+
+static void forget_pending(struct world *w)
+{
+    memset(w->invariants.pending.at, 0, w->invariants.pending.capacity * sizeof(struct inv_entry));
+    w->invariants.pending.count = 0;
+    w->invariants.pending_live = 0;
+    for (size_t i = 0; i < w->invariants.asks.capacity; i++) {
+        w->invariants.asks.at[i].work_since_ms = 0;
+        w->invariants.asks.at[i].waiters = 0;
+    }
+}
+
+void inv_started(struct world *w)
+{
+    forget_pending(w);
+    w->invariants.has_epoch = false;
+    w->invariants.gateway_heard = false;
+    w->invariants.router_trouble_ms = w->now_ms;
+    inv_state_lost(w);
+}
+
+/* It has told nobody, but what it promised is over. */
+void inv_exited(struct world *w)
+{
+    for (size_t i = 0; i < w->invariants.asks.capacity; i++)
+        w->invariants.asks.at[i].promised_until_ms = 0;
+}
+
+void inv_dead(struct world *w)
+{
+    inv_hand_unnoticed(w);
+    forget_pending(w);
+}
+
+static void check_pending(struct world *w)
+{
+    struct invariants *inv = &w->invariants;
+
+    inv->pending_scan_ms = w->now_ms;
+    for (size_t i = 0; i < inv->pending.capacity; i++) {
+        const struct inv_entry *pending = &inv->pending.at[i];
+        uint64_t due_ms = pending->first_ms + ANSWER_MS + ANSWER_SLACK_MS + w->options.deadline_late_max_ms;
+
+        if (pending->first_ms != 0 && !pending->overtaken && w->now_ms > due_ms &&
+            w->now_ms > inv->stalled_until_ms)
+            world_fail(w, "no answer to %s:%u (kind %u, port %u) for %" PRIu64 " ms",
+                       address_text((uint32_t)(pending->key >> 32)).text,
+                       (unsigned)(pending->key >> 16 & 0xffff), (unsigned)pending->kind,
+                       (unsigned)(pending->key & 0xffff), w->now_ms - pending->first_ms);
+    }
+}
+
+static bool is_connected(const struct world *w)
+{
+    for (unsigned slot = 0; slot < ROUTER_SESSIONS_MAX; slot++) {
+        if (w->streams[slot].state == WORLD_STREAM_OPEN)
+            return true;
+    }
+    return false;
+}
+
+void inv_after_step(struct world *w)
+{
+    note_losses(w);
+    if (!is_connected(w))
+        inv_router_trouble(w);
+    if (w->invariants.pending_live > 0 && w->stop_ms == 0 &&
+        w->now_ms >= w->invariants.pending_scan_ms + SCAN_MS)
+        check_pending(w);
+}
+
+void inv_init(struct world *w)
+{
+    asks_init(&w->invariants.asks, 256);
+    asks_init(&w->invariants.pending, 256);
+    inv_rules_init(w);
+}
+
+void inv_free(struct world *w)
+{
+    asks_free(&w->invariants.asks);
+    asks_free(&w->invariants.pending);
+}

@@ -1,0 +1,232 @@
+/* The gateway model against the byte layouts of RFC 6886, section by section. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "gateway_model.h"
+
+struct outbox {
+    uint8_t bytes[64];
+    size_t len;
+    unsigned count;
+    unsigned unreachable;
+    unsigned complaints;
+};
+
+static void take(void *context, uint64_t delay_ms, struct span datagram)
+{
+    struct outbox *out = context;
+
+    (void)delay_ms;
+    assert_true(datagram.len <= sizeof(out->bytes));
+    if (datagram.len > 0)
+        memcpy(out->bytes, datagram.data, datagram.len);
+    out->len = datagram.len;
+    out->count++;
+}
+
+static void unreachable(void *context)
+{
+    ((struct outbox *)context)->unreachable++;
+}
+
+static void complain(void *context, const char *what, struct span datagram)
+{
+    (void)what;
+    (void)datagram;
+    ((struct outbox *)context)->complaints++;
+}
+
+struct fixture {
+    struct gateway_model gateway;
+    struct outbox out;
+};
+
+static struct fixture f;
+
+static void begin(struct gateway_options options)
+{
+    struct gateway_callbacks callbacks = {
+        .context = &f.out, .send = take, .unreachable = unreachable, .complain = complain};
+
+    f.out = (struct outbox){0};
+    options.external_address = 0xb9010203;
+    options.epoch_s = 1000;
+    gateway_init(&f.gateway, &options, &callbacks, 7);
+}
+
+/* Sends and expects exactly these bytes. */
+static void exchange(uint64_t now_ms, const void *request, size_t request_len, const void *reply,
+                     size_t reply_len)
+{
+    f.out.count = 0;
+    gateway_receive(&f.gateway, now_ms, now_ms, span_of(request, request_len));
+    if (!reply) {
+        assert_int_equal(f.out.count, 0);
+        return;
+    }
+    assert_int_equal(f.out.count, 1);
+    assert_int_equal(f.out.len, reply_len);
+    assert_memory_equal(f.out.bytes, reply, reply_len);
+}
+
+static uint16_t external_of(uint64_t now_ms, bool tcp, uint16_t internal_port)
+{
+    const struct gateway_lease *lease = gateway_find(&f.gateway, now_ms, tcp, internal_port);
+
+    return lease ? lease->external_port : 0;
+}
+
+static const uint8_t map_udp_6000[] = {0, 1, 0, 0, 0x17, 0x70, 0x17, 0x70, 0, 0, 0x0e, 0x10};
+static const uint8_t map_tcp_6000[] = {0, 2, 0, 0, 0x17, 0x70, 0, 0, 0, 0, 0x0e, 0x10};
+static const uint8_t delete_udp_6000[] = {0, 1, 0, 0, 0x17, 0x70, 0, 0, 0, 0, 0, 0};
+
+static void test_address(void **state)
+{
+    static const uint8_t reply[] = {0, 128, 0, 0, 0, 0, 0x03, 0xed, 185, 1, 2, 3};
+
+    (void)state;
+    begin((struct gateway_options){0});
+    exchange(5000, "\0\0", 2, reply, sizeof(reply));
+}
+
+static void test_map_renew_delete(void **state)
+{
+    static const uint8_t granted[] = {0,    129,  0,    0,    0, 0, 0x03, 0xe8,
+                                      0x17, 0x70, 0x17, 0x70, 0, 0, 0x0e, 0x10};
+    static const uint8_t gone[] = {0, 129, 0, 0, 0, 0, 0x03, 0xe8, 0x17, 0x70, 0, 0, 0, 0, 0, 0};
+
+    (void)state;
+    begin((struct gateway_options){0});
+    exchange(0, map_udp_6000, 12, granted, sizeof(granted));
+    assert_int_equal(gateway_count(&f.gateway, 3599999), 1);
+    assert_int_equal(gateway_count(&f.gateway, 3600000), 0);
+    exchange(10, map_udp_6000, 12, granted, sizeof(granted));
+    assert_int_equal(gateway_count(&f.gateway, 3600009), 1);
+    exchange(20, delete_udp_6000, 12, gone, sizeof(gone));
+    assert_int_equal(gateway_count(&f.gateway, 20), 0);
+    exchange(30, delete_udp_6000, 12, gone, sizeof(gone));
+    assert_int_equal(f.out.complaints, 0);
+}
+
+static void test_errors(void **state)
+{
+    static const uint8_t version[] = {0, 128, 0, 1, 0, 0, 0x03, 0xe8};
+    static const uint8_t opcode[] = {0, 131, 0, 5, 0, 0, 0x03, 0xe8};
+    static const uint8_t refused[] = {0, 129, 0, 2, 0, 0, 0x03, 0xe8, 0x17, 0x70, 0, 0, 0, 0, 0, 0};
+
+    (void)state;
+    begin((struct gateway_options){0});
+    exchange(0, "\2\1\0\0", 4, version, sizeof(version));
+    exchange(0, "\0\3", 2, opcode, sizeof(opcode));
+    exchange(0, "\0\201", 2, NULL, 0);
+    exchange(0, "\0", 1, NULL, 0);
+    exchange(0, map_udp_6000, 11, NULL, 0);
+    f.gateway.faults.refuse = 2;
+    exchange(0, map_udp_6000, 12, refused, sizeof(refused));
+    f.gateway.faults.short_errors = true;
+    exchange(0, map_udp_6000, 12, refused, 8);
+    assert_int_equal(gateway_count(&f.gateway, 0), 0);
+}
+
+static void test_proton(void **state)
+{
+    uint8_t request[12];
+    uint16_t first;
+
+    (void)state;
+    begin((struct gateway_options){.profile = GATEWAY_PROTON});
+    gateway_receive(&f.gateway, 0, 0, span_of(map_udp_6000, 12));
+    assert_int_equal(f.out.bytes[15], 60);
+    first = external_of(0, false, 6000);
+    assert_int_not_equal(first, 0);
+    assert_int_not_equal(first, 6000);
+    gateway_receive(&f.gateway, 0, 0, span_of(map_tcp_6000, 12));
+    assert_int_equal(external_of(0, true, 6000), first);
+    memcpy(request, map_tcp_6000, 12);
+    for (uint8_t i = 1; i < 6; i++) {
+        request[5] = (uint8_t)(0x70 + i);
+        gateway_receive(&f.gateway, 0, 0, span_of(request, 12));
+        assert_int_equal(f.out.bytes[3], i < 5 ? 0 : 4);
+    }
+}
+
+static void test_reboot_and_rotation(void **state)
+{
+    uint16_t first;
+
+    (void)state;
+    begin((struct gateway_options){.profile = GATEWAY_PROTON, .rotate_percent = 100});
+    gateway_receive(&f.gateway, 0, 0, span_of(map_udp_6000, 12));
+    first = external_of(0, false, 6000);
+    gateway_receive(&f.gateway, 1000, 1000, span_of(map_udp_6000, 12));
+    assert_int_not_equal(external_of(1000, false, 6000), first);
+    assert_true(gateway_had(&f.gateway, 1000, false, 6000, first));
+    gateway_port_is_known(&f.gateway, 1000, false, 6000, external_of(1000, false, 6000));
+    assert_false(gateway_had(&f.gateway, 1000, false, 6000, first));
+    gateway_reboot(&f.gateway, 2000);
+    assert_int_equal(gateway_count(&f.gateway, 2000), 0);
+    assert_int_equal(gateway_epoch_s(&f.gateway, 4999), 2);
+}
+
+/* A copy of a deletion that was sent before the mapping was asked for ends it all the same, and nobody can
+ * know. */
+static void test_overtaken_deletion(void **state)
+{
+    (void)state;
+    begin((struct gateway_options){0});
+    gateway_receive(&f.gateway, 1000, 980, span_of(map_udp_6000, 12));
+    gateway_receive(&f.gateway, 1010, 970, span_of(delete_udp_6000, 12));
+    assert_int_equal(gateway_count(&f.gateway, 1010), 0);
+    assert_true(gateway_had(&f.gateway, 1010, false, 6000, 6000));
+    gateway_receive(&f.gateway, 2000, 1990, span_of(map_udp_6000, 12));
+    gateway_loss_is_known(&f.gateway);
+    gateway_receive(&f.gateway, 2010, 2000, span_of(delete_udp_6000, 12));
+    assert_false(gateway_had(&f.gateway, 2010, false, 6000, 6000));
+}
+
+static void test_faults(void **state)
+{
+    static const uint8_t bad_delete[] = {0, 1, 0, 0, 0x17, 0x70, 0x17, 0x70, 0, 0, 0, 0};
+
+    (void)state;
+    begin((struct gateway_options){0});
+    f.gateway.faults.unreachable = true;
+    exchange(0, map_udp_6000, 12, NULL, 0);
+    assert_int_equal(f.out.unreachable, 1);
+    f.gateway.faults = (struct gateway_faults){.silent = true};
+    exchange(0, map_udp_6000, 12, NULL, 0);
+    f.gateway.faults = (struct gateway_faults){.junk_percent = 100};
+    gateway_receive(&f.gateway, 0, 0, span_of(map_udp_6000, 12));
+    assert_int_equal(f.out.count, 2);
+    gateway_receive(&f.gateway, 0, 0, span_of(bad_delete, 12));
+    assert_int_equal(f.out.complaints, 1);
+}
+
+static void test_one_port(void **state)
+{
+    (void)state;
+    begin((struct gateway_options){.one_port = true});
+    gateway_receive(&f.gateway, 0, 0, span_of(map_udp_6000, 12));
+    gateway_receive(&f.gateway, 0, 0, span_of(map_tcp_6000, 12));
+    assert_int_equal(external_of(0, true, 6000), external_of(0, false, 6000));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_address),
+        cmocka_unit_test(test_map_renew_delete),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_proton),
+        cmocka_unit_test(test_reboot_and_rotation),
+        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_one_port),
+        cmocka_unit_test(test_overtaken_deletion),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,387 @@
+#include "world.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    DEADLINES_AT_ONCE_MAX = 200,
+    LAN_INTERFACE = 3,
+    STOP_MS = 5000,
+    STOP_SLACK_MS = 500,
+};
+
+_Noreturn void world_fail(struct world *w, const char *format, ...)
+{
+    va_list args;
+
+    fflush(stdout);
+    trace_tail(&w->trace, stderr);
+    fprintf(stderr, "FAILED at %" PRIu64 ".%03u: ", w->now_ms / 1000, (unsigned)(w->now_ms % 1000));
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "\n");
+    if (w->report)
+        w->report(w->report_context);
+    fflush(stderr);
+    _Exit(1);
+}
+
+/* ---- carrying out ---- */
+
+static void do_gateway_send(struct world *w, struct span bytes)
+{
+    struct world_event event = {.type = WORLD_GATEWAY_IN, .generation = w->socket, .sent_ms = w->now_ms};
+    char text[TRACE_LINE_MAX];
+
+    trace_line(&w->trace, w->now_ms, "gateway > %s", trace_natpmp(bytes, text));
+    inv_to_gateway(w, bytes);
+    if (w->faults.tunnel_down) {
+        event.type = WORLD_GATEWAY_ERROR;
+        event.value = GATEWAY_NO_ROUTE;
+        event.at_ms = w->now_ms;
+        world_queue_push(&w->queue, event, span_of(NULL, 0));
+        return;
+    }
+    world_link_send(w, &w->options.gateway_link, event, bytes);
+}
+
+static void do_lan_send(struct world *w, const struct action *action)
+{
+    struct endpoint to = action->lan.to;
+    char text[TRACE_LINE_MAX];
+
+    trace_line(&w->trace, w->now_ms, "lan %s:%u < %s", address_text(to.address).text, to.port,
+               trace_natpmp(action->lan.bytes, text));
+    if (action->lan.interface != LAN_INTERFACE || action->lan.from != w->options.lan_address)
+        world_fail(w, "a reply by another way than the request came");
+    inv_reply(w, to, action->lan.bytes);
+    world_link_send(w, &w->options.lan,
+                    (struct world_event){.type = WORLD_LAN_OUT, .from = {action->lan.from, 5351}, .to = to},
+                    action->lan.bytes);
+}
+
+static void do_log(struct world *w, const struct action *action)
+{
+    static const char *const levels[] = {"error", "warn", "info", "debug"};
+
+    trace_line(&w->trace, w->now_ms, "log %s %s: %.*s", levels[action->log.level], action->log.component,
+               (int)action->log.text.len, (const char *)action->log.text.data);
+    inv_log(w, action->log.text);
+}
+
+static void end_process(struct world *w)
+{
+    for (unsigned slot = 0; slot < ROUTER_SESSIONS_MAX; slot++) {
+        if (w->streams[slot].state != WORLD_STREAM_CLOSED)
+            world_router_close(w, slot);
+    }
+    free(w->proxy);
+    w->proxy = NULL;
+    w->deadline_ms = UINT64_MAX;
+    w->stalled_until_ms = 0;
+    w->stop_ms = 0;
+    inv_dead(w);
+}
+
+static void carry_out(struct world *w, const struct action *action)
+{
+    char text[TRACE_LINE_MAX];
+
+    switch (action->type) {
+    case ACTION_LAN_SEND:
+        do_lan_send(w, action);
+        break;
+    case ACTION_ANNOUNCE:
+        trace_line(&w->trace, w->now_ms, "announce %s", trace_natpmp(action->announce, text));
+        inv_announce(w, action->announce);
+        world_link_send(w, &w->options.lan, (struct world_event){.type = WORLD_ANNOUNCEMENT},
+                        action->announce);
+        break;
+    case ACTION_GATEWAY_SEND:
+        do_gateway_send(w, action->gateway);
+        break;
+    case ACTION_ROUTER_OPEN:
+        world_router_open(w, action->router.session);
+        break;
+    case ACTION_ROUTER_SEND:
+        world_router_send(w, action->router.session, action->router.bytes);
+        break;
+    case ACTION_ROUTER_CLOSE:
+        trace_line(&w->trace, w->now_ms, "router %u close", action->router.session);
+        if (w->streams[action->router.session].state == WORLD_STREAM_CLOSED)
+            world_fail(w, "a connection is closed that is not there");
+        inv_router_trouble(w);
+        world_router_close(w, action->router.session);
+        break;
+    case ACTION_LOG:
+        do_log(w, action);
+        break;
+    case ACTION_EXIT:
+        trace_line(&w->trace, w->now_ms, "exit");
+        w->exited = true;
+        w->exits++;
+        inv_exited(w);
+        break;
+    }
+}
+
+static void carry_out_all(struct world *w)
+{
+    const struct actions *out = w->actions;
+
+    if (out->count > ACTIONS_MAX || out->used > ACTION_BYTES_MAX)
+        world_fail(w, "a step made %u actions of %u bytes", out->count, out->used);
+    for (unsigned i = 0; i < out->count && w->proxy; i++) {
+        if (w->exited)
+            world_fail(w, "something follows the exit");
+        carry_out(w, &out->at[i]);
+        w->actions_done++;
+        if (w->kill_after_actions != 0 && w->actions_done == w->kill_after_actions)
+            world_kill(w);
+    }
+    if (w->exited && w->proxy)
+        end_process(w);
+}
+
+/* ---- the driver's part ---- */
+
+static void keep_deadline(struct world *w)
+{
+    uint64_t deadline_ms = proxy_deadline_ms(w->proxy);
+
+    if (deadline_ms < w->now_ms)
+        world_fail(w, "the deadline %" PRIu64 " is in the past", deadline_ms);
+    if (deadline_ms == w->deadline_seen_ms)
+        return;
+    w->deadline_seen_ms = deadline_ms;
+    w->deadline_ms = deadline_ms;
+    if (deadline_ms != UINT64_MAX)
+        w->deadline_ms += prng_below(&w->prng, w->options.deadline_late_max_ms + 1);
+}
+
+/* A core that names the present as its deadline again and again is busy for ever. */
+static void count_deadlines(struct world *w, enum event_type type)
+{
+    if (type != EVENT_DEADLINE || w->step_ms != w->now_ms)
+        w->deadlines_at_once = 0;
+    w->step_ms = w->now_ms;
+    if (type == EVENT_DEADLINE && ++w->deadlines_at_once > DEADLINES_AT_ONCE_MAX)
+        world_fail(w, "%u deadlines and time does not advance", w->deadlines_at_once);
+}
+
+void world_give(struct world *w, struct event *event)
+{
+    event->now_ms = w->now_ms;
+    w->steps++;
+    count_deadlines(w, event->type);
+    if (event->type == EVENT_DEADLINE)
+        w->deadline_seen_ms = 0;
+    proxy_step(w->proxy, event, w->actions);
+    carry_out_all(w);
+    if (!w->proxy)
+        return;
+    keep_deadline(w);
+    if (w->options.check_every != 0 && w->steps % w->options.check_every == 0)
+        proxy_check(w->proxy);
+    inv_after_step(w);
+    if (w->stop_ms != 0 && w->now_ms > w->stop_ms + STOP_MS + STOP_SLACK_MS)
+        world_fail(w, "not at its end 5 s after SIGTERM");
+}
+
+static bool is_for_proxy(enum world_event_type type)
+{
+    return type == WORLD_LAN_IN || type == WORLD_GATEWAY_OUT || type == WORLD_GATEWAY_ERROR ||
+           type == WORLD_ROUTER_OPENED || type == WORLD_ROUTER_OUT || type == WORLD_ROUTER_CLOSED;
+}
+
+static void give_lan(struct world *w, const struct world_event *event)
+{
+    struct span bytes = span_of(event->bytes, event->len);
+    char text[TRACE_LINE_MAX];
+
+    trace_line(&w->trace, w->now_ms, "lan %s:%u > %s", address_text(event->from.address).text,
+               event->from.port, trace_natpmp(bytes, text));
+    inv_request(w, event->from, bytes);
+    world_give(
+        w,
+        &(struct event){
+            .type = EVENT_LAN,
+            .lan = {.from = event->from, .to = event->to.address, .interface = LAN_INTERFACE, .bytes = bytes},
+        });
+}
+
+static void give_gateway(struct world *w, const struct world_event *event)
+{
+    struct span bytes = span_of(event->bytes, event->len);
+    char text[TRACE_LINE_MAX];
+
+    if (event->generation != w->socket)
+        return; /* the socket of a process that has ended */
+    trace_line(&w->trace, w->now_ms, "gateway < %s", trace_natpmp(bytes, text));
+    inv_from_gateway(w, event->sent_ms, bytes);
+    world_give(w, &(struct event){.type = EVENT_GATEWAY, .gateway = bytes});
+}
+
+static void give_gateway_error(struct world *w, const struct world_event *event)
+{
+    static const char *const names[] = {"port unreachable", "no route", "send failed"};
+
+    if (event->generation != w->socket)
+        return;
+    trace_line(&w->trace, w->now_ms, "gateway ! %s", names[event->value]);
+    world_give(
+        w, &(struct event){.type = EVENT_GATEWAY_ERROR, .gateway_error = (enum gateway_error)event->value});
+}
+
+static void dispatch(struct world *w, struct world_event *event)
+{
+    struct span bytes = span_of(event->bytes, event->len);
+
+    switch (event->type) {
+    case WORLD_LAN_IN:
+        give_lan(w, event);
+        break;
+    case WORLD_LAN_OUT:
+        lan_receive(&w->lan, w->now_ms, event->to, event->from.address, bytes);
+        break;
+    case WORLD_ANNOUNCEMENT:
+        lan_announced(&w->lan, w->now_ms, bytes);
+        break;
+    case WORLD_GATEWAY_IN:
+        w->gateway_socket = event->generation;
+        gateway_receive(&w->gateway, w->now_ms, event->sent_ms, bytes);
+        break;
+    case WORLD_GATEWAY_OUT:
+        give_gateway(w, event);
+        break;
+    case WORLD_GATEWAY_ERROR:
+        give_gateway_error(w, event);
+        break;
+    case WORLD_ROUTER_SYN:
+    case WORLD_ROUTER_OPENED:
+    case WORLD_ROUTER_IN:
+    case WORLD_ROUTER_OUT:
+    case WORLD_ROUTER_CLOSE_IN:
+    case WORLD_ROUTER_CLOSED:
+        world_router_event(w, event);
+        break;
+    case WORLD_CALL:
+        event->call(w, event->value);
+        break;
+    }
+}
+
+static void take_from_queue(struct world *w)
+{
+    struct world_event event = world_queue_pop(&w->queue);
+
+    if (is_for_proxy(event.type) && w->now_ms < w->stalled_until_ms) {
+        event.at_ms = w->stalled_until_ms;
+        world_queue_push(&w->queue, event, span_of(event.bytes, event.len));
+    } else if (!is_for_proxy(event.type) || w->proxy) {
+        dispatch(w, &event);
+    }
+    free(event.bytes);
+}
+
+bool world_step(struct world *w, uint64_t limit_ms)
+{
+    uint64_t queue_ms = world_queue_next_ms(&w->queue);
+    uint64_t router_ms = router_model_next_ms(w->router);
+    uint64_t lan_ms = lan_next_ms(&w->lan);
+    uint64_t deadline_ms = w->proxy ? w->deadline_ms : UINT64_MAX;
+    uint64_t at_ms;
+
+    if (deadline_ms < w->stalled_until_ms)
+        deadline_ms = w->stalled_until_ms;
+    at_ms = queue_ms < router_ms ? queue_ms : router_ms;
+    at_ms = at_ms < lan_ms ? at_ms : lan_ms;
+    at_ms = at_ms < deadline_ms ? at_ms : deadline_ms;
+    if (at_ms > limit_ms) {
+        w->now_ms = limit_ms;
+        return false;
+    }
+    if (at_ms > w->now_ms)
+        w->now_ms = at_ms;
+    if (queue_ms <= at_ms)
+        take_from_queue(w);
+    else if (router_ms <= at_ms)
+        router_model_run(w->router, w->now_ms);
+    else if (lan_ms <= at_ms)
+        lan_run(&w->lan, w->now_ms);
+    else
+        world_give(w, &(struct event){.type = EVENT_DEADLINE});
+    return true;
+}
+
+void world_run_until(struct world *w, uint64_t until_ms)
+{
+    while (world_step(w, until_ms))
+        ;
+}
+
+void world_run_for(struct world *w, uint64_t for_ms)
+{
+    world_run_until(w, w->now_ms + for_ms);
+}
+
+void world_at(struct world *w, uint64_t at_ms, void (*call)(struct world *, unsigned value), unsigned value)
+{
+    world_queue_push(&w->queue,
+                     (struct world_event){.at_ms = at_ms, .type = WORLD_CALL, .call = call, .value = value},
+                     span_of(NULL, 0));
+}
+
+/* ---- life of the process ---- */
+
+void world_start(struct world *w, uint64_t seed)
+{
+    assert(!w->proxy);
+    w->proxy = calloc(1, proxy_size());
+    assert(w->proxy);
+    w->proxy_seed = seed;
+    w->socket = ++w->generation;
+    w->proxy_started_ms = w->now_ms;
+    w->exited = false;
+    w->deadline_seen_ms = 0;
+    w->deadline_ms = UINT64_MAX;
+    trace_line(&w->trace, w->now_ms, "start");
+    inv_started(w);
+    proxy_init(w->proxy, &w->options.config, seed);
+    world_give(w, &(struct event){.type = EVENT_START});
+}
+
+void world_kill(struct world *w)
+{
+    if (!w->proxy)
+        return;
+    trace_line(&w->trace, w->now_ms, "killed");
+    end_process(w);
+}
+
+void world_stop(struct world *w)
+{
+    if (!w->proxy || w->stop_ms != 0)
+        return;
+    trace_line(&w->trace, w->now_ms, "SIGTERM");
+    w->stalled_until_ms = 0;
+    w->stop_ms = w->now_ms;
+    world_give(w, &(struct event){.type = EVENT_STOP});
+}
+
+void world_stall(struct world *w, uint64_t for_ms)
+{
+    if (!w->proxy || w->stop_ms != 0)
+        return;
+    trace_line(&w->trace, w->now_ms, "stopped for %" PRIu64 " ms", for_ms);
+    w->stalled_until_ms = w->now_ms + for_ms;
+    w->invariants.stalled_until_ms = w->stalled_until_ms;
+    /* Its connections time out meanwhile. */
+    if (w->invariants.router_trouble_ms < w->stalled_until_ms)
+        w->invariants.router_trouble_ms = w->stalled_until_ms;
+    inv_router_trouble(w);
+}

@@ -1,0 +1,155 @@
+/* The world of the core without sockets: a virtual clock, one event queue, links with latency and loss, a
+ * LAN, a gateway and a router. It drives one struct proxy as the daemon's driver does: an event goes in, the
+ * actions are carried out in order, the deadline is kept. After each step it checks what must always hold
+ * (invariants.h). */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attributes.h"
+#include "base/prng.h"
+#include "core/proxy.h"
+#include "gateway_model.h"
+#include "invariants.h"
+#include "lan_model.h"
+#include "router_model.h"
+#include "world_queue.h"
+#include "world_trace.h"
+
+/* A datagram link, in one direction. Datagrams overtake each other when the latency varies. */
+struct world_link {
+    uint32_t latency_min_ms;
+    uint32_t latency_max_ms;
+    unsigned loss_percent;
+    unsigned duplicate_percent;
+};
+
+struct world_options {
+    uint64_t seed;
+    struct proxy_config config;
+    uint32_t lan_address; /* ours */
+    uint32_t router_address;
+    struct world_link lan;
+    struct world_link gateway_link;
+    uint32_t stream_min_ms; /* of the API connections, one way; bytes never overtake each other */
+    uint32_t stream_max_ms;
+    unsigned stream_chunk_max;     /* bytes arrive in pieces of 1 to so many; 0: as they were sent */
+    uint32_t deadline_late_max_ms; /* the operating system wakes us so much later */
+    struct gateway_options gateway;
+    struct router_model_options router;
+    unsigned check_every; /* proxy_check after each so many steps */
+};
+
+enum world_stream_state {
+    WORLD_STREAM_CLOSED,
+    WORLD_STREAM_OPENING,
+    WORLD_STREAM_OPEN,
+};
+
+/* One of the connections to the router, as the driver holds it. */
+struct world_stream {
+    enum world_stream_state state;
+    uint64_t generation;
+    int session;          /* at the router; 0: none yet */
+    uint64_t in_free_ms;  /* nothing arrives at the router before; keeps the order */
+    uint64_t out_free_ms; /* nothing arrives at us before */
+    struct trace_stream in_trace;
+    struct trace_stream out_trace;
+};
+
+/* What goes wrong outside of the models. */
+struct world_faults {
+    bool tunnel_down;        /* no route to the gateway */
+    bool router_unreachable; /* no route to the router */
+    bool router_refused;     /* the host is there, the port is closed */
+    bool router_unresolved;
+    uint64_t router_cut_until_ms; /* bytes and attempts of connections are held up until then */
+};
+
+struct world {
+    struct world_options options;
+    uint64_t now_ms;
+    struct world_queue queue;
+    struct prng prng;
+    struct trace trace;
+    struct proxy *proxy; /* NULL: not running */
+    struct actions *actions;
+    uint64_t proxy_seed;
+    uint64_t proxy_started_ms;
+    uint64_t deadline_ms;      /* with its lateness */
+    uint64_t deadline_seen_ms; /* as the core named it */
+    uint64_t stalled_until_ms; /* the process is stopped; what arrives waits */
+    uint64_t step_ms;
+    unsigned deadlines_at_once;
+    bool exited;
+    uint64_t exits;
+    uint64_t steps;
+    uint64_t actions_done;
+    uint64_t generation;
+    struct world_stream streams[ROUTER_SESSIONS_MAX];
+    struct world_faults faults;
+    struct gateway_model gateway;
+    struct router_model *router;
+    struct lan_model lan;
+    struct invariants invariants;
+    uint64_t kill_after_actions; /* the process dies behind that action; 0: never */
+    uint64_t stop_ms;            /* of SIGTERM; 0: none */
+    uint64_t socket;             /* towards the gateway; another one for each process */
+    uint64_t gateway_socket;     /* of the datagram that the gateway is answering */
+    /* Prints what is known about the run; called before the end of the program on a failure. May be NULL. */
+    void (*report)(void *context);
+    void *report_context;
+};
+
+/* A quiet home: everything works, nothing is lost, one router with a WireGuard interface towards the gateway.
+ */
+struct world_options world_defaults(uint64_t seed);
+struct world *world_new(const struct world_options *options);
+void world_free(struct world *w);
+
+/* A new process on the router and the gateway as they are. */
+void world_start(struct world *w, uint64_t seed);
+/* The process ends without a word. Its connections end as those of a dead process do. */
+void world_kill(struct world *w);
+/* SIGTERM. */
+void world_stop(struct world *w);
+/* SIGSTOP: everything waits for so long. */
+void world_stall(struct world *w, uint64_t for_ms);
+
+/* The next thing happens, if that is not later than `limit_ms`; else the clock goes to limit_ms and false. */
+bool world_step(struct world *w, uint64_t limit_ms);
+void world_run_for(struct world *w, uint64_t for_ms);
+void world_run_until(struct world *w, uint64_t until_ms);
+/* Calls `call` at that time. */
+void world_at(struct world *w, uint64_t at_ms, void (*call)(struct world *, unsigned value), unsigned value);
+
+/* Hand edits, and all that changes the router's configuration from outside: between these two the foreign
+ * rules may change, and the invariants learn when. */
+void world_hand_begin(struct world *w, const char *what);
+void world_hand_end(struct world *w);
+/* The gateway loses its table. */
+void world_gateway_reboot(struct world *w);
+void world_gateway_address(struct world *w, uint32_t address, bool announce);
+/* A datagram that the gateway sends without being asked. */
+void world_gateway_says(struct world *w, struct span datagram);
+/* A datagram to our port from anywhere, at once. */
+void world_lan_datagram(struct world *w, struct endpoint from, uint32_t to, struct span datagram);
+
+/* Ends the program: prints the message, the report and the last lines. */
+printf_(2, 3) _Noreturn void world_fail(struct world *w, const char *format, ...);
+
+/* ---- between the files of the world ---- */
+
+/* Gives one event to the core. */
+void world_give(struct world *w, struct event *event);
+/* Puts a datagram on its way. */
+void world_link_send(struct world *w, const struct world_link *link, struct world_event event,
+                     struct span bytes);
+
+/* ---- connections to the router (world_router.c) ---- */
+void world_router_init(struct world *w);
+void world_router_open(struct world *w, unsigned slot);
+void world_router_send(struct world *w, unsigned slot, struct span bytes);
+void world_router_close(struct world *w, unsigned slot);
+void world_router_event(struct world *w, const struct world_event *event);

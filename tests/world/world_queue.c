@@ -1,0 +1,75 @@
+#include "world_queue.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static bool before(const struct world_event *a, const struct world_event *b)
+{
+    return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->order < b->order;
+}
+
+static void swap(struct world_event *a, struct world_event *b)
+{
+    struct world_event held = *a;
+
+    *a = *b;
+    *b = held;
+}
+
+void world_queue_push(struct world_queue *queue, struct world_event event, struct span bytes)
+{
+    size_t i = queue->count;
+
+    if (queue->count == queue->capacity) {
+        queue->capacity = queue->capacity ? queue->capacity * 2 : 256;
+        queue->at = realloc(queue->at, queue->capacity * sizeof(*queue->at));
+        assert(queue->at);
+    }
+    event.order = queue->next_order++;
+    event.bytes = NULL;
+    event.len = bytes.len;
+    if (bytes.len > 0) {
+        event.bytes = malloc(bytes.len);
+        assert(event.bytes);
+        memcpy(event.bytes, bytes.data, bytes.len);
+    }
+    queue->at[queue->count++] = event;
+    while (i > 0 && before(&queue->at[i], &queue->at[(i - 1) / 2])) {
+        swap(&queue->at[i], &queue->at[(i - 1) / 2]);
+        i = (i - 1) / 2;
+    }
+}
+
+uint64_t world_queue_next_ms(const struct world_queue *queue)
+{
+    return queue->count > 0 ? queue->at[0].at_ms : UINT64_MAX;
+}
+
+struct world_event world_queue_pop(struct world_queue *queue)
+{
+    struct world_event first = queue->at[0];
+    size_t i = 0;
+
+    queue->at[0] = queue->at[--queue->count];
+    for (;;) {
+        size_t child = 2 * i + 1;
+
+        if (child >= queue->count)
+            break;
+        if (child + 1 < queue->count && before(&queue->at[child + 1], &queue->at[child]))
+            child++;
+        if (!before(&queue->at[child], &queue->at[i]))
+            break;
+        swap(&queue->at[child], &queue->at[i]);
+        i = child;
+    }
+    return first;
+}
+
+void world_queue_free(struct world_queue *queue)
+{
+    for (size_t i = 0; i < queue->count; i++)
+        free(queue->at[i].bytes);
+    free(queue->at);
+    *queue = (struct world_queue){0};
+}

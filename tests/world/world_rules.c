@@ -1,0 +1,371 @@
+/* The router's side of what must hold, and the state at rest. */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/cursor.h"
+#include "world.h"
+
+enum {
+    /* A mapping that runs out is removed by two round trips, and not in the same millisecond. */
+    REST_SLACK_MS = 5000,
+    PUT_BACK_MS = 1000,
+    ADOPTED_MS = 1500000, /* time until the next start, and the longest lease of the tests' gateways */
+};
+
+/* ---- reading the table ---- */
+
+static bool is_ours(const struct world *w, const struct router_model_rule *rule)
+{
+    char mark[64];
+    struct span comment;
+
+    snprintf(mark, sizeof(mark), "double-natpmp/%s ", w->options.config.instance);
+    return !router_model_rule_dynamic(rule) && router_model_rule_get(rule, "comment", &comment) &&
+           span_starts(comment, mark);
+}
+
+static bool read_port(const struct router_model_rule *rule, const char *name, uint16_t *ret_port)
+{
+    struct span text;
+    uint64_t port;
+
+    if (!router_model_rule_get(rule, name, &text) || !parse_decimal(text, 65535, &port) || port == 0)
+        return false;
+    *ret_port = (uint16_t)port;
+    return true;
+}
+
+static bool property_is(const struct router_model_rule *rule, const char *name, const char *value)
+{
+    struct span text;
+
+    return router_model_rule_get(rule, name, &text) && span_is(text, value);
+}
+
+static struct inv_rule read_rule(const struct world *w, const struct router_model_rule *rule)
+{
+    struct inv_rule read = {.id = router_model_rule_id(rule)};
+    struct span text;
+
+    read.tcp = property_is(rule, "protocol", "tcp");
+    read.sane = (read.tcp || property_is(rule, "protocol", "udp")) &&
+                read_port(rule, "dst-port", &read.router_port) && read_port(rule, "to-ports", &read.port) &&
+                router_model_rule_get(rule, "to-addresses", &text) && parse_address(text, &read.address) &&
+                property_is(rule, "chain", "dstnat") && property_is(rule, "action", "dst-nat") &&
+                router_model_rule_get(rule, "in-interface", &text) && text.len > 0;
+    read.enabled =
+        read.sane && !router_model_rule_disabled(rule) && !router_model_rule_invalid(w->router, rule);
+    return read;
+}
+
+static uint64_t hash_text(uint64_t hash, struct span text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        hash = (hash ^ text.data[i]) * 0x100000001b3u;
+    return (hash ^ 0xff) * 0x100000001b3u;
+}
+
+/* All that a person could see change; not the counters and not the id. */
+static uint64_t hash_rule(uint64_t hash, const struct router_model_rule *rule)
+{
+    static const char *const names[] = {
+        "chain",
+        "action",
+        "protocol",
+        "dst-port",
+        "src-port",
+        "port",
+        "in-interface",
+        "to-addresses",
+        "in-interface-list",
+        "to-ports",
+        "comment",
+        "disabled",
+        "src-address",
+        "dst-address",
+        "out-interface",
+        "jump-target",
+        "dst-address-list",
+        "src-address-list",
+        "log",
+        "log-prefix",
+        "dst-address-type",
+        "out-interface-list",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct span text = span_of(NULL, 0);
+
+        if (router_model_rule_get(rule, names[i], &text))
+            hash = hash_text(hash ^ i, text);
+    }
+    return hash * 31 + router_model_rule_disabled(rule);
+}
+
+static bool was_ours_a_moment_ago(const struct world *w, uint32_t id)
+{
+    for (unsigned i = 0; i < INV_TAKEN_MAX; i++) {
+        if (w->invariants.taken[i].id == id && w->invariants.taken[i].known_ms >= w->now_ms)
+            return true;
+    }
+    return false;
+}
+
+void inv_rules_read(struct world *w)
+{
+    struct invariants *inv = &w->invariants;
+    uint64_t hash = 1;
+    unsigned foreign = 0;
+    unsigned excused = 0;
+    const struct router_model_rule *rule = NULL;
+
+    inv->rule_count = 0;
+    while ((rule = router_model_rule_next(w->router, rule))) {
+        if (!is_ours(w, rule) && was_ours_a_moment_ago(w, router_model_rule_id(rule))) {
+            excused++;
+            continue;
+        }
+        if (!is_ours(w, rule)) {
+            hash = hash_rule(hash, rule);
+            foreign++;
+            continue;
+        }
+        assert(inv->rule_count < INV_RULES_MAX);
+        inv->rules[inv->rule_count++] = read_rule(w, rule);
+    }
+    if (!inv->hand && excused == inv->excused_count &&
+        (hash != inv->foreign_hash || foreign != inv->foreign_count))
+        world_fail(w, "the foreign rules have changed: %u, before %u", foreign, inv->foreign_count);
+    inv->foreign_hash = hash;
+    inv->foreign_count = foreign;
+    inv->excused_count = excused;
+}
+
+const struct inv_rule *inv_find_rule(const struct world *w, uint32_t address, bool tcp, uint16_t port)
+{
+    const struct inv_rule *found = NULL;
+
+    for (unsigned i = 0; i < w->invariants.rule_count; i++) {
+        const struct inv_rule *rule = &w->invariants.rules[i];
+
+        if (rule->sane && rule->address == address && rule->tcp == tcp && rule->port == port &&
+            (!found || !found->enabled))
+            found = rule;
+    }
+    return found;
+}
+
+/* ---- after each change ---- */
+
+static void check_pair(struct world *w, const struct inv_rule *a, const struct inv_rule *b)
+{
+    if (!a->enabled || !b->enabled || a->router_port != b->router_port)
+        return;
+    if (a->tcp == b->tcp)
+        world_fail(w, "two rules of ours for %s port %u", a->tcp ? "tcp" : "udp", a->router_port);
+    if (a->address != b->address)
+        world_fail(w, "the companion of port %u belongs to another client", a->router_port);
+}
+
+static void check_rules(struct world *w)
+{
+    const struct invariants *inv = &w->invariants;
+
+    /* What somebody changed by hand may break all of this until the core has seen it and put it back. */
+    if (w->now_ms <= inv->hand_known_ms + PUT_BACK_MS)
+        return;
+    for (unsigned i = 0; i < inv->rule_count; i++) {
+        const struct inv_rule *rule = &inv->rules[i];
+
+        if (!rule->sane)
+            world_fail(w, "a rule of ours makes no sense");
+        if (!inv_find_ask(w, rule->address, rule->tcp, rule->port) && !was_ours_a_moment_ago(w, rule->id))
+            world_fail(w, "a rule leads to %s port %u, which nobody asked for",
+                       address_text(rule->address).text, rule->port);
+        for (unsigned k = 0; k < i; k++)
+            check_pair(w, rule, &inv->rules[k]);
+    }
+}
+
+void inv_nat_changed(struct world *w)
+{
+    inv_rules_read(w);
+    if (!w->invariants.hand)
+        check_rules(w);
+}
+
+void inv_rules_init(struct world *w)
+{
+    w->invariants.hand = true;
+    inv_rules_read(w);
+    w->invariants.hand = false;
+}
+
+/* ---- by hand ---- */
+
+void inv_hand_begin(struct world *w)
+{
+    struct invariants *inv = &w->invariants;
+
+    inv_rules_read(w);
+    inv->hand = true;
+    inv->rule_count_before = inv->rule_count;
+    memcpy(inv->rules_before, inv->rules, sizeof(inv->rules));
+}
+
+static bool is_unchanged(const struct invariants *inv, const struct inv_rule *before)
+{
+    for (unsigned i = 0; i < inv->rule_count; i++) {
+        const struct inv_rule *rule = &inv->rules[i];
+
+        if (rule->enabled == before->enabled && rule->tcp == before->tcp &&
+            rule->address == before->address && rule->port == before->port &&
+            rule->router_port == before->router_port)
+            return true;
+    }
+    return false;
+}
+
+/* From when on the core must have noticed what happens now. */
+static uint64_t noticed_ms(const struct world *w)
+{
+    const struct router_model_options *router = router_model_options(w->router);
+    uint64_t listen_ms = w->now_ms + GRACE_LISTEN_MS + 2 * w->options.stream_max_ms +
+                         router->listen_delay_max_ms + w->options.deadline_late_max_ms;
+    uint64_t trouble_ms = w->invariants.router_trouble_ms + GRACE_RECONNECT_MS;
+
+    if (listen_ms < w->invariants.stalled_until_ms + GRACE_LISTEN_MS)
+        listen_ms = w->invariants.stalled_until_ms + GRACE_LISTEN_MS;
+    return listen_ms < trouble_ms ? trouble_ms : listen_ms;
+}
+
+static void note_taken(struct invariants *inv, const struct inv_rule *rule)
+{
+    inv->taken[inv->taken_next++ % INV_TAKEN_MAX] = (struct inv_taken){
+        .id = rule->id,
+        .address = rule->address,
+        .tcp = rule->tcp,
+        .port = rule->port,
+        .known_ms = inv->hand_known_ms,
+    };
+}
+
+void inv_hand_end(struct world *w)
+{
+    struct invariants *inv = &w->invariants;
+
+    inv_rules_read(w);
+    inv->hand_known_ms = noticed_ms(w);
+    for (unsigned i = 0; i < inv->rule_count_before; i++) {
+        if (!is_unchanged(inv, &inv->rules_before[i]))
+            note_taken(inv, &inv->rules_before[i]);
+    }
+    /* Again, now that it is known which rules have lost our mark. */
+    inv_rules_read(w);
+    inv->hand = false;
+}
+
+bool inv_rule_is_excused(const struct world *w, uint32_t address, bool tcp, uint16_t port)
+{
+    for (unsigned i = 0; i < INV_TAKEN_MAX; i++) {
+        const struct inv_taken *taken = &w->invariants.taken[i];
+
+        if (taken->address == address && taken->tcp == tcp && taken->port == port &&
+            taken->known_ms >= w->now_ms)
+            return true;
+    }
+    return false;
+}
+
+/* What was changed and not noticed before the process died looks to the next one like a rule of ours: it is
+ * adopted and stays until its lease runs out. */
+void inv_hand_unnoticed(struct world *w)
+{
+    for (unsigned i = 0; i < INV_TAKEN_MAX; i++) {
+        struct inv_taken *taken = &w->invariants.taken[i];
+
+        if (taken->known_ms >= w->now_ms)
+            taken->known_ms = w->now_ms + ADOPTED_MS;
+    }
+}
+
+void inv_router_trouble(struct world *w)
+{
+    struct invariants *inv = &w->invariants;
+
+    if (inv->router_trouble_ms < w->now_ms)
+        inv->router_trouble_ms = w->now_ms;
+    /* News that was still on its way is late now. */
+    if (inv->hand_known_ms >= w->now_ms)
+        inv->hand_known_ms = inv->router_trouble_ms + GRACE_RECONNECT_MS;
+    for (unsigned i = 0; i < INV_TAKEN_MAX; i++) {
+        uint64_t known_ms = inv->router_trouble_ms + GRACE_RECONNECT_MS;
+
+        if (inv->taken[i].known_ms >= w->now_ms && inv->taken[i].known_ms < known_ms)
+            inv->taken[i].known_ms = known_ms;
+    }
+}
+
+/* ---- at rest ---- */
+
+static void check_rule_at_rest(struct world *w, const struct inv_rule *rule)
+{
+    const struct inv_entry *ask = inv_find_ask(w, rule->address, rule->tcp, rule->port);
+    const char *client = address_text(rule->address).text;
+
+    if (was_ours_a_moment_ago(w, rule->id))
+        return;
+    if (!rule->enabled)
+        world_fail(w, "at rest: the rule for %s port %u is not in force", client, rule->port);
+    if (!ask || (!ask->doubtful && ask->promised_until_ms + REST_SLACK_MS <= w->now_ms))
+        world_fail(w, "at rest: the rule for %s %s port %u has no client", client, rule->tcp ? "tcp" : "udp",
+                   rule->port);
+    /* The gateway's clock is ahead by the way of its reply: a mapping that ends now ended there a moment ago.
+     */
+    if (ask->promised_until_ms <= w->now_ms + REST_SLACK_MS && ask->promised_until_ms != 0)
+        return;
+    if (!gateway_find(&w->gateway, w->now_ms, rule->tcp, rule->router_port))
+        world_fail(w, "at rest: the rule for %s %s port %u has no lease at the gateway (internal %u)", client,
+                   rule->tcp ? "tcp" : "udp", rule->port, rule->router_port);
+}
+
+static void check_ask_at_rest(struct world *w, struct inv_entry *ask)
+{
+    const struct inv_rule *rule = inv_find_rule(w, inv_ask_address(ask), inv_ask_tcp(ask), inv_ask_port(ask));
+    const char *protocol = inv_ask_tcp(ask) ? "tcp" : "udp";
+    const struct gateway_lease *lease;
+
+    if (ask->promised_until_ms <= w->now_ms + 1000 || ask->doubtful)
+        return;
+    if (!rule)
+        world_fail(w, "at rest: %s was promised %s port %u and has no rule",
+                   address_text(inv_ask_address(ask)).text, protocol, inv_ask_port(ask));
+    lease = gateway_find(&w->gateway, w->now_ms, rule->tcp, rule->router_port);
+    if (lease && lease->external_port != ask->external_port && ask->told_ms > w->invariants.quiet_since_ms)
+        world_fail(w, "at rest: %s was told external port %u for %s port %u, the gateway says %u",
+                   address_text(inv_ask_address(ask)).text, ask->external_port, protocol, inv_ask_port(ask),
+                   lease->external_port);
+}
+
+void inv_at_rest(struct world *w)
+{
+    const struct invariants *inv = &w->invariants;
+
+    check_rules(w);
+    for (unsigned i = 0; i < inv->rule_count; i++)
+        check_rule_at_rest(w, &inv->rules[i]);
+    inv_each_ask(w, check_ask_at_rest);
+    /* A gateway with one port for everybody gives it to the second one, too; deleting that would end the
+     * first one's. */
+    for (unsigned i = 0; i < w->gateway.leases_end && !w->gateway.options.one_port; i++) {
+        const struct gateway_lease *lease = &w->gateway.leases[i];
+        bool has_rule = false;
+
+        for (unsigned k = 0; k < inv->rule_count; k++)
+            has_rule |= inv->rules[k].router_port == lease->internal_port && inv->rules[k].tcp == lease->tcp;
+        if (lease->used && lease->ends_ms > w->now_ms && !has_rule)
+            world_fail(w, "at rest: the gateway's lease of %s %u has no rule", lease->tcp ? "tcp" : "udp",
+                       lease->internal_port);
+    }
+}

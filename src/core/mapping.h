@@ -79,8 +79,9 @@ struct mapping {
     bool recover;   /* asked for without a client's doing: the gateway lost its state, or it is adopted */
     bool adopted;   /* of an earlier run: how long its client was promised it is not known exactly */
     uint8_t ask_failures;
-    uint8_t conflicts; /* grants of a port that another mapping holds */
-    uint8_t moves;     /* router ports given up because of what the gateway granted for them */
+    uint8_t conflicts;       /* grants of a port that another mapping holds */
+    uint8_t moves;           /* router ports given up because of what the gateway granted for them */
+    uint16_t gateway_result; /* the last one other than success since the work began */
     uint16_t
         moved_from; /* external port that was granted before the last move: again means it is the only one */
     uint32_t granted_s;
@@ -96,6 +97,7 @@ struct waiter {
     uint32_t to;
     uint32_t interface;
     uint64_t since_ms;
+    uint32_t lifetime_s; /* asked: the answer is not more */
     uint16_t next;
 };
 

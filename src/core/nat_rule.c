@@ -180,12 +180,17 @@ static bool in_force(const struct ros_sentence *row, const struct nat_context *c
            !has(row, "dst-address") && !has(row, "src-address-list") && !has(row, "dst-address-list");
 }
 
-static bool only_counts(const struct ros_sentence *row)
+/* Some routers push counters, and some push only what changed: then our own change of the comment looks like
+ * this. */
+static bool only_ours(const struct ros_sentence *row, const char *instance)
 {
+    struct span rest;
     for (unsigned i = 1; i < row->words; i++) {
         struct span word = ros_word(row, i);
-        if (!span_starts(word, ".tag=") && !span_starts(word, "=.id=") && !span_starts(word, "=bytes=") &&
-            !span_starts(word, "=packets="))
+        bool comment = span_starts(word, "=comment=") &&
+                       is_marked(span_skip(word, sizeof "=comment=" - 1), instance, &rest);
+        if (!comment && !span_starts(word, ".tag=") && !span_starts(word, "=.id=") &&
+            !span_starts(word, "=bytes=") && !span_starts(word, "=packets="))
             return false;
     }
     return true;
@@ -199,7 +204,7 @@ struct nat_rule nat_rule_parse(const struct ros_sentence *row, const struct nat_
     if (!attribute(row, ".id", &value) || !ros_parse_id(value, &rule.id))
         rule.id = 0;
     rule.partial = !has(row, "action") || !has(row, "chain");
-    rule.only_counts = rule.partial && only_counts(row);
+    rule.only_ours = rule.partial && only_ours(row, context->instance);
     if (rule.partial || ros_flag(row, "dynamic") || !attribute(row, "comment", &value))
         return rule;
     if (is_marked(value, context->instance, &state))

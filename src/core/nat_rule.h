@@ -45,10 +45,10 @@ struct nat_context {
 extern const char nat_rule_proplist[];
 
 struct nat_rule {
-    uint32_t id;      /* 0: unreadable */
-    bool partial;     /* not a whole row: some routers send only what changed */
-    bool only_counts; /* nothing but counters changed */
-    bool ours;        /* carries our mark and is not dynamic */
+    uint32_t id;    /* 0: unreadable */
+    bool partial;   /* not a whole row: some routers send only what changed */
+    bool only_ours; /* a partial row that shows nothing but what we change ourselves, and counters */
+    bool ours;      /* carries our mark and is not dynamic */
 
     /* of ours only */
     bool sound;           /* says one protocol, one router port, one client and its port */

@@ -51,6 +51,10 @@ static void stop_mapping(struct proxy *p, uint16_t m)
             continue;
         mapping_set_work(&p->tables, m, WORK_NONE);
     }
+    if (mapping->ends_ms > p->now_ms) {
+        mapping_set_work(&p->tables, m, WORK_DELETE); /* nobody waits, but its end is told */
+        mapping->work_since_ms = p->now_ms;
+    }
     mapping->ends_ms = 0;
     mapping->moving = false;
     mapping->ask_retry_ms = 0;

@@ -157,16 +157,28 @@ static void settle_map(struct proxy *p, uint16_t m, struct actions *out)
         give_up(p, m, NATPMP_NETWORK_FAILURE, out);
 }
 
+/* Of a deletion of everything: does a rule of that client and protocol still stand? */
+static bool others_stand(const struct proxy *p, const struct mapping *all)
+{
+    const struct mapping_tables *t = &p->tables;
+    for (uint16_t m = t->client[all->client].mappings.first; m != 0; m = t->of_client[m].next)
+        if (t->mapping[m].protocol == all->protocol && t->mapping[m].delete_all &&
+            t->mapping[m].rule != RULE_ABSENT)
+            return true;
+    return false;
+}
+
 static void settle_delete(struct proxy *p, uint16_t m, struct actions *out)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
-    bool gone = mapping->rule == RULE_ABSENT;
+    bool all = mapping->internal_port == 0;
+    bool gone = mapping->rule == RULE_ABSENT && !p->adopting && !(all && others_stand(p, mapping));
     if (!gone && mapping->work_since_ms + ANSWER_MS > p->now_ms)
         return;
     enum natpmp_result result = gone ? NATPMP_SUCCESS : NATPMP_NETWORK_FAILURE;
-    if (gone)
+    if (gone && mapping->router_port != 0)
         actions_log(out, LOG_LEVEL_INFO, "mapping", "unmapped %s", proxy_text(p, m).text);
-    else
+    else if (!gone)
         actions_log(out, LOG_LEVEL_WARN, "mapping", "the router has not removed the rule yet; trying on %s",
                     proxy_text(p, m).text);
     if (mapping->delete_all)

@@ -146,6 +146,11 @@ static void failed(struct proxy *p, uint16_t m, uint16_t result, struct actions 
         mapping->ask_retry_ms = p->now_ms + RELEASE_RETRY_MS;
         return;
     }
+    if (!is_final(result) && mapping->gateway_result != result)
+        actions_log(out, LOG_LEVEL_WARN, "gateway",
+                    "the gateway answers with an error; trying on result=%u %s", (unsigned)result,
+                    proxy_text(p, m).text);
+    mapping->gateway_result = result;
     retry_later(p, mapping);
     if (is_final(result)) {
         mapping->refusal = (uint8_t)result;
@@ -194,10 +199,12 @@ static void stray(struct proxy *p, const struct upstream_outcome *o)
     if (m == 0)
         return;
     struct mapping *mapping = mapping_at(t, m);
-    if (o->lifetime_s == 0) {
-        if (!mapping->wanted || mapping->lease != LEASE_GRANTED)
-            return;
+    bool in_force = mapping->wanted && mapping->lease == LEASE_GRANTED;
+    bool contradicts = o->lifetime_s == 0 || o->external_port != mapping->external_port;
+    if (in_force && contradicts) {
         proxy_recover(p, m);
+    } else if (o->lifetime_s == 0) {
+        return;
     } else {
         if (mapping->wanted || mapping->lease != LEASE_NONE)
             return;
@@ -230,31 +237,40 @@ void proxy_recovered(struct proxy *p, uint16_t m)
     p->recovering--;
 }
 
+static bool is_of_before(const struct proxy *p, const struct mapping *mapping)
+{
+    return mapping->client != 0 && mapping->lease != LEASE_NONE && mapping->granted_ms < p->lost_ms;
+}
+
+/* Nothing that was granted before holds any more; only the asking waits. */
 static void state_lost(struct proxy *p, uint64_t lost_ms, struct actions *out)
 {
+    struct mapping_tables *t = &p->tables;
+    p->lost_ms = lost_ms;
+    for (unsigned i = 1; i <= t->used_mappings; i++) {
+        struct mapping *mapping = &t->mapping[i];
+        if (!is_of_before(p, mapping))
+            continue;
+        mapping->lease = mapping->wanted || mapping->asking ? LEASE_UNSURE : LEASE_NONE;
+        mapping->need_grant = mapping->work == WORK_MAP;
+        mapping_touch(t, (uint16_t)i);
+    }
     if (p->recover_ms != UINT64_MAX)
         return;
-    p->lost_ms = lost_ms;
     p->recover_ms = p->now_ms + prng_below(&p->prng, RECOVER_DELAY_MS + 1);
     actions_log(
         out, LOG_LEVEL_WARN, "gateway",
         "the gateway has started anew and forgot its mappings; asking for all of them again mappings=%u",
-        (unsigned)p->tables.live);
+        (unsigned)t->live);
 }
 
 static void recover_all(struct proxy *p)
 {
     struct mapping_tables *t = &p->tables;
     for (unsigned i = 1; i <= t->used_mappings; i++) {
-        struct mapping *mapping = &t->mapping[i];
-        if (mapping->client == 0 || mapping->lease == LEASE_NONE || mapping->granted_ms >= p->lost_ms)
+        if (!is_of_before(p, &t->mapping[i]) || !t->mapping[i].wanted)
             continue;
-        if (!mapping->wanted) {
-            mapping->lease = mapping->asking ? mapping->lease : LEASE_NONE;
-        } else {
-            mapping->lease = LEASE_UNSURE;
-            proxy_recover(p, (uint16_t)i);
-        }
+        proxy_recover(p, (uint16_t)i);
         mapping_touch(t, (uint16_t)i);
     }
 }

@@ -138,7 +138,7 @@ static uint16_t take_mapping(struct proxy *p, uint32_t address, const struct nat
     uint16_t m = mapping_find(t, address, request->protocol, request->internal_port);
     uint16_t c = client_find(t, address);
     bool live = m != 0 && mapping_at(t, m)->wanted;
-    if (!live && c != 0 && t->client[c].live >= CLIENT_MAPPINGS_MAX)
+    if (!live && request->lifetime_s > 0 && c != 0 && t->client[c].live >= CLIENT_MAPPINGS_MAX)
         return 0;
     if (m != 0)
         return m;
@@ -176,6 +176,7 @@ static void request_map(struct proxy *p, const struct event *event, const struct
     if (mapping->delete_all)
         proxy_delete_all_progress(p, m, NATPMP_SUCCESS, out);
     struct waiter waiter = waiter_of(event);
+    waiter.lifetime_s = request->lifetime_s;
     waiter_add(t, &mapping->waiters, &waiter);
     mapping->asked_s = request->lifetime_s < LIFETIME_MAX_S ? request->lifetime_s : LIFETIME_MAX_S;
     if (mapping->work == WORK_NONE) {
@@ -187,6 +188,7 @@ static void request_map(struct proxy *p, const struct event *event, const struct
         mapping->conflicts = 0;
         mapping->moves = 0;
         mapping->moved_from = 0;
+        mapping->gateway_result = 0;
         mapping->ask_retry_ms = 0;
         mapping->rule_retry_ms = 0;
         mapping_set_wanted(t, m, true);
@@ -217,10 +219,38 @@ static void begin_delete(struct proxy *p, uint16_t m)
     mapping_touch(&p->tables, m);
 }
 
+/* Before the first snapshot a rule of an earlier run may be there: the record keeps the request until it is
+ * known. Internal port 0 stands for all of this client and protocol. */
+static void hold_delete(struct proxy *p, const struct event *event, const struct natpmp_request *request)
+{
+    uint16_t m = take_mapping(p, event->lan.from.address, request);
+    if (m == 0)
+        return;
+    struct waiter waiter = waiter_of(event);
+    waiter_add(&p->tables, &mapping_at(&p->tables, m)->waiters, &waiter);
+    begin_delete(p, m);
+}
+
+bool proxy_begin_held_delete(struct proxy *p, uint16_t m)
+{
+    struct mapping *mapping = mapping_at(&p->tables, m);
+    uint16_t all =
+        mapping_find(&p->tables, mapping_address(&p->tables, m), (enum natpmp_protocol)mapping->protocol, 0);
+    if (all == 0 && mapping->work != WORK_DELETE)
+        return false;
+    mapping->delete_all = mapping->delete_all || all != 0;
+    begin_delete(p, m);
+    return true;
+}
+
 static void request_delete(struct proxy *p, const struct event *event, const struct natpmp_request *request,
                            struct actions *out)
 {
     struct mapping_tables *t = &p->tables;
+    if (p->adopting) {
+        hold_delete(p, event, request);
+        return;
+    }
     uint16_t m = mapping_find(t, event->lan.from.address, request->protocol, request->internal_port);
     if (m == 0 || is_gone(mapping_at(t, m))) {
         refuse(p, event, request, NATPMP_SUCCESS, out); /* section 3.4: as if it had worked */
@@ -247,6 +277,10 @@ static void request_delete_all(struct proxy *p, const struct event *event,
         begin_delete(p, m);
         pending++;
     }
+    if (p->adopting) {
+        hold_delete(p, event, request);
+        return;
+    }
     if (pending == 0) {
         refuse(p, event, request, NATPMP_SUCCESS, out);
         return;
@@ -270,6 +304,9 @@ void proxy_delete_all_progress(struct proxy *p, uint16_t m, enum natpmp_result r
             return; /* the answer waits for the last one */
         mapping->delete_all = false;
     }
+    uint16_t held = mapping_find(t, t->client[c].address, protocol, 0);
+    if (held != 0)
+        mapping_touch(t, held);
     struct waiter waiter;
     while (waiter_take(t, &t->client[c].delete_all_waiters[protocol], &waiter)) {
         struct reply_path path = path_of(&waiter);

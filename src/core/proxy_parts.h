@@ -54,6 +54,9 @@ void proxy_answer(struct proxy *p, uint16_t m, enum natpmp_result result, uint16
                   uint32_t lifetime_s, struct actions *out);
 /* The deletion of a mapping that a delete-all waits for has ended or was given up. */
 void proxy_delete_all_progress(struct proxy *p, uint16_t m, enum natpmp_result result, struct actions *out);
+/* True if a client asked before the first snapshot to delete this mapping, or all of its protocol: then it is
+ * not adopted but ends. */
+bool proxy_begin_held_delete(struct proxy *p, uint16_t m);
 /* Answers external address requests that need not wait any longer. */
 void proxy_pump_addresses(struct proxy *p, struct actions *out);
 uint64_t proxy_addresses_deadline_ms(const struct proxy *p);

@@ -6,6 +6,7 @@
 enum {
     /* For a rule whose comment does not say: the lifetime that most clients ask for. */
     ADOPTED_LEASE_S = 3600,
+    PENDING_DELAY_MS = 1000,
     RETRY_FIRST_MS = 1000,
     RETRY_MAX_MS = 30 * 1000,
 };
@@ -69,18 +70,24 @@ static void adopt(struct proxy *p, const struct nat_rule *rule, struct actions *
     struct mapping *mapping = mapping_at(t, m);
     uint32_t lease_s = rule->lease_s != 0 ? rule->lease_s : ADOPTED_LEASE_S;
     lease_s = lease_s < LIFETIME_MAX_S ? lease_s : LIFETIME_MAX_S;
+    uint64_t ends_ms = p->now_ms + (uint64_t)lease_s * 1000;
     mapping_set_router_port(t, m, rule->router_port);
-    mapping_set_wanted(t, m, true);
     mapping->asked_s = mapping->asked_s != 0 ? mapping->asked_s : lease_s;
-    mapping->ends_ms = p->now_ms + (uint64_t)lease_s * 1000;
     mapping->lease = LEASE_UNSURE;
-    mapping->lease_ends_ms = mapping->ends_ms;
+    mapping->lease_ends_ms = ends_ms;
     mapping->told_port = rule->external_port;
     if (rule->external_port != 0 && mapping_find_external_port(t, rule->protocol, rule->external_port) == 0)
         mapping_set_external_port(t, m, rule->external_port);
+    note_rule(p, m, rule);
+    if (proxy_begin_held_delete(p, m))
+        return;
+    mapping_set_wanted(t, m, true);
+    mapping->ends_ms = ends_ms;
     mapping->adopted = true;
     proxy_recover(p, m);
-    note_rule(p, m, rule);
+    /* Those first whose external port is known: a new one for the others must not be it. */
+    if (rule->external_port == 0)
+        mapping->ask_retry_ms = p->now_ms + PENDING_DELAY_MS;
     p->adopted++;
     actions_log(out, LOG_LEVEL_INFO, component, "adopted %s external=%u lifetime=%u", proxy_text(p, m).text,
                 (unsigned)rule->external_port, (unsigned)lease_s);

@@ -286,7 +286,7 @@ static bool listen_row(struct router *r, const struct ros_sentence *row, uint64_
         *o = (struct router_outcome){.type = ROUTER_RULE_GONE, .id = rule.id};
         return rule.id != 0 && !was_removed_by_us(r, rule.id);
     }
-    if (rule.only_counts)
+    if (rule.only_ours)
         return false;
     if (rule.partial) {
         router_look(r, now_ms + PARTIAL_ROW_MS);

@@ -12,6 +12,9 @@ enum {
     SILENT_ATTEMPT = 5,
     /* Section 3.6. */
     EPOCH_TOLERANCE_S = 2,
+    /* No reply is under way longer: section 3.1 gives a request up after its ninth attempt has waited so
+       long. */
+    LATE_MAX_S = 64,
     /* The gateway's announcements do not cross a tunnel, so its address and epoch are polled. */
     ADDRESS_INTERVAL_MS = 60 * 1000,
 };
@@ -233,27 +236,52 @@ static bool is_older(uint32_t epoch_s, uint32_t floor_s)
     return (uint64_t)epoch_s + EPOCH_TOLERANCE_S < floor_s;
 }
 
+enum epoch {
+    EPOCH_FITS,
+    EPOCH_LATE,  /* a reply that was long under way */
+    EPOCH_OTHER, /* the gateway started anew, or another one answers */
+};
+
 /* RFC 6886 section 3.6: the epoch should have advanced as our clock did, but for an eighth and two seconds. A
- * reply that was long under way fails this as well, so the gateway is asked once more before all mappings are
- * taken for lost. */
-static void watch_epoch(struct upstream *u, const struct natpmp_reply *reply, uint64_t now_ms)
+ * late reply fails this as well, but by no more than a reply can be late; and a restart cannot be longer ago
+ * than the last packet that fitted. Far ahead is wrong, too: a reply from before a restart, or the tunnel
+ * ends at another server now. */
+static enum epoch judge_epoch(const struct upstream *u, uint32_t epoch_s, uint64_t now_ms)
 {
-    bool fits = !is_older(reply->epoch_s, expected_epoch_s(u, now_ms));
-    bool fresh = reply->type == NATPMP_REPLY_ADDRESS && u->address_asking;
-    if (!fits && !u->epoch_doubted) {
+    uint64_t elapsed_s = (now_ms - u->epoch_ms) / 1000;
+    uint32_t expected_s = expected_epoch_s(u, now_ms);
+    if (!u->epoch_known)
+        return EPOCH_FITS;
+    if (epoch_s > u->epoch_s + elapsed_s * 9 / 8 + LATE_MAX_S)
+        return EPOCH_OTHER;
+    if (!is_older(epoch_s, expected_s))
+        return EPOCH_FITS;
+    bool restarted = epoch_s <= elapsed_s + EPOCH_TOLERANCE_S;
+    return restarted || expected_s - epoch_s > LATE_MAX_S ? EPOCH_OTHER : EPOCH_LATE;
+}
+
+/* Before all mappings are taken for lost the gateway is asked once more. False: the packet is no answer to
+ * anything. */
+static bool watch_epoch(struct upstream *u, const struct natpmp_reply *reply, uint64_t now_ms)
+{
+    enum epoch epoch = judge_epoch(u, reply->epoch_s, now_ms);
+    bool fresh = u->epoch_doubted && reply->type == NATPMP_REPLY_ADDRESS && u->address_asking;
+    if (epoch == EPOCH_LATE)
+        return false;
+    if (epoch == EPOCH_OTHER && !u->epoch_doubted) {
         u->epoch_doubted = true;
         u->doubted_ms = now_ms;
         ask_address_now(u, now_ms);
-        return;
     }
-    if (!fits && !fresh)
-        return;
-    if (!fits)
+    if (epoch == EPOCH_OTHER && !fresh)
+        return false;
+    if (epoch == EPOCH_OTHER)
         forgot(u, now_ms);
     u->epoch_doubted = false;
     u->epoch_known = true;
     u->epoch_s = reply->epoch_s;
     u->epoch_ms = now_ms;
+    return true;
 }
 
 static void heard(struct upstream *u, uint64_t now_ms, struct actions *out)
@@ -308,9 +336,12 @@ void upstream_receive(struct upstream *u, struct span datagram, uint64_t now_ms,
                     (unsigned)datagram.len);
         return;
     }
-    if (reply.has_epoch)
-        watch_epoch(u, &reply, now_ms);
     heard(u, now_ms, out);
+    if (reply.has_epoch && !watch_epoch(u, &reply, now_ms)) {
+        actions_log(out, LOG_LEVEL_DEBUG, component, "a reply with an unlikely epoch is ignored epoch=%u",
+                    (unsigned)reply.epoch_s);
+        return;
+    }
     switch (reply.type) {
     case NATPMP_REPLY_MALFORMED:
         break;

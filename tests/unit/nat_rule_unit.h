@@ -1,0 +1,47 @@
+/* Rows of the NAT table as the router prints them, and what surrounds them. */
+#pragma once
+
+#include "core/nat_rule.h"
+#include "unit.h"
+
+static struct ros_reader reader;
+static struct nat_context context;
+
+/* Interface wg1 with 10.2.0.2, and 192.168.88.1 on another one. */
+static inline int start(void **state)
+{
+    (void)state;
+    context = (struct nat_context){
+        .instance = "default",
+        .interface = "wg1",
+        .address = {0x0a020002, 0xc0a85801},
+        .on_interface = {true, false},
+        .addresses = 2,
+        .list = {{.name = "WAN", .member = true}, {.name = "MIX", .composed = true}, {.name = "LAN"}},
+        .lists = 3,
+    };
+    return 0;
+}
+
+/* A row of words, separated by blanks, through the real writer and reader; '_' stands for a blank in a word.
+ */
+static inline const struct ros_sentence *row(const char *words)
+{
+    static uint8_t buffer[4096];
+    struct writer w = writer_of(buffer, sizeof(buffer));
+    ros_write_word(&w, span_text("!re"));
+    ros_write_word(&w, span_text(".tag=7"));
+    while (*words != '\0') {
+        char word[512];
+        size_t len = 0;
+        for (; *words != '\0' && *words != ' '; words++)
+            word[len++] = *words == '_' ? ' ' : *words;
+        ros_write_word(&w, span_of(word, len));
+        words += *words == ' ';
+    }
+    ros_write_end(&w);
+    struct span input = writer_span(&w);
+    ros_reader_init(&reader);
+    assert_int_equal(ros_reader_next(&reader, &input), ROS_SENTENCE);
+    return &reader.sentence;
+}

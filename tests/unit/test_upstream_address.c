@@ -1,0 +1,187 @@
+/* The external address, the epoch of the gateway, and what the operator is told. */
+#include "upstream_unit.h"
+
+/* ---- the external address ---- */
+
+static void test_address_is_polled_every_minute(void **state)
+{
+    (void)state;
+    upstream_start(&upstream, START_MS);
+    check_send_at(START_MS);
+    receive_address(0, 500, 0xc6336407, START_MS + 20);
+    assert_true(next(START_MS + 20));
+    assert_int_equal(outcome.type, UPSTREAM_ADDRESS);
+    assert_true(upstream.address_known);
+    assert_int_equal(upstream.address, 0xc6336407);
+    check_send_at(START_MS + 60020);
+    receive_address(0, 560, 0xc6336407, START_MS + 60040);
+    assert_false(next(START_MS + 60040));
+    check_send_at(START_MS + 120040);
+    receive_address(0, 620, 0xc6336408, START_MS + 120060);
+    assert_true(next(START_MS + 120060));
+    assert_int_equal(outcome.type, UPSTREAM_ADDRESS);
+    assert_int_equal(upstream.address, 0xc6336408);
+}
+
+/* What nobody asked for is not believed but makes us ask. */
+static void test_unasked_address(void **state)
+{
+    (void)state;
+    upstream_start(&upstream, START_MS);
+    check_send_at(START_MS);
+    receive_address(0, 500, 0xc6336407, START_MS + 20);
+    assert_true(next(START_MS + 20));
+    receive_address(0, 500, 0xc6336407, START_MS + 30);
+    assert_true(upstream_deadline_ms(&upstream) == START_MS + 60020);
+    receive_address(0, 501, 0x01020304, START_MS + 1000);
+    assert_false(next(START_MS + 1000));
+    assert_int_equal(upstream.address, 0xc6336407);
+    assert_true(upstream_deadline_ms(&upstream) == START_MS + 1000);
+}
+
+static void test_no_address(void **state)
+{
+    (void)state;
+    static const struct {
+        uint16_t result;
+        uint32_t address;
+    } answers[] = {{0, 0}, {3, 0}, {3, 0xc6336407}, {2, 0}};
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+        start(NULL);
+        upstream_start(&upstream, START_MS);
+        check_send_at(START_MS);
+        receive_address(answers[i].result, 500, answers[i].address, START_MS + 20);
+        assert_false(next(START_MS + 20));
+        assert_false(upstream.address_known);
+        assert_int_equal(lines(LOG_LEVEL_WARN), 1);
+        check_send_at(START_MS + 250); /* asked again as if nothing had come */
+        receive_address(answers[i].result, 500, answers[i].address, START_MS + 270);
+        assert_int_equal(out.count, 0); /* told once */
+        receive_address(0, 500, 0xc6336407, START_MS + 280);
+        assert_true(next(START_MS + 280));
+        assert_int_equal(outcome.type, UPSTREAM_ADDRESS);
+        check_send_at(START_MS + 60280);
+        receive_address(answers[i].result, 560, answers[i].address, START_MS + 60280);
+        assert_true(next(START_MS + 60280));
+        assert_int_equal(outcome.type, UPSTREAM_NO_ADDRESS);
+        assert_false(next(START_MS + 60280));
+    }
+}
+
+static void test_a_client_wants_the_address(void **state)
+{
+    (void)state;
+    upstream_start(&upstream, START_MS);
+    for (size_t i = 0; i < 6; i++)
+        upstream_tick(&upstream, START_MS + (i == 0 ? 0 : schedule_ms[i - 1]), &out);
+    upstream_want_address(&upstream, START_MS + 8000);
+    check_send_at(START_MS + 8000);
+    upstream_want_address(&upstream, START_MS + 8001); /* not at every client's word */
+    check_send_at(START_MS + 8250);
+}
+
+/* ---- the epoch, section 3.6 ---- */
+
+/* The epoch was 1000; so long later it is `epoch_s`: is the gateway asked once more? */
+static bool doubts(uint64_t elapsed_ms, uint32_t epoch_s)
+{
+    start(NULL);
+    receive_map((struct reply){1, 0, 1000, 1, 1, 1}, START_MS);
+    receive_map((struct reply){1, 0, epoch_s, 1, 1, 1}, START_MS + elapsed_ms);
+    bool asks = upstream_deadline_ms(&upstream) == START_MS + elapsed_ms;
+    expect_no_loss(START_MS + elapsed_ms); /* not on one packet alone */
+    return asks;
+}
+
+static void test_epoch_bounds(void **state)
+{
+    (void)state;
+    assert_false(doubts(0, 1000));
+    assert_false(doubts(0, 998));
+    assert_true(doubts(0, 997));
+    assert_false(doubts(80000, 1080));
+    assert_false(doubts(80000, 1070 - 2));
+    assert_true(doubts(80000, 1070 - 3));
+    assert_true(doubts(80000, 0));
+    assert_false(doubts(80000, 4000000000u)); /* ahead is no loss */
+    assert_false(doubts(UINT64_C(8000000), 8998));
+    assert_true(doubts(UINT64_C(8000000), 7997));
+}
+
+static void test_restart_of_the_gateway(void **state)
+{
+    (void)state;
+    receive_map((struct reply){1, 0, 1000, 1, 1, 1}, START_MS);
+    expect_no_loss(START_MS);
+    receive_map((struct reply){1, 0, 5, 1, 1, 1}, START_MS + 9000);
+    expect_no_loss(START_MS + 9000);
+    check_send_at(START_MS + 9000);
+    receive_address(0, 5, 0xc6336407, START_MS + 9020);
+    assert_true(next(START_MS + 9020));
+    assert_int_equal(outcome.type, UPSTREAM_STATE_LOST);
+    assert_true(outcome.asked_ms == START_MS + 9000);
+    expect_no_loss(START_MS + 9020);
+    receive_map((struct reply){1, 0, 6, 1, 1, 1}, START_MS + 10000);
+    expect_no_loss(START_MS + 10000);
+    assert_int_equal(upstream.epoch_s, 6);
+}
+
+static void test_a_late_packet_is_no_restart(void **state)
+{
+    (void)state;
+    receive_map((struct reply){1, 0, 1000, 1, 1, 1}, START_MS);
+    receive_map((struct reply){1, 0, 990, 1, 1, 1}, START_MS + 100);
+    expect_no_loss(START_MS + 100);
+    check_send_at(START_MS + 100);
+    receive_address(0, 1000, 0xc6336407, START_MS + 120);
+    expect_no_loss(START_MS + 120);
+    assert_int_equal(upstream.epoch_s, 1000);
+}
+
+/* ---- trouble is told once ---- */
+
+static void test_silence_is_told_once(void **state)
+{
+    (void)state;
+    actions_clear(&out, LOG_LEVEL_INFO);
+    upstream_start(&upstream, START_MS);
+    ask(NATPMP_TCP, PORT, 3600, START_MS);
+    ask(NATPMP_UDP, PORT, 3600, START_MS);
+    for (uint64_t ms = START_MS; ms < START_MS + 3750; ms += 50)
+        upstream_tick(&upstream, ms, &out);
+    assert_int_equal(lines(LOG_LEVEL_WARN), 0);
+    for (uint64_t ms = START_MS + 3750; ms < START_MS + 120000; ms += 50)
+        upstream_tick(&upstream, ms, &out);
+    assert_int_equal(lines(LOG_LEVEL_WARN), 1);
+    receive_map((struct reply){2, 0, 500, PORT, 42000, 3600}, START_MS + 120000);
+    assert_int_equal(lines(LOG_LEVEL_INFO), 1); /* it answers again */
+}
+
+static void test_errors_are_told_once(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 15; i++)
+        upstream_error(&upstream, (enum gateway_error)(i / 5), &out);
+    assert_int_equal(lines(LOG_LEVEL_WARN), 3);
+    ask(NATPMP_TCP, PORT, 3600, START_MS); /* an answer, not the end */
+    upstream_error(&upstream, GATEWAY_PORT_UNREACHABLE, &out);
+    check_send_at(START_MS + 250);
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, start)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_address_is_polled_every_minute),
+        TEST(test_unasked_address),
+        TEST(test_no_address),
+        TEST(test_a_client_wants_the_address),
+        TEST(test_epoch_bounds),
+        TEST(test_restart_of_the_gateway),
+        TEST(test_a_late_packet_is_no_restart),
+        TEST(test_silence_is_told_once),
+        TEST(test_errors_are_told_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -106,11 +106,6 @@ static bool is_marked(struct span comment, const char *instance, struct span *re
     return true;
 }
 
-static bool is_old_marked(struct span comment, const char *instance)
-{
-    return strcmp(instance, "default") == 0 && span_starts(comment, old_mark);
-}
-
 /* "external <port|pending> lease <seconds> s" */
 static bool parse_state(struct span text, uint16_t *ret_external_port, uint32_t *ret_lease_s)
 {
@@ -127,6 +122,19 @@ static bool parse_state(struct span text, uint16_t *ret_external_port, uint32_t 
         return false;
     *ret_lease_s = (uint32_t)lease_s;
     return true;
+}
+
+/* double-natpmp-<protocol>-<port>-<address> */
+static bool is_old_marked(struct span comment, const char *instance)
+{
+    uint16_t port;
+    uint32_t address;
+    struct span rest;
+    if (strcmp(instance, "default") != 0 || !span_starts(comment, old_mark))
+        return false;
+    struct span protocol = cut(span_skip(comment, sizeof old_mark - 1), '-', &rest);
+    return (span_is(protocol, "tcp") || span_is(protocol, "udp")) &&
+           parse_port(cut(rest, '-', &rest), &port) && parse_address(rest, &address);
 }
 
 /* ---- reading a rule of ours ---- */
@@ -207,11 +215,12 @@ struct nat_rule nat_rule_parse(const struct ros_sentence *row, const struct nat_
     rule.only_ours = rule.partial && only_ours(row, context->instance);
     if (rule.partial || ros_flag(row, "dynamic") || !attribute(row, "comment", &value))
         return rule;
-    if (is_marked(value, context->instance, &state))
-        rule.comment_current = parse_state(state, &rule.external_port, &rule.lease_s);
-    else if (!is_old_marked(value, context->instance))
+    /* Only the exact form: an owner may well begin the comment of his own rule with our name. */
+    rule.comment_current =
+        is_marked(value, context->instance, &state) && parse_state(state, &rule.external_port, &rule.lease_s);
+    rule.ours = rule.comment_current || is_old_marked(value, context->instance);
+    if (!rule.ours)
         return rule;
-    rule.ours = true;
     rule.sound = parse_target(row, &rule);
     rule.as_wanted = rule.sound && in_force(row, context);
     return rule;

@@ -86,7 +86,7 @@ static void exit_when_done(struct proxy *p, struct actions *out)
     if (!p->stopping || p->exited || (unfinished(p) > 0 && in_time) || !actions_room(out))
         return;
     unsigned rules = 0;
-    unsigned leases = p->abandoned_leases;
+    unsigned leases = 0;
     for (unsigned i = 1; i <= p->tables.used_mappings; i++) {
         rules += p->tables.mapping[i].rule != RULE_ABSENT;
         leases += p->tables.mapping[i].lease != LEASE_NONE;

@@ -175,11 +175,7 @@ static void unanswered(struct proxy *p, uint16_t m)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
     if (mapping->releasing) {
-        mapping->ask_retry_ms = p->now_ms + RELEASE_RETRY_MS;
-        if (!p->stopping)
-            return;
-        mapping->lease = LEASE_NONE; /* it ends by itself */
-        p->abandoned_leases++;
+        mapping->ask_retry_ms = p->stopping ? p->now_ms : p->now_ms + RELEASE_RETRY_MS;
         return;
     }
     retry_later(p, mapping);

@@ -30,7 +30,6 @@ struct proxy {
     bool more;          /* the actions had no room for all that is due now */
     uint64_t stop_ms;
     unsigned adopted;
-    unsigned abandoned_leases;
 
     /* the gateway lost its state (RFC 6886 section 3.7) */
     uint64_t lost_ms;

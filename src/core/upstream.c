@@ -119,7 +119,7 @@ static void send_transaction(struct upstream *u, unsigned i, uint64_t now_ms, st
     t->sends++;
     t->last_ms = now_ms;
     t->next_ms = now_ms + interval_ms(t->sends);
-    if (t->sends >= SILENT_ATTEMPT && u->heard_ms < t->first_ms)
+    if (t->sends >= SILENT_ATTEMPT && u->heard_ms < t->first_ms && u->trouble <= GATEWAY_FINE)
         report(u, GATEWAY_SILENT, out);
 }
 

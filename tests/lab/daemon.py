@@ -37,8 +37,8 @@ class Daemon:
                 continue
             keys = dict(re.findall(r"(?:^| )([a-z_-]+)=(\"[^\"]*\"|\S*)", match[4]))
             message = re.split(r"(?:^| )[a-z_-]+=", match[4])[0].strip()
-            lines.append({**keys, "time": match[1], "level": match[2], "component": match[3], "message": message,
-                          "line": line})
+            lines.append({**keys, "time": match[1], "level": match[2], "component": match[3],
+                          "message": message, "line": line})
         return [one for one in lines if level is None or one["level"] == level]
 
     def events(self, message, **keys):

@@ -44,8 +44,9 @@ def rule_line(rule):
 
 
 def gateway_lines(lab):
+    found = sorted(lab.gateway.mappings().items(), reverse=True)
     return "\n".join(f"{protocol} {EXTERNAL}:{external} -> {address}:{port}"
-                     for (protocol, external), (address, port) in sorted(lab.gateway.mappings().items(), reverse=True))
+                     for (protocol, external), (address, port) in found)
 
 
 def show_both_halves(lab, step, mappings):
@@ -65,7 +66,8 @@ def show_both_halves(lab, step, mappings):
 def story(lab, step):
     daemon = lab.daemon(env={"LOG_LEVEL": "INFO"})
     step.begin("double-natpmp runs. It has found the gateway and the interface for its rules:")
-    wait_until(lambda: daemon.events("ready") and daemon.events("external address"), what="router and gateway answer")
+    wait_until(lambda: daemon.events("ready") and daemon.events("external address"),
+               what="router and gateway answer")
     step.show(daemon.log())
 
     listeners = {protocol: lab.listener("lan1", protocol, INTERNAL) for protocol in PROTOCOLS}
@@ -80,8 +82,8 @@ def story(lab, step):
         mapping = lab.natpmpc("lan1", protocol, INTERNAL, SUGGESTED, LIFETIME)
         assert mapping.lifetime == LIFETIME and mapping.external >= 1024, mapping
         mappings[protocol] = mapping
-        step.show(f"natpmpc -a {SUGGESTED} {INTERNAL} {protocol} {LIFETIME}: external port {mapping.external}, "
-                  f"lifetime {mapping.lifetime} s")
+        step.show(f"natpmpc -a {SUGGESTED} {INTERNAL} {protocol} {LIFETIME}: "
+                  f"external port {mapping.external}, lifetime {mapping.lifetime} s")
     show_both_halves(lab, step, mappings)
 
     step.begin("A message from the internet host arrives at the LAN client, and the answer comes back:")

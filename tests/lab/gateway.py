@@ -75,7 +75,8 @@ class Gateway:
 
     def mappings(self):
         """{(protocol, external port): (address, port)} as nftables has them."""
-        text = self.lab.run("gw", "nft", "-n", "list", "chain", "inet", "miniupnpd_nat", "prerouting_miniupnpd")
+        text = self.lab.run("gw", "nft", "-n", "list", "chain", "inet", "miniupnpd_nat",
+                            "prerouting_miniupnpd")
         rows = re.findall(r"@nh,72,8 (0x11|0x6) th dport (\d+) dnat ip to ([\d.]+):(\d+)", text)
         assert len(rows) == text.count("dnat"), text
         return {({"0x11": "udp", "0x6": "tcp"}[protocol], int(external)): (address, int(port))

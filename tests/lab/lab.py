@@ -1,5 +1,6 @@
-"""The lab: an internet host, a VPN gateway, a router, a container with the daemon and two LAN clients, each in a network
-namespace of its own. Works only inside `tests/lab/enter`, which sees to it that nothing is left behind.
+"""The lab: an internet host, a VPN gateway, a router, a container with the daemon and two LAN clients, each
+in a network namespace of its own. Works only inside `tests/lab/enter`, which sees to it that nothing is left
+behind.
 
     inet 11.22.33.1 -- 11.22.33.44 gw 10.2.0.1 == WireGuard == 10.2.0.2 rtr 192.168.88.1 -- lan1 .11, lan2 .12
          203.0.113.1 ------------------------------ 203.0.113.2 rtr 172.17.0.1 -- 172.17.0.2 ctr
@@ -68,14 +69,6 @@ def wait_until(condition, limit=10.0, what=None):
         time.sleep(0.01)
 
 
-def holds_for(condition, seconds, what=None):
-    """For what must not happen: the condition is true all the time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        assert condition(), f"no longer true within {seconds} s: {what or condition}"
-        time.sleep(0.01)
-
-
 def tunnel_device_works():
     try:
         os.close(os.open("/dev/net/tun", os.O_RDWR))
@@ -117,12 +110,13 @@ class Process:
 
 
 class Lab:
-    """`with Lab() as lab:` and everything but the daemon runs. Without router or gateway they are started later with
-    lab.router.start() and lab.gateway.start()."""
+    """`with Lab() as lab:` and everything but the daemon runs. Without router or gateway they are started
+    later with lab.router.start() and lab.gateway.start()."""
 
     def __init__(self, router=True, gateway=True, tunnel=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="double-natpmp-lab-"))
-        self.tunnel = tunnel or os.environ.get("LAB_TUNNEL") or ("wireguard" if tunnel_device_works() else "veth")
+        best = "wireguard" if tunnel_device_works() else "veth"
+        self.tunnel = tunnel or os.environ.get("LAB_TUNNEL", best)
         self.build = pathlib.Path(os.environ.get("BUILD_DIR", ROOT / "build/dev")).resolve()
         self.processes = []
         self.router = Router(self)
@@ -174,7 +168,8 @@ class Lab:
                 capture_output=True, text=True, timeout=limit)
         if not check:
             return result
-        assert result.returncode == 0, f"{argv} in {namespace}: {result.returncode}\n{result.stdout}{result.stderr}"
+        output = result.stdout + result.stderr
+        assert result.returncode == 0, f"{argv} in {namespace}: {result.returncode}\n{output}"
         return result.stdout
 
     def ip(self, *lines, namespace=None):
@@ -228,15 +223,16 @@ class Lab:
         self.ip(veth("inet", "gw0", "gw", "wan0"), veth("inet", "isp0", "rtr", "ether1"),
                 veth("lan1", "eth0", "rtr", "ether2"), veth("lan2", "eth0", "rtr", "ether3"),
                 veth("ctr", "eth0", "rtr", "veth1"))
-        self.ip("link set lo up", "link set gw0 up", "link set isp0 up", f"addr add {INTERNET_HOST}/24 dev gw0",
-                "addr add 203.0.113.1/24 dev isp0", namespace="inet")
+        self.ip("link set lo up", "link set gw0 up", "link set isp0 up",
+                f"addr add {INTERNET_HOST}/24 dev gw0", "addr add 203.0.113.1/24 dev isp0", namespace="inet")
         self.ip("link set lo up", "link set wan0 up", f"addr add {EXTERNAL}/24 dev wan0",
                 f"addr add {ENDPOINT}/32 dev lo", f"route add default via {INTERNET_HOST}", namespace="gw")
         self.ip("link set lo up", "link add bridge type bridge", "link set bridge up",
                 "link set ether2 master bridge", "link set ether3 master bridge",
                 *(f"link set {name} up" for name in ("ether1", "ether2", "ether3", "veth1")),
                 "addr add 203.0.113.2/24 dev ether1", f"addr add {ROUTER_LAN}/24 dev bridge",
-                f"addr add {ROUTER_CONTAINER}/30 dev veth1", "route add default via 203.0.113.1", namespace="rtr")
+                f"addr add {ROUTER_CONTAINER}/30 dev veth1", "route add default via 203.0.113.1",
+                namespace="rtr")
         self.ip("link set lo up", "link set eth0 up", f"addr add {CONTAINER}/30 dev eth0",
                 f"route add default via {ROUTER_CONTAINER}", namespace="ctr")
         for name, address in CLIENTS.items():
@@ -252,12 +248,15 @@ class Lab:
         else:
             self.ip(f"link add wg0 netns gw type veth peer name {TUNNEL_INTERFACE} netns rtr")
         self.ip("link set wg0 up mtu 1420", f"addr add {GATEWAY}/24 dev wg0", namespace="gw")
-        # As on a MikroTik with a VPN: what comes from the LAN and the container leaves through the tunnel, and what
-        # came in through it is answered there.
-        self.ip(f"link set {TUNNEL_INTERFACE} up mtu 1420", f"addr add {ROUTER_TUNNEL}/24 dev {TUNNEL_INTERFACE}",
+        # As on a MikroTik with a VPN: what comes from the LAN and the container leaves through the tunnel,
+        # and what came in through it is answered there.
+        self.ip(f"link set {TUNNEL_INTERFACE} up mtu 1420",
+                f"addr add {ROUTER_TUNNEL}/24 dev {TUNNEL_INTERFACE}",
                 f"route add default via {GATEWAY} dev {TUNNEL_INTERFACE} table 100",
-                "rule add to 192.168.88.0/24 lookup main pref 90", "rule add to 172.17.0.0/30 lookup main pref 91",
-                f"rule add from {ROUTER_TUNNEL} lookup 100 pref 99", "rule add iif bridge lookup 100 pref 100",
+                "rule add to 192.168.88.0/24 lookup main pref 90",
+                "rule add to 172.17.0.0/30 lookup main pref 91",
+                f"rule add from {ROUTER_TUNNEL} lookup 100 pref 99",
+                "rule add iif bridge lookup 100 pref 100",
                 "rule add iif veth1 lookup 100 pref 101", namespace="rtr")
 
     def _wireguard(self):

@@ -1,15 +1,15 @@
-"""The MikroTik router: a model of RouterOS's API (tests/world) whose dst-nat rules are applied to nftables."""
+"""The MikroTik router: a model of RouterOS's API (tests/world) whose dst-nat rules become those of
+nftables."""
 
 import json
-import os
 import socket
 
 USER = "natpmp"
 PASSWORD = "a lab's secret, 4711"
 POLICIES = "read,write,test,api"
 # What an administrator sets up by hand: NAT-PMP of the LAN goes to the container.
-REDIRECT = ("chain=dstnat action=dst-nat in-interface=bridge protocol=udp dst-address=192.168.88.1 dst-port=5351 "
-            'to-addresses=172.17.0.2 to-ports=5351 comment="NAT-PMP to the container"')
+REDIRECT = ("chain=dstnat action=dst-nat in-interface=bridge protocol=udp dst-address=192.168.88.1 "
+            'dst-port=5351 to-addresses=172.17.0.2 to-ports=5351 comment="NAT-PMP to the container"')
 MARK = "double-natpmp/"
 
 
@@ -30,7 +30,8 @@ class Router:
         raise FileNotFoundError(f"no routerd in {self.lab.build}, {root}/dev, {root}/sim: build it first")
 
     def start(self, *options, version="7.18.2", rules=(REDIRECT,)):
-        """Serves when this returns. A start after a kill has the rules that are given, as after a restored backup."""
+        """Serves when this returns. A start after a kill has the rules that are given, as after a restored
+        backup."""
         argv = [
             self.program(), "--listen", "172.17.0.1:8728", "--version", version, "--control", self.control,
             "--user", USER, "--password-file", self.password_file, "--policies", POLICIES,
@@ -59,8 +60,7 @@ class Router:
         """A command of routerd's control socket (routerd --help); its answer without the closing ok."""
         with socket.socket(socket.AF_UNIX) as s:
             s.settimeout(10)
-            # The path of a socket is short by law.
-            s.connect(os.path.relpath(self.control) if len(str(self.control)) > 100 else str(self.control))
+            s.connect(str(self.control))
             s.sendall(command.encode() + b"\n")
             lines = []
             for line in s.makefile():

@@ -1,4 +1,5 @@
-"""Section 3.2.1: the external address is announced to all hosts of the link, ten times, with doubling intervals."""
+"""Section 3.2.1: the external address is announced to all hosts of the link, ten times, at doubling
+intervals."""
 
 import socket
 import time

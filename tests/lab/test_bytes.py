@@ -75,7 +75,8 @@ def test_other_opcodes(client, length):
 
 
 @pytest.mark.parametrize("payload", [
-    b"", b"\0", b"\1", b"\0\x80", b"\0\x81" + bytes(10), b"\0\xff", b"\1\x80", b"\2\x81" + bytes(58), b"\xff\xff",
+    b"", b"\0", b"\1", b"\0\x80", b"\0\x81" + bytes(10), b"\0\xff",
+    b"\1\x80", b"\2\x81" + bytes(58), b"\xff\xff",
     *(bytes([0, opcode]) + bytes(length - 2) for opcode in (1, 2) for length in (2, 3, 8, 11)),
 ], ids=lambda payload: f"{len(payload)}-{payload[:2].hex()}")
 def test_silence(client, payload):
@@ -90,7 +91,8 @@ def test_the_epoch_counts_seconds(client):
 
 def test_the_reply_leaves_from_the_address_that_was_asked(lab):
     lab.ip("addr add 10.9.9.9/32 dev lo", namespace="ctr")
-    lab.ip("route add 10.9.9.9/32 via 172.17.0.2", "rule add to 10.9.9.9 lookup main pref 92", namespace="rtr")
+    lab.ip("route add 10.9.9.9/32 via 172.17.0.2", "rule add to 10.9.9.9 lookup main pref 92",
+           namespace="rtr")
     lab.daemon()
     # Client.receive fails on a reply from elsewhere.
     for server in ("172.17.0.2", "10.9.9.9", "192.168.88.1"):

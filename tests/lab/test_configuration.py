@@ -46,13 +46,17 @@ def test_spellings_of_false(lab, spelling):
     assert lab.client("lan1").map("udp", 5000, 45001).external == 45001
 
 
-@pytest.mark.parametrize("option,wanted", [("--help", "MIKROTIK_API_PASSWORD_FILE"), ("--version", "double-natpmp")])
+@pytest.mark.parametrize("option,wanted", [
+    ("--help", "MIKROTIK_API_PASSWORD_FILE"),
+    ("--version", "double-natpmp"),
+])
 def test_help_and_version(lab, option, wanted):
     assert wanted in lab.run("ctr", lab.build / "double-natpmp", option)
 
 
 def test_check_config(lab):
-    environment = ["VPN_GATEWAY=10.2.0.1", "MIKROTIK_API_ADDRESS=172.17.0.1", f"MIKROTIK_API_PASSWORD={PASSWORD}"]
+    environment = ["VPN_GATEWAY=10.2.0.1", "MIKROTIK_API_ADDRESS=172.17.0.1",
+                   f"MIKROTIK_API_PASSWORD={PASSWORD}"]
     program = lab.build / "double-natpmp"
     good = lab.run("ctr", "env", *environment, program, "--check-config", check=False)
     assert good.returncode == 0

@@ -1,4 +1,4 @@
-"""A mapping goes when its client says so or its lease ends: the rule, the gateway's mapping, and the packets."""
+"""A mapping goes when its client says so or its lease ends: the rule, the gateway's mapping, the packets."""
 
 import pytest
 

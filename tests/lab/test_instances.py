@@ -2,8 +2,7 @@
 
 import pytest
 
-from lab import CLIENTS, CONTAINER, wait_until
-from natpmp import Client
+from lab import CONTAINER, wait_until
 
 OTHER_PORT = 5451
 
@@ -52,8 +51,9 @@ def test_neither_touches_the_other(lab, other_client):
 
 def test_a_name_that_begins_like_another(lab, other_client):
     """`other` is not `other2`."""
-    lab.router.add("chain=dstnat action=dst-nat protocol=udp in-interface=wg-vpn dst-port=45009 to-ports=5000 "
-                   'to-addresses=192.168.88.12 comment="double-natpmp/other2 external 45009 lease 60 s"')
+    lab.router.add("chain=dstnat action=dst-nat protocol=udp in-interface=wg-vpn dst-port=45009 "
+                   "to-addresses=192.168.88.12 to-ports=5000 "
+                   'comment="double-natpmp/other2 external 45009 lease 60 s"')
     other = start_other(lab, other_client)
     assert other_client.map("udp", 5000, 45001).result == 0
     assert other.stop() == 0

@@ -16,8 +16,8 @@ def test_both_halves_are_needed(make_lab, tunnel, protocol):
     assert lab.gateway.mappings() == {(protocol, 45001): (ROUTER_TUNNEL, 45002)}
     assert not listener.reached(45001)
 
-    rule = lab.router.add(f"chain=dstnat action=dst-nat protocol={protocol} in-interface=wg-vpn dst-port=45002 "
-                          f"to-addresses={CLIENTS['lan1']} to-ports=5000")
+    rule = lab.router.add(f"chain=dstnat action=dst-nat protocol={protocol} in-interface=wg-vpn "
+                          f"dst-port=45002 to-addresses={CLIENTS['lan1']} to-ports=5000")
     assert listener.reached(45001)
     lab.router.ask(f"disable {rule}")
     assert not listener.reached(45001)

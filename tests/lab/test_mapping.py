@@ -1,5 +1,7 @@
 """A stock client maps a port, and packets from the internet reach it through both NATs."""
 
+import pathlib
+
 import pytest
 
 from lab import CLIENTS, ROUTER_TUNNEL
@@ -14,8 +16,8 @@ def test_natpmpc_maps_a_port(lab, protocol):
 
     rule = lab.router.rule_for(protocol, CLIENTS["lan1"], 5000)
     assert {k: rule[k] for k in ("chain", "action", "protocol", "in-interface", "dst-port", "comment")} == {
-        "chain": "dstnat", "action": "dst-nat", "protocol": protocol, "in-interface": "wg-vpn", "dst-port": "45001",
-        "comment": "double-natpmp/default external 45001 lease 60 s"}
+        "chain": "dstnat", "action": "dst-nat", "protocol": protocol, "in-interface": "wg-vpn",
+        "dst-port": "45001", "comment": "double-natpmp/default external 45001 lease 60 s"}
     assert f"{protocol} dport 45001" in lab.router.installed()
     assert lab.gateway.mappings() == {(protocol, 45001): (ROUTER_TUNNEL, 45001)}
     assert listener.reached(45001)
@@ -93,11 +95,12 @@ def test_the_interface_may_be_given(lab):
 
 
 def test_the_router_may_have_a_name(lab):
-    hosts = lab.folder / "hosts"
-    hosts.write_text("127.0.0.1 localhost\n172.17.0.1 router.lab\n")
-    lab.run("ctr", "mount", "--bind", hosts, "/etc/hosts")
+    # The mounts are the lab's own.
+    lab.run("ctr", "mount", "-t", "tmpfs", "none", "/etc")
     try:
+        pathlib.Path("/etc/hosts").write_text("127.0.0.1 localhost\n172.17.0.1 router.lab\n")
+        pathlib.Path("/etc/nsswitch.conf").write_text("hosts: files\n")
         lab.daemon(env={"MIKROTIK_API_ADDRESS": "router.lab:8728"})
         lab.natpmpc("lan1", "tcp", 5000, 45001)
     finally:
-        lab.run("ctr", "umount", "/etc/hosts")
+        lab.run("ctr", "umount", "/etc")

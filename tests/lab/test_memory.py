@@ -1,5 +1,5 @@
-"""What the release daemon takes when it has nothing to do. Printed; what is its own, without the pages of libc that it
-shares with all other programs, is held to a limit."""
+"""What the release daemon takes when it has nothing to do. Printed; what is its own, without the pages of
+libc that it shares with all other programs, is held to a limit."""
 
 from lab import wait_until
 
@@ -17,6 +17,6 @@ def test_idle_memory(lab, capsys):
     for port in range(5000, 5050):
         assert client.map("udp", port).result == 0
     with capsys.disabled():
-        print(f"\nrelease daemon, idle: {idle // 1000} kB resident, {own // 1000} kB of it its own; with 50 mappings: "
-              f"{daemon.resident_bytes() // 1000} kB, {daemon.own_bytes() // 1000} kB")
+        print(f"\nrelease daemon, idle: {idle // 1000} kB resident, {own // 1000} kB of it its own; "
+              f"with 50 mappings: {daemon.resident_bytes() // 1000} kB, {daemon.own_bytes() // 1000} kB")
     assert own < OWN_LIMIT

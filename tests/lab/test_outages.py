@@ -1,5 +1,5 @@
-"""Router, gateway or both go away and come back: nothing is lost, nothing is made twice, clients wait no longer than
-they must."""
+"""Router, gateway or both go away and come back: nothing is lost, nothing is made twice, clients wait no
+longer than they must."""
 
 import signal
 import time
@@ -113,7 +113,7 @@ def test_the_gateway_reboots(lab):
     lab.gateway.kill()
     lab.gateway.start()
     assert lab.client("lan2").map("udp", 6000, 45003).external == 45003
-    wait_until(lambda: expected.items() <= lab.gateway.mappings().items(), 15, "the old mappings are there again")
+    wait_until(lambda: expected.items() <= lab.gateway.mappings().items(), 15, "the old mappings are back")
     assert lab.listener("lan1", "udp", 5000).reached(45001)
     assert lab.listener("lan1", "tcp", 5001).reached(45002)
     assert client.address().epoch >= epoch, "nothing was lost for the clients"

@@ -18,7 +18,8 @@ def count_arrivals(lab, source):
                 ip saddr {source} udp dport 5351 counter name arrived
             }}
         }}""")
-    return lambda: f"packets {len(REQUESTS)} " in lab.run("ctr", "nft", "list", "counter", "ip", "count", "arrived")
+    expected = f"packets {len(REQUESTS)} "
+    return lambda: expected in lab.run("ctr", "nft", "list", "counter", "ip", "count", "arrived")
 
 
 def refuses(lab, client, arrived):
@@ -34,7 +35,9 @@ def refuses(lab, client, arrived):
 
 def test_the_routers_own_address(lab):
     lab.daemon()
-    assert lab.client("lan1").map("udp", 5000).result == 0 and lab.client("lan1").delete("udp", 5000).result == 0
+    # The daemon knows the address when it is connected.
+    assert lab.client("lan1").map("udp", 5000).result == 0
+    assert lab.client("lan1").delete("udp", 5000).result == 0
     assert refuses(lab, lab.client("rtr", server=CONTAINER), count_arrivals(lab, "172.17.0.1"))
 
 
@@ -43,8 +46,9 @@ def test_through_the_tunnel(lab, host):
     """An administrator's redirect is not of the LAN alone."""
     lab.router.add("chain=dstnat action=dst-nat protocol=udp in-interface-list=WAN dst-port=5351 "
                    f"to-addresses={CONTAINER}")
-    lab.nft("gw", f"insert rule inet miniupnpd_nat prerouting iifname wan0 udp dport 5351 dnat ip to {ROUTER_TUNNEL}\n"
-                  f"insert rule inet filter forward ip daddr {ROUTER_TUNNEL} accept")
+    lab.nft("gw", f"""
+        insert rule inet miniupnpd_nat prerouting iifname wan0 udp dport 5351 dnat ip to {ROUTER_TUNNEL}
+        insert rule inet filter forward ip daddr {ROUTER_TUNNEL} accept""")
     lab.daemon()
     source, server = {"inet": ("11.22.33.1", EXTERNAL), "gw": ("10.2.0.1", ROUTER_TUNNEL)}[host]
     assert refuses(lab, lab.client(host, server=server), count_arrivals(lab, source))

@@ -8,8 +8,9 @@ INTERNET_HOST = "11.22.33.1"
 
 
 class Listener:
-    """A program on a LAN client that listens on a port. `reached(port)` sends it a message from the internet host to
-    that port of the external address, each time from a new port, for the kernel remembers what it once translated."""
+    """A program on a LAN client that listens on a port. `reached(port)` sends it a message from the internet
+    host to that port of the external address, each time from a new port, for the kernel remembers what it
+    once translated."""
 
     def __init__(self, lab, namespace, protocol, port):
         self.lab = lab
@@ -24,8 +25,8 @@ class Listener:
         self.received = None
 
     def reached(self, external, limit=3.0):
-        """True: the message arrived and the answer came back. False: the internet host was told that nobody is there.
-        Neither is a failure of the test."""
+        """True: the message arrived and the answer came back. False: the internet host was told that nobody
+        is there. Neither is a failure of the test."""
         self.count += 1
         message = f"hello {self.protocol} {self.port}, number {self.count}".encode()
         with self.lab.socket("inet", self.kind) as sender:

@@ -76,6 +76,7 @@ struct mapping {
     uint8_t lease;  /* enum lease_state */
     bool asking;    /* a transaction is under way */
     bool releasing; /* it is a deletion */
+    bool forgotten; /* a request was given up before its answer came: the answer may still come */
     bool recover;   /* asked for without a client's doing: the gateway lost its state, or it is adopted */
     bool adopted;   /* of an earlier run: how long its client was promised it is not known exactly */
     uint8_t ask_failures;
@@ -88,7 +89,8 @@ struct mapping {
     uint64_t granted_ms;    /* when the last grant arrived */
     uint64_t lease_ends_ms; /* UNSURE: at the latest */
     uint64_t ask_retry_ms;  /* not before */
-    uint64_t copies_ms;     /* until then a copy of the last deletion may still reach the gateway */
+    uint64_t
+        copies_ms; /* until then what was sent before the last deletion may still arrive: nothing is asked */
 };
 
 /* An answer that is owed to (address, port). */

@@ -333,6 +333,7 @@ static void forget_request(struct proxy *p, uint16_t m)
         return;
     upstream_cancel(&p->upstream, (enum natpmp_protocol)mapping->protocol, mapping->router_port);
     mapping->asking = false;
+    mapping->forgotten = true;
     p->tables.client[mapping->client].asking--;
     proxy_client_turn(p, mapping->client);
     mapping->ask_retry_ms = 0;

@@ -15,7 +15,7 @@ enum {
     RETRY_FIRST_MS = 1000,
     RETRY_MAX_MS = 30 * 1000,
     RELEASE_RETRY_MS = 30 * 1000,
-    /* How long a datagram may be under way to the gateway. */
+    /* How long a datagram may be under way to the gateway or from it. */
     COPIES_MS = 1000,
     /* A lease beyond this is taken for this long. */
     LEASE_MAX_S = 7 * 24 * 60 * 60,
@@ -198,6 +198,8 @@ static void stray(struct proxy *p, const struct upstream_outcome *o)
     bool in_force = mapping->wanted && mapping->lease == LEASE_GRANTED;
     bool contradicts = o->lifetime_s == 0 || o->external_port != mapping->external_port;
     if (in_force && contradicts) {
+        mapping->lease = LEASE_UNSURE;
+        mapping->need_grant = mapping->work == WORK_MAP;
         proxy_recover(p, m);
     } else if (o->lifetime_s == 0) {
         return;
@@ -305,6 +307,9 @@ static void end_of_transaction(struct proxy *p, const struct upstream_outcome *o
     case UPSTREAM_DELETED:
         mapping->lease = LEASE_NONE;
         mapping->copies_ms = o->copies_ms != 0 ? o->copies_ms + COPIES_MS : 0;
+        if (mapping->forgotten)
+            mapping->copies_ms = p->now_ms + COPIES_MS;
+        mapping->forgotten = false;
         mapping_set_external_port(&p->tables, m, 0);
         break;
     case UPSTREAM_FAILED:

@@ -181,6 +181,15 @@ static void lose_rule(struct proxy *p, uint32_t id, bool removed, struct actions
                     removed ? "removed" : "given another comment", proxy_text(p, m).text);
 }
 
+static void disabled_rule(struct proxy *p, uint32_t id)
+{
+    uint16_t m = mapping_find_rule(&p->tables, id);
+    if (m == 0 || !id_is_valid(p, mapping_at(&p->tables, m)))
+        return;
+    mapping_at(&p->tables, m)->rule_wrong = mapping_at(&p->tables, m)->rule == RULE_PRESENT;
+    mapping_touch(&p->tables, m);
+}
+
 /* What the snapshot did not show is not there. */
 static void sweep(struct proxy *p, struct actions *out)
 {
@@ -297,6 +306,7 @@ static void command_ended(struct proxy *p, const struct router_outcome *o)
     case ROUTER_RULE:
     case ROUTER_RULE_FOREIGN:
     case ROUTER_RULE_GONE:
+    case ROUTER_RULE_DISABLED:
     case ROUTER_SNAPSHOT_DONE:
         break;
     }
@@ -316,6 +326,9 @@ void proxy_take_router(struct proxy *p, struct actions *out)
             break;
         case ROUTER_RULE_GONE:
             lose_rule(p, o.id, true, out);
+            break;
+        case ROUTER_RULE_DISABLED:
+            disabled_rule(p, o.id);
             break;
         case ROUTER_SNAPSHOT_DONE:
             snapshot_done(p, out);

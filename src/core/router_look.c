@@ -290,7 +290,8 @@ static bool listen_row(struct router *r, const struct ros_sentence *row, uint64_
         return false;
     if (rule.partial) {
         router_look(r, now_ms + PARTIAL_ROW_MS);
-        return false;
+        *o = (struct router_outcome){.type = ROUTER_RULE_DISABLED, .id = rule.id};
+        return rule.id != 0 && ros_flag(row, "disabled");
     }
     if (rule.ours)
         return our_row(&rule, o);

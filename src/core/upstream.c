@@ -5,6 +5,8 @@
 enum {
     /* RFC 6886 section 3.1: 250 ms, doubling, nine attempts, the last one waits 64 s. */
     FIRST_INTERVAL_MS = 250,
+    /* An attempt that is due so soon need not be hurried. */
+    WANTED_WITHIN_MS = 1000,
     ATTEMPTS_MAX = 9,
     /* Section 3.4: a deletion may stop earlier. */
     DELETE_ATTEMPTS_MAX = 3,
@@ -162,7 +164,7 @@ void upstream_cancel(struct upstream *u, enum natpmp_protocol protocol, uint16_t
 
 void upstream_want_address(struct upstream *u, uint64_t now_ms)
 {
-    if (u->address_next_ms <= now_ms + FIRST_INTERVAL_MS * 4)
+    if (u->address_next_ms <= now_ms + WANTED_WITHIN_MS)
         return;
     u->address_sends = 0;
     u->address_next_ms = now_ms;

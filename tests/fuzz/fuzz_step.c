@@ -3,9 +3,6 @@
  * than its bound, the deadline is never in the past, only open connections are written to, and the tables
  * stay sound. */
 
-/* For anonymous memory. */
-#define _DEFAULT_SOURCE
-
 #include "fuzz.h"
 
 #include <assert.h>
@@ -191,6 +188,7 @@ static void lan_map(struct run *run)
 /* The answer to the last request, good or bad. */
 static void gateway_answer(struct run *run)
 {
+    static const uint8_t address[4] = {185, 1, 2, 3};
     uint8_t kind = take(run);
     uint8_t reply[16] = {0, (uint8_t)(128 + run->asked[1])};
     size_t len = run->asked_len == 2 ? 12 : 16;
@@ -198,7 +196,7 @@ static void gateway_answer(struct run *run)
     reply[3] = kind & 8 ? kind & 7 : 0;
     reply[6] = take(run);
     if (len == 12) {
-        memcpy(reply + 8, "\271\1\2\3", 4);
+        memcpy(reply + 8, address, sizeof(address));
     } else {
         memcpy(reply + 8, run->asked + 4, 2);
         reply[10] = 0x90;
@@ -216,12 +214,12 @@ static void router_data(struct run *run, unsigned session, struct span bytes)
 
 static size_t put_word(uint8_t *at, const char *word)
 {
-    size_t len = strlen(word);
+    struct span text = span_text(word);
 
-    assert(len < 128);
-    at[0] = (uint8_t)len;
-    memcpy(at + 1, word, len);
-    return len + 1;
+    assert(text.len < 128);
+    at[0] = (uint8_t)text.len;
+    memcpy(at + 1, text.data, text.len);
+    return text.len + 1;
 }
 
 /* A whole sentence for the oldest command (or another one), with words that the core asks for. */

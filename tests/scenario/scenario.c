@@ -1,8 +1,12 @@
 #include "scenario.h"
 
+#include <errno.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { SETTLE_S = 199 };
 
@@ -20,7 +24,7 @@ void settle(struct world *w)
 {
     show(w, false);
     world_start(w, 1);
-    world_run_until(w, (SETTLE_S + 1) * 1000);
+    world_run_until(w, (SETTLE_S + UINT64_C(1)) * 1000);
     show(w, true);
 }
 
@@ -106,7 +110,7 @@ static char *read_file(const char *path)
         if (got == 0)
             break;
     }
-    fclose(file);
+    (void)fclose(file);
     return text;
 }
 
@@ -121,11 +125,31 @@ static int write_file(const char *path, const char *text)
     return 0;
 }
 
-static int compare(const char *expected_path, const char *actual_path, const char *text)
+static void show_difference(char *expected_path, char *actual_path)
+{
+    static char program[] = "diff";
+    static char flag[] = "-u";
+    char *const arguments[] = {program, flag, expected_path, actual_path, NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t child;
+    int error;
+
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+    error = posix_spawnp(&child, program, &actions, NULL, arguments, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (error != 0) {
+        fprintf(stderr, "diff: %s\n", strerror(error));
+        return;
+    }
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+static int compare(char *expected_path, char *actual_path, const char *text)
 {
     char *expected = read_file(expected_path);
     bool same = expected && strcmp(expected, text) == 0;
-    char command[1024];
 
     free(expected);
     if (same)
@@ -133,9 +157,7 @@ static int compare(const char *expected_path, const char *actual_path, const cha
     if (write_file(actual_path, text) != 0)
         return 1;
     fprintf(stderr, "The trace differs from %s; if it is right, run again with UPDATE=1.\n", expected_path);
-    snprintf(command, sizeof(command), "diff -u '%s' '%s' >&2", expected_path, actual_path);
-    if (system(command) < 0)
-        perror("diff");
+    show_difference(expected_path, actual_path);
     return 1;
 }
 

@@ -12,7 +12,8 @@
 
 #include "sim.h"
 
-/* A sanitizer's report goes through SIGABRT, so that the trace is shown. */
+/* A sanitizer's report goes through SIGABRT, so that the trace is shown. The sanitizers call these names.
+ * NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp,readability-identifier-naming) */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
@@ -24,6 +25,7 @@ const char *__ubsan_default_options(void)
 {
     return "abort_on_error=1:print_stacktrace=1";
 }
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp,readability-identifier-naming) */
 
 struct arguments {
     uint64_t seed;
@@ -67,7 +69,7 @@ int main(int argc, char **argv)
     }
     printf("sim: seed %" PRIu64 ", runs %" PRIu64 ", events %" PRIu64 "\n", args.seed, args.runs,
            args.events);
-    fflush(stdout);
+    (void)fflush(stdout);
     for (uint64_t i = 0; i < args.runs; i++) {
         uint64_t hash = sim_run(args.seed + i, (unsigned)args.events, args.verbose);
 

@@ -51,7 +51,7 @@ static void test_moves(void **state)
 {
     (void)state;
     for (uint16_t r = 1; r <= 7; r++)
-        set(r, 100 * r);
+        set(r, UINT64_C(100) * r);
     set(7, 50);
     assert_int_equal(heap_first(&heap), 7);
     set(7, 5000);

@@ -117,9 +117,9 @@ static void test_against_the_model(void **state)
         struct prng prng = prng_seeded(seed);
         for (unsigned i = 0; i < 3000; i++)
             random_step(&prng);
-        for (uint16_t r = 1; r <= RECORDS; r++)
+        for (unsigned r = 1; r <= RECORDS; r++)
             for (int l = 0; l < LISTS && home[r] < 0; l++)
-                assert_false(list_has(&lists[l], links, r));
+                assert_false(list_has(&lists[l], links, (uint16_t)r));
     }
 }
 

@@ -269,7 +269,7 @@ static void test_waiters(void **state)
 {
     (void)state;
     uint16_t list = 0;
-    for (uint16_t i = 0; i < WAITERS_PER_REQUEST_MAX; i++) {
+    for (unsigned i = 0; i < WAITERS_PER_REQUEST_MAX; i++) {
         struct waiter waiter = {.from = {HOST_A, (uint16_t)(100 + i)}, .since_ms = i};
         assert_true(waiter_add(t, &list, &waiter));
         waiter.since_ms = 99; /* a copy: the first one counts */
@@ -280,7 +280,7 @@ static void test_waiters(void **state)
     struct waiter same_port = {.from = {HOST_B, 100}};
     assert_false(waiter_add(t, &list, &same_port));
     struct waiter taken;
-    for (uint16_t i = 0; i < WAITERS_PER_REQUEST_MAX; i++) {
+    for (unsigned i = 0; i < WAITERS_PER_REQUEST_MAX; i++) {
         assert_true(waiter_take(t, &list, &taken));
         assert_int_equal(taken.from.port, 100 + i);
         assert_int_equal(taken.since_ms, i);

@@ -164,7 +164,7 @@ static void test_more_sessions_only_when_busy(void **state)
     opened(extra);
     hear_from(extra, "!done .tag=1");
     check_sends(0); /* nothing but adding there */
-    unsigned session;
+    unsigned session = 0;
     actions_clear(&out, LOG_LEVEL_INFO);
     assert_true(router_add(router, 77, &rule, now_ms, &out));
     sent_command(&out, 0, &session);

@@ -125,9 +125,10 @@ static void test_unsupported_opcodes(void **state)
     uint8_t longest[DATAGRAM_MAX + 1] = {0, 9, 1, 2, 3};
     longest[DATAGRAM_MAX - 1] = 0x77;
     assert_false(receive(span_of(longest, DATAGRAM_MAX), &request));
+    static const uint8_t header[] = {0, 0x89, 0, 5};
     uint8_t expected[DATAGRAM_MAX];
     memcpy(expected, longest, sizeof(expected));
-    memcpy(expected, "\0\x89\0\5", 4);
+    memcpy(expected, header, sizeof(header));
     check_reply(span_of(expected, sizeof(expected)));
 }
 
@@ -287,8 +288,8 @@ static void test_restarts_are_ten_seconds_apart(void **state)
     server_reset_epoch(&server, first_ms, &out);
     assert_int_equal(server_epoch_s(&server, first_ms), 0);
     for (unsigned i = 1; i < 5; i++) {
-        server_reset_epoch(&server, first_ms + 2000 * i, &out);
-        server_tick(&server, 1, first_ms + 2000 * i, &out);
+        server_reset_epoch(&server, first_ms + UINT64_C(2000) * i, &out);
+        server_tick(&server, 1, first_ms + UINT64_C(2000) * i, &out);
     }
     server_tick(&server, 1, first_ms + 9999, &out);
     assert_int_equal(server_epoch_s(&server, first_ms + 9999), 9);

@@ -76,7 +76,7 @@ static void test_an_answer_after_silence_sends_the_others_at_once(void **state)
 static void test_slots(void **state)
 {
     (void)state;
-    for (uint16_t i = 0; i < UPSTREAM_PARALLEL_MAX; i++) {
+    for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX; i++) {
         assert_true(upstream_free(&upstream));
         ask(NATPMP_UDP, (uint16_t)(PORT + i), 60, START_MS);
     }

@@ -37,7 +37,7 @@ void lan_init(struct lan_model *lan, uint32_t server, const struct lan_callbacks
     lan->prng = prng_seeded(seed);
     lan->server = server;
     lan->retry_refused_ms = 30000;
-    lan->late_renewal_ms = 20 * 60 * 1000;
+    lan->late_renewal_ms = UINT64_C(20) * 60 * 1000;
 }
 
 struct lan_client *lan_add(struct lan_model *lan, uint32_t address, enum lan_behaviour behaviour)

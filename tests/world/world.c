@@ -17,7 +17,7 @@ _Noreturn void world_fail(struct world *w, const char *format, ...)
 {
     va_list args;
 
-    fflush(stdout);
+    (void)fflush(stdout);
     trace_tail(&w->trace, stderr);
     fprintf(stderr, "FAILED at %" PRIu64 ".%03u: ", w->now_ms / 1000, (unsigned)(w->now_ms % 1000));
     va_start(args, format);
@@ -26,7 +26,7 @@ _Noreturn void world_fail(struct world *w, const char *format, ...)
     fprintf(stderr, "\n");
     if (w->report)
         w->report(w->report_context);
-    fflush(stderr);
+    (void)fflush(stderr);
     _Exit(1);
 }
 

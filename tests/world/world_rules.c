@@ -231,7 +231,7 @@ static bool is_unchanged(const struct invariants *inv, const struct inv_rule *be
 static uint64_t noticed_ms(const struct world *w)
 {
     const struct router_model_options *router = router_model_options(w->router);
-    uint64_t listen_ms = w->now_ms + GRACE_LISTEN_MS + 2 * w->options.stream_max_ms +
+    uint64_t listen_ms = w->now_ms + GRACE_LISTEN_MS + UINT64_C(2) * w->options.stream_max_ms +
                          router->listen_delay_max_ms + w->options.deadline_late_max_ms;
     uint64_t trouble_ms = w->invariants.router_trouble_ms + GRACE_RECONNECT_MS;
 

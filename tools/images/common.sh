@@ -11,7 +11,7 @@ select_target() {
     target=$1
     line=$(awk -v name="$target" '$1 == name { print $2, $3, $5 }' "$here/targets")
     if [ -z "$line" ]; then
-        echo "no such target: $target; there are:" $target_names >&2
+        echo "no such target: $target; there are: $(echo "$target_names" | xargs)" >&2
         exit 2
     fi
     read -r triple machine processor <<EOF

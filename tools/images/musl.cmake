@@ -10,13 +10,13 @@ set(CMAKE_RANLIB ${MUSL_TRIPLE}-gcc-ranlib)
 execute_process(COMMAND ${CMAKE_C_COMPILER} -print-file-name=include OUTPUT_VARIABLE compiler_headers
                 OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
 cmake_path(SET project NORMALIZE ${CMAKE_CURRENT_LIST_DIR}/../..)
-# -B makes the compiler take musl's start files, under glibc's names. No specs file: it would replace the compiler's own
-# link options, among them the way round the Cortex-A53's erratum 843419.
-# musl's CMSG_NXTHDR subtracts in unsigned arithmetic, in our own lines for the compiler; with glibc the warning stays on.
+# -B makes the compiler take musl's start files, under glibc's names. No specs file: it would replace the compiler's
+# own link options, among them the way round the Cortex-A53's erratum 843419.
+# musl's CMSG_NXTHDR subtracts in unsigned arithmetic, for the compiler in our lines; with glibc the warning stays on.
 # No path of this machine may reach the binary, nor its build id, or it would differ from clone to clone.
 string(JOIN " " CMAKE_C_FLAGS_INIT
   -nostdinc -isystem ${MUSL_SYSROOT}/include -isystem ${compiler_headers} -B${MUSL_SYSROOT}/lib
-  -ffile-prefix-map=${project}=. -fstack-protector-strong -ffunction-sections -fdata-sections
+  -ffile-prefix-map=${project}= -fstack-protector-strong -ffunction-sections -fdata-sections
   -fno-unwind-tables -fno-asynchronous-unwind-tables -Wno-sign-conversion)
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-L${MUSL_SYSROOT}/lib")
 # Here and not among the linker's flags, because the last word counts: a -pie behind it would ask for a dynamic loader.

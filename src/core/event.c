@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 enum {
-    UNIT_ACTIONS = 16,
+    UNIT_ACTIONS = 32,
     UNIT_BYTES = 8192,
     LOG_LINE_MAX = 512,
 };
@@ -49,7 +49,9 @@ void actions_log(struct actions *out, enum log_level level, const char *componen
 {
     if (level > out->log_level)
         return;
-    if (out->count >= ACTIONS_MAX || ACTION_BYTES_MAX - out->used < LOG_LINE_MAX) {
+    /* Lines never take the room of what must be done in the same step, for instance behind a snapshot's rows.
+     */
+    if (!actions_room(out)) {
         out->dropped_logs++;
         return;
     }

@@ -120,8 +120,8 @@ struct actions {
     uint8_t bytes[ACTION_BYTES_MAX];
 };
 
-/* Producers ask for room before they take work from a queue: one unit of work makes at most 16 actions with 8
- * KiB. */
+/* Producers ask for room before they take work from a queue: one unit of work makes at most 32 actions with 8
+ * KiB: the answers to all who wait for one mapping, for the end of all, and for the address. */
 bool actions_room(const struct actions *out);
 void actions_clear(struct actions *out, enum log_level log_level);
 /* A fresh place for `capacity` bytes that the next action may refer to. Room was asked for: never NULL. */

@@ -66,11 +66,13 @@ struct mapping {
     bool comment_setting; /* a set command is on its way */
     bool comment_stale;   /* its comment is not ours of today, whatever the two fields below say */
     uint8_t add_failures;
+    uint8_t remakes;          /* in a row, of a rule that had just been added */
     uint32_t rule_id;         /* PRESENT, REMOVING; ADDING: what listen told already, or 0 */
     uint32_t rule_seen;       /* number of the snapshot in which, or after which, it was last seen */
     uint32_t comment_lease_s; /* what the rule's comment says */
     uint16_t comment_port;
     uint64_t rule_retry_ms; /* not before */
+    uint64_t rule_made_ms;  /* when the router said that it was added */
 
     /* the lease at the gateway */
     uint8_t lease;  /* enum lease_state */

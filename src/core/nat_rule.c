@@ -152,7 +152,7 @@ static bool parse_single_address(struct span text, uint32_t *ret_address)
     struct span rest;
     struct span first = cut(text, '-', &rest);
     struct prefix prefix;
-    if (!parse_prefix(first, &prefix) || prefix.length != 32)
+    if (!parse_prefix(first, &prefix) || prefix.length != 32 || prefix.address == 0)
         return false;
     *ret_address = prefix.address;
     return first.len == text.len || span_equal(first, rest);
@@ -324,31 +324,31 @@ static bool could_be_protocol(const struct ros_sentence *row, enum natpmp_protoc
     return same != negated;
 }
 
-/* A comma list of ports and ranges; what cannot be read takes every port. */
-static void add_listed_ports(struct span text, struct portset *set)
+/* A comma list of ports and ranges; false if it cannot be read. */
+static bool parse_ports(struct span text, struct portset *ret_set)
 {
+    portset_clear(ret_set);
     while (text.len > 0) {
         uint16_t first;
         uint16_t last;
-        if (!parse_port_range(cut(text, ',', &text), &first, &last)) {
-            portset_fill(set);
-            return;
-        }
-        portset_add_range(set, first, last);
+        if (!parse_port_range(cut(text, ',', &text), &first, &last))
+            return false;
+        portset_add_range(ret_set, first, last);
     }
+    return true;
 }
 
+/* What cannot be read takes every port. */
 static void add_ports(struct span text, struct portset *set)
 {
-    if (!span_starts(text, "!")) {
-        add_listed_ports(text, set);
+    bool negated = span_starts(text, "!");
+    struct portset listed;
+    if (!parse_ports(negated ? span_skip(text, 1) : text, &listed)) {
+        portset_fill(set);
         return;
     }
-    struct portset listed;
-    portset_clear(&listed);
-    add_listed_ports(span_skip(text, 1), &listed);
     for (size_t i = 0; i < ARRAY_LEN(set->word); i++)
-        set->word[i] |= ~listed.word[i];
+        set->word[i] |= negated ? ~listed.word[i] : listed.word[i];
 }
 
 bool nat_rule_take_ports(const struct ros_sentence *row, const struct nat_context *context,

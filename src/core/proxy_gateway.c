@@ -44,6 +44,15 @@ static void break_promise(struct proxy *p, struct mapping *mapping)
 
 /* ---- grants ---- */
 
+/* The gateway has no port for it beside the ones that others hold: what its client was told is over. */
+static void refused_for_good(struct proxy *p, uint16_t m)
+{
+    struct mapping *mapping = mapping_at(&p->tables, m);
+    mapping->refusal = NATPMP_OUT_OF_RESOURCES;
+    break_promise(p, mapping);
+    mapping->ends_ms = 0;
+}
+
 /* The gateway gave this mapping a port that another one holds. Either the other one's is out of date: then
  * asking for it again tells. Or the gateway has only this one port: then the first holder keeps it, and
  * nothing is deleted, for that would hit the holder. */
@@ -62,7 +71,7 @@ static void conflict(struct proxy *p, uint16_t m, uint16_t holder)
         retry_later(p, mapping);
         return;
     }
-    mapping->refusal = NATPMP_OUT_OF_RESOURCES;
+    refused_for_good(p, m);
     proxy_recovered(p, m);
 }
 
@@ -78,7 +87,7 @@ static void move(struct proxy *p, uint16_t m, const struct upstream_outcome *o)
     if (mapping->moving)
         mapping->moves++;
     else
-        mapping->refusal = NATPMP_OUT_OF_RESOURCES;
+        refused_for_good(p, m);
     proxy_recovered(p, m);
 }
 
@@ -178,6 +187,8 @@ static void unanswered(struct proxy *p, uint16_t m)
         mapping->ask_retry_ms = p->stopping ? p->now_ms : p->now_ms + RELEASE_RETRY_MS;
         return;
     }
+    if (mapping->ends_ms > p->now_ms && !lease_lives(p, m))
+        proxy_recover(p, m); /* its client relies on it and nobody else asks */
     retry_later(p, mapping);
     if (mapping->lease == LEASE_NONE) {
         mapping->lease = LEASE_UNSURE;

@@ -9,6 +9,9 @@ enum {
     PENDING_DELAY_MS = 1000,
     RETRY_FIRST_MS = 1000,
     RETRY_MAX_MS = 30 * 1000,
+    /* A rule that again and again does not last so long is not made anew at once: something is against it. */
+    REMAKE_MS = 3 * 1000,
+    REMAKES_MAX = 3,
 };
 
 static const char component[] = "mapping";
@@ -28,9 +31,22 @@ static bool id_is_valid(const struct proxy *p, const struct mapping *mapping)
     return mapping->rule_id != 0 && mapping->rule_seen >= p->router.ids_valid_from;
 }
 
+/* The router dealt its ids anew: a mapping that held this one before the reconnect must not be found by it.
+ */
+static void forget_stale_id(struct proxy *p, uint16_t m, uint32_t id)
+{
+    uint16_t stale = mapping_find_rule(&p->tables, id);
+    if (stale == 0 || stale == m || id_is_valid(p, mapping_at(&p->tables, stale)))
+        return;
+    bool adding =
+        mapping_at(&p->tables, stale)->rule == RULE_ADDING; /* on another connection: its answer comes */
+    mapping_set_rule(&p->tables, stale, adding ? RULE_ADDING : RULE_UNSURE, 0);
+}
+
 static void note_rule(struct proxy *p, uint16_t m, const struct nat_rule *rule)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
+    forget_stale_id(p, m, rule->id);
     mapping_set_rule(&p->tables, m, RULE_PRESENT, rule->id);
     mapping->rule_seen = p->router.snapshot;
     mapping->rule_wrong = !rule->as_wanted || !is_rule_of(p, m, rule);
@@ -79,7 +95,8 @@ static void adopt(struct proxy *p, const struct nat_rule *rule, struct actions *
     if (rule->external_port != 0 && mapping_find_external_port(t, rule->protocol, rule->external_port) == 0)
         mapping_set_external_port(t, m, rule->external_port);
     note_rule(p, m, rule);
-    if (proxy_begin_held_delete(p, m))
+    /* At the end it is undone with the others. */
+    if (p->stopping || proxy_begin_held_delete(p, m))
         return;
     mapping_set_wanted(t, m, true);
     mapping->ends_ms = ends_ms;
@@ -93,6 +110,18 @@ static void adopt(struct proxy *p, const struct nat_rule *rule, struct actions *
                 (unsigned)rule->external_port, (unsigned)lease_s);
 }
 
+/* Two programs that undo each other's work, or a router that prints a rule in a form that we do not know,
+ * must not become a loop at the speed of the network. */
+static void count_remake(const struct proxy *p, struct mapping *mapping)
+{
+    if (mapping->rule_made_ms + REMAKE_MS <= p->now_ms)
+        mapping->remakes = 0;
+    else if (mapping->remakes < REMAKES_MAX)
+        mapping->remakes++;
+    else
+        mapping->rule_retry_ms = p->now_ms + RETRY_FIRST_MS;
+}
+
 /* The row shows the rule that this mapping holds by its id. */
 static void known_rule(struct proxy *p, uint16_t m, const struct nat_rule *rule, struct actions *out)
 {
@@ -103,6 +132,8 @@ static void known_rule(struct proxy *p, uint16_t m, const struct nat_rule *rule,
     }
     bool was_wrong = mapping->rule_wrong;
     note_rule(p, m, rule);
+    if (mapping->rule_wrong && !was_wrong)
+        count_remake(p, mapping);
     if (mapping->rule_wrong && !was_wrong && mapping->wanted)
         actions_log(out, LOG_LEVEL_WARN, component, "the rule was changed on the router; it is put back %s",
                     proxy_text(p, m).text);
@@ -119,7 +150,7 @@ static void found_rule(struct proxy *p, uint16_t m, const struct nat_rule *rule,
         note_rule(p, m, rule);
         return;
     case RULE_ADDING:
-        if (mapping->rule_id == 0) {
+        if (!id_is_valid(p, mapping)) {
             mapping_set_rule(&p->tables, m, RULE_ADDING, rule->id); /* listen was faster than the answer */
             mapping->rule_seen = p->router.snapshot;
             return;
@@ -170,11 +201,14 @@ static void lose_rule(struct proxy *p, uint32_t id, bool removed, struct actions
         return;
     }
     struct mapping *mapping = mapping_at(t, m);
-    if (mapping->rule == RULE_ADDING)
+    if (mapping->rule == RULE_ADDING) {
         mapping_set_rule(t, m, RULE_ADDING, 0);
+        router_look(&p->router, p->now_ms); /* the answer to come will say that it is there */
+    }
     if (mapping->rule != RULE_PRESENT)
         return;
     mapping_set_rule(t, m, RULE_ABSENT, 0);
+    count_remake(p, mapping);
     mapping_touch(t, m);
     if (mapping->wanted)
         actions_log(out, LOG_LEVEL_WARN, component, "the rule was %s on the router; it is made again %s",
@@ -231,6 +265,7 @@ static void added(struct proxy *p, uint16_t m, uint32_t id)
         router_orphan(&p->router, mapping->rule_id, p->now_ms);
     mapping->rule_seen = p->router.snapshot;
     mapping->add_failures = 0;
+    mapping->rule_made_ms = p->now_ms;
     if (id == 0) {
         mapping_set_rule(&p->tables, m, RULE_UNSURE, 0);
         router_look(&p->router, p->now_ms);

@@ -284,7 +284,11 @@ static bool listen_row(struct router *r, const struct ros_sentence *row, uint64_
     struct nat_rule rule = nat_rule_parse(row, &r->context);
     if (ros_attribute(row, ".dead", &dead) && !span_is(dead, "false") && !span_is(dead, "no")) {
         *o = (struct router_outcome){.type = ROUTER_RULE_GONE, .id = rule.id};
-        return rule.id != 0 && !was_removed_by_us(r, rule.id);
+        if (rule.id == 0 || was_removed_by_us(r, rule.id))
+            return false;
+        if (r->stage == STAGE_SNAPSHOT)
+            r->look_again = true; /* its row may be on the way yet */
+        return true;
     }
     if (rule.only_ours)
         return false;
@@ -370,7 +374,10 @@ bool router_look_row(struct router *r, const struct command *c, uint64_t now_ms,
 static void listen_ended(struct router *r, const struct command *c, uint64_t now_ms, struct actions *out)
 {
     r->listening = false;
-    router_look(r, now_ms + BLIND_INTERVAL_MS);
+    /* Not router_look: the running snapshot is no worse for it, and another one at its end would bring the
+     * same refusal again. */
+    uint64_t look_ms = now_ms + BLIND_INTERVAL_MS;
+    r->look_due_ms = look_ms < r->look_due_ms ? look_ms : r->look_due_ms;
     if (r->listen_refused)
         return;
     r->listen_refused = true;

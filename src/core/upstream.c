@@ -385,6 +385,8 @@ static int match(const struct upstream *u, const struct natpmp_reply *reply)
 {
     if (reply->internal_port != 0)
         return find(u, transaction_key(reply->protocol, reply->internal_port));
+    if (reply->opcode == 0 || reply->opcode > 2)
+        return -1; /* result 5 came back for something else than a mapping */
     int found = -1;
     for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX && reply->result != NATPMP_SUCCESS; i++) {
         if (!u->transaction[i].used || u->key[i] >> 16 != (uint32_t)reply->protocol)

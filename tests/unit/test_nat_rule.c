@@ -92,8 +92,8 @@ static void test_ports(void **state)
 static void test_garbage_ports(void **state)
 {
     (void)state;
-    static const char *const garbage[] = {"http", "80,x",    "65536", "90-80", "80-",
-                                          "-80",  "80,,443", ",80",   "0x50",  "_80"};
+    static const char *const garbage[] = {"http", "80,x", "65536", "90-80", "80-", "-80", "80,,443",
+                                          ",80",  "0x50", "_80",   "!80,x", "!",   "!x"};
     for (size_t i = 0; i < ARRAY_LEN(garbage); i++) {
         char words[128];
         start(NULL);

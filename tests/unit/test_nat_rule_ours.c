@@ -99,6 +99,7 @@ static void test_unsound_rules_are_ours_still(void **state)
         BARE "=protocol=tcp =dst-port=6881 =to-addresses=192.168.88.11-192.168.88.12",
         BARE "=protocol=tcp =dst-port=6881 =to-addresses=192.168.88.0/24",
         BARE "=protocol=tcp =dst-port=6881 =to-addresses=x",
+        BARE "=protocol=tcp =dst-port=6881 =to-addresses=0.0.0.0",
         BARE "=protocol=tcp =dst-port=6881 =to-addresses=192.168.88.11 =to-ports=1-2",
         BARE "=protocol=tcp =dst-port=6881 =to-addresses=192.168.88.11 =to-ports=0",
     };

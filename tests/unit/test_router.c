@@ -195,6 +195,33 @@ static void test_listen_during_a_snapshot(void **state)
     assert_true(router_port_taken(router, NATPMP_TCP, 80));
 }
 
+/* The row of a rule that was removed may be on its way in the snapshot: only another look tells. */
+static void test_removed_during_a_snapshot(void **state)
+{
+    (void)state;
+    stop(NULL);
+    start_with("wg1");
+    hear("!done .tag=1");
+    hear("!done .tag=3|!done .tag=4|!done .tag=5");
+    hear("!re .tag=6 =.id=*2 =.dead=true");
+    hear("!re .tag=7 =.id=*2 " RULE "|!done .tag=7");
+    check_sent(0, "/ip/address/print");
+}
+
+/* A router that refuses to listen, and slowly: no reason for one look after the other. */
+static void test_listen_is_refused_during_a_snapshot(void **state)
+{
+    (void)state;
+    stop(NULL);
+    start_with("wg1");
+    hear("!done .tag=1|!done .tag=2");
+    hear("!done .tag=3|!done .tag=4|!done .tag=5");
+    hear("!trap .tag=6 =message=no_such_command|!done .tag=6");
+    hear("!done .tag=7");
+    check_sends(0);
+    assert_in_range(router->look_due_ms - now_ms, 10000, 30000);
+}
+
 static void test_looks_are_repeated(void **state)
 {
     (void)state;
@@ -254,6 +281,8 @@ int main(void)
         READY_TEST(test_listen),
         READY_TEST(test_partial_row),
         TEST(test_listen_during_a_snapshot),
+        TEST(test_removed_during_a_snapshot),
+        TEST(test_listen_is_refused_during_a_snapshot),
         READY_TEST(test_looks_are_repeated),
         READY_TEST(test_without_listen),
         TEST(test_reading_is_refused),

@@ -197,6 +197,16 @@ static void test_unsupported_map_opcode(void **state)
     assert_int_equal(outcome.owner, OWNER);
 }
 
+static void test_unsupported_address_opcode_ends_no_mapping(void **state)
+{
+    (void)state;
+    ask(NATPMP_UDP, PORT, 3600, START_MS);
+    receive(BYTES("\0\x80\0\5\0\0\0\0"), START_MS + 10);
+    receive(BYTES("\0\x89\0\5\0\0\0\0"), START_MS + 10);
+    assert_false(next(START_MS + 10));
+    assert_int_equal(upstream.used, 1);
+}
+
 static void test_nonsense_is_dropped(void **state)
 {
     (void)state;
@@ -231,6 +241,7 @@ int main(void)
         TEST(test_a_reply_older_than_the_request),
         TEST(test_short_errors),
         TEST(test_unsupported_map_opcode),
+        TEST(test_unsupported_address_opcode_ends_no_mapping),
         TEST(test_nonsense_is_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

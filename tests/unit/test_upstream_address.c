@@ -180,6 +180,22 @@ static void test_silence_is_told_once(void **state)
     assert_int_equal(lines(LOG_LEVEL_INFO), 1); /* it answers again */
 }
 
+static void test_a_refused_port_is_not_told_as_silence_too(void **state)
+{
+    (void)state;
+    upstream_start(&upstream, START_MS);
+    ask(NATPMP_TCP, PORT, 3600, START_MS);
+    unsigned told = 0;
+    for (uint64_t ms = START_MS; ms < START_MS + 120000; ms += 50) {
+        actions_clear(&out, LOG_LEVEL_WARN);
+        upstream_tick(&upstream, ms, &out);
+        if (sends() > 0)
+            upstream_error(&upstream, GATEWAY_PORT_UNREACHABLE, &out);
+        told += lines(LOG_LEVEL_WARN);
+    }
+    assert_int_equal(told, 1);
+}
+
 static void test_errors_are_told_once(void **state)
 {
     (void)state;
@@ -205,6 +221,7 @@ int main(void)
         TEST(test_restart_of_the_gateway),
         TEST(test_one_odd_packet_is_no_restart),
         TEST(test_silence_is_told_once),
+        TEST(test_a_refused_port_is_not_told_as_silence_too),
         TEST(test_errors_are_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,7 @@ BUILD_DIR ?= build/dev
 configure = test -f build/$1/build.ninja || cmake --preset $1 --log-level=WARNING >/dev/null
 build = $(call configure,$1) && cmake --build --preset $1 $2 -- --quiet
 
-.PHONY: all release dev routerd test demo lab sim fuzz tidy format install clean
+.PHONY: all release dev routerd test demo lab sim fuzz tidy format images install clean
 
 all: release
 
@@ -56,6 +56,11 @@ tidy: dev
 format:
 	@tools/install tidy
 	@clang-format -i $$(git ls-files '*.c' '*.h')
+
+# Container images for RouterOS and Docker, static and without a container tool: build/images/*.tar.
+images:
+	@tools/install build images
+	@tools/images/build
 
 install: release
 	@install -D -m 755 build/release/double-natpmp $(DESTDIR)$(PREFIX)/bin/double-natpmp

@@ -10,6 +10,7 @@ enum {
     /* So many commands wait on each open session before another one is opened. */
     SESSION_BUSY = 8,
     FOREIGN_CHANGE_MS = 2 * 1000,
+    ORPHANS_LATER_MS = 10 * 1000,
     FOREIGN_LOOKS_APART_MS = 15 * 1000,
 };
 
@@ -464,5 +465,5 @@ void router_orphan(struct router *r, uint32_t id, uint64_t now_ms)
     if (r->orphans < ROUTER_ORPHANS_MAX)
         r->orphan[r->orphans++] = id;
     else
-        router_look(r, now_ms); /* the rest is found again */
+        router_look(r, now_ms + ORPHANS_LATER_MS); /* the rest is found again */
 }

@@ -91,6 +91,8 @@ struct router {
     /* Ports that foreign rules take from us, by protocol; `building` grows while a snapshot runs. */
     struct portset taken[2];
     struct portset building[2];
+    bool any_taken; /* else the sets are empty and were not even touched: they would be real memory */
+    bool any_building;
     bool look_again;         /* what the running snapshot shows may be out of date */
     uint32_t snapshot;       /* number of the running or last one */
     uint32_t ids_valid_from; /* ids seen in earlier ones are void */

@@ -247,8 +247,9 @@ static void start_snapshot(struct router *r, uint64_t now_ms, struct actions *ou
     r->reading = 0;
     r->snapshot++;
     r->looked_ms = now_ms;
-    portset_clear(&r->building[0]);
-    portset_clear(&r->building[1]);
+    for (unsigned i = 0; i < 2 && r->any_building; i++)
+        portset_clear(&r->building[i]);
+    r->any_building = false;
     read_table(r, COMMAND_SNAPSHOT, "/ip/firewall/nat/print", nat_rule_proplist, NULL, now_ms, out);
 }
 
@@ -263,7 +264,8 @@ static bool snapshot_row(struct router *r, const struct ros_sentence *row, struc
     struct nat_rule rule = nat_rule_parse(row, &r->context);
     if (rule.ours)
         return our_row(&rule, o);
-    nat_rule_take_ports(row, &r->context, r->building);
+    if (nat_rule_take_ports(row, &r->context, r->building))
+        r->any_building = true;
     return false;
 }
 
@@ -300,8 +302,9 @@ static bool listen_row(struct router *r, const struct ros_sentence *row, uint64_
     if (rule.ours)
         return our_row(&rule, o);
     bool takes = nat_rule_take_ports(row, &r->context, r->taken);
-    if (r->stage == STAGE_SNAPSHOT)
-        nat_rule_take_ports(row, &r->context, r->building);
+    r->any_taken = r->any_taken || takes;
+    if (r->stage == STAGE_SNAPSHOT && nat_rule_take_ports(row, &r->context, r->building))
+        r->any_building = true;
     if (takes)
         router_foreign_changed(r, now_ms);
     *o = (struct router_outcome){.type = ROUTER_RULE_FOREIGN, .id = rule.id};
@@ -310,8 +313,9 @@ static bool listen_row(struct router *r, const struct ros_sentence *row, uint64_
 
 static bool snapshot_done(struct router *r, uint64_t now_ms, struct router_outcome *o, struct actions *out)
 {
-    r->taken[0] = r->building[0];
-    r->taken[1] = r->building[1];
+    for (unsigned i = 0; i < 2 && (r->any_taken || r->any_building); i++)
+        r->taken[i] = r->building[i];
+    r->any_taken = r->any_building;
     r->stage = STAGE_IDLE;
     uint64_t next_ms = now_ms + (r->listening ? LOOK_INTERVAL_MS : BLIND_INTERVAL_MS);
     router_look(r, r->look_again ? now_ms : next_ms);

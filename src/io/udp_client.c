@@ -89,16 +89,22 @@ static int ensure_connected(struct udp_client *c)
 
 /* ---- receiving ---- */
 
+/* Datagrams or errors that are taken in one turn. */
+enum { TURN_MAX = 32 };
+
 /* The last of the errors that the kernel keeps for this socket; 0: none. */
 static int take_queued_errors(struct udp_client *c)
 {
     int last = 0;
-    for (;;) {
+    for (unsigned i = 0; i < TURN_MAX; i++) {
+        uint8_t byte;
+        struct iovec space = {.iov_base = &byte, .iov_len = sizeof(byte)};
         union {
             struct cmsghdr align;
             uint8_t bytes[512];
         } control;
-        struct msghdr header = {.msg_control = &control, .msg_controllen = sizeof(control)};
+        struct msghdr header = {
+            .msg_iov = &space, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
         if (recvmsg(c->fd, &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
             return last;
         for (struct cmsghdr *m = CMSG_FIRSTHDR(&header); m != NULL; m = CMSG_NXTHDR(&header, m)) {
@@ -109,6 +115,7 @@ static int take_queued_errors(struct udp_client *c)
             }
         }
     }
+    return last;
 }
 
 /* Between socket and connect it could have received from anybody. */
@@ -122,7 +129,6 @@ static bool from_peer(const struct udp_client *c, const struct sockaddr_in *sour
  */
 static int receive(struct udp_client *c)
 {
-    enum { TURN_MAX = 32 };
     int last = 0;
     for (unsigned i = 0; i < TURN_MAX && !c->closed; i++) {
         uint8_t bytes[DATAGRAM_MAX];

@@ -382,7 +382,8 @@ void inv_announce(struct world *w, struct span datagram)
 
 /* ---- the gateway ---- */
 
-/* Section 3.6, on every datagram that carries an epoch. What the gateway lost is then known. */
+/* Section 3.6, on every datagram that carries an epoch. One that does not fit may be late; the address that
+ * is then asked for tells, and what the gateway lost is known. */
 void inv_from_gateway(struct world *w, uint64_t said_ms, struct span datagram)
 {
     struct invariants *inv = &w->invariants;
@@ -397,10 +398,15 @@ void inv_from_gateway(struct world *w, uint64_t said_ms, struct span datagram)
     epoch_s = get32(bytes + 4);
     if (inv->gateway_heard &&
         (uint64_t)epoch_s + 2 < inv->gateway_epoch_s + (w->now_ms - inv->gateway_epoch_ms) / 1000 * 7 / 8) {
-        gateway_loss_is_known(&w->gateway);
         /* Whether it is true or the datagram is late: the core may take it for a loss. */
         inv_state_lost(w);
+        if (!inv->gateway_doubted || bytes[1] != 128) {
+            inv->gateway_doubted = true;
+            return;
+        }
+        gateway_loss_is_known(&w->gateway);
     }
+    inv->gateway_doubted = false;
     inv->gateway_heard = true;
     inv->gateway_epoch_s = epoch_s;
     inv->gateway_epoch_ms = w->now_ms;
@@ -467,20 +473,29 @@ static void check_pending(struct world *w)
     }
 }
 
+/* A connection may be dead and nobody has said so. */
 static bool is_connected(const struct world *w)
 {
+    bool any = false;
+
     for (unsigned slot = 0; slot < ROUTER_SESSIONS_MAX; slot++) {
-        if (w->streams[slot].state == WORLD_STREAM_OPEN)
-            return true;
+        if (w->streams[slot].state != WORLD_STREAM_OPEN)
+            continue;
+        if (!router_model_session_lives(w->router, w->streams[slot].session))
+            return false;
+        any = true;
     }
-    return false;
+    return any;
 }
 
 void inv_after_step(struct world *w)
 {
+    uint64_t failed = router_model_counters(w->router)->failed;
+
     note_losses(w);
-    if (!is_connected(w))
+    if (!is_connected(w) || failed != w->invariants.failed_commands)
         inv_router_trouble(w);
+    w->invariants.failed_commands = failed;
     if (w->invariants.pending_live > 0 && w->stop_ms == 0 &&
         w->now_ms >= w->invariants.pending_scan_ms + SCAN_MS)
         check_pending(w);

@@ -120,6 +120,7 @@ struct invariants {
     struct inv_taken taken[INV_TAKEN_MAX];
     unsigned taken_next;
     uint64_t hand_known_ms; /* of all hand edits */
+    uint64_t failed_commands;
     uint64_t
         router_trouble_ms; /* last time at which the API connections did not work; may be in the future */
     bool hand;
@@ -128,6 +129,7 @@ struct invariants {
     unsigned excused_count; /* of rules that were ours until somebody took our mark off, a moment ago */
 
     bool gateway_heard;
+    bool gateway_doubted;     /* the last one did not fit */
     uint32_t gateway_epoch_s; /* of the last datagram of the gateway that reached the core, and when */
     uint64_t gateway_epoch_ms;
     bool has_epoch;

@@ -162,6 +162,8 @@ bool router_model_refuses(const struct router_model *m);
 /* Input that waits because too many commands of the session are running: real sockets stop reading then. */
 size_t router_model_waiting_input(const struct router_model *m, int session);
 unsigned router_model_sessions(const struct router_model *m);
+/* It has not ended on the router's side, with or without a word. */
+bool router_model_session_lives(const struct router_model *m, int session);
 
 /* ---- faults ---- */
 
@@ -293,5 +295,6 @@ struct router_model_counters {
     uint64_t removes;
     uint64_t prints; /* of the NAT table */
     uint64_t traps;
+    uint64_t failed; /* by router_model_fail_next */
 };
 const struct router_model_counters *router_model_counters(const struct router_model *m);

@@ -74,6 +74,12 @@ unsigned router_model_sessions(const struct router_model *m)
     return count;
 }
 
+bool router_model_session_lives(const struct router_model *m, int session)
+{
+    const struct rm_session *s = find(m, session);
+    return s && s->state == RM_LIVE && !s->closing;
+}
+
 /* What was said before still arrives. */
 void rm_session_close(struct rm_session *s, bool reset)
 {

@@ -128,7 +128,7 @@ static void send_transaction(struct upstream *u, unsigned i, uint64_t now_ms, st
 /* What the gateway's epoch should be by now, by the slow reckoning of section 3.6. */
 static uint32_t expected_epoch_s(const struct upstream *u, uint64_t now_ms)
 {
-    return u->epoch_known ? u->epoch_s + (uint32_t)((now_ms - u->epoch_ms) / 1000 * 7 / 8) : 0;
+    return u->epoch_known ? u->epoch_s + (uint32_t)((now_ms - u->epoch_ms) * 7 / 8 / 1000) : 0;
 }
 
 void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol protocol, uint16_t internal_port,
@@ -233,11 +233,6 @@ static void forgot(struct upstream *u, uint64_t now_ms)
     hurry(u, now_ms);
 }
 
-static bool is_older(uint32_t epoch_s, uint32_t floor_s)
-{
-    return (uint64_t)epoch_s + EPOCH_TOLERANCE_S < floor_s;
-}
-
 enum epoch {
     EPOCH_FITS,
     EPOCH_LATE,  /* a reply that was long under way */
@@ -256,7 +251,7 @@ static enum epoch judge_epoch(const struct upstream *u, uint32_t epoch_s, uint64
         return EPOCH_FITS;
     if (epoch_s > u->epoch_s + elapsed_s * 9 / 8 + LATE_MAX_S)
         return EPOCH_OTHER;
-    if (!is_older(epoch_s, expected_s))
+    if ((uint64_t)epoch_s + EPOCH_TOLERANCE_S >= expected_s)
         return EPOCH_FITS;
     bool restarted = epoch_s <= elapsed_s + EPOCH_TOLERANCE_S;
     return restarted || expected_s - epoch_s > LATE_MAX_S ? EPOCH_OTHER : EPOCH_LATE;
@@ -280,6 +275,8 @@ static bool watch_epoch(struct upstream *u, const struct natpmp_reply *reply, ui
     if (epoch == EPOCH_OTHER)
         forgot(u, now_ms);
     u->epoch_doubted = false;
+    if (epoch == EPOCH_FITS && u->epoch_known && reply->epoch_s < u->epoch_s)
+        return true; /* overtaken on the way: what is known is newer */
     u->epoch_known = true;
     u->epoch_s = reply->epoch_s;
     u->epoch_ms = now_ms;
@@ -416,7 +413,7 @@ static bool take_reply(struct upstream *u, struct upstream_outcome *o)
         return granted || (reply->result == NATPMP_SUCCESS && reply->lifetime_s == 0);
     }
     const struct transaction *t = &u->transaction[i];
-    if (reply->has_epoch && is_older(reply->epoch_s, t->epoch_floor_s))
+    if (reply->has_epoch && reply->epoch_s < t->epoch_floor_s)
         return false; /* it was sent before we asked: its lease may be over by now */
     o->owner = t->owner;
     o->asked_ms = t->first_ms;

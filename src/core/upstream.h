@@ -57,7 +57,7 @@ struct upstream_outcome {
     uint16_t internal_port;        /* STRAY */
     uint16_t external_port;
     uint32_t lifetime_s;
-    uint64_t copies_ms; /* DELETED: when the last of several copies was sent; 0: there was only one */
+    uint64_t copies_ms; /* when the last of several copies was sent; 0: there was only one */
     uint64_t asked_ms; /* when the first copy of the request was sent: the lease began no earlier; STATE_LOST:
                           when the gateway was first seen to have forgotten */
 };

@@ -157,9 +157,9 @@ static void test_a_reply_older_than_the_request(void **state)
     receive_map((struct reply){1, 0, 500, 1, 1, 1}, START_MS);
     expect_no_loss(START_MS);
     ask(NATPMP_TCP, PORT, 3600, START_MS + 60000); /* the gateway's epoch is 552 at least */
-    receive_map((struct reply){2, 0, 549, PORT, 42000, 3600}, START_MS + 60010);
+    receive_map((struct reply){2, 0, 551, PORT, 42000, 3600}, START_MS + 60010);
     assert_false(next(START_MS + 60010));
-    receive_map((struct reply){2, 0, 550, PORT, 42000, 3600}, START_MS + 60020);
+    receive_map((struct reply){2, 0, 552, PORT, 42000, 3600}, START_MS + 60020);
     assert_true(next(START_MS + 60020));
     assert_int_equal(outcome.type, UPSTREAM_GRANTED);
 }

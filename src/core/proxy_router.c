@@ -224,6 +224,16 @@ static void disabled_rule(struct proxy *p, uint32_t id)
     mapping_touch(&p->tables, m);
 }
 
+/* No success is told on a rule of which only a part is known. */
+static void changed_rule(struct proxy *p, uint32_t id)
+{
+    uint16_t m = mapping_find_rule(&p->tables, id);
+    if (m == 0 || !id_is_valid(p, mapping_at(&p->tables, m)))
+        return;
+    if (mapping_at(&p->tables, m)->rule == RULE_PRESENT)
+        mapping_set_rule(&p->tables, m, RULE_UNSURE, 0);
+}
+
 /* What the snapshot did not show is not there. */
 static void sweep(struct proxy *p, struct actions *out)
 {
@@ -342,6 +352,7 @@ static void command_ended(struct proxy *p, const struct router_outcome *o)
     case ROUTER_RULE_FOREIGN:
     case ROUTER_RULE_GONE:
     case ROUTER_RULE_DISABLED:
+    case ROUTER_RULE_CHANGED:
     case ROUTER_SNAPSHOT_DONE:
         break;
     }
@@ -364,6 +375,9 @@ void proxy_take_router(struct proxy *p, struct actions *out)
             break;
         case ROUTER_RULE_DISABLED:
             disabled_rule(p, o.id);
+            break;
+        case ROUTER_RULE_CHANGED:
+            changed_rule(p, o.id);
             break;
         case ROUTER_SNAPSHOT_DONE:
             snapshot_done(p, out);

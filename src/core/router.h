@@ -37,6 +37,7 @@ enum router_outcome_type {
     ROUTER_RULE_FOREIGN,  /* listen: this id carries no mark of ours (any more) */
     ROUTER_RULE_GONE,     /* listen: this id was removed */
     ROUTER_RULE_DISABLED, /* listen: this id was disabled, the rest of the row is not told */
+    ROUTER_RULE_CHANGED,  /* listen: this id was changed, the rest of the row is not told; a look follows */
     ROUTER_SNAPSHOT_DONE, /* what was not seen in it is not there */
     ROUTER_ADDED,
     ROUTER_REMOVED, /* or was gone already */

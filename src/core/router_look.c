@@ -296,8 +296,9 @@ static bool listen_row(struct router *r, const struct ros_sentence *row, uint64_
         return false;
     if (rule.partial) {
         router_look(r, now_ms + PARTIAL_ROW_MS);
-        *o = (struct router_outcome){.type = ROUTER_RULE_DISABLED, .id = rule.id};
-        return rule.id != 0 && ros_flag(row, "disabled");
+        *o = (struct router_outcome){
+            .type = ros_flag(row, "disabled") ? ROUTER_RULE_DISABLED : ROUTER_RULE_CHANGED, .id = rule.id};
+        return rule.id != 0;
     }
     if (rule.ours)
         return our_row(&rule, o);

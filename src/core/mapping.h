@@ -90,6 +90,7 @@ struct mapping {
     uint32_t granted_s;
     uint64_t granted_ms;    /* when the last grant arrived */
     uint64_t lease_ends_ms; /* UNSURE: at the latest */
+    uint64_t lease_gone_ms; /* a later copy of the request may have made it last until then */
     uint64_t ask_retry_ms;  /* not before */
     uint64_t
         copies_ms; /* until then what was sent before the last deletion may still arrive: nothing is asked */

@@ -342,6 +342,11 @@ static void forget_request(struct proxy *p, uint16_t m)
     mapping->lease_ends_ms = ends_ms > mapping->lease_ends_ms ? ends_ms : mapping->lease_ends_ms;
 }
 
+static uint64_t lease_gone_ms(const struct mapping *mapping)
+{
+    return mapping->lease_gone_ms > mapping->lease_ends_ms ? mapping->lease_gone_ms : mapping->lease_ends_ms;
+}
+
 static void settle_lease(struct proxy *p, uint16_t m)
 {
     struct mapping_tables *t = &p->tables;
@@ -350,7 +355,7 @@ static void settle_lease(struct proxy *p, uint16_t m)
     if (!ought(mapping))
         proxy_recovered(p, m);
     if (!mapping->asking && !ought(mapping) && mapping->lease != LEASE_NONE &&
-        mapping->lease_ends_ms <= p->now_ms) {
+        lease_gone_ms(mapping) <= p->now_ms) {
         mapping->lease = LEASE_NONE; /* it ended by itself */
         mapping_set_external_port(t, m, 0);
     }
@@ -435,7 +440,7 @@ static uint64_t next_due_ms(const struct proxy *p, const struct mapping *mapping
     }
     due_ms = earliest(due_ms, self_renewal_ms(mapping), now_ms);
     if (!ought(mapping) && mapping->lease != LEASE_NONE)
-        due_ms = earliest(due_ms, mapping->lease_ends_ms, now_ms);
+        due_ms = earliest(due_ms, lease_gone_ms(mapping), now_ms);
     return due_ms;
 }
 

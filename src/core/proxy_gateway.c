@@ -15,8 +15,9 @@ enum {
     RETRY_FIRST_MS = 1000,
     RETRY_MAX_MS = 30 * 1000,
     RELEASE_RETRY_MS = 30 * 1000,
-    /* How long a datagram may be under way to the gateway or from it. */
-    COPIES_MS = 1000,
+    /* How long a datagram may be under way to the gateway. It is also long enough that an answer to what was
+     * sent before shows by its epoch, which is counted in seconds. */
+    COPIES_MS = 1200,
     /* A lease beyond this is taken for this long. */
     LEASE_MAX_S = 7 * 24 * 60 * 60,
 };
@@ -43,6 +44,13 @@ static void break_promise(struct proxy *p, struct mapping *mapping)
 }
 
 /* ---- grants ---- */
+
+/* Each copy of the request renews the lease when it arrives; the client is promised what the first one got. */
+static uint64_t gone_ms(const struct upstream_outcome *o)
+{
+    uint64_t sent_ms = o->copies_ms > o->asked_ms ? o->copies_ms : o->asked_ms;
+    return sent_ms + COPIES_MS + (uint64_t)o->lifetime_s * 1000;
+}
 
 /* The gateway has no port for it beside the ones that others hold: what its client was told is over. */
 static void refused_for_good(struct proxy *p, uint16_t m)
@@ -82,6 +90,7 @@ static void move(struct proxy *p, uint16_t m, const struct upstream_outcome *o)
     struct mapping *mapping = mapping_at(&p->tables, m);
     mapping->lease = LEASE_UNSURE;
     mapping->lease_ends_ms = o->asked_ms + (uint64_t)o->lifetime_s * 1000;
+    mapping->lease_gone_ms = gone_ms(o);
     mapping->moving = mapping->moves < MOVES_MAX && mapping->moved_from != o->external_port;
     mapping->moved_from = o->external_port;
     if (mapping->moving)
@@ -91,11 +100,18 @@ static void move(struct proxy *p, uint16_t m, const struct upstream_outcome *o)
     proxy_recovered(p, m);
 }
 
+/* A client was promised this port before we started, and the gateway has not been heard about it yet. */
+static bool may_live(const struct proxy *p, uint16_t m)
+{
+    const struct mapping *mapping = &p->tables.mapping[m];
+    return mapping->adopted && mapping->lease == LEASE_UNSURE && mapping->ends_ms > p->now_ms;
+}
+
 /* Makes the external port free in our books if its holder's lease is not alive. */
 static uint16_t live_holder(struct proxy *p, enum natpmp_protocol protocol, uint16_t external_port)
 {
     uint16_t holder = mapping_find_external_port(&p->tables, protocol, external_port);
-    if (holder == 0 || lease_lives(p, holder))
+    if (holder == 0 || lease_lives(p, holder) || may_live(p, holder))
         return holder;
     mapping_set_external_port(&p->tables, holder, 0);
     return 0;
@@ -109,6 +125,7 @@ static void note_grant(struct proxy *p, uint16_t m, const struct upstream_outcom
     mapping->granted_s = lifetime_s;
     mapping->granted_ms = p->now_ms;
     mapping->lease_ends_ms = o->asked_ms + (uint64_t)lifetime_s * 1000;
+    mapping->lease_gone_ms = gone_ms(o);
     mapping->need_grant = false;
     mapping->ask_failures = 0;
     mapping->conflicts = 0;

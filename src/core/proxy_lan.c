@@ -189,6 +189,7 @@ static void request_map(struct proxy *p, const struct event *event, const struct
         mapping->moves = 0;
         mapping->moved_from = 0;
         mapping->gateway_result = 0;
+        mapping->ask_failures = 0;
         mapping->ask_retry_ms = 0;
         mapping->rule_retry_ms = 0;
         mapping_set_wanted(t, m, true);

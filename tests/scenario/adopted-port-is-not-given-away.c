@@ -1,0 +1,34 @@
+/* After a restart the gateway has not been heard yet about a port that a client was promised before. Another
+ * client is granted the other protocol of that port, and the gateway has no other: it is refused, for the
+ * pair belongs to one host (RFC 6886 section 3.3). */
+#include "scenario.h"
+
+static void options(struct world_options *options)
+{
+    options->gateway.one_port = true;
+}
+
+static void tell(struct world *w)
+{
+    struct lan_client *a = client(w, 10);
+    struct lan_client *b = client(w, 11);
+    struct lan_mapping *of_a;
+    struct lan_mapping *of_b;
+
+    settle(w);
+    of_a = map(w, a, UDP, 7000, 7000, 3600);
+    skip_s(w, 10);
+    world_kill(w);
+    w->gateway.faults.silent = true;
+    world_start(w, 7);
+    world_run_for(w, 4500);
+    note(w, "the gateway is heard again, and the other client is the first to get its answer");
+    w->gateway.faults.silent = false;
+    of_b = map(w, b, TCP, 7000, 7000, 3600);
+    world_run_for(w, 30000);
+    expect(w, of_a->state == LAN_HELD && of_b->result == 4);
+    expect(w, router_port_of(w, 10, UDP, 7000) == 7000);
+    expect_rest(w);
+}
+
+const struct story story = {.options = options, .tell = tell};

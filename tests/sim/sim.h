@@ -55,7 +55,7 @@ enum sim_event {
 struct sim_options {
     unsigned weight[SIM_EVENTS]; /* 0: off */
     unsigned clients;
-    bool kills;   /* leases of a dead process end only by themselves */
+    bool kills; /* leases of a process that died, or stopped while the gateway was away, end by themselves */
     bool limited; /* the gateway has not enough ports for everybody */
     struct world_options world;
 };
@@ -77,5 +77,11 @@ const char *sim_event_name(enum sim_event event);
 void sim_happens(struct sim *sim, enum sim_event event);
 void sim_faults_off(struct sim *sim);
 
-/* One seed from start to rest; the hash of its trace. Does not come back if something is wrong. */
-uint64_t sim_run(uint64_t seed, unsigned events, bool verbose);
+struct sim_result {
+    uint64_t hash;  /* of the trace */
+    uint64_t steps; /* events given to the core */
+};
+
+/* One seed from start to rest: so many things happen, or more until the core had 2,000 events. Does not come
+ * back if something is wrong. */
+struct sim_result sim_run(uint64_t seed, unsigned events, bool verbose);

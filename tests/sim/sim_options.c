@@ -130,7 +130,7 @@ struct sim_options sim_options(uint64_t seed)
         options.weight[i] = prng_below(&prng, 100) < percent ? kinds[i].weight : 0;
     }
     options.clients = 1 + prng_below(&prng, prng_below(&prng, 3) == 0 ? 20 : 6);
-    options.kills = options.weight[SIM_KILL] != 0;
+    options.kills = options.weight[SIM_KILL] != 0 || options.weight[SIM_STOP] != 0;
     choose_gateway(&prng, &options);
     choose_router(&prng, &options.world.router);
     choose_links(&prng, &options.world);

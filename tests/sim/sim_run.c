@@ -14,6 +14,7 @@ enum {
     LEASE_MS = 600000,
     SETTLE_MS = 15000, /* the longest time that an answer takes, and a slack */
     STOP_MS = 5500,
+    SIM_STEPS_MIN = 2000, /* a run without clients that ask would be none */
 };
 
 /* For an assertion in the product: the signal handler has no other way to it. */
@@ -114,10 +115,10 @@ static void converge(struct sim *sim)
     end_well(sim);
 }
 
-uint64_t sim_run(uint64_t seed, unsigned events, bool verbose)
+struct sim_result sim_run(uint64_t seed, unsigned events, bool verbose)
 {
     struct sim sim = {.seed = seed, .options = sim_options(seed), .prng = prng_seeded(seed)};
-    uint64_t hash;
+    struct sim_result result;
 
     sim.world = world_new(&sim.options.world);
     sim.world->report = report;
@@ -129,11 +130,11 @@ uint64_t sim_run(uint64_t seed, unsigned events, bool verbose)
         lan_add(&sim.world->lan, 0xc0a85800 + 10 + sim.next_address++,
                 prng_below(&sim.prng, 5) ? LAN_GOOD : LAN_LIAR);
     world_start(sim.world, prng_next(&sim.prng));
-    for (; sim.events_done < events; sim.events_done++)
+    for (; sim.events_done < events || sim.world->steps < SIM_STEPS_MIN; sim.events_done++)
         sim_happens(&sim, choose(&sim));
     converge(&sim);
-    hash = sim.world->trace.hash;
+    result = (struct sim_result){.hash = sim.world->trace.hash, .steps = sim.world->steps};
     running = NULL;
     world_free(sim.world);
-    return hash;
+    return result;
 }

@@ -9,7 +9,7 @@ BUILD_DIR ?= build/dev
 configure = test -f build/$1/build.ninja || cmake --preset $1 --log-level=WARNING >/dev/null
 build = $(call configure,$1) && cmake --build --preset $1 $2 -- --quiet
 
-.PHONY: all release dev routerd test demo lab sim fuzz tidy format images install clean
+.PHONY: all release dev routerd simulation test demo lab sim fuzz tidy format images install clean
 
 all: release
 
@@ -25,6 +25,10 @@ dev:
 routerd:
 	@$(call build,sim,--target routerd)
 
+# The simulation, optimised.
+simulation:
+	@$(call build,sim,--target sim)
+
 test:
 	@./test
 
@@ -38,8 +42,7 @@ lab: dev
 	@BUILD_DIR=$(BUILD_DIR) tests/lab/enter /usr/bin/python3 -m pytest -p no:cacheprovider tests/lab $(LAB)
 
 # make sim SEED=7 RUNS=100: the simulation from that seed on.
-sim:
-	@$(call build,sim,--target sim)
+sim: simulation
 	@build/sim/sim --seed $(SEED) --runs $(RUNS)
 
 # make fuzz T=natpmp S=60: that target for so many seconds; what is new goes to build/fuzz/corpus.

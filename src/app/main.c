@@ -22,6 +22,7 @@
  *   stream           connections to the router
  *   links            the machine's own addresses
  *   clock            time, the deadline, the seed
+ *   resident         less memory while nothing happens
  * app/    what makes a daemon of it
  *   config           environment to struct
  *   log              lines on stderr
@@ -43,6 +44,7 @@
 #include "app/driver.h"
 #include "app/log.h"
 #include "core/proxy.h"
+#include "io/resident.h"
 
 enum exit_status {
     EXIT_STATUS_DONE = 0,
@@ -170,6 +172,7 @@ static int run(struct config *config)
     }
     log_printf(&log, LOG_LEVEL_INFO, "main", "listening address=%s:%u version=%s instance=%s", address.text,
                (unsigned)config->listen_port, VERSION, config->instance);
+    resident_trim();
     driver_run(driver);
     log_printf(&log, LOG_LEVEL_INFO, "main", "ended");
     if (!driver_close(driver))

@@ -18,6 +18,7 @@ static int trim(struct dl_phdr_info *object, size_t size, void *page_size)
         uintptr_t end = object->dlpi_addr + segment->p_vaddr + segment->p_filesz;
         bool in_file = object->dlpi_name[0] == '\0' || object->dlpi_name[0] == '/';
         if (segment->p_type == PT_LOAD && !(segment->p_flags & PF_W) && in_file)
+            /* The linker gives addresses as numbers. NOLINTNEXTLINE(performance-no-int-to-ptr) */
             (void)madvise((void *)first, end - first, MADV_DONTNEED);
     }
     return 0;

@@ -250,6 +250,15 @@ static bool take_listen(struct config *c, struct span text)
     return parse_listen(text, &c->listen_address, &c->listen_port);
 }
 
+static bool take_client_mappings(struct config *c, struct span text)
+{
+    uint64_t value;
+    if (!parse_decimal(text, CLIENT_MAPPINGS_MAX, &value) || value == 0)
+        return false;
+    c->client_mappings_max = (uint16_t)value;
+    return true;
+}
+
 static bool take_level(struct config *c, struct span text)
 {
     return parse_level(text, &c->log_level);
@@ -291,6 +300,7 @@ static const struct variable variables[] = {
      .take = take_listen,
      .allowed =
          "[address]:port with an IPv4 address of this host or none, such as :5351 or 192.168.88.1:5351"},
+    {.name = "MAX_MAPPINGS_PER_CLIENT", .take = take_client_mappings, .allowed = "1 to 1024"},
     {.name = "LOG_LEVEL", .take = take_level, .allowed = "DEBUG, INFO, WARN or ERROR"},
 };
 
@@ -358,6 +368,7 @@ bool config_parse(struct config *ret_config, const char *const *environment, str
         .router_port = API_PORT,
         .user = "admin",
         .instance = "default",
+        .client_mappings_max = CLIENT_MAPPINGS_DEFAULT,
         .log_level = LOG_LEVEL_INFO,
     };
     for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
@@ -444,6 +455,7 @@ void config_print(const struct config *config, FILE *out)
     (void)fprintf(out, "MIKROTIK_IN_INTERFACE=%s\n", config->in_interface);
     (void)fprintf(out, "LISTEN_ADDR=%s:%u\n", config->listen_address == 0 ? "" : listen.text,
                   (unsigned)config->listen_port);
+    (void)fprintf(out, "MAX_MAPPINGS_PER_CLIENT=%u\n", (unsigned)config->client_mappings_max);
     (void)fprintf(out, "LOG_LEVEL=%s\n", level_words[config->log_level]);
 }
 

@@ -29,6 +29,7 @@ struct config {
     char instance[INSTANCE_NAME_MAX + 1];
     char in_interface[INTERFACE_NAME_MAX + 1]; /* empty: the router is asked */
     bool tls;
+    uint16_t client_mappings_max; /* 1 .. CLIENT_MAPPINGS_MAX */
     enum log_level log_level;
 };
 

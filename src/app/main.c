@@ -72,6 +72,7 @@ static const char usage[] =
     "  INSTANCE                    name in the comments of our rules, one for each daemon on a router "
     "(default)\n"
     "  LISTEN_ADDR                 [address]:port to answer NAT-PMP on (:5351)\n"
+    "  MAX_MAPPINGS_PER_CLIENT     how many one host may hold (64)\n"
     "  LOG_LEVEL                   DEBUG, INFO, WARN or ERROR (INFO)\n"
     "\n"
     "Exit status: 0 after SIGTERM or SIGINT, 1 if LISTEN_ADDR cannot be bound, 2 for a bad configuration,\n"
@@ -119,7 +120,9 @@ static struct proxy *make_proxy(struct config *config)
     if (memory == MAP_FAILED)
         return NULL;
     (void)madvise(memory, proxy_size(), MADV_DONTDUMP);
-    struct proxy_config core = {.gateway = config->gateway, .log_level = config->log_level};
+    struct proxy_config core = {.gateway = config->gateway,
+                                .client_mappings_max = config->client_mappings_max,
+                                .log_level = config->log_level};
     memcpy(core.instance, config->instance, sizeof(core.instance));
     memcpy(core.user, config->user, sizeof(core.user));
     memcpy(core.password, config->password, sizeof(core.password));

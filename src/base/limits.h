@@ -7,8 +7,10 @@ enum {
     MAPPINGS_MAX = 65535,
     /* Hosts that hold or ask for a mapping at one time: a /20 and some. */
     CLIENTS_MAX = 8191,
-    /* One host cannot take the table from the others. */
-    CLIENT_MAPPINGS_MAX = 64,
+    /* One host cannot take the table from the others: MAX_MAPPINGS_PER_CLIENT. At most so many, that with all
+     * answers owed for each a host has half of WAITERS_MAX. */
+    CLIENT_MAPPINGS_DEFAULT = 64,
+    CLIENT_MAPPINGS_MAX = 1024,
     /* Pending answers. A stock client has one socket a mapping; 8 is generous. */
     WAITERS_MAX = 16383,
     WAITERS_PER_REQUEST_MAX = 8,

@@ -66,6 +66,7 @@ void client_release(struct mapping_tables *t, uint16_t c)
         list_remove(&t->address_waiting, t->address_waiting_link, c);
     index_remove(&t->by_address, c);
     t->client[c] = (struct client){0};
+    t->client[0].full_told = false;
     t->client_ready_link[c].next = t->free_client;
     t->free_client = c;
     t->clients--;
@@ -246,6 +247,8 @@ void mapping_set_wanted(struct mapping_tables *t, uint16_t m, bool wanted)
     if (mapping->wanted == wanted)
         return;
     mapping->wanted = wanted;
+    if (!wanted)
+        t->client[mapping->client].full_told = false;
     uint16_t *live = &t->client[mapping->client].live;
     *live = (uint16_t)(wanted ? *live + 1 : *live - 1);
     t->live = (uint16_t)(wanted ? t->live + 1 : t->live - 1);

@@ -112,6 +112,7 @@ struct client {
     uint16_t live;                  /* wanted ones */
     uint16_t working;               /* mappings with WORK_MAP */
     uint16_t asking;                /* transactions under way at the gateway */
+    bool full_told;                 /* the operator knows that it may not have more mappings */
     uint16_t address_waiters;       /* of external address requests; the first one waits longest */
     uint16_t delete_all_waiters[2]; /* by protocol */
     struct list mappings;           /* by mapping_tables.of_client */

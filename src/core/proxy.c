@@ -16,6 +16,7 @@ size_t proxy_size(void)
 
 void proxy_init(struct proxy *p, const struct proxy_config *config, uint64_t seed)
 {
+    assert(config->client_mappings_max > 0 && config->client_mappings_max <= CLIENT_MAPPINGS_MAX);
     p->config = *config;
     p->prng = prng_seeded(seed);
     p->adopting = true;

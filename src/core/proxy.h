@@ -11,6 +11,7 @@ struct proxy_config {
     char user[CREDENTIAL_MAX + 1];
     char password[CREDENTIAL_MAX + 1];
     char in_interface[INTERFACE_NAME_MAX + 1]; /* empty: the router is asked */
+    uint16_t client_mappings_max;              /* 1 .. CLIENT_MAPPINGS_MAX */
     enum log_level log_level;
 };
 

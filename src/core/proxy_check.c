@@ -60,7 +60,7 @@ static void check_client(const struct proxy *p, uint16_t c)
     }
     assert(records == client->records && live == client->live && working == client->working &&
            asking == client->asking);
-    assert(live <= CLIENT_MAPPINGS_MAX || p->adopted > 0);
+    assert(live <= p->config.client_mappings_max || p->adopted > 0);
     assert(client_find(t, client->address) == c);
     assert((client->address_waiters != 0) == list_has(&t->address_waiting, t->address_waiting_link, c));
     assert(client->queue.first == 0 || client->asking > 0 ||

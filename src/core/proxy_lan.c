@@ -3,10 +3,8 @@
 
 #include <assert.h>
 
-enum {
-    /* Live and resting records of one client: what it gave up must not take the ports of the others. */
-    CLIENT_RECORDS_MAX = 2 * CLIENT_MAPPINGS_MAX,
-};
+static_assert(2 * CLIENT_MAPPINGS_MAX * WAITERS_PER_REQUEST_MAX <= WAITERS_MAX + 1,
+              "one client leaves half of the waiters to the others");
 
 static struct reply_path path_of(const struct waiter *waiter)
 {
@@ -137,14 +135,29 @@ static uint16_t take_mapping(struct proxy *p, uint32_t address, const struct nat
     struct mapping_tables *t = &p->tables;
     uint16_t m = mapping_find(t, address, request->protocol, request->internal_port);
     uint16_t c = client_find(t, address);
+    unsigned limit = p->config.client_mappings_max;
     bool live = m != 0 && mapping_at(t, m)->wanted;
-    if (!live && request->lifetime_s > 0 && c != 0 && t->client[c].live >= CLIENT_MAPPINGS_MAX)
+    if (!live && request->lifetime_s > 0 && c != 0 && t->client[c].live >= limit)
         return 0;
     if (m != 0)
         return m;
-    if (c != 0 && t->client[c].records >= CLIENT_RECORDS_MAX && !mapping_free_resting_of(t, c))
+    /* With those at rest: what a client gave up must not take the ports of the others. */
+    if (c != 0 && t->client[c].records >= 2 * limit && !mapping_free_resting_of(t, c))
         return 0;
     return mapping_new(t, address, request->protocol, request->internal_port);
+}
+
+/* Told once, until one of its mappings ends; record 0 stands for hosts that have no record. */
+static void report_full(struct proxy *p, uint32_t address, struct actions *out)
+{
+    uint16_t c = client_find(&p->tables, address);
+    struct client *client = &p->tables.client[c];
+    if (client->full_told)
+        return;
+    client->full_told = true;
+    actions_log(out, LOG_LEVEL_WARN, "mapping",
+                "no room for another mapping client=%s mappings=%u MAX_MAPPINGS_PER_CLIENT=%u",
+                address_text(address).text, (unsigned)client->live, (unsigned)p->config.client_mappings_max);
 }
 
 static void request_map(struct proxy *p, const struct event *event, const struct natpmp_request *request,
@@ -159,9 +172,7 @@ static void request_map(struct proxy *p, const struct event *event, const struct
     }
     uint16_t m = take_mapping(p, address, request);
     if (m == 0) {
-        actions_log(out, LOG_LEVEL_WARN, "mapping",
-                    "no room for another mapping client=%s internal=%u limit=%u", address_text(address).text,
-                    (unsigned)request->internal_port, (unsigned)CLIENT_MAPPINGS_MAX);
+        report_full(p, address, out);
         refuse(p, event, request, NATPMP_OUT_OF_RESOURCES, out);
         return;
     }

@@ -19,6 +19,7 @@ static void test_defaults(void **state)
     assert_false(config.tls);
     assert_int_equal(config.listen_address, 0);
     assert_int_equal(config.listen_port, 5351);
+    assert_int_equal(config.client_mappings_max, 64);
     assert_int_equal(config.log_level, LOG_LEVEL_INFO);
 }
 
@@ -54,6 +55,7 @@ static void test_empty_is_not_set(void **state)
                                 "MIKROTIK_API_TLS=",
                                 "MIKROTIK_IN_INTERFACE=",
                                 "LISTEN_ADDR=",
+                                "MAX_MAPPINGS_PER_CLIENT=",
                                 "LOG_LEVEL=",
                                 NULL};
     (void)state;
@@ -256,6 +258,21 @@ static void test_listen(void **state)
     }
 }
 
+static void test_client_mappings(void **state)
+{
+    (void)state;
+    check_good("MAX_MAPPINGS_PER_CLIENT=1");
+    assert_int_equal(config.client_mappings_max, 1);
+    check_good("MAX_MAPPINGS_PER_CLIENT=1024");
+    assert_int_equal(config.client_mappings_max, CLIENT_MAPPINGS_MAX);
+    check_bad("MAX_MAPPINGS_PER_CLIENT=0");
+    check_bad("MAX_MAPPINGS_PER_CLIENT=1025");
+    check_bad("MAX_MAPPINGS_PER_CLIENT=65537");
+    check_bad("MAX_MAPPINGS_PER_CLIENT=-1");
+    check_bad("MAX_MAPPINGS_PER_CLIENT=64 ");
+    check_bad("MAX_MAPPINGS_PER_CLIENT=many");
+}
+
 static void test_level(void **state)
 {
     (void)state;
@@ -288,6 +305,7 @@ int main(void)
         cmocka_unit_test(test_tls),
         cmocka_unit_test(test_interface),
         cmocka_unit_test(test_listen),
+        cmocka_unit_test(test_client_mappings),
         cmocka_unit_test(test_level),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

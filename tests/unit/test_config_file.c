@@ -127,6 +127,7 @@ static void test_print(void **state)
                          "MIKROTIK_API_TLS=false\n"
                          "MIKROTIK_IN_INTERFACE=\n"
                          "LISTEN_ADDR=:5351\n"
+                         "MAX_MAPPINGS_PER_CLIENT=64\n"
                          "LOG_LEVEL=INFO\n");
     const char *most[] = {GATEWAY,
                           "MIKROTIK_API_ADDRESS=[fd00::1]:99",
@@ -136,6 +137,7 @@ static void test_print(void **state)
                           "MIKROTIK_API_TLS=no",
                           "MIKROTIK_IN_INTERFACE=wg",
                           "LISTEN_ADDR=[10.0.0.1]:1",
+                          "MAX_MAPPINGS_PER_CLIENT=7",
                           "LOG_LEVEL=debug",
                           NULL};
     check_printed(most, "VPN_GATEWAY=10.2.0.1\n"
@@ -146,6 +148,7 @@ static void test_print(void **state)
                         "MIKROTIK_API_TLS=false\n"
                         "MIKROTIK_IN_INTERFACE=wg\n"
                         "LISTEN_ADDR=10.0.0.1:1\n"
+                        "MAX_MAPPINGS_PER_CLIENT=7\n"
                         "LOG_LEVEL=DEBUG\n");
 }
 

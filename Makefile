@@ -39,7 +39,7 @@ demo:
 lab: dev
 	@tools/install lab test
 	@tests/lab/node/install $(BUILD_DIR)
-	@BUILD_DIR=$(BUILD_DIR) tests/lab/enter /usr/bin/python3 -m pytest -p no:cacheprovider tests/lab $(LAB)
+	@BUILD_DIR=$(BUILD_DIR) tests/lab/enter /usr/bin/python3 -m pytest -p no:cacheprovider -n 4 tests/lab $(LAB)
 
 # make sim SEED=7 RUNS=100: the simulation from that seed on.
 sim: simulation

@@ -1,3 +1,4 @@
+import ctypes
 import os
 import re
 
@@ -8,9 +9,33 @@ from lab import Lab
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error: |Assertion .* failed")
 
 
-def pytest_configure():
-    if os.getpid() > 100 and not os.path.ismount("/run"):
+CLONE_NEWNS = 0x20000
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def pytest_configure(config):
+    if set(os.listdir("/run")) != {"netns", "wireguard"}:
         raise pytest.UsageError("needs namespaces of its own: tests/lab/enter python3 -m pytest tests/lab")
+    if hasattr(config, "workerinput"):
+        be_a_lab_of_its_own()
+
+
+def be_a_lab_of_its_own():
+    """Workers of pytest-xdist: each has its own names of namespaces, and its own orphans."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    steps = (libc.unshare(CLONE_NEWNS), libc.mount(b"none", b"/run", b"tmpfs", 0, b"mode=755"),
+             libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
+    assert steps == (0, 0, 0), os.strerror(ctypes.get_errno())
+    for folder in ("netns", "wireguard"):
+        os.mkdir(f"/run/{folder}")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What a test says with record_property("figure", text) stands under the results."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, text in report.user_properties:
+            if name == "figure" and report.when == "call":
+                terminalreporter.write_line(text)
 
 
 @pytest.fixture

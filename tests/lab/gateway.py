@@ -59,7 +59,7 @@ class Gateway:
 
     def _is_dead(self):
         try:
-            # Inside the lab we are the first process, and so the parent of all orphans.
+            # We are the lab's first process, or a worker that takes its orphans: their parent.
             return os.waitpid(self.pid, os.WNOHANG)[0] == self.pid
         except ChildProcessError:
             return not pathlib.Path(f"/proc/{self.pid}").exists()

@@ -5,7 +5,7 @@ import signal
 
 
 class Daemon:
-    def __init__(self, lab, name, env, build, namespace="ctr"):
+    def __init__(self, lab, name, env, build, namespace="ctr", output=None):
         self.lab = lab
         self.program = build / "double-natpmp"
         environment = {
@@ -19,7 +19,7 @@ class Daemon:
         }
         environment.update(env)
         self.environment = {k: v for k, v in environment.items() if v is not None}
-        self.process = lab.popen(name, namespace, [self.program], env=self.environment)
+        self.process = lab.popen(name, namespace, [self.program], env=self.environment, output=output)
 
     @property
     def pid(self):

@@ -69,6 +69,13 @@ def wait_until(condition, limit=10.0, what=None):
         time.sleep(0.01)
 
 
+def release_build(lab):
+    """Where the release stands: for what a sanitizer would not let see."""
+    build = lab.build.parent / "release"
+    assert (build / "double-natpmp").exists(), "build the release first: make release"
+    return build
+
+
 def tunnel_device_works():
     try:
         os.close(os.open("/dev/net/tun", os.O_RDWR))
@@ -78,16 +85,17 @@ def tunnel_device_works():
 
 
 class Process:
-    """A program in a namespace, its output in a file."""
+    """A program in a namespace, its output in a file, or wherever `output` leads."""
 
-    def __init__(self, lab, name, namespace, argv, env=None):
+    def __init__(self, lab, name, namespace, argv, env=None, output=None):
         self.name = name
         self.log_path = lab.folder / f"{name}.log"
         environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", **(env or {})}
         with inside(namespace), open(self.log_path, "ab") as log:
+            output = log if output is None else output
             self.popen = subprocess.Popen(
-                [str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
-                cwd=lab.folder)
+                [str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                env={name: str(value) for name, value in environment.items()}, cwd=lab.folder)
         self.pid = self.popen.pid
 
     def log(self):
@@ -155,8 +163,8 @@ class Lab:
 
     wait_until = staticmethod(wait_until)
 
-    def popen(self, name, namespace, argv, env=None):
-        process = Process(self, name, namespace, argv, env)
+    def popen(self, name, namespace, argv, env=None, output=None):
+        process = Process(self, name, namespace, argv, env, output)
         self.processes.append(process)
         return process
 
@@ -189,9 +197,9 @@ class Lab:
             s.bind(bind)
         return s
 
-    def daemon(self, name="daemon", env=None, build=None, wait=True):
+    def daemon(self, name="daemon", env=None, build=None, wait=True, output=None):
         """The daemon in the container, serving; `env` overrides, None removes a variable."""
-        daemon = Daemon(self, name, env or {}, build or self.build)
+        daemon = Daemon(self, name, env or {}, build or self.build, output=output)
         if wait:
             wait_until(lambda: self._serves(daemon), what="the daemon answers on the LAN")
         return daemon

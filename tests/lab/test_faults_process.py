@@ -1,0 +1,165 @@
+"""What happens to the daemon itself: no file descriptors, no room or reader for its log, another wall clock, a
+long stop. It goes on, nothing is lost for the clients, and nothing is left when it ends."""
+
+import os
+import pathlib
+import resource
+import select
+import signal
+import struct
+import time
+
+from held import MAPPINGS, Held
+from lab import CLIENTS, release_build, wait_until
+from natpmp import map_request
+
+
+# ---- file descriptors ----
+
+def limit_files(daemon, count):
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (count, 1024))
+
+
+def test_no_file_descriptors_left(lab):
+    """It cannot connect to the router anew, says so, serves what it can, and recovers when it may."""
+    daemon = lab.daemon()
+    held = Held(lab)
+    limit_files(daemon, 3)
+    lab.router.ask("drop reset")
+    wait_until(lambda: lab.router.counters()["sessions"] == 0)
+    client = lab.client("lan1")
+    client.send(map_request("tcp", 6000, 46000))
+    wait_until(lambda: daemon.log_lines("warn"), 30)
+    for mapping in held.mappings:
+        assert held.renew(mapping), "a renewal needs no new socket"
+    assert len(lab.router.own_rules()) == len(held.mappings)
+    limit_files(daemon, 1024)
+    wait_until(lambda: client.map("tcp", 6000, 46000).result == 0, 60)
+    assert client.delete("tcp", 6000).result == 0
+    held.check()
+    held.end(daemon)
+
+
+# ---- the log ----
+
+def serves_on(lab, daemon):
+    """The daemon does all that it is for."""
+    held = Held(lab)
+    held.check()
+    assert daemon.running()
+    return held
+
+
+def test_no_space_for_the_log(lab):
+    with open("/dev/full", "w") as full:
+        daemon = lab.daemon(output=full)
+    serves_on(lab, daemon).end(daemon)
+
+
+def test_the_disk_of_the_log_is_full_for_a_while(lab):
+    """The lines that found no room are counted in the first one that does; none is torn."""
+    folder = lab.folder / "disk"
+    folder.mkdir()
+    lab.run("ctr", "mount", "-t", "tmpfs", "-o", "size=4k", "none", folder)
+    try:
+        path = folder / "log"
+        with open(path, "ab") as log:
+            daemon = lab.daemon(output=log)
+        held = serves_on(lab, daemon)
+        wait_until(lambda: path.stat().st_size == 4096 or held.check(), 20, "the disk is full")
+        lab.run("ctr", "mount", "-o", "remount,size=1m", folder)
+        held.check()
+        held.end(daemon)
+        (lab.folder / "daemon.log").write_bytes(path.read_bytes())
+        assert len(daemon.log_lines()) >= len(daemon.log().splitlines()) - 1, "one line at most is torn"
+        assert [int(line["count"]) > 0 for line in daemon.events("lines were lost")] == [True]
+        assert daemon.log_lines()[-1]["message"] == "ended"
+    finally:
+        lab.run("ctr", "umount", "--lazy", folder)
+
+
+def test_the_log_has_no_reader(lab):
+    reader, writer = os.pipe()
+    daemon = lab.daemon(output=writer)
+    os.close(writer)
+    os.close(reader)
+    serves_on(lab, daemon).end(daemon)
+
+
+def test_the_reader_of_the_log_is_stuck(lab):
+    """The daemon does not wait for it; when it reads again it hears how much it missed."""
+    reader, writer = os.pipe()
+    with open(reader, "rb", buffering=0) as log:
+        daemon = lab.daemon(output=writer)
+        held = serves_on(lab, daemon)
+
+        def full():
+            held.check()
+            return not select.select([], [writer], [], 0)[1]
+
+        wait_until(full, 60, "the pipe is full")
+        os.close(writer)
+        held.check()
+        os.set_blocking(reader, False)
+        while log.read(65536):
+            pass
+        held.check()
+        text = log.read(65536).decode()
+        assert "lines were lost count=" in text
+        held.end(daemon)
+
+
+# ---- the wall clock ----
+
+def test_the_wall_clock_jumps(lab):
+    """It only stamps the log. The daemon sees another time, the machine does not."""
+    offset = lab.folder / "clock"
+    library = lab.folder / "wallclock.so"
+    lab.run("ctr", "gcc", "-shared", "-fPIC", "-o", library, pathlib.Path(__file__).with_name("wallclock.c"))
+
+    def jump(hours):
+        with open(offset, "r+b" if offset.exists() else "wb") as file:
+            file.write(struct.pack("=q", hours * 3600))
+
+    jump(0)
+    daemon = lab.daemon(build=release_build(lab), env={"LD_PRELOAD": library, "WALL_CLOCK": offset})
+    held = Held(lab)
+    short = lab.client("lan1")
+    stamps = [daemon.log_lines()[-1]["time"]]
+    for hours in (5, -7, 30 * 24, 0):
+        assert short.map("udp", 6000, 46000, 3).external == 46000
+        jump(hours)
+        epoch = short.address().epoch
+        for mapping in held.mappings:
+            assert held.renew(mapping)
+        assert len(lab.router.own_rules()) == len(held.mappings) + 1, "nothing has ended"
+        wait_until(lambda: len(lab.router.own_rules()) == len(held.mappings), 10, "the lease of 3 s ends")
+        held.check()
+        assert 2 <= short.address().epoch - epoch < 60
+        stamps.append(daemon.log_lines()[-1]["time"])
+    assert len({stamp[:13] for stamp in stamps}) >= 4, stamps
+    held.end(daemon)
+
+
+# ---- a long stop ----
+
+def test_a_stop_of_30_seconds(lab):
+    """As when the machine sleeps. Leases that are long enough live on, the others are over when it wakes."""
+    daemon = lab.daemon()
+    long = Held(lab, mappings=MAPPINGS[:2])
+    short = Held(lab, lifetime=10, mappings=MAPPINGS[2:])
+    daemon.process.signal(signal.SIGSTOP)
+    time.sleep(30)  # the time itself is what is tested
+    asking = lab.client("lan1")
+    asking.send(map_request("tcp", 6000, 46000))
+    assert len(lab.router.own_rules()) == len(MAPPINGS)
+    daemon.process.signal(signal.SIGCONT)
+    wait_until(lambda: len(lab.router.own_rules()) == len(MAPPINGS) - 1, 10, "what is over goes, what was asked comes")
+    assert asking.receive(14) is not None
+    assert asking.delete("tcp", 6000).result == 0
+    long.check()
+    for protocol, port in (("tcp", 5001), ("udp", 5002)):
+        assert lab.router.rule_for(protocol, CLIENTS["lan2"], port) is None
+    for mapping in short.mappings:
+        assert short.renew(mapping), "it is made anew, with the same ports"
+    long.end(daemon)

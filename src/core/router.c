@@ -57,6 +57,10 @@ static void report_session(enum session_failure failure, struct actions *out)
                "from here "
                "in chain input; trying on";
         break;
+    case SESSION_FAILURE_HERE:
+        text = "no connection to the router can be opened from here; look at this machine's firewall and the "
+               "limits of this process (file descriptors, memory); trying on";
+        break;
     case SESSION_FAILURE_SILENT_LOGIN:
         text =
             "the router takes the API connection but does not answer the login; check the addresses that the "

@@ -103,9 +103,11 @@ void session_closed(struct session *s, enum router_close_reason reason, uint64_t
     case ROUTER_CLOSE_TIMEOUT:
         failure = SESSION_FAILURE_TIMEOUT;
         break;
+    case ROUTER_CLOSE_FAILED:
+        failure = s->state == SESSION_OPENING ? SESSION_FAILURE_HERE : SESSION_FAILURE_LOST;
+        break;
     case ROUTER_CLOSE_RESET:
     case ROUTER_CLOSE_EOF:
-    case ROUTER_CLOSE_FAILED:
         /* Accepted and closed before the login was answered: the service's address list or its session limit.
          */
         failure = s->state == SESSION_LOGIN ? SESSION_FAILURE_SILENT_LOGIN : SESSION_FAILURE_LOST;

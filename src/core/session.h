@@ -55,6 +55,7 @@ enum session_failure {
     SESSION_FAILURE_REFUSED,
     SESSION_FAILURE_UNREACHABLE,
     SESSION_FAILURE_TIMEOUT,
+    SESSION_FAILURE_HERE,         /* no attempt could be made: the cause is on this machine */
     SESSION_FAILURE_SILENT_LOGIN, /* connected, but the login was not answered or the connection was closed */
     SESSION_FAILURE_LOGIN,        /* the router refused user and password */
     SESSION_FAILURE_SILENT,       /* a command was not answered in time */

@@ -29,7 +29,8 @@ def test_no_file_descriptors_left(lab):
     wait_until(lambda: lab.router.counters()["sessions"] == 0)
     client = lab.client("lan1")
     client.send(map_request("tcp", 6000, 46000))
-    wait_until(lambda: daemon.log_lines("warn"), 30)
+    wait_until(lambda: [line for line in daemon.log_lines("warn") if "file descriptors" in line["line"]], 20,
+               "it says what it lacks")
     for mapping in held.mappings:
         assert held.renew(mapping), "a renewal needs no new socket"
     assert len(lab.router.own_rules()) == len(held.mappings)

@@ -214,6 +214,14 @@ class Lab:
     def listener(self, namespace, protocol, port):
         return Listener(self, namespace, protocol, port)
 
+    def build_of(self, name):
+        """A test program, of the daemon's build or of another: the release build has no tests."""
+        root = self.build.parent
+        for path in (self.build / name, root / "dev" / name, root / "sim" / name):
+            if path.exists():
+                return path
+        raise FileNotFoundError(f"no {name} in {self.build}, {root}/dev, {root}/sim: build it first")
+
     def natpmpc(self, *args, **keys):
         return natpmpc(self, *args, **keys)
 

@@ -21,19 +21,11 @@ class Router:
         self.password_file = lab.folder / "password"
         self.password_file.write_text(PASSWORD + "\n")
 
-    def program(self):
-        """routerd, of the daemon's build or of another: the release build has no tests."""
-        root = self.lab.build.parent
-        for path in (self.lab.build / "routerd", root / "dev/routerd", root / "sim/routerd"):
-            if path.exists():
-                return path
-        raise FileNotFoundError(f"no routerd in {self.lab.build}, {root}/dev, {root}/sim: build it first")
-
     def start(self, *options, version="7.18.2", rules=(REDIRECT,)):
         """Serves when this returns. A start after a kill has the rules that are given, as after a restored
         backup."""
         argv = [
-            self.program(), "--listen", "172.17.0.1:8728", "--version", version, "--control", self.control,
+            self.lab.build_of("routerd"), "--listen", "172.17.0.1:8728", "--version", version, "--control", self.control,
             "--user", USER, "--password-file", self.password_file, "--policies", POLICIES,
             "--nft-chain", "ip nat dstnat",
             "--interface", "ether1=203.0.113.2/24", "--interface", "ether2", "--interface", "ether3",

@@ -31,7 +31,7 @@ static void start(struct proxy *p)
 {
     p->started = true;
     server_init(&p->server, p->now_ms);
-    server_announce(&p->server, p->now_ms + FIRST_ANNOUNCEMENT_MS);
+    server_announce(&p->server, p->now_ms + FIRST_ANNOUNCEMENT_MS); /* section 3.2.1 */
     upstream_start(&p->upstream, p->now_ms);
 }
 
@@ -70,6 +70,7 @@ static void stop(struct proxy *p, struct actions *out)
         return;
     p->stopping = true;
     p->stop_ms = p->now_ms + STOP_MS;
+    server_stop(&p->server);
     actions_log(out, LOG_LEVEL_INFO, "proxy", "stopping: all mappings are removed mappings=%u",
                 (unsigned)p->tables.live);
     for (unsigned i = 1; i <= p->tables.used_mappings; i++)

@@ -1,11 +1,11 @@
 #include "core/server.h"
 
 enum {
-    /* RFC 6886 section 3.2.1: ten, the first gap 250 ms, each next one doubled. */
+    /* RFC 6886 section 3.2.1: ten, the first gap 250 ms, each next one doubled. */
     ANNOUNCEMENTS_MAX = 10,
     ANNOUNCE_INTERVAL_MS = 250,
     /* Clients tolerate two seconds (section 3.6), so that two restarts close together look like one: the
-     * later losses wait. */
+     * later losses wait [E-06]. */
     RESETS_APART_MS = 10 * 1000,
     HIDDEN_INTERVAL_MS = 60 * 60 * 1000,
 };
@@ -17,6 +17,7 @@ void server_init(struct server *s, uint64_t now_ms)
     *s = (struct server){.epoch_origin_ms = now_ms, .announcements = ANNOUNCEMENTS_MAX};
 }
 
+/* Since the table was last empty or lost [G-11]. */
 uint32_t server_epoch_s(const struct server *s, uint64_t now_ms)
 {
     return (uint32_t)((now_ms - s->epoch_origin_ms) / 1000);
@@ -30,6 +31,7 @@ static bool is_private(uint32_t address)
            address >> 16 == (169u << 8 | 254) || address >> 24 == 127;
 }
 
+/* Section 3.3: nothing from outside [M-15]. */
 bool server_admits(const struct endpoint *from, uint32_t to)
 {
     bool multicast_or_broadcast = to >> 28 == 14 || to == UINT32_MAX;
@@ -118,10 +120,13 @@ void server_reply_map(const struct server *s, const struct reply_path *path, enu
 
 void server_announce(struct server *s, uint64_t when_ms)
 {
+    if (s->stopped)
+        return;
     s->announcements = 0;
     s->announce_next_ms = when_ms;
 }
 
+/* First the new epoch, then the news of it [A-07] [E-02]. */
 static void restart_epoch(struct server *s, uint64_t now_ms, struct actions *out)
 {
     s->reset_wanted = false;
@@ -133,10 +138,20 @@ static void restart_epoch(struct server *s, uint64_t now_ms, struct actions *out
 
 void server_reset_epoch(struct server *s, uint64_t now_ms, struct actions *out)
 {
+    if (s->stopped)
+        return;
     if (now_ms < s->epoch_origin_ms + RESETS_APART_MS)
         s->reset_wanted = true;
     else
         restart_epoch(s, now_ms, out);
+}
+
+/* Section 3.8: who is no NAT any more announces nothing. */
+void server_stop(struct server *s)
+{
+    s->stopped = true;
+    s->reset_wanted = false;
+    s->announcements = ANNOUNCEMENTS_MAX;
 }
 
 void server_tick(struct server *s, uint32_t address, uint64_t now_ms, struct actions *out)
@@ -145,6 +160,7 @@ void server_tick(struct server *s, uint32_t address, uint64_t now_ms, struct act
         restart_epoch(s, now_ms, out);
     if (s->announcements >= ANNOUNCEMENTS_MAX || now_ms < s->announce_next_ms || !actions_room(out))
         return;
+    /* Epoch and address of this moment; none is result 3. */
     uint8_t *place = actions_bytes(out, NATPMP_REPLY_MAX);
     uint16_t result = address != 0 ? NATPMP_SUCCESS : NATPMP_NETWORK_FAILURE;
     size_t len = natpmp_encode_address_reply(place, result, server_epoch_s(s, now_ms), address);

@@ -17,6 +17,7 @@ struct reply_path {
 
 struct server {
     uint64_t epoch_origin_ms;
+    bool stopped;          /* nothing is announced any more */
     bool reset_wanted;     /* the epoch restarts as soon as the last restart is old enough to be told apart */
     uint8_t announcements; /* sent of the series; ANNOUNCEMENTS_MAX: none is under way */
     uint64_t announce_next_ms;
@@ -49,6 +50,8 @@ void server_reply_map(const struct server *s, const struct reply_path *path, enu
 void server_announce(struct server *s, uint64_t when_ms);
 /* State was lost that clients rely on (section 3.7): the epoch restarts, then it is announced. */
 void server_reset_epoch(struct server *s, uint64_t now_ms, struct actions *out);
+/* The end: a running series ends as well, and no other one begins. */
+void server_stop(struct server *s);
 /* Sends what is due. The address is 0 while none is known: then the announcement carries result 3. */
 void server_tick(struct server *s, uint32_t address, uint64_t now_ms, struct actions *out);
 uint64_t server_deadline_ms(const struct server *s);

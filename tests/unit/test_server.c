@@ -39,6 +39,7 @@ static void check_reply(struct span bytes)
 
 /* ---- who is heard ---- */
 
+/* [M-15] */
 static void test_sources(void **state)
 {
     (void)state;
@@ -64,6 +65,7 @@ static void test_sources(void **state)
         assert_false(server_admits(&(struct endpoint){outside[i], 5000}, 0xc0a85801));
 }
 
+/* [M-15] */
 static void test_destinations(void **state)
 {
     (void)state;
@@ -96,6 +98,7 @@ static void test_requests_are_handed_on(void **state)
     assert_int_equal(server.dropped, 0);
 }
 
+/* */
 static void test_unsupported_versions(void **state)
 {
     (void)state;
@@ -111,6 +114,7 @@ static void test_unsupported_versions(void **state)
     check_reply(BYTES("\0\x80\0\1\0\0\1\2"));
 }
 
+/* */
 static void test_unsupported_opcodes(void **state)
 {
     (void)state;
@@ -132,6 +136,7 @@ static void test_unsupported_opcodes(void **state)
     check_reply(span_of(expected, sizeof(expected)));
 }
 
+/* */
 static void test_silence(void **state)
 {
     (void)state;
@@ -155,6 +160,7 @@ static void test_silence(void **state)
 
 /* ---- replies ---- */
 
+/* [G-10] */
 static void test_replies(void **state)
 {
     (void)state;
@@ -185,6 +191,7 @@ static void test_masqueraded_requests_are_told_once_an_hour(void **state)
 
 /* ---- epoch ---- */
 
+/* [G-11] */
 static void test_epoch_counts_seconds(void **state)
 {
     (void)state;
@@ -217,6 +224,7 @@ static void check_announcement(uint64_t at_ms, uint32_t address, struct span byt
     assert_span_equal(out.at[0].announce, bytes);
 }
 
+/* */
 static void test_ten_announcements(void **state)
 {
     (void)state;
@@ -236,6 +244,7 @@ static void test_ten_announcements(void **state)
     assert_int_equal(out.count, 0);
 }
 
+/* */
 static void test_announcement_without_an_address(void **state)
 {
     (void)state;
@@ -243,6 +252,7 @@ static void test_announcement_without_an_address(void **state)
     check_announcement(START_MS, 0, BYTES("\0\x80\0\3\0\0\0\0\0\0\0\0"));
 }
 
+/* */
 static void test_a_new_series_replaces_the_old_one(void **state)
 {
     (void)state;
@@ -268,8 +278,25 @@ static void test_no_room_means_later(void **state)
     assert_true(server_deadline_ms(&server) == START_MS);
 }
 
+/* */
+static void test_nothing_is_announced_after_the_end(void **state)
+{
+    (void)state;
+    server_announce(&server, START_MS);
+    server_tick(&server, 1, START_MS, &out);
+    server_reset_epoch(&server, START_MS + 9000, &out);
+    server_stop(&server);
+    server_announce(&server, START_MS + 9000);
+    server_reset_epoch(&server, START_MS + 20000, &out);
+    actions_clear(&out, LOG_LEVEL_DEBUG);
+    assert_true(server_deadline_ms(&server) == UINT64_MAX);
+    server_tick(&server, 1, START_MS + 30000, &out);
+    assert_int_equal(out.count, 0);
+}
+
 /* ---- a new epoch ---- */
 
+/* [A-07] [E-02] */
 static void test_loss_of_state_restarts_the_epoch_and_announces(void **state)
 {
     (void)state;
@@ -280,7 +307,7 @@ static void test_loss_of_state_restarts_the_epoch_and_announces(void **state)
     check_announcement(now_ms, 0x01020304, BYTES("\0\x80\0\0\0\0\0\0\1\2\3\4"));
 }
 
-/* Two restarts close together look like one to clients, so the second waits. */
+/* Two restarts close together look like one to clients, so the second waits. [E-06] */
 static void test_restarts_are_ten_seconds_apart(void **state)
 {
     (void)state;
@@ -328,6 +355,7 @@ int main(void)
         cmocka_unit_test_setup(test_announcement_without_an_address, start),
         cmocka_unit_test_setup(test_a_new_series_replaces_the_old_one, start),
         cmocka_unit_test_setup(test_no_room_means_later, start),
+        cmocka_unit_test_setup(test_nothing_is_announced_after_the_end, start),
         cmocka_unit_test_setup(test_loss_of_state_restarts_the_epoch_and_announces, start),
         cmocka_unit_test_setup(test_restarts_are_ten_seconds_apart, start),
         cmocka_unit_test_setup(test_not_within_ten_seconds_of_the_start, start),

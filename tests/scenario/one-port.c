@@ -1,0 +1,38 @@
+/* A gateway that has one external port for us. The first client keeps it; others are told at once that there
+ * is none [M-11], also with the other protocol, for the pair belongs to one client (RFC 6886 section 3.3
+ * [M-10]), who may have it [M-09]. */
+#include "scenario.h"
+
+static void options(struct world_options *options)
+{
+    options->gateway.one_port = true;
+}
+
+static void tell(struct world *w)
+{
+    struct lan_client *a = client(w, 10);
+    struct lan_client *b = client(w, 11);
+    struct lan_mapping *first;
+    struct lan_mapping *mapping;
+
+    settle(w);
+    first = map(w, a, UDP, 5000, 5000, 3600);
+    world_run_for(w, 1000);
+    expect(w, first->state == LAN_HELD);
+    note(w, "another client wants a port of the same protocol");
+    mapping = map(w, b, UDP, 6000, 6000, 3600);
+    world_run_for(w, 5000);
+    expect(w, mapping->answers == 1 && mapping->result == 4);
+    note(w, "and one of the other protocol");
+    mapping = map(w, b, TCP, 6001, 6001, 3600);
+    world_run_for(w, 5000);
+    expect(w, mapping->answers == 1 && mapping->result == 4);
+    note(w, "the first one has both");
+    mapping = map(w, a, TCP, 5000, 5000, 3600);
+    world_run_for(w, 5000);
+    expect(w, mapping->state == LAN_HELD && mapping->external_port == first->external_port);
+    expect(w, first->state == LAN_HELD && our_rules(w) == 2);
+    expect_rest(w);
+}
+
+const struct story story = {.options = options, .tell = tell};

@@ -1,0 +1,25 @@
+/* The gateway starts anew and grants no more than a minute from now on, less than the client was told. The
+ * daemon renews by itself, at half of each lease (RFC 6886 section 3.3 [C-21]), with the port that is held
+ * [C-19]. */
+#include "scenario.h"
+
+static void tell(struct world *w)
+{
+    struct lan_client *a = client(w, 10);
+    struct lan_mapping *mapping;
+
+    settle(w);
+    mapping = map(w, a, TCP, 7000, 7000, 3600);
+    skip_s(w, 10);
+    world_gateway_reboot(w);
+    w->gateway.options.lifetime_max_s = 60;
+    world_run_for(w, 200000);
+    expect(w, mapping->answers == 1 && our_rules(w) == 1);
+    expect(w, gateway_count(&w->gateway, w->now_ms) == 1);
+    skip_s(w, 1000);
+    expect(w, mapping->answers == 1 && our_rules(w) == 1);
+    expect(w, gateway_count(&w->gateway, w->now_ms) == 1);
+    expect_rest(w);
+}
+
+const struct story story = {.tell = tell};

@@ -11,7 +11,7 @@
 #include "base/cursor.h"
 
 enum {
-    NATPMP_GATEWAY_PORT = 5351, /* RFC 6886 section 3: not configurable */
+    NATPMP_GATEWAY_PORT = 5351, /* RFC 6886 section 3: not configurable [C-04] */
     API_PORT = 8728,
     NAME_LABEL_MAX = 63,
 };

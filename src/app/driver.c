@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 enum {
-    NATPMP_ANNOUNCE_GROUP = (int)0xE0000001, /* 224.0.0.1, RFC 6886 section 3.2.1 */
+    NATPMP_ANNOUNCE_GROUP = (int)0xE0000001, /* 224.0.0.1, RFC 6886 section 3.2.1 */
     ANNOUNCE_PORT = 5350,
     DROPPED_TELL_MS = 60000,
     /* What closes does so in two turns; a resolver that hangs does not. */
@@ -295,7 +295,7 @@ int driver_open(struct driver *d, const struct config *config, struct proxy *pro
         return result;
     }
     udp_client_open(&d->gateway, &d->loop, config->gateway, config->gateway_port, &gateway_handlers, d);
-    watch_signal(d, &d->terminate, SIGTERM);
+    watch_signal(d, &d->terminate, SIGTERM); /* the off switch of section 5 [G-17] */
     watch_signal(d, &d->interrupt, SIGINT);
     return 0;
 }

@@ -1,7 +1,8 @@
 /* Checked readers and writers over borrowed bytes.
  *
  * A cursor remembers its first error: after a read past the end every read returns zero and `failed` stays
- * true, so a codec reads a whole message and asks once. Numbers are big-endian (RFC 6886 section 3). */
+ * true, so a codec reads a whole message and asks once. Numbers are big-endian (RFC 6886 section 3 [G-02]).
+ */
 #pragma once
 
 #include "base/span.h"

@@ -203,7 +203,7 @@ void mapping_set_external_port(struct mapping_tables *t, uint16_t m, uint16_t ex
 void mapping_set_rule(struct mapping_tables *t, uint16_t m, enum rule_state rule, uint32_t rule_id);
 
 /* True if a mapping of this client may stand on (protocol, router port): no record there, and the companion
- * port belongs to nobody or to the same client (RFC 6886 section 3.3). */
+ * port belongs to nobody or to the same client (RFC 6886 sections 3.3 and 9.4 [M-09] [M-25]). */
 bool mapping_port_free(const struct mapping_tables *t, uint32_t address, enum natpmp_protocol protocol,
                        uint16_t router_port);
 

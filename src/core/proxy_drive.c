@@ -52,7 +52,8 @@ static bool port_available(const struct proxy *p, uint16_t m, uint16_t port)
            mapping_port_free(&p->tables, mapping_address(&p->tables, m), protocol, port);
 }
 
-/* Free of both protocols, so that the companion can have the same number later. */
+/* Free of both protocols, so that the companion can have the same number later. High, as section 3.3 has it
+ * for who suggests nothing [M-04]. */
 static uint16_t random_port(struct proxy *p)
 {
     const struct portset *sets[] = {&p->router.taken[0], &p->router.taken[1], &p->tables.router_ports};
@@ -66,7 +67,7 @@ static uint16_t random_port(struct proxy *p)
 }
 
 /* The companion's port, so that the gateway gives both protocols of a client's port one external port; then
- * what the client suggested; then any. */
+ * what the client suggested; then any [M-05]. */
 static uint16_t choose_port(struct proxy *p, uint16_t m)
 {
     const struct mapping *mapping = &p->tables.mapping[m];
@@ -128,14 +129,14 @@ static uint32_t whole_seconds(uint64_t ms)
 static void succeed(struct proxy *p, uint16_t m, struct actions *out)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
-    /* Never more than was asked (section 3.3), never more than the gateway's lease holds. */
+    /* Never more than was asked (section 3.3 [M-18]), never more than the gateway's lease holds. */
     uint32_t lifetime_s = whole_seconds(mapping->lease_ends_ms - p->now_ms);
     lifetime_s = lifetime_s < mapping->asked_s ? lifetime_s : mapping->asked_s;
     uint16_t told_port = mapping->told_port;
     bool renewed = promised(p, mapping);
     enum log_level level = renewed && told_port == mapping->external_port ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
     const char *what = !renewed ? "mapped" : level == LOG_LEVEL_DEBUG ? "renewed" : "changed";
-    mapping->ends_ms = p->now_ms + (uint64_t)lifetime_s * 1000;
+    mapping->ends_ms = p->now_ms + (uint64_t)lifetime_s * 1000; /* [M-20] */
     mapping->adopted = false;
     mapping->told_port = mapping->external_port;
     if (level <= out->log_level)
@@ -151,10 +152,10 @@ static void settle_map(struct proxy *p, uint16_t m, struct actions *out)
     bool lease_holds = mapping->lease == LEASE_GRANTED && mapping->lease_ends_ms > p->now_ms;
     if (mapping->refusal != 0)
         give_up(p, m, (enum natpmp_result)mapping->refusal, out);
-    else if (ought(mapping) && rule_holds && lease_holds && !mapping->need_grant)
+    else if (ought(mapping) && rule_holds && lease_holds && !mapping->need_grant) /* both halves [N-08] */
         succeed(p, m, out);
     else if (mapping->work_since_ms + ANSWER_MS <= p->now_ms)
-        give_up(p, m, NATPMP_NETWORK_FAILURE, out);
+        give_up(p, m, NATPMP_NETWORK_FAILURE, out); /* section 3.5: never silence */
 }
 
 /* Of a deletion of everything: does a rule of that client and protocol still stand? */
@@ -168,6 +169,8 @@ static bool others_stand(const struct proxy *p, const struct mapping *all)
     return false;
 }
 
+/* Confirmed when nothing forwards to the client any more [D-03]; section 3.4 wants an error otherwise
+ * [D-06]. */
 static void settle_delete(struct proxy *p, uint16_t m, struct actions *out)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
@@ -186,6 +189,7 @@ static void settle_delete(struct proxy *p, uint16_t m, struct actions *out)
     proxy_answer(p, m, result, 0, 0, out);
 }
 
+/* Section 3.4: its time is over [M-21]. */
 static void settle_end(struct proxy *p, uint16_t m, struct actions *out)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
@@ -230,7 +234,7 @@ static bool add_rule(struct proxy *p, uint16_t m, struct actions *out)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
     struct router_rule rule = {
-        .protocol = (enum natpmp_protocol)mapping->protocol,
+        .protocol = (enum natpmp_protocol)mapping->protocol, /* and no other [M-07] [M-08] */
         .router_port = mapping->router_port,
         .client = mapping_address(&p->tables, m),
         .internal_port = mapping->internal_port,
@@ -289,7 +293,7 @@ static void pump_router(struct proxy *p, struct actions *out)
 
 /* ---- what the gateway is to do ---- */
 
-/* Half of a lease that is shorter than what the clients were told. */
+/* Half of a lease (section 3.3 [C-21]) that is shorter than what the clients were told. */
 static uint64_t self_renewal_ms(const struct mapping *mapping)
 {
     bool short_lease = mapping->lease == LEASE_GRANTED && mapping->lease_ends_ms + 1000 < mapping->ends_ms;
@@ -366,8 +370,8 @@ static void settle_lease(struct proxy *p, uint16_t m)
     proxy_client_turn(p, mapping->client);
 }
 
-/* The external port to ask for: the one that the client has; the companion's, so that both are one number;
- * what the client suggested. Never one that another mapping holds. */
+/* The external port to ask for: the one that the client has [C-19] [M-06]; the companion's, so that both are
+ * one number; what the client suggested. Never one that another mapping holds. */
 static uint16_t suggestion(const struct proxy *p, uint16_t m)
 {
     const struct mapping_tables *t = &p->tables;
@@ -392,6 +396,7 @@ static void ask_gateway(struct proxy *p, uint16_t m, struct actions *out)
     struct mapping *mapping = mapping_at(&p->tables, m);
     bool grant = ought(mapping);
     uint32_t lifetime_s = mapping->asked_s > 0 ? mapping->asked_s : 1;
+    /* The gateway sends to the rule's port [C-18]. */
     upstream_ask(&p->upstream, m, (enum natpmp_protocol)mapping->protocol, mapping->router_port,
                  grant ? suggestion(p, m) : 0, grant ? lifetime_s : 0, p->now_ms, out);
     mapping->asking = true;

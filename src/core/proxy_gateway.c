@@ -4,7 +4,7 @@
 #include <assert.h>
 
 enum {
-    /* RFC 6886 section 3.7: a random delay before everybody recreates his mappings at once. */
+    /* RFC 6886 section 3.7: a random delay before everybody recreates his mappings at once [C-27]. */
     RECOVER_DELAY_MS = 5 * 1000,
     /* After that the clients must learn whether their ports still hold. */
     RECOVER_MS = 10 * 1000,
@@ -63,7 +63,7 @@ static void refused_for_good(struct proxy *p, uint16_t m)
 
 /* The gateway gave this mapping a port that another one holds. Either the other one's is out of date: then
  * asking for it again tells. Or the gateway has only this one port: then the first holder keeps it, and
- * nothing is deleted, for that would hit the holder. */
+ * nothing is deleted, for that would hit the holder [M-11]. */
 static void conflict(struct proxy *p, uint16_t m, uint16_t holder)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
@@ -84,7 +84,7 @@ static void conflict(struct proxy *p, uint16_t m, uint16_t holder)
 }
 
 /* The other protocol of this external port belongs to another client, and RFC 6886 section 3.3 keeps the pair
- * together: another router port may get another external one. */
+ * together [M-10]: another router port may get another external one. */
 static void move(struct proxy *p, uint16_t m, const struct upstream_outcome *o)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
@@ -159,7 +159,8 @@ static void granted(struct proxy *p, uint16_t m, const struct upstream_outcome *
 
 /* ---- refusals and silence ---- */
 
-/* What will not pass is told at once; anything else may pass while the client waits. */
+/* What will not pass is told at once, as it is [N-05] [R-10]; anything else, unknown results among it [C-25],
+ * may pass while the client waits. */
 static bool is_final(uint16_t result)
 {
     return result == NATPMP_NOT_AUTHORIZED || result == NATPMP_OUT_OF_RESOURCES;
@@ -290,6 +291,7 @@ static void state_lost(struct proxy *p, uint64_t lost_ms, struct actions *out)
         (unsigned)t->live);
 }
 
+/* All of them now, not when each renewal is due (section 3.7 [C-28]). */
 static void recover_all(struct proxy *p)
 {
     struct mapping_tables *t = &p->tables;
@@ -312,6 +314,7 @@ void proxy_tick_recovery(struct proxy *p, struct actions *out)
         p->recover_until_ms = UINT64_MAX;
         p->promises_broken = p->promises_broken || p->recovering > 0;
     }
+    /* As long as the clients keep their ports they need not know [E-04]. */
     if (!p->promises_broken || p->recover_until_ms != UINT64_MAX || p->recover_ms != UINT64_MAX)
         return;
     p->promises_broken = false;
@@ -373,7 +376,7 @@ void proxy_take_upstream(struct proxy *p, struct actions *out)
             actions_log(out, LOG_LEVEL_INFO, "gateway", "external address address=%s",
                         address_text(p->upstream.address).text);
             p->address_flush = true;
-            server_announce(&p->server, p->now_ms);
+            server_announce(&p->server, p->now_ms); /* */
             break;
         case UPSTREAM_NO_ADDRESS:
             actions_log(out, LOG_LEVEL_WARN, "gateway", "the gateway has lost its external address");

@@ -23,6 +23,7 @@ static struct waiter waiter_of(const struct event *event)
 
 /* ---- external address ---- */
 
+/* Section 3.2: what holds now [G-09] [N-04]; without an address result 3 [N-02]. */
 static void reply_address(struct proxy *p, const struct waiter *waiter, struct actions *out)
 {
     struct reply_path path = path_of(waiter);
@@ -120,6 +121,7 @@ void proxy_answer(struct proxy *p, uint16_t m, enum natpmp_result result, uint16
 
 /* ---- creating and renewing ---- */
 
+/* Names the port that was asked, and no mapping. */
 static void refuse(struct proxy *p, const struct event *event, const struct natpmp_request *request,
                    enum natpmp_result result, struct actions *out)
 {
@@ -129,7 +131,8 @@ static void refuse(struct proxy *p, const struct event *event, const struct natp
                      out);
 }
 
-/* The record of this request, found, woken or made; 0: there is no room for it. */
+/* The record of this request, found, woken or made; 0: there is no room for it. Its key is the source of the
+ * packet [M-12], the protocol and the internal port: what was suggested before does not matter [M-13]. */
 static uint16_t take_mapping(struct proxy *p, uint32_t address, const struct natpmp_request *request)
 {
     struct mapping_tables *t = &p->tables;
@@ -166,14 +169,15 @@ static void request_map(struct proxy *p, const struct event *event, const struct
     struct mapping_tables *t = &p->tables;
     uint32_t address = event->lan.from.address;
     if (request->internal_port == 0) {
-        /* Section 3.3 gives it no meaning with a lifetime, and some gateways do strange things with it. */
+        /* Section 3.3 gives it no meaning with a lifetime, and some gateways do strange things with it
+         * [M-24]. */
         refuse(p, event, request, NATPMP_NOT_AUTHORIZED, out);
         return;
     }
     uint16_t m = take_mapping(p, address, request);
     if (m == 0) {
         report_full(p, address, out);
-        refuse(p, event, request, NATPMP_OUT_OF_RESOURCES, out);
+        refuse(p, event, request, NATPMP_OUT_OF_RESOURCES, out); /* */
         return;
     }
     struct mapping *mapping = mapping_at(t, m);
@@ -183,14 +187,14 @@ static void request_map(struct proxy *p, const struct event *event, const struct
     }
     mapping_wake(t, m);
     if (mapping->work == WORK_DELETE)
-        proxy_answer(p, m, NATPMP_SUCCESS, 0, 0, out); /* the newer request wins */
+        proxy_answer(p, m, NATPMP_SUCCESS, 0, 0, out); /* the newer request wins [D-16] */
     if (mapping->delete_all)
         proxy_delete_all_progress(p, m, NATPMP_SUCCESS, out);
     struct waiter waiter = waiter_of(event);
     waiter.lifetime_s = request->lifetime_s;
     waiter_add(t, &mapping->waiters, &waiter);
     mapping->asked_s = request->lifetime_s < LIFETIME_MAX_S ? request->lifetime_s : LIFETIME_MAX_S;
-    if (mapping->work == WORK_NONE) {
+    if (mapping->work == WORK_NONE) { /* else it is a copy of what is in work [M-14] */
         mapping_set_work(t, m, WORK_MAP);
         mapping->work_since_ms = p->now_ms;
         mapping->suggested_port = request->external_port;
@@ -220,7 +224,7 @@ static void begin_delete(struct proxy *p, uint16_t m)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
     mapping_wake(&p->tables, m);
-    mapping_set_wanted(&p->tables, m, false);
+    mapping_set_wanted(&p->tables, m, false); /* also while it is being made [D-15] */
     mapping->ends_ms = 0;
     mapping->moving = false;
     if (mapping->work != WORK_DELETE) {
@@ -255,6 +259,7 @@ bool proxy_begin_held_delete(struct proxy *p, uint16_t m)
     return true;
 }
 
+/* Of this source only [D-01] [D-12]; the suggested port is not looked at [D-02]. */
 static void request_delete(struct proxy *p, const struct event *event, const struct natpmp_request *request,
                            struct actions *out)
 {
@@ -265,7 +270,7 @@ static void request_delete(struct proxy *p, const struct event *event, const str
     }
     uint16_t m = mapping_find(t, event->lan.from.address, request->protocol, request->internal_port);
     if (m == 0 || is_gone(mapping_at(t, m))) {
-        refuse(p, event, request, NATPMP_SUCCESS, out); /* section 3.4: as if it had worked */
+        refuse(p, event, request, NATPMP_SUCCESS, out); /* section 3.4: as if it had worked [D-04] [D-05] */
         return;
     }
     struct waiter waiter = waiter_of(event);
@@ -273,8 +278,8 @@ static void request_delete(struct proxy *p, const struct event *event, const str
     begin_delete(p, m);
 }
 
-/* Internal port 0 means all mappings of this client and this protocol (section 3.4). It is never passed on:
- * to the gateway we are one client. */
+/* Internal port 0 means all mappings of this client and this protocol (section 3.4 [D-08]), whatever port is
+ * suggested [D-14]. It is never passed on: to the gateway we are one client. */
 static void request_delete_all(struct proxy *p, const struct event *event,
                                const struct natpmp_request *request, struct actions *out)
 {
@@ -301,6 +306,8 @@ static void request_delete_all(struct proxy *p, const struct event *event,
     waiter_add(t, &t->client[c].delete_all_waiters[request->protocol], &waiter);
 }
 
+/* The last one that is gone answers with success [D-11], the first failure at once, and the others go all the
+ * same [D-10]. */
 void proxy_delete_all_progress(struct proxy *p, uint16_t m, enum natpmp_result result, struct actions *out)
 {
     struct mapping_tables *t = &p->tables;
@@ -322,7 +329,7 @@ void proxy_delete_all_progress(struct proxy *p, uint16_t m, enum natpmp_result r
     struct waiter waiter;
     while (waiter_take(t, &t->client[c].delete_all_waiters[protocol], &waiter)) {
         struct reply_path path = path_of(&waiter);
-        server_reply_map(&p->server, &path, protocol, result, 0, 0, 0, p->now_ms, out);
+        server_reply_map(&p->server, &path, protocol, result, 0, 0, 0, p->now_ms, out); /* port 0 [D-09] */
     }
 }
 
@@ -331,6 +338,7 @@ void proxy_delete_all_progress(struct proxy *p, uint16_t m, enum natpmp_result r
 void proxy_lan_request(struct proxy *p, const struct event *event, struct actions *out)
 {
     const struct endpoint *from = &event->lan.from;
+    /* Section 3.8: who is about to go is no NAT any more [G-12]. */
     if (p->stopping || !server_admits(from, event->lan.to)) {
         p->server.dropped++;
         return;

@@ -234,7 +234,7 @@ static void changed_rule(struct proxy *p, uint32_t id)
         mapping_set_rule(&p->tables, m, RULE_UNSURE, 0);
 }
 
-/* What the snapshot did not show is not there. */
+/* What the snapshot did not show is not there, and is made again (section 3.7 [N-06]). */
 static void sweep(struct proxy *p, struct actions *out)
 {
     struct mapping_tables *t = &p->tables;

@@ -3,12 +3,12 @@
 #include <assert.h>
 
 enum {
-    /* RFC 6886 section 3.1: 250 ms, doubling, nine attempts, the last one waits 64 s. */
+    /* RFC 6886 section 3.1: 250 ms, doubling, nine attempts [C-06], the last one waits 64 s [C-07]. */
     FIRST_INTERVAL_MS = 250,
     /* An attempt that is due so soon need not be hurried. */
     WANTED_WITHIN_MS = 1000,
     ATTEMPTS_MAX = 9,
-    /* Section 3.4: a deletion may stop earlier. */
+    /* Section 3.4: a deletion may stop earlier [C-10]. */
     DELETE_ATTEMPTS_MAX = 3,
     /* With this attempt, 3.75 s after the first one, silence is worth a line in the log. */
     SILENT_ATTEMPT = 5,
@@ -239,10 +239,10 @@ enum epoch {
     EPOCH_OTHER, /* the gateway started anew, or another one answers */
 };
 
-/* RFC 6886 section 3.6: the epoch should have advanced as our clock did, but for an eighth and two seconds. A
- * late reply fails this as well, but by no more than a reply can be late; and a restart cannot be longer ago
- * than the last packet that fitted. Far ahead is wrong, too: a reply from before a restart, or the tunnel
- * ends at another server now. */
+/* RFC 6886 section 3.6 [C-26]: the epoch should have advanced as our clock did, but for an eighth and two
+ * seconds. A late reply fails this as well, but by no more than a reply can be late; and a restart cannot be
+ * longer ago than the last packet that fitted. Far ahead is wrong, too: a reply from before a restart, or the
+ * tunnel ends at another server now. */
 static enum epoch judge_epoch(const struct upstream *u, uint32_t epoch_s, uint64_t now_ms)
 {
     uint64_t elapsed_s = (now_ms - u->epoch_ms) / 1000;
@@ -359,6 +359,7 @@ void upstream_receive(struct upstream *u, struct span datagram, uint64_t now_ms,
     }
 }
 
+/* Section 3.1: an answer, too [C-08]. */
 void upstream_error(struct upstream *u, enum gateway_error error, struct actions *out)
 {
     switch (error) {
@@ -376,8 +377,8 @@ void upstream_error(struct upstream *u, enum gateway_error error, struct actions
 
 /* ---- outcomes ---- */
 
-/* The transaction that a reply belongs to. Some servers send errors without the ports; such a one is taken if
- * only one transaction can be meant. */
+/* The transaction that a reply belongs to [C-29]. Some servers send errors without the ports; such a one is
+ * taken if only one transaction can be meant. */
 static int match(const struct upstream *u, const struct natpmp_reply *reply)
 {
     if (reply->internal_port != 0)

@@ -14,7 +14,7 @@ enum {
 uint64_t clock_now_ms(void)
 {
     struct timespec now;
-    (void)clock_gettime(CLOCK_BOOTTIME, &now);
+    (void)clock_gettime(CLOCK_BOOTTIME, &now); /* goes on in suspend, heeds no step of the time [E-03] */
     return (uint64_t)now.tv_sec * MS_PER_S + (uint64_t)now.tv_nsec / NS_PER_MS;
 }
 

@@ -51,8 +51,7 @@ static void prepare_send(struct udp_server *s, struct batch *b, unsigned i, cons
     b->address[i] = socket_address(datagram->address, datagram->port);
     batch_prepare(b, i, s->queue_bytes + queued->offset, datagram->bytes.len);
     struct in_pktinfo info = {
-        .ipi_ifindex = (int)datagram->interface,
-        .ipi_spec_dst.s_addr = htonl(datagram->local),
+        .ipi_ifindex = (int)datagram->interface, .ipi_spec_dst.s_addr = htonl(datagram->local), /* [G-08] */
     };
     memset(&b->control[i], 0, sizeof(b->control[i]));
     struct cmsghdr *header = CMSG_FIRSTHDR(&b->message[i].msg_hdr);

@@ -68,7 +68,8 @@ static int make_socket(struct udp_client *c)
     return 0;
 }
 
-/* Connects, or connects anew: the kernel chooses the source address and the source port again. */
+/* Connects, or connects anew: the kernel chooses the source address and the source port again, and drops what
+ * comes from elsewhere (RFC 6886 section 3.2 [C-12]). */
 static int ensure_connected(struct udp_client *c)
 {
     if (c->fd < 0) {

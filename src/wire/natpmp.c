@@ -37,7 +37,7 @@ static uint8_t opcode_of(enum natpmp_protocol protocol)
 static struct natpmp_request decode_map_request(uint8_t opcode, struct reader *r)
 {
     struct natpmp_request request = {.type = NATPMP_REQUEST_MAP, .protocol = protocol_of(opcode)};
-    (void)read_u16(r); /* Reserved: ignored on reception (section 3.3) */
+    (void)read_u16(r); /* Reserved: ignored on reception (section 3.3) */
     request.internal_port = read_u16(r);
     request.external_port = read_u16(r);
     request.lifetime_s = read_u32(r);
@@ -50,11 +50,12 @@ struct natpmp_request natpmp_decode_request(struct span datagram)
     uint8_t version = read_u8(&r);
     uint8_t opcode = read_u8(&r);
     struct natpmp_request request = {.type = NATPMP_REQUEST_MALFORMED};
-    if (r.failed || datagram.len > DATAGRAM_MAX) {
+    if (r.failed || datagram.len > DATAGRAM_MAX) { /* */
         return request;
     }
     /* The response bit comes before the version: a response of any version must never be answered, or two
-     * servers could go on answering each other. */
+     * servers could go on answering each other [R-03]. Then the version, whatever the opcode [R-01]; of the
+     * others only UDP and TCP can be mapped [G-19]. */
     if ((opcode & RESPONSE_BIT) != 0) {
         request.type = NATPMP_REQUEST_RESPONSE;
     } else if (version != 0) {
@@ -69,6 +70,7 @@ struct natpmp_request natpmp_decode_request(struct span datagram)
     return request;
 }
 
+/* Each packet carries the epoch, errors as well [G-06] [R-06] [M-16]. */
 static void write_reply_header(struct writer *w, uint8_t request_opcode, uint16_t result, uint32_t epoch_s)
 {
     write_u8(w, 0);
@@ -81,7 +83,7 @@ size_t natpmp_encode_address_reply(uint8_t *buffer, uint16_t result, uint32_t ep
 {
     struct writer w = writer_of(buffer, NATPMP_REPLY_MAX);
     write_reply_header(&w, OPCODE_ADDRESS, result, epoch_s);
-    /* Section 3.2: zero on transmission when the result is an error. */
+    /* Section 3.2: zero on transmission when the result is an error [G-10], else a.b.c.d [G-03]. */
     write_u32(&w, result == NATPMP_SUCCESS ? address : 0);
     return w.len;
 }
@@ -92,9 +94,9 @@ size_t natpmp_encode_map_reply(uint8_t *buffer, enum natpmp_protocol protocol, u
 {
     bool success = result == NATPMP_SUCCESS;
     struct writer w = writer_of(buffer, NATPMP_REPLY_MAX);
-    write_reply_header(&w, opcode_of(protocol), result, epoch_s);
+    write_reply_header(&w, opcode_of(protocol), result, epoch_s); /* 129 or 130 [M-03] */
     write_u16(&w, internal_port);
-    /* Section 3.5: both are zero when no mapping was made. */
+    /* Section 3.5: both are zero when no mapping was made. */
     write_u16(&w, success ? external_port : 0);
     write_u32(&w, success ? lifetime_s : 0);
     return w.len;
@@ -103,7 +105,7 @@ size_t natpmp_encode_map_reply(uint8_t *buffer, enum natpmp_protocol protocol, u
 size_t natpmp_encode_unsupported_version(uint8_t *buffer, uint32_t epoch_s)
 {
     struct writer w = writer_of(buffer, NATPMP_REPLY_MAX);
-    write_reply_header(&w, OPCODE_ADDRESS, NATPMP_UNSUPPORTED_VERSION, epoch_s);
+    write_reply_header(&w, OPCODE_ADDRESS, NATPMP_UNSUPPORTED_VERSION, epoch_s); /* erratum 3618 */
     return w.len;
 }
 
@@ -114,7 +116,7 @@ size_t natpmp_encode_unsupported_opcode(uint8_t *buffer, struct span request, ui
     write_u8(&w, request.data[0]);
     write_u8(&w, request.data[1] | RESPONSE_BIT);
     write_u16(&w, NATPMP_UNSUPPORTED_OPCODE);
-    if (request.len > 4) {
+    if (request.len > 4) { /* the entire request */
         write_bytes(&w, span_skip(request, 4));
     } else {
         write_u32(&w, epoch_s);
@@ -138,9 +140,9 @@ size_t natpmp_encode_map_request(uint8_t *buffer, enum natpmp_protocol protocol,
     struct writer w = writer_of(buffer, NATPMP_REQUEST_MAX);
     write_u8(&w, 0);
     write_u8(&w, opcode_of(protocol));
-    write_u16(&w, 0);
+    write_u16(&w, 0); /* Reserved [C-17] */
     write_u16(&w, internal_port);
-    /* Section 3.4: a deletion suggests no port. */
+    /* Section 3.4: a deletion suggests no port [C-22]. */
     write_u16(&w, lifetime_s == 0 ? 0 : external_port);
     write_u32(&w, lifetime_s);
     return w.len;
@@ -171,7 +173,7 @@ static struct natpmp_reply decode_map_reply(struct reader *r, struct natpmp_repl
     reply.type = NATPMP_REPLY_MAP;
     reply.internal_port = r->failed ? 0 : internal_port;
     reply.external_port = success ? external_port : 0;
-    reply.lifetime_s = success ? lifetime_s : 0;
+    reply.lifetime_s = success ? lifetime_s : 0; /* section 3.4: that of an error means nothing [C-23] */
     return reply;
 }
 
@@ -183,7 +185,7 @@ static struct natpmp_reply decode_address_reply(struct reader *r, struct natpmp_
         return (struct natpmp_reply){.type = NATPMP_REPLY_MALFORMED};
     }
     reply.type = NATPMP_REPLY_ADDRESS;
-    reply.address = success ? address : 0;
+    reply.address = success ? address : 0; /* section 3.2 [C-13] */
     return reply;
 }
 
@@ -212,7 +214,8 @@ struct natpmp_reply natpmp_decode_reply(struct span datagram)
         return malformed;
     }
     /* Section 3.5 prints opcode 0 for this reply, erratum 3618 corrects it to 128, and some servers send 128
-     * plus what was asked. One that names its mapping is the answer to that request alone. */
+     * plus what was asked. One that names its mapping is the answer to that request alone
+     * [C-30]. */
     bool names_mapping = is_map(opcode) && datagram.len >= MAP_REPLY_LENGTH;
     if (result == NATPMP_UNSUPPORTED_VERSION && (is_response ? !names_mapping : opcode == OPCODE_ADDRESS)) {
         reply.type = NATPMP_REPLY_UNSUPPORTED_VERSION;

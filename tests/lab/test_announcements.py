@@ -27,6 +27,7 @@ def hear(lab):
     return receive
 
 
+#
 def test_at_the_start(lab, hear):
     lab.daemon(wait=False)
     heard = [hear() for _ in range(5)]
@@ -37,6 +38,7 @@ def test_at_the_start(lab, hear):
     assert [a.epoch for _, a in heard][-1] in (3, 4), "the epoch of the moment, not of the first copy"
 
 
+#
 def test_when_the_external_address_changes(lab, hear):
     wait_until(lambda: lab.client("ctr", server=GATEWAY).address().epoch >= 5, 10)
     lab.daemon()

@@ -20,6 +20,7 @@ def is_silent_to(client, payload):
     return client.ask(probe)[1] == 0x70 | 0x80
 
 
+# [G-09]
 def test_external_address(client):
     reply = client.ask(b"\0\0")
     assert len(reply) == 12 and reply[:4] == b"\0\x80\0\0" and reply[8:] == bytes([11, 22, 33, 44])
@@ -28,6 +29,7 @@ def test_external_address(client):
     assert client.ask(b"\0\0and more")[8:] == bytes([11, 22, 33, 44])
 
 
+# [M-03] [D-02] [D-05] [R-16]
 @pytest.mark.parametrize("opcode", [1, 2])
 def test_map_and_delete(client, opcode):
     protocol = {1: "udp", 2: "tcp"}[opcode]
@@ -43,6 +45,7 @@ def test_map_and_delete(client, opcode):
         assert struct.unpack("!HHI", reply[8:]) == (5000, 0, 0)
 
 
+# [D-04] [D-11]
 def test_delete_of_nothing(client):
     for port in (0, 1, 5000, 65535):
         for protocol in ("udp", "tcp"):
@@ -50,12 +53,14 @@ def test_delete_of_nothing(client):
             assert (reply.result, reply.internal, reply.external, reply.lifetime) == (0, port, 0, 0)
 
 
+# [M-24]
 def test_internal_port_0_with_a_lifetime(lab, client):
     reply = parse_mapping(client.ask(map_request("udp", 0, 45001, 60)), "udp")
     assert (reply.result, reply.internal, reply.external, reply.lifetime) == (2, 0, 0, 0)
     assert lab.router.own_rules() == []
 
 
+# [R-01] [R-02]
 @pytest.mark.parametrize("version", [1, 2, 3, 127, 255])
 def test_other_versions(client, version):
     for rest in (b"\0", b"\1", b"\x7f", b"\1" + bytes(58)):
@@ -64,6 +69,7 @@ def test_other_versions(client, version):
         assert struct.unpack("!I", reply[4:])[0] < 30, "our epoch"
 
 
+# [R-04]
 @pytest.mark.parametrize("length", [2, 4, 12, 60, 1400])
 def test_other_opcodes(client, length):
     for opcode in (3, 64, 127):
@@ -74,6 +80,7 @@ def test_other_opcodes(client, length):
             assert reply[4:] == request[4:], "the entire request is returned"
 
 
+# [R-03] [R-15]
 @pytest.mark.parametrize("payload", [
     b"", b"\0", b"\1", b"\0\x80", b"\0\x81" + bytes(10), b"\0\xff",
     b"\1\x80", b"\2\x81" + bytes(58), b"\xff\xff",
@@ -83,12 +90,14 @@ def test_silence(client, payload):
     assert is_silent_to(client, payload)
 
 
+# [G-11]
 def test_the_epoch_counts_seconds(client):
     first = client.address().epoch
     assert client.receive(2.1) is None
     assert 2 <= client.address().epoch - first <= 3
 
 
+# [G-08]
 def test_the_reply_leaves_from_the_address_that_was_asked(lab):
     lab.ip("addr add 10.9.9.9/32 dev lo", namespace="ctr")
     lab.ip("route add 10.9.9.9/32 via 172.17.0.2", "rule add to 10.9.9.9 lookup main pref 92",
@@ -99,6 +108,7 @@ def test_the_reply_leaves_from_the_address_that_was_asked(lab):
         assert lab.client("lan1", server=server).address(5).address == "11.22.33.44"
 
 
+# [G-08]
 def test_the_reply_goes_to_the_port_that_asked(lab):
     """Several clients send from the port of announcements, 5350."""
     lab.daemon()

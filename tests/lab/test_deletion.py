@@ -11,6 +11,7 @@ def ports(lab):
     return set(lab.gateway.mappings())
 
 
+# [D-01] [D-03]
 @pytest.mark.parametrize("protocol", ["udp", "tcp"])
 def test_delete_one(lab, protocol):
     daemon = lab.daemon()
@@ -28,6 +29,7 @@ def test_delete_one(lab, protocol):
     assert daemon.events("unmapped", client=CLIENTS["lan1"], protocol=protocol, internal=5000)
 
 
+# [D-08] [D-09]
 def test_delete_all_is_of_one_client_and_one_protocol(lab):
     lab.daemon()
     one, two = lab.client("lan1"), lab.client("lan2")
@@ -45,6 +47,7 @@ def test_delete_all_is_of_one_client_and_one_protocol(lab):
     assert not lab.listener("lan1", "udp", 5001).reached(50001)
 
 
+# [D-12]
 def test_a_client_cannot_delete_for_another(lab):
     lab.daemon()
     lab.client("lan1").map("udp", 5000, 45001)
@@ -52,6 +55,7 @@ def test_a_client_cannot_delete_for_another(lab):
     assert lab.listener("lan1", "udp", 5000).reached(45001)
 
 
+# [M-21]
 @pytest.mark.parametrize("protocol", ["udp", "tcp"])
 def test_a_lease_runs_out(lab, protocol):
     daemon = lab.daemon()
@@ -65,6 +69,7 @@ def test_a_lease_runs_out(lab, protocol):
     assert len(daemon.events("expired", client=CLIENTS["lan1"], protocol=protocol, internal=5000)) == 1
 
 
+# [D-16]
 def test_after_deletion_the_port_can_be_had_again(lab):
     lab.daemon()
     client = lab.client("lan1")

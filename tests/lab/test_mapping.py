@@ -25,6 +25,7 @@ def test_natpmpc_maps_a_port(lab, protocol):
                              external=45001, lifetime=60)) == 1
 
 
+# [M-04] [M-09]
 def test_both_protocols_get_one_port(lab):
     lab.daemon()
     client = lab.client("lan1")
@@ -36,6 +37,7 @@ def test_both_protocols_get_one_port(lab):
     assert lab.listener("lan1", "tcp", 5000).reached(tcp.external)
 
 
+# [M-07] [M-08]
 def test_a_mapping_opens_one_protocol_only(lab):
     lab.daemon()
     lab.natpmpc("lan1", "udp", 5000, 45001)
@@ -57,6 +59,7 @@ def test_a_renewal_does_not_touch_the_router(lab):
     assert daemon.log() == log, "a renewal is not worth a line at INFO"
 
 
+# [M-20]
 def test_a_renewal_keeps_the_mapping_beyond_its_first_lease(lab):
     lab.daemon()
     client = lab.client("lan1")

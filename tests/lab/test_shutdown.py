@@ -9,6 +9,7 @@ from natpmp import map_request
 LIMIT = 5.5
 
 
+# [G-17]
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_everything_goes(lab, number):
     daemon = lab.daemon()

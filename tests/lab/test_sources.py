@@ -33,6 +33,7 @@ def refuses(lab, client, arrived):
     return True
 
 
+# [M-15]
 def test_the_routers_own_address(lab):
     lab.daemon()
     # The daemon knows the address when it is connected.
@@ -41,6 +42,7 @@ def test_the_routers_own_address(lab):
     assert refuses(lab, lab.client("rtr", server=CONTAINER), count_arrivals(lab, "172.17.0.1"))
 
 
+# [M-15]
 @pytest.mark.parametrize("host", ["inet", "gw"])
 def test_through_the_tunnel(lab, host):
     """An administrator's redirect is not of the LAN alone."""

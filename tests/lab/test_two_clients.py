@@ -6,6 +6,7 @@ from natpmp import map_request, parse_mapping
 PAIRS = 10
 
 
+# [M-25]
 def test_one_suggestion_at_the_same_instant(lab):
     lab.daemon()
     clients = [lab.client("lan1"), lab.client("lan2")]
@@ -27,6 +28,7 @@ def test_one_suggestion_at_the_same_instant(lab):
         assert lab.listener(name, "udp", 45030).reached(got[name, 45030])
 
 
+# [M-05] [M-11]
 def test_a_taken_suggestion(lab):
     lab.daemon()
     assert lab.natpmpc("lan1", "tcp", 5000, 45001).external == 45001
@@ -37,6 +39,7 @@ def test_a_taken_suggestion(lab):
     assert two.reached(other.external)
 
 
+# [M-09] [M-10]
 def test_the_companion_port_is_the_same_clients(lab):
     lab.daemon()
     assert lab.client("lan1").map("tcp", 5000, 45001).external == 45001
@@ -44,6 +47,7 @@ def test_the_companion_port_is_the_same_clients(lab):
     assert lab.client("lan1").map("udp", 5000, 45001).external == 45001
 
 
+# [M-14]
 def test_copies_of_a_request_are_one_request(lab):
     lab.router.ask("latency 300")
     lab.daemon()

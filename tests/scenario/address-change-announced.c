@@ -1,5 +1,5 @@
 /* RFC 6886 section 3.2.1: a new external address is announced ten times, from 250 ms on in doubling
- * intervals. */
+ * intervals. [A-01] [A-09] [N-02] [N-04] */
 #include "scenario.h"
 
 static void tell(struct world *w)

@@ -1,4 +1,5 @@
-/* RFC 6886 section 3.3: the other protocol's port of the same number is kept for the same client. */
+/* RFC 6886 section 3.3: the other protocol's port of the same number is kept for the same client. [M-09]
+ * [M-10] */
 #include "scenario.h"
 
 static void tell(struct world *w)

@@ -1,5 +1,5 @@
 /* RFC 6886 section 3.4: lifetime 0 deletes one mapping; a second deletion, and one of nothing, succeed as
- * well; a suggested port in it is ignored. */
+ * well; a suggested port in it is ignored. [D-01] [D-02] [D-03] [D-04] [D-05] [D-12] */
 #include "scenario.h"
 
 static void tell(struct world *w)

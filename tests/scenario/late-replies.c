@@ -1,5 +1,5 @@
 /* Replies of the gateway that come late, twice, unasked, or for another port are dropped; and a grant that
- * arrives after the client gave up does not stay behind. */
+ * arrives after the client gave up does not stay behind. [C-29] */
 #include "scenario.h"
 
 static void tell(struct world *w)

@@ -1,4 +1,5 @@
-/* RFC 6886 section 3.4: what is not renewed ends with its lifetime, on the router and at the gateway. */
+/* RFC 6886 section 3.4: what is not renewed ends with its lifetime, on the router and at the gateway. [M-21]
+ */
 #include "scenario.h"
 
 static void tell(struct world *w)

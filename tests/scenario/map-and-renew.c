@@ -1,5 +1,5 @@
 /* RFC 6886 sections 3.3 and 3.7: a client maps a port, renews it at half of its lifetime, and hears the same
- * port. */
+ * port. [C-18] [C-19] [M-20] */
 #include "scenario.h"
 
 static void tell(struct world *w)

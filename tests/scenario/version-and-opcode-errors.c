@@ -1,5 +1,5 @@
 /* RFC 6886 section 3.5 and erratum 3618: other versions get 8 bytes with opcode 128 and result 1, PCP too;
- * other opcodes come back with result 5; responses and what is too short get nothing. */
+ * other opcodes come back with result 5; responses and what is too short get nothing. [M-24] */
 #include "scenario.h"
 
 static void send(struct world *w, const void *bytes, size_t len)

@@ -37,6 +37,7 @@ static int teardown(void **state)
     return 0;
 }
 
+/* [E-03] */
 static void test_now_is_boot_time(void **state)
 {
     struct timespec before;

@@ -2,6 +2,7 @@
 
 #include "config_unit.h"
 
+/* [C-04] */
 static void test_defaults(void **state)
 {
     const char *environment[] = {GATEWAY, ROUTER, PASSWORD, "PATH=/bin", "LISTEN_ADDRESS=x", NULL};

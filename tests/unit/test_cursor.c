@@ -2,6 +2,7 @@
 
 #include "base/cursor.h"
 
+/* [G-02] */
 static void test_reads_big_endian(void **state)
 {
     (void)state;
@@ -45,6 +46,7 @@ static void test_reads_nothing_from_nothing(void **state)
     assert_true(r.failed);
 }
 
+/* [G-02] */
 static void test_writes_big_endian(void **state)
 {
     (void)state;

@@ -110,6 +110,7 @@ static void test_gateway(void **state)
     assert_span_text(span_of(last_of(EVENT_GATEWAY)->bytes, 8), "response");
 }
 
+/* [C-08] */
 static void test_gateway_refuses(void **state)
 {
     struct world *w = *state;

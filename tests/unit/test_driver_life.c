@@ -31,7 +31,7 @@ static void react_announce(const struct event *event, struct actions *out)
     actions_push(out, (struct action){.type = ACTION_ANNOUNCE, .announce = BYTES("announcement")});
 }
 
-/* Where the announcement goes is the business of io/udp. */
+/* Where the announcement goes is the business of io/udp. */
 static void test_announce(void **state)
 {
     struct world *w = *state;
@@ -93,6 +93,7 @@ static void react_stop(const struct event *event, struct actions *out)
         (void)raise(second_signal);
 }
 
+/* [G-17] */
 static void test_stop_signals(void **state)
 {
     static const int signals[] = {SIGTERM, SIGINT};

@@ -34,6 +34,7 @@ static uint16_t new_mapping(uint32_t address, enum natpmp_protocol protocol, uin
 
 /* ---- keys ---- */
 
+/* [M-12] */
 static void test_a_key_is_client_protocol_and_port(void **state)
 {
     (void)state;
@@ -106,7 +107,7 @@ static void test_router_ports(void **state)
     assert_int_equal(mapping_find_router_port(t, NATPMP_UDP, 7001), 0);
 }
 
-/* RFC 6886 section 3.3: the other protocol of a port is kept for the same client. */
+/* RFC 6886 section 3.3: the other protocol of a port is kept for the same client. [M-09] [M-10] */
 static void test_the_companion_port_is_the_clients_own(void **state)
 {
     (void)state;

@@ -11,6 +11,7 @@ static void check_request(struct natpmp_request actual, struct natpmp_request ex
     assert_int_equal(actual.lifetime_s, expected.lifetime_s);
 }
 
+/* */
 static void test_request_layouts(void **state)
 {
     (void)state;
@@ -37,6 +38,7 @@ static void test_request_layouts(void **state)
         check_request(natpmp_decode_request(span_of(rows[i].bytes, rows[i].len)), rows[i].expected);
 }
 
+/* */
 static void test_request_lengths(void **state)
 {
     (void)state;
@@ -55,7 +57,7 @@ static void test_request_lengths(void **state)
 }
 
 /* Every first pair of bytes: the response bit is looked at before the version, the version before the opcode.
- */
+ [R-01] [R-03] [G-19] */
 static void test_order_of_checks(void **state)
 {
     (void)state;
@@ -74,6 +76,7 @@ static void test_order_of_checks(void **state)
     }
 }
 
+/* [G-03] [G-09] [G-10] [G-06] */
 static void test_address_reply(void **state)
 {
     (void)state;
@@ -84,6 +87,7 @@ static void test_address_reply(void **state)
     assert_span_equal(span_of(buffer, len), BYTES("\x00\x80\x00\x03\x01\x02\x03\x04\0\0\0\0"));
 }
 
+/* [M-03] [R-06] [R-09] [M-16] */
 static void test_map_reply(void **state)
 {
     (void)state;
@@ -99,6 +103,7 @@ static void test_map_reply(void **state)
     assert_span_equal(span_of(buffer, len), BYTES("\x00\x82\x00\x04\x00\x00\x00\x01\x12\x34\0\0\0\0\0\0"));
 }
 
+/* */
 static void test_unsupported_version(void **state)
 {
     (void)state;
@@ -107,6 +112,7 @@ static void test_unsupported_version(void **state)
     assert_span_equal(span_of(buffer, len), BYTES("\x00\x80\x00\x01\xEE\xDD\xCC\xBB"));
 }
 
+/* */
 static void test_unsupported_opcode(void **state)
 {
     (void)state;
@@ -138,6 +144,7 @@ static void test_unsupported_opcode(void **state)
     assert_memory_equal(buffer + 4, largest + 4, sizeof(largest) - 4);
 }
 
+/* [C-17] [C-22] */
 static void test_requests_to_the_gateway(void **state)
 {
     (void)state;
@@ -173,6 +180,7 @@ static void check_reply(struct span bytes, struct natpmp_reply expected)
 #define EPOCH .has_epoch = true, .epoch_s = 0x01020304
 #define EPOCH_BYTES "\x01\x02\x03\x04"
 
+/* [C-13] */
 static void test_address_replies(void **state)
 {
     (void)state;
@@ -188,6 +196,7 @@ static void test_address_replies(void **state)
     check_reply(BYTES("\x00\x80\x00\x00" EPOCH_BYTES "\xCB\x00\x71"), (struct natpmp_reply){0});
 }
 
+/* [C-23] [C-25] */
 static void test_map_replies(void **state)
 {
     (void)state;
@@ -220,6 +229,7 @@ static void test_map_replies(void **state)
     }
 }
 
+/* [C-30] */
 static void test_unsupported_version_replies(void **state)
 {
     (void)state;

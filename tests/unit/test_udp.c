@@ -3,6 +3,7 @@
 
 #include "udp_unit.h"
 
+/* [G-08] */
 static void test_answers_from_the_asked_address(void **state)
 {
     struct world *w = *state;

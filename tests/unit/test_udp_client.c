@@ -152,6 +152,7 @@ static void test_sizes(void **state)
     (void)close(peer);
 }
 
+/* [C-12] */
 static void test_strangers_are_not_heard(void **state)
 {
     struct world *w = *state;

@@ -3,6 +3,7 @@
 
 /* ---- retransmission ---- */
 
+/* [C-06] [C-07] */
 static void test_map_request_schedule(void **state)
 {
     (void)state;
@@ -22,6 +23,7 @@ static void test_map_request_schedule(void **state)
     assert_int_equal(upstream.used, 0);
 }
 
+/* [C-10] */
 static void test_deletion_gives_up_after_three(void **state)
 {
     (void)state;
@@ -90,6 +92,7 @@ static void test_slots(void **state)
 
 /* ---- which reply is whose ---- */
 
+/* [C-29] */
 static void test_matching(void **state)
 {
     (void)state;
@@ -133,7 +136,7 @@ static void test_a_second_copy_of_a_reply_is_a_stray(void **state)
     assert_false(next(START_MS + 70));
 }
 
-/* The late answer to what was asked before does not end what is asked now. */
+/* The late answer to what was asked before does not end what is asked now. [C-29] */
 static void test_late_replies(void **state)
 {
     (void)state;

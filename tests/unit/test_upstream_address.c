@@ -39,6 +39,7 @@ static void test_unasked_address(void **state)
     assert_true(upstream_deadline_ms(&upstream) == START_MS + 1000);
 }
 
+/* [C-13] */
 static void test_no_address(void **state)
 {
     (void)state;
@@ -93,6 +94,7 @@ static bool doubts(uint64_t elapsed_ms, uint32_t epoch_s)
     return asks;
 }
 
+/* [C-26] */
 static void test_epoch_bounds(void **state)
 {
     (void)state;
@@ -131,6 +133,7 @@ static void test_a_late_reply_says_nothing(void **state)
     }
 }
 
+/* [C-26] */
 static void test_restart_of_the_gateway(void **state)
 {
     (void)state;
@@ -196,6 +199,7 @@ static void test_a_refused_port_is_not_told_as_silence_too(void **state)
     assert_int_equal(told, 1);
 }
 
+/* [C-08] */
 static void test_errors_are_told_once(void **state)
 {
     (void)state;

@@ -26,6 +26,10 @@ static void tell(struct world *w)
     lan_send_map(&w->lan, lan_address(66), 40000, UDP, 8080, 0, 0);
     world_run_for(w, 1000);
     expect(w, our_rules(w) == 1);
+    note(w, "its own client can, and what it suggests does not matter");
+    lan_send_map(&w->lan, a->address, 40000, UDP, 8080, 1234, 0);
+    world_run_for(w, 1000);
+    expect(w, our_rules(w) == 0);
     expect_rest(w);
 }
 

@@ -1,6 +1,5 @@
 /* The daemon starts before the router: it serves from the first moment, keeps what it is asked, and answers
- * when the router is there. Announcements go out as after every start (RFC 6886 section 3.2.1). [A-01] [A-11]
- * [M-14] [R-05] */
+ * when the router is there. Announcements go out as after every start (RFC 6886 section 3.2.1). */
 #include "scenario.h"
 
 static void tell(struct world *w)

@@ -31,7 +31,7 @@ static void react_announce(const struct event *event, struct actions *out)
     actions_push(out, (struct action){.type = ACTION_ANNOUNCE, .announce = BYTES("announcement")});
 }
 
-/* Where the announcement goes is the business of io/udp. */
+/* Where the announcement goes is the business of io/udp. */
 static void test_announce(void **state)
 {
     struct world *w = *state;

@@ -1,0 +1,52 @@
+/* What will not pass while a client waits is answered at once: no router port is free [R-12], the user of the
+ * API may not write [R-10], the client has all the mappings that one client can have. */
+#include "base/limits.h"
+#include "scenario.h"
+
+static void tell(struct world *w)
+{
+    struct lan_client *a = client(w, 10);
+    struct lan_mapping *mapping;
+    uint32_t owners_rule;
+
+    settle(w);
+    note(w, "the owner sends all of udp to a host of his");
+    world_hand_begin(w, "a rule without a port");
+    owners_rule = router_model_rule_add(w->router,
+                                        "chain=dstnat action=dst-nat protocol=udp in-interface=wg0 "
+                                        "to-addresses=192.168.88.5 comment=FOREIGN",
+                                        false);
+    world_hand_end(w);
+    world_run_for(w, 1000);
+    mapping = map(w, a, UDP, 6000, 6000, 3600);
+    world_run_for(w, 1000);
+    expect(w, mapping->answers == 1 && mapping->result == 4 && our_rules(w) == 0);
+    lan_vanish(a);
+    world_hand_begin(w, "the rule goes");
+    router_model_rule_remove(w->router, owners_rule);
+    world_hand_end(w);
+    note(w, "no policy to write");
+    router_model_set_policies(w->router, w->options.router.users[0].name,
+                              ROUTER_MODEL_READ | ROUTER_MODEL_TEST | ROUTER_MODEL_API);
+    a = client(w, 11);
+    mapping = map(w, a, TCP, 6001, 6001, 3600);
+    world_run_for(w, 1000);
+    expect(w, mapping->answers == 1 && mapping->result == 2 && our_rules(w) == 0);
+    lan_vanish(a);
+    router_model_set_policies(w->router, w->options.router.users[0].name, ROUTER_MODEL_ALL);
+    note(w, "one client asks for everything it can get, and for one more");
+    show(w, false);
+    a = client(w, 12);
+    for (uint16_t i = 0; i < CLIENT_MAPPINGS_MAX; i++) {
+        lan_send_map(&w->lan, a->address, 40000, TCP, (uint16_t)(7000 + i), 0, 3600);
+        world_run_for(w, 300);
+    }
+    show(w, true);
+    expect(w, our_rules(w) == CLIENT_MAPPINGS_MAX);
+    mapping = map(w, a, TCP, 8000, 8000, 3600);
+    world_run_for(w, 1000);
+    expect(w, mapping->answers == 1 && mapping->result == 4 && our_rules(w) == CLIENT_MAPPINGS_MAX);
+    expect_rest(w);
+}
+
+const struct story story = {.tell = tell};

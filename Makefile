@@ -9,7 +9,7 @@ BUILD_DIR ?= build/dev
 configure = test -f build/$1/build.ninja || cmake --preset $1 --log-level=WARNING >/dev/null
 build = $(call configure,$1) && cmake --build --preset $1 $2 -- --quiet
 
-.PHONY: all release dev routerd simulation test demo lab sim fuzz tidy format images install clean
+.PHONY: all release dev routerd simulation steps test demo lab bench sim fuzz tidy format images install clean
 
 all: release
 
@@ -29,6 +29,10 @@ routerd:
 simulation:
 	@$(call build,sim,--target sim)
 
+# The core's instruction budget is measured with this (bench/check_budget).
+steps:
+	@$(call build,release,--target steps)
+
 test:
 	@./test
 
@@ -40,6 +44,12 @@ lab: dev
 	@tools/install lab test
 	@tests/lab/node/install $(BUILD_DIR)
 	@BUILD_DIR=$(BUILD_DIR) tests/lab/enter /usr/bin/python3 -m pytest -p no:cacheprovider -n 4 tests/lab $(LAB)
+
+# The daemon against the limits of this machine, in one table (docs/performance.md): three minutes.
+bench: release
+	@tools/install bench
+	@$(call build,release,--target bench)
+	@tests/lab/enter bench/run $(BENCH)
 
 # make sim SEED=7 RUNS=100: the simulation from that seed on.
 sim: simulation

@@ -1,0 +1,8 @@
+/* A gateway that grants whatever is asked, at once and without memory: the external port is the internal one.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* Makes the reply of a request in its place; `bytes` has room for 16. Returns its length, 0: no answer. */
+unsigned natpmp_answer(uint8_t *bytes, unsigned len, uint32_t epoch_s);

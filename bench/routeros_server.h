@@ -1,0 +1,42 @@
+/* The RouterOS API of a router whose work takes no time: bytes of a connection in, bytes out, no sockets. It
+ * knows the commands that the daemon uses, and believes what it is told. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/span.h"
+#include "wire/routeros.h"
+
+enum { ROUTEROS_CONNECTIONS_MAX = 8, ROUTEROS_RULES_MAX = 200000 };
+
+struct routeros_connection {
+    bool open;
+    struct ros_reader reader;
+    char listen_tag[16]; /* empty: it does not listen */
+    uint8_t *out;        /* what is to be sent; grows */
+    size_t out_len;
+    size_t out_capacity;
+    uint64_t snapshots; /* prints of the rules that were answered */
+};
+
+struct routeros_rule {
+    uint8_t *words; /* its attributes, encoded; NULL: no such rule */
+    uint16_t len;
+};
+
+struct routeros_server {
+    struct routeros_connection connection[ROUTEROS_CONNECTIONS_MAX];
+    struct routeros_rule rule[ROUTEROS_RULES_MAX]; /* by id */
+    uint32_t next_id;
+    uint64_t commands;
+    uint64_t rules;
+};
+
+/* The memory must be zero. Dst-nat rules that are not ours, then ours of an earlier run for 10.64.0.1 and up,
+ * as load asks for them with `mappings` each. */
+void routeros_server_init(struct routeros_server *s, unsigned foreign, unsigned ours, unsigned mappings);
+void routeros_server_open(struct routeros_server *s, unsigned connection);
+void routeros_server_close(struct routeros_server *s, unsigned connection);
+/* Answers are appended to `out`, of this connection and of those that listen. */
+void routeros_server_take(struct routeros_server *s, unsigned connection, struct span input);

@@ -52,11 +52,12 @@ static enum router_close_reason close_reason_of(enum stream_end end)
 
 /* ---- what happens ---- */
 
-/* Replies queued by the last events go out, and the core is called again when it wants to be. */
+/* Datagrams queued by the last events go out, and the core is called again when it wants to be. */
 static void settle(struct driver *d)
 {
     if (d->exiting)
         return;
+    udp_client_flush(&d->gateway);
     udp_server_flush(&d->lan);
     deadline_arm(&d->deadline, proxy_deadline_ms(d->proxy));
     uint64_t dropped = d->lan.dropped - d->lan_dropped_told;
@@ -83,7 +84,7 @@ static void on_lan(void *context, const struct udp_datagram *datagram)
     dispatch(context, &event);
 }
 
-static void on_lan_batch(void *context)
+static void on_batch(void *context)
 {
     settle(context);
 }
@@ -92,7 +93,6 @@ static void on_gateway(void *context, struct span bytes)
 {
     struct event event = {.type = EVENT_GATEWAY, .gateway = bytes};
     dispatch(context, &event);
-    settle(context);
 }
 
 static void on_gateway_failed(void *context, enum udp_error error)
@@ -152,9 +152,9 @@ static void on_signal(uv_signal_t *handle, int number)
     settle(d);
 }
 
-static const struct udp_handlers lan_handlers = {.received = on_lan, .batch_done = on_lan_batch};
-static const struct udp_client_handlers gateway_handlers = {.received = on_gateway,
-                                                            .failed = on_gateway_failed};
+static const struct udp_handlers lan_handlers = {.received = on_lan, .batch_done = on_batch};
+static const struct udp_client_handlers gateway_handlers = {
+    .received = on_gateway, .batch_done = on_batch, .failed = on_gateway_failed};
 static const struct stream_handlers router_handlers = {
     .opened = on_router_open, .received = on_router_data, .closed = on_router_closed};
 
@@ -189,6 +189,7 @@ static void announce(struct driver *d, struct span bytes)
 static void exit_loop(struct driver *d)
 {
     /* The streams hold nothing that the kernel would have taken. */
+    udp_client_flush(&d->gateway);
     udp_server_flush(&d->lan);
     d->exiting = true;
     uv_stop(&d->loop);
@@ -210,7 +211,7 @@ static void perform(struct driver *d, const struct action *action)
         announce(d, action->announce);
         break;
     case ACTION_GATEWAY_SEND:
-        udp_client_send(&d->gateway, action->gateway);
+        udp_client_queue(&d->gateway, action->gateway);
         break;
     case ACTION_ROUTER_OPEN:
         open_session(d, &d->session[action->router.session]);

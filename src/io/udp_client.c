@@ -1,5 +1,6 @@
 #include "io/udp_client.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/errqueue.h>
 #include <string.h>
@@ -90,14 +91,11 @@ static int ensure_connected(struct udp_client *c)
 
 /* ---- receiving ---- */
 
-/* Datagrams or errors that are taken in one turn. */
-enum { TURN_MAX = 32 };
-
 /* The last of the errors that the kernel keeps for this socket; 0: none. */
 static int take_queued_errors(struct udp_client *c)
 {
     int last = 0;
-    for (unsigned i = 0; i < TURN_MAX; i++) {
+    for (unsigned i = 0; i < UDP_CLIENT_BATCH; i++) {
         uint8_t byte;
         struct iovec space = {.iov_base = &byte, .iov_len = sizeof(byte)};
         union {
@@ -126,34 +124,38 @@ static bool from_peer(const struct udp_client *c, const struct sockaddr_in *sour
            source->sin_port == c->peer.sin_port;
 }
 
-/* Up to a limit, so that a flood leaves the other sockets their turn. Returns an error met on the way, or 0.
+/* Up to a limit, so that a flood leaves the other sockets their turn. Returns the error that was met, or 0.
  */
 static int receive(struct udp_client *c)
 {
-    int last = 0;
-    for (unsigned i = 0; i < TURN_MAX && !c->closed; i++) {
-        uint8_t bytes[DATAGRAM_MAX];
-        struct sockaddr_in source = {0};
-        socklen_t source_len = sizeof(source);
-        ssize_t len = recvfrom(c->fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_TRUNC,
-                               (struct sockaddr *)&source, &source_len);
-        if (len < 0 && errno == EAGAIN)
-            break;
-        if (len < 0) {
-            last = errno == EINTR ? last : errno;
-        } else if ((size_t)len <= sizeof(bytes) && from_peer(c, &source)) {
-            c->unanswered_ms = 0;
-            c->handlers->received(c->context, span_of(bytes, (size_t)len));
-        }
+    struct mmsghdr message[UDP_CLIENT_BATCH];
+    struct iovec part[UDP_CLIENT_BATCH];
+    struct sockaddr_in source[UDP_CLIENT_BATCH];
+    for (unsigned i = 0; i < UDP_CLIENT_BATCH; i++) {
+        part[i] = (struct iovec){.iov_base = c->input[i], .iov_len = sizeof(c->input[i])};
+        message[i].msg_hdr = (struct msghdr){
+            .msg_name = &source[i], .msg_namelen = sizeof(source[i]), .msg_iov = &part[i], .msg_iovlen = 1};
     }
-    return last;
+    int count = recvmmsg(c->fd, message, UDP_CLIENT_BATCH, MSG_DONTWAIT, NULL);
+    if (count < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : errno;
+    for (int i = 0; i < count && !c->closed; i++) {
+        if ((message[i].msg_hdr.msg_flags & MSG_TRUNC) != 0 || !from_peer(c, &source[i]))
+            continue;
+        c->unanswered_ms = 0;
+        c->handlers->received(c->context, span_of(c->input[i], message[i].msg_len));
+    }
+    if (!c->closed)
+        c->handlers->batch_done(c->context);
+    return 0;
 }
 
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
     struct udp_client *c = poll->data;
     (void)events;
-    int queued = take_queued_errors(c);
+    /* The kernel tells of its list of errors by POLLERR. */
+    int queued = status < 0 ? take_queued_errors(c) : 0;
     int error = receive(c);
     if (c->closed)
         return;
@@ -170,16 +172,24 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 
 /* ---- sending ---- */
 
-static int try_send(struct udp_client *c, struct span bytes)
+/* What the kernel takes of the queue from `first` on: a number, or a negative errno. */
+static int send_queued(struct udp_client *c, unsigned first)
 {
+    struct mmsghdr message[UDP_CLIENT_QUEUE_MAX];
+    struct iovec part[UDP_CLIENT_QUEUE_MAX];
     int result = ensure_connected(c);
     if (result != 0)
         return result;
-    ssize_t sent = send(c->fd, bytes.data, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL);
-    return sent >= 0 ? 0 : -errno;
+    for (unsigned i = first; i < c->queued; i++) {
+        part[i] = (struct iovec){.iov_base = c->queue[i], .iov_len = c->queued_len[i]};
+        message[i].msg_hdr = (struct msghdr){.msg_iov = &part[i], .msg_iovlen = 1};
+    }
+    int sent = sendmmsg(c->fd, message + first, c->queued - first, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sent >= 0 ? sent : -errno;
 }
 
-void udp_client_send(struct udp_client *c, struct span bytes)
+/* A peer that was silent for so long may be behind another route by now. */
+static void watch_silence(struct udp_client *c)
 {
     uint64_t now_ms = clock_now_ms();
     if (c->unanswered_ms == 0) {
@@ -188,15 +198,39 @@ void udp_client_send(struct udp_client *c, struct span bytes)
         c->stale = true;
         c->unanswered_ms = now_ms;
     }
-    int result = try_send(c, bytes);
-    if (result != 0) {
-        /* The error may belong to an earlier datagram, and this one was not sent for it. The same error in
-         * the kernel's list is not to be reported twice. */
-        report_later(c, -result);
+}
+
+void udp_client_flush(struct udp_client *c)
+{
+    if (c->queued == 0)
+        return;
+    watch_silence(c);
+    bool again = false;
+    for (unsigned done = 0; done < c->queued;) {
+        int sent = send_queued(c, done);
+        if (sent > 0) {
+            done += (unsigned)sent;
+            again = false;
+            continue;
+        }
+        /* The error may belong to an earlier datagram, and this one was not sent for it: it has one more try.
+         * The same error in the kernel's list is not to be reported twice. */
+        done += again;
+        again = !again;
+        report_later(c, -sent);
         if (c->fd >= 0)
             (void)take_queued_errors(c);
-        (void)try_send(c, bytes);
     }
+    c->queued = 0;
+}
+
+void udp_client_queue(struct udp_client *c, struct span bytes)
+{
+    assert(bytes.len <= UDP_CLIENT_SEND_MAX);
+    if (c->queued == UDP_CLIENT_QUEUE_MAX)
+        udp_client_flush(c);
+    memcpy(c->queue[c->queued], bytes.data, bytes.len);
+    c->queued_len[c->queued++] = (uint8_t)bytes.len;
 }
 
 uint32_t udp_client_local(const struct udp_client *c)
@@ -213,13 +247,17 @@ uint32_t udp_client_local(const struct udp_client *c)
 void udp_client_open(struct udp_client *c, uv_loop_t *loop, uint32_t address, uint16_t port,
                      const struct udp_client_handlers *handlers, void *context)
 {
-    *c = (struct udp_client){
-        .loop = loop,
-        .fd = -1,
-        .peer = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(address)},
-        .handlers = handlers,
-        .context = context,
-    };
+    c->loop = loop;
+    c->fd = -1;
+    c->closed = false;
+    c->connected = false;
+    c->stale = false;
+    c->unanswered_ms = 0;
+    c->queued = 0;
+    c->peer = (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(address)};
+    c->handlers = handlers;
+    c->context = context;
     (void)uv_timer_init(loop, &c->report);
     c->report.data = c;
     /* For our address towards the peer. Without a route now, a send tries again. */

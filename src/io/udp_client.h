@@ -19,6 +19,10 @@ enum {
     /* Longer than a peer takes to answer. A source address and, at a NAT on the way, a translation that were
      * chosen while a tunnel was down may stay wrong for as long as they are used. */
     UDP_SILENCE_MS = 8000,
+    /* Datagrams by one system call, and before other sockets have their turn; errors too. */
+    UDP_CLIENT_BATCH = 32,
+    UDP_CLIENT_QUEUE_MAX = 64,
+    UDP_CLIENT_SEND_MAX = 64,
 };
 
 enum udp_error {
@@ -29,10 +33,13 @@ enum udp_error {
 
 struct udp_client_handlers {
     void (*received)(void *context, struct span bytes);
+    /* After the last datagram of a batch. */
+    void (*batch_done)(void *context);
     /* At most once in a turn of the loop, however many datagrams failed. */
     void (*failed)(void *context, enum udp_error error);
 };
 
+/* Large, but only what was used costs memory, if it comes from calloc. */
 struct udp_client {
     uv_loop_t *loop;
     uv_poll_t poll;
@@ -46,12 +53,19 @@ struct udp_client {
     struct sockaddr_in peer;
     const struct udp_client_handlers *handlers;
     void *context;
+    unsigned queued;
+    uint8_t queued_len[UDP_CLIENT_QUEUE_MAX];
+    uint8_t queue[UDP_CLIENT_QUEUE_MAX][UDP_CLIENT_SEND_MAX];
+    uint8_t input[UDP_CLIENT_BATCH][DATAGRAM_MAX];
 };
 
 /* Never fails: without a route or a descriptor the socket is made by a later send. */
 void udp_client_open(struct udp_client *c, uv_loop_t *loop, uint32_t address, uint16_t port,
                      const struct udp_client_handlers *handlers, void *context);
-void udp_client_send(struct udp_client *c, struct span bytes);
+/* Takes a copy of up to UDP_CLIENT_SEND_MAX bytes for the next flush. */
+void udp_client_queue(struct udp_client *c, struct span bytes);
+/* Sends what is queued. What cannot be sent is dropped, and `failed` comes. */
+void udp_client_flush(struct udp_client *c);
 /* Our address towards the peer; 0 while there is no route. */
 uint32_t udp_client_local(const struct udp_client *c);
 /* The memory is needed until the loop has run once more. */

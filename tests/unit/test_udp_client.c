@@ -17,6 +17,7 @@ struct world {
     uv_loop_t loop;
     struct udp_client client;
     unsigned received;
+    unsigned batches;
     uint8_t bytes[DATAGRAM_MAX];
     size_t length;
     unsigned failed;
@@ -44,7 +45,14 @@ static void on_failed(void *context, enum udp_error error)
     w->error = error;
 }
 
-static const struct udp_client_handlers handlers = {.received = on_received, .failed = on_failed};
+static void on_batch_done(void *context)
+{
+    struct world *w = context;
+    w->batches++;
+}
+
+static const struct udp_client_handlers handlers = {
+    .received = on_received, .batch_done = on_batch_done, .failed = on_failed};
 
 static void connect_to(struct world *w, uint32_t address, uint16_t port)
 {
@@ -56,7 +64,8 @@ static void connect_to(struct world *w, uint32_t address, uint16_t port)
 static void say(struct world *w, const char *text)
 {
     w->in_call = true;
-    udp_client_send(&w->client, span_text(text));
+    udp_client_queue(&w->client, span_text(text));
+    udp_client_flush(&w->client);
     w->in_call = false;
 }
 
@@ -233,6 +242,55 @@ static void test_silence_changes_the_port(void **state)
     (void)close(peer);
 }
 
+/* More than one batch, more than the queue holds, and in order. */
+static void test_many_at_once(void **state)
+{
+    enum { MANY = UDP_CLIENT_QUEUE_MAX + UDP_CLIENT_BATCH + 1 };
+    struct world *w = *state;
+    int peer = peer_at(loopback, 0);
+    connect_to(w, loopback, port_of(peer));
+    char text[8];
+    for (unsigned i = 0; i < MANY; i++) {
+        (void)snprintf(text, sizeof(text), "%u", i);
+        udp_client_queue(&w->client, span_text(text));
+    }
+    udp_client_flush(&w->client);
+    struct sockaddr_in from = {0};
+    for (unsigned i = 0; i < MANY; i++) {
+        (void)snprintf(text, sizeof(text), "%u", i);
+        from = hear(peer, text);
+    }
+    for (unsigned i = 0; i < MANY; i++) {
+        (void)snprintf(text, sizeof(text), "%u", i);
+        reply(peer, &from, text, strlen(text));
+    }
+    loop_until(&w->loop, w->received == MANY);
+    assert_memory_equal(w->bytes, "96", 2);
+    assert_true(w->batches >= MANY / UDP_CLIENT_BATCH && w->batches < MANY);
+    assert_int_equal(w->failed, 0);
+    (void)close(peer);
+}
+
+static void test_an_old_error_costs_no_datagram_of_many(void **state)
+{
+    struct world *w = *state;
+    int peer = peer_at(loopback, 0);
+    uint16_t port = port_of(peer);
+    (void)close(peer);
+    connect_to(w, loopback, port);
+    say(w, "lost");
+    peer = peer_at(loopback, port);
+    udp_client_queue(&w->client, span_text("1"));
+    udp_client_queue(&w->client, span_text("2"));
+    udp_client_flush(&w->client);
+    (void)hear(peer, "1");
+    (void)hear(peer, "2");
+    loop_until(&w->loop, w->failed > 0);
+    loop_turn(&w->loop);
+    assert_int_equal(w->failed, 1);
+    (void)close(peer);
+}
+
 static void test_close_from_a_callback(void **state)
 {
     struct world *w = *state;
@@ -404,6 +462,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_strangers_are_not_heard, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_old_error_costs_no_datagram, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_old_error_costs_no_datagram_of_many, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_silence_changes_the_port, setup, teardown),
         cmocka_unit_test_setup_teardown(test_close_from_a_callback, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_descriptors, setup, teardown),

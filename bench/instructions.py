@@ -51,7 +51,7 @@ def count(argv, *options):
         return own_instructions(profile, argv[0])
 
 
-def of_core(steps, kind, times=500):
+def of_core(steps, kind, bursts=10):
     """Instructions of one event of that kind and of what follows from it, in the core."""
-    once, twice = (count([steps, kind, n], "--toggle-collect=proxy_step") for n in (times, 2 * times))
-    return (twice - once) / times
+    once, twice = (count([steps, kind, n], "--toggle-collect=proxy_step") for n in (bursts, 2 * bursts))
+    return (twice - once) / (bursts * 50)

@@ -42,7 +42,8 @@ static void check_mapping(const struct proxy *p, uint16_t m)
     assert(in_hand);
 }
 
-static void check_client(const struct proxy *p, uint16_t c)
+/* Returns the number of its transactions. */
+static unsigned check_client(const struct proxy *p, uint16_t c)
 {
     const struct mapping_tables *t = &p->tables;
     const struct client *client = &t->client[c];
@@ -65,6 +66,7 @@ static void check_client(const struct proxy *p, uint16_t c)
     assert((client->address_waiters != 0) == list_has(&t->address_waiting, t->address_waiting_link, c));
     assert(client->queue.first == 0 || client->asking > 0 ||
            list_has(&t->client_ready, t->client_ready_link, c));
+    return asking;
 }
 
 void proxy_check(const struct proxy *p)
@@ -83,12 +85,13 @@ void proxy_check(const struct proxy *p)
     }
     assert(records == t->records && live == t->live && recovering == p->recovering);
     unsigned clients = 0;
+    unsigned asking = 0;
     for (unsigned c = 1; c <= t->used_clients; c++) {
         if (t->client[c].address == 0)
             continue;
-        check_client(p, (uint16_t)c);
+        asking += check_client(p, (uint16_t)c);
         clients++;
     }
-    assert(clients == t->clients);
+    assert(clients == t->clients && asking == p->upstream.used);
     assert(!p->started || proxy_deadline_ms(p) >= p->now_ms);
 }

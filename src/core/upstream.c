@@ -35,7 +35,7 @@ static uint64_t interval_ms(unsigned sends)
 
 void upstream_init(struct upstream *u)
 {
-    *u = (struct upstream){.address_next_ms = UINT64_MAX};
+    *u = (struct upstream){.address_next_ms = UINT64_MAX, .due_ms = UINT64_MAX};
 }
 
 void upstream_start(struct upstream *u, uint64_t now_ms)
@@ -48,11 +48,17 @@ bool upstream_free(const struct upstream *u)
     return u->used < UPSTREAM_PARALLEL_MAX;
 }
 
+/* Each key has a place to begin at: mostly it is there. */
+static unsigned place(uint32_t key, unsigned i)
+{
+    return (key + i) % UPSTREAM_PARALLEL_MAX;
+}
+
 static int find(const struct upstream *u, uint32_t key)
 {
     for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX; i++)
-        if (u->key[i] == key && u->transaction[i].used)
-            return (int)i;
+        if (u->key[place(key, i)] == key && u->transaction[place(key, i)].used)
+            return (int)place(key, i);
     return -1;
 }
 
@@ -121,6 +127,7 @@ static void send_transaction(struct upstream *u, unsigned i, uint64_t now_ms, st
     t->sends++;
     t->last_ms = now_ms;
     t->next_ms = now_ms + interval_ms(t->sends);
+    u->due_ms = t->next_ms < u->due_ms ? t->next_ms : u->due_ms;
     if (t->sends >= SILENT_ATTEMPT && u->heard_ms < t->first_ms && u->trouble <= GATEWAY_FINE)
         report(u, GATEWAY_SILENT, out);
 }
@@ -135,10 +142,10 @@ void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol proto
                   uint16_t external_port, uint32_t lifetime_s, uint64_t now_ms, struct actions *out)
 {
     uint32_t key = transaction_key(protocol, internal_port);
-    assert(upstream_free(u) && internal_port != 0 && find(u, key) < 0);
-    unsigned i = 0;
+    assert(upstream_free(u) && internal_port != 0);
+    unsigned i = place(key, 0);
     while (u->transaction[i].used)
-        i++;
+        i = (i + 1) % UPSTREAM_PARALLEL_MAX;
     bool deleting = lifetime_s == 0;
     u->key[i] = key;
     u->transaction[i] = (struct transaction){
@@ -183,26 +190,33 @@ static void send_address_request(struct upstream *u, uint64_t now_ms, struct act
         report(u, GATEWAY_SILENT, out);
 }
 
+static uint64_t transactions_deadline_ms(const struct upstream *u)
+{
+    uint64_t deadline_ms = UINT64_MAX;
+    for (unsigned i = 0; u->used != 0 && i < UPSTREAM_PARALLEL_MAX; i++)
+        if (u->transaction[i].used && u->transaction[i].next_ms < deadline_ms)
+            deadline_ms = u->transaction[i].next_ms;
+    return deadline_ms;
+}
+
 void upstream_tick(struct upstream *u, uint64_t now_ms, struct actions *out)
 {
     if (now_ms >= u->address_next_ms && actions_room(out))
         send_address_request(u, now_ms, out);
-    if (u->used == 0)
+    if (u->due_ms > now_ms)
         return;
     for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX && actions_room(out); i++) {
         struct transaction *t = &u->transaction[i];
         if (t->used && t->next_ms <= now_ms && t->sends < t->sends_max)
             send_transaction(u, i, now_ms, out);
     }
+    u->due_ms = transactions_deadline_ms(u);
 }
 
 uint64_t upstream_deadline_ms(const struct upstream *u)
 {
-    uint64_t deadline_ms = u->address_next_ms;
-    for (unsigned i = 0; u->used != 0 && i < UPSTREAM_PARALLEL_MAX; i++)
-        if (u->transaction[i].used && u->transaction[i].next_ms < deadline_ms)
-            deadline_ms = u->transaction[i].next_ms;
-    return deadline_ms;
+    uint64_t deadline_ms = transactions_deadline_ms(u);
+    return deadline_ms < u->address_next_ms ? deadline_ms : u->address_next_ms;
 }
 
 /* ---- receiving ---- */
@@ -223,6 +237,7 @@ static void hurry(struct upstream *u, uint64_t now_ms)
         if (t->used && t->sends < t->sends_max && t->next_ms > now_ms + FIRST_INTERVAL_MS)
             t->next_ms = now_ms;
     }
+    u->due_ms = now_ms;
 }
 
 static void forgot(struct upstream *u, uint64_t now_ms)
@@ -433,7 +448,7 @@ static bool take_reply(struct upstream *u, struct upstream_outcome *o)
 
 static bool take_unanswered(struct upstream *u, uint64_t now_ms, struct upstream_outcome *o)
 {
-    for (int i = 0; u->used != 0 && i < UPSTREAM_PARALLEL_MAX; i++) {
+    for (int i = 0; u->due_ms <= now_ms && i < UPSTREAM_PARALLEL_MAX; i++) {
         const struct transaction *t = &u->transaction[i];
         if (!t->used || t->sends < t->sends_max || t->next_ms > now_ms)
             continue;

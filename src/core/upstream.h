@@ -66,6 +66,7 @@ struct upstream {
     struct transaction transaction[UPSTREAM_PARALLEL_MAX];
     uint32_t key[UPSTREAM_PARALLEL_MAX]; /* protocol and internal port, for one fast pass */
     unsigned used;
+    uint64_t due_ms; /* no transaction is due before */
 
     /* the request for the external address, always under way or scheduled */
     uint32_t address;

@@ -178,24 +178,20 @@ bool ros_is(const struct ros_sentence *sentence, const char *word)
     return span_is(ros_word(sentence, 0), word);
 }
 
-/* True if `word` is `name`, '=' and a value. */
-static bool split_pair(struct span word, const char *name, struct span *ret_value)
-{
-    size_t len = strlen(name);
-    if (!span_starts(word, name) || word.len == len || word.data[len] != '=') {
-        return false;
-    }
-    *ret_value = span_skip(word, len + 1);
-    return true;
-}
-
 bool ros_attribute(const struct ros_sentence *sentence, const char *name, struct span *ret_value)
 {
+    size_t len = strlen(name);
     for (unsigned i = sentence->words; i > 1; i--) {
-        struct span word = ros_word(sentence, i - 1);
+        const uint8_t *word = sentence->bytes + sentence->start[i - 1];
+        size_t length = sentence->length[i - 1];
         /* "=.id=*1" is an attribute, ".tag=1" an API word. */
-        bool is_attribute = span_starts(word, "=");
-        if ((is_attribute || name[0] == '.') && split_pair(span_skip(word, is_attribute), name, ret_value)) {
+        size_t begin = length > 0 && word[0] == '=';
+        size_t sign = begin + len;
+        /* Each row is read by dozens of names: few words have the second sign at the right place. */
+        if (length <= sign || word[sign] != '=' || (begin == 0 && name[0] != '.'))
+            continue;
+        if (memcmp(word + begin, name, len) == 0) {
+            *ret_value = span_of(word + sign + 1, length - sign - 1);
             return true;
         }
     }

@@ -17,11 +17,9 @@ uint32_t index_hash(uint64_t key)
  * more. */
 static uint32_t bucket_of(const struct index *index, uint32_t hash)
 {
-    uint32_t high = 1;
-    while (high < index->buckets)
-        high <<= 1;
-    uint32_t bucket = hash & (high - 1);
-    return bucket < index->buckets ? bucket : bucket & (high / 2 - 1);
+    uint32_t mask = UINT32_MAX >> __builtin_clz(index->buckets);
+    uint32_t bucket = hash & mask;
+    return bucket < index->buckets ? bucket : bucket & mask >> 1;
 }
 
 static void push(struct index *index, uint16_t record)

@@ -320,7 +320,7 @@ static uint64_t idle_ms(const struct session *s, uint64_t limit_ms)
 static void check_silence(struct router *r, unsigned i, uint64_t now_ms, struct actions *out)
 {
     struct session *s = &r->session[i];
-    if (session_silent_ms(s) > now_ms)
+    if (!session_is_silent(s, now_ms))
         return;
     enum session_failure failure = SESSION_FAILURE_SILENT;
     if (s->state == SESSION_OPENING)

@@ -32,6 +32,7 @@ void session_open(struct session *s, uint64_t now_ms, struct actions *out)
     assert(s->state == SESSION_CLOSED);
     s->state = SESSION_OPENING;
     s->opened_ms = now_ms;
+    s->trusted_ms = now_ms;
     actions_push(out, (struct action){.type = ACTION_ROUTER_OPEN, .router = {.session = s->number}});
 }
 
@@ -170,6 +171,14 @@ uint64_t session_silent_ms(const struct session *s)
     return silence_ms < deadline_ms ? silence_ms : deadline_ms;
 }
 
+bool session_is_silent(struct session *s, uint64_t now_ms)
+{
+    if (now_ms < s->trusted_ms)
+        return false;
+    s->trusted_ms = session_silent_ms(s);
+    return now_ms >= s->trusted_ms;
+}
+
 /* ---- commands ---- */
 
 bool session_free(const struct session *s)
@@ -198,6 +207,8 @@ struct writer session_begin(struct session *s, enum command_kind kind, uint32_t 
     s->used_ms = now_ms;
     if (kind != COMMAND_LISTEN)
         s->in_flight++;
+    if (now_ms + SILENCE_MS < s->trusted_ms)
+        s->trusted_ms = now_ms + SILENCE_MS; /* no limit is shorter */
     struct writer w = writer_of(actions_bytes(out, COMMAND_BYTES_MAX), COMMAND_BYTES_MAX);
     ros_write_word(&w, span_text(path));
     ros_write_pair_decimal(&w, ".tag=", c->tag);

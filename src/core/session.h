@@ -73,8 +73,9 @@ struct session {
     uint32_t peer;
     uint64_t opened_ms;
     uint64_t heard_ms;
-    uint64_t used_ms;  /* when the last command was sent */
-    uint64_t retry_ms; /* not to be opened before */
+    uint64_t used_ms;    /* when the last command was sent */
+    uint64_t retry_ms;   /* not to be opened before */
+    uint64_t trusted_ms; /* not too silent before */
     uint32_t backoff_ms;
     struct command command[ROUTER_COMMANDS_MAX];
     struct ros_reader reader;
@@ -117,3 +118,5 @@ bool session_take_lost(struct session *s, struct command *ret_command);
 
 /* When the session is too silent to be trusted; UINT64_MAX: never. */
 uint64_t session_silent_ms(const struct session *s);
+/* Is it so now? Costs nothing most times. */
+bool session_is_silent(struct session *s, uint64_t now_ms);

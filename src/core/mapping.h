@@ -69,7 +69,8 @@ struct mapping {
     uint8_t remakes;          /* in a row, of a rule that had just been added */
     uint32_t rule_id;         /* PRESENT, REMOVING; ADDING: what listen told already, or 0 */
     uint32_t rule_seen;       /* number of the snapshot in which, or after which, it was last seen */
-    uint32_t comment_lease_s; /* what the rule's comment says */
+    uint32_t comment_lease_s; /* what the rule's comment says, or will say when the command is done */
+    uint32_t comment_sure_s;  /* ... and says at least, whatever becomes of the command */
     uint16_t comment_port;
     uint64_t rule_retry_ms; /* not before */
     uint64_t rule_made_ms;  /* when the router said that it was added */

@@ -129,11 +129,14 @@ static uint32_t whole_seconds(uint64_t ms)
 static void succeed(struct proxy *p, uint16_t m, struct actions *out)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
-    /* Never more than was asked (section 3.3 [M-18]), never more than the gateway's lease holds. */
+    /* Never more than was asked (section 3.3 [M-18]), never more than the gateway's lease holds, and never
+     * more than the rule's comment tells the next run: a renewal for longer gets the rest when it comes
+     * again. */
     uint32_t lifetime_s = whole_seconds(mapping->lease_ends_ms - p->now_ms);
     lifetime_s = lifetime_s < mapping->asked_s ? lifetime_s : mapping->asked_s;
+    lifetime_s = lifetime_s < mapping->comment_sure_s ? lifetime_s : mapping->comment_sure_s;
     uint16_t told_port = mapping->told_port;
-    bool renewed = promised(p, mapping);
+    bool renewed = promised(p, mapping) && told_port != 0; /* an earlier run may have told one */
     enum log_level level = renewed && told_port == mapping->external_port ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
     const char *what = !renewed ? "mapped" : level == LOG_LEVEL_DEBUG ? "renewed" : "changed";
     mapping->ends_ms = p->now_ms + (uint64_t)lifetime_s * 1000; /* [M-20] */
@@ -257,6 +260,8 @@ static bool set_comment(struct proxy *p, uint16_t m, struct actions *out)
         return false;
     mapping->comment_port = mapping->external_port;
     mapping->comment_lease_s = lease_s;
+    if (lease_s < mapping->comment_sure_s)
+        mapping->comment_sure_s = lease_s;
     mapping->comment_stale = false;
     mapping->comment_setting = true;
     return true;
@@ -370,8 +375,18 @@ static void settle_lease(struct proxy *p, uint16_t m)
     proxy_client_turn(p, mapping->client);
 }
 
+/* Another client's rule stands on that port, and what the gateway granted for it is not known (yet): most
+ * likely this number. To give away its companion would be against section 3.3. */
+static bool is_claimed(const struct proxy *p, uint16_t m, enum natpmp_protocol protocol, uint16_t port)
+{
+    uint16_t holder = mapping_find_router_port(&p->tables, protocol, port);
+    const struct mapping *mapping = &p->tables.mapping[holder];
+    return holder != 0 && mapping->wanted && mapping->external_port == 0 &&
+           mapping->client != p->tables.mapping[m].client;
+}
+
 /* The external port to ask for: the one that the client has [C-19] [M-06]; the companion's, so that both are
- * one number; what the client suggested. Never one that another mapping holds. */
+ * one number; what the client suggested. Never one that another mapping holds or is about to hold. */
 static uint16_t suggestion(const struct proxy *p, uint16_t m)
 {
     const struct mapping_tables *t = &p->tables;
@@ -386,8 +401,9 @@ static uint16_t suggestion(const struct proxy *p, uint16_t m)
         wish = mapping->suggested_port;
     uint16_t holder = mapping_find_external_port(t, (enum natpmp_protocol)mapping->protocol, wish);
     uint16_t neighbour = mapping_find_external_port(t, other_protocol(mapping), wish);
-    bool foreign =
-        (holder != 0 && holder != m) || (neighbour != 0 && t->mapping[neighbour].client != mapping->client);
+    bool foreign = (holder != 0 && holder != m) ||
+                   (neighbour != 0 && t->mapping[neighbour].client != mapping->client) ||
+                   is_claimed(p, m, NATPMP_UDP, wish) || is_claimed(p, m, NATPMP_TCP, wish);
     return wish != 0 && !foreign ? wish : 0;
 }
 

@@ -43,6 +43,13 @@ static void forget_stale_id(struct proxy *p, uint16_t m, uint32_t id)
     mapping_set_rule(&p->tables, stale, adding ? RULE_ADDING : RULE_UNSURE, 0);
 }
 
+/* For how long the next run would adopt it. */
+static uint32_t lease_of(const struct nat_rule *rule)
+{
+    uint32_t lease_s = rule->lease_s != 0 ? rule->lease_s : ADOPTED_LEASE_S;
+    return lease_s < LIFETIME_MAX_S ? lease_s : LIFETIME_MAX_S;
+}
+
 static void note_rule(struct proxy *p, uint16_t m, const struct nat_rule *rule)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
@@ -53,6 +60,7 @@ static void note_rule(struct proxy *p, uint16_t m, const struct nat_rule *rule)
     if (!mapping->comment_setting) {
         mapping->comment_port = rule->external_port;
         mapping->comment_lease_s = rule->lease_s;
+        mapping->comment_sure_s = lease_of(rule);
         mapping->comment_stale = !rule->comment_current;
     }
     mapping_touch(&p->tables, m);
@@ -84,8 +92,7 @@ static void adopt(struct proxy *p, const struct nat_rule *rule, struct actions *
         return;
     }
     struct mapping *mapping = mapping_at(t, m);
-    uint32_t lease_s = rule->lease_s != 0 ? rule->lease_s : ADOPTED_LEASE_S;
-    lease_s = lease_s < LIFETIME_MAX_S ? lease_s : LIFETIME_MAX_S;
+    uint32_t lease_s = lease_of(rule);
     uint64_t ends_ms = p->now_ms + (uint64_t)lease_s * 1000;
     mapping_set_router_port(t, m, rule->router_port);
     mapping->asked_s = mapping->asked_s != 0 ? mapping->asked_s : lease_s;
@@ -276,6 +283,7 @@ static void added(struct proxy *p, uint16_t m, uint32_t id)
     mapping->rule_seen = p->router.snapshot;
     mapping->add_failures = 0;
     mapping->rule_made_ms = p->now_ms;
+    mapping->comment_sure_s = mapping->comment_lease_s;
     if (id == 0) {
         mapping_set_rule(&p->tables, m, RULE_UNSURE, 0);
         router_look(&p->router, p->now_ms);
@@ -341,6 +349,7 @@ static void command_ended(struct proxy *p, const struct router_outcome *o)
         break;
     case ROUTER_SET_DONE:
         mapping->comment_setting = false;
+        mapping->comment_sure_s = mapping->comment_lease_s;
         break;
     case ROUTER_FAILED:
         command_failed(p, o);

@@ -13,21 +13,6 @@
 
 #include "sim.h"
 
-/* A sanitizer's report goes through SIGABRT, so that the trace is shown. The sanitizers call these names.
- * NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp,readability-identifier-naming) */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "abort_on_error=1:handle_abort=0";
-}
-
-const char *__ubsan_default_options(void);
-const char *__ubsan_default_options(void)
-{
-    return "abort_on_error=1:print_stacktrace=1";
-}
-/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp,readability-identifier-naming) */
-
 struct arguments {
     uint64_t seed;
     uint64_t runs;

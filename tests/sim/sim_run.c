@@ -1,7 +1,5 @@
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "sim.h"
 
@@ -17,11 +15,6 @@ enum {
     SIM_STEPS_MIN = 2000, /* a run without clients that ask would be none */
 };
 
-/* For an assertion in the product: the signal handler has no other way to it. */
-static struct sim *running;
-
-/* The handler of SIGABRT calls what is not async-signal-safe: the signal is abort()'s own, in our only
- * thread, and the process ends behind it. NOLINTBEGIN(bugprone-signal-handler,cert-sig30-c) */
 static void report(void *context)
 {
     const struct sim *sim = context;
@@ -30,17 +23,6 @@ static void report(void *context)
             sim->world->trace.hash);
     sim_print_options(sim, stderr);
 }
-
-static void aborted(int signal)
-{
-    (void)signal;
-    if (running) {
-        trace_tail(&running->world->trace, stderr);
-        report(running);
-    }
-    _Exit(1);
-}
-/* NOLINTEND(bugprone-signal-handler,cert-sig30-c) */
 
 static enum sim_event choose(struct sim *sim)
 {
@@ -124,8 +106,7 @@ struct sim_result sim_run(uint64_t seed, unsigned events, bool verbose)
     sim.world->report = report;
     sim.world->report_context = &sim;
     sim.world->trace.echo = verbose ? stdout : NULL;
-    running = &sim;
-    (void)signal(SIGABRT, aborted);
+    world_watch(sim.world);
     for (unsigned i = 0; i < sim.options.clients; i++)
         lan_add(&sim.world->lan, 0xc0a85800 + 10 + sim.next_address++,
                 prng_below(&sim.prng, 5) ? LAN_GOOD : LAN_LIAR);
@@ -134,7 +115,7 @@ struct sim_result sim_run(uint64_t seed, unsigned events, bool verbose)
         sim_happens(&sim, choose(&sim));
     converge(&sim);
     result = (struct sim_result){.hash = sim.world->trace.hash, .steps = sim.world->steps};
-    running = NULL;
+    world_watch(NULL);
     world_free(sim.world);
     return result;
 }

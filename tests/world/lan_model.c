@@ -371,7 +371,7 @@ void lan_announced(struct lan_model *lan, uint64_t now_ms, struct span datagram)
     for (unsigned i = 0; i < lan->count; i++) {
         struct lan_client *client = &lan->clients[i];
 
-        if (client->gone || client->behaviour != LAN_GOOD)
+        if (client->gone || client->behaviour != LAN_GOOD || lan->deaf)
             continue;
         if (datagram.len != 12 || datagram.data[0] != 0 || datagram.data[1] != 128) {
             fail(lan, client, "not an announcement", datagram);

@@ -73,18 +73,23 @@ static void do_log(struct world *w, const struct action *action)
     inv_log(w, action->log.text);
 }
 
-static void end_process(struct world *w)
+static void forget_process(struct world *w)
 {
-    for (unsigned slot = 0; slot < ROUTER_SESSIONS_MAX; slot++) {
-        if (w->streams[slot].state != WORLD_STREAM_CLOSED)
-            world_router_close(w, slot);
-    }
     free(w->proxy);
     w->proxy = NULL;
     w->deadline_ms = UINT64_MAX;
     w->stalled_until_ms = 0;
     w->stop_ms = 0;
     inv_dead(w);
+}
+
+static void end_process(struct world *w)
+{
+    for (unsigned slot = 0; slot < ROUTER_SESSIONS_MAX; slot++) {
+        if (w->streams[slot].state != WORLD_STREAM_CLOSED)
+            world_router_close(w, slot);
+    }
+    forget_process(w);
 }
 
 static void carry_out(struct world *w, const struct action *action)
@@ -140,7 +145,11 @@ static void carry_out_all(struct world *w)
             world_fail(w, "something follows the exit");
         carry_out(w, &out->at[i]);
         w->actions_done++;
-        if (w->kill_after_actions != 0 && w->actions_done == w->kill_after_actions)
+        if (w->actions_done != w->kill_after_actions)
+            continue;
+        if (w->kill_is_power_loss)
+            world_power_lost(w);
+        else
             world_kill(w);
     }
     if (w->exited && w->proxy)
@@ -361,6 +370,24 @@ void world_kill(struct world *w)
         return;
     trace_line(&w->trace, w->now_ms, "killed");
     end_process(w);
+}
+
+void world_power_lost(struct world *w)
+{
+    static const enum world_event_type ours[] = {WORLD_LAN_OUT, WORLD_ANNOUNCEMENT, WORLD_GATEWAY_IN,
+                                                 WORLD_ROUTER_SYN, WORLD_ROUTER_IN};
+
+    if (!w->proxy)
+        return;
+    trace_line(&w->trace, w->now_ms, "power lost");
+    for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+        world_queue_drop(&w->queue, ours[i]);
+    for (unsigned slot = 0; slot < ROUTER_SESSIONS_MAX; slot++) {
+        w->streams[slot].state = WORLD_STREAM_CLOSED;
+        w->streams[slot].generation = ++w->generation;
+        w->streams[slot].session = 0;
+    }
+    forget_process(w);
 }
 
 void world_stop(struct world *w)

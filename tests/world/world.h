@@ -94,12 +94,16 @@ struct world {
     struct lan_model lan;
     struct invariants invariants;
     uint64_t kill_after_actions; /* the process dies behind that action; 0: never */
+    bool kill_is_power_loss;     /* and its machine with it */
     uint64_t stop_ms;            /* of SIGTERM; 0: none */
     uint64_t socket;             /* towards the gateway; another one for each process */
     uint64_t gateway_socket;     /* of the datagram that the gateway is answering */
     /* Prints what is known about the run; called before the end of the program on a failure. May be NULL. */
     void (*report)(void *context);
     void *report_context;
+    /* Called when the router's NAT table was changed, by whomever. May be NULL. */
+    void (*nat_changed)(void *context);
+    void *nat_changed_context;
 };
 
 /* A quiet home: everything works, nothing is lost, one router with a WireGuard interface towards the gateway.
@@ -107,11 +111,17 @@ struct world {
 struct world_options world_defaults(uint64_t seed);
 struct world *world_new(const struct world_options *options);
 void world_free(struct world *w);
+/* What aborts the program from now on (an assertion, a sanitizer) shows this world's last lines and its
+ * report first. NULL: nothing is shown. */
+void world_watch(struct world *w);
 
 /* A new process on the router and the gateway as they are. */
 void world_start(struct world *w, uint64_t seed);
 /* The process ends without a word. Its connections end as those of a dead process do. */
 void world_kill(struct world *w);
+/* Its machine ends: what is on the way from us is lost, and the router is not told that the connections are
+ * no more. */
+void world_power_lost(struct world *w);
 /* SIGTERM. */
 void world_stop(struct world *w);
 /* SIGSTOP: everything waits for so long. */

@@ -66,6 +66,21 @@ struct world_event world_queue_pop(struct world_queue *queue)
     return first;
 }
 
+void world_queue_drop(struct world_queue *queue, enum world_event_type type)
+{
+    struct world_queue kept = {.next_order = queue->next_order};
+
+    while (queue->count > 0) {
+        struct world_event event = world_queue_pop(queue);
+
+        if (event.type != type)
+            world_queue_push(&kept, event, span_of(event.bytes, event.len));
+        free(event.bytes);
+    }
+    free(queue->at);
+    *queue = kept;
+}
+
 void world_queue_free(struct world_queue *queue)
 {
     for (size_t i = 0; i < queue->count; i++)

@@ -53,4 +53,6 @@ void world_queue_push(struct world_queue *queue, struct world_event event, struc
 uint64_t world_queue_next_ms(const struct world_queue *queue);
 /* The caller frees event.bytes. The queue is not empty. */
 struct world_event world_queue_pop(struct world_queue *queue);
+/* Forgets every event of that type. */
+void world_queue_drop(struct world_queue *queue, enum world_event_type type);
 void world_queue_free(struct world_queue *queue);

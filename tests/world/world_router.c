@@ -92,7 +92,11 @@ static void router_closes(void *context, int session, bool reset)
 
 static void router_changed(void *context)
 {
-    inv_nat_changed(context);
+    struct world *w = context;
+
+    inv_nat_changed(w);
+    if (w->nat_changed)
+        w->nat_changed(w->nat_changed_context);
 }
 
 /* ---- to the model ---- */

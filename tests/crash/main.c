@@ -1,0 +1,127 @@
+/* crash STORY [--seed N]: every action of the story in turn is the process's last one, in each way of
+ * dying; and a sample of second crashes, from the seed.
+ * crash STORY N [--way W] [--second M] [--down MS] [--home N]: that one, with its trace. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crash.h"
+
+enum {
+    DOWN_MS = 1000,
+    PAIRS = 100, /* of the sample, for each story */
+};
+
+struct arguments {
+    const char *story;
+    uint64_t action; /* 0: all */
+    uint64_t seed;
+    uint64_t way;
+    uint64_t second;
+    uint64_t down_ms;
+    uint64_t home;
+};
+
+static bool parse_number(const char *text, uint64_t *ret_number)
+{
+    char *end;
+
+    *ret_number = strtoull(text, &end, 0);
+    return *end == '\0' && end != text;
+}
+
+static bool parse(int argc, char **argv, struct arguments *ret)
+{
+    for (int i = 1; i < argc; i++) {
+        uint64_t *number = strcmp(argv[i], "--seed") == 0     ? &ret->seed
+                           : strcmp(argv[i], "--way") == 0    ? &ret->way
+                           : strcmp(argv[i], "--second") == 0 ? &ret->second
+                           : strcmp(argv[i], "--down") == 0   ? &ret->down_ms
+                           : strcmp(argv[i], "--home") == 0   ? &ret->home
+                                                              : NULL;
+
+        if (number && ++i == argc)
+            return false;
+        if (!number && !ret->story)
+            ret->story = argv[i];
+        else if (!parse_number(argv[i], number ? number : &ret->action))
+            return false;
+    }
+    return ret->story && ret->way < CRASH_WAYS;
+}
+
+static const struct crash_story *find(const char *name)
+{
+    for (unsigned i = 0; i < crash_stories_count; i++) {
+        if (strcmp(crash_stories[i].name, name) == 0)
+            return &crash_stories[i];
+    }
+    return NULL;
+}
+
+/* Two crashes, in a home of chance. The second one can be anywhere in the life of the second process; if that
+ * comes to its end before, there was one. */
+static unsigned sample(const struct crash_story *story, uint64_t actions, uint64_t seed)
+{
+    struct prng prng = prng_seeded(seed);
+    unsigned pairs = 0;
+
+    for (unsigned i = 0; i < PAIRS; i++) {
+        struct crash_plan plan = {.way = (enum crash_way)prng_below(&prng, CRASH_WAYS),
+                                  .first = 1 + prng_below(&prng, (uint32_t)actions),
+                                  .second = 1 + prng_below(&prng, 60),
+                                  .down_ms = 1 + prng_below(&prng, prng_below(&prng, 4) ? 2000 : 90000),
+                                  .home = prng_below(&prng, 4) ? 1 + prng_below(&prng, 1000000) : 0};
+
+        pairs += crash_tell(story, &plan, false).restarts == 2;
+    }
+    return pairs;
+}
+
+static void tell_all(const struct crash_story *story, uint64_t seed)
+{
+    struct crash_plan plan = {.down_ms = DOWN_MS};
+    uint64_t actions = crash_tell(story, &plan, false).actions;
+    unsigned crashes = 0;
+
+    for (plan.first = 1; plan.first <= actions; plan.first++) {
+        for (unsigned way = 0; way < CRASH_WAYS; way++) {
+            plan.way = (enum crash_way)way;
+            crashes += crash_tell(story, &plan, false).restarts > 0;
+        }
+    }
+    printf("crash: story %s, %" PRIu64 " actions, %u crashes and %u pairs of crashes, seed %" PRIu64 "\n",
+           story->name, actions, crashes, sample(story, actions, seed), seed);
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments args = {.seed = 1, .down_ms = DOWN_MS};
+    const struct crash_story *story = parse(argc, argv, &args) ? find(args.story) : NULL;
+
+    if (!story) {
+        fprintf(
+            stderr,
+            "usage: crash STORY [N [--way 0..%d] [--second M] [--down MS] [--home N]] [--seed N]\nstories:",
+            CRASH_WAYS - 1);
+        for (unsigned i = 0; i < crash_stories_count; i++)
+            fprintf(stderr, " %s", crash_stories[i].name);
+        fprintf(stderr, "\n");
+        return 2;
+    }
+    if (args.action == 0) {
+        printf("crash: story %s, seed %" PRIu64 "\n", story->name, args.seed);
+        (void)fflush(stdout);
+        tell_all(story, args.seed);
+        return 0;
+    }
+    crash_tell(story,
+               &(struct crash_plan){.way = (enum crash_way)args.way,
+                                    .first = args.action,
+                                    .second = args.second,
+                                    .down_ms = (uint32_t)args.down_ms,
+                                    .home = args.home},
+               true);
+    return 0;
+}

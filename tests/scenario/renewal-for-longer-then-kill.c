@@ -1,0 +1,31 @@
+/* A renewal for longer changes the rule's comment, and the next run knows the rule by its comment alone. What
+ * a client is told is therefore never more than what the comment says: a process that dies before the router
+ * has taken the new comment leaves no client with a rule that ends too early. */
+#include "scenario.h"
+
+static void tell(struct world *w)
+{
+    struct lan_client *a = client(w, 10);
+    struct lan_mapping *mapping;
+
+    w->lan.deaf = true;
+    settle(w);
+    map(w, a, UDP, 6000, 6000, 20);
+    world_run_for(w, 1000);
+    note(w, "it renews for 120 s; the router does not answer any more, and the daemon is killed");
+    router_model_mute(w->router, w->now_ms + 3000, false);
+    mapping = map(w, a, UDP, 6000, 6000, 120);
+    world_run_for(w, 100);
+    expect(w, mapping->state == LAN_HELD && mapping->granted_s == 20);
+    world_kill(w);
+    world_run_for(w, 4000);
+    note(w, "the next run finds a lease of 20 s, and the client comes back within it");
+    world_start(w, 2);
+    world_run_for(w, 30000);
+    expect(w, mapping->state == LAN_HELD && mapping->external_port == 6000);
+    note(w, "by then the comment is the longer one, and so is what the client is told");
+    expect(w, mapping->granted_s == 120);
+    expect_rest(w);
+}
+
+const struct story story = {.tell = tell};

@@ -99,6 +99,8 @@ static void adopt(struct proxy *p, const struct nat_rule *rule, struct actions *
     mapping->lease = LEASE_UNSURE;
     mapping->lease_ends_ms = ends_ms;
     mapping->told_port = rule->external_port;
+    if (mapping->work != WORK_MAP) /* if the port is not known, the rule's is the best guess */
+        mapping->suggested_port = rule->router_port;
     if (rule->external_port != 0 && mapping_find_external_port(t, rule->protocol, rule->external_port) == 0)
         mapping_set_external_port(t, m, rule->external_port);
     note_rule(p, m, rule);

@@ -183,10 +183,12 @@ static void send_address_request(struct upstream *u, uint64_t now_ms, struct act
     push(out, place, natpmp_encode_address_request(place));
     if (u->address_sends == ATTEMPTS_MAX)
         u->address_sends = 0;
+    if (u->address_sends == 0)
+        u->address_first_ms = now_ms;
     u->address_asking = true;
     u->address_sends++;
     u->address_next_ms = now_ms + interval_ms(u->address_sends);
-    if (u->address_sends >= SILENT_ATTEMPT && u->trouble <= GATEWAY_FINE)
+    if (u->address_sends >= SILENT_ATTEMPT && u->heard_ms < u->address_first_ms && u->trouble <= GATEWAY_FINE)
         report(u, GATEWAY_SILENT, out);
 }
 
@@ -238,6 +240,10 @@ static void hurry(struct upstream *u, uint64_t now_ms)
             t->next_ms = now_ms;
     }
     u->due_ms = now_ms;
+    if (!u->address_asking || u->address_next_ms <= now_ms + FIRST_INTERVAL_MS)
+        return;
+    u->address_sends = 0;
+    u->address_next_ms = now_ms;
 }
 
 static void forgot(struct upstream *u, uint64_t now_ms)

@@ -73,6 +73,7 @@ struct upstream {
     bool address_known;
     bool address_asking;
     uint8_t address_sends;
+    uint64_t address_first_ms;
     uint64_t address_next_ms;
 
     /* the epoch of the last packet that fitted, and when it came */

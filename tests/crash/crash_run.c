@@ -145,8 +145,10 @@ void crash_run_for(struct crash *c, uint64_t for_ms)
             end_of_life(c);
             c->restart_ms = w->now_ms + c->plan.down_ms;
         }
-        if (c->restart_ms <= w->now_ms)
+        if (c->restart_ms <= w->now_ms) {
             start_again(c);
+            continue; /* it may be dead already */
+        }
         world_step(w, until_ms < c->restart_ms ? until_ms : c->restart_ms);
         check_promises(c);
     }

@@ -182,6 +182,8 @@ uint32_t inv_ask_address(const struct inv_entry *ask);
 uint16_t inv_ask_port(const struct inv_entry *ask);
 bool inv_ask_tcp(const struct inv_entry *ask);
 struct inv_entry *inv_find_ask(const struct world *w, uint32_t address, bool tcp, uint16_t port);
+/* That was asked for before the story began: a rule may lead there. */
+void inv_asked_before(struct world *w, uint32_t address, bool tcp, uint16_t port);
 
 /* ---- between the files of the invariants ---- */
 

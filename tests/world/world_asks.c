@@ -74,6 +74,14 @@ struct inv_entry *inv_find_ask(const struct world *w, uint32_t address, bool tcp
     return asks_find(&w->invariants.asks, asks_key(address, port), tcp ? KIND_ASK_TCP : KIND_ASK_UDP);
 }
 
+void inv_asked_before(struct world *w, uint32_t address, bool tcp, uint16_t port)
+{
+    struct inv_entry *ask =
+        asks_add(&w->invariants.asks, asks_key(address, port), tcp ? KIND_ASK_TCP : KIND_ASK_UDP);
+
+    ask->doubtful = true;
+}
+
 uint32_t inv_ask_address(const struct inv_entry *ask)
 {
     return (uint32_t)(ask->key >> 32);

@@ -15,14 +15,36 @@ enum {
 
 /* ---- reading the table ---- */
 
-static bool is_ours(const struct world *w, const struct router_model_rule *rule)
+/* The exact forms of a comment: ours, and that of the predecessor, which the default instance takes over. */
+static bool has_our_form(const struct world *w, const char *comment)
 {
     char mark[64];
-    struct span comment;
+    char port[16];
+    unsigned lease_s;
+    int end = 0;
 
-    snprintf(mark, sizeof(mark), "double-natpmp/%s ", w->options.config.instance);
-    return !router_model_rule_dynamic(rule) && router_model_rule_get(rule, "comment", &comment) &&
-           span_starts(comment, mark);
+    (void)snprintf(mark, sizeof(mark), "double-natpmp/%s external ", w->options.config.instance);
+    if (strncmp(comment, mark, strlen(mark)) == 0) {
+        sscanf(comment + strlen(mark), "%15s lease %u s%n", port, &lease_s, &end);
+        return end > 0 && comment[strlen(mark) + (size_t)end] == '\0';
+    }
+    if (strcmp(w->options.config.instance, "default") != 0)
+        return false;
+    sscanf(comment, "double-natpmp-%*[tcudp]-%*u-%*u.%*u.%*u.%*u%n", &end);
+    return end > 0 && comment[end] == '\0';
+}
+
+static bool is_ours(const struct world *w, const struct router_model_rule *rule)
+{
+    struct span comment;
+    char text[128];
+
+    if (router_model_rule_dynamic(rule) || !router_model_rule_get(rule, "comment", &comment) ||
+        comment.len >= sizeof(text))
+        return false;
+    memcpy(text, comment.data, comment.len);
+    text[comment.len] = '\0';
+    return has_our_form(w, text);
 }
 
 static bool read_port(const struct router_model_rule *rule, const char *name, uint16_t *ret_port)

@@ -1,0 +1,16 @@
+/* RFC 6886 sections 3.2.1 and 3.7: after a start the epoch begins at 0 and is announced ten times, 250 ms
+ * apart at first and each time twice as long; each copy carries the time at which it is sent. */
+#include "scenario.h"
+
+static void tell(struct world *w)
+{
+    struct lan_client *a = client(w, 10);
+
+    show(w, false);
+    world_start(w, 1);
+    w->trace.keep = true;
+    world_run_for(w, 200000);
+    expect(w, a->announcements == 10);
+}
+
+const struct story story = {.tell = tell};

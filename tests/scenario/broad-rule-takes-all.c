@@ -1,0 +1,32 @@
+/* A foreign dst-nat rule that takes every port of the interface would swallow whatever a rule of ours is to
+ * get, for it stands earlier in the chain. Nothing is promised then: the client hears Out of Resources and
+ * the log says why. The rule goes, and there is room. */
+#include "scenario.h"
+
+static void tell(struct world *w)
+{
+    struct lan_client *a = client(w, 10);
+    struct lan_mapping *mapping;
+    uint32_t rule;
+
+    settle(w);
+    world_hand_begin(w, "everything from the tunnel to one host");
+    rule = router_model_rule_add(w->router,
+                                 "chain=dstnat action=dst-nat in-interface=wg0 to-addresses=192.168.88.5 "
+                                 "comment=\"FOREIGN server\"",
+                                 false);
+    world_hand_end(w);
+    world_run_for(w, 1000);
+    mapping = map(w, a, TCP, 7000, 7000, 3600);
+    world_run_for(w, 1000);
+    expect(w, mapping->result == 4 && our_rules(w) == 0);
+    world_hand_begin(w, "the rule is removed");
+    router_model_rule_remove(w->router, rule);
+    world_hand_end(w);
+    skip_s(w, 20);
+    world_run_for(w, 12000);
+    expect(w, mapping->state == LAN_HELD && our_rules(w) == 1);
+    expect_rest(w);
+}
+
+const struct story story = {.tell = tell};

@@ -1,0 +1,28 @@
+/* One host may hold 64 mappings. Beyond it hears Out of Resources; the others are served. */
+#include "scenario.h"
+
+enum { MAPPINGS = 64 };
+
+static void tell(struct world *w)
+{
+    struct lan_client *a = lan_add(&w->lan, lan_address(10), LAN_LIAR);
+    struct lan_client *b = client(w, 11);
+    struct lan_mapping *mapping;
+
+    settle(w);
+    note(w, "64 mappings of one host (not shown)");
+    show(w, false);
+    for (unsigned i = 0; i < MAPPINGS; i++)
+        lan_send_map(&w->lan, a->address, 50000, UDP, (uint16_t)(6000 + i), 0, 3600);
+    world_run_for(w, 10000);
+    show(w, true);
+    expect(w, our_rules(w) == MAPPINGS);
+    note(w, "one more, and one of another host");
+    lan_send_map(&w->lan, a->address, 50000, TCP, 7000, 0, 3600);
+    mapping = map(w, b, TCP, 7000, 7000, 3600);
+    world_run_for(w, 1000);
+    expect(w, our_rules(w) == MAPPINGS + 1 && mapping->state == LAN_HELD);
+    expect(w, w->invariants.errors == 1);
+}
+
+const struct story story = {.tell = tell};

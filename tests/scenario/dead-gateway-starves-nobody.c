@@ -1,0 +1,41 @@
+/* The gateway is dead, and hosts ask for the address and for one mapping again and again. Who needs no
+ * gateway is answered at once, and the waiting answers take no more than their share. */
+#include "scenario.h"
+
+enum { ROUNDS = 100 };
+
+static void tell(struct world *w)
+{
+    static const uint8_t pcp[24] = {2, 0};
+    struct lan_client *a = client(w, 10);
+    uint64_t answers;
+
+    w->gateway.faults.silent = true;
+    world_start(w, 1);
+    skip_s(w, 5);
+    note(w, "fifty address requests in each second of twelve (not shown)");
+    show(w, false);
+    for (unsigned i = 0; i < 12 * 50; i++) {
+        lan_send_raw(&w->lan, lan_address(20 + i % 200), (uint16_t)(1024 + i), span_of("\0\0", 2));
+        world_run_for(w, 20);
+    }
+    lan_send_map(&w->lan, lan_address(11), 40000, TCP, 7000, 7000, 60);
+    for (unsigned i = 0; i < ROUNDS; i++)
+        lan_send_map(&w->lan, lan_address(11), 40000, TCP, 7000, 7000, 60);
+    world_run_for(w, 1);
+    show(w, true);
+    note(w, "somebody asks in another version, and deletes what is not there");
+    answers = w->invariants.deletions;
+    lan_send_raw(&w->lan, lan_address(250), 40000, span_of(pcp, sizeof(pcp)));
+    lan_send_map(&w->lan, lan_address(250), 40001, TCP, 9000, 0, 0);
+    world_run_for(w, 5);
+    expect(w, w->invariants.deletions == answers + 1);
+    note(w, "the gateway lives, and a mapping is made");
+    show(w, false);
+    w->gateway.faults.silent = false;
+    map(w, a, UDP, 6000, 6000, 3600);
+    world_run_for(w, 20000);
+    expect(w, a->mappings[0].state == LAN_HELD);
+}
+
+const struct story story = {.tell = tell};

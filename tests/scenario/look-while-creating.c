@@ -1,0 +1,25 @@
+/* The ten-minute look falls together with requests that the gateway answers late: their rules are on the
+ * router, their leases are not there yet, and they must not be taken for leftovers. */
+#include "scenario.h"
+
+enum { CLIENTS = 6 };
+
+static void tell(struct world *w)
+{
+    struct lan_mapping *mapping[CLIENTS];
+
+    settle(w);
+    skip_s(w, 399); /* the look comes 2 s later */
+    w->gateway.faults.late_percent = 100;
+    w->gateway.faults.late_ms = 5000;
+    for (unsigned i = 0; i < CLIENTS; i++)
+        mapping[i] = map(w, client(w, 10 + i), TCP, 7000, 0, 3600);
+    world_run_for(w, 8000);
+    for (unsigned i = 0; i < CLIENTS; i++)
+        expect(w, mapping[i]->state == LAN_HELD && rule_of(w, 10 + i, TCP, 7000) != 0);
+    expect(w, router_model_counters(w->router)->prints == 2);
+    expect(w, router_model_counters(w->router)->removes == 0);
+    expect_rest(w);
+}
+
+const struct story story = {.tell = tell};

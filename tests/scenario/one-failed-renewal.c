@@ -1,0 +1,32 @@
+/* One failed renewal must not be the end. The gateway is silent while the client renews, then answers with an
+ * error, then refuses: the mapping stays as long as its lease, the client is told when it cannot be renewed,
+ * and the next renewal succeeds. */
+#include "scenario.h"
+
+static void tell(struct world *w)
+{
+    struct lan_client *a = client(w, 10);
+    struct lan_mapping *mapping;
+
+    settle(w);
+    mapping = map(w, a, UDP, 6000, 6000, 120);
+    skip_s(w, 59);
+    note(w, "the renewal at half of the lifetime meets silence for 5 s");
+    w->gateway.faults.silent = true;
+    world_run_for(w, 6000);
+    w->gateway.faults.silent = false;
+    world_run_for(w, 6000);
+    expect(w, mapping->state == LAN_HELD && mapping->answers == 2 && mapping->external_port == 6000);
+    skip_s(w, 50);
+    note(w, "the next one meets an error of the gateway");
+    w->gateway.faults.refuse = 3;
+    world_run_for(w, 25000);
+    expect(w, mapping->answers == 3 && mapping->result == 3 && our_rules(w) == 1);
+    note(w, "the gateway serves again, and the client comes again");
+    w->gateway.faults.refuse = 0;
+    world_run_for(w, 31000);
+    expect(w, mapping->state == LAN_HELD && mapping->external_port == 6000);
+    expect_rest(w);
+}
+
+const struct story story = {.tell = tell};

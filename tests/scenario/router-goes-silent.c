@@ -1,0 +1,33 @@
+/* The router keeps the connections open and says nothing, from one moment to the next, for half a minute. The
+ * log says so; requests are answered with Network Failure after 12 s; then everything works. At the start the
+ * same: a router that takes the connection and does not answer the login. */
+#include "scenario.h"
+
+static void tell(struct world *w)
+{
+    struct lan_client *a = client(w, 10);
+
+    note(w, "the login is not answered");
+    router_model_set_access(w->router, ROUTER_MODEL_SILENT);
+    world_start(w, 1);
+    world_run_for(w, 20000);
+    router_model_set_access(w->router, ROUTER_MODEL_OPEN);
+    skip_s(w, 200);
+    note(w, "the router falls silent, and a client asks for four mappings");
+    router_now(w);
+    router_model_mute(w->router, w->now_ms + 30000, false);
+    for (unsigned i = 0; i < 4; i++)
+        map(w, a, TCP, (uint16_t)(7000 + i), 0, 3600);
+    world_run_for(w, 13000);
+    for (unsigned i = 0; i < 4; i++)
+        expect(w, a->mappings[i].answers == 1 && a->mappings[i].result == 3);
+    skip_s(w, 17);
+    note(w, "it speaks again");
+    world_run_for(w, 60000);
+    for (unsigned i = 0; i < 4; i++)
+        expect(w, a->mappings[i].state == LAN_HELD);
+    expect(w, our_rules(w) == 4);
+    expect_rest(w);
+}
+
+const struct story story = {.tell = tell};

@@ -1,0 +1,37 @@
+/* RFC 6886 section 3.3: nobody is told a longer lifetime than he asked for, though the gateway leases for a
+ * minute at least. At the end of the shorter time the rule goes, and the lease is given back. A renewal for
+ * less makes it less. */
+#include "scenario.h"
+
+static void minute(struct world_options *options)
+{
+    options->gateway.lifetime_min_s = 60;
+}
+
+static void tell(struct world *w)
+{
+    struct lan_client *a = client(w, 10);
+    struct lan_mapping *mapping;
+
+    settle(w);
+    note(w, "for one second, and switched off");
+    mapping = map(w, a, UDP, 6000, 6000, 1);
+    world_run_for(w, 300);
+    expect(w, mapping->state == LAN_HELD && mapping->granted_s == 1);
+    lan_vanish(a);
+    world_run_for(w, 2000);
+    expect(w, our_rules(w) == 0 && gateway_count(&w->gateway, w->now_ms) == 0);
+    note(w, "for ten minutes, then for 10 s, and switched off");
+    a = client(w, 11);
+    mapping = map(w, a, UDP, 6001, 6001, 600);
+    world_run_for(w, 1000);
+    expect(w, mapping->granted_s == 600);
+    map(w, a, UDP, 6001, 6001, 10);
+    world_run_for(w, 1000);
+    expect(w, mapping->granted_s == 10);
+    lan_vanish(a);
+    world_run_for(w, 12000);
+    expect(w, our_rules(w) == 0 && gateway_count(&w->gateway, w->now_ms) == 0);
+}
+
+const struct story story = {.options = minute, .tell = tell};

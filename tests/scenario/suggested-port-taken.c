@@ -1,0 +1,27 @@
+/* RFC 6886 section 3.3: a port that cannot be had is answered with another one, also when the client suggests
+ * none and its own number is another client's. Without a suggestion it is a high one. */
+#include "scenario.h"
+
+static void tell(struct world *w)
+{
+    struct lan_client *a = client(w, 10);
+    struct lan_client *b = client(w, 11);
+    struct lan_mapping *mapping;
+
+    settle(w);
+    note(w, "one client has udp 6000");
+    map(w, a, UDP, 6000, 6000, 3600);
+    world_run_for(w, 1000);
+    note(w, "another one suggests it, for another port of its own");
+    mapping = map(w, b, UDP, 6500, 6000, 3600);
+    world_run_for(w, 1000);
+    expect(w, mapping->state == LAN_HELD && mapping->external_port != 6000);
+    note(w, "and has udp 6000 itself, without a suggestion");
+    mapping = map(w, b, UDP, 6000, 0, 3600);
+    world_run_for(w, 1000);
+    expect(w, mapping->state == LAN_HELD && mapping->external_port >= 1024);
+    expect(w, router_port_of(w, 11, UDP, 6000) >= 49152);
+    expect_rest(w);
+}
+
+const struct story story = {.tell = tell};

@@ -20,6 +20,7 @@ import time
 from daemon import Daemon
 from gateway import Gateway
 from natpmp import Client, natpmpc
+from proton import ProtonGateway
 from router import Router
 from traffic import EXTERNAL, INTERNET_HOST, Listener
 
@@ -121,14 +122,14 @@ class Lab:
     """`with Lab() as lab:` and everything but the daemon runs. Without router or gateway they are started
     later with lab.router.start() and lab.gateway.start()."""
 
-    def __init__(self, router=True, gateway=True, tunnel=None):
+    def __init__(self, router=True, gateway=True, tunnel=None, proton=False):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="double-natpmp-lab-"))
         best = "wireguard" if tunnel_device_works() else "veth"
         self.tunnel = tunnel or os.environ.get("LAB_TUNNEL", best)
         self.build = pathlib.Path(os.environ.get("BUILD_DIR", ROOT / "build/dev")).resolve()
         self.processes = []
         self.router = Router(self)
-        self.gateway = Gateway(self)
+        self.gateway = ProtonGateway(self) if proton else Gateway(self)
         self._start_router = router
         self._start_gateway = gateway
 
@@ -167,6 +168,14 @@ class Lab:
         process = Process(self, name, namespace, argv, env, output)
         self.processes.append(process)
         return process
+
+    def program(self, name):
+        """One of tests/world, of the daemon's build or of another: the release build has no tests."""
+        root = self.build.parent
+        for path in (self.build / name, root / "dev" / name, root / "sim" / name):
+            if path.exists():
+                return path
+        raise FileNotFoundError(f"no {name} in {self.build}, {root}/dev, {root}/sim: build it first")
 
     def run(self, namespace, *argv, check=True, stdin=None, limit=30):
         """Output of a program in a namespace; with check=False the whole result."""
@@ -213,14 +222,6 @@ class Lab:
 
     def listener(self, namespace, protocol, port):
         return Listener(self, namespace, protocol, port)
-
-    def build_of(self, name):
-        """A test program, of the daemon's build or of another: the release build has no tests."""
-        root = self.build.parent
-        for path in (self.build / name, root / "dev" / name, root / "sim" / name):
-            if path.exists():
-                return path
-        raise FileNotFoundError(f"no {name} in {self.build}, {root}/dev, {root}/sim: build it first")
 
     def natpmpc(self, *args, **keys):
         return natpmpc(self, *args, **keys)

@@ -9,7 +9,7 @@ KINDS = "vogdDaz"
 
 
 def strangers(lab, namespace, *arguments):
-    return lab.run(namespace, lab.build_of("strangers"), *arguments, limit=120)
+    return lab.run(namespace, lab.program("strangers"), *arguments, limit=120)
 
 
 def test_a_million_requests_for_nothing(lab, record_property):

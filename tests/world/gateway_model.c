@@ -167,11 +167,11 @@ static uint16_t choose_port(struct gateway_model *g, bool tcp, uint16_t internal
 
 static void maybe_rotate(struct gateway_model *g, uint64_t now_ms, struct gateway_lease *lease)
 {
-    uint16_t port;
+    uint16_t port = lease->next_port;
 
-    if (!percent(g, g->options.rotate_percent))
-        return;
-    port = random_port(g);
+    lease->next_port = 0;
+    if (port == 0 && percent(g, g->options.rotate_percent))
+        port = random_port(g);
     if (port == 0)
         return;
     remember_lost(g, lease, now_ms);
@@ -404,6 +404,20 @@ void gateway_reboot(struct gateway_model *g, uint64_t now_ms)
     g->epoch_origin_ms = now_ms;
     g->epoch_at_origin_s = 0;
     g->reboots++;
+}
+
+void gateway_rotate(struct gateway_model *g, uint64_t now_ms)
+{
+    gateway_expire(g, now_ms);
+    for (unsigned i = 0; i < g->leases_end; i++)
+        g->leases[i].next_port = 0;
+    for (unsigned i = 0; i < g->leases_end; i++) {
+        struct gateway_lease *lease = &g->leases[i];
+        const struct gateway_lease *pair = find(g, !lease->tcp, lease->internal_port);
+
+        if (lease->used)
+            lease->next_port = pair && pair->next_port != 0 ? pair->next_port : random_port(g);
+    }
 }
 
 /* ---- inspection ---- */

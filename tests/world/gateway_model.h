@@ -52,6 +52,7 @@ struct gateway_lease {
     uint64_t lost_ms;     /* in lost[]: when it ended or got another port ... */
     bool known;           /* ... and the client must have understood that ... */
     uint64_t known_by_ms; /* ... by a reply that was made then */
+    uint16_t next_port;   /* the next renewal gives this external port; 0: the one it has */
 };
 
 enum {
@@ -95,6 +96,9 @@ void gateway_receive(struct gateway_model *g, uint64_t now_ms, uint64_t sent_ms,
 void gateway_expire(struct gateway_model *g, uint64_t now_ms);
 /* The table is lost and the epoch starts at 0. */
 void gateway_reboot(struct gateway_model *g, uint64_t now_ms);
+/* Each lease gets another external port when it is renewed next, TCP and UDP of one internal port the same.
+ */
+void gateway_rotate(struct gateway_model *g, uint64_t now_ms);
 uint32_t gateway_epoch_s(const struct gateway_model *g, uint64_t now_ms);
 /* 12 bytes as section 3.2.1 announces them. */
 size_t gateway_announcement(const struct gateway_model *g, uint64_t now_ms, uint8_t buffer[16]);

@@ -1,12 +1,10 @@
 /* dst-nat rules of RouterOS as rules of nftables. */
 #include "routerd.h"
 
-#include <errno.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
+
+#include "nft.h"
 
 /* Text that may stand in a script: names, numbers, addresses, lists of them. */
 static bool is_plain(const char *text)
@@ -186,51 +184,6 @@ void routerd_write_script(const struct routerd *d, FILE *out)
             write_rule(d, rule, out);
 }
 
-/* ---- the child ---- */
-
-static bool write_all(int fd, const char *bytes, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, bytes, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return false;
-        bytes += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
-static bool run_nft(const char *script, size_t len)
-{
-    static char program[] = "nft";
-    static char flag[] = "-f";
-    static char input[] = "-";
-    char *const arguments[] = {program, flag, input, NULL};
-    int pipes[2];
-    if (pipe(pipes) < 0)
-        return false;
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, pipes[0], STDIN_FILENO);
-    posix_spawn_file_actions_addclose(&actions, pipes[0]);
-    posix_spawn_file_actions_addclose(&actions, pipes[1]);
-    pid_t child;
-    int error = posix_spawnp(&child, program, &actions, NULL, arguments, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    close(pipes[0]);
-    bool fine = error == 0 && write_all(pipes[1], script, len);
-    close(pipes[1]);
-    int status = -1;
-    if (error == 0)
-        while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-            ;
-    if (error)
-        fprintf(stderr, "routerd: nft: %s\n", strerror(error));
-    return fine && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
 void routerd_apply(const struct routerd *d)
 {
     if (!d->config.nft_family)
@@ -243,7 +196,7 @@ void routerd_apply(const struct routerd *d)
     routerd_write_script(d, out);
     if (fclose(out) != 0)
         abort();
-    if (!run_nft(script, len))
+    if (!nft_run(script, len))
         fprintf(stderr, "routerd: nft refused:\n%.2000s\n", script);
     free(script);
 }

@@ -206,6 +206,27 @@ static void test_faults(void **state)
     assert_int_equal(f.out.complaints, 1);
 }
 
+static void test_ordered_rotation(void **state)
+{
+    uint16_t before;
+    uint16_t after;
+
+    (void)state;
+    begin((struct gateway_options){.profile = GATEWAY_PROTON});
+    gateway_receive(&f.gateway, 0, 0, span_of(map_udp_6000, 12));
+    gateway_receive(&f.gateway, 0, 0, span_of(map_tcp_6000, 12));
+    before = external_of(0, false, 6000);
+    gateway_rotate(&f.gateway, 1000);
+    assert_int_equal(external_of(1000, false, 6000), before);
+    gateway_receive(&f.gateway, 2000, 2000, span_of(map_udp_6000, 12));
+    after = external_of(2000, false, 6000);
+    assert_int_not_equal(after, before);
+    gateway_receive(&f.gateway, 3000, 3000, span_of(map_tcp_6000, 12));
+    assert_int_equal(external_of(3000, true, 6000), after);
+    gateway_receive(&f.gateway, 4000, 4000, span_of(map_udp_6000, 12));
+    assert_int_equal(external_of(4000, false, 6000), after);
+}
+
 static void test_one_port(void **state)
 {
     (void)state;
@@ -224,6 +245,7 @@ int main(void)
         cmocka_unit_test(test_proton),
         cmocka_unit_test(test_reboot_and_rotation),
         cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_ordered_rotation),
         cmocka_unit_test(test_one_port),
         cmocka_unit_test(test_overtaken_deletion),
     };

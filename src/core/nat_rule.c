@@ -106,6 +106,24 @@ static bool is_marked(struct span comment, const char *instance, struct span *re
     return true;
 }
 
+static const char trial[] = "check, may be removed";
+
+void nat_rule_write_trial_comment(struct writer *w, const char *instance)
+{
+    write_text(w, mark);
+    write_text(w, instance);
+    write_text(w, " ");
+    write_text(w, trial);
+}
+
+bool nat_rule_is_trial(const struct ros_sentence *row, const char *instance)
+{
+    struct span comment;
+    struct span rest;
+    return attribute(row, "comment", &comment) && is_marked(comment, instance, &rest) &&
+           span_is(rest, trial) && ros_flag(row, "disabled") && !ros_flag(row, "dynamic");
+}
+
 /* "external <port|pending> lease <seconds> s" */
 static bool parse_state(struct span text, uint16_t *ret_external_port, uint32_t *ret_lease_s)
 {
@@ -244,13 +262,7 @@ struct interface_list *nat_context_list(struct nat_context *context, struct span
     return NULL;
 }
 
-enum match {
-    MATCH_NO,
-    MATCH_MAYBE,
-    MATCH_YES,
-};
-
-static enum match match_list(const struct nat_context *context, struct span name)
+enum match nat_match_list(const struct nat_context *context, struct span name)
 {
     if (span_is(name, "all"))
         return MATCH_YES;
@@ -267,7 +279,7 @@ static enum match match_list(const struct nat_context *context, struct span name
     return context->lists_incomplete ? MATCH_MAYBE : MATCH_NO;
 }
 
-static enum match match_interface(const struct nat_context *context, struct span name)
+enum match nat_match_interface(const struct nat_context *context, struct span name)
 {
     if (span_is(name, context->interface))
         return MATCH_YES;
@@ -313,7 +325,7 @@ static bool could_match(const struct ros_sentence *row, const struct nat_context
     return match(context, value) != MATCH_NO;
 }
 
-static bool could_be_protocol(const struct ros_sentence *row, enum natpmp_protocol protocol)
+bool nat_match_protocol(const struct ros_sentence *row, enum natpmp_protocol protocol)
 {
     struct span value;
     if (!attribute(row, "protocol", &value))
@@ -324,8 +336,7 @@ static bool could_be_protocol(const struct ros_sentence *row, enum natpmp_protoc
     return same != negated;
 }
 
-/* A comma list of ports and ranges; false if it cannot be read. */
-static bool parse_ports(struct span text, struct portset *ret_set)
+bool parse_ports(struct span text, struct portset *ret_set)
 {
     portset_clear(ret_set);
     while (text.len > 0) {
@@ -354,14 +365,14 @@ static void add_ports(struct span text, struct portset *set)
 bool nat_rule_take_ports(const struct ros_sentence *row, const struct nat_context *context,
                          struct portset taken[2])
 {
-    if (!could_translate(row) || !could_match(row, context, "in-interface", match_interface) ||
-        !could_match(row, context, "in-interface-list", match_list) ||
+    if (!could_translate(row) || !could_match(row, context, "in-interface", nat_match_interface) ||
+        !could_match(row, context, "in-interface-list", nat_match_list) ||
         !could_match(row, context, "dst-address", match_destination))
         return false;
     bool any = false;
     for (unsigned protocol = 0; protocol < 2; protocol++) {
         struct span ports;
-        if (!could_be_protocol(row, (enum natpmp_protocol)protocol))
+        if (!nat_match_protocol(row, (enum natpmp_protocol)protocol))
             continue;
         any = true;
         if (attribute(row, "dst-port", &ports) || attribute(row, "port", &ports))

@@ -73,6 +73,27 @@ bool nat_rule_take_ports(const struct ros_sentence *row, const struct nat_contex
 /* Writes the comment of a rule. external_port 0: pending. */
 void nat_rule_write_comment(struct writer *w, const char *instance, uint16_t external_port, uint32_t lease_s);
 
+/* A rule that `double-natpmp check` makes to see whether it may. It begins with the instance's mark for
+ * whoever reads it, but has not the form of a mapping's rule: the daemon leaves it alone. */
+void nat_rule_write_trial_comment(struct writer *w, const char *instance);
+bool nat_rule_is_trial(const struct ros_sentence *row, const char *instance);
+
+/* ---- single matchers, for whoever judges rules of other kinds ---- */
+
+enum match {
+    MATCH_NO,
+    MATCH_MAYBE,
+    MATCH_YES,
+};
+
+/* Of a name without '!': the interface, or one of its kind; a list that the interface is in. */
+enum match nat_match_interface(const struct nat_context *context, struct span name);
+enum match nat_match_list(const struct nat_context *context, struct span name);
+/* True if packets of the protocol pass the row's matcher, which may be missing. */
+bool nat_match_protocol(const struct ros_sentence *row, enum natpmp_protocol protocol);
+/* A comma list of ports and ranges, without '!'; false if it cannot be read. */
+bool parse_ports(struct span text, struct portset *ret_set);
+
 /* "10.2.0.2/32" or a plain address. */
 bool parse_prefix(struct span text, struct prefix *ret_prefix);
 bool prefix_has(const struct prefix *prefix, uint32_t address);

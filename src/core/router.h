@@ -11,6 +11,7 @@
 
 #include "base/prng.h"
 #include "core/nat_rule.h"
+#include "core/router_rows.h"
 #include "core/session.h"
 
 /* A look at the router: from the interface to the snapshot. The first one after connecting makes the router
@@ -83,9 +84,7 @@ struct router {
     uint8_t stage;    /* enum router_stage */
     unsigned reading; /* commands of this stage that have not ended */
     bool stage_failed;
-    struct prefix best; /* longest match so far */
-    bool best_known;
-    char found[INTERFACE_NAME_MAX + 1]; /* interface of the best match, or what the router said */
+    struct route_choice way; /* its interface is the best match, or what the router or the owner said */
     struct nat_context context;
     struct nat_context next_context; /* what STAGE_CONTEXT reads */
 

@@ -30,14 +30,6 @@ static void read_table(struct router *r, enum command_kind kind, const char *pat
     r->reading++;
 }
 
-static void copy_name(char name[INTERFACE_NAME_MAX + 1], struct span text)
-{
-    size_t len = text.len <= INTERFACE_NAME_MAX ? text.len : 0;
-    if (len > 0)
-        memcpy(name, text.data, len);
-    name[len] = '\0';
-}
-
 /* ---- the interface ---- */
 
 static void read_context(struct router *r, uint64_t now_ms, struct actions *out)
@@ -46,9 +38,8 @@ static void read_context(struct router *r, uint64_t now_ms, struct actions *out)
     r->reading = 0;
     r->stage_failed = false;
     r->next_context = (struct nat_context){.instance = r->context.instance};
-    memcpy(r->next_context.interface, r->found, sizeof r->found);
-    read_table(r, COMMAND_ADDRESSES, "/ip/address/print", "address,interface,actual-interface,disabled", NULL,
-               now_ms, out);
+    memcpy(r->next_context.interface, r->way.interface, sizeof r->way.interface);
+    read_table(r, COMMAND_ADDRESSES, "/ip/address/print", address_proplist, NULL, now_ms, out);
     read_table(r, COMMAND_LISTS, "/interface/list/print", "name,include,exclude", NULL, now_ms, out);
     read_table(r, COMMAND_MEMBERS, "/interface/list/member/print", "list,interface,disabled", NULL, now_ms,
                out);
@@ -65,13 +56,9 @@ static void read_routes(struct router *r, uint64_t now_ms, struct actions *out)
 {
     r->stage = STAGE_ROUTES;
     r->reading = 0;
-    r->best_known = false;
-    r->found[0] = '\0';
-    read_table(r, COMMAND_ROUTES, "/ip/route/print",
-               "dst-address,gateway,gateway-status,immediate-gw,routing-table,routing-mark,active,disabled",
-               "?active=true", now_ms, out);
-    read_table(r, COMMAND_ADDRESSES, "/ip/address/print", "address,interface,actual-interface,disabled", NULL,
-               now_ms, out);
+    r->way = (struct route_choice){.target = r->gateway};
+    read_table(r, COMMAND_ROUTES, "/ip/route/print", route_proplist, "?active=true", now_ms, out);
+    read_table(r, COMMAND_ADDRESSES, "/ip/address/print", address_proplist, NULL, now_ms, out);
 }
 
 void router_begin_look(struct router *r, uint64_t now_ms, struct actions *out)
@@ -82,12 +69,12 @@ void router_begin_look(struct router *r, uint64_t now_ms, struct actions *out)
     r->stage_failed = false;
     r->reading = 0;
     if (r->configured_interface[0] != '\0') {
-        copy_name(r->found, span_text(r->configured_interface));
+        copy_interface(r->way.interface, span_text(r->configured_interface));
         read_context(r, now_ms, out);
         return;
     }
     r->stage = STAGE_INTERFACE;
-    r->found[0] = '\0';
+    r->way.interface[0] = '\0';
     struct writer w = session_begin(main_session(r), COMMAND_ROUTE_CHECK, 0, "/ip/route/check", now_ms, out);
     ros_write_pair_text(&w, "=dst-ip=", address_text(r->gateway).text);
     /* Without `once` the router repeats the answer until it is cancelled. */
@@ -98,7 +85,7 @@ void router_begin_look(struct router *r, uint64_t now_ms, struct actions *out)
 
 static void interface_found(struct router *r, uint64_t now_ms, struct actions *out)
 {
-    if (r->found[0] != '\0') {
+    if (r->way.interface[0] != '\0') {
         if (r->trouble == ROUTER_TROUBLE_NO_INTERFACE)
             router_report(r, ROUTER_TROUBLE_NONE, span_of(NULL, 0), out);
         read_context(r, now_ms, out);
@@ -109,133 +96,12 @@ static void interface_found(struct router *r, uint64_t now_ms, struct actions *o
     r->look_due_ms = now_ms + NO_INTERFACE_RETRY_MS;
 }
 
-/* The interface in "10.2.0.1%wg1", or in "wg1" alone; of several gateways the first one counts. */
-static struct span gateway_interface(struct span text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (text.data[i] == ',')
-            text.len = i;
-    for (size_t i = 0; i < text.len; i++)
-        if (text.data[i] == '%')
-            return span_skip(text, i + 1);
-    uint32_t address;
-    return parse_address(text, &address) ? span_of(NULL, 0) : text;
-}
-
-/* RouterOS 6 says "10.2.0.1 reachable via  wg1". */
-static struct span status_interface(struct span text)
-{
-    static const char via[] = "via ";
-    for (size_t i = 0; i + sizeof via <= text.len; i++) {
-        struct span rest = span_skip(text, i);
-        if (!span_starts(rest, via))
-            continue;
-        rest = span_skip(rest, sizeof via - 1);
-        while (rest.len > 0 && rest.data[0] == ' ')
-            rest = span_skip(rest, 1);
-        return rest;
-    }
-    return span_of(NULL, 0);
-}
-
-static void consider(struct router *r, struct span prefix_text, struct span interface)
-{
-    struct prefix prefix;
-    if (interface.len == 0 || interface.len > INTERFACE_NAME_MAX || !parse_prefix(prefix_text, &prefix) ||
-        !prefix_has(&prefix, r->gateway))
-        return;
-    if (r->best_known && r->best.length >= prefix.length)
-        return;
-    r->best = prefix;
-    r->best_known = true;
-    copy_name(r->found, interface);
-}
-
-static void route_row(struct router *r, const struct ros_sentence *row)
-{
-    struct span table;
-    struct span prefix;
-    struct span gateway;
-    struct span interface = span_of(NULL, 0);
-    bool in_main = !ros_attribute(row, "routing-table", &table) || table.len == 0 || span_is(table, "main");
-    bool marked = ros_attribute(row, "routing-mark", &table) && table.len > 0 && !span_is(table, "main");
-    if (!in_main || marked || ros_flag(row, "disabled") || !ros_attribute(row, "dst-address", &prefix))
-        return;
-    if (ros_attribute(row, "immediate-gw", &gateway))
-        interface = gateway_interface(gateway);
-    if (interface.len == 0 && ros_attribute(row, "gateway-status", &gateway))
-        interface = status_interface(gateway);
-    if (interface.len == 0 && ros_attribute(row, "gateway", &gateway))
-        interface = gateway_interface(gateway);
-    consider(r, prefix, interface);
-}
-
-/* ---- what surrounds it ---- */
-
-static bool address_interface(const struct ros_sentence *row, struct span *ret_interface)
-{
-    return (ros_attribute(row, "actual-interface", ret_interface) && ret_interface->len > 0) ||
-           ros_attribute(row, "interface", ret_interface);
-}
-
 static void address_row(struct router *r, const struct ros_sentence *row)
 {
-    struct nat_context *context = &r->next_context;
-    struct span text;
-    struct span interface;
-    struct prefix prefix;
-    if (ros_flag(row, "disabled") || !ros_attribute(row, "address", &text) || !parse_prefix(text, &prefix) ||
-        !address_interface(row, &interface))
-        return;
-    if (r->stage == STAGE_ROUTES) {
-        consider(r, text, interface);
-        return;
-    }
-    if (context->addresses == ROUTER_ADDRESSES_MAX) {
-        context->addresses_incomplete = true;
-        return;
-    }
-    context->address[context->addresses] = prefix.address;
-    context->on_interface[context->addresses++] = span_is(interface, context->interface);
-}
-
-static struct interface_list *take_list(struct nat_context *context, struct span name)
-{
-    struct interface_list *list = nat_context_list(context, name);
-    if (list != NULL)
-        return list;
-    if (context->lists == ROUTER_LISTS_MAX || name.len > INTERFACE_NAME_MAX) {
-        context->lists_incomplete = true;
-        return NULL;
-    }
-    list = &context->list[context->lists++];
-    copy_name(list->name, name);
-    return list;
-}
-
-static void list_row(struct router *r, const struct ros_sentence *row)
-{
-    struct span name;
-    struct span value;
-    if (!ros_attribute(row, "name", &name))
-        return;
-    bool composed = (ros_attribute(row, "include", &value) && value.len > 0) ||
-                    (ros_attribute(row, "exclude", &value) && value.len > 0);
-    struct interface_list *list = composed ? take_list(&r->next_context, name) : NULL;
-    if (list != NULL)
-        list->composed = true;
-}
-
-static void member_row(struct router *r, const struct ros_sentence *row)
-{
-    struct span name;
-    struct span interface;
-    if (ros_flag(row, "disabled") || !ros_attribute(row, "list", &name) ||
-        !ros_attribute(row, "interface", &interface) || !span_is(interface, r->next_context.interface))
-        return;
-    struct interface_list *list = take_list(&r->next_context, name);
-    if (list != NULL)
-        list->member = true;
+    if (r->stage == STAGE_ROUTES)
+        route_choice_address(&r->way, row);
+    else
+        nat_context_add_address(&r->next_context, row);
 }
 
 /* ---- the table ---- */
@@ -347,20 +213,20 @@ bool router_look_row(struct router *r, const struct command *c, uint64_t now_ms,
         }
         return false;
     case COMMAND_ROUTE_CHECK:
-        if (ros_attribute(row, "interface", &value) && r->found[0] == '\0')
-            copy_name(r->found, value);
+        if (ros_attribute(row, "interface", &value) && r->way.interface[0] == '\0')
+            copy_interface(r->way.interface, value);
         return false;
     case COMMAND_ROUTES:
-        route_row(r, row);
+        route_choice_route(&r->way, row);
         return false;
     case COMMAND_ADDRESSES:
         address_row(r, row);
         return false;
     case COMMAND_LISTS:
-        list_row(r, row);
+        nat_context_add_list(&r->next_context, row);
         return false;
     case COMMAND_MEMBERS:
-        member_row(r, row);
+        nat_context_add_member(&r->next_context, row);
         return false;
     case COMMAND_LISTEN:
         return listen_row(r, row, now_ms, ret_outcome);
@@ -410,7 +276,7 @@ static void route_check_done(struct router *r, const struct command *c, uint64_t
             "the API user may not use /ip/route/check; the interface is taken from the routing table; to "
             "allow it: /user/group/set [find name=<group>] policy=read,write,test,api");
     }
-    if (r->found[0] != '\0')
+    if (r->way.interface[0] != '\0')
         interface_found(r, now_ms, out);
     else
         read_routes(r, now_ms, out);

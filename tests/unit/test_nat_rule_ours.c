@@ -222,10 +222,43 @@ static void test_prefixes(void **state)
 
 #define TEST(name) cmocka_unit_test_setup(name, start)
 
+/* What `check` leaves behind when it is killed: the next one knows it, and the daemon never takes it for its
+ * own. */
+static void test_trial_rules(void **state)
+{
+    (void)state;
+    char text[128];
+    uint8_t buffer[96];
+    struct writer w = writer_of(buffer, sizeof(buffer));
+    nat_rule_write_trial_comment(&w, "default");
+    assert_span_text(writer_span(&w), "double-natpmp/default check, may be removed");
+    static const struct {
+        const char *words;
+        const char *instance;
+        bool trial;
+    } rows[] = {
+        {"=disabled=true =comment=double-natpmp/default_check,_may_be_removed", "default", true},
+        {"=disabled=false =comment=double-natpmp/default_check,_may_be_removed", "default", false},
+        {"=disabled=true =dynamic=true =comment=double-natpmp/default_check,_may_be_removed", "default",
+         false},
+        {"=disabled=true =comment=double-natpmp/default_check,_may_be_removed", "defaul", false},
+        {"=disabled=true =comment=double-natpmp/two_check,_may_be_removed", "default", false},
+        {"=disabled=true =comment=double-natpmp/default_check", "default", false},
+        {"=disabled=true =comment=double-natpmp/default_external_1_lease_2_s", "default", false},
+        {"=disabled=true", "default", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        (void)snprintf(text, sizeof(text), "=.id=*1 =chain=dstnat =action=passthrough %s", rows[i].words);
+        assert_int_equal(nat_rule_is_trial(row(text), rows[i].instance), rows[i].trial);
+        assert_int_equal(parse(text).ours, strstr(text, "external") != NULL);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_our_rule),
+        TEST(test_trial_rules),
         TEST(test_marks),
         TEST(test_unsound_rules_are_ours_still),
         TEST(test_other_spellings_are_the_same_rule),

@@ -45,7 +45,7 @@ static void check_routes_after(const char *sentences)
     check_sends(0);
     hear("!re .tag=5 =address=192.168.88.1/24 =interface=bridge|!done .tag=5");
     check_sends(4);
-    assert_string_equal(router->found, "wg1");
+    assert_string_equal(router->way.interface, "wg1");
 }
 
 static void test_without_route_check(void **state)
@@ -87,7 +87,7 @@ static void test_longest_match(void **state)
             "!done .tag=5",
             rows[i].route);
         hear(words);
-        assert_string_equal(router->found, rows[i].interface);
+        assert_string_equal(router->way.interface, rows[i].interface);
     }
 }
 

@@ -1,0 +1,148 @@
+#include "core/router_rows.h"
+
+const char route_proplist[] =
+    "dst-address,gateway,gateway-status,immediate-gw,routing-table,routing-mark,active,disabled";
+const char address_proplist[] = "address,interface,actual-interface,disabled";
+
+void copy_interface(char name[INTERFACE_NAME_MAX + 1], struct span text)
+{
+    size_t len = text.len <= INTERFACE_NAME_MAX ? text.len : 0;
+    if (len > 0)
+        memcpy(name, text.data, len);
+    name[len] = '\0';
+}
+
+/* ---- the way to an address ---- */
+
+/* The interface in "10.2.0.1%wg1", or in "wg1" alone; of several gateways the first one counts. */
+static struct span gateway_interface(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] == ',')
+            text.len = i;
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] == '%')
+            return span_skip(text, i + 1);
+    uint32_t address;
+    return parse_address(text, &address) ? span_of(NULL, 0) : text;
+}
+
+/* RouterOS 6 says "10.2.0.1 reachable via  wg1". */
+static struct span status_interface(struct span text)
+{
+    static const char via[] = "via ";
+    for (size_t i = 0; i + sizeof via <= text.len; i++) {
+        struct span rest = span_skip(text, i);
+        if (!span_starts(rest, via))
+            continue;
+        rest = span_skip(rest, sizeof via - 1);
+        while (rest.len > 0 && rest.data[0] == ' ')
+            rest = span_skip(rest, 1);
+        return rest;
+    }
+    return span_of(NULL, 0);
+}
+
+static void consider(struct route_choice *c, struct prefix prefix, struct span interface)
+{
+    if (interface.len == 0 || interface.len > INTERFACE_NAME_MAX || !prefix_has(&prefix, c->target))
+        return;
+    if (c->known && c->best.length >= prefix.length)
+        return;
+    c->best = prefix;
+    c->known = true;
+    copy_interface(c->interface, interface);
+}
+
+void route_choice_route(struct route_choice *c, const struct ros_sentence *row)
+{
+    struct span table;
+    struct span text;
+    struct span gateway;
+    struct prefix prefix;
+    struct span interface = span_of(NULL, 0);
+    bool in_main = !ros_attribute(row, "routing-table", &table) || table.len == 0 || span_is(table, "main");
+    bool marked = ros_attribute(row, "routing-mark", &table) && table.len > 0 && !span_is(table, "main");
+    if (!in_main || marked || ros_flag(row, "disabled") || !ros_attribute(row, "dst-address", &text) ||
+        !parse_prefix(text, &prefix))
+        return;
+    if (ros_attribute(row, "immediate-gw", &gateway))
+        interface = gateway_interface(gateway);
+    if (interface.len == 0 && ros_attribute(row, "gateway-status", &gateway))
+        interface = status_interface(gateway);
+    if (interface.len == 0 && ros_attribute(row, "gateway", &gateway))
+        interface = gateway_interface(gateway);
+    consider(c, prefix, interface);
+}
+
+void route_choice_address(struct route_choice *c, const struct ros_sentence *row)
+{
+    struct prefix prefix;
+    struct span interface;
+    if (address_row_parse(row, &prefix, &interface))
+        consider(c, prefix, interface);
+}
+
+/* ---- what surrounds an interface ---- */
+
+bool address_row_parse(const struct ros_sentence *row, struct prefix *ret_prefix, struct span *ret_interface)
+{
+    struct span text;
+    if (ros_flag(row, "disabled") || !ros_attribute(row, "address", &text) || !parse_prefix(text, ret_prefix))
+        return false;
+    return (ros_attribute(row, "actual-interface", ret_interface) && ret_interface->len > 0) ||
+           ros_attribute(row, "interface", ret_interface);
+}
+
+void nat_context_add_address(struct nat_context *context, const struct ros_sentence *row)
+{
+    struct prefix prefix;
+    struct span interface;
+    if (!address_row_parse(row, &prefix, &interface))
+        return;
+    if (context->addresses == ROUTER_ADDRESSES_MAX) {
+        context->addresses_incomplete = true;
+        return;
+    }
+    context->address[context->addresses] = prefix.address;
+    context->on_interface[context->addresses++] = span_is(interface, context->interface);
+}
+
+static struct interface_list *take_list(struct nat_context *context, struct span name)
+{
+    struct interface_list *list = nat_context_list(context, name);
+    if (list != NULL)
+        return list;
+    if (context->lists == ROUTER_LISTS_MAX || name.len > INTERFACE_NAME_MAX) {
+        context->lists_incomplete = true;
+        return NULL;
+    }
+    list = &context->list[context->lists++];
+    copy_interface(list->name, name);
+    return list;
+}
+
+void nat_context_add_list(struct nat_context *context, const struct ros_sentence *row)
+{
+    struct span name;
+    struct span value;
+    if (!ros_attribute(row, "name", &name))
+        return;
+    bool composed = (ros_attribute(row, "include", &value) && value.len > 0) ||
+                    (ros_attribute(row, "exclude", &value) && value.len > 0);
+    struct interface_list *list = composed ? take_list(context, name) : NULL;
+    if (list != NULL)
+        list->composed = true;
+}
+
+void nat_context_add_member(struct nat_context *context, const struct ros_sentence *row)
+{
+    struct span name;
+    struct span interface;
+    if (ros_flag(row, "disabled") || !ros_attribute(row, "list", &name) ||
+        !ros_attribute(row, "interface", &interface) || !span_is(interface, context->interface))
+        return;
+    struct interface_list *list = take_list(context, name);
+    if (list != NULL)
+        list->member = true;
+}

@@ -16,7 +16,7 @@ static void dispatch(struct driver *d, struct event *event);
 
 /* ---- from io's words to the core's ---- */
 
-static enum gateway_error gateway_error_of(enum udp_error error)
+enum gateway_error driver_gateway_error(enum udp_error error)
 {
     switch (error) {
     case UDP_ERROR_REFUSED:
@@ -29,7 +29,7 @@ static enum gateway_error gateway_error_of(enum udp_error error)
     return GATEWAY_SEND_FAILED;
 }
 
-static enum router_close_reason close_reason_of(enum stream_end end)
+enum router_close_reason driver_close_reason(enum stream_end end)
 {
     switch (end) {
     case STREAM_END_RESOLVE:
@@ -97,7 +97,7 @@ static void on_gateway(void *context, struct span bytes)
 
 static void on_gateway_failed(void *context, enum udp_error error)
 {
-    struct event event = {.type = EVENT_GATEWAY_ERROR, .gateway_error = gateway_error_of(error)};
+    struct event event = {.type = EVENT_GATEWAY_ERROR, .gateway_error = driver_gateway_error(error)};
     dispatch(context, &event);
     settle(context);
 }
@@ -125,7 +125,7 @@ static void on_router_data(void *context, struct span bytes)
 static void on_router_closed(void *context, enum stream_end end)
 {
     struct driver_session *session = context;
-    struct event event = {.type = EVENT_ROUTER_CLOSED, .router = {.reason = close_reason_of(end)}};
+    struct event event = {.type = EVENT_ROUTER_CLOSED, .router = {.reason = driver_close_reason(end)}};
     session->stream = NULL;
     router_event(session, &event);
 }

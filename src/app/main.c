@@ -17,6 +17,12 @@
  *   router, session, nat_rule   the router's side: connections, the mirror of its NAT table, our rules in it
  *   mapping          the table
  *   proxy            joins them
+ * check/  whether a set-up will work: rows in, findings out, without I/O
+ *   check, check_router, check_gateway   the questions, one event in, actions out
+ *   survey           the answers
+ *   judge*, scene, firewall   the judgement
+ *   finding          what it says
+ *   ros_version, setup   what depends on the router's version; the commands for it
  * io/     sockets and time on the event loop, without protocol knowledge
  *   udp, udp_client  the LAN's socket; the gateway's socket
  *   stream           connections to the router
@@ -27,6 +33,7 @@
  *   config           environment to struct
  *   log              lines on stderr
  *   driver           io's callbacks to events, actions to io
+ *   command_*, inquiry, report   the subcommands; the driver of a check; its findings as text and JSON
  *   main             this file: arguments, start, end */
 
 #include <errno.h>
@@ -40,23 +47,23 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "app/command.h"
 #include "app/config.h"
 #include "app/driver.h"
 #include "app/log.h"
 #include "core/proxy.h"
 #include "io/resident.h"
 
-enum exit_status {
-    EXIT_STATUS_DONE = 0,
-    EXIT_STATUS_FAILED = 1, /* the port cannot be bound */
-    EXIT_STATUS_USAGE = 2,  /* arguments or configuration */
-};
-
 static const char usage[] =
     "usage: double-natpmp [--check-config | --help | --version]\n"
+    "       double-natpmp check [--json]\n"
+    "       double-natpmp setup [--routeros VERSION]\n"
     "\n"
     "A NAT-PMP server for a LAN whose MikroTik router has a second NAT behind it, at a VPN provider.\n"
     "\n"
+    "  check           say whether router and gateway are set up for this configuration, and end; changes\n"
+    "                  nothing that it does not undo; exit status 1 if something fails\n"
+    "  setup           print the RouterOS commands that set up a container on the router; executes nothing\n"
     "  --check-config  say what the configuration amounts to, or what is wrong with it, and end\n"
     "  --help          this text\n"
     "  --version       the version\n"
@@ -97,17 +104,6 @@ static void protect_memory(void)
     const struct rlimit none = {0};
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     (void)setrlimit(RLIMIT_CORE, &none);
-}
-
-static bool load_config(struct config *ret_config)
-{
-    struct config_error error;
-    bool good = config_parse(ret_config, (const char *const *)environ, &error) &&
-                config_read_password(ret_config, &error);
-    config_wipe_environment(environ);
-    if (!good)
-        (void)fprintf(stderr, "double-natpmp: %s\n", error.text);
-    return good;
 }
 
 /* ---- start ---- */
@@ -185,17 +181,34 @@ static int run(struct config *config)
     return EXIT_STATUS_DONE;
 }
 
+static const struct command {
+    const char *name;
+    int (*run)(int count, char **arguments);
+} commands[] = {
+    {"check", command_check},
+    {"setup", command_setup},
+};
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
 int main(int argc, char **argv)
 {
     static struct config config;
     open_standard_streams();
     const char *argument = argc == 2 ? argv[1] : "";
+    const struct command *command = argc > 1 ? find_command(argv[1]) : NULL;
     if (strcmp(argument, "--help") == 0)
         return fputs(usage, stdout) < 0;
     if (strcmp(argument, "--version") == 0)
         return puts("double-natpmp " VERSION) < 0;
     bool check = strcmp(argument, "--check-config") == 0;
-    if (argc > 1 && !check) {
+    if (argc > 1 && !check && command == NULL) {
         (void)fputs(usage, stderr);
         return EXIT_STATUS_USAGE;
     }
@@ -203,7 +216,9 @@ int main(int argc, char **argv)
     (void)setenv("UV_THREADPOOL_SIZE", "1", 1);
     protect_memory();
     (void)signal(SIGPIPE, SIG_IGN);
-    if (!load_config(&config))
+    if (command != NULL)
+        return command->run(argc - 2, argv + 2);
+    if (!command_load(&config, (const char *const *)environ))
         return EXIT_STATUS_USAGE;
     if (check) {
         explicit_bzero(config.password, sizeof(config.password));

@@ -1,0 +1,66 @@
+/* double-natpmp check [--json] */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/command.h"
+#include "app/inquiry.h"
+#include "app/report.h"
+#include "check/judge.h"
+#include "io/clock.h"
+
+bool command_load(struct config *ret_config, const char *const *environment)
+{
+    struct config_error error;
+    bool good = config_parse(ret_config, environment, &error) && config_read_password(ret_config, &error);
+    config_wipe_environment(environ);
+    if (!good)
+        (void)fprintf(stderr, "double-natpmp: %s\n", error.text);
+    return good;
+}
+
+static int tell(const struct survey *survey, bool json)
+{
+    static struct findings findings;
+    judge(survey, &findings);
+    if (json)
+        report_json(&findings, stdout);
+    else
+        report_text(&findings, stdout);
+    bool told = fflush(stdout) == 0;
+    return told && report_count(&findings, FINDING_FAIL) == 0 ? EXIT_STATUS_DONE : EXIT_STATUS_FAILED;
+}
+
+int command_check(int count, char **arguments)
+{
+    static struct config config;
+    bool json = count == 1 && strcmp(arguments[0], "--json") == 0;
+    if (count > 1 || (count == 1 && !json)) {
+        (void)fputs("usage: double-natpmp check [--json]\n", stderr);
+        return EXIT_STATUS_USAGE;
+    }
+    if (!command_load(&config, (const char *const *)environ))
+        return EXIT_STATUS_USAGE;
+    struct check *check = calloc(1, sizeof(*check));
+    struct check_config about = inquiry_config(&config);
+    int status = EXIT_STATUS_FAILED;
+    struct inquiry_end end = {.error = check == NULL};
+    if (check != NULL) {
+        check_init(check, &about, false, clock_seed());
+        end = inquiry_run(check, &config);
+    }
+    explicit_bzero(config.password, sizeof(config.password));
+    if (end.error != 0)
+        (void)fputs("double-natpmp: no memory or no descriptors for a check\n", stderr);
+    else if (end.signal != 0)
+        status = 128 + end.signal;
+    else
+        status = tell(&check->survey, json);
+    /* At exit, libuv would wait for a name server. */
+    if (end.hanging)
+        _exit(status);
+    free(check);
+    return status;
+}

@@ -1,0 +1,220 @@
+/* double-natpmp setup [--routeros VERSION] */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/command.h"
+#include "app/inquiry.h"
+#include "check/judge.h"
+#include "check/setup.h"
+#include "io/clock.h"
+
+#define PLACEHOLDER "CHANGE-ME"
+#define DEFAULT_ROUTER "MIKROTIK_API_ADDRESS=172.30.254.1"
+#define DEFAULT_PASSWORD "MIKROTIK_API_PASSWORD=" PLACEHOLDER
+
+/* ---- the configuration ---- */
+
+static bool is_set(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0';
+}
+
+/* Only the gateway must be known to write the commands: what else is required has a value in the container.
+ */
+static const char **complete_environment(bool *ret_can_ask)
+{
+    size_t count = 0;
+    bool router = is_set("MIKROTIK_API_ADDRESS");
+    bool password = is_set("MIKROTIK_API_PASSWORD") || is_set("MIKROTIK_API_PASSWORD_FILE");
+    while (environ[count] != NULL)
+        count++;
+    const char **list = calloc(count + 3, sizeof(*list));
+    if (list == NULL)
+        return NULL;
+    /* The first one of a name counts. */
+    memcpy(list, environ, count * sizeof(*list));
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(list[i], "MIKROTIK_API_ADDRESS=") == 0 || strcmp(list[i], "MIKROTIK_API_PASSWORD=") == 0)
+            list[i] = "";
+    if (!router)
+        list[count++] = DEFAULT_ROUTER;
+    if (!password)
+        list[count++] = DEFAULT_PASSWORD;
+    *ret_can_ask = router && password;
+    return list;
+}
+
+/* The settings as lines of NAME=value, for the caller to free. */
+static char *print_config(const struct config *config)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    if (out == NULL)
+        return NULL;
+    config_print(config, out);
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static bool has_line(const char *text, const char *line, size_t len)
+{
+    for (; *text != '\0'; text += strcspn(text, "\n"), text += *text == '\n')
+        if (strcspn(text, "\n") == len && memcmp(text, line, len) == 0)
+            return true;
+    return false;
+}
+
+/* What the container needs to know: all that is not a default, and the password's place. */
+static void add_envs(struct setup *setup, const char *text, const char *defaults)
+{
+    for (const char *line = text; *line != '\0' && setup->envs < SETUP_ENVS_MAX;) {
+        size_t len = strcspn(line, "\n");
+        const char *equals = memchr(line, '=', len);
+        if (equals != NULL && !has_line(defaults, line, len)) {
+            size_t name = (size_t)(equals - line);
+            struct span value = span_of(equals + 1, len - name - 1);
+            if (span_is(value, "(hidden)"))
+                value = span_text(PLACEHOLDER);
+            setup->env[setup->envs++] = (struct setup_env){.name = span_of(line, name), .value = value};
+        }
+        line += len + (line[len] == '\n');
+    }
+}
+
+/* The configuration as the container is to have it: its own addresses, and a user that is not the owner's. */
+static void fit_container(struct config *config, uint32_t container)
+{
+    struct address_text router = address_text(setup_router(container));
+    memcpy(config->router_host, router.text, sizeof(router.text));
+    config->listen_address = 0;
+    if (strcmp(config->user, "admin") == 0)
+        memcpy(config->user, "natpmp", sizeof("natpmp"));
+}
+
+static bool print_setup(struct config *config, struct ros_version version)
+{
+    static uint8_t bytes[SETUP_BYTES_MAX];
+    static struct config defaults;
+    static const char *const nothing[] = {"VPN_GATEWAY=192.0.2.1", "MIKROTIK_API_ADDRESS=192.0.2.1",
+                                          "MIKROTIK_API_PASSWORD_FILE=/", NULL};
+    struct config_error error;
+    struct writer w = writer_of(bytes, sizeof(bytes));
+    uint32_t listen = config->listen_address;
+    uint32_t container = (listen & 3) == 2 ? listen : (uint32_t)SETUP_CONTAINER;
+    fit_container(config, container);
+    struct setup setup = {
+        .version = version,
+        .container = container,
+        .listen_port = config->listen_port,
+        .tls = config->tls,
+        .api_port = config->router_port,
+        .user = config->user,
+    };
+    bool parsed = config_parse(&defaults, nothing, &error);
+    char *text = parsed ? print_config(config) : NULL;
+    char *default_text = parsed ? print_config(&defaults) : NULL;
+    if (text != NULL && default_text != NULL) {
+        add_envs(&setup, text, default_text);
+        setup_write(&setup, &w);
+    }
+    bool written = !w.failed && w.len > 0 && fwrite(w.data, 1, w.len, stdout) == w.len && fflush(stdout) == 0;
+    free(text);
+    free(default_text);
+    return written;
+}
+
+/* ---- the version ---- */
+
+/* True if it is known; else it is said why not. */
+static bool ask_version(struct config *config, struct ros_version *ret_version, bool *ret_hanging)
+{
+    static struct findings findings;
+    struct check_config about = inquiry_config(config);
+    struct check *check = calloc(1, sizeof(*check));
+    if (check == NULL)
+        return false;
+    check_init(check, &about, true, clock_seed());
+    struct inquiry_end end = inquiry_run(check, config);
+    struct table_rows rows = table_rows_of(&check->survey, TABLE_RESOURCE);
+    const struct ros_sentence *row = table_rows_next(&rows);
+    struct span text;
+    bool known = row != NULL && row_get(row, "version", &text) && ros_version_parse(text, ret_version);
+    if (!known && end.signal == 0) {
+        judge(&check->survey, &findings);
+        for (unsigned i = 0; i < findings.count; i++)
+            if (findings.at[i].status == FINDING_FAIL && findings.at[i].id <= FINDING_POLICY_READ)
+                (void)fprintf(stderr, "double-natpmp: %s\n", findings.at[i].what);
+        (void)fputs(
+            "double-natpmp: the router could not be asked for its version; give it: setup --routeros 7.20\n",
+            stderr);
+    }
+    *ret_hanging = end.hanging;
+    if (!end.hanging)
+        free(check);
+    return known;
+}
+
+static int set_up(struct config *config, const char *given, bool can_ask, bool *ret_hanging)
+{
+    struct ros_version version;
+    struct config_error error;
+    if (given != NULL && !ros_version_parse(span_text(given), &version)) {
+        (void)fprintf(stderr, "double-natpmp: --routeros \"%s\" is no version; such as 7.20\n",
+                      log_safe(span_text(given)).text);
+        return EXIT_STATUS_USAGE;
+    }
+    if (given == NULL && !can_ask) {
+        (void)fputs(
+            "double-natpmp: which RouterOS? give setup --routeros 7.20, or MIKROTIK_API_ADDRESS and a "
+            "password, so that the router can be asked\n",
+            stderr);
+        return EXIT_STATUS_USAGE;
+    }
+    if (given == NULL && !config_read_password(config, &error)) {
+        (void)fprintf(stderr, "double-natpmp: %s\n", error.text);
+        return EXIT_STATUS_USAGE;
+    }
+    if (given == NULL && !ask_version(config, &version, ret_hanging))
+        return EXIT_STATUS_FAILED;
+    if (ros_version_dialect(version) == CONTAINER_NONE) {
+        (void)fprintf(stderr,
+                      "double-natpmp: RouterOS %u.%u has no containers (7.4 is the first): let double-natpmp "
+                      "run on another machine\n",
+                      version.major, version.minor);
+        return EXIT_STATUS_FAILED;
+    }
+    return print_setup(config, version) ? EXIT_STATUS_DONE : EXIT_STATUS_FAILED;
+}
+
+int command_setup(int count, char **arguments)
+{
+    static struct config config;
+    struct config_error error = {"no memory"};
+    bool can_ask = false;
+    bool hanging = false;
+    bool given = count == 2 && strcmp(arguments[0], "--routeros") == 0;
+    if (count != 0 && !given) {
+        (void)fputs("usage: double-natpmp setup [--routeros VERSION]\n", stderr);
+        return EXIT_STATUS_USAGE;
+    }
+    const char **environment = complete_environment(&can_ask);
+    bool parsed = environment != NULL && config_parse(&config, environment, &error);
+    free(environment);
+    config_wipe_environment(environ);
+    if (!parsed) {
+        (void)fprintf(stderr, "double-natpmp: %s\n", error.text);
+        return EXIT_STATUS_USAGE;
+    }
+    int status = set_up(&config, given ? arguments[1] : NULL, can_ask, &hanging);
+    explicit_bzero(config.password, sizeof(config.password));
+    if (hanging)
+        _exit(status);
+    return status;
+}

@@ -1,0 +1,119 @@
+/* The gateway's side: its address, and a mapping that is made and deleted. */
+#include "check/check_parts.h"
+#include "core/nat_rule.h"
+
+enum {
+    /* The fifth copy of a request goes out after 3.75 s (RFC 6886 section 3.1); then it has time for an
+       answer. */
+    SILENCE_MS = 4500,
+    /* An error may pass: three copies go out meanwhile. */
+    TROUBLE_MS = 1500,
+    TEST_LIFETIME_S = 60,
+    TEST_PORT_FIRST = 49152,
+    TEST_PORTS = 65536 - TEST_PORT_FIRST,
+    OWNER_TEST = 1,
+};
+
+static bool is_ours(const struct check *c, uint16_t port)
+{
+    struct nat_context context = {.instance = c->config->instance};
+    struct table_rows rows = table_rows_of(&c->survey, TABLE_NAT);
+    const struct ros_sentence *row;
+    while ((row = table_rows_next(&rows)) != NULL) {
+        struct nat_rule rule = nat_rule_parse(row, &context);
+        if (rule.ours && rule.router_port == port)
+            return true;
+    }
+    return false;
+}
+
+static void ask_mapping(struct check *c, uint64_t now_ms, struct actions *out)
+{
+    uint16_t port;
+    do
+        port = (uint16_t)(TEST_PORT_FIRST + prng_below(&c->prng, TEST_PORTS));
+    while (is_ours(c, port));
+    c->survey.upstream.internal_port = port;
+    c->gateway_phase = GATEWAY_MAPPING;
+    c->gateway_ms = now_ms;
+    upstream_ask(&c->upstream, OWNER_TEST, NATPMP_UDP, port, 0, TEST_LIFETIME_S, now_ms, out);
+}
+
+static void ask_deletion(struct check *c, uint64_t now_ms, struct actions *out)
+{
+    uint16_t port = c->survey.upstream.internal_port;
+    c->gateway_phase = GATEWAY_DELETING;
+    c->gateway_ms = now_ms;
+    upstream_cancel(&c->upstream, NATPMP_UDP, port);
+    upstream_ask(&c->upstream, OWNER_TEST, NATPMP_UDP, port, 0, 0, now_ms, out);
+}
+
+static void take_outcome(struct check *c, const struct upstream_outcome *o, uint64_t now_ms,
+                         struct actions *out)
+{
+    if (o->owner != OWNER_TEST)
+        return;
+    if (c->gateway_phase == GATEWAY_DELETING) {
+        c->survey.upstream.deleted = o->type == UPSTREAM_DELETED;
+        c->gateway_phase = GATEWAY_ENDED;
+    } else if (c->gateway_phase == GATEWAY_MAPPING && o->type == UPSTREAM_GRANTED) {
+        c->survey.upstream.trial = GATEWAY_TRIAL_GRANTED;
+        c->survey.upstream.external_port = o->external_port;
+        c->survey.upstream.lifetime_s = o->lifetime_s;
+        ask_deletion(c, now_ms, out);
+    } else if (c->gateway_phase == GATEWAY_MAPPING && o->type == UPSTREAM_FAILED) {
+        c->survey.upstream.trial = GATEWAY_TRIAL_FAILED;
+        c->survey.upstream.trial_result = o->result;
+        c->gateway_phase = GATEWAY_ENDED;
+    }
+}
+
+static uint64_t gateway_limit_ms(const struct check *c)
+{
+    bool trouble = c->upstream.trouble > GATEWAY_SILENT;
+    if (c->gateway_phase != GATEWAY_ADDRESS && c->gateway_phase != GATEWAY_MAPPING)
+        return UINT64_MAX;
+    return c->gateway_ms + (trouble ? TROUBLE_MS : SILENCE_MS);
+}
+
+/* The address is known, or it will not be. */
+static void address_settled(struct check *c)
+{
+    c->survey.upstream.trouble = c->upstream.trouble;
+    c->survey.upstream.result = c->upstream.trouble_result;
+    c->survey.upstream.address_known = c->upstream.address_known;
+    c->survey.upstream.address = c->upstream.address;
+    c->gateway_phase = c->upstream.address_known ? GATEWAY_WAITING : GATEWAY_ENDED;
+}
+
+void check_tick_gateway(struct check *c, uint64_t now_ms, struct actions *out)
+{
+    struct upstream_outcome outcome;
+    if (c->gateway_phase == GATEWAY_ENDED)
+        return;
+    if (c->gateway_phase != GATEWAY_WAITING)
+        upstream_tick(&c->upstream, now_ms, out);
+    while (upstream_next(&c->upstream, now_ms, &outcome))
+        take_outcome(c, &outcome, now_ms, out);
+    bool late = gateway_limit_ms(c) <= now_ms;
+    if (c->gateway_phase == GATEWAY_ADDRESS && (c->upstream.address_known || late || c->stopping))
+        address_settled(c);
+    if (c->gateway_phase == GATEWAY_WAITING && c->stopping)
+        c->gateway_phase = GATEWAY_ENDED;
+    if (c->gateway_phase == GATEWAY_WAITING && c->phase > PHASE_READING)
+        ask_mapping(c, now_ms, out);
+    if (c->gateway_phase == GATEWAY_MAPPING && (late || c->stopping)) {
+        c->survey.upstream.trial = GATEWAY_TRIAL_SILENT;
+        /* It may have been granted all the same. */
+        ask_deletion(c, now_ms, out);
+    }
+}
+
+uint64_t check_gateway_deadline_ms(const struct check *c)
+{
+    uint64_t limit_ms = gateway_limit_ms(c);
+    if (c->gateway_phase == GATEWAY_ENDED || c->gateway_phase == GATEWAY_WAITING)
+        return UINT64_MAX;
+    uint64_t ask_ms = upstream_deadline_ms(&c->upstream);
+    return ask_ms < limit_ms ? ask_ms : limit_ms;
+}

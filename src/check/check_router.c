@@ -1,0 +1,330 @@
+/* The router's side: login, the tables one after another, and a rule that is made and removed. */
+#include "check/check_parts.h"
+#include "core/nat_rule.h"
+#include "core/router_rows.h"
+
+enum {
+    AGAIN_MS = 1000,
+    AGAIN_MAX = 5,
+};
+
+/* ---- the router: reading ---- */
+
+void check_end_router(struct check *c, uint64_t now_ms, struct actions *out)
+{
+    if (c->session.state != SESSION_CLOSED && c->session.state != SESSION_BROKEN)
+        session_break(&c->session, SESSION_FAILURE_NONE, now_ms, &c->prng, out);
+    c->phase = PHASE_ENDED;
+}
+
+static const char *table_path(enum table_name name)
+{
+    static const char *const paths[TABLES] = {
+        [TABLE_RESOURCE] = "/system/resource/print", [TABLE_SERVICE] = "/ip/service/print",
+        [TABLE_INTERFACE] = "/interface/print",      [TABLE_ADDRESS] = "/ip/address/print",
+        [TABLE_LIST] = "/interface/list/print",      [TABLE_MEMBER] = "/interface/list/member/print",
+        [TABLE_ROUTE_CHECK] = "/ip/route/check",     [TABLE_ROUTE] = "/ip/route/print",
+        [TABLE_NAT] = "/ip/firewall/nat/print",      [TABLE_FILTER] = "/ip/firewall/filter/print",
+        [TABLE_NAT_PMP] = "/ip/nat-pmp/print",
+    };
+    return paths[name];
+}
+
+/* NULL: all attributes; of rules every condition matters, known or not. */
+static const char *table_proplist(enum table_name name)
+{
+    static const char *const lists[TABLES] = {
+        [TABLE_INTERFACE] = "name,type,running,disabled",
+        [TABLE_ADDRESS] = address_proplist,
+        [TABLE_LIST] = "name,include,exclude",
+        [TABLE_MEMBER] = "list,interface,disabled",
+        [TABLE_ROUTE] = route_proplist,
+    };
+    return lists[name];
+}
+
+/* A router may have a million routes: where the interface is known, only the default route is of interest. */
+static bool knows_interface(const struct check *c)
+{
+    struct table_rows rows = table_rows_of(&c->survey, TABLE_ROUTE_CHECK);
+    const struct ros_sentence *row;
+    struct span interface;
+    while ((row = table_rows_next(&rows)) != NULL)
+        if (row_get(row, "interface", &interface))
+            return true;
+    return c->config->in_interface[0] != '\0';
+}
+
+static void read_table(struct check *c, uint64_t now_ms, struct actions *out)
+{
+    enum table_name name = (enum table_name)c->table;
+    const char *proplist = table_proplist(name);
+    survey_begin_table(&c->survey, name);
+    struct writer w = session_begin(&c->session, COMMAND_SNAPSHOT, name, table_path(name), now_ms, out);
+    if (name == TABLE_ROUTE_CHECK) {
+        ros_write_pair_text(&w, "=dst-ip=", address_text(c->config->gateway).text);
+        /* Without `once` the router repeats the answer until it is cancelled. */
+        ros_write_word(&w, span_text("=once="));
+    }
+    if (proplist != NULL)
+        ros_write_pair_text(&w, "=.proplist=", proplist);
+    if (name == TABLE_ROUTE) {
+        ros_write_word(&w, span_text("?active=true"));
+        if (knows_interface(c))
+            ros_write_word(&w, span_text("?dst-address=0.0.0.0/0"));
+    }
+    session_end(&c->session, &w, out);
+}
+
+/* ---- the router: a rule and back ---- */
+
+static void note_leftover(struct check *c, const struct ros_sentence *row)
+{
+    uint32_t id = row_id(row);
+    if (id != 0 && nat_rule_is_trial(row, c->config->instance) && c->leftovers < CHECK_LEFTOVERS_MAX)
+        c->leftover[c->leftovers++] = id;
+}
+
+static void add_trial(struct check *c, uint64_t now_ms, struct actions *out)
+{
+    uint8_t comment[64 + INSTANCE_NAME_MAX];
+    struct writer text = writer_of(comment, sizeof(comment));
+    nat_rule_write_trial_comment(&text, c->config->instance);
+    c->phase = PHASE_ADDING;
+    c->survey.trial = TRIAL_STAYS;
+    struct writer w = session_begin(&c->session, COMMAND_ADD, 0, "/ip/firewall/nat/add", now_ms, out);
+    ros_write_word(&w, span_text("=chain=dstnat"));
+    /* Would do nothing even if a hand enabled it. */
+    ros_write_word(&w, span_text("=action=passthrough"));
+    ros_write_word(&w, span_text("=disabled=yes"));
+    ros_write_pair(&w, "=comment=", writer_span(&text));
+    session_end(&c->session, &w, out);
+}
+
+static void seek_trial(struct check *c, uint64_t now_ms, struct actions *out)
+{
+    c->phase = PHASE_SEEKING;
+    c->leftovers = 0;
+    struct writer w =
+        session_begin(&c->session, COMMAND_SNAPSHOT, TABLE_NAT, "/ip/firewall/nat/print", now_ms, out);
+    ros_write_word(&w, span_text("=.proplist=.id,comment,disabled,dynamic"));
+    session_end(&c->session, &w, out);
+}
+
+/* What is in the list, one by one; then what comes next. */
+static void remove_next(struct check *c, uint64_t now_ms, struct actions *out)
+{
+    if (c->removing < c->leftovers) {
+        struct writer w =
+            session_begin(&c->session, COMMAND_REMOVE, 0, "/ip/firewall/nat/remove", now_ms, out);
+        ros_write_pair_id(&w, "=.id=", c->leftover[c->removing]);
+        session_end(&c->session, &w, out);
+        return;
+    }
+    if (c->phase == PHASE_CLEANING && !c->stopping) {
+        add_trial(c, now_ms, out);
+        return;
+    }
+    if (c->phase == PHASE_REMOVING)
+        c->survey.trial = TRIAL_UNDONE;
+    check_end_router(c, now_ms, out);
+}
+
+static void begin_removing(struct check *c, enum check_phase phase, uint64_t now_ms, struct actions *out)
+{
+    c->phase = (uint8_t)phase;
+    c->removing = 0;
+    remove_next(c, now_ms, out);
+}
+
+static void trial_added(struct check *c, const struct command *command, uint64_t now_ms, struct actions *out)
+{
+    if (command->failed) {
+        c->survey.trial = TRIAL_REFUSED;
+        c->survey.trial_error = command->error;
+        c->survey.trial_message = command->message;
+        check_end_router(c, now_ms, out);
+    } else if (command->id == 0) {
+        seek_trial(c, now_ms, out);
+    } else {
+        c->leftover[0] = command->id;
+        c->leftovers = 1;
+        begin_removing(c, PHASE_REMOVING, now_ms, out);
+    }
+}
+
+static void leftover_removed(struct check *c, const struct command *command, uint64_t now_ms,
+                             struct actions *out)
+{
+    bool gone = !command->failed || command->error == ROS_ERROR_NO_SUCH_ITEM;
+    if (!gone && c->phase == PHASE_REMOVING) {
+        check_end_router(c, now_ms, out);
+        return;
+    }
+    c->survey.leftovers += gone && c->phase == PHASE_CLEANING;
+    c->removing++;
+    remove_next(c, now_ms, out);
+}
+
+/* ---- the router: what comes back ---- */
+
+static void table_done(struct check *c, const struct command *command, uint64_t now_ms, struct actions *out)
+{
+    struct table *table = &c->survey.table[c->table];
+    bool read = !command->failed;
+    table->state = read ? TABLE_READ : TABLE_REFUSED;
+    table->error = command->error;
+    table->message = command->message;
+    if (c->version_only || c->stopping) {
+        check_end_router(c, now_ms, out);
+        return;
+    }
+    /* Who may not read may yet have the other policies. */
+    bool all = c->survey.table[TABLE_RESOURCE].state == TABLE_READ;
+    do
+        c->table++;
+    while (!all && c->table < TABLES && c->table != TABLE_ROUTE_CHECK);
+    if (c->table < TABLES)
+        read_table(c, now_ms, out);
+    else
+        begin_removing(c, PHASE_CLEANING, now_ms, out);
+}
+
+static void row_came(struct check *c)
+{
+    const struct ros_sentence *row = &c->session.reader.sentence;
+    if (c->phase == PHASE_READING)
+        survey_add_row(&c->survey, (enum table_name)c->table, row);
+    if (c->phase == PHASE_SEEKING || (c->phase == PHASE_READING && c->table == TABLE_NAT))
+        note_leftover(c, row);
+}
+
+static void command_done(struct check *c, const struct command *command, uint64_t now_ms, struct actions *out)
+{
+    switch ((enum check_phase)c->phase) {
+    case PHASE_READING:
+        table_done(c, command, now_ms, out);
+        break;
+    case PHASE_ADDING:
+        trial_added(c, command, now_ms, out);
+        break;
+    case PHASE_CLEANING:
+    case PHASE_REMOVING:
+        leftover_removed(c, command, now_ms, out);
+        break;
+    case PHASE_SEEKING:
+        if (command->failed)
+            check_end_router(c, now_ms, out);
+        else
+            begin_removing(c, PHASE_REMOVING, now_ms, out);
+        break;
+    case PHASE_CONNECTING:
+    case PHASE_RETURNING:
+    case PHASE_ENDED:
+        break;
+    }
+}
+
+static void logged_in(struct check *c, uint64_t now_ms, struct actions *out)
+{
+    c->survey.logged_in = true;
+    if (c->phase == PHASE_RETURNING) {
+        seek_trial(c, now_ms, out);
+        return;
+    }
+    c->phase = PHASE_READING;
+    c->table = TABLE_RESOURCE;
+    read_table(c, now_ms, out);
+}
+
+/* The session is broken. A rule of ours may stay behind: then it is worth to come back. */
+static void lost(struct check *c, uint64_t now_ms)
+{
+    struct command command;
+    while (session_take_lost(&c->session, &command))
+        ;
+    if (c->phase == PHASE_ENDED)
+        return;
+    if (c->survey.trial == TRIAL_STAYS && c->attempts < AGAIN_MAX) {
+        c->attempts++;
+        c->phase = PHASE_RETURNING;
+        c->again_ms = now_ms + AGAIN_MS;
+        return;
+    }
+    if (c->survey.trial != TRIAL_STAYS)
+        c->survey.failure = c->session.failure;
+    c->phase = PHASE_ENDED;
+}
+
+static void hear(struct check *c, struct span input, uint64_t now_ms, struct actions *out)
+{
+    const struct check_config *config = c->config;
+    struct command command;
+    for (;;) {
+        switch (session_next(&c->session, config->user, config->password, &input, now_ms, &command, out)) {
+        case SESSION_NOTHING:
+            return;
+        case SESSION_UP:
+            logged_in(c, now_ms, out);
+            break;
+        case SESSION_ROW:
+            row_came(c);
+            break;
+        case SESSION_DONE:
+            command_done(c, &command, now_ms, out);
+            break;
+        case SESSION_FAILED:
+            session_break(&c->session, (enum session_failure)c->session.failure, now_ms, &c->prng, out);
+            lost(c, now_ms);
+            return;
+        }
+    }
+}
+
+void check_tick_router(struct check *c, uint64_t now_ms, struct actions *out)
+{
+    struct session *s = &c->session;
+    if (c->phase == PHASE_ENDED)
+        return;
+    if (c->phase == PHASE_RETURNING && s->state == SESSION_CLOSED && c->again_ms <= now_ms)
+        session_open(s, now_ms, out);
+    if (session_silent_ms(s) > now_ms)
+        return;
+    enum session_failure failure = SESSION_FAILURE_SILENT;
+    if (s->state == SESSION_OPENING)
+        failure = SESSION_FAILURE_TIMEOUT;
+    else if (s->state == SESSION_LOGIN)
+        failure = SESSION_FAILURE_SILENT_LOGIN;
+    session_break(s, failure, now_ms, &c->prng, out);
+    lost(c, now_ms);
+}
+
+/* ---- events ---- */
+
+void check_start_router(struct check *c, uint64_t now_ms, struct actions *out)
+{
+    session_open(&c->session, now_ms, out);
+}
+
+void check_router_event(struct check *c, const struct event *event, struct actions *out)
+{
+    if (event->type == EVENT_ROUTER_OPEN) {
+        session_opened(&c->session, c->config->user, c->config->password, event->router.peer, event->now_ms,
+                       out);
+    } else if (event->type == EVENT_ROUTER_DATA) {
+        hear(c, event->router.bytes, event->now_ms, out);
+    } else {
+        session_closed(&c->session, event->router.reason, event->now_ms, &c->prng);
+        if (c->session.state == SESSION_BROKEN)
+            lost(c, event->now_ms);
+    }
+}
+
+uint64_t check_router_deadline_ms(const struct check *c)
+{
+    uint64_t silent_ms = session_silent_ms(&c->session);
+    if (c->phase == PHASE_ENDED)
+        return UINT64_MAX;
+    bool waits = c->phase == PHASE_RETURNING && c->session.state == SESSION_CLOSED;
+    return waits && c->again_ms < silent_ms ? c->again_ms : silent_ms;
+}

@@ -1,0 +1,70 @@
+#include "check/finding.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+const char *finding_name(enum finding_id id)
+{
+    static const char *const names[FINDINGS] = {
+        [FINDING_API] = "api",
+        [FINDING_LOGIN] = "login",
+        [FINDING_POLICY_READ] = "policy-read",
+        [FINDING_POLICY_WRITE] = "policy-write",
+        [FINDING_POLICY_TEST] = "policy-test",
+        [FINDING_VERSION] = "version",
+        [FINDING_SERVICE] = "service",
+        [FINDING_INTERFACE] = "interface",
+        [FINDING_INTERFACE_NOT_LAN] = "interface-not-lan",
+        [FINDING_REDIRECT] = "redirect",
+        [FINDING_REDIRECT_ORDER] = "redirect-order",
+        [FINDING_REDIRECT_LAN] = "redirect-lan",
+        [FINDING_CLIENTS_VISIBLE] = "clients-visible",
+        [FINDING_CONTAINER_SUBNET] = "container-subnet",
+        [FINDING_PORTS] = "ports",
+        [FINDING_ROUTER_NAT_PMP] = "router-nat-pmp",
+        [FINDING_FORWARD] = "forward",
+        [FINDING_GATEWAY] = "gateway",
+        [FINDING_GATEWAY_MAPPING] = "gateway-mapping",
+        [FINDING_EXTERNAL_ADDRESS] = "external-address",
+    };
+    return names[id];
+}
+
+const char *finding_status_name(enum finding_status status)
+{
+    switch (status) {
+    case FINDING_PASS:
+        return "pass";
+    case FINDING_WARN:
+        return "warn";
+    case FINDING_FAIL:
+        return "fail";
+    }
+    return "?";
+}
+
+struct finding *finding_add(struct findings *out, enum finding_id id, enum finding_status status,
+                            const char *format, ...)
+{
+    assert(out->count < FINDINGS);
+    struct finding *finding = &out->at[out->count++];
+    finding->id = (uint8_t)id;
+    finding->status = (uint8_t)status;
+    finding->cure[0] = '\0';
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(finding->what, sizeof(finding->what), format, arguments);
+    va_end(arguments);
+    return finding;
+}
+
+void finding_cure(struct finding *finding, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int len = vsnprintf(finding->cure, sizeof(finding->cure), format, arguments);
+    va_end(arguments);
+    if (len < 0 || (size_t)len >= sizeof(finding->cure))
+        finding->cure[0] = '\0';
+}

@@ -1,0 +1,70 @@
+/* What `double-natpmp check` has to say: one line for each thing that was looked at. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attributes.h"
+#include "base/limits.h"
+#include "base/span.h"
+#include "check/script.h"
+
+enum finding_status {
+    FINDING_PASS,
+    FINDING_WARN, /* works, or may work; worth a look */
+    FINDING_FAIL,
+};
+
+/* In the order in which they are told. Their names are keys for machines and never change. */
+enum finding_id {
+    FINDING_API,
+    FINDING_LOGIN,
+    FINDING_POLICY_READ,
+    FINDING_POLICY_WRITE,
+    FINDING_POLICY_TEST,
+    FINDING_VERSION,
+    FINDING_SERVICE,
+    FINDING_INTERFACE,
+    FINDING_INTERFACE_NOT_LAN,
+    FINDING_REDIRECT,
+    FINDING_REDIRECT_ORDER,
+    FINDING_REDIRECT_LAN,
+    FINDING_CLIENTS_VISIBLE,
+    FINDING_CONTAINER_SUBNET,
+    FINDING_PORTS,
+    FINDING_ROUTER_NAT_PMP,
+    FINDING_FORWARD,
+    FINDING_GATEWAY,
+    FINDING_GATEWAY_MAPPING,
+    FINDING_EXTERNAL_ADDRESS,
+    FINDINGS,
+};
+
+enum {
+    FINDING_WHAT_MAX = 320,
+    FINDING_CURE_MAX = 1024,
+};
+
+/* Printable ASCII in one line each. */
+struct finding {
+    uint8_t id;
+    uint8_t status;
+    char what[FINDING_WHAT_MAX];
+    char cure[FINDING_CURE_MAX]; /* a command to paste, or what to do; empty: nothing */
+};
+
+/* At most one of each id; what could not be looked at is left out. */
+struct findings {
+    unsigned count;
+    struct finding at[FINDINGS];
+};
+
+const char *finding_name(enum finding_id id);
+const char *finding_status_name(enum finding_status status);
+
+/* The new finding, for a cure. Values from outside go through log_safe first. */
+printf_(4, 5) struct finding *finding_add(struct findings *out, enum finding_id id,
+                                          enum finding_status status, const char *format, ...);
+/* Values from outside go through ros_quote first. A command that finds no room is left out: half of one would
+ * do harm. */
+printf_(2, 3) void finding_cure(struct finding *finding, const char *format, ...);

@@ -1,0 +1,18 @@
+#include "check/judge.h"
+
+#include "check/judge_parts.h"
+
+void judge(const struct survey *s, struct findings *ret_findings)
+{
+    struct scene scene;
+    ret_findings->count = 0;
+    scene_make(&scene, s, ret_findings);
+    if (judge_api(&scene) && s->failure == SESSION_FAILURE_NONE) {
+        judge_version(&scene);
+        judge_service(&scene);
+        judge_interface(&scene);
+        judge_redirect(&scene);
+        judge_rules(&scene);
+    }
+    judge_gateway(s, ret_findings);
+}

@@ -1,0 +1,177 @@
+/* The gateway: does it answer, does it map, and is its address one that the internet can reach? */
+#include "check/judge_parts.h"
+
+static void judge_silent(const struct survey *s, struct findings *out)
+{
+    struct address_text gateway = address_text(s->config->gateway);
+    const char *what =
+        "does not answer: the tunnel is down, VPN_GATEWAY is wrong, or our traffic does not leave "
+        "through the tunnel";
+    const char *cure = "";
+    struct finding *f;
+    switch ((enum gateway_trouble)s->upstream.trouble) {
+    case GATEWAY_UNKNOWN:
+    case GATEWAY_FINE:
+    case GATEWAY_SILENT:
+        f = finding_add(out, FINDING_GATEWAY, FINDING_FAIL, "the gateway %s %s", gateway.text, what);
+        finding_cure(f, "/ping %s count=3", gateway.text);
+        return;
+    case GATEWAY_TROUBLE_PORT_UNREACHABLE:
+        what = "refuses NAT-PMP (port unreachable): the key was made without it, or the server does not "
+               "offer it";
+        cure =
+            "at ProtonVPN: make a new WireGuard key with NAT-PMP (port forwarding) enabled, for a P2P server";
+        break;
+    case GATEWAY_TROUBLE_NO_ROUTE:
+        what = "cannot be reached: no route from here, or from the router; is the tunnel up?";
+        cure = "/interface/wireguard/peers/print detail";
+        break;
+    case GATEWAY_TROUBLE_SEND_FAILED:
+        what = "cannot be sent to: a firewall of this machine forbids it";
+        cure = "allow UDP port 5351 out of this machine";
+        break;
+    case GATEWAY_REFUSES:
+        break;
+    }
+    f = finding_add(out, FINDING_GATEWAY, FINDING_FAIL, "the gateway %s %s", gateway.text, what);
+    finding_cure(f, "%s", cure);
+}
+
+/* RFC 6886 section 3.5. */
+static const char *result_text(uint16_t result)
+{
+    switch ((enum natpmp_result)result) {
+    case NATPMP_SUCCESS:
+        return "but gives no address";
+    case NATPMP_UNSUPPORTED_VERSION:
+        return "does not speak NAT-PMP: unsupported version";
+    case NATPMP_NOT_AUTHORIZED:
+        return "does not allow us port mappings: not authorized";
+    case NATPMP_NETWORK_FAILURE:
+        return "has no external address: network failure";
+    case NATPMP_OUT_OF_RESOURCES:
+        return "has no port left: out of resources";
+    case NATPMP_UNSUPPORTED_OPCODE:
+        return "does not know the request: unsupported opcode";
+    }
+    return "answers with an unknown error";
+}
+
+static void cure_result(struct finding *f, uint16_t result)
+{
+    if (result == NATPMP_NOT_AUTHORIZED)
+        finding_cure(
+            f, "at ProtonVPN: make a new WireGuard key with NAT-PMP (port forwarding) enabled, for a P2P "
+               "server; on a server of your own, allow our address port mappings");
+    else if (result == NATPMP_OUT_OF_RESOURCES)
+        finding_cure(f, "end a mapping (ProtonVPN gives five), or wait until one has run out");
+    else
+        finding_cure(f, "ask the gateway's operator, or take another server");
+}
+
+/* The running daemon may hold all the ports that the provider gives: then that is how it should be. */
+static bool daemon_has_rules(const struct survey *s)
+{
+    struct nat_context context = {.instance = s->config->instance};
+    struct table_rows rows = table_rows_of(s, TABLE_NAT);
+    const struct ros_sentence *row;
+    while ((row = table_rows_next(&rows)) != NULL)
+        if (nat_rule_parse(row, &context).ours)
+            return true;
+    return false;
+}
+
+static void judge_mapping(const struct survey *s, struct findings *out)
+{
+    struct finding *f;
+    bool full = s->upstream.trial_result == NATPMP_OUT_OF_RESOURCES && daemon_has_rules(s);
+    switch ((enum gateway_trial)s->upstream.trial) {
+    case GATEWAY_TRIAL_NONE:
+        break;
+    case GATEWAY_TRIAL_GRANTED:
+        (void)finding_add(out, FINDING_GATEWAY_MAPPING,
+                          s->upstream.deleted && s->upstream.lifetime_s > 0 ? FINDING_PASS : FINDING_WARN,
+                          "a test mapping was granted for %u s (external port %u) and %s",
+                          (unsigned)s->upstream.lifetime_s, (unsigned)s->upstream.external_port,
+                          s->upstream.deleted ? "deleted again"
+                                              : "its deletion was not confirmed: it ends by itself");
+        break;
+    case GATEWAY_TRIAL_FAILED:
+        f = finding_add(out, FINDING_GATEWAY_MAPPING, full ? FINDING_WARN : FINDING_FAIL,
+                        "no test mapping: the gateway %s (result %u)%s",
+                        result_text(s->upstream.trial_result), (unsigned)s->upstream.trial_result,
+                        full ? "; the daemon may hold them all" : "");
+        cure_result(f, s->upstream.trial_result);
+        break;
+    case GATEWAY_TRIAL_SILENT:
+        f = finding_add(
+            out, FINDING_GATEWAY_MAPPING, FINDING_FAIL,
+            "no test mapping: the gateway tells its address, but does not answer a mapping request");
+        finding_cure(f, "take another server of the provider");
+        break;
+    }
+}
+
+/* RFC 6890: what no router of the internet passes on. */
+static const char *reserved_for(uint32_t address)
+{
+    static const struct {
+        struct prefix prefix;
+        const char *use;
+    } uses[] = {
+        {{0x00000000, 8}, "not an address"},
+        {{0x0A000000, 8}, "private"},
+        {{0x64400000, 10}, "of a provider's NAT"},
+        {{0x7F000000, 8}, "loopback"},
+        {{0xA9FE0000, 16}, "link-local"},
+        {{0xAC100000, 12}, "private"},
+        {{0xC0000000, 24}, "reserved"},
+        {{0xC0000200, 24}, "for documentation"},
+        {{0xC0A80000, 16}, "private"},
+        {{0xC6120000, 15}, "for benchmarks"},
+        {{0xC6336400, 24}, "for documentation"},
+        {{0xCB007100, 24}, "for documentation"},
+        {{0xE0000000, 3}, "multicast or reserved"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(uses); i++)
+        if (prefix_has(&uses[i].prefix, address))
+            return uses[i].use;
+    return NULL;
+}
+
+static void judge_external(const struct survey *s, struct findings *out)
+{
+    struct address_text address = address_text(s->upstream.address);
+    const char *use = reserved_for(s->upstream.address);
+    if (use == NULL) {
+        (void)finding_add(out, FINDING_EXTERNAL_ADDRESS, FINDING_PASS, "the external address %s is public",
+                          address.text);
+        return;
+    }
+    struct finding *f =
+        finding_add(out, FINDING_EXTERNAL_ADDRESS, FINDING_FAIL,
+                    "the external address %s is %s: another NAT is behind the gateway, and nothing "
+                    "from the internet arrives",
+                    address.text, use);
+    finding_cure(f, "take a gateway with a public address");
+}
+
+void judge_gateway(const struct survey *s, struct findings *out)
+{
+    if (!s->upstream.address_known && s->upstream.trouble != GATEWAY_REFUSES) {
+        judge_silent(s, out);
+        return;
+    }
+    if (!s->upstream.address_known) {
+        struct finding *f =
+            finding_add(out, FINDING_GATEWAY, FINDING_FAIL, "the gateway %s answers, %s (result %u)",
+                        address_text(s->config->gateway).text, result_text(s->upstream.result),
+                        (unsigned)s->upstream.result);
+        cure_result(f, s->upstream.result);
+        return;
+    }
+    (void)finding_add(out, FINDING_GATEWAY, FINDING_PASS, "the gateway %s answers",
+                      address_text(s->config->gateway).text);
+    judge_mapping(s, out);
+    judge_external(s, out);
+}

@@ -1,0 +1,135 @@
+/* The way to the gateway, as the router sees it. */
+#include "check/judge_parts.h"
+
+#include "core/router_rows.h"
+
+/* A tunnel that could be the one, for the cure; empty: none. */
+static struct ros_quoted find_tunnel(const struct survey *s)
+{
+    struct table_rows rows = table_rows_of(s, TABLE_INTERFACE);
+    const struct ros_sentence *row;
+    struct span name;
+    while ((row = table_rows_next(&rows)) != NULL)
+        if (row_is(row, "type", "wg") && row_get(row, "name", &name) && name.len <= INTERFACE_NAME_MAX)
+            return ros_quote(name);
+    return (struct ros_quoted){{0}};
+}
+
+static void cure_route(const struct survey *s, struct finding *f)
+{
+    struct ros_quoted tunnel = find_tunnel(s);
+    finding_cure(f, "/ip/route/add dst-address=%s/32 gateway=%s", address_text(s->config->gateway).text,
+                 tunnel.text[0] != '\0' ? tunnel.text : "YOUR-TUNNEL");
+}
+
+/* What leads into the internet or the LAN rather than into a tunnel. */
+static bool is_plain_link(const char *type)
+{
+    static const char *const types[] = {"ether", "bridge", "vlan", "wlan", "wifi", "bond"};
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        if (strcmp(type, types[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool is_private(uint32_t address)
+{
+    return address >> 24 == 10 || address >> 20 == 0xAC1 || address >> 16 == 0xC0A8;
+}
+
+/* A private gateway, yet not in the subnet of the interface: it is the default route that was found. */
+static bool is_lost(const struct scene *scene, const char *type)
+{
+    char interface[INTERFACE_NAME_MAX + 1];
+    uint32_t gateway = scene->s->config->gateway;
+    return is_plain_link(type) && is_private(gateway) && find_tunnel(scene->s).text[0] != '\0' &&
+           !scene_interface_of(scene->s, gateway, interface);
+}
+
+static const struct ros_sentence *find_interface(struct table_rows *rows, const char *name)
+{
+    const struct ros_sentence *row;
+    while ((row = table_rows_next(rows)) != NULL)
+        if (row_is(row, "name", name))
+            return row;
+    return NULL;
+}
+
+static void judge_not_lan(struct scene *scene, const char *name)
+{
+    const struct redirect *r = &scene->redirect;
+    bool same = strcmp(scene->vpn.interface, scene->lan.interface) == 0;
+    bool listed = r->found && r->by_list && strcmp(r->interface, "all") != 0 &&
+                  scene_is_member(scene->s, r->interface, scene->vpn.interface);
+    if (scene->lan.interface[0] == '\0')
+        return;
+    if (!same && !listed) {
+        (void)finding_add(scene->out, FINDING_INTERFACE_NOT_LAN, FINDING_PASS,
+                          "%s is not the LAN's interface (%s)", name,
+                          log_safe(span_text(scene->lan.interface)).text);
+        return;
+    }
+    struct finding *f = finding_add(
+        scene->out, FINDING_INTERFACE_NOT_LAN, FINDING_FAIL,
+        "%s, where rules would be made, is on the LAN: nothing from the internet comes in there", name);
+    if (listed && !same)
+        finding_cure(f, "/interface/list/member/remove [find list=%s interface=%s]",
+                     ros_quote(span_text(r->interface)).text,
+                     ros_quote(span_text(scene->vpn.interface)).text);
+    else
+        cure_route(scene->s, f);
+}
+
+static void judge_state(struct scene *scene, const struct ros_sentence *row, const char *name)
+{
+    struct log_safe type = scene_type(scene->s, scene->vpn.interface);
+    struct ros_quoted quoted = ros_quote(span_text(scene->vpn.interface));
+    struct address_text gateway = address_text(scene->s->config->gateway);
+    struct finding *f;
+    if (ros_flag(row, "disabled")) {
+        f = finding_add(scene->out, FINDING_INTERFACE, FINDING_FAIL, "%s, the interface to %s, is disabled",
+                        name, gateway.text);
+        finding_cure(f, "/interface/enable %s", quoted.text);
+    } else if (is_lost(scene, type.text)) {
+        f = finding_add(scene->out, FINDING_INTERFACE, FINDING_FAIL,
+                        "the way to %s is by %s (%s), past the tunnel: there is no route to it", gateway.text,
+                        name, type.text);
+        cure_route(scene->s, f);
+    } else if (row_is(row, "running", "false")) {
+        f = finding_add(scene->out, FINDING_INTERFACE, FINDING_WARN,
+                        "%s, the interface to %s, is not running", name, gateway.text);
+        finding_cure(f, "/interface/print detail where name=%s", quoted.text);
+    } else {
+        (void)finding_add(scene->out, FINDING_INTERFACE, FINDING_PASS, "the way to %s is by %s (%s)",
+                          gateway.text, name, type.text);
+    }
+}
+
+void judge_interface(struct scene *scene)
+{
+    const char *interface = scene->vpn.interface;
+    struct address_text gateway = address_text(scene->s->config->gateway);
+    struct log_safe name = log_safe(span_text(interface));
+    struct table_rows rows = table_rows_of(scene->s, TABLE_INTERFACE);
+    struct finding *f;
+    if (interface[0] == '\0') {
+        f = finding_add(scene->out, FINDING_INTERFACE, FINDING_FAIL,
+                        "the router has no route to %s: no interface for the rules, nothing can be mapped",
+                        gateway.text);
+        cure_route(scene->s, f);
+        return;
+    }
+    const struct ros_sentence *row = find_interface(&rows, interface);
+    if (row == NULL && scene->s->table[TABLE_INTERFACE].state == TABLE_READ) {
+        f = finding_add(scene->out, FINDING_INTERFACE, FINDING_FAIL, "the router has no interface %s",
+                        name.text);
+        finding_cure(f, "set MIKROTIK_IN_INTERFACE to a name that /interface/print shows, or leave it out");
+        return;
+    }
+    if (row == NULL)
+        (void)finding_add(scene->out, FINDING_INTERFACE, FINDING_PASS, "the way to %s is by %s", gateway.text,
+                          name.text);
+    else
+        judge_state(scene, row, name.text);
+    judge_not_lan(scene, name.text);
+}

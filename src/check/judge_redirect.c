@@ -1,0 +1,312 @@
+/* From the client to us and back: the redirect, what stands before it, and what hides or loses the clients.
+ */
+#include <stdio.h>
+
+#include "check/judge_parts.h"
+#include "core/router_rows.h"
+
+/* A NAT-PMP request as it comes in by that interface. */
+static struct packet request_from(const struct scene *scene, const struct nat_context *in, bool lan)
+{
+    struct packet packet = {
+        .in = in, .protocol = NATPMP_UDP, .dst_port = NATPMP_PORT, .dst_known = true, .dst_local = true};
+    struct prefix prefix;
+    packet.dst_known = scene_prefix(scene->s, in->interface, &prefix);
+    if (packet.dst_known)
+        packet.dst = (struct prefix){.address = prefix.address, .length = 32};
+    if (packet.dst_known && lan)
+        packet.src = prefix;
+    return packet;
+}
+
+/* ---- is it there? ---- */
+
+/* The interface that clients come in by, for a rule that has none yet or another one. */
+struct lan_condition {
+    char text[sizeof("!in-interface-list in-interface=") + sizeof(struct ros_quoted)];
+};
+
+static struct lan_condition lan_condition(const struct scene *scene, bool instead)
+{
+    struct lan_condition condition;
+    const char *lan = scene->lan.interface[0] != '\0' ? scene->lan.interface : "bridge";
+    if (scene_list_exists(scene->s, "LAN"))
+        (void)snprintf(condition.text, sizeof(condition.text), "%sin-interface-list=LAN",
+                       instead ? "!in-interface " : "");
+    else
+        (void)snprintf(condition.text, sizeof(condition.text), "%sin-interface=%s",
+                       instead ? "!in-interface-list " : "", ros_quote(span_text(lan)).text);
+    return condition;
+}
+
+static void cure_limit(const struct scene *scene, struct finding *f)
+{
+    finding_cure(f, "/ip/firewall/nat/set *%X %s", (unsigned)scene->redirect.id,
+                 lan_condition(scene, true).text);
+}
+
+static void cure_missing(const struct scene *scene, struct finding *f)
+{
+    char to_ports[sizeof(" to-ports=65535")] = "";
+    char place[sizeof(" place-before=*FFFFFFFF")] = "";
+    if (scene->s->config->listen_port != NATPMP_PORT)
+        (void)snprintf(to_ports, sizeof(to_ports), " to-ports=%u", (unsigned)scene->s->config->listen_port);
+    if (scene->first_dstnat != 0)
+        (void)snprintf(place, sizeof(place), " place-before=*%X", (unsigned)scene->first_dstnat);
+    finding_cure(f,
+                 "/ip/firewall/nat/add chain=dstnat %s dst-address-type=local protocol=udp dst-port=5351 "
+                 "action=dst-nat to-addresses=%s%s comment=\"NAT-PMP to double-natpmp\"%s",
+                 lan_condition(scene, false).text, address_text(scene->us).text, to_ports, place);
+}
+
+/* Behind Docker's address translation the router's target is the host, which we cannot see. */
+static void judge_target(struct scene *scene)
+{
+    const struct redirect *r = &scene->redirect;
+    struct finding *f;
+    uint16_t port = scene->s->config->listen_port;
+    bool far = !scene->attached && scene->s->config->listen_address == 0;
+    if (!scene_is_own(scene, r->target)) {
+        f = finding_add(scene->out, FINDING_REDIRECT, far ? FINDING_WARN : FINDING_FAIL,
+                        "rule *%X leads NAT-PMP requests to %s, which is not an address of this machine%s",
+                        (unsigned)r->id, r->target != 0 ? address_text(r->target).text : "no single address",
+                        far ? "; fine if that host passes them on to here" : "");
+        if (scene->us != 0)
+            finding_cure(f, "/ip/firewall/nat/set *%X to-addresses=%s", (unsigned)r->id,
+                         address_text(scene->us).text);
+    } else if (r->port != port) {
+        f = finding_add(scene->out, FINDING_REDIRECT, FINDING_FAIL,
+                        "rule *%X leads NAT-PMP requests to port %u, but LISTEN_ADDR has port %u",
+                        (unsigned)r->id, (unsigned)r->port, (unsigned)port);
+        finding_cure(f, "/ip/firewall/nat/set *%X to-ports=%u", (unsigned)r->id, (unsigned)port);
+    } else {
+        (void)finding_add(scene->out, FINDING_REDIRECT, FINDING_PASS,
+                          "rule *%X leads NAT-PMP requests to %s, this machine", (unsigned)r->id,
+                          address_text(r->target).text);
+    }
+}
+
+/* True if the rule is in force, so that more can be said of it. */
+static bool judge_presence(struct scene *scene)
+{
+    const struct redirect *r = &scene->redirect;
+    struct finding *f;
+    if (!r->found) {
+        f = finding_add(scene->out, FINDING_REDIRECT, FINDING_FAIL,
+                        "no rule leads NAT-PMP requests of the LAN (UDP 5351) to this machine");
+        cure_missing(scene, f);
+    } else if (r->disabled) {
+        f = finding_add(scene->out, FINDING_REDIRECT, FINDING_FAIL,
+                        "rule *%X, which leads NAT-PMP requests here, is disabled", (unsigned)r->id);
+        finding_cure(f, "/ip/firewall/nat/enable *%X", (unsigned)r->id);
+    } else if (r->to_router) {
+        f = finding_add(scene->out, FINDING_REDIRECT, FINDING_FAIL,
+                        "rule *%X has action=redirect, which leads NAT-PMP requests to the router itself",
+                        (unsigned)r->id);
+        finding_cure(f, "/ip/firewall/nat/set *%X action=dst-nat to-addresses=%s to-ports=%u",
+                     (unsigned)r->id, address_text(scene->us).text, (unsigned)scene->s->config->listen_port);
+    } else if (r->invalid) {
+        f = finding_add(
+            scene->out, FINDING_REDIRECT, FINDING_FAIL,
+            "rule *%X, which leads NAT-PMP requests here, is invalid: its interface or list is gone or "
+            "down",
+            (unsigned)r->id);
+        cure_limit(scene, f);
+    } else {
+        judge_target(scene);
+        return true;
+    }
+    return false;
+}
+
+/* ---- does it come first? ---- */
+
+/* The first other rule that ends a request's way before it; the sure ones first. */
+static const struct ruling *find_obstacle(const struct verdict *verdict, uint32_t redirect)
+{
+    if (verdict->sure.found && verdict->sure.id != redirect)
+        return &verdict->sure;
+    for (unsigned i = 0; i < FIREWALL_ACTIONS; i++)
+        if (verdict->maybe[i].found)
+            return &verdict->maybe[i];
+    return NULL;
+}
+
+static void judge_order(struct scene *scene)
+{
+    uint32_t id = scene->redirect.id;
+    struct packet packet = request_from(scene, &scene->lan, true);
+    struct verdict verdict;
+    firewall_judge(scene->s, TABLE_NAT, "dstnat", &packet, id, &verdict);
+    const struct ruling *obstacle = find_obstacle(&verdict, id);
+    struct finding *f;
+    if (obstacle != NULL) {
+        bool sure = obstacle == &verdict.sure;
+        f = finding_add(scene->out, FINDING_REDIRECT_ORDER, sure ? FINDING_FAIL : FINDING_WARN,
+                        "rule *%X stands before *%X and %s NAT-PMP requests", (unsigned)obstacle->id,
+                        (unsigned)id, sure ? "takes" : "may take");
+        finding_cure(f, "/ip/firewall/nat/move *%X destination=*%X", (unsigned)id, (unsigned)obstacle->id);
+    } else if (!verdict.sure.found) {
+        f = finding_add(scene->out, FINDING_REDIRECT_ORDER, FINDING_FAIL,
+                        "no request reaches rule *%X: its chain is not dstnat, and no rule jumps there",
+                        (unsigned)id);
+        finding_cure(f, "/ip/firewall/nat/set *%X chain=dstnat", (unsigned)id);
+    } else {
+        (void)finding_add(scene->out, FINDING_REDIRECT_ORDER, FINDING_PASS,
+                          "no rule before *%X takes NAT-PMP requests", (unsigned)id);
+    }
+}
+
+/* ---- is it limited to the LAN? ---- */
+
+/* Would the redirect take a request that comes in there? */
+static bool takes_from(const struct scene *scene, const char *interface, const struct ros_sentence *rule)
+{
+    struct nat_context context = {.instance = scene->s->config->instance};
+    copy_interface(context.interface, span_text(interface));
+    struct table_rows lists = table_rows_of(scene->s, TABLE_LIST);
+    struct table_rows members = table_rows_of(scene->s, TABLE_MEMBER);
+    const struct ros_sentence *row;
+    while ((row = table_rows_next(&lists)) != NULL)
+        nat_context_add_list(&context, row);
+    while ((row = table_rows_next(&members)) != NULL)
+        nat_context_add_member(&context, row);
+    struct packet packet = request_from(scene, &context, false);
+    return firewall_cover(rule, &packet) >= COVER_MAYBE;
+}
+
+/* The tunnel, the members of WAN, and where the default route leads. */
+static bool takes_from_outside(const struct scene *scene, const struct ros_sentence *rule,
+                               char ret_interface[INTERFACE_NAME_MAX + 1])
+{
+    const struct ros_sentence *row;
+    struct span name;
+    copy_interface(ret_interface, span_text(scene->vpn.interface));
+    if (ret_interface[0] != '\0' && takes_from(scene, ret_interface, rule))
+        return true;
+    struct table_rows members = table_rows_of(scene->s, TABLE_MEMBER);
+    while ((row = table_rows_next(&members)) != NULL) {
+        if (!row_is(row, "list", "WAN") || ros_flag(row, "disabled") || !row_get(row, "interface", &name))
+            continue;
+        copy_interface(ret_interface, name);
+        if (takes_from(scene, ret_interface, rule))
+            return true;
+    }
+    struct table_rows routes = table_rows_of(scene->s, TABLE_ROUTE);
+    struct route_choice choice = {0};
+    while ((row = table_rows_next(&routes)) != NULL)
+        if (row_is(row, "dst-address", "0.0.0.0/0"))
+            route_choice_route(&choice, row);
+    copy_interface(ret_interface, span_text(choice.interface));
+    return choice.known && takes_from(scene, ret_interface, rule);
+}
+
+static void judge_lan(struct scene *scene)
+{
+    struct table_rows rows = table_rows_of(scene->s, TABLE_NAT);
+    const struct ros_sentence *rule;
+    char interface[INTERFACE_NAME_MAX + 1];
+    struct prefix prefix;
+    unsigned id = (unsigned)scene->redirect.id;
+    struct finding *f;
+    while ((rule = table_rows_next(&rows)) != NULL && row_id(rule) != scene->redirect.id)
+        ;
+    if (rule == NULL)
+        return;
+    if (takes_from_outside(scene, rule, interface)) {
+        f = finding_add(scene->out, FINDING_REDIRECT_LAN, FINDING_FAIL,
+                        "rule *%X takes requests from %s, too: strangers could ask", id,
+                        log_safe(span_text(interface)).text);
+        cure_limit(scene, f);
+    } else if (!scene_prefix(scene->s, scene->lan.interface, &prefix)) {
+        f = finding_add(scene->out, FINDING_REDIRECT_LAN, FINDING_WARN,
+                        "rule *%X is for %s, which has no address: is it a port of a bridge?", id,
+                        log_safe(span_text(scene->lan.interface)).text);
+        cure_limit(scene, f);
+    } else {
+        (void)finding_add(scene->out, FINDING_REDIRECT_LAN, FINDING_PASS, "rule *%X is limited to the LAN",
+                          id);
+    }
+}
+
+/* ---- do we see who asks? ---- */
+
+static void judge_visible(struct scene *scene)
+{
+    struct packet packet = request_from(scene, &scene->lan, true);
+    uint32_t target = scene->redirect.target;
+    struct verdict verdict;
+    packet.out = &scene->ours;
+    packet.dst = (struct prefix){.address = target, .length = 32};
+    packet.dst_known = true;
+    packet.dst_local = false;
+    packet.dstnat = true;
+    packet.dst_port = scene->redirect.port;
+    if (scene->ours.interface[0] == '\0')
+        packet.out = NULL;
+    firewall_judge(scene->s, TABLE_NAT, "srcnat", &packet, 0, &verdict);
+    const struct ruling *hides =
+        verdict.sure.found && verdict.sure.action == FIREWALL_TRANSLATE ? &verdict.sure
+        : verdict.maybe[FIREWALL_TRANSLATE].found                       ? &verdict.maybe[FIREWALL_TRANSLATE]
+        : verdict.part[FIREWALL_TRANSLATE].found                        ? &verdict.part[FIREWALL_TRANSLATE]
+                                                                        : NULL;
+    if (hides == NULL) {
+        (void)finding_add(scene->out, FINDING_CLIENTS_VISIBLE, FINDING_PASS,
+                          "no rule hides the clients' addresses from this machine");
+        return;
+    }
+    bool sure = hides == &verdict.sure;
+    struct finding *f = finding_add(
+        scene->out, FINDING_CLIENTS_VISIBLE, sure ? FINDING_FAIL : FINDING_WARN,
+        "srcnat rule *%X %s the clients behind the router's address, to which their mappings would lead",
+        (unsigned)hides->id, sure ? "hides" : "may hide");
+    finding_cure(f,
+                 "/ip/firewall/nat/add chain=srcnat action=accept protocol=udp dst-address=%s dst-port=%u "
+                 "place-before=*%X",
+                 address_text(target).text, (unsigned)scene->redirect.port, (unsigned)hides->id);
+}
+
+/* ---- does the reply come back through the router? ---- */
+
+static void judge_subnet(struct scene *scene)
+{
+    const struct redirect *r = &scene->redirect;
+    const char *ours = scene->ours.interface;
+    struct log_safe name = log_safe(span_text(ours));
+    uint32_t target = r->target != 0 ? r->target : scene->us;
+    struct address_text address = address_text(target);
+    if (target == 0)
+        return;
+    /* A veth has nobody on it but the container. */
+    bool alone = strcmp(scene_type(scene->s, ours).text, "veth") == 0;
+    bool same = strcmp(ours, scene->lan.interface) == 0;
+    const char *list = r->by_list ? r->interface : "LAN";
+    bool listed = scene_is_member(scene->s, list, ours);
+    if (ours[0] == '\0' || alone || (!same && !listed)) {
+        (void)finding_add(scene->out, FINDING_CONTAINER_SUBNET, FINDING_PASS,
+                          "%s is not in the clients' subnet%s%s", address.text,
+                          ours[0] != '\0' ? ", but behind " : "", name.text);
+        return;
+    }
+    struct finding *f = finding_add(
+        scene->out, FINDING_CONTAINER_SUBNET, same ? FINDING_FAIL : FINDING_WARN,
+        "%s is in the subnet of %s clients, on %s: replies would reach them past the router's NAT, from a "
+        "stranger's address",
+        address.text, same ? "the" : "some", name.text);
+    finding_cure(f, "/interface/veth/add name=veth-natpmp address=172.30.254.2/30 gateway=172.30.254.1; "
+                    "/ip/address/add address=172.30.254.1/30 interface=veth-natpmp");
+}
+
+void judge_redirect(struct scene *scene)
+{
+    if (scene->s->table[TABLE_NAT].state != TABLE_READ)
+        return; /* policy-read has said so */
+    bool in_force = judge_presence(scene);
+    if (in_force && scene->lan.interface[0] != '\0')
+        judge_order(scene);
+    if (in_force)
+        judge_lan(scene);
+    if (in_force && scene->redirect.target != 0 && scene->lan.interface[0] != '\0')
+        judge_visible(scene);
+    judge_subnet(scene);
+}

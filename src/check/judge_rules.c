@@ -1,0 +1,191 @@
+/* What other rules of the router do to the ports that we open. */
+#include "check/judge_parts.h"
+
+/* ---- ports ---- */
+
+enum {
+    DYNAMIC_FIRST = 49152, /* RFC 6335 section 6: where router ports are taken from */
+    DYNAMIC_PORTS = 65536 - DYNAMIC_FIRST,
+    PORTS_FEW = 1024,
+};
+
+static unsigned count_dynamic(const struct portset *set)
+{
+    unsigned count = 0;
+    for (unsigned port = DYNAMIC_FIRST; port < DYNAMIC_FIRST + DYNAMIC_PORTS; port++)
+        count += portset_has(set, (uint16_t)port);
+    return count;
+}
+
+struct taken {
+    struct portset all[2];
+    uint32_t most_id; /* the rule that takes most */
+    unsigned most;
+    bool most_is_here; /* it names our interface itself */
+};
+
+static void add_rule(struct taken *taken, const struct ros_sentence *row, const struct nat_context *vpn)
+{
+    struct portset one[2];
+    portset_clear(&one[0]);
+    portset_clear(&one[1]);
+    if (nat_rule_parse(row, vpn).ours || !nat_rule_take_ports(row, vpn, one))
+        return;
+    unsigned count = count_dynamic(&one[0]) + count_dynamic(&one[1]);
+    if (count > taken->most) {
+        taken->most = count;
+        taken->most_id = row_id(row);
+        taken->most_is_here = row_is(row, "in-interface", vpn->interface);
+    }
+    (void)nat_rule_take_ports(row, vpn, taken->all);
+}
+
+/* A connection from the internet, before our rules at the end of the chain see it. */
+static struct packet arrival(const struct scene *scene, enum natpmp_protocol protocol)
+{
+    struct packet packet = {.in = &scene->vpn, .protocol = protocol, .dst_local = true};
+    packet.dst_known = scene_prefix(scene->s, scene->vpn.interface, &packet.dst);
+    packet.dst.length = 32;
+    return packet;
+}
+
+/* A rule that ends the chain without translating; nat_rule_take_ports sees only those that translate. */
+static const struct ruling *find_accept(const struct scene *scene, struct verdict verdicts[2])
+{
+    for (unsigned protocol = 0; protocol < 2; protocol++) {
+        struct packet packet = arrival(scene, (enum natpmp_protocol)protocol);
+        firewall_judge(scene->s, TABLE_NAT, "dstnat", &packet, 0, &verdicts[protocol]);
+    }
+    for (unsigned protocol = 0; protocol < 2; protocol++)
+        if (verdicts[protocol].sure.found && verdicts[protocol].sure.action == FIREWALL_ACCEPT)
+            return &verdicts[protocol].sure;
+    for (unsigned protocol = 0; protocol < 2; protocol++)
+        if (verdicts[protocol].maybe[FIREWALL_ACCEPT].found)
+            return &verdicts[protocol].maybe[FIREWALL_ACCEPT];
+    return NULL;
+}
+
+static void cure_taker(const struct scene *scene, struct finding *f, uint32_t id, bool names_interface)
+{
+    if (names_interface)
+        finding_cure(f, "/ip/firewall/nat/disable *%X", (unsigned)id);
+    else
+        finding_cure(f, "/ip/firewall/nat/set *%X in-interface=!%s", (unsigned)id,
+                     ros_quote(span_text(scene->vpn.interface)).text);
+}
+
+static void judge_ports(struct scene *scene)
+{
+    struct taken taken = {0};
+    struct verdict verdicts[2];
+    struct table_rows rows = table_rows_of(scene->s, TABLE_NAT);
+    const struct ros_sentence *row;
+    struct finding *f;
+    while ((row = table_rows_next(&rows)) != NULL)
+        add_rule(&taken, row, &scene->vpn);
+    unsigned udp = DYNAMIC_PORTS - count_dynamic(&taken.all[NATPMP_UDP]);
+    unsigned tcp = DYNAMIC_PORTS - count_dynamic(&taken.all[NATPMP_TCP]);
+    const struct ruling *accept = find_accept(scene, verdicts);
+    bool sure = accept == &verdicts[0].sure || accept == &verdicts[1].sure;
+    if (udp < PORTS_FEW || tcp < PORTS_FEW) {
+        bool none = udp == 0 || tcp == 0;
+        f = finding_add(
+            scene->out, FINDING_PORTS, none ? FINDING_FAIL : FINDING_WARN,
+            "dst-nat rules take the ports of the tunnel from us, rule *%X most of them: %u are free for "
+            "UDP, %u for TCP",
+            (unsigned)taken.most_id, udp, tcp);
+        cure_taker(scene, f, taken.most_id, taken.most_is_here);
+    } else if (accept != NULL) {
+        f = finding_add(scene->out, FINDING_PORTS, sure ? FINDING_FAIL : FINDING_WARN,
+                        "dstnat rule *%X %s what comes by the tunnel before our rules see it",
+                        (unsigned)accept->id, sure ? "accepts" : "may accept");
+        cure_taker(scene, f, accept->id, false);
+    } else {
+        (void)finding_add(scene->out, FINDING_PORTS, FINDING_PASS,
+                          "%u router ports are free for UDP, %u for TCP", udp, tcp);
+    }
+}
+
+/* ---- the router's own server ---- */
+
+static void judge_nat_pmp(struct scene *scene)
+{
+    const struct table *table = &scene->s->table[TABLE_NAT_PMP];
+    struct table_rows rows = table_rows_of(scene->s, TABLE_NAT_PMP);
+    const struct ros_sentence *row = table_rows_next(&rows);
+    if (table->state == TABLE_REFUSED && table->error == ROS_ERROR_NO_COMMAND) {
+        (void)finding_add(scene->out, FINDING_ROUTER_NAT_PMP, FINDING_PASS,
+                          "this RouterOS has no NAT-PMP of its own");
+    } else if (row != NULL && ros_flag(row, "enabled")) {
+        struct finding *f =
+            finding_add(scene->out, FINDING_ROUTER_NAT_PMP, FINDING_WARN,
+                        "RouterOS's own NAT-PMP is enabled: what the redirect does not take gets the "
+                        "router's answers, with the wrong address");
+        finding_cure(f, "/ip/nat-pmp/set enabled=no");
+    } else if (row != NULL) {
+        (void)finding_add(scene->out, FINDING_ROUTER_NAT_PMP, FINDING_PASS, "RouterOS's own NAT-PMP is off");
+    }
+}
+
+/* ---- the filter ---- */
+
+static struct packet forwarded(const struct scene *scene, enum natpmp_protocol protocol)
+{
+    struct packet packet = {.in = &scene->vpn, .protocol = protocol, .dstnat = true};
+    if (scene->lan.interface[0] != '\0') {
+        packet.out = &scene->lan;
+        packet.dst_known = scene_prefix(scene->s, scene->lan.interface, &packet.dst);
+    }
+    return packet;
+}
+
+static bool drops(const struct verdict *verdict)
+{
+    return verdict->sure.found && verdict->sure.action == FIREWALL_DROP;
+}
+
+static void judge_forward(struct scene *scene)
+{
+    struct verdict verdicts[2];
+    const struct ruling *ruling = NULL;
+    bool sure = false;
+    if (scene->s->table[TABLE_FILTER].state != TABLE_READ) {
+        (void)finding_add(
+            scene->out, FINDING_FORWARD, FINDING_WARN,
+            "the filter rules could not be read: whether they let connections through is not known");
+        return;
+    }
+    for (unsigned protocol = 0; protocol < 2; protocol++) {
+        struct packet packet = forwarded(scene, (enum natpmp_protocol)protocol);
+        firewall_judge(scene->s, TABLE_FILTER, "forward", &packet, 0, &verdicts[protocol]);
+        if (!sure && drops(&verdicts[protocol])) {
+            ruling = &verdicts[protocol].sure;
+            sure = true;
+        } else if (ruling == NULL && verdicts[protocol].maybe[FIREWALL_DROP].found) {
+            ruling = &verdicts[protocol].maybe[FIREWALL_DROP];
+        }
+    }
+    if (ruling == NULL) {
+        (void)finding_add(scene->out, FINDING_FORWARD, FINDING_PASS,
+                          "the filter lets connections from the tunnel to mapped ports through");
+        return;
+    }
+    struct finding *f = finding_add(scene->out, FINDING_FORWARD, sure ? FINDING_FAIL : FINDING_WARN,
+                                    "filter rule *%X %s connections from the tunnel to mapped ports",
+                                    (unsigned)ruling->id, sure ? "drops" : "may drop");
+    finding_cure(
+        f,
+        "/ip/firewall/filter/add chain=forward in-interface=%s connection-nat-state=dstnat action=accept "
+        "place-before=*%X",
+        ros_quote(span_text(scene->vpn.interface)).text, (unsigned)ruling->id);
+}
+
+void judge_rules(struct scene *scene)
+{
+    bool known = scene->vpn.interface[0] != '\0';
+    if (known && scene->s->table[TABLE_NAT].state == TABLE_READ)
+        judge_ports(scene);
+    judge_nat_pmp(scene);
+    if (known)
+        judge_forward(scene);
+}

@@ -1,0 +1,262 @@
+#include "check/judge_parts.h"
+
+#include "core/router_rows.h"
+
+/* ---- questions to the tables ---- */
+
+struct log_safe scene_type(const struct survey *s, const char *interface)
+{
+    struct table_rows rows = table_rows_of(s, TABLE_INTERFACE);
+    const struct ros_sentence *row;
+    struct span type;
+    while ((row = table_rows_next(&rows)) != NULL)
+        if (row_is(row, "name", interface) && row_get(row, "type", &type))
+            return log_safe(type);
+    return log_safe(span_of(NULL, 0));
+}
+
+bool scene_prefix(const struct survey *s, const char *interface, struct prefix *ret_prefix)
+{
+    struct table_rows rows = table_rows_of(s, TABLE_ADDRESS);
+    const struct ros_sentence *row;
+    struct span name;
+    while ((row = table_rows_next(&rows)) != NULL)
+        if (address_row_parse(row, ret_prefix, &name) && span_is(name, interface))
+            return true;
+    return false;
+}
+
+bool scene_interface_of(const struct survey *s, uint32_t address, char ret_interface[INTERFACE_NAME_MAX + 1])
+{
+    struct table_rows rows = table_rows_of(s, TABLE_ADDRESS);
+    struct route_choice choice = {.target = address};
+    const struct ros_sentence *row;
+    while ((row = table_rows_next(&rows)) != NULL)
+        route_choice_address(&choice, row);
+    copy_interface(ret_interface, span_text(choice.interface));
+    return choice.known;
+}
+
+bool scene_is_member(const struct survey *s, const char *list, const char *interface)
+{
+    struct table_rows rows = table_rows_of(s, TABLE_MEMBER);
+    const struct ros_sentence *row;
+    while ((row = table_rows_next(&rows)) != NULL)
+        if (row_is(row, "list", list) && row_is(row, "interface", interface) && !ros_flag(row, "disabled"))
+            return true;
+    return false;
+}
+
+bool scene_list_exists(const struct survey *s, const char *list)
+{
+    struct table_rows rows = table_rows_of(s, TABLE_LIST);
+    const struct ros_sentence *row;
+    while ((row = table_rows_next(&rows)) != NULL)
+        if (row_is(row, "name", list))
+            return true;
+    return false;
+}
+
+/* ---- places ---- */
+
+/* Nothing is known of a table that could not be read: what depends on it is a maybe. */
+static void fill_context(const struct survey *s, struct nat_context *context)
+{
+    static const struct {
+        enum table_name table;
+        void (*add)(struct nat_context *, const struct ros_sentence *);
+    } sources[] = {
+        {TABLE_ADDRESS, nat_context_add_address},
+        {TABLE_LIST, nat_context_add_list},
+        {TABLE_MEMBER, nat_context_add_member},
+    };
+    context->instance = s->config->instance;
+    for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
+        const struct table *table = &s->table[sources[i].table];
+        if (table->state != TABLE_READ || table->incomplete) {
+            if (sources[i].table == TABLE_ADDRESS)
+                context->addresses_incomplete = true;
+            else
+                context->lists_incomplete = true;
+        }
+        struct table_rows rows = table_rows_of(s, sources[i].table);
+        const struct ros_sentence *row;
+        while ((row = table_rows_next(&rows)) != NULL)
+            sources[i].add(context, row);
+    }
+}
+
+/* As the daemon finds it: configured, else from /ip/route/check, else the longest match of routes and
+ * addresses. */
+static void find_vpn(struct scene *scene)
+{
+    const struct survey *s = scene->s;
+    const struct ros_sentence *row;
+    struct span interface;
+    if (s->config->in_interface[0] != '\0') {
+        copy_interface(scene->vpn.interface, span_text(s->config->in_interface));
+        return;
+    }
+    struct table_rows check = table_rows_of(s, TABLE_ROUTE_CHECK);
+    while ((row = table_rows_next(&check)) != NULL && scene->vpn.interface[0] == '\0')
+        if (row_get(row, "interface", &interface))
+            copy_interface(scene->vpn.interface, interface);
+    if (scene->vpn.interface[0] != '\0')
+        return;
+    struct route_choice choice = {.target = s->config->gateway};
+    struct table_rows routes = table_rows_of(s, TABLE_ROUTE);
+    while ((row = table_rows_next(&routes)) != NULL)
+        route_choice_route(&choice, row);
+    struct table_rows addresses = table_rows_of(s, TABLE_ADDRESS);
+    while ((row = table_rows_next(&addresses)) != NULL)
+        route_choice_address(&choice, row);
+    copy_interface(scene->vpn.interface, span_text(choice.interface));
+}
+
+/* The address that the router should send requests to: the configured one; or that of ours which it sees in a
+ * subnet of its own; or, behind further routers, the one that looks its way. */
+static void find_us(struct scene *scene)
+{
+    const struct survey *s = scene->s;
+    char interface[INTERFACE_NAME_MAX + 1];
+    for (unsigned i = 0; i < s->owns && !scene->attached; i++) {
+        if (!scene_interface_of(s, s->own[i], interface))
+            continue;
+        scene->attached = true;
+        scene->us = s->own[i];
+    }
+    if (scene->us == 0)
+        scene->us = s->local;
+    if (s->config->listen_address != 0)
+        scene->us = s->config->listen_address;
+}
+
+/* ---- the redirect ---- */
+
+static bool takes_requests(const struct ros_sentence *row)
+{
+    struct span text;
+    struct portset ports;
+    return (row_is(row, "action", "dst-nat") || row_is(row, "action", "redirect")) &&
+           (row_is(row, "protocol", "udp") || row_is(row, "protocol", "17")) &&
+           row_get(row, "dst-port", &text) && parse_ports(text, &ports) && portset_has(&ports, NATPMP_PORT);
+}
+
+static struct redirect parse_redirect(const struct ros_sentence *row)
+{
+    struct redirect r = {
+        .found = true,
+        .id = row_id(row),
+        .disabled = ros_flag(row, "disabled"),
+        .invalid = ros_flag(row, "invalid"),
+        .to_router = row_is(row, "action", "redirect"),
+        .port = NATPMP_PORT,
+    };
+    struct span text;
+    struct prefix target;
+    uint64_t port;
+    if (row_get(row, "to-addresses", &text) && parse_prefix(text, &target) && target.length == 32)
+        r.target = target.address;
+    if (row_get(row, "to-ports", &text))
+        r.port = parse_decimal(text, UINT16_MAX, &port) ? (uint16_t)port : 0;
+    r.by_list = !row_get(row, "in-interface", &text) && row_get(row, "in-interface-list", &text);
+    if ((r.by_list || row_get(row, "in-interface", &text)) && !span_starts(text, "!"))
+        copy_interface(r.interface, text);
+    return r;
+}
+
+bool scene_is_own(const struct scene *scene, uint32_t address)
+{
+    if (scene->s->config->listen_address != 0)
+        return address == scene->us;
+    for (unsigned i = 0; i < scene->s->owns; i++)
+        if (scene->s->own[i] == address)
+            return true;
+    return address != 0 && address == scene->us;
+}
+
+/* Of several, the one that is in force and leads to us. */
+static unsigned rank(const struct scene *scene, const struct redirect *r)
+{
+    return !r->found ? 0 : 1U + !r->disabled + 2U * !r->to_router + 4U * scene_is_own(scene, r->target);
+}
+
+static void find_redirect(struct scene *scene)
+{
+    struct table_rows rows = table_rows_of(scene->s, TABLE_NAT);
+    const struct ros_sentence *row;
+    while ((row = table_rows_next(&rows)) != NULL) {
+        bool fixed = !ros_flag(row, "dynamic");
+        if (scene->first_dstnat == 0 && fixed && row_is(row, "chain", "dstnat"))
+            scene->first_dstnat = row_id(row);
+        if (!takes_requests(row))
+            continue;
+        struct redirect r = parse_redirect(row);
+        if (rank(scene, &r) > rank(scene, &scene->redirect))
+            scene->redirect = r;
+    }
+}
+
+/* ---- the LAN ---- */
+
+/* A member of the list where clients may be: not the tunnel, and rather not the link to this machine alone.
+ */
+static void take_member(struct scene *scene, const char *list)
+{
+    struct table_rows rows = table_rows_of(scene->s, TABLE_MEMBER);
+    const struct ros_sentence *row;
+    char ours[INTERFACE_NAME_MAX + 1] = "";
+    struct span name;
+    if (scene->us != 0)
+        (void)scene_interface_of(scene->s, scene->us, ours);
+    while ((row = table_rows_next(&rows)) != NULL) {
+        struct prefix prefix;
+        char interface[INTERFACE_NAME_MAX + 1];
+        if (!row_is(row, "list", list) || ros_flag(row, "disabled") || !row_get(row, "interface", &name))
+            continue;
+        copy_interface(interface, name);
+        bool better = strcmp(interface, scene->vpn.interface) != 0 && strcmp(interface, ours) != 0 &&
+                      scene_prefix(scene->s, interface, &prefix);
+        if (scene->lan.interface[0] == '\0' || better)
+            memcpy(scene->lan.interface, interface, sizeof interface);
+        if (better)
+            return;
+    }
+}
+
+static void find_lan(struct scene *scene)
+{
+    const struct redirect *r = &scene->redirect;
+    if (r->found && r->interface[0] != '\0' && !r->by_list)
+        memcpy(scene->lan.interface, r->interface, sizeof r->interface);
+    else if (r->found && r->interface[0] != '\0')
+        take_member(scene, r->interface);
+    if (scene->lan.interface[0] == '\0')
+        take_member(scene, "LAN");
+    struct table_rows rows = table_rows_of(scene->s, TABLE_INTERFACE);
+    const struct ros_sentence *row;
+    struct span name;
+    while (scene->lan.interface[0] == '\0' && (row = table_rows_next(&rows)) != NULL)
+        if (row_is(row, "type", "bridge") && row_get(row, "name", &name))
+            copy_interface(scene->lan.interface, name);
+}
+
+void scene_make(struct scene *scene, const struct survey *s, struct findings *out)
+{
+    *scene = (struct scene){.s = s, .out = out};
+    struct table_rows rows = table_rows_of(s, TABLE_RESOURCE);
+    const struct ros_sentence *row = table_rows_next(&rows);
+    struct span version;
+    scene->version_known =
+        row != NULL && row_get(row, "version", &version) && ros_version_parse(version, &scene->version);
+    find_vpn(scene);
+    find_us(scene);
+    find_redirect(scene);
+    find_lan(scene);
+    uint32_t target = scene->redirect.target != 0 ? scene->redirect.target : scene->us;
+    if (target != 0)
+        (void)scene_interface_of(s, target, scene->ours.interface);
+    fill_context(s, &scene->vpn);
+    fill_context(s, &scene->lan);
+    fill_context(s, &scene->ours);
+}

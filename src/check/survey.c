@@ -1,0 +1,62 @@
+#include "check/survey.h"
+
+#include "base/cursor.h"
+
+void survey_begin_table(struct survey *s, enum table_name name)
+{
+    s->table[name] = (struct table){.start = s->used};
+}
+
+/* A word that had no room may have been a condition: a name that no rule has says so. */
+static const char skipped[] = "=.skipped=yes";
+
+void survey_add_row(struct survey *s, enum table_name name, const struct ros_sentence *row)
+{
+    struct table *table = &s->table[name];
+    struct writer w = writer_of(s->bytes + s->used, sizeof(s->bytes) - s->used);
+    for (unsigned i = 0; i < row->words; i++) {
+        struct span word = ros_word(row, i);
+        if (word.len > 0 && !span_starts(word, ".tag="))
+            ros_write_word(&w, word);
+    }
+    if (row->skipped > 0)
+        ros_write_word(&w, span_text(skipped));
+    ros_write_end(&w);
+    if (w.failed) {
+        table->incomplete = true;
+        return;
+    }
+    table->len += w.len;
+    s->used += w.len;
+}
+
+bool row_get(const struct ros_sentence *row, const char *name, struct span *ret_value)
+{
+    return ros_attribute(row, name, ret_value) && ret_value->len > 0;
+}
+
+bool row_is(const struct ros_sentence *row, const char *name, const char *value)
+{
+    struct span text;
+    return row_get(row, name, &text) && span_is(text, value);
+}
+
+uint32_t row_id(const struct ros_sentence *row)
+{
+    struct span text;
+    uint32_t id;
+    return ros_attribute(row, ".id", &text) && ros_parse_id(text, &id) ? id : 0;
+}
+
+struct table_rows table_rows_of(const struct survey *s, enum table_name name)
+{
+    const struct table *table = &s->table[name];
+    struct table_rows rows = {.rest = span_of(s->bytes + table->start, table->len)};
+    ros_reader_init(&rows.reader);
+    return rows;
+}
+
+const struct ros_sentence *table_rows_next(struct table_rows *rows)
+{
+    return ros_reader_next(&rows->reader, &rows->rest) == ROS_SENTENCE ? &rows->reader.sentence : NULL;
+}

@@ -1,0 +1,123 @@
+/* What router and gateway said when they were asked: all that the judgement is made from. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/event.h"
+#include "core/session.h"
+#include "core/upstream.h"
+#include "wire/routeros.h"
+
+enum {
+    SURVEY_OWN_MAX = 64,
+    /* A rule takes 200 to 300 bytes: some 15000 rules. Only what is used becomes real memory. */
+    SURVEY_BYTES_MAX = 4 << 20,
+};
+
+struct check_config {
+    uint32_t gateway;
+    uint32_t listen_address; /* 0: every address */
+    uint16_t listen_port;
+    const char *router_host;
+    uint16_t router_port;
+    const char *user;
+    const char *password;
+    const char *instance;
+    const char *in_interface; /* empty: the router is asked */
+    bool tls;
+};
+
+enum table_name {
+    TABLE_RESOURCE, /* the first one: it tells whether anything may be read */
+    TABLE_SERVICE,
+    TABLE_INTERFACE,
+    TABLE_ADDRESS,
+    TABLE_LIST,
+    TABLE_MEMBER,
+    TABLE_ROUTE_CHECK,
+    TABLE_ROUTE,
+    TABLE_NAT,
+    TABLE_FILTER,
+    TABLE_NAT_PMP,
+    TABLES,
+};
+
+enum table_state {
+    TABLE_UNASKED,
+    TABLE_READ,
+    TABLE_REFUSED, /* see error and message */
+};
+
+struct table {
+    uint8_t state;
+    uint8_t error;   /* enum ros_error */
+    bool incomplete; /* there was no room for all of it */
+    size_t start;
+    size_t len;
+    struct log_safe message;
+};
+
+/* The rule that shows whether rules may be written. */
+enum trial {
+    TRIAL_NONE,
+    TRIAL_REFUSED, /* trial_error and trial_message: why it could not be added */
+    TRIAL_STAYS,   /* it was added, or may have been, and its removal is not confirmed */
+    TRIAL_UNDONE,
+};
+
+enum gateway_trial {
+    GATEWAY_TRIAL_NONE,
+    GATEWAY_TRIAL_GRANTED,
+    GATEWAY_TRIAL_FAILED, /* trial_result */
+    GATEWAY_TRIAL_SILENT,
+};
+
+struct survey {
+    const struct check_config *config;
+    uint32_t own[SURVEY_OWN_MAX]; /* this machine's addresses, but for loopback */
+    unsigned owns;
+    uint32_t local; /* the one towards the gateway; 0: no route */
+
+    bool logged_in;
+    uint8_t failure; /* enum session_failure: why the router was not read to the end; NONE: it was */
+    struct table table[TABLES];
+    uint8_t trial;
+    uint8_t trial_error;
+    struct log_safe trial_message;
+    unsigned leftovers; /* rules of earlier checks that were removed */
+
+    struct {
+        uint8_t trouble; /* enum gateway_trouble */
+        uint16_t result; /* of the address request */
+        bool address_known;
+        uint32_t address;
+        uint8_t trial; /* enum gateway_trial */
+        uint16_t trial_result;
+        uint16_t internal_port;
+        uint16_t external_port;
+        uint32_t lifetime_s;
+        bool deleted;
+    } upstream;
+
+    size_t used;
+    uint8_t bytes[SURVEY_BYTES_MAX]; /* rows, as sentences, one table behind the other */
+};
+
+/* Rows come table by table: begin, add, add, ... */
+void survey_begin_table(struct survey *s, enum table_name name);
+void survey_add_row(struct survey *s, enum table_name name, const struct ros_sentence *row);
+
+/* An attribute that is there and not empty. */
+bool row_get(const struct ros_sentence *row, const char *name, struct span *ret_value);
+bool row_is(const struct ros_sentence *row, const char *name, const char *value);
+/* 0 if it has none. */
+uint32_t row_id(const struct ros_sentence *row);
+
+/* for (struct table_rows rows = table_rows_of(s, name); (row = table_rows_next(&rows)) != NULL;) */
+struct table_rows {
+    struct ros_reader reader;
+    struct span rest;
+};
+struct table_rows table_rows_of(const struct survey *s, enum table_name name);
+const struct ros_sentence *table_rows_next(struct table_rows *rows);

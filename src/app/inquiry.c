@@ -76,6 +76,12 @@ static void on_gateway_failed(void *context, enum udp_error error)
              (struct event){.type = EVENT_GATEWAY_ERROR, .gateway_error = driver_gateway_error(error)});
 }
 
+/* Each question goes out at once. */
+static void on_batch(void *context)
+{
+    (void)context;
+}
+
 static void on_deadline(void *context)
 {
     dispatch(context, (struct event){.type = EVENT_DEADLINE});
@@ -92,8 +98,8 @@ static void on_signal(uv_signal_t *handle, int number)
 
 static const struct stream_handlers router_handlers = {
     .opened = on_open, .received = on_data, .closed = on_closed};
-static const struct udp_client_handlers gateway_handlers = {.received = on_gateway,
-                                                            .failed = on_gateway_failed};
+static const struct udp_client_handlers gateway_handlers = {
+    .received = on_gateway, .batch_done = on_batch, .failed = on_gateway_failed};
 
 /* ---- what is to be done ---- */
 
@@ -108,7 +114,8 @@ static void perform(struct inquiry *q, const struct action *action)
 {
     switch (action->type) {
     case ACTION_GATEWAY_SEND:
-        udp_client_send(&q->gateway, action->gateway);
+        udp_client_queue(&q->gateway, action->gateway);
+        udp_client_flush(&q->gateway);
         break;
     case ACTION_ROUTER_OPEN:
         close_stream(q);

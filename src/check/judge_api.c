@@ -26,6 +26,9 @@ static void judge_unreachable(const struct survey *s, struct findings *out)
     case SESSION_FAILURE_UNREACHABLE:
         why = "cannot be reached: no route from here";
         break;
+    case SESSION_FAILURE_HERE:
+        why = "cannot be asked: this machine makes no connection";
+        break;
     case SESSION_FAILURE_TIMEOUT:
         why = "does not answer: a firewall drops the connection, or it is not the router";
         break;
@@ -48,6 +51,9 @@ static void judge_unreachable(const struct survey *s, struct findings *out)
     switch ((enum session_failure)s->failure) {
     case SESSION_FAILURE_REFUSED:
         finding_cure(f, "/ip/service/set %s disabled=no port=%u", service_name(s), (unsigned)c->router_port);
+        break;
+    case SESSION_FAILURE_HERE:
+        finding_cure(f, "ip -4 address; ulimit -n");
         break;
     case SESSION_FAILURE_TIMEOUT:
         finding_cure(

@@ -37,15 +37,16 @@ static void tell(struct world *w)
     note(w, "one client asks for everything it can get, and for one more");
     show(w, false);
     a = client(w, 12);
-    for (uint16_t i = 0; i < CLIENT_MAPPINGS_MAX; i++) {
+    for (uint16_t i = 0; i < w->options.config.client_mappings_max; i++) {
         lan_send_map(&w->lan, a->address, 40000, TCP, (uint16_t)(7000 + i), 0, 3600);
         world_run_for(w, 300);
     }
     show(w, true);
-    expect(w, our_rules(w) == CLIENT_MAPPINGS_MAX);
+    expect(w, our_rules(w) == w->options.config.client_mappings_max);
     mapping = map(w, a, TCP, 8000, 8000, 3600);
     world_run_for(w, 1000);
-    expect(w, mapping->answers == 1 && mapping->result == 4 && our_rules(w) == CLIENT_MAPPINGS_MAX);
+    expect(w, mapping->answers == 1 && mapping->result == 4 &&
+                  our_rules(w) == w->options.config.client_mappings_max);
     expect_rest(w);
 }
 

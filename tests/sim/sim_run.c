@@ -11,6 +11,8 @@ enum {
     /* The longest lease of the gateways here; a dead process leaves some behind. */
     LEASE_MS = 600000,
     SETTLE_MS = 15000, /* the longest time that an answer takes, and a slack */
+    RELEASE_MS = 100,  /* of a mapping that ends just then */
+    RELEASES_MAX = 30,
     STOP_MS = 5500,
     SIM_STEPS_MIN = 2000, /* a run without clients that ask would be none */
 };
@@ -92,6 +94,8 @@ static void converge(struct sim *sim)
     for (unsigned i = 0; i < w->lan.count; i++)
         lan_vanish(&w->lan.clients[i]);
     world_run_for(w, SETTLE_MS);
+    for (unsigned i = 0; i < RELEASES_MAX && inv_lease_without_rule(w); i++)
+        world_run_for(w, RELEASE_MS);
     trace_line(&w->trace, w->now_ms, "# at rest");
     inv_at_rest(w);
     end_well(sim);

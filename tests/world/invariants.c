@@ -436,6 +436,7 @@ static void forget_pending(struct world *w)
 void inv_started(struct world *w)
 {
     forget_pending(w);
+    w->invariants.adopting = true;
     w->invariants.has_epoch = false;
     w->invariants.gateway_heard = false;
     w->invariants.router_trouble_ms = w->now_ms;

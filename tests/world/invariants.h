@@ -128,6 +128,7 @@ struct invariants {
     unsigned foreign_count;
     unsigned excused_count; /* of rules that were ours until somebody took our mark off, a moment ago */
 
+    bool adopting; /* the process has not seen the router's rules yet */
     bool gateway_heard;
     bool gateway_doubted;     /* the last one did not fit */
     uint32_t gateway_epoch_s; /* of the last datagram of the gateway that reached the core, and when */
@@ -170,6 +171,8 @@ void inv_after_step(struct world *w);
 
 /* Faults are off and time has passed. */
 void inv_at_rest(struct world *w);
+/* NULL: there is none. One that has just ended may still be on its way out. */
+const struct gateway_lease *inv_lease_without_rule(const struct world *w);
 /* Mappings that were promised and have not run out. */
 unsigned inv_promises(const struct world *w);
 /* The rule of ours that leads there, enabled or not; NULL: none. */

@@ -83,7 +83,7 @@ struct lan_model {
     struct lan_client clients[LAN_CLIENTS_MAX];
     unsigned count;
     uint32_t server; /* the address that is asked */
-    bool deaf;       /* multicast does not reach the clients: the daemon is in another network than they are */
+    bool deaf; /* multicast does not reach the clients: the daemon is in another network than they are */
     uint64_t retry_refused_ms;
     uint64_t late_renewal_ms;
 };

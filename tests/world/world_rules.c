@@ -286,6 +286,8 @@ void inv_hand_end(struct world *w)
     /* Again, now that it is known which rules have lost our mark. */
     inv_rules_read(w);
     inv->hand = false;
+    if (inv->adopting)
+        inv_hand_unnoticed(w);
 }
 
 bool inv_rule_is_excused(const struct world *w, uint32_t address, bool tcp, uint16_t port)
@@ -370,16 +372,13 @@ static void check_ask_at_rest(struct world *w, struct inv_entry *ask)
                    lease->external_port);
 }
 
-void inv_at_rest(struct world *w)
+/* A gateway with one port for everybody gives it to the second one, too; deleting that would end the first
+ * one's.
+ */
+const struct gateway_lease *inv_lease_without_rule(const struct world *w)
 {
     const struct invariants *inv = &w->invariants;
 
-    check_rules(w);
-    for (unsigned i = 0; i < inv->rule_count; i++)
-        check_rule_at_rest(w, &inv->rules[i]);
-    inv_each_ask(w, check_ask_at_rest);
-    /* A gateway with one port for everybody gives it to the second one, too; deleting that would end the
-     * first one's. */
     for (unsigned i = 0; i < w->gateway.leases_end && !w->gateway.options.one_port; i++) {
         const struct gateway_lease *lease = &w->gateway.leases[i];
         bool has_rule = false;
@@ -387,7 +386,22 @@ void inv_at_rest(struct world *w)
         for (unsigned k = 0; k < inv->rule_count; k++)
             has_rule |= inv->rules[k].router_port == lease->internal_port && inv->rules[k].tcp == lease->tcp;
         if (lease->used && lease->ends_ms > w->now_ms && !has_rule)
-            world_fail(w, "at rest: the gateway's lease of %s %u has no rule", lease->tcp ? "tcp" : "udp",
-                       lease->internal_port);
+            return lease;
     }
+    return NULL;
+}
+
+void inv_at_rest(struct world *w)
+{
+    const struct invariants *inv = &w->invariants;
+    const struct gateway_lease *lease;
+
+    check_rules(w);
+    for (unsigned i = 0; i < inv->rule_count; i++)
+        check_rule_at_rest(w, &inv->rules[i]);
+    inv_each_ask(w, check_ask_at_rest);
+    lease = inv_lease_without_rule(w);
+    if (lease)
+        world_fail(w, "at rest: the gateway's lease of %s %u has no rule", lease->tcp ? "tcp" : "udp",
+                   lease->internal_port);
 }

@@ -23,6 +23,7 @@ from natpmp import Client, natpmpc
 from proton import ProtonGateway
 from router import Router
 from traffic import EXTERNAL, INTERNET_HOST, Listener
+from wire import Wire
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NAMESPACES = ("inet", "gw", "rtr", "ctr", "lan1", "lan2")
@@ -128,6 +129,7 @@ class Lab:
         self.tunnel = tunnel or os.environ.get("LAB_TUNNEL", best)
         self.build = pathlib.Path(os.environ.get("BUILD_DIR", ROOT / "build/dev")).resolve()
         self.processes = []
+        self.wires = []
         self.router = Router(self)
         self.gateway = ProtonGateway(self) if proton else Gateway(self)
         self._start_router = router
@@ -154,6 +156,8 @@ class Lab:
             self.router.start()
 
     def close(self):
+        for wire in self.wires:
+            wire.close()
         self.gateway.close()
         for process in reversed(self.processes):
             process.kill()
@@ -196,10 +200,10 @@ class Lab:
     def nft(self, namespace, script):
         return self.run(namespace, "nft", "-f", "-", stdin=script)
 
-    def socket(self, namespace, kind, bind=None):
+    def socket(self, namespace, kind, bind=None, family=socket.AF_INET):
         """A socket of that namespace with a time limit, bound where asked."""
         with inside(namespace):
-            s = socket.socket(socket.AF_INET, kind)
+            s = socket.socket(family, kind)
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         s.settimeout(5)
         if bind:
@@ -223,12 +227,18 @@ class Lab:
     def listener(self, namespace, protocol, port):
         return Listener(self, namespace, protocol, port)
 
+    def wire(self):
+        """A capture of NAT-PMP on the LAN from now on; ends with the lab."""
+        self.wires.append(Wire(self))
+        return self.wires[-1]
+
     def natpmpc(self, *args, **keys):
         return natpmpc(self, *args, **keys)
 
     def logs(self):
         """(name, text) of everything that ran, for the report of a failure."""
-        return [(p.name, p.log()) for p in self.processes]
+        return ([(p.name, p.log()) for p in self.processes] +
+                [("NAT-PMP on the LAN", wire.text()) for wire in self.wires])
 
     # ---- topology ----
 

@@ -87,6 +87,54 @@ unsigned our_rules(const struct world *w)
     return w->invariants.rule_count;
 }
 
+/* ---- played programs ---- */
+
+void asks_map(struct world *w, unsigned last_byte, uint16_t source_port, bool tcp, uint16_t internal_port,
+              uint16_t suggested, uint32_t lifetime_s)
+{
+    lan_send_map(&w->lan, lan_address(last_byte), source_port, tcp, internal_port, suggested, lifetime_s);
+}
+
+void asks_delete(struct world *w, unsigned last_byte, uint16_t source_port, bool tcp, uint16_t internal_port,
+                 uint16_t suggested)
+{
+    asks_map(w, last_byte, source_port, tcp, internal_port, suggested, 0);
+}
+
+void asks_address(struct world *w, unsigned last_byte, uint16_t source_port)
+{
+    static const uint8_t request[2] = {0};
+
+    lan_send_raw(&w->lan, lan_address(last_byte), source_port, span_of(request, sizeof(request)));
+}
+
+void asks_pcp(struct world *w, unsigned last_byte, uint16_t source_port, bool announce)
+{
+    uint8_t request[60] = {2, announce ? 0 : 1};
+
+    lan_send_raw(&w->lan, lan_address(last_byte), source_port,
+                 span_of(request, announce ? 24 : sizeof(request)));
+}
+
+uint16_t external_port_of(struct world *w, unsigned last_byte, bool tcp, uint16_t port)
+{
+    const struct gateway_lease *lease =
+        gateway_find(&w->gateway, w->now_ms, tcp, router_port_of(w, last_byte, tcp, port));
+
+    return lease ? lease->external_port : 0;
+}
+
+void like_proton(struct world_options *options)
+{
+    options->gateway.profile = GATEWAY_PROTON;
+}
+
+void gateway_late(struct world *w, unsigned late_ms)
+{
+    w->gateway.faults.late_percent = late_ms > 0 ? 100 : 0;
+    w->gateway.faults.late_ms = late_ms;
+}
+
 /* ---- comparing ---- */
 
 static char *read_file(const char *path)

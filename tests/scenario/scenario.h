@@ -32,6 +32,23 @@ void expect_at(struct world *w, bool holds, const char *what, int line);
 #define expect(w, condition) expect_at(w, condition, #condition, __LINE__)
 /* The invariants at rest. */
 void expect_rest(struct world *w);
+/* ---- programs whose every datagram the story plays itself: they check nothing, the trace shows what they
+ * hear ---- */
+
+void asks_map(struct world *w, unsigned last_byte, uint16_t source_port, bool tcp, uint16_t internal_port,
+              uint16_t suggested, uint32_t lifetime_s);
+void asks_delete(struct world *w, unsigned last_byte, uint16_t source_port, bool tcp, uint16_t internal_port,
+                 uint16_t suggested);
+void asks_address(struct world *w, unsigned last_byte, uint16_t source_port);
+/* PCP (RFC 6887), of which the daemon reads the version only: MAP has 60 bytes, ANNOUNCE 24. */
+void asks_pcp(struct world *w, unsigned last_byte, uint16_t source_port, bool announce);
+/* The external port that the gateway gives to that port of the client; 0: none. */
+uint16_t external_port_of(struct world *w, unsigned last_byte, bool tcp, uint16_t port);
+/* For story.options: a gateway like ProtonVPN's. */
+void like_proton(struct world_options *options);
+/* Each reply of the gateway comes so much later; 0: as ever. */
+void gateway_late(struct world *w, unsigned late_ms);
+
 /* The id of our rule that leads there; 0: none. */
 uint32_t rule_of(struct world *w, unsigned last_byte, bool tcp, uint16_t port);
 /* Its dst-port; 0: there is no rule. */

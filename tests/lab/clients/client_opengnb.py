@@ -1,0 +1,11 @@
+"""OpenGNB: asks, and never looks at the port that it was granted."""
+
+from programs import OpenGnb
+
+
+def test_opengnb(tell):
+    story = tell(OpenGnb)
+    story.begins()
+    story.is_reachable(expected=False)
+    story.after_90_s(expected=False)
+    story.ends(deletes=False)

@@ -1,0 +1,25 @@
+"""Transmission 3: asks again after 20 minutes, whatever the lease."""
+
+from programs import Transmission
+
+
+def test_transmission(tell):
+    story = tell(Transmission)
+    story.begins()
+    story.is_reachable()
+    story.after_90_s(expected=False)
+    story.comes_back()
+    story.is_held()
+    assert not story.learns_of_another_port(30)
+    story.ends(deletes=True)
+
+
+def test_transmission_always(tell):
+    story = tell(Transmission, daemon={"LEASE_HOLD": "always"})
+    story.row["client"] += ", `LEASE_HOLD=always`"
+    story.begins()
+    story.is_reachable()
+    story.after_90_s()
+    story.row["when held"] = "yes"
+    assert not story.learns_of_another_port(30)
+    story.ends(deletes=True)

@@ -1,0 +1,136 @@
+"""What is measured with each program, and in which order. A row of docs/clients.md comes out."""
+
+import time
+
+from lab import CLIENTS, wait_until
+from programs import HOME
+
+LEASE_S = 60
+LATER_S = 90  # a lease and a half: by then it lives only if somebody renewed it
+RETRY_S = 5   # asks that are closer together are copies of one
+
+
+class Story:
+    def __init__(self, lab, program, row):
+        self.lab = lab
+        self.program = program
+        self.row = row
+        row.update(client=program.name, version=program.version())
+
+    # ---- what is asked and granted ----
+
+    def begins(self):
+        """Both NATs have a port for it, and it has been told which."""
+        self.program.start()
+        self._is_told(time.monotonic() - 60)
+        self.row["port"] = "yes"
+
+    def comes_back(self):
+        """As after a crash: the lease is over, and it asks for the same again."""
+        assert not self.lab.gateway.mappings()
+        self.program.crash()
+        asked = time.monotonic()
+        self.program.start()
+        self._is_told(asked)
+
+    def comes_late(self, limit):
+        """It asks again by its own clock, when the lease is long over."""
+        assert not self.lab.gateway.mappings()
+        self._is_told(time.monotonic(), limit)
+
+    def _is_told(self, since, limit=60):
+        def told():
+            grants = [self.program.wire.granted(one) for one in self.program.protocols]
+            return all(grant and grant.at > since for grant in grants) and grants
+
+        grants = wait_until(told, limit, f"{self.program.name} is granted {self.program.protocols}")
+        assert {grant.lifetime for grant in grants} == {LEASE_S}, grants
+        self.granted_at = min(grant.at for grant in grants)
+        for grant in grants:
+            assert self._router_port(grant) is not None, self.lab.gateway.mappings()
+
+    def _router_port(self, grant):
+        rule = self.lab.router.rule_for(grant.protocol, CLIENTS[HOME], grant.internal)
+        target = self.lab.gateway.mappings().get((grant.protocol, grant.external))
+        return target[1] if rule and target and str(target[1]) == rule["dst-port"] else None
+
+    # ---- what the internet host sees ----
+
+    def _reached(self):
+        return all([self.program.reached(one) for one in self.program.protocols])
+
+    def is_reachable(self, expected=True, column="reachable"):
+        if expected:
+            wait_until(lambda: all(self.program.believes(one) for one in self.program.protocols), 60,
+                       "it knows its port")
+        reached = self._reached()
+        self.row[column] = "yes" if reached else "no"
+        assert reached == expected, f"{column}: {self.row[column]}"
+
+    def after_90_s(self, expected=True, column="after 90 s"):
+        time.sleep(max(0, self.granted_at + LATER_S - time.monotonic()))
+        self.is_reachable(expected, column)
+
+    def is_held(self, expected=True):
+        """From now on it is renewed for the program, though nobody asks."""
+        self.after_90_s(expected, "when held")
+        assert bool(self.lab.gateway.mappings()), "held at the gateway"
+
+    # ---- rotation, end ----
+
+    def learns_of_another_port(self, limit):
+        """The gateway gives another port; within `limit` s the program goes by it, or it does not (None)."""
+        program = self.program
+        before = {one: program.wire.granted(one).external for one in program.protocols}
+        self.lab.gateway.rotate()
+        start = time.monotonic()
+
+        def changed():
+            now = self.lab.gateway.mappings()
+            return now and not any((one, port) in now for one, port in before.items())
+
+        def told():
+            return all(program.wire.granted(one).external != before[one] for one in program.protocols)
+
+        def known():
+            return all(program.believes(one) == program.wire.granted(one).external for one in program.protocols)
+
+        wait_until(changed, LEASE_S + 10, "the gateway has given another port")
+        try:
+            wait_until(told, limit)
+            getattr(program, "announce", lambda: None)()
+            wait_until(known, 30)
+        except AssertionError:
+            self.row["new port"] = "no"
+            return False
+        self.row["new port"] = f"after {time.monotonic() - start:.0f} s"
+        self.is_reachable(column="reachable again")
+        return True
+
+    def ends(self, deletes):
+        self.program.stop()
+        try:
+            wait_until(lambda: not self.lab.gateway.mappings() and not self.lab.router.own_rules(), 5)
+            deleted = bool(self.program.wire.asks(deletions=True))
+        except AssertionError:
+            deleted = False
+        self.row["at exit"] = "deletes" if deleted else "leaves it"
+        assert deleted == deletes, self.row["at exit"]
+        self.row["asks"] = self._asks()
+
+    # ---- in words ----
+
+    def _asks(self):
+        wire, program = self.program.wire, self.program
+        parts = ["PCP first"] if wire.has("pcp") else []
+        for protocol in program.protocols:
+            first = [ask for ask in wire.asks(protocol) if ask.internal == program.port][0]
+            port = {first.internal: "its own port", 0: "any port"}.get(first.suggested, "another port")
+            parts.append(f"{protocol} {first.lifetime} s, {port}")
+        return "; ".join(parts + [self._renewal()])
+
+    def _renewal(self):
+        times = [ask.at for ask in self.program.wire.asks(self.program.protocols[0])
+                 if ask.internal == self.program.port]
+        gaps = [later - earlier for earlier, later in zip(times, times[1:]) if later - earlier > RETRY_S]
+        return f"again after {gaps[0]:.0f} s" if gaps else "not again"

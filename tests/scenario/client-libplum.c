@@ -1,0 +1,44 @@
+/* libplum: announces itself by PCP and takes the refusal only with opcode 128; the address must come before
+ * it maps. Any error sends it to UPnP, so a gateway that is away for a moment must not make one. It takes
+ * each later packet for a restart of the server and discovers everything anew at half of the lease. */
+#include "scenario.h"
+
+enum { SOCKET = 40001 };
+
+static void discovers(struct world *w, uint16_t suggested)
+{
+    asks_pcp(w, 10, SOCKET, true);
+    world_run_for(w, 50);
+    asks_address(w, 10, SOCKET);
+    world_run_for(w, 50);
+    asks_map(w, 10, SOCKET, UDP, 50000, suggested, 7200);
+    world_run_for(w, 250);
+    asks_map(w, 10, SOCKET, UDP, 50000, suggested, 7200);
+    world_run_for(w, 500);
+}
+
+static void tell(struct world *w)
+{
+    uint16_t external_port;
+
+    settle(w);
+    gateway_late(w, 600);
+    discovers(w, 50000);
+    gateway_late(w, 0);
+    external_port = external_port_of(w, 10, UDP, 50000);
+    expect(w, external_port != 0);
+    skip_s(w, 30);
+    note(w, "half is over, and the gateway does not answer");
+    w->gateway.faults.silent = true;
+    discovers(w, external_port);
+    w->gateway.faults.silent = false;
+    world_run_for(w, 2000);
+    expect(w, external_port_of(w, 10, UDP, 50000) == external_port);
+    note(w, "it ends");
+    asks_delete(w, 10, SOCKET, UDP, 50000, external_port);
+    world_run_for(w, 2000);
+    expect(w, our_rules(w) == 0);
+    expect_rest(w);
+}
+
+const struct story story = {.options = like_proton, .tell = tell};

@@ -1,0 +1,54 @@
+/* libtorrent, 1.2 to 2.0 (qBittorrent, Deluge): PCP first; then TCP's mapping and the address in one breath
+ * from one socket. Any packet stops its one retransmission timer, so an address that came before the mapping
+ * would be the last thing it does. The copies after 250 ms and 500 ms more are answered once. It goes on with
+ * UDP, renews at three quarters of the lease, suggesting the port it has, and deletes both without waiting.
+ */
+#include "scenario.h"
+
+enum { SOCKET = 40001 };
+
+static void asks(struct world *w)
+{
+    asks_map(w, 10, SOCKET, TCP, 6881, 6881, 3600);
+    asks_address(w, 10, SOCKET);
+}
+
+static void tell(struct world *w)
+{
+    uint16_t external_port;
+
+    settle(w);
+    note(w, "PCP: it hears the version at once");
+    asks_pcp(w, 10, SOCKET, false);
+    world_run_for(w, 10);
+    note(w, "a slow gateway: two copies come before its answer");
+    gateway_late(w, 900);
+    asks(w);
+    world_run_for(w, 250);
+    asks(w);
+    world_run_for(w, 500);
+    asks(w);
+    world_run_for(w, 250);
+    gateway_late(w, 0);
+    note(w, "TCP is answered: UDP");
+    asks_map(w, 10, SOCKET, UDP, 6881, 6881, 3600);
+    world_run_for(w, 1000);
+    external_port = external_port_of(w, 10, TCP, 6881);
+    expect(w, external_port != 0 && external_port == external_port_of(w, 10, UDP, 6881));
+    skip_s(w, 43);
+    note(w, "45 s: renewal of both");
+    asks_map(w, 10, SOCKET, TCP, 6881, external_port, 3600);
+    world_run_for(w, 100);
+    asks_map(w, 10, SOCKET, UDP, 6881, external_port, 3600);
+    world_run_for(w, 1000);
+    skip_s(w, 30);
+    expect(w, external_port_of(w, 10, TCP, 6881) == external_port);
+    note(w, "it is closed");
+    asks_delete(w, 10, SOCKET, TCP, 6881, external_port);
+    asks_delete(w, 10, SOCKET, UDP, 6881, external_port);
+    world_run_for(w, 2000);
+    expect(w, our_rules(w) == 0 && gateway_count(&w->gateway, w->now_ms) == 0);
+    expect_rest(w);
+}
+
+const struct story story = {.options = like_proton, .tell = tell};

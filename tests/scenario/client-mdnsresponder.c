@@ -1,0 +1,43 @@
+/* mDNSResponder (macOS, iOS): asks by PCP every time, and by NAT-PMP for the address and the mapping in
+ * parallel. An error would keep it away for 15 min, so while the gateway is gone for a moment it must hear
+ * nothing; its copies come after 250 ms, 500 ms and so on. It renews at half and deletes with no suggestion.
+ */
+#include "scenario.h"
+
+enum { SOCKET = 40001 };
+
+static void asks(struct world *w, uint16_t suggested)
+{
+    asks_pcp(w, 10, SOCKET, false);
+    asks_address(w, 10, SOCKET);
+    asks_map(w, 10, SOCKET, TCP, 5900, suggested, 7200);
+}
+
+static void tell(struct world *w)
+{
+    uint16_t external_port;
+
+    settle(w);
+    note(w, "the gateway is silent for 3 s");
+    w->gateway.faults.silent = true;
+    asks(w, 5900);
+    for (unsigned pause_ms = 250; pause_ms < 4000; pause_ms *= 2) {
+        world_run_for(w, pause_ms);
+        w->gateway.faults.silent = pause_ms < 2000;
+        asks_map(w, 10, SOCKET, TCP, 5900, 5900, 7200);
+    }
+    world_run_for(w, 2000);
+    external_port = external_port_of(w, 10, TCP, 5900);
+    expect(w, external_port != 0);
+    skip_s(w, 28);
+    note(w, "half is over");
+    asks(w, external_port);
+    world_run_for(w, 1000);
+    note(w, "it ends");
+    asks_delete(w, 10, SOCKET, TCP, 5900, 0);
+    world_run_for(w, 2000);
+    expect(w, our_rules(w) == 0 && gateway_count(&w->gateway, w->now_ms) == 0);
+    expect_rest(w);
+}
+
+const struct story story = {.options = like_proton, .tell = tell};

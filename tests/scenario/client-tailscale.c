@@ -1,0 +1,45 @@
+/* Tailscale: PCP and NAT-PMP are probed at once, the mapping and the address asked for together, UDP alone,
+ * and 250 ms is all the time it gives: no copy. What was slow the first time is there when it asks again. It
+ * renews when it has used half, and deletes without waiting. */
+#include "scenario.h"
+
+enum { SOCKET = 41641 };
+
+static void asks(struct world *w, uint16_t suggested)
+{
+    asks_address(w, 10, SOCKET);
+    asks_map(w, 10, SOCKET, UDP, 41641, suggested, 7200);
+}
+
+static void tell(struct world *w)
+{
+    uint16_t external_port;
+
+    settle(w);
+    note(w, "the probe");
+    asks_pcp(w, 10, SOCKET, true);
+    asks_address(w, 10, SOCKET);
+    world_run_for(w, 250);
+    note(w, "a slow gateway: not within 250 ms");
+    gateway_late(w, 400);
+    asks(w, 0);
+    world_run_for(w, 1000);
+    gateway_late(w, 0);
+    note(w, "the next use");
+    asks(w, 0);
+    world_run_for(w, 250);
+    external_port = external_port_of(w, 10, UDP, 41641);
+    expect(w, external_port != 0);
+    skip_s(w, 32);
+    note(w, "half is over");
+    asks(w, external_port);
+    world_run_for(w, 250);
+    expect(w, external_port_of(w, 10, UDP, 41641) == external_port);
+    note(w, "it ends");
+    asks_delete(w, 10, SOCKET, UDP, 41641, external_port);
+    world_run_for(w, 2000);
+    expect(w, our_rules(w) == 0 && gateway_count(&w->gateway, w->now_ms) == 0);
+    expect_rest(w);
+}
+
+const struct story story = {.options = like_proton, .tell = tell};

@@ -1,0 +1,37 @@
+/* Transmission 4: asks for the address once, reads it 8 s later, maps TCP, renews at half of the lease, and
+ * suggests its own port each time: that is no wish to change. It goes by another external port when it hears
+ * of one. */
+#include "scenario.h"
+
+enum { SOCKET = 40001 };
+
+static void tell(struct world *w)
+{
+    uint16_t external_port;
+
+    settle(w);
+    asks_address(w, 10, SOCKET);
+    world_run_for(w, 8000);
+    asks_map(w, 10, SOCKET, TCP, 51413, 51413, 3600);
+    world_run_for(w, 1000);
+    external_port = external_port_of(w, 10, TCP, 51413);
+    expect(w, external_port != 0 && external_port != 51413);
+    skip_s(w, 29);
+    note(w, "30 s: renewal");
+    asks_map(w, 10, SOCKET, TCP, 51413, 51413, 3600);
+    world_run_for(w, 1000);
+    expect(w, external_port_of(w, 10, TCP, 51413) == external_port);
+    skip_s(w, 29);
+    note(w, "the gateway gives another port at the next one");
+    gateway_rotate(&w->gateway, w->now_ms);
+    asks_map(w, 10, SOCKET, TCP, 51413, 51413, 3600);
+    world_run_for(w, 1000);
+    expect(w, external_port_of(w, 10, TCP, 51413) != external_port);
+    expect_rest(w);
+    note(w, "it ends");
+    asks_delete(w, 10, SOCKET, TCP, 51413, 51413);
+    world_run_for(w, 2000);
+    expect(w, our_rules(w) == 0 && gateway_count(&w->gateway, w->now_ms) == 0);
+}
+
+const struct story story = {.options = like_proton, .tell = tell};

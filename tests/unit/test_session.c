@@ -331,7 +331,7 @@ static void test_silence(void **state)
     (void)state;
     assert_true(session_silent_ms(&session) == UINT64_MAX);
     session_open(&session, START_MS, &out);
-    assert_true(session_silent_ms(&session) == START_MS + 8000);
+    assert_true(session_silent_ms(&session) == START_MS + 20000);
     session_opened(&session, "u", "p", PEER, START_MS + 10, &out);
     assert_true(session_silent_ms(&session) == START_MS + 10 + 5000);
     say_and_take("!done .tag=1", START_MS + 20);

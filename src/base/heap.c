@@ -1,46 +1,66 @@
 #include "base/heap.h"
 
-static void place(struct heap *heap, unsigned position, uint16_t record)
+enum { FANOUT = 4 };
+
+static unsigned parent_of(unsigned position)
+{
+    return (position + FANOUT - 2) / FANOUT;
+}
+
+static void place(struct heap *heap, unsigned position, uint16_t record, uint64_t due_ms)
 {
     heap->at[position] = record;
+    heap->due_ms[position] = due_ms;
     heap->position[record] = (uint16_t)position;
 }
 
-static void sift_up(struct heap *heap, unsigned position, uint16_t record)
+static void move(struct heap *heap, unsigned from, unsigned to)
 {
-    uint64_t due_ms = heap->due_ms[record];
-    while (position > 1 && heap->due_ms[heap->at[position / 2]] > due_ms) {
-        place(heap, position, heap->at[position / 2]);
-        position /= 2;
-    }
-    place(heap, position, record);
+    place(heap, to, heap->at[from], heap->due_ms[from]);
 }
 
-static void sift_down(struct heap *heap, unsigned position, uint16_t record)
+static void sift_up(struct heap *heap, unsigned position, uint16_t record, uint64_t due_ms)
 {
-    uint64_t due_ms = heap->due_ms[record];
-    for (unsigned child = position * 2; child <= heap->count; child = position * 2) {
-        if (child < heap->count && heap->due_ms[heap->at[child + 1]] < heap->due_ms[heap->at[child]])
-            child++;
-        if (heap->due_ms[heap->at[child]] >= due_ms)
-            break;
-        place(heap, position, heap->at[child]);
-        position = child;
+    while (position > 1 && heap->due_ms[parent_of(position)] > due_ms) {
+        move(heap, parent_of(position), position);
+        position = parent_of(position);
     }
-    place(heap, position, record);
+    place(heap, position, record, due_ms);
+}
+
+static void sift_down(struct heap *heap, unsigned position, uint16_t record, uint64_t due_ms)
+{
+    for (;;) {
+        unsigned first = position * FANOUT - (FANOUT - 2);
+        unsigned end = first + FANOUT <= heap->count ? first + FANOUT : heap->count + 1;
+        unsigned least = first;
+        for (unsigned child = first + 1; child < end; child++)
+            if (heap->due_ms[child] < heap->due_ms[least])
+                least = child;
+        if (first >= end || heap->due_ms[least] >= due_ms)
+            break;
+        move(heap, least, position);
+        position = least;
+    }
+    place(heap, position, record, due_ms);
+}
+
+/* To where it belongs from a position that has become free. */
+static void settle(struct heap *heap, unsigned position, uint16_t record, uint64_t due_ms)
+{
+    if (position > 1 && heap->due_ms[parent_of(position)] > due_ms)
+        sift_up(heap, position, record, due_ms);
+    else
+        sift_down(heap, position, record, due_ms);
 }
 
 static void take_out(struct heap *heap, uint16_t record)
 {
     unsigned position = heap->position[record];
-    uint16_t last = heap->at[heap->count--];
+    unsigned last = heap->count--;
     heap->position[record] = 0;
-    if (last == record)
-        return;
-    if (position > 1 && heap->due_ms[heap->at[position / 2]] > heap->due_ms[last])
-        sift_up(heap, position, last);
-    else
-        sift_down(heap, position, last);
+    if (position != last)
+        settle(heap, position, heap->at[last], heap->due_ms[last]);
 }
 
 void heap_set(struct heap *heap, uint16_t record, uint64_t due_ms)
@@ -49,16 +69,11 @@ void heap_set(struct heap *heap, uint16_t record, uint64_t due_ms)
     if (due_ms == UINT64_MAX) {
         if (position != 0)
             take_out(heap, record);
-        return;
+    } else if (position == 0) {
+        sift_up(heap, ++heap->count, record, due_ms);
+    } else if (heap->due_ms[position] != due_ms) {
+        settle(heap, position, record, due_ms);
     }
-    uint64_t before_ms = heap->due_ms[record];
-    heap->due_ms[record] = due_ms;
-    if (position == 0)
-        sift_up(heap, ++heap->count, record);
-    else if (due_ms < before_ms)
-        sift_up(heap, position, record);
-    else if (due_ms > before_ms)
-        sift_down(heap, position, record);
 }
 
 bool heap_has(const struct heap *heap, uint16_t record)
@@ -73,5 +88,5 @@ uint16_t heap_first(const struct heap *heap)
 
 uint64_t heap_due_ms(const struct heap *heap)
 {
-    return heap->count == 0 ? UINT64_MAX : heap->due_ms[heap->at[1]];
+    return heap->count == 0 ? UINT64_MAX : heap->due_ms[1];
 }

@@ -1,5 +1,6 @@
-/* The earliest due time of records numbered 1..65535: a binary heap with one time for each record. All zero
- * is empty. */
+/* The earliest due time of records numbered 1..65535: a heap with one time for each record, in which each has
+ * up to four below it: they stand side by side, so a full heap is eight steps and few cache lines high. All
+ * zero is empty. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,8 +9,8 @@
 struct heap {
     unsigned count;
     uint16_t at[65536];       /* at[1] is the earliest */
+    uint64_t due_ms[65536];   /* of the record at that position */
     uint16_t position[65536]; /* of a record in at[]; 0: not in the heap */
-    uint64_t due_ms[65536];   /* by record */
 };
 
 /* Adds the record or moves it; UINT64_MAX takes it out. */

@@ -22,9 +22,14 @@ static uint32_t bucket_of(const struct index *index, uint32_t hash)
     return bucket < index->buckets ? bucket : bucket & mask >> 1;
 }
 
+static uint32_t hash_of(const struct index *index, uint16_t record)
+{
+    return (uint32_t)index->entry[record].hash[0] << 16 | index->entry[record].hash[1];
+}
+
 static void push(struct index *index, uint16_t record)
 {
-    uint32_t bucket = bucket_of(index, index->entry[record].hash);
+    uint32_t bucket = bucket_of(index, hash_of(index, record));
     index->entry[record].next = index->head[bucket];
     index->head[bucket] = record;
 }
@@ -52,14 +57,15 @@ void index_add(struct index *index, uint32_t hash, uint16_t record)
         index->buckets = 1;
     else if (index->count >= index->buckets && index->buckets < 65536)
         grow(index);
-    index->entry[record].hash = hash;
+    index->entry[record].hash[0] = (uint16_t)(hash >> 16);
+    index->entry[record].hash[1] = (uint16_t)hash;
     push(index, record);
     index->count++;
 }
 
 void index_remove(struct index *index, uint16_t record)
 {
-    uint16_t *link = &index->head[bucket_of(index, index->entry[record].hash)];
+    uint16_t *link = &index->head[bucket_of(index, hash_of(index, record))];
     while (*link != record) {
         assert(*link != 0);
         link = &index->entry[*link].next;
@@ -70,7 +76,7 @@ void index_remove(struct index *index, uint16_t record)
 
 static uint16_t same_hash(const struct index *index, uint16_t record, uint32_t hash)
 {
-    while (record != 0 && index->entry[record].hash != hash)
+    while (record != 0 && hash_of(index, record) != hash)
         record = index->entry[record].next;
     return record;
 }
@@ -82,5 +88,5 @@ uint16_t index_first(const struct index *index, uint32_t hash)
 
 uint16_t index_next(const struct index *index, uint16_t record)
 {
-    return same_hash(index, index->entry[record].next, index->entry[record].hash);
+    return same_hash(index, index->entry[record].next, hash_of(index, record));
 }

@@ -10,7 +10,7 @@ struct index {
     uint32_t count;
     uint16_t head[65536];
     struct {
-        uint32_t hash;
+        uint16_t hash[2]; /* in halves: a whole one would cost two bytes of padding */
         uint16_t next;
     } entry[65536];
 };

@@ -118,7 +118,7 @@ static void put_u16(uint8_t *place, unsigned value)
 }
 
 /* Mappings 2n and 2n + 1 are UDP and TCP of one internal port; each such pair suggests a port of its own. */
-static void make_request(struct datagram *datagram, unsigned c, unsigned mapping)
+static void make_request(struct datagram *datagram, unsigned c, unsigned mapping, unsigned round)
 {
     unsigned pair = mapping / 2;
     unsigned pairs = (option.mappings + 1) / 2;
@@ -131,7 +131,8 @@ static void make_request(struct datagram *datagram, unsigned c, unsigned mapping
     if (option.kind == 'd')
         return;
     put_u16(datagram->bytes + 6, FIRST_SUGGESTED_PORT + ((option.first + c) * pairs + pair) % PORTS);
-    put_u16(datagram->bytes + 10, LIFETIME_S);
+    /* A request like the last one would be a copy of it, and need no gateway. */
+    put_u16(datagram->bytes + 10, LIFETIME_S - round % 2);
 }
 
 static bool all_begun(uint64_t end_ns)
@@ -148,10 +149,11 @@ static unsigned make_requests(struct datagram *datagram, uint64_t end_ns)
     while (count < BATCH_MAX && outstanding < option.outstanding && !all_begun(end_ns)) {
         unsigned c = (unsigned)(next_request % option.clients);
         unsigned mapping = (unsigned)(next_request / option.clients % option.mappings);
+        unsigned round = (unsigned)(next_request / option.clients / option.mappings);
         if (client[c].asked_ns != 0)
             break;
         next_request++;
-        make_request(&datagram[count], c, mapping);
+        make_request(&datagram[count], c, mapping, round);
         client[c] =
             (struct client){.asked_ns = 1, .internal_port = (uint16_t)(FIRST_INTERNAL_PORT + mapping / 2)};
         count++;

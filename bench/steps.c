@@ -139,19 +139,20 @@ static void ask(unsigned client, uint8_t opcode, unsigned port, unsigned suggest
     });
 }
 
-static void map(unsigned n)
+static void map(unsigned n, unsigned lifetime_s)
 {
-    ask(n % CLIENTS, 1, 10000 + n / CLIENTS, 1024 + n, 7200);
+    ask(n % CLIENTS, 1, 10000 + n / CLIENTS, 1024 + n, lifetime_s);
 }
 
 static void one(char kind, unsigned n)
 {
     switch (kind) {
     case 'r':
-        map(n % (CLIENTS * MAPPINGS));
+        /* A request like the last one would be a copy of it, and need no gateway. */
+        map(n % (CLIENTS * MAPPINGS), 7200 - n / (CLIENTS * MAPPINGS) % 2);
         break;
     case 'c':
-        map(CLIENTS * MAPPINGS + n);
+        map(n, 7200);
         break;
     case 'a':
         ask(n % CLIENTS, 0, 0, 0, 0);
@@ -191,6 +192,6 @@ int main(int argc, char **argv)
         burst('r', i);
     unsigned count = (unsigned)argument_number(argv[2], UINT32_MAX);
     for (unsigned i = 0; i < count; i++)
-        burst(argv[1][0], i);
+        burst(argv[1][0], CLIENTS * MAPPINGS / BURST + i);
     return 0;
 }

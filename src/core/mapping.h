@@ -82,6 +82,7 @@ struct mapping {
     bool forgotten; /* a request was given up before its answer came: the answer may still come */
     bool recover;   /* asked for without a client's doing: the gateway lost its state, or it is adopted */
     bool adopted;   /* of an earlier run: how long its client was promised it is not known exactly */
+    bool pair_told; /* the operator knows that the companion has another external port */
     uint8_t ask_failures;
     uint8_t conflicts;       /* grants of a port that another mapping holds */
     uint8_t moves;           /* router ports given up because of what the gateway granted for them */

@@ -375,38 +375,6 @@ static void settle_lease(struct proxy *p, uint16_t m)
     proxy_client_turn(p, mapping->client);
 }
 
-/* Another client's rule stands on that port, and what the gateway granted for it is not known (yet): most
- * likely this number. To give away its companion would be against section 3.3. */
-static bool is_claimed(const struct proxy *p, uint16_t m, enum natpmp_protocol protocol, uint16_t port)
-{
-    uint16_t holder = mapping_find_router_port(&p->tables, protocol, port);
-    const struct mapping *mapping = &p->tables.mapping[holder];
-    return holder != 0 && mapping->wanted && mapping->external_port == 0 &&
-           mapping->client != p->tables.mapping[m].client;
-}
-
-/* The external port to ask for: the one that the client has [C-19] [M-06]; the companion's, so that both are
- * one number; what the client suggested. Never one that another mapping holds or is about to hold. */
-static uint16_t suggestion(const struct proxy *p, uint16_t m)
-{
-    const struct mapping_tables *t = &p->tables;
-    const struct mapping *mapping = &t->mapping[m];
-    if (mapping->external_port != 0)
-        return mapping->external_port;
-    uint16_t wish = mapping->told_port;
-    uint16_t companion = mapping_find_router_port(t, other_protocol(mapping), mapping->router_port);
-    if (wish == 0 && companion != 0)
-        wish = t->mapping[companion].external_port;
-    if (wish == 0)
-        wish = mapping->suggested_port;
-    uint16_t holder = mapping_find_external_port(t, (enum natpmp_protocol)mapping->protocol, wish);
-    uint16_t neighbour = mapping_find_external_port(t, other_protocol(mapping), wish);
-    bool foreign = (holder != 0 && holder != m) ||
-                   (neighbour != 0 && t->mapping[neighbour].client != mapping->client) ||
-                   is_claimed(p, m, NATPMP_UDP, wish) || is_claimed(p, m, NATPMP_TCP, wish);
-    return wish != 0 && !foreign ? wish : 0;
-}
-
 static void ask_gateway(struct proxy *p, uint16_t m, struct actions *out)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
@@ -414,7 +382,7 @@ static void ask_gateway(struct proxy *p, uint16_t m, struct actions *out)
     uint32_t lifetime_s = mapping->asked_s > 0 ? mapping->asked_s : 1;
     /* The gateway sends to the rule's port [C-18]. */
     upstream_ask(&p->upstream, m, (enum natpmp_protocol)mapping->protocol, mapping->router_port,
-                 grant ? suggestion(p, m) : 0, grant ? lifetime_s : 0, p->now_ms, out);
+                 grant ? proxy_suggestion(p, m) : 0, grant ? lifetime_s : 0, p->now_ms, out);
     mapping->asking = true;
     mapping->releasing = !grant;
     p->tables.client[mapping->client].asking++;

@@ -43,9 +43,43 @@ static void break_promise(struct proxy *p, struct mapping *mapping)
         p->promises_broken = true;
 }
 
+/* ---- what to ask for ---- */
+
+/* Another client's rule stands on that port, and what the gateway granted for it is not known (yet): most
+ * likely this number. To give away its companion would be against section 3.3. */
+static bool is_claimed(const struct proxy *p, uint16_t m, enum natpmp_protocol protocol, uint16_t port)
+{
+    uint16_t holder = mapping_find_router_port(&p->tables, protocol, port);
+    const struct mapping *mapping = &p->tables.mapping[holder];
+    return holder != 0 && mapping->wanted && mapping->external_port == 0 &&
+           mapping->client != p->tables.mapping[m].client;
+}
+
+uint16_t proxy_suggestion(const struct proxy *p, uint16_t m)
+{
+    const struct mapping_tables *t = &p->tables;
+    const struct mapping *mapping = &t->mapping[m];
+    enum natpmp_protocol other = mapping->protocol == NATPMP_UDP ? NATPMP_TCP : NATPMP_UDP;
+    if (mapping->external_port != 0)
+        return mapping->external_port;
+    uint16_t wish = mapping->told_port;
+    uint16_t companion = mapping_find_router_port(t, other, mapping->router_port);
+    if (wish == 0 && companion != 0)
+        wish = t->mapping[companion].external_port;
+    if (wish == 0)
+        wish = mapping->suggested_port;
+    uint16_t holder = mapping_find_external_port(t, (enum natpmp_protocol)mapping->protocol, wish);
+    uint16_t neighbour = mapping_find_external_port(t, other, wish);
+    bool foreign = (holder != 0 && holder != m) ||
+                   (neighbour != 0 && t->mapping[neighbour].client != mapping->client) ||
+                   is_claimed(p, m, NATPMP_UDP, wish) || is_claimed(p, m, NATPMP_TCP, wish);
+    return wish != 0 && !foreign ? wish : 0;
+}
+
 /* ---- grants ---- */
 
-/* Each copy of the request renews the lease when it arrives; the client is promised what the first one got. */
+/* Each copy of the request renews the lease when it arrives; the client is promised what the first one got.
+ */
 static uint64_t gone_ms(const struct upstream_outcome *o)
 {
     uint64_t sent_ms = o->copies_ms > o->asked_ms ? o->copies_ms : o->asked_ms;
@@ -117,6 +151,27 @@ static uint16_t live_holder(struct proxy *p, enum natpmp_protocol protocol, uint
     return 0;
 }
 
+/* Most programs announce one number for both protocols. A port that has just changed says nothing yet: the
+ * companion's renewal may follow it. */
+static void compare_pair(struct proxy *p, uint16_t m, bool changed, struct actions *out)
+{
+    struct mapping *mapping = mapping_at(&p->tables, m);
+    enum natpmp_protocol other = mapping->protocol == NATPMP_UDP ? NATPMP_TCP : NATPMP_UDP;
+    uint16_t companion =
+        mapping_find(&p->tables, mapping_address(&p->tables, m), other, mapping->internal_port);
+    if (companion == 0 || !lease_lives(p, companion) || changed)
+        return;
+    uint16_t other_port = mapping_at(&p->tables, companion)->external_port;
+    bool differs = other_port != mapping->external_port;
+    if (differs && !mapping->pair_told && !mapping_at(&p->tables, companion)->pair_told)
+        actions_log(out, LOG_LEVEL_WARN, "gateway",
+                    "TCP and UDP of one port have different external ports: a program that announces one "
+                    "number is reached by one of them only %s external=%u other=%u",
+                    proxy_text(p, m).text, (unsigned)mapping->external_port, (unsigned)other_port);
+    mapping->pair_told = differs;
+    mapping_at(&p->tables, companion)->pair_told = differs;
+}
+
 static void note_grant(struct proxy *p, uint16_t m, const struct upstream_outcome *o, struct actions *out)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
@@ -135,6 +190,7 @@ static void note_grant(struct proxy *p, uint16_t m, const struct upstream_outcom
     uint16_t old = mapping->external_port != 0 ? mapping->external_port : mapping->told_port;
     mapping_set_external_port(&p->tables, m, o->external_port);
     proxy_recovered(p, m);
+    compare_pair(p, m, old != 0 && old != o->external_port, out);
     if (old == 0 || old == o->external_port)
         return;
     actions_log(out, LOG_LEVEL_WARN, "gateway", "the gateway changed the external port %s old=%u new=%u",

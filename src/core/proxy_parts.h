@@ -73,6 +73,9 @@ void proxy_recovered(struct proxy *p, uint16_t m);
 
 /* ---- proxy_gateway.c, proxy_router.c: what came of it ---- */
 
+/* The external port to ask for: the one that the client has [C-19] [M-06]; the companion's, so that both are
+ * one number; what the client suggested. Never one that another mapping holds or is about to hold. */
+uint16_t proxy_suggestion(const struct proxy *p, uint16_t m);
 void proxy_take_upstream(struct proxy *p, struct actions *out);
 void proxy_tick_recovery(struct proxy *p, struct actions *out);
 void proxy_take_router(struct proxy *p, struct actions *out);

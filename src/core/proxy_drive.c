@@ -159,6 +159,8 @@ static void settle_map(struct proxy *p, uint16_t m, struct actions *out)
         succeed(p, m, out);
     else if (mapping->work_since_ms + ANSWER_MS <= p->now_ms)
         give_up(p, m, NATPMP_NETWORK_FAILURE, out); /* section 3.5: never silence */
+    else if (rule_holds && !lease_holds)
+        mapping->need_grant = true; /* a short lease ran out while the router was away */
 }
 
 /* Of a deletion of everything: does a rule of that client and protocol still stand? */

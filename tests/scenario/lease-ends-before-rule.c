@@ -1,0 +1,22 @@
+/* A client asks for two seconds, and the connection to the router turns out to be dead, which takes four:
+ * when the rule is there, the lease is over. The gateway is asked again, and the client is served. */
+#include "scenario.h"
+
+static void tell(struct world *w)
+{
+    struct lan_client *a = client(w, 10);
+    struct lan_mapping *mapping;
+
+    settle(w);
+    router_now(w);
+    router_model_drop_at(w->router,
+                         &(struct router_model_drop_fault){.drop = ROUTER_MODEL_DROP_BEFORE, .silent = true});
+    mapping = map(w, a, UDP, 6000, 6000, 2);
+    world_run_for(w, 10000);
+    expect(w, mapping->result == 0 && mapping->external_port == 6000 && mapping->granted_s == 2);
+    lan_vanish(a);
+    world_run_for(w, 3000);
+    expect(w, our_rules(w) == 0 && gateway_count(&w->gateway, w->now_ms) == 0);
+}
+
+const struct story story = {.tell = tell};

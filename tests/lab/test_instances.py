@@ -20,6 +20,7 @@ def start_other(lab, client, name="other"):
     return daemon
 
 
+# Predecessor fault 10: Two instances on one router remove each other's rules.
 def test_neither_touches_the_other(lab, other_client):
     lab.daemon()
     client = lab.client("lan1")

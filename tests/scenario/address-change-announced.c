@@ -1,5 +1,6 @@
 /* RFC 6886 section 3.2.1: a new external address is announced ten times, from 250 ms on in doubling
  * intervals. [A-01] [A-09] [N-02] [N-04] */
+/* Predecessor fault 22: Nothing is ever announced. */
 #include "scenario.h"
 
 static void tell(struct world *w)

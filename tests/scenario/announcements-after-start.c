@@ -1,5 +1,6 @@
 /* RFC 6886 sections 3.2.1 and 3.7: after a start the epoch begins at 0 and is announced ten times, 250 ms
  * apart at first and each time twice as long; each copy carries the time at which it is sent. */
+/* Predecessor fault 22: Nothing is ever announced. */
 #include "scenario.h"
 
 static void tell(struct world *w)

@@ -1,6 +1,7 @@
 /* A foreign dst-nat rule that takes every port of the interface would swallow whatever a rule of ours is to
  * get, for it stands earlier in the chain. Nothing is promised then: the client hears Out of Resources and
  * the log says why. The rule goes, and there is room. */
+/* Predecessor fault 41: An earlier rule that takes every port swallows what ours was to get. */
 #include "scenario.h"
 
 static void tell(struct world *w)

@@ -1,4 +1,6 @@
 /* One host may hold 64 mappings. Beyond it hears Out of Resources; the others are served. */
+/* Predecessor fault 32: One client may take any number of mappings, and memory grows with every key ever
+ * named. */
 #include "scenario.h"
 
 enum { MAPPINGS = 64 };

@@ -1,5 +1,6 @@
 /* RFC 6886 section 3.3: the other protocol's port of the same number is kept for the same client. [M-09]
  * [M-10] */
+/* Predecessor fault 17: The companion port goes to another client. */
 #include "scenario.h"
 
 static void tell(struct world *w)

@@ -1,6 +1,8 @@
 /* kill -9 and a new start: the rules are found by their mark and adopted with client, ports and lease; not
  * one of them is touched. The epoch begins at 0 and is announced. Who renews keeps its ports, who deletes is
  * served, and what nobody renews goes with its lease. */
+/* Predecessor fault 14: After kill -9 the next start removes the rules of living mappings and announces
+ * nothing. */
 #include "scenario.h"
 
 static void tell(struct world *w)

@@ -1,5 +1,6 @@
 /* The gateway is dead, and hosts ask for the address and for one mapping again and again. Who needs no
  * gateway is answered at once, and the waiting answers take no more than their share. */
+/* Predecessor fault 31: A dead gateway starves requests that do not need it. */
 #include "scenario.h"
 
 enum { ROUNDS = 100 };

@@ -1,6 +1,7 @@
 /* RFC 6886 section 3.4: internal port 0 and lifetime 0 end all mappings of that client and that protocol.
  * Nothing of it reaches the gateway as such, for there it would end every client's. [D-08] [D-09] [D-11]
  * [D-12] [D-14] */
+/* Predecessor fault 16: A deletion of all of a protocol does nothing and is confirmed. */
 #include "scenario.h"
 
 static void tell(struct world *w)

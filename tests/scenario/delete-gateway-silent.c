@@ -1,5 +1,6 @@
 /* A deletion does not wait for the gateway: the rule is gone, so nothing reaches the client any more. The
  * lease is given back as soon as the gateway answers again. */
+/* Predecessor fault 13: A deletion that fails at the gateway or at the router is confirmed and forgotten. */
 #include "scenario.h"
 
 static void tell(struct world *w)

@@ -1,5 +1,6 @@
 /* A renewal is on its way to the gateway when the lifetime ends: the mapping stays, and the client is told
  * the truth. */
+/* Predecessor fault 3: A mapping expires while its renewal is under way, and the client is told success. */
 #include "scenario.h"
 
 static void tell(struct world *w)

@@ -1,6 +1,8 @@
 /* A port is taken if any enabled dst-nat rule could match it on our interface: ranges, port lists, rules
  * without a protocol, port or interface, interface lists, negations, dynamic rules. Foreign rules are never
  * touched. */
+/* Predecessor fault 12: A port that a rule takes by a range, a list or without an interface counts as
+ * free. */
 #include "scenario.h"
 
 static uint16_t asks(struct world *w, struct lan_client *a, uint16_t port)

@@ -1,5 +1,6 @@
 /* RFC 6886 section 3.1: requests to the gateway are repeated after 250 ms, 500 ms, 1 s ... until an answer
  * comes. Lost packets cost a second or two, and nothing else. */
+/* Predecessor fault 20: Requests to the gateway are not repeated when a packet is lost. */
 #include "scenario.h"
 
 static void tell(struct world *w)

@@ -1,6 +1,7 @@
 /* RFC 6886 sections 3.6 and 3.7: the gateway restarts, its epoch shows it, and everything is asked for again
  * with the ports that were held. As long as the ports are the same, our clients need not know. [C-26] [C-27]
  * [C-28] [E-04] [M-06] [E-02] [A-01] */
+/* Predecessor fault 23: A restart of the gateway is not noticed. */
 #include "scenario.h"
 
 static void tell(struct world *w)

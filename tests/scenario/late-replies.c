@@ -1,5 +1,7 @@
 /* Replies of the gateway that come late, twice, unasked, or for another port are dropped; and a grant that
  * arrives after the client gave up does not stay behind. [C-29] */
+/* Predecessor fault 15: A malformed or foreign datagram from the gateway ends the request that waits for
+ * an answer. */
 #include "scenario.h"
 
 static void tell(struct world *w)

@@ -2,6 +2,7 @@
  * double-natpmp-<protocol>-<port>-<address>) are ours and go on; a rule of ours that makes no sense, and a
  * second one for the same mapping, are removed and told; one of another instance and one that only begins
  * like ours are somebody else's. */
+/* Predecessor fault 10: Two instances on one router remove each other's rules. */
 #include "scenario.h"
 
 static void rule(struct world *w, const char *match, const char *target, const char *comment)

@@ -1,5 +1,6 @@
 /* The ten-minute look falls together with requests that the gateway answers late: their rules are on the
  * router, their leases are not there yet, and they must not be taken for leftovers. */
+/* Predecessor fault 2: The periodic look removes rules whose mappings are still being made. */
 #include "scenario.h"
 
 enum { CLIENTS = 6 };

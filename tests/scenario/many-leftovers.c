@@ -1,5 +1,6 @@
 /* A thousand rules of an earlier run, on a slow router: the daemon answers from the first moment, and SIGTERM
  * amid it ends in time. */
+/* Predecessor fault 34: Many leftover rules make the program deaf at its start, and SIGTERM then kills it. */
 #include "scenario.h"
 
 enum { LEFTOVERS = 1000 };

@@ -1,5 +1,6 @@
 /* RFC 6886 sections 3.3 and 5: requests are taken only from the LAN. Neither a public source nor the gateway
  * nor the router itself gets a word. [M-15] */
+/* Predecessor fault 24: Requests from outside are served. */
 #include "scenario.h"
 
 static void from(struct world *w, uint32_t address)

@@ -1,6 +1,11 @@
 /* The router keeps the connections open and says nothing, from one moment to the next, for half a minute. The
  * log says so; requests are answered with Network Failure after 12 s; then everything works. At the start the
  * same: a router that takes the connection and does not answer the login. */
+/* Predecessor fault 4: A router that accepts connections and says nothing blocks everything for good, and
+ * no line tells. */
+/* Predecessor fault 5: The same at the start: a login that is not answered hangs for ever. */
+/* Predecessor fault 40: The log: an error on each normal stop, a line for each renewal, no names in
+ * failures, nothing when the router hangs. */
 #include "scenario.h"
 
 static void tell(struct world *w)

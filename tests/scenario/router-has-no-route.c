@@ -1,5 +1,7 @@
 /* The router has no route to the gateway: the interface for the rules is not known. Nothing is guessed, and
  * no success is told for a rule that could never match; when the route is there, the client is served. */
+/* Predecessor fault 35: An interface that cannot be found is guessed, and rules that match nothing are
+ * confirmed. */
 #include "scenario.h"
 
 static void tell(struct world *w)

@@ -1,5 +1,6 @@
 /* The daemon starts before the router: it serves from the first moment, keeps what it is asked, and answers
  * when the router is there. Announcements go out as after every start (RFC 6886 section 3.2.1). */
+/* Predecessor fault 33: A router that is not there at the start ends the program. */
 #include "scenario.h"
 
 static void tell(struct world *w)

@@ -1,5 +1,6 @@
 /* A trap is an answer: the connection stays. The router refuses an addition, it refuses for want of a policy,
  * and a rule to be removed is gone already. There is one login all the while. */
+/* Predecessor fault 38: Each refused command costs a new connection and a login. */
 #include "scenario.h"
 
 static void tell(struct world *w)

@@ -1,5 +1,7 @@
 /* The router numbers its rules anew when it restarts. A deletion afterwards hits the client's own rule and no
  * other one. */
+/* Predecessor fault 11: Rules are remembered by their number alone: after the router has renumbered them
+ * another client's rule is removed. */
 #include "scenario.h"
 
 static void renumbering(struct world_options *options)

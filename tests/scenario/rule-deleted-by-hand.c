@@ -1,4 +1,5 @@
 /* Somebody removes, disables and changes our rule in WinBox: it is put back within a second. */
+/* Predecessor fault 8: A rule that is missing on the router is never noticed; renewals go on to succeed. */
 #include "scenario.h"
 
 static void tell(struct world *w)

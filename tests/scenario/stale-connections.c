@@ -1,5 +1,7 @@
 /* A firewall between us and the router has forgotten the idle connections, or the router has closed them: the
  * next creation and the next deletion work all the same. */
+/* Predecessor fault 6: After a restart of the router the first commands on stale connections fail, and a
+ * deletion leaves its rule behind. */
 #include "scenario.h"
 
 static void tell(struct world *w)

@@ -1,5 +1,6 @@
 /* RFC 6886 section 3.3: a port that cannot be had is answered with another one, also when the client suggests
  * none and its own number is another client's. Without a suggestion it is a high one. */
+/* Predecessor fault 19: No answer to a request without a suggestion whose own number is taken. */
 #include "scenario.h"
 
 static void tell(struct world *w)

@@ -1,5 +1,8 @@
 /* RFC 6886 section 3.5 and erratum 3618: other versions get 8 bytes with opcode 128 and result 1, PCP too;
  * other opcodes come back with result 5; responses and what is too short get nothing. [M-24] */
+/* Predecessor fault 26: The epoch in the answer to another version is no time at all. */
+/* Predecessor fault 27: A response of another version is answered. */
+/* Predecessor fault 28: Internal port 0 with a lifetime is mapped. */
 #include "scenario.h"
 
 static void send(struct world *w, const void *bytes, size_t len)

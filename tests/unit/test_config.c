@@ -70,6 +70,8 @@ static void test_empty_is_not_set(void **state)
     assert_int_equal(config.listen_port, 5351);
 }
 
+/* Predecessor fault 39: A gateway that is no IPv4 address and an unknown log level pass; the password
+ * cannot come from a file. */
 static void test_gateway(void **state)
 {
     static const char *const bad[] = {
@@ -201,6 +203,7 @@ static void test_instance(void **state)
     check_bad("INSTANCE=a/b");
 }
 
+/* Predecessor fault 37: `True` for TLS means no TLS, and the password goes out in clear. */
 static void test_tls(void **state)
 {
     static const char *const off[] = {"false", "False", "NO", "off", "0"};
@@ -274,6 +277,8 @@ static void test_client_mappings(void **state)
     check_bad("MAX_MAPPINGS_PER_CLIENT=many");
 }
 
+/* Predecessor fault 39: A gateway that is no IPv4 address and an unknown log level pass; the password
+ * cannot come from a file. */
 static void test_level(void **state)
 {
     (void)state;

@@ -46,6 +46,8 @@ static void check_file_error(const char *why)
     assert_string_equal(error.text, expected);
 }
 
+/* Predecessor fault 39: A gateway that is no IPv4 address and an unknown log level pass; the password
+ * cannot come from a file. */
 static void test_file(void **state)
 {
     (void)state;

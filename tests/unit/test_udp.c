@@ -4,6 +4,7 @@
 #include "udp_unit.h"
 
 /* [G-08] */
+/* Predecessor fault 25: On a host with several addresses the reply leaves from another one than was asked. */
 static void test_answers_from_the_asked_address(void **state)
 {
     struct world *w = *state;

@@ -40,6 +40,9 @@ enum sim_event {
     SIM_ROUTER_CUT,
     SIM_ROUTER_TRAP,
     SIM_ROUTER_PERMISSION,
+    SIM_ROUTER_PASSWORD,
+    SIM_ROUTER_ACCESS,
+    SIM_ROUTER_RENAME,
 
     SIM_HAND_REMOVE,
     SIM_HAND_DISABLE,
@@ -56,6 +59,7 @@ struct sim_options {
     unsigned weight[SIM_EVENTS]; /* 0: off */
     unsigned clients;
     bool kills; /* leases of a process that died, or stopped while the gateway was away, end by themselves */
+    bool deaf;  /* announcements do not reach the clients */
     bool limited; /* the gateway has not enough ports for everybody */
     struct world_options world;
 };

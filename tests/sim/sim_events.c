@@ -6,6 +6,7 @@ enum {
     PORTS_WANTED = 12, /* few, so that clients meet */
     FIRST_PORT = 6000,
     FLOOD = 300,
+    LONGEST_MS = 600000, /* of a fault, and more */
 };
 
 static uint32_t below(struct sim *sim, uint32_t bound)
@@ -204,6 +205,11 @@ static void fault_ends(struct world *w, unsigned event)
         w->faults.router_unresolved = false;
     } else if (event == SIM_ROUTER_PERMISSION) {
         router_model_set_policies(w->router, "natpmp", ROUTER_MODEL_ALL);
+        inv_router_trouble_over(w);
+    } else if (event == SIM_ROUTER_PASSWORD) {
+        router_model_set_password(w->router, "natpmp", w->options.config.password);
+    } else if (event == SIM_ROUTER_ACCESS) {
+        router_model_set_access(w->router, ROUTER_MODEL_OPEN);
     }
 }
 
@@ -288,6 +294,21 @@ static void fail_next(struct sim *sim)
                            messages[below(sim, ARRAY_LEN(messages))]);
 }
 
+/* Sessions that are there live on, if they are not ended at the same time. */
+static void logins_fail(struct sim *sim, enum sim_event event)
+{
+    struct world *w = sim->world;
+
+    if (event == SIM_ROUTER_PASSWORD)
+        router_model_set_password(w->router, "natpmp", "another one");
+    else
+        router_model_set_access(w->router,
+                                (enum router_model_access)(1 + below(sim, ROUTER_MODEL_ACCEPT_CLOSE)));
+    if (below(sim, 2))
+        router_model_drop_session(w->router, 0, below(sim, 2));
+    ends_later(sim, event);
+}
+
 static void router_happens(struct sim *sim, enum sim_event event)
 {
     static const uint32_t durations_ms[] = {200, 2000, 20000, 120000};
@@ -321,7 +342,15 @@ static void router_happens(struct sim *sim, enum sim_event event)
         fail_next(sim);
     } else if (event == SIM_ROUTER_PERMISSION) {
         router_model_set_policies(w->router, "natpmp", below(sim, ROUTER_MODEL_ALL + 1));
+        trouble_until(w, w->now_ms + LONGEST_MS);
         ends_later(sim, event);
+    } else if (event == SIM_ROUTER_PASSWORD || event == SIM_ROUTER_ACCESS) {
+        logins_fail(sim, event);
+    } else if (event == SIM_ROUTER_RENAME) {
+        world_hand_begin(w, "the tunnel's interface has another name");
+        if (!router_model_interface_rename(w->router, "wg0", "wg1"))
+            router_model_interface_rename(w->router, "wg1", "wg0");
+        world_hand_end(w);
     }
 }
 
@@ -405,7 +434,9 @@ static void process_happens(struct sim *sim, enum sim_event event)
         world_stall(w, 1 + below(sim, 40000));
         return;
     }
-    if (event == SIM_KILL && w->proxy)
+    if (event == SIM_KILL && below(sim, 2))
+        world_power_lost(w);
+    else if (event == SIM_KILL)
         world_kill(w);
     else if (w->proxy)
         world_stop(w);

@@ -37,6 +37,9 @@ static const struct {
     [SIM_ROUTER_CUT] = {"router-cut", 4, 25},
     [SIM_ROUTER_TRAP] = {"router-trap", 6, 20},
     [SIM_ROUTER_PERMISSION] = {"router-permission", 3, 15},
+    [SIM_ROUTER_PASSWORD] = {"router-password", 3, 15},
+    [SIM_ROUTER_ACCESS] = {"router-access", 3, 20},
+    [SIM_ROUTER_RENAME] = {"router-rename", 2, 15},
     [SIM_HAND_REMOVE] = {"hand-remove", 8, 35},
     [SIM_HAND_DISABLE] = {"hand-disable", 6, 25},
     [SIM_HAND_CHANGE] = {"hand-change", 6, 25},
@@ -97,6 +100,9 @@ static void choose_router(struct prng *prng, struct router_model_options *router
     router->renumber_on_reboot = prng_below(prng, 2) == 0;
     router->close_after_failed_login = prng_below(prng, 2) == 0;
     router->counter_interval_ms = prng_below(prng, 5) == 0 ? 1000 : 0;
+    router->max_sessions = prng_below(prng, 6) == 0 ? 4 + prng_below(prng, 4) : router->max_sessions;
+    router->idle = prng_below(prng, 3) == 0 ? (enum router_model_idle)prng_below(prng, 3) : router->idle;
+    router->idle_ms = 5000 + prng_below(prng, 60000);
 }
 
 static void choose_links(struct prng *prng, struct world_options *world)
@@ -134,7 +140,7 @@ struct sim_options sim_options(uint64_t seed)
     choose_gateway(&prng, &options);
     choose_router(&prng, &options.world.router);
     choose_links(&prng, &options.world);
-    if (prng_below(&prng, 3) == 0)
+    if (options.weight[SIM_ROUTER_RENAME] == 0 && prng_below(&prng, 3) == 0)
         memcpy(options.world.config.in_interface, "wg0", sizeof("wg0"));
     options.world.config.log_level = prng_below(&prng, 2) ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
     options.world.check_every = 50;
@@ -168,4 +174,6 @@ void sim_print_options(const struct sim *sim, FILE *to)
             world->lan.loss_percent, world->lan.duplicate_percent, world->gateway_link.latency_min_ms,
             world->gateway_link.latency_max_ms, world->gateway_link.duplicate_percent, world->stream_min_ms,
             world->stream_max_ms, world->stream_chunk_max, world->deadline_late_max_ms);
+    fprintf(to, "sessions %u; idle %d after %u ms%s\n", world->router.max_sessions, world->router.idle,
+            world->router.idle_ms, options->deaf ? "; announcements do not arrive" : "");
 }

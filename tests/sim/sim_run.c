@@ -109,6 +109,7 @@ struct sim_result sim_run(uint64_t seed, unsigned events, bool verbose)
     sim.world = world_new(&sim.options.world);
     sim.world->report = report;
     sim.world->report_context = &sim;
+    sim.world->lan.deaf = sim.options.deaf;
     sim.world->trace.echo = verbose ? stdout : NULL;
     world_watch(sim.world);
     for (unsigned i = 0; i < sim.options.clients; i++)

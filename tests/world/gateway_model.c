@@ -435,23 +435,25 @@ const struct gateway_lease *gateway_find(const struct gateway_model *g, uint64_t
     return NULL;
 }
 
-static bool is_lost(const struct gateway_lease *lease, uint64_t now_ms, bool tcp, uint16_t internal_port,
-                    uint16_t external_port)
+/* When replies are late as a rule, their epochs are no later than one another: nothing tells. */
+static bool is_lost(const struct gateway_model *g, const struct gateway_lease *lease, uint64_t now_ms,
+                    bool tcp, uint16_t internal_port, uint16_t external_port)
 {
     return lease->used && !lease->known && lease->tcp == tcp && lease->internal_port == internal_port &&
-           lease->external_port == external_port && lease->ends_ms + GATEWAY_LATE_MS > now_ms;
+           lease->external_port == external_port &&
+           lease->ends_ms + GATEWAY_LATE_MS + g->faults.late_ms > now_ms;
 }
 
 bool gateway_had(const struct gateway_model *g, uint64_t now_ms, bool tcp, uint16_t internal_port,
                  uint16_t external_port)
 {
     for (unsigned i = 0; i < GATEWAY_LOST_MAX; i++) {
-        if (is_lost(&g->lost[i], now_ms, tcp, internal_port, external_port))
+        if (is_lost(g, &g->lost[i], now_ms, tcp, internal_port, external_port))
             return true;
     }
     /* Run out, and nothing has come since that would have cleaned up. */
     for (unsigned i = 0; i < g->leases_end; i++) {
-        if (is_lost(&g->leases[i], now_ms, tcp, internal_port, external_port))
+        if (is_lost(g, &g->leases[i], now_ms, tcp, internal_port, external_port))
             return true;
     }
     return false;

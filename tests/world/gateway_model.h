@@ -106,9 +106,9 @@ size_t gateway_announcement(const struct gateway_model *g, uint64_t now_ms, uint
 /* ---- inspection ---- */
 const struct gateway_lease *gateway_find(const struct gateway_model *g, uint64_t now_ms, bool tcp,
                                          uint16_t internal_port);
-/* There was a lease with that port, it would not have run out for GATEWAY_LATE_MS, and the client cannot know
- * yet that it is gone: a reboot took it, a renewal gave it another port, or a late copy of a deletion that
- * was sent before the lease was asked for. */
+/* There was a lease with that port, it has not run out for longer than a reply can be late, and the client
+ * cannot know yet that it is gone: a reboot took it, a renewal gave it another port, or a late copy of a
+ * deletion that was sent before the lease was asked for. */
 bool gateway_had(const struct gateway_model *g, uint64_t now_ms, bool tcp, uint16_t internal_port,
                  uint16_t external_port);
 /* The client has heard from the gateway and must have understood that it lost its state. */

@@ -164,6 +164,7 @@ void inv_from_gateway(struct world *w, uint64_t said_ms, struct span datagram);
 void inv_log(struct world *w, struct span text);
 void inv_state_lost(struct world *w);
 void inv_router_trouble(struct world *w);
+void inv_router_trouble_over(struct world *w);
 void inv_hand_begin(struct world *w);
 void inv_hand_end(struct world *w);
 void inv_nat_changed(struct world *w);

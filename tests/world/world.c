@@ -384,11 +384,8 @@ void world_power_lost(struct world *w)
     trace_line(&w->trace, w->now_ms, "power lost");
     for (size_t i = 0; i < ARRAY_LEN(ours); i++)
         world_queue_drop(&w->queue, ours[i]);
-    for (unsigned slot = 0; slot < ROUTER_SESSIONS_MAX; slot++) {
-        w->streams[slot].state = WORLD_STREAM_CLOSED;
-        w->streams[slot].generation = ++w->generation;
-        w->streams[slot].session = 0;
-    }
+    for (unsigned slot = 0; slot < ROUTER_SESSIONS_MAX; slot++)
+        world_router_forget(w, slot);
     forget_process(w);
 }
 

@@ -162,4 +162,6 @@ void world_router_init(struct world *w);
 void world_router_open(struct world *w, unsigned slot);
 void world_router_send(struct world *w, unsigned slot, struct span bytes);
 void world_router_close(struct world *w, unsigned slot);
+/* Our end of the connection is no more, and the router finds out by itself, minutes later. */
+void world_router_forget(struct world *w, unsigned slot);
 void world_router_event(struct world *w, const struct world_event *event);

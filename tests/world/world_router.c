@@ -3,6 +3,10 @@
 
 #include <assert.h>
 
+enum {
+    HALF_OPEN_MS = 120000,
+};
+
 struct line_context {
     struct world *world;
     unsigned slot;
@@ -151,15 +155,25 @@ void world_router_send(struct world *w, unsigned slot, struct span bytes)
                &stream->in_free_ms, bytes);
 }
 
-void world_router_close(struct world *w, unsigned slot)
+static void forget(struct world *w, unsigned slot, uint64_t closed_ms)
 {
     struct world_stream *stream = &w->streams[slot];
 
     if (stream->session > 0)
-        push(w, slot, WORLD_ROUTER_CLOSE_IN, arrival_ms(w, &stream->in_free_ms), (unsigned)stream->session);
+        push(w, slot, WORLD_ROUTER_CLOSE_IN, closed_ms, (unsigned)stream->session);
     stream->state = WORLD_STREAM_CLOSED;
     stream->generation = ++w->generation;
     stream->session = 0;
+}
+
+void world_router_close(struct world *w, unsigned slot)
+{
+    forget(w, slot, arrival_ms(w, &w->streams[slot].in_free_ms));
+}
+
+void world_router_forget(struct world *w, unsigned slot)
+{
+    forget(w, slot, w->now_ms + HALF_OPEN_MS);
 }
 
 /* ---- what arrives ---- */

@@ -10,7 +10,8 @@ enum {
     /* A mapping that runs out is removed by two round trips, and not in the same millisecond. */
     REST_SLACK_MS = 5000,
     PUT_BACK_MS = 1000,
-    ADOPTED_MS = 1500000, /* time until the next start, and the longest lease of the tests' gateways */
+    KEEP_ALIVE_MS = 45000, /* with the look that follows it */
+    ADOPTED_MS = 1500000,  /* time until the next start, and the longest lease of the tests' gateways */
 };
 
 /* ---- reading the table ---- */
@@ -257,6 +258,9 @@ static uint64_t noticed_ms(const struct world *w)
                          router->listen_delay_max_ms + w->options.deadline_late_max_ms;
     uint64_t trouble_ms = w->invariants.router_trouble_ms + GRACE_RECONNECT_MS;
 
+    /* What a forgotten connection should have told is noticed by the next keep-alive. */
+    if (router->idle == ROUTER_MODEL_IDLE_FORGET)
+        listen_ms += KEEP_ALIVE_MS;
     if (listen_ms < w->invariants.stalled_until_ms + GRACE_LISTEN_MS)
         listen_ms = w->invariants.stalled_until_ms + GRACE_LISTEN_MS;
     return listen_ms < trouble_ms ? trouble_ms : listen_ms;
@@ -327,6 +331,24 @@ void inv_router_trouble(struct world *w)
         uint64_t known_ms = inv->router_trouble_ms + GRACE_RECONNECT_MS;
 
         if (inv->taken[i].known_ms >= w->now_ms && inv->taken[i].known_ms < known_ms)
+            inv->taken[i].known_ms = known_ms;
+    }
+}
+
+/* Trouble whose end was not known when it began. */
+void inv_router_trouble_over(struct world *w)
+{
+    struct invariants *inv = &w->invariants;
+    uint64_t expected_ms = inv->router_trouble_ms + GRACE_RECONNECT_MS;
+    uint64_t known_ms = w->now_ms + GRACE_RECONNECT_MS;
+
+    if (inv->router_trouble_ms <= w->now_ms)
+        return;
+    inv->router_trouble_ms = w->now_ms;
+    if (inv->hand_known_ms == expected_ms)
+        inv->hand_known_ms = known_ms;
+    for (unsigned i = 0; i < INV_TAKEN_MAX; i++) {
+        if (inv->taken[i].known_ms == expected_ms)
             inv->taken[i].known_ms = known_ms;
     }
 }

@@ -228,6 +228,7 @@ static void begin_delete(struct proxy *p, uint16_t m)
     mapping->ends_ms = 0;
     mapping->moving = false;
     if (mapping->work != WORK_DELETE) {
+        p->address_flush = true; /* what waited behind the mapping need not wait for its end */
         mapping_set_work(&p->tables, m, WORK_DELETE);
         mapping->work_since_ms = p->now_ms;
     }

@@ -1,0 +1,26 @@
+/* An address request waits behind a mapping that is in work, and the client deletes that mapping: the address
+ * is answered then, and once. Before, the answer waited for twelve seconds while later copies were answered.
+ */
+#include "scenario.h"
+
+static void tell(struct world *w)
+{
+    struct lan_client *a = client(w, 10);
+    struct lan_mapping *mapping;
+
+    settle(w);
+    w->gateway.faults.silent = true;
+    mapping = map(w, a, TCP, 7000, 7000, 3600);
+    lan_ask_address(&w->lan, w->now_ms, a);
+    world_run_for(w, 300);
+    expect(w, a->address_answers == 0);
+    lan_unmap(&w->lan, w->now_ms, a, mapping);
+    world_run_for(w, 1000);
+    expect(w, a->address_answers == 1 && mapping->state == LAN_UNUSED);
+    note(w, "another address request: one answer");
+    lan_ask_address(&w->lan, w->now_ms, a);
+    world_run_for(w, 13000);
+    expect(w, a->address_answers == 2);
+}
+
+const struct story story = {.tell = tell};

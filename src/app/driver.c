@@ -7,7 +7,7 @@
 enum {
     NATPMP_ANNOUNCE_GROUP = (int)0xE0000001, /* 224.0.0.1, RFC 6886 section 3.2.1 */
     ANNOUNCE_PORT = 5350,
-    DROPPED_TELL_MS = 60000,
+    TELL_AGAIN_MS = 60000,
     /* What closes does so in two turns; a resolver that hangs does not. */
     CLOSE_TURNS_MAX = 16,
 };
@@ -52,6 +52,19 @@ enum router_close_reason driver_close_reason(enum stream_end end)
 
 /* ---- what happens ---- */
 
+/* True if the operator is to hear that a counter has grown: the first time, and then each minute. */
+static bool worth_telling(uint64_t count, uint64_t *told, uint64_t *told_ms)
+{
+    if (count == *told)
+        return false;
+    uint64_t now_ms = clock_now_ms();
+    if (*told != 0 && now_ms - *told_ms < TELL_AGAIN_MS)
+        return false;
+    *told = count;
+    *told_ms = now_ms;
+    return true;
+}
+
 /* Datagrams queued by the last events go out, and the core is called again when it wants to be. */
 static void settle(struct driver *d)
 {
@@ -61,15 +74,14 @@ static void settle(struct driver *d)
     udp_server_flush(&d->lan);
     deadline_arm(&d->deadline, proxy_deadline_ms(d->proxy));
     uint64_t dropped = d->lan.dropped - d->lan_dropped_told;
-    if (dropped > 0) {
-        uint64_t now_ms = clock_now_ms();
-        if (d->lan_dropped_told == 0 || now_ms - d->lan_dropped_told_ms >= DROPPED_TELL_MS) {
-            log_printf(d->log, LOG_LEVEL_WARN, "driver", "datagrams to the LAN were dropped count=%llu",
-                       (unsigned long long)dropped);
-            d->lan_dropped_told = d->lan.dropped;
-            d->lan_dropped_told_ms = now_ms;
-        }
-    }
+    if (worth_telling(d->lan.dropped, &d->lan_dropped_told, &d->lan_dropped_told_ms))
+        log_printf(d->log, LOG_LEVEL_WARN, "driver", "datagrams to the LAN were dropped count=%llu",
+                   (unsigned long long)dropped);
+    if (worth_telling(d->lan.floods, &d->lan_floods_told, &d->lan_floods_told_ms))
+        log_printf(
+            d->log, LOG_LEVEL_WARN, "driver",
+            "a host floods the NAT-PMP port and is not heard for %u s; look at what runs there source=%s",
+            FLOOD_SHUT_MS / 1000, address_text(d->lan.flooder).text);
 }
 
 static void on_lan(void *context, const struct udp_datagram *datagram)

@@ -42,6 +42,8 @@ struct driver {
     bool exiting;
     uint64_t lan_dropped_told;
     uint64_t lan_dropped_told_ms;
+    uint64_t lan_floods_told;
+    uint64_t lan_floods_told_ms;
     struct actions actions;
 };
 

@@ -25,6 +25,7 @@
  *   ros_version, setup   what depends on the router's version; the commands for it
  * io/     sockets and time on the event loop, without protocol knowledge
  *   udp, udp_client  the LAN's socket; the gateway's socket
+ *   flood            who floods the LAN's socket is shut out
  *   stream           connections to the router
  *   links            the machine's own addresses
  *   clock            time, the deadline, the seed

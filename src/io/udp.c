@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "io/clock.h"
 #include "io/links.h"
 
 /* Room for the one control message that is used, aligned as the kernel wants it. */
@@ -160,14 +161,37 @@ static void deliver(struct udp_server *s, struct batch *b, unsigned i)
         s->handlers->received(s->context, &datagram);
 }
 
+static void on_reopen(uv_timer_t *timer)
+{
+    struct udp_server *s = timer->data;
+    s->shut = false;
+    flood_open(s->fd);
+}
+
+static void watch_flood(struct udp_server *s, uint32_t source, uint64_t now_ms)
+{
+    if (s->shut || !flood_count(&s->flood, source, now_ms))
+        return;
+    s->flood = (struct flood){0};
+    s->shut = flood_shut(s->fd, source);
+    if (s->shut) {
+        s->floods++;
+        s->flooder = source;
+        (void)uv_timer_start(&s->reopen, on_reopen, FLOOD_SHUT_MS, 0);
+    }
+}
+
 static void receive(struct udp_server *s)
 {
     struct batch batch;
     for (unsigned i = 0; i < UDP_BATCH; i++)
         batch_prepare(&batch, i, s->input[i], sizeof(s->input[i]));
     int count = recvmmsg(s->fd, batch.message, UDP_BATCH, MSG_DONTWAIT, NULL);
-    for (int i = 0; i < count && s->fd >= 0; i++)
+    uint64_t now_ms = clock_now_ms();
+    for (int i = 0; i < count && s->fd >= 0; i++) {
+        watch_flood(s, ntohl(batch.address[i].sin_addr.s_addr), now_ms);
         deliver(s, &batch, (unsigned)i);
+    }
     if (count > 0 && s->fd >= 0)
         s->handlers->batch_done(s->context);
 }
@@ -222,6 +246,9 @@ int udp_server_open(struct udp_server *s, uv_loop_t *loop, uint32_t address, uin
     s->handlers = handlers;
     s->context = context;
     s->dropped = 0;
+    s->flood = (struct flood){0};
+    s->shut = false;
+    s->floods = 0;
     s->queued = 0;
     s->queued_bytes = 0;
     s->fd = bound_socket(address, port);
@@ -234,6 +261,8 @@ int udp_server_open(struct udp_server *s, uv_loop_t *loop, uint32_t address, uin
         return result;
     }
     s->poll.data = s;
+    (void)uv_timer_init(loop, &s->reopen);
+    s->reopen.data = s;
     watch(s, UV_READABLE);
     return 0;
 }
@@ -250,6 +279,7 @@ void udp_server_close(struct udp_server *s)
 {
     if (s->fd < 0)
         return;
+    uv_close((uv_handle_t *)&s->reopen, NULL);
     uv_close((uv_handle_t *)&s->poll, NULL);
     (void)close(s->fd);
     s->fd = -1;

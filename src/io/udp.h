@@ -12,6 +12,7 @@
 #include "base/attributes.h"
 #include "base/limits.h"
 #include "base/span.h"
+#include "io/flood.h"
 
 enum {
     /* Datagrams by one system call, and before other sockets have their turn. */
@@ -48,6 +49,11 @@ struct udp_server {
     const struct udp_handlers *handlers;
     void *context;
     uint64_t dropped; /* datagrams that could not be sent */
+    struct flood flood;
+    uv_timer_t reopen;
+    bool shut;        /* to the last flooder */
+    uint64_t floods;  /* how often somebody was shut out */
+    uint32_t flooder; /* the last one */
     unsigned queued;
     uint32_t queued_bytes;
     struct udp_queued queue[UDP_QUEUE_MAX];

@@ -1,11 +1,16 @@
 """What strangers send costs them, not us."""
 
 import os
+import select
+import socket
+import struct
 
-from lab import release_build
+from lab import CLIENTS, ROUTER_LAN, release_build, wait_until
+from natpmp import map_request
 
 # Other versions and opcodes, garbage, deletions of one and of all, addresses, mappings of port 0.
 KINDS = "vogdDaz"
+SO_TIMESTAMPNS = 35
 
 
 def strangers(lab, namespace, *arguments):
@@ -30,3 +35,56 @@ def test_a_million_requests_for_nothing(lab, record_property):
     assert after <= before + 2 * 4096, (before, after)
     assert client.map("udp", 5000, 45001).external == 45001
     assert len(lab.router.own_rules()) == len(lab.gateway.mappings()) == 1
+
+
+def test_a_flood_of_one_host_is_not_the_others(lab):
+    """Garbage and requests as fast as they go. The host is shut out; whoever else asks needs no second copy, and
+    at the end the host is heard again."""
+    daemon = lab.daemon()
+    client = lab.client("lan1")
+    assert client.map("udp", 5000, 45001).external == 45001
+    flood = lab.popen("flood", "lan2", [
+        lab.build_of("strangers"), ROUTER_LAN, CLIENTS["lan2"], 1, 10 ** 12, 1, KINDS + "m", 0])
+    wait_until(lambda: "floods the NAT-PMP port" in daemon.log(), 60, "the flood is noticed")
+    for _ in range(100):
+        assert client.map("udp", 5000, 45001).external == 45001, "one copy, one answer"
+    assert client.map("tcp", 5001).result == 0
+    flood.kill()
+    # What was under way is still answered.
+    wait_until(lambda: lab.client("lan2").serves(), 30, "the host is heard again")
+    wait_until(lambda: lab.client("lan2").map("udp", 0, 0, 0).result == 0, 30)
+    wait_until(lambda: lab.client("lan2").map("tcp", 0, 0, 0).result == 0, 30)
+    assert len(lab.router.own_rules()) == 2
+
+
+def test_clients_take_turns_at_the_gateway(lab):
+    """Who asks for one mapping does not wait for a neighbour that asks for many."""
+    lab.daemon()
+    busy, other = lab.client("lan1"), lab.client("lan2")
+    assert other.map("udp", 5000, 45001).external == 45001
+    for client in (busy, other):
+        client.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    for port in range(6000, 6060):
+        busy.send(map_request("udp", port))
+    other.send(map_request("udp", 5000, 45001))
+
+    def arrival(client):
+        """When the kernel took the next reply: who of us is late does not matter."""
+        assert select.select([client.socket], [], [], 14)[0]
+        _, notes, _, _ = client.socket.recvmsg(100, 100)
+        return struct.unpack("qq", notes[0][2])
+
+    answered = arrival(other)
+    ahead = sum(arrival(busy) < answered for _ in range(60))
+    assert ahead <= 6, "the gateway answers one request after the other, in turns"
+
+
+def test_a_limit_of_one_client_is_not_the_others(lab):
+    daemon = lab.daemon(env={"MAX_MAPPINGS_PER_CLIENT": "3"})
+    client = lab.client("lan1")
+    assert [client.map("udp", port).result for port in range(5000, 5005)] == [0, 0, 0, 4, 4]
+    assert lab.client("lan2").map("udp", 5000).result == 0
+    assert client.delete("udp", 5001).result == 0
+    assert client.map("udp", 5003).result == 0
+    assert len(lab.router.own_rules()) == len(lab.gateway.mappings()) == 4
+    assert len([line for line in daemon.log_lines("warn") if "no room" in line["line"]]) == 1

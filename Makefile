@@ -9,7 +9,7 @@ BUILD_DIR ?= build/dev
 configure = test -f build/$1/build.ninja || cmake --preset $1 --log-level=WARNING >/dev/null
 build = $(call configure,$1) && cmake --build --preset $1 $2 -- --quiet
 
-.PHONY: all release dev routerd simulation steps test demo lab bench sim fuzz tidy format images install clean
+.PHONY: all release dev routerd simulation steps test demo lab bench sim load fuzz tidy format images install clean
 
 all: release
 
@@ -54,6 +54,13 @@ bench: release
 # make sim SEED=7 RUNS=100: the simulation from that seed on.
 sim: simulation
 	@build/sim/sim --seed $(SEED) --runs $(RUNS)
+
+# make load S=60: many clients for so many seconds, and a flood; figures.
+load: S = 300
+load: release
+	@tools/install lab
+	@$(call build,sim,--target routerd --target strangers)
+	@BUILD_DIR=build/sim tests/lab/enter tests/load/load.py --seconds $(S)
 
 # make fuzz T=natpmp S=60: that target for so many seconds; what is new goes to build/fuzz/corpus.
 fuzz:

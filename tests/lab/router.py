@@ -21,13 +21,13 @@ class Router:
         self.password_file = lab.folder / "password"
         self.password_file.write_text(PASSWORD + "\n")
 
-    def start(self, *options, version="7.18.2", rules=(REDIRECT,)):
+    def start(self, *options, version="7.18.2", rules=(REDIRECT,), nft=True):
         """Serves when this returns. A start after a kill has the rules that are given, as after a restored
-        backup."""
+        backup. Without nft the rules stay in its table."""
         argv = [
             self.lab.program("routerd"), "--listen", "172.17.0.1:8728", "--version", version, "--control", self.control,
             "--user", USER, "--password-file", self.password_file, "--policies", POLICIES,
-            "--nft-chain", "ip nat dstnat",
+            *(["--nft-chain", "ip nat dstnat"] if nft else []),
             "--interface", "ether1=203.0.113.2/24", "--interface", "ether2", "--interface", "ether3",
             "--interface", "bridge=192.168.88.1/24", "--interface", "veth1=172.17.0.1/30",
             "--interface", "wg-vpn=10.2.0.2/24", "--list", "WAN=ether1,wg-vpn", "--list", "LAN=bridge",

@@ -1,0 +1,359 @@
+#!/usr/bin/python3
+"""Many clients for a long time: tests/lab/enter tests/load/load.py [--seconds 300] [--clients 500] [--mappings 20]
+
+Hosts on the lab's LAN hold mappings, renew them, give some up, forget others and make new ones, against the
+release daemon, the router model (without nftables) and a gateway of a few lines. Then one host floods. Prints
+figures; exit status 1 if an answer was lost, memory grew, or router, gateway and clients do not agree at the
+end."""
+
+import argparse
+import heapq
+import multiprocessing
+import os
+import pathlib
+import random
+import select
+import socket
+import struct
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "lab"))
+
+from lab import CLIENTS, GATEWAY, ROUTER_LAN, Lab, inside, release_build  # noqa: E402
+from natpmp import OPCODES, PORT, map_request, parse_mapping  # noqa: E402
+
+LIFETIME = 60
+PATIENCE = 20.0  # longer than the daemon's
+NETWORK = "192.168.90.0/23"  # the hosts of the load
+NEVER = float("inf")
+
+
+def address_of(number):
+    return f"192.168.{90 + number // 250}.{2 + number % 250}"
+
+
+def gateway(endpoint, control):
+    """Grants what is asked, and the suggested port if it is free."""
+    start = time.monotonic()
+    leases = {}   # (opcode, internal) -> (external, end)
+    holders = {}  # (opcode, external) -> internal
+
+    def expire(now):
+        for key in [key for key, (_, end) in leases.items() if end <= now]:
+            del holders[key[0], leases.pop(key)[0]]
+
+    while True:
+        for ready in select.select([endpoint, control], [], [])[0]:
+            now = time.monotonic()
+            if ready is control:
+                if not control.recv():
+                    return
+                expire(now)
+                control.send({key: external for key, (external, _) in leases.items()})
+                continue
+            request, source = endpoint.recvfrom(100)
+            epoch = 100000 + int(now - start)
+            if request == b"\0\0":
+                endpoint.sendto(struct.pack("!BBHI4s", 0, 128, 0, epoch, bytes([11, 22, 33, 44])), source)
+                continue
+            _, opcode, _, internal, suggested, lifetime = struct.unpack("!BBHHHI", request)
+            key = opcode, internal
+            external = leases.pop(key, (suggested or internal, 0))[0]
+            if lifetime:
+                while holders.get((opcode, external), internal) != internal:
+                    external = external % 64511 + 1024
+                holders[opcode, external] = internal
+                leases[key] = external, now + lifetime
+            else:
+                holders.pop((opcode, external), None)
+                external = 0
+            endpoint.sendto(
+                struct.pack("!BBHIHHI", 0, 128 + opcode, 0, epoch, internal, external, lifetime), source)
+
+
+class Mapping:
+    def __init__(self, host, protocol, internal):
+        self.host = host
+        self.protocol = protocol
+        self.internal = internal
+        self.external = 0
+        self.work = None  # create, renew, delete
+        self.began = self.gap = self.due = 0.0
+
+
+class Host:
+    def __init__(self, lab, address):
+        self.address = address
+        self.mappings = {}
+        self.next_port = 7000
+        self.socket = lab.socket("lan1", socket.SOCK_DGRAM, (address, 0))
+        self.socket.connect((ROUTER_LAN, PORT))
+        self.socket.setblocking(False)
+
+
+class Load:
+    def __init__(self, lab, clients, seed):
+        self.random = random.Random(seed)
+        self.hosts = [Host(lab, address_of(i)) for i in range(clients)]
+        self.by_fd = {host.socket.fileno(): host for host in self.hosts}
+        self.poll = select.epoll()
+        for fd in self.by_fd:
+            self.poll.register(fd, select.EPOLLIN)
+        self.heap = []
+        self.count = dict.fromkeys(("requests", "copies", "answers", "refused", "lost", "changed", "forgotten"), 0)
+        self.waits = {"create": [], "renew": [], "delete": []}
+        self.churning = False
+        self.settled = 0.0  # when what was forgotten has ended
+
+    # ---- one mapping ----
+
+    def schedule(self, mapping, due):
+        mapping.due = due
+        heapq.heappush(self.heap, (due, id(mapping), mapping))
+
+    def send(self, mapping):
+        lifetime = 0 if mapping.work == "delete" else LIFETIME
+        suggested = 0 if mapping.work == "delete" else mapping.external or mapping.internal
+        try:
+            mapping.host.socket.send(map_request(mapping.protocol, mapping.internal, suggested, lifetime))
+        except OSError:
+            pass  # no room: as good as lost
+
+    def begin(self, mapping, work):
+        mapping.work, mapping.began, mapping.gap = work, time.monotonic(), 0.25
+        self.count["requests"] += 1
+        self.send(mapping)
+        self.schedule(mapping, mapping.began + mapping.gap)
+
+    def create(self, host, protocol, internal):
+        mapping = Mapping(host, protocol, internal)
+        host.mappings[protocol, internal] = mapping
+        self.begin(mapping, "create")
+
+    def replace(self, mapping):
+        host = mapping.host
+        del host.mappings[mapping.protocol, mapping.internal]
+        mapping.due = NEVER
+        host.next_port += 1
+        self.create(host, mapping.protocol, host.next_port)
+
+    def take(self, mapping, now):
+        """Its time has come."""
+        if mapping.work is None:
+            chance = self.random.random() if self.churning else 1
+            if chance < 0.01:
+                self.count["forgotten"] += 1
+                self.settled = now + LIFETIME
+                self.replace(mapping)
+            else:
+                self.begin(mapping, "delete" if chance < 0.04 else "renew")
+        elif now - mapping.began > PATIENCE:
+            self.count["lost"] += 1
+            self.begin(mapping, mapping.work)
+        else:
+            mapping.gap *= 2
+            self.count["copies"] += 1
+            self.send(mapping)
+            self.schedule(mapping, now + mapping.gap)
+
+    def answer(self, host, reply, now):
+        protocol = "udp" if reply[1] == 128 + OPCODES["udp"] else "tcp"
+        said = parse_mapping(reply, protocol)
+        mapping = host.mappings.get((protocol, said.internal))
+        if mapping is None or mapping.work is None or (mapping.work == "delete") != (said.lifetime == 0):
+            return  # to a copy
+        self.count["answers"] += 1
+        if said.result != 0:
+            self.count["refused"] += 1
+            return
+        self.waits[mapping.work].append(now - mapping.began)
+        if mapping.work == "delete":
+            self.replace(mapping)
+            return
+        self.count["changed"] += mapping.work == "renew" and mapping.external != said.external
+        mapping.external = said.external
+        mapping.work = None
+        self.schedule(mapping, now + said.lifetime * (0.4 + 0.2 * self.random.random()))
+
+    # ---- all ----
+
+    def run(self, until, each_second=None):
+        """Until that time, or until the function of the time says so."""
+        second = 0
+        while True:
+            now = time.monotonic()
+            while self.heap and self.heap[0][0] <= now:
+                due, _, mapping = heapq.heappop(self.heap)
+                if due == mapping.due:
+                    self.take(mapping, now)
+            for fd, _ in self.poll.poll(max(0, min(self.heap[0][0] - now, 0.1)) if self.heap else 0.1):
+                host = self.by_fd[fd]
+                try:
+                    while True:
+                        self.answer(host, host.socket.recv(100), time.monotonic())
+                except BlockingIOError:
+                    pass
+            if each_second and int(now) != second:
+                second = int(now)
+                each_second()
+            if until(now):
+                return
+
+    def held(self):
+        return {(h.address, m.protocol, m.internal, m.external) for h in self.hosts for m in h.mappings.values()}
+
+    def at_rest(self):
+        return all(m.work is None for h in self.hosts for m in h.mappings.values())
+
+
+def figures(waits):
+    if not waits:
+        return "none"
+    waits = sorted(waits)
+    middle, high = waits[len(waits) // 2], waits[len(waits) * 99 // 100]
+    return f"{len(waits)}, p50 {middle * 1e3:.1f} ms, p99 {high * 1e3:.1f} ms, max {waits[-1] * 1e3:.0f} ms"
+
+
+class Trial:
+    """The lab, what was seen, what was wrong."""
+
+    def __init__(self, lab, options):
+        self.lab = lab
+        self.failures = []
+        self.load = None
+        self.options = options
+        self.rss = []
+
+    def check(self, holds, text):
+        if not holds:
+            self.failures.append(text)
+
+    def network(self):
+        lab = self.lab
+        lab.ip("addr add 192.168.90.1/23 dev bridge", f"rule add to {NETWORK} lookup main pref 92",
+               namespace="rtr")
+        lab.ip(*(f"addr add {address_of(i)}/23 dev eth0" for i in range(self.options.clients)), namespace="lan1")
+        with inside("gw"):
+            endpoint = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        endpoint.bind((GATEWAY, PORT))
+        self.control, other = multiprocessing.Pipe()
+        self.gateway = multiprocessing.Process(target=gateway, args=(endpoint, other), daemon=True)
+        self.gateway.start()
+        lab.router.start(nft=False)
+
+    def sample(self):
+        self.rss.append(self.daemon.resident_bytes())
+
+    def for_seconds(self, seconds):
+        end = time.monotonic() + seconds
+        self.load.run(lambda now: now >= end, self.sample)
+
+    def fill(self):
+        load, options = self.load, self.options
+        start = time.monotonic()
+        for i, host in enumerate(load.hosts):
+            for k in range(options.mappings):
+                load.create(host, ("udp", "tcp")[k % 2], 6881 + k // 2)
+            if i % 5 == 0:
+                load.run(lambda now: True)
+        load.run(lambda now: load.at_rest() or now - start > 120)
+        print(f"{len(load.held())} mappings of {options.clients} clients made in {time.monotonic() - start:.1f} s")
+
+    def churn(self):
+        self.load.churning = True
+        begin = len(self.rss)
+        self.for_seconds(self.options.seconds)
+        self.load.churning = False
+        rss = self.rss[begin:]
+        # What rests for a while has reached its number by then.
+        middle, last = max(rss[len(rss) // 3:len(rss) * 2 // 3]), max(rss[len(rss) * 2 // 3:])
+        print(f"{self.options.seconds} s of renewals and churn: " +
+              ", ".join(f"{count} {name}" for name, count in self.load.count.items()))
+        for work, waits in self.load.waits.items():
+            print(f"  {work}: {figures(waits)}")
+        print(f"  resident: {rss[0] // 1000} kB at the start, {max(rss) // 1000} kB at most, "
+              f"{rss[-1] // 1000} kB at the end")
+        self.check(last <= middle + 128 * 1024, f"memory grew from {middle} to {last} in the last third")
+
+    def settle(self):
+        load = self.load
+        end = load.settled + 5
+        load.run(lambda now: (now > end and load.at_rest()) or now > end + 60, self.sample)
+        rules = {(r["to-addresses"], r["protocol"], int(r["to-ports"]), int(r["comment"].split()[2])):
+                 (r["protocol"], int(r["dst-port"])) for r in self.lab.router.own_rules()}
+        self.control.send(True)
+        leases = self.control.recv()
+        opened = {(protocol, external): rule for (_, protocol, _, external), rule in rules.items()}
+        granted = {(protocol, external): (protocol, internal) for protocol, opcode in OPCODES.items()
+                   for (code, internal), external in leases.items() if code == opcode}
+        held = load.held()
+        print(f"at the end: {len(held)} mappings held, {len(rules)} rules, {len(leases)} leases")
+        self.check(rules.keys() == held,
+                   f"rules: {len(held - rules.keys())} missing, {len(rules.keys() - held)} too many")
+        self.check(granted == opened, f"leases: {len(opened.items() - granted.items())} missing, "
+                   f"{len(granted.items() - opened.items())} too many")
+
+    def flood(self, seconds):
+        load = self.load
+        load.waits["renew"] = []
+        self.for_seconds(seconds)
+        quiet = sorted(load.waits["renew"])
+        strangers = self.lab.popen("flood", "lan2", [
+            self.lab.build_of("strangers"), ROUTER_LAN, CLIENTS["lan2"], 1, 10 ** 12, self.options.seed,
+            "vogdDazm", 0])
+        load.waits["renew"] = []
+        self.for_seconds(seconds)
+        strangers.kill()
+        flooded = sorted(load.waits["renew"])
+        print(f"renewals without a flood: {figures(quiet)}")
+        print(f"renewals during a flood:  {figures(flooded)}")
+        delay = flooded[len(flooded) * 99 // 100] - quiet[len(quiet) * 99 // 100]
+        self.check(delay <= 0.05, f"the flood delays renewals by {delay * 1e3:.0f} ms (p99)")
+
+    def end(self):
+        start = time.monotonic()
+        status = self.daemon.stop(10)
+        rules = len(self.lab.router.own_rules())
+        self.control.send(True)
+        leases = len(self.control.recv())
+        print(f"stopped in {time.monotonic() - start:.1f} s with status {status}: "
+              f"{rules} rules, {leases} leases left")
+        self.check(status == 0 and rules == leases == 0, "something was left behind")
+        self.control.send(False)
+
+    def run(self):
+        self.network()
+        self.daemon = self.lab.daemon(build=release_build(self.lab), env={"LOG_LEVEL": "WARN"})
+        self.load = Load(self.lab, self.options.clients, self.options.seed)
+        self.fill()
+        self.churn()
+        self.settle()
+        self.flood(30)  # each lease is renewed once in it
+        count = self.load.count
+        self.check(count["lost"] == count["refused"] == count["changed"] == 0, f"not as it should be: {count}")
+        self.end()
+        print(f"log: {self.daemon.log() or 'empty'}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, default=300)
+    parser.add_argument("--clients", type=int, default=500, help="500 at most")
+    parser.add_argument("--mappings", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
+    options = parser.parse_args()
+    print(f"seed {options.seed}", flush=True)
+    with Lab(router=False, gateway=False, tunnel="veth") as lab:
+        trial = Trial(lab, options)
+        trial.run()
+    for failure in trial.failures:
+        print("FAILED:", failure)
+    return 1 if trial.failures else 0
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(line_buffering=True)
+    sys.exit(main())

@@ -242,8 +242,6 @@ static void judge_visible(struct scene *scene)
     packet.dst_local = false;
     packet.dstnat = true;
     packet.dst_port = scene->redirect.port;
-    if (scene->ours.interface[0] == '\0')
-        packet.out = NULL;
     firewall_judge(scene->s, TABLE_NAT, "srcnat", &packet, 0, &verdict);
     const struct ruling *hides =
         verdict.sure.found && verdict.sure.action == FIREWALL_TRANSLATE ? &verdict.sure
@@ -306,7 +304,7 @@ void judge_redirect(struct scene *scene)
         judge_order(scene);
     if (in_force)
         judge_lan(scene);
-    if (in_force && scene->redirect.target != 0 && scene->lan.interface[0] != '\0')
+    if (in_force && scene->ours.interface[0] != '\0' && scene->lan.interface[0] != '\0')
         judge_visible(scene);
     judge_subnet(scene);
 }

@@ -280,6 +280,10 @@ bool router_model_member_remove(struct router_model *m, const char *list, const 
 /* With include and exclude resolved. */
 bool router_model_list_holds(const struct router_model *m, const char *list, const char *interface);
 
+/* A rule at the end of /ip/firewall/filter; attributes as for router_model_rule_add. The table is only
+ * printed: nothing is filtered. */
+bool router_model_filter_add(struct router_model *m, const char *attributes);
+
 void router_model_set_identity(struct router_model *m, const char *name);
 void router_model_set_nat_pmp(struct router_model *m, bool enabled);
 

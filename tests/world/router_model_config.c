@@ -252,6 +252,84 @@ bool router_model_list_holds(const struct router_model *m, const char *list, con
     return found;
 }
 
+/* ---- the filter ---- */
+
+/* Of the conditions and arguments, those that rules of a home router have. NULL: there is no such name. */
+static const char *filter_property(struct span name)
+{
+    static const char *const names[] = {
+        "chain",
+        "action",
+        "comment",
+        "disabled",
+        "invalid",
+        "dynamic",
+        "protocol",
+        "src-address",
+        "dst-address",
+        "src-address-list",
+        "dst-address-list",
+        "src-address-type",
+        "dst-address-type",
+        "src-port",
+        "dst-port",
+        "port",
+        "in-interface",
+        "out-interface",
+        "in-interface-list",
+        "out-interface-list",
+        "connection-state",
+        "connection-nat-state",
+        "connection-mark",
+        "connection-limit",
+        "ipsec-policy",
+        "hw-offload",
+        "jump-target",
+        "reject-with",
+        "limit",
+        "log",
+        "log-prefix",
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++)
+        if (span_is(name, names[i]))
+            return names[i];
+    return NULL;
+}
+
+static bool set_filter(struct router_model *m, struct rm_item *item, const struct rm_command *c)
+{
+    static const char *const flags[] = {"log", "invalid", "dynamic", "disabled"};
+    rm_item_set(item, "action", "accept");
+    for (unsigned i = 0; i < ARRAY_LEN(flags); i++)
+        rm_item_set(item, flags[i], "false");
+    for (unsigned i = 1; i < c->words; i++) {
+        struct span name;
+        struct span value;
+        char text[RM_ITEM_VALUE_MAX];
+        bool flag;
+        const char *property = rm_argument(c, i, &name, &value) ? filter_property(name) : NULL;
+        if (!property || value.len >= sizeof(text))
+            return rm_fail(m, RM_NO_CATEGORY, "unknown parameter");
+        snprintf(text, sizeof(text), "%.*s", (int)value.len, (const char *)value.data);
+        bool is_flag = rm_parse_bool(value, &flag);
+        rm_item_set(item, property, !is_flag ? text : flag ? "true" : "false");
+    }
+    return rm_item_get(item, "chain")[0] || rm_fail(m, 0, "missing value(s) of argument(s) chain");
+}
+
+bool router_model_filter_add(struct router_model *m, const char *attributes)
+{
+    struct rm_command *c = rm_command_from_text(attributes);
+    struct rm_item *item = c ? rm_item_add(m, RM_MENU_FILTER) : NULL;
+    bool fine = item && set_filter(m, item, c);
+    if (item && fine)
+        rm_item_event(m, RM_MENU_FILTER, item);
+    else if (item)
+        rm_item_remove(m, RM_MENU_FILTER, item);
+    rm_command_free(c);
+    return fine;
+}
+
 void router_model_set_identity(struct router_model *m, const char *name)
 {
     rm_item_set(&m->table[RM_MENU_IDENTITY].item[0], "name", name);

@@ -108,6 +108,7 @@ enum rm_menu {
     RM_MENU_IDENTITY,
     RM_MENU_RESOURCE,
     RM_MENU_NAT_PMP,
+    RM_MENU_FILTER,
     RM_MENUS,
 };
 

@@ -7,11 +7,12 @@
 #include <stdlib.h>
 
 const char *const rm_menu_path[RM_MENUS] = {
-    [RM_MENU_NAT] = "/ip/firewall/nat",      [RM_MENU_INTERFACE] = "/interface",
-    [RM_MENU_LIST] = "/interface/list",      [RM_MENU_MEMBER] = "/interface/list/member",
-    [RM_MENU_ADDRESS] = "/ip/address",       [RM_MENU_ROUTE] = "/ip/route",
-    [RM_MENU_SERVICE] = "/ip/service",       [RM_MENU_IDENTITY] = "/system/identity",
-    [RM_MENU_RESOURCE] = "/system/resource", [RM_MENU_NAT_PMP] = "/ip/nat-pmp",
+    [RM_MENU_NAT] = "/ip/firewall/nat",       [RM_MENU_INTERFACE] = "/interface",
+    [RM_MENU_LIST] = "/interface/list",       [RM_MENU_MEMBER] = "/interface/list/member",
+    [RM_MENU_ADDRESS] = "/ip/address",        [RM_MENU_ROUTE] = "/ip/route",
+    [RM_MENU_SERVICE] = "/ip/service",        [RM_MENU_IDENTITY] = "/system/identity",
+    [RM_MENU_RESOURCE] = "/system/resource",  [RM_MENU_NAT_PMP] = "/ip/nat-pmp",
+    [RM_MENU_FILTER] = "/ip/firewall/filter",
 };
 
 bool rm_menu_exists(const struct router_model *m, enum rm_menu menu)

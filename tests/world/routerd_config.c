@@ -35,6 +35,8 @@ static const char help[] =
     "  --route DESTINATION=GATEWAY[,table=NAME][,distance=N]   a gateway is an address or an interface\n"
     "  --list NAME=INTERFACE[,...]\n"
     "  --rule 'ATTRIBUTES'       a NAT rule that is there from the start\n"
+    "  --filter 'ATTRIBUTES'     a filter rule, for print only\n"
+    "  --nat-pmp yes|no          the router's own NAT-PMP server (default no)\n"
     "  --file FILE               lines of the options above without the dashes: \"interface "
     "wg0=10.2.0.2/24\"\n"
     "  --ask SOCKET COMMAND...   send a command to a routerd; exit status 0 if the answer was ok\n"
@@ -95,6 +97,8 @@ static const struct option options_known[] = {
     {"route", required_argument, NULL, 'x'},
     {"list", required_argument, NULL, 'x'},
     {"rule", required_argument, NULL, 'x'},
+    {"filter", required_argument, NULL, 'x'},
+    {"nat-pmp", required_argument, NULL, 'x'},
     {"file", required_argument, NULL, 'f'},
     {"ask", required_argument, NULL, 'a'},
     {"help", no_argument, NULL, 'h'},
@@ -421,20 +425,32 @@ static bool add_list(struct router_model *m, char *text)
     return true;
 }
 
+static bool configure_line(struct router_model *m, const char *option, char *text)
+{
+    if (strcmp(option, "interface") == 0)
+        return add_interface(m, text);
+    if (strcmp(option, "route") == 0)
+        return add_route(m, text);
+    if (strcmp(option, "list") == 0)
+        return add_list(m, text);
+    if (strcmp(option, "rule") == 0)
+        return router_model_rule_add(m, text, false) != 0;
+    if (strcmp(option, "filter") == 0)
+        return router_model_filter_add(m, text);
+    router_model_set_nat_pmp(m, strcmp(text, "yes") == 0);
+    return true;
+}
+
 void routerd_configure(struct router_model *m)
 {
-    static const char *const order[] = {"interface", "route", "list", "rule"};
+    static const char *const order[] = {"interface", "route", "list", "rule", "filter", "nat-pmp"};
     for (unsigned k = 0; k < ARRAY_LEN(order); k++) {
         for (unsigned i = 0; i < line_count; i++) {
             if (strcmp(lines[i].option, order[k]) != 0)
                 continue;
             char text[sizeof(lines[0].value)];
             memcpy(text, lines[i].value, sizeof(text));
-            bool fine = k == 0   ? add_interface(m, text)
-                        : k == 1 ? add_route(m, text)
-                        : k == 2 ? add_list(m, text)
-                                 : router_model_rule_add(m, text, false) != 0;
-            if (!fine)
+            if (!configure_line(m, order[k], text))
                 stop("%s %s: %s", order[k], lines[i].value, router_model_error(m));
         }
     }

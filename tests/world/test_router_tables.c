@@ -457,6 +457,23 @@ static void single_menus_depend_on_the_version(void **state)
         "!re|=port=8728|=available-from=|=max-sessions=20|=disabled=false\n!done\n");
 }
 
+static void filter_rules_are_printed(void **state)
+{
+    struct client *t = start(state, "7.18");
+    int s = client_login(t);
+    assert_string_equal(client_ask(t, s, "/ip/firewall/filter/print"), "!empty\n!done\n");
+    assert_true(router_model_filter_add(
+        t->m, "chain=forward action=drop connection-state=new disabled=no comment=\"last one\""));
+    assert_true(router_model_filter_add(t->m, "chain=input disabled=yes"));
+    assert_string_equal(
+        client_ask(t, s,
+                   "/ip/firewall/filter/print|=.proplist=.id,chain,action,connection-state,disabled,comment"),
+        "!re|=.id=*1|=action=drop|=disabled=false|=chain=forward|=connection-state=new|=comment=last one\n"
+        "!re|=.id=*2|=action=accept|=disabled=true|=chain=input\n!done\n");
+    assert_false(router_model_filter_add(t->m, "action=drop"));
+    assert_false(router_model_filter_add(t->m, "chain=forward to-addresses=192.0.2.1"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -478,6 +495,7 @@ int main(void)
         cmocka_unit_test_teardown(routes_and_addresses_are_printed, stop),
         cmocka_unit_test_teardown(lists_include_and_exclude, stop),
         cmocka_unit_test_teardown(single_menus_depend_on_the_version, stop),
+        cmocka_unit_test_teardown(filter_rules_are_printed, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,431 @@
+"""double-natpmp check: every finding is seen to pass (on a router as it should be) and not to (on one with a single thing
+wrong), with the command that puts it right. Whatever it finds, it leaves router and gateway as they were."""
+
+import json
+import signal
+from typing import NamedTuple
+
+import pytest
+
+from lab import wait_until
+from stage import BASE, GATEWAY, MASQUERADE, REDIRECT, UNREACHABLE, Stage
+
+ALL = ["api", "login", "policy-read", "policy-write", "policy-test", "version", "service", "interface",
+       "interface-not-lan", "redirect", "redirect-order", "redirect-lan", "clients-visible", "container-subnet", "ports",
+       "router-nat-pmp", "forward", "gateway", "gateway-mapping", "external-address"]
+GATEWAY_ONES = ALL[-3:]
+AFTER_REDIRECT = ["redirect-order", "redirect-lan", "clients-visible"]
+TRIAL = "double-natpmp/default check, may be removed"
+
+
+@pytest.fixture(scope="module")
+def stage():
+    with Stage() as stage:
+        yield stage
+
+
+def findings_of(out):
+    document = json.loads(out)
+    assert list(document) == ["result", "pass", "warn", "fail", "findings"]
+    found = {f["id"]: f for f in document["findings"]}
+    assert [f["id"] for f in document["findings"]] == [i for i in ALL if i in found], "in order, each once"
+    for status in ("pass", "warn", "fail"):
+        assert document[status] == sum(f["status"] == status for f in found.values())
+    for f in found.values():
+        assert set(f) == {"id", "status", "what", "cure"} and f["what"]
+        assert (f["cure"] is None or f["cure"]) and (f["status"] == "pass" or "\n" not in f["what"])
+    return document, found
+
+
+def check(stage, router=None, **env):
+    """The findings; asserts that the exit status goes with them, and that the router's table is as it was."""
+    before = router.rules() if router else None
+    status, out, err = stage.run("check", "--json", **env)
+    assert err == ""
+    document, found = findings_of(out)
+    assert status == (1 if document["fail"] else 0) and document["result"] == ("fail" if status else "pass")
+    if router:
+        assert router.rules() == before
+        wait_until(lambda: router.counters()["sessions"] == 0, what="the session has ended")
+    return found
+
+
+class Case(NamedTuple):
+    """One thing wrong: what is said of it, and a part of the cure. Nothing else may be told but `also`, and nothing is
+    missing but `without`."""
+    finding: str
+    status: str
+    cure: str
+    router: dict = {}
+    gateway: dict = {}
+    env: dict = {}
+    what: str = ""
+    also: dict = {}
+    without: list = []
+
+
+def rules(*rules):
+    return {"rule": rules}
+
+
+def before_redirect(rule):
+    return rules(rule, REDIRECT, MASQUERADE)
+
+
+def redirect(old, new, *more):
+    return rules(REDIRECT.replace(old, new), MASQUERADE, *more)
+
+
+def filters(*extra):
+    return {"filter": extra}
+
+
+POLICIES = "/user/group/set [find name=[/user/get [find name=natpmp] group]] policy=read,write,test,api"
+NO_ROUTER = [i for i in ALL[:-3] if i not in ("api", "login")]
+# A wg1 that the router does not count as WAN: the default rules accept what comes from there only by our rule.
+STRICT = ("chain=forward action=accept connection-state=established,related", "chain=forward action=drop")
+
+CASES = {
+    # ---- the API ----
+    "a wrong password": Case("login", "fail", "/user/set [find name=natpmp] password=", env={
+        "MIKROTIK_API_PASSWORD": "another"}, without=NO_ROUTER),
+    "no policy api": Case("login", "fail", "password", {"policies": ("read,write,test",)}, what="policy api",
+                          without=NO_ROUTER),
+    "no policy read": Case("policy-read", "fail", POLICIES, {"policies": ("write,test,api",)},
+                           without=[i for i in ALL[5:-3]]),
+    "no policy write": Case("policy-write", "fail", POLICIES, {"policies": ("read,test,api",)}),
+    "no policy test": Case("policy-test", "warn", POLICIES, {"policies": ("read,write,api",)}),
+    "too few sessions": Case("service", "warn", "/ip/service/set api max-sessions=20", {"max-sessions": ("4",)}),
+    "RouterOS before 6.43": Case("version", "warn", "/system/package/update", {"version": ("6.42.1",)}),
+    # ---- the interface ----
+    "no route": Case("interface", "fail", "/ip/route/add dst-address=10.2.0.1/32 gateway=wg1", {
+        "interface": [i.replace("wg1=10.2.0.2/24", "wg1") for i in BASE["interface"]], "route": None},
+        without=["interface-not-lan", "ports", "forward"]),
+    "the default route past the tunnel": Case(
+        "interface", "fail", "/ip/route/add dst-address=10.2.0.1/32 gateway=wg1",
+        {"interface": [i.replace("wg1=10.2.0.2/24", "wg1") for i in BASE["interface"]]}, what="ether1 (ether)"),
+    "an interface that is not there": Case("interface", "fail", "MIKROTIK_IN_INTERFACE", env={
+        "MIKROTIK_IN_INTERFACE": "wg9"}, without=["interface-not-lan"]),
+    "the LAN's interface": Case("interface-not-lan", "fail", "/ip/route/add dst-address=10.2.0.1/32 gateway=wg1", env={
+        "MIKROTIK_IN_INTERFACE": "bridge"}, also={"redirect-lan": "fail"}),
+    "the tunnel in the list LAN": Case(
+        "interface-not-lan", "fail", "/interface/list/member/remove [find list=LAN interface=wg1]",
+        {"list": ("WAN=ether1", "LAN=wg1,bridge")}, also={"redirect-lan": "fail"}),
+    # ---- the redirect ----
+    "no redirect": Case(
+        "redirect", "fail", "/ip/firewall/nat/add chain=dstnat in-interface-list=LAN dst-address-type=local "
+        "protocol=udp dst-port=5351 action=dst-nat to-addresses=172.17.0.2 comment=\"NAT-PMP to double-natpmp\" "
+        "place-before=*1", rules("chain=dstnat action=dst-nat in-interface=ether1 protocol=tcp dst-port=80 "
+                                 "to-addresses=192.168.88.5", MASQUERADE), without=AFTER_REDIRECT),
+    "no redirect and no list LAN": Case("redirect", "fail", "chain=dstnat in-interface=bridge dst", {
+        **rules(MASQUERADE), "list": ("WAN=ether1,wg1",), "filter": None}, without=AFTER_REDIRECT),
+    "a disabled redirect": Case("redirect", "fail", "/ip/firewall/nat/enable *1", redirect("to-", "disabled=yes to-"),
+                                without=AFTER_REDIRECT),
+    "action=redirect": Case("redirect", "fail", "/ip/firewall/nat/set *1 action=dst-nat to-addresses=172.17.0.2",
+                            redirect("action=dst-nat", "action=redirect"), without=AFTER_REDIRECT),
+    "a redirect to another machine": Case("redirect", "fail", "/ip/firewall/nat/set *1 to-addresses=172.17.0.2",
+                                          redirect("172.17.0.2", "172.17.9.9"), without=["clients-visible"]),
+    "a redirect to another port": Case("redirect", "fail", "/ip/firewall/nat/set *1 to-ports=5351",
+                                       redirect("to-addresses", "to-ports=5000 to-addresses")),
+    "another port to listen on": Case("redirect", "fail", "/ip/firewall/nat/set *1 to-ports=5360",
+                                      env={"LISTEN_ADDR": ":5360"}),
+    "an earlier redirect": Case("redirect-order", "fail", "/ip/firewall/nat/move *2 destination=*1", before_redirect(
+        "chain=dstnat action=dst-nat in-interface=bridge protocol=udp dst-port=5000-6000 to-addresses=192.168.88.9")),
+    "an earlier accept": Case("redirect-order", "fail", "/ip/firewall/nat/move *2 destination=*1", before_redirect(
+        "chain=dstnat action=accept in-interface-list=LAN dst-address=192.168.0.0/16")),
+    "an earlier rule that may match": Case("redirect-order", "warn", "/ip/firewall/nat/move *2 destination=*1",
+                                           before_redirect("chain=dstnat action=accept protocol=udp "
+                                                           "in-interface=bridge connection-mark=x")),
+    "a chain that nobody calls": Case("redirect-order", "fail", "/ip/firewall/nat/set *1 chain=dstnat",
+                                      redirect("chain=dstnat", "chain=lan")),
+    "a redirect of everything": Case("redirect-lan", "fail",
+                                     "/ip/firewall/nat/set *1 !in-interface in-interface-list=LAN",
+                                     redirect("in-interface-list=LAN ", "")),
+    "a redirect of all but the WAN port": Case("redirect-lan", "fail", "in-interface-list=LAN",
+                                               redirect("in-interface-list=LAN", "in-interface=!ether1"), what="wg1"),
+    "a redirect at a bridge's port": Case("redirect-lan", "warn", "in-interface-list=LAN",
+                                          redirect("in-interface-list=LAN", "in-interface=ether2")),
+    "a masquerade of all": Case(
+        "clients-visible", "fail", "/ip/firewall/nat/add chain=srcnat action=accept protocol=udp "
+        "dst-address=172.17.0.2 dst-port=5351 place-before=*2", rules(REDIRECT, "chain=srcnat action=masquerade")),
+    "a masquerade of the LAN": Case("clients-visible", "fail", "place-before=*2", rules(
+        REDIRECT, "chain=srcnat action=masquerade src-address=192.168.88.0/24")),
+    "a masquerade that may match": Case("clients-visible", "warn", "place-before=*2", rules(
+        REDIRECT, "chain=srcnat action=masquerade connection-mark=x", MASQUERADE)),
+    "a container in the LAN": Case(
+        "container-subnet", "fail", "/interface/veth/add name=veth-natpmp address=172.30.254.2/30",
+        {"interface": ("ether1=203.0.113.2/24", "bridge=172.17.0.1/24", "wg1=10.2.0.2/24")}),
+    "a server in one of two LANs": Case("container-subnet", "warn", "/interface/veth/add", {
+        "interface": ("ether1=203.0.113.2/24", "bridge=192.168.88.1/24", "vlan20=172.17.0.1/24", "wg1=10.2.0.2/24"),
+        "list": ("WAN=ether1,wg1", "LAN=vlan20,bridge")}),
+    # ---- other rules ----
+    "a DMZ": Case("ports", "fail", "/ip/firewall/nat/set *3 in-interface=!wg1", rules(
+        REDIRECT, MASQUERADE, "chain=dstnat action=dst-nat in-interface-list=WAN to-addresses=192.168.88.5")),
+    "a DMZ of the tunnel": Case("ports", "fail", "/ip/firewall/nat/disable *3", rules(
+        REDIRECT, MASQUERADE, "chain=dstnat action=dst-nat in-interface=wg1 protocol=tcp to-addresses=192.168.88.5")),
+    "most ports": Case("ports", "warn", "/ip/firewall/nat/disable *3", rules(
+        REDIRECT, MASQUERADE, "chain=dstnat action=dst-nat in-interface=wg1 protocol=udp dst-port=49152-65000 "
+        "to-addresses=192.168.88.5")),
+    "an accept of what comes by the tunnel": Case("ports", "fail", "/ip/firewall/nat/set *3 in-interface=!wg1", rules(
+        REDIRECT, MASQUERADE, "chain=dstnat action=accept in-interface-list=WAN")),
+    "the router's own NAT-PMP": Case("router-nat-pmp", "warn", "/ip/nat-pmp/set enabled=no", {"nat-pmp": ("yes",)}),
+    "a filter that drops": Case("forward", "fail", "/ip/firewall/filter/add chain=forward in-interface=wg1 "
+                                "connection-nat-state=dstnat action=accept place-before=*2", filters(*STRICT)),
+    "a filter that drops in a chain of its own": Case("forward", "fail", "place-before=*3", filters(
+        "chain=forward action=jump jump-target=tunnel in-interface=wg1", "chain=forward action=accept",
+        "chain=tunnel action=reject connection-state=new protocol=tcp")),
+    "a filter that may drop": Case("forward", "warn", "place-before=*1", filters(
+        "chain=forward action=drop in-interface=wg1 connection-mark=x")),
+    # ---- the gateway ----
+    "a silent gateway": Case("gateway", "fail", "/ping 10.2.0.1 count=3", gateway={"address": None},
+                             what="does not answer", without=GATEWAY_ONES[1:]),
+    "a gateway without NAT-PMP": Case("gateway", "fail", "NAT-PMP (port forwarding) enabled", gateway=None,
+                                      what="port unreachable", without=GATEWAY_ONES[1:]),
+    "an unreachable gateway": Case("gateway", "fail", "/interface/wireguard/peers/print", env={
+        "VPN_GATEWAY": UNREACHABLE}, what="no route", without=GATEWAY_ONES[1:]),
+    "not authorized": Case("gateway", "fail", "NAT-PMP (port forwarding) enabled", gateway={"address": 2},
+                           what="not authorized (result 2)", without=GATEWAY_ONES[1:]),
+    "a gateway without an address": Case("gateway", "fail", "operator", gateway={"address": 3},
+                                         what="network failure (result 3)", without=GATEWAY_ONES[1:]),
+    "mappings not authorized": Case("gateway-mapping", "fail", "NAT-PMP", gateway={"map": 2}, what="result 2"),
+    "no port left": Case("gateway-mapping", "fail", "ProtonVPN gives five", gateway={"map": 4}, what="result 4"),
+    "no port left but the daemon's": Case(
+        "gateway-mapping", "warn", "ProtonVPN gives five", rules(
+            REDIRECT, MASQUERADE, 'chain=dstnat action=dst-nat in-interface=wg1 protocol=udp dst-port=50000 '
+            'to-addresses=192.168.88.11 to-ports=50000 comment="double-natpmp/default external 41000 lease 60 s"'),
+        gateway={"map": 4}, what="the daemon may hold them"),
+    "no answer to a mapping": Case("gateway-mapping", "fail", "another server", gateway={"map": None}),
+    "an unconfirmed deletion": Case("gateway-mapping", "warn", "", gateway={"delete": None}, what="ends by itself"),
+    "a private external address": Case("external-address", "fail", "public", gateway={"external": "192.168.1.7"},
+                                       what="192.168.1.7 is private"),
+    "a provider's NAT": Case("external-address", "fail", "public", gateway={"external": "100.64.3.4"},
+                             what="of a provider's NAT"),
+}
+
+
+def test_all_is_well(stage):
+    with stage.gateway() as gateway, stage.router() as router:
+        found = check(stage, router)
+        assert {i: f["status"] for i, f in found.items()} == dict.fromkeys(ALL, "pass")
+        assert all(f["cure"] is None for f in found.values())
+        assert gateway.granted == 1 and gateway.mappings == {}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_one_thing_is_wrong(stage, name):
+    case = CASES[name]
+    with stage.router(**case.router) as router:
+        if case.gateway is None:
+            found = check(stage, router, **case.env)
+        else:
+            with stage.gateway(**case.gateway) as gateway:
+                found = check(stage, router, **case.env)
+                assert gateway.mappings == {} or gateway.answers["delete"] is None
+    told = {i: f["status"] for i, f in found.items()}
+    expected = {i: "pass" for i in ALL if i not in case.without}
+    assert told == {**expected, **case.also, case.finding: case.status}, found
+    assert case.what in found[case.finding]["what"]
+    assert case.cure in (found[case.finding]["cure"] or ""), found[case.finding]
+
+
+# A healthy router looks different from house to house.
+WELL = {
+    "RouterOS 7.16, which has no /ip/route/check": dict(version=("7.16.2",)),
+    "RouterOS 7.12, which has no NAT-PMP": dict(version=("7.12",)),
+    "RouterOS 6": dict(version=("6.49.10",)),
+    "RouterOS 7.24": dict(version=("7.24rc1",)),
+    "a redirect by interface": redirect("in-interface-list=LAN dst-address-type=local",
+                                        "in-interface=bridge dst-address=192.168.88.1"),
+    "a redirect by the clients' addresses": redirect("in-interface-list=LAN", "src-address=192.168.88.0/24"),
+    "a redirect in a chain of its own": rules("chain=dstnat action=jump jump-target=lan in-interface-list=LAN",
+                                              REDIRECT.replace("chain=dstnat", "chain=lan"), MASQUERADE),
+    "earlier rules for other things": rules(
+        "chain=dstnat action=dst-nat in-interface=bridge protocol=udp dst-port=53 to-addresses=192.168.88.3",
+        "chain=dstnat action=dst-nat protocol=tcp dst-port=1-6000 to-addresses=192.168.88.3",
+        "chain=dstnat action=accept in-interface=ether1",
+        "chain=dstnat action=redirect protocol=udp dst-port=5351 disabled=yes",
+        "chain=dstnat action=accept src-address=192.168.88.77",
+        "chain=dstnat action=log in-interface=bridge", REDIRECT, MASQUERADE),
+    "a masquerade but for the container": rules(
+        REDIRECT, "chain=srcnat action=accept dst-address=172.17.0.0/30", "chain=srcnat action=masquerade"),
+    "the veth in the list LAN": dict(list=("WAN=ether1,wg1", "LAN=veth1,bridge")),
+    "a strict filter with an exception": filters(
+        "chain=forward action=accept connection-state=established,related",
+        "chain=forward action=drop src-address-list=strangers",
+        "chain=forward action=accept connection-nat-state=dstnat in-interface=wg1", "chain=forward action=drop"),
+    "no filter at all": dict(filter=None),
+}
+
+
+@pytest.mark.parametrize("name", WELL)
+def test_healthy_variants(stage, name):
+    with stage.gateway(), stage.router(**WELL[name]) as router:
+        found = check(stage, router)
+    assert {i: f["status"] for i, f in found.items()} == dict.fromkeys(ALL, "pass"), found
+
+
+# ---- the API cannot be reached ----
+
+UNREACHED = [i for i in ALL if i not in ("api", *GATEWAY_ONES)]
+
+
+@pytest.mark.parametrize("access,what,cure", [
+    ("refused", "refuses connections", "/ip/service/set api disabled=no port=8728"),
+    ("silent", "says nothing", "/ip/service/print detail where name=api"),
+    ("close", "says nothing", "/ip/service/print detail where name=api"),
+])
+def test_the_service_is_closed(stage, access, what, cure):
+    with stage.gateway(), stage.router() as router:
+        router.ask(f"access {access}")
+        found = check(stage)
+    assert sorted(found) == sorted(["api", *GATEWAY_ONES])
+    assert found["api"]["status"] == "fail" and what in found["api"]["what"] and found["api"]["cure"] == cure
+
+
+@pytest.mark.parametrize("address,what,cure", [
+    (f"{UNREACHABLE}:8728", "no route", "set MIKROTIK_API_ADDRESS"),
+    ("router.invalid", "no address", "set MIKROTIK_API_ADDRESS"),
+    (f"{GATEWAY}:5999", "refuses connections", "port=5999"),
+    # Nobody forwards it.
+    ("10.77.0.1", "does not answer", "chain=input src-address=172.17.0.2 protocol=tcp dst-port=8728 action=accept"),
+])
+def test_the_router_is_somewhere_else(stage, address, what, cure):
+    with stage.gateway():
+        found = check(stage, MIKROTIK_API_ADDRESS=address)
+    assert found["api"]["status"] == "fail" and what in found["api"]["what"] and cure in found["api"]["cure"]
+    assert found["gateway"]["status"] == "pass"
+
+
+def test_a_router_that_stops_answering(stage):
+    with stage.gateway(), stage.router() as router:
+        router.ask("drop-at before /ip/firewall/nat/print silent")
+        found = check(stage)
+        assert found["api"]["status"] == "fail" and "stopped answering" in found["api"]["what"]
+        assert found["login"]["status"] == "pass" and "redirect" not in found
+
+
+# ---- nothing is left behind ----
+
+def trials(router):
+    return [r for r in router.rules() if r.get("comment") == TRIAL]
+
+
+def test_a_rule_of_a_killed_check_is_removed_by_the_next(stage):
+    with stage.gateway(), stage.router() as router:
+        router.ask("latency 50")
+        process = stage.popen("check")
+        wait_until(lambda: trials(router), what="the rule is there")
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert len(trials(router)) == 1, "it was killed in time"
+        router.ask("latency 0")
+        status, out, _ = stage.run("check")
+        assert status == 0 and "one that an earlier check had left" in out
+        assert trials(router) == []
+        # A hand has enabled one: it is no check's any more, and not for us to remove.
+        router.ask(f'add chain=dstnat action=passthrough comment="{TRIAL}"')
+        assert stage.run("check")[0] == 0
+        assert len(trials(router)) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_check_undoes_what_it_did(stage, number):
+    with stage.gateway() as gateway, stage.router() as router:
+        router.ask("latency 50")
+        process = stage.popen("check")
+        wait_until(lambda: trials(router), what="the rule is there")
+        process.send_signal(number)
+        out, err = process.communicate(timeout=10)
+        assert process.returncode == 128 + number and (out, err) == ("", "")
+        assert trials(router) == [] and gateway.mappings == {}
+
+
+@pytest.mark.parametrize("point", ["before", "after", "amid", "done"])
+@pytest.mark.parametrize("verb", ["add", "remove"])
+def test_a_connection_lost_around_the_rule(stage, point, verb):
+    with stage.gateway(), stage.router() as router:
+        router.ask(f"drop-at {point} /ip/firewall/nat/{verb}")
+        found = check(stage, router)
+        assert found["policy-write"]["status"] == "pass"
+        assert router.counters()["adds"] <= 1
+
+
+def test_a_rule_that_cannot_be_removed_is_told(stage):
+    with stage.gateway(), stage.router() as router:
+        router.ask("fail /ip/firewall/nat/remove failure: sorry")
+        found = findings_of(stage.run("check", "--json")[1])[1]
+        assert found["policy-write"]["status"] == "fail"
+        assert found["policy-write"]["cure"] == f'/ip/firewall/nat/remove [find comment="{TRIAL}"]'
+        assert len(trials(router)) == 1
+        assert stage.run("check")[0] == 0 and trials(router) == []
+
+
+def test_instances_do_not_touch_each_other(stage):
+    other = TRIAL.replace("default", "other")
+    with stage.gateway(), stage.router() as router:
+        router.ask(f'add chain=dstnat action=passthrough disabled=yes comment="{other}"')
+        check(stage, router)
+        assert stage.run("check", INSTANCE="other")[0] == 0
+        assert [r for r in router.rules() if r.get("comment") == other] == []
+
+
+# ---- how it is told ----
+
+def test_text(stage):
+    with stage.gateway(), stage.router(**{"nat-pmp": ("yes",), "policies": ("read,test,api",)}) as router:
+        status, out, err = stage.run("check")
+        lines = out.splitlines()
+        assert (status, err) == (1, "")
+        assert lines[-1] == "18 pass, 1 warn, 1 fail"
+        assert f"pass  the API at 172.17.0.1 port 8728 answers, service api" in lines
+        assert "warn  RouterOS's own NAT-PMP is enabled: what the redirect does not take gets the router's answers, " \
+               "with the wrong address - /ip/nat-pmp/set enabled=no" in lines
+        assert f"fail  policy write is missing: no rule can be made (not enough permissions (9)) - {POLICIES}" in lines
+        router.ask("policies natpmp read,write,test,api")
+        assert stage.run("check")[0] == 0, "a warning does not fail"
+
+
+def test_names_are_quoted_for_the_router(stage):
+    interfaces = [i.replace("wg1", 'a "$x" b') for i in BASE["interface"]]
+    with stage.gateway(), stage.router(**{"interface": interfaces, "list": ('WAN=ether1', "LAN=bridge"),
+                                          "type": ('a "$x" b=wg',), **filters("chain=forward action=drop")}) as router:
+        found = check(stage, router)
+    assert 'in-interface="a \\"\\$x\\" b"' in found["forward"]["cure"]
+    assert 'a ?$x? b' in found["interface"]["what"]
+
+
+def test_wrong_arguments_and_configuration(stage):
+    assert stage.run("check", "--jason")[0] == 2
+    assert stage.run("check", "--json", "--json")[0] == 2
+    status, out, err = stage.run("check", "--json", VPN_GATEWAY="nowhere")
+    assert (status, out) == (2, "") and err.count("\n") == 1 and "VPN_GATEWAY" in err
+
+
+def test_a_closed_output_is_a_failure(stage):
+    with stage.gateway(), stage.router():
+        process = stage.popen("check")
+        process.stdout.close()
+        process.stderr.close()
+        assert process.wait(20) == 1
+
+
+# ---- setup asks for the version ----
+
+@pytest.mark.parametrize("version,word", [
+    ("7.16.2", "envlist=natpmp"), ("7.20.1", "envlists=natpmp"), ("7.22rc4", "RouterOS 7.22")])
+def test_setup_asks_the_router(stage, version, word):
+    with stage.router(version=(version,)) as router:
+        status, out, err = stage.run("setup")
+        assert (status, err) == (0, "") and word in out
+        assert router.counters()["commands"] == 1 and router.counters()["adds"] == 0
+
+
+def test_setup_without_an_answer(stage):
+    with stage.router(policies=("write,api",)):
+        status, out, err = stage.run("setup")
+        assert (status, out) == (1, "") and "policy read is missing" in err and "--routeros" in err
+    status, out, err = stage.run("setup")
+    assert (status, out) == (1, "") and "refuses connections" in err
+    with stage.router(version=("6.49.10",)):
+        status, out, err = stage.run("setup")
+        assert (status, out) == (1, "") and "has no containers" in err

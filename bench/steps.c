@@ -180,8 +180,12 @@ int main(int argc, char **argv)
 {
     if (argc != 3)
         errx(2, "usage: steps KIND COUNT");
-    struct proxy_config config = {
-        .gateway = GATEWAY, .instance = "default", .user = "u", .password = "p", .log_level = LOG_LEVEL_WARN};
+    struct proxy_config config = {.gateway = GATEWAY,
+                                  .instance = "default",
+                                  .user = "u",
+                                  .password = "p",
+                                  .log_level = LOG_LEVEL_WARN,
+                                  .client_mappings_max = CLIENT_MAPPINGS_MAX};
     proxy = calloc(1, proxy_size());
     if (proxy == NULL)
         err(1, "proxy");

@@ -307,8 +307,13 @@ static bool watch_epoch(struct upstream *u, const struct natpmp_reply *reply, ui
 static void heard(struct upstream *u, uint64_t now_ms, struct actions *out)
 {
     u->heard_ms = now_ms;
-    if (u->trouble > GATEWAY_FINE && u->trouble != GATEWAY_REFUSES)
+    if (u->trouble > GATEWAY_FINE && u->trouble != GATEWAY_REFUSES) {
         hurry(u, now_ms);
+        if (u->address_asking && u->address_next_ms > now_ms + FIRST_INTERVAL_MS) {
+            u->address_sends = 0; /* those before it count as silence no more */
+            u->address_next_ms = now_ms;
+        }
+    }
     if (u->trouble != GATEWAY_REFUSES)
         report(u, GATEWAY_FINE, out);
 }

@@ -116,6 +116,25 @@ static void test_no_interface_means_no_guess(void **state)
     check_sent(3, "/ip/firewall/nat/listen");
 }
 
+/* What is missing is said once, not at each look. */
+static void test_a_missing_test_policy_is_told_once(void **state)
+{
+    (void)state;
+    hear("!done .tag=1|!done .tag=2");
+    for (unsigned tag = 3; tag < 15; tag += 3) {
+        char words[100];
+        snprintf(words, sizeof(words), "!trap .tag=%u =message=not_enough_permissions_(9)|!done .tag=%u", tag,
+                 tag);
+        hear(words);
+        assert_int_equal(count_actions(&out, ACTION_LOG), tag == 3);
+        check_sent(0, "/ip/route/print");
+        snprintf(words, sizeof(words), "!done .tag=%u|!done .tag=%u", tag + 1, tag + 2);
+        hear(words);
+        wait_until(router_deadline_ms(router));
+        check_sent(0, "/ip/route/check");
+    }
+}
+
 /* ---- the mirror ---- */
 
 static void test_snapshot(void **state)
@@ -279,6 +298,7 @@ int main(void)
         TEST(test_without_route_check),
         TEST(test_longest_match),
         TEST(test_no_interface_means_no_guess),
+        TEST(test_a_missing_test_policy_is_told_once),
         TEST(test_snapshot),
         READY_TEST(test_listen),
         READY_TEST(test_partial_row),

@@ -183,6 +183,29 @@ static void test_silence_is_told_once(void **state)
     assert_int_equal(lines(LOG_LEVEL_INFO), 1); /* it answers again */
 }
 
+/* It answers another question: that of the address is asked anew at once, and its old copies are not the
+ * silence of now. */
+static void test_after_silence_the_address_is_asked_for_at_once(void **state)
+{
+    (void)state;
+    upstream_start(&upstream, START_MS);
+    for (uint64_t ms = START_MS; ms < START_MS + 9000; ms += 50)
+        upstream_tick(&upstream, ms, &out);
+    ask(NATPMP_TCP, PORT, 3600, START_MS + 9000);
+    receive_map((struct reply){2, 0, 500, PORT, 42000, 3600}, START_MS + 9010);
+    assert_int_equal(lines(LOG_LEVEL_INFO), 1);
+    assert_true(next(START_MS + 9010));
+    actions_clear(&out, LOG_LEVEL_DEBUG);
+    upstream_tick(&upstream, START_MS + 9010, &out);
+    assert_int_equal(sends(), 1);
+    assert_int_equal(lines(LOG_LEVEL_WARN), 0);
+    check_send_at(START_MS + 9260);
+    receive_address(0, 500, 0xc6336407, START_MS + 9300);
+    assert_true(next(START_MS + 9300));
+    assert_int_equal(outcome.type, UPSTREAM_ADDRESS);
+    check_send_at(START_MS + 69300);
+}
+
 static void test_a_refused_port_is_not_told_as_silence_too(void **state)
 {
     (void)state;
@@ -225,6 +248,7 @@ int main(void)
         TEST(test_restart_of_the_gateway),
         TEST(test_one_odd_packet_is_no_restart),
         TEST(test_silence_is_told_once),
+        TEST(test_after_silence_the_address_is_asked_for_at_once),
         TEST(test_a_refused_port_is_not_told_as_silence_too),
         TEST(test_errors_are_told_once),
     };

@@ -25,9 +25,9 @@ dev:
 routerd:
 	@$(call build,sim,--target routerd)
 
-# The simulation, optimised.
+# The simulation and the crashes, optimised.
 simulation:
-	@$(call build,sim,--target sim)
+	@$(call build,sim,--target sim crash)
 
 # The core's instruction budget is measured with this (bench/check_budget).
 steps:

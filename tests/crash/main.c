@@ -1,6 +1,6 @@
-/* crash STORY [--seed N]: every action of the story in turn is the process's last one, in each way of
- * dying; and a sample of second crashes, from the seed.
- * crash STORY N [--way W] [--second M] [--down MS] [--home N]: that one, with its trace. */
+/* crash STORY [--seed N] [--pairs N]: every action of the story in turn is the process's last one, in each
+ * way of dying; and a sample of second crashes, from the seed. crash STORY N [--way W] [--second M] [--down
+ * MS] [--home N]: that one, with its trace. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,13 +10,14 @@
 
 enum {
     DOWN_MS = 1000,
-    PAIRS = 100, /* of the sample, for each story */
+    PAIRS = 30,
 };
 
 struct arguments {
     const char *story;
     uint64_t action; /* 0: all */
     uint64_t seed;
+    uint64_t pairs; /* of crashes in the sample */
     uint64_t way;
     uint64_t second;
     uint64_t down_ms;
@@ -31,15 +32,28 @@ static bool parse_number(const char *text, uint64_t *ret_number)
     return *end == '\0' && end != text;
 }
 
+/* The number that the option `name` sets; NULL: it is none. */
+static uint64_t *option(struct arguments *args, const char *name)
+{
+    const struct {
+        const char *name;
+        uint64_t *number;
+    } options[] = {
+        {"--seed", &args->seed},     {"--pairs", &args->pairs},  {"--way", &args->way},
+        {"--second", &args->second}, {"--down", &args->down_ms}, {"--home", &args->home},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+        if (strcmp(options[i].name, name) == 0)
+            return options[i].number;
+    }
+    return NULL;
+}
+
 static bool parse(int argc, char **argv, struct arguments *ret)
 {
     for (int i = 1; i < argc; i++) {
-        uint64_t *number = strcmp(argv[i], "--seed") == 0     ? &ret->seed
-                           : strcmp(argv[i], "--way") == 0    ? &ret->way
-                           : strcmp(argv[i], "--second") == 0 ? &ret->second
-                           : strcmp(argv[i], "--down") == 0   ? &ret->down_ms
-                           : strcmp(argv[i], "--home") == 0   ? &ret->home
-                                                              : NULL;
+        uint64_t *number = option(ret, argv[i]);
 
         if (number && ++i == argc)
             return false;
@@ -62,12 +76,12 @@ static const struct crash_story *find(const char *name)
 
 /* Two crashes, in a home of chance. The second one can be anywhere in the life of the second process; if that
  * comes to its end before, there was one. */
-static unsigned sample(const struct crash_story *story, uint64_t actions, uint64_t seed)
+static unsigned sample(const struct crash_story *story, uint64_t actions, const struct arguments *args)
 {
-    struct prng prng = prng_seeded(seed);
+    struct prng prng = prng_seeded(args->seed);
     unsigned pairs = 0;
 
-    for (unsigned i = 0; i < PAIRS; i++) {
+    for (uint64_t i = 0; i < args->pairs; i++) {
         struct crash_plan plan = {.way = (enum crash_way)prng_below(&prng, CRASH_WAYS),
                                   .first = 1 + prng_below(&prng, (uint32_t)actions),
                                   .second = 1 + prng_below(&prng, 60),
@@ -79,7 +93,7 @@ static unsigned sample(const struct crash_story *story, uint64_t actions, uint64
     return pairs;
 }
 
-static void tell_all(const struct crash_story *story, uint64_t seed)
+static void tell_all(const struct crash_story *story, const struct arguments *args)
 {
     struct crash_plan plan = {.down_ms = DOWN_MS};
     uint64_t actions = crash_tell(story, &plan, false).actions;
@@ -92,19 +106,19 @@ static void tell_all(const struct crash_story *story, uint64_t seed)
         }
     }
     printf("crash: story %s, %" PRIu64 " actions, %u crashes and %u pairs of crashes, seed %" PRIu64 "\n",
-           story->name, actions, crashes, sample(story, actions, seed), seed);
+           story->name, actions, crashes, sample(story, actions, args), args->seed);
 }
 
 int main(int argc, char **argv)
 {
-    struct arguments args = {.seed = 1, .down_ms = DOWN_MS};
+    struct arguments args = {.seed = 1, .pairs = PAIRS, .down_ms = DOWN_MS};
     const struct crash_story *story = parse(argc, argv, &args) ? find(args.story) : NULL;
 
     if (!story) {
-        fprintf(
-            stderr,
-            "usage: crash STORY [N [--way 0..%d] [--second M] [--down MS] [--home N]] [--seed N]\nstories:",
-            CRASH_WAYS - 1);
+        fprintf(stderr,
+                "usage: crash STORY [N [--way 0..%d] [--second M] [--down MS] [--home N]] [--seed N] "
+                "[--pairs N]\nstories:",
+                CRASH_WAYS - 1);
         for (unsigned i = 0; i < crash_stories_count; i++)
             fprintf(stderr, " %s", crash_stories[i].name);
         fprintf(stderr, "\n");
@@ -113,7 +127,7 @@ int main(int argc, char **argv)
     if (args.action == 0) {
         printf("crash: story %s, seed %" PRIu64 "\n", story->name, args.seed);
         (void)fflush(stdout);
-        tell_all(story, args.seed);
+        tell_all(story, &args);
         return 0;
     }
     crash_tell(story,

@@ -135,7 +135,7 @@ static void tell_reconnect(struct crash *c)
     router_model_reboot(w->router, 3000, true);
     crash_run_for(c, 1000);
     crash_map(c, a, UDP, 6003, 6003, LONG_S);
-    crash_serve_for(c, 2 * REST_MS);
+    crash_serve_for(c, UINT64_C(2) * REST_MS);
 }
 
 /* The gateway loses its table, and all is asked for again. */
@@ -149,7 +149,7 @@ static void tell_recover(struct crash *c)
     crash_run_for(c, 2000);
     crash_begin(c);
     crash_gateway_reboot(c);
-    crash_serve_for(c, 4 * REST_MS);
+    crash_serve_for(c, UINT64_C(4) * REST_MS);
 }
 
 /* SIGTERM with mappings and with a request in work. */

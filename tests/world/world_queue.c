@@ -16,6 +16,14 @@ static void swap(struct world_event *a, struct world_event *b)
     *b = held;
 }
 
+static void rise(struct world_queue *queue, size_t i)
+{
+    while (i > 0 && before(&queue->at[i], &queue->at[(i - 1) / 2])) {
+        swap(&queue->at[i], &queue->at[(i - 1) / 2]);
+        i = (i - 1) / 2;
+    }
+}
+
 void world_queue_push(struct world_queue *queue, struct world_event event, struct span bytes)
 {
     size_t i = queue->count;
@@ -34,10 +42,7 @@ void world_queue_push(struct world_queue *queue, struct world_event event, struc
         memcpy(event.bytes, bytes.data, bytes.len);
     }
     queue->at[queue->count++] = event;
-    while (i > 0 && before(&queue->at[i], &queue->at[(i - 1) / 2])) {
-        swap(&queue->at[i], &queue->at[(i - 1) / 2]);
-        i = (i - 1) / 2;
-    }
+    rise(queue, i);
 }
 
 uint64_t world_queue_next_ms(const struct world_queue *queue)
@@ -68,17 +73,17 @@ struct world_event world_queue_pop(struct world_queue *queue)
 
 void world_queue_drop(struct world_queue *queue, enum world_event_type type)
 {
-    struct world_queue kept = {.next_order = queue->next_order};
+    size_t kept = 0;
 
-    while (queue->count > 0) {
-        struct world_event event = world_queue_pop(queue);
-
-        if (event.type != type)
-            world_queue_push(&kept, event, span_of(event.bytes, event.len));
-        free(event.bytes);
+    for (size_t i = 0; i < queue->count; i++) {
+        if (queue->at[i].type == type)
+            free(queue->at[i].bytes);
+        else
+            queue->at[kept++] = queue->at[i];
     }
-    free(queue->at);
-    *queue = kept;
+    queue->count = kept;
+    for (size_t i = 1; i < kept; i++)
+        rise(queue, i);
 }
 
 void world_queue_free(struct world_queue *queue)

@@ -1,5 +1,6 @@
 /* The router's side of what must hold, and the state at rest. */
 #include <assert.h>
+#include <fnmatch.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -16,23 +17,17 @@ enum {
 
 /* ---- reading the table ---- */
 
-/* The exact forms of a comment: ours, and that of the predecessor, which the default instance takes over. */
+/* The forms of a comment: ours, and that of the predecessor, which the default instance takes over. */
 static bool has_our_form(const struct world *w, const char *comment)
 {
-    char mark[64];
-    char port[16];
-    unsigned lease_s;
-    int end = 0;
+    char form[96];
 
-    (void)snprintf(mark, sizeof(mark), "double-natpmp/%s external ", w->options.config.instance);
-    if (strncmp(comment, mark, strlen(mark)) == 0) {
-        sscanf(comment + strlen(mark), "%15s lease %u s%n", port, &lease_s, &end);
-        return end > 0 && comment[strlen(mark) + (size_t)end] == '\0';
-    }
-    if (strcmp(w->options.config.instance, "default") != 0)
-        return false;
-    sscanf(comment, "double-natpmp-%*[tcudp]-%*u-%*u.%*u.%*u.%*u%n", &end);
-    return end > 0 && comment[end] == '\0';
+    (void)snprintf(form, sizeof(form), "double-natpmp/%s external * lease * s", w->options.config.instance);
+    if (fnmatch(form, comment, 0) == 0)
+        return true;
+    return strcmp(w->options.config.instance, "default") == 0 &&
+           (fnmatch("double-natpmp-tcp-*-*.*.*.*", comment, 0) == 0 ||
+            fnmatch("double-natpmp-udp-*-*.*.*.*", comment, 0) == 0);
 }
 
 static bool is_ours(const struct world *w, const struct router_model_rule *rule)

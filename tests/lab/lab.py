@@ -174,7 +174,7 @@ class Lab:
         return process
 
     def program(self, name):
-        """One of tests/world, of the daemon's build or of another: the release build has no tests."""
+        """A program of the tests, of the daemon's build or of another: the release build has no tests."""
         root = self.build.parent
         for path in (self.build / name, root / "dev" / name, root / "sim" / name):
             if path.exists():

@@ -25,7 +25,8 @@ class Router:
         """Serves when this returns. A start after a kill has the rules that are given, as after a restored
         backup. Without nft the rules stay in its table."""
         argv = [
-            self.lab.program("routerd"), "--listen", "172.17.0.1:8728", "--version", version, "--control", self.control,
+            self.lab.program("routerd"), "--listen", "172.17.0.1:8728", "--version", version,
+            "--control", self.control,
             "--user", USER, "--password-file", self.password_file, "--policies", POLICIES,
             *(["--nft-chain", "ip nat dstnat"] if nft else []),
             "--interface", "ether1=203.0.113.2/24", "--interface", "ether2", "--interface", "ether3",

@@ -1,5 +1,4 @@
-"""A connection through both NATs lives through the end of the daemon, whatever kind of end, and its port stays
-open."""
+"""A connection through both NATs lives through the sudden end of the daemon, and its port stays open."""
 
 import socket
 import threading
@@ -108,7 +107,7 @@ def test_a_connection_survives_kill_and_restart(lab):
         numbers.flow()
         second = lab.daemon("second")
         numbers.flow()
-        # Before the daemon has read the router's rules, and after.
+        # With the port suggested, and without.
         assert client.map("tcp", 5000, 45001, 600).external == 45001
         numbers.flow()
         assert client.map("tcp", 5000, 0, 600).external == 45001

@@ -49,8 +49,8 @@ def test_the_tunnel_goes_down_and_up(lab):
     assert not held.renew(held.mappings[0])
     assert len(daemon.log_lines("warn")) > 0
     assert len(lab.router.own_rules()) == len(held.mappings), "no rule goes for it"
-    lab.ip(f"link set {TUNNEL_INTERFACE} up", f"route add default via {GATEWAY} dev {TUNNEL_INTERFACE} table 100",
-           namespace="rtr")
+    lab.ip(f"link set {TUNNEL_INTERFACE} up",
+           f"route add default via {GATEWAY} dev {TUNNEL_INTERFACE} table 100", namespace="rtr")
     held.check()
     held.end(daemon)
 

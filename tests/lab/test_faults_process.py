@@ -1,5 +1,5 @@
-"""What happens to the daemon itself: no file descriptors, no room or reader for its log, another wall clock, a
-long stop. It goes on, nothing is lost for the clients, and nothing is left when it ends."""
+"""What happens to the daemon itself: no file descriptors, no room or reader for its log, another wall clock,
+a long stop. It goes on, nothing is lost for the clients, and nothing is left when it ends."""
 
 import os
 import pathlib
@@ -155,7 +155,7 @@ def test_a_stop_of_30_seconds(lab):
     asking.send(map_request("tcp", 6000, 46000))
     assert len(lab.router.own_rules()) == len(MAPPINGS)
     daemon.process.signal(signal.SIGCONT)
-    wait_until(lambda: len(lab.router.own_rules()) == len(MAPPINGS) - 1, 10, "what is over goes, what was asked comes")
+    wait_until(lambda: len(lab.router.own_rules()) == len(MAPPINGS) - 1, 10, "two go, one comes")
     assert asking.receive(14) is not None
     assert asking.delete("tcp", 6000).result == 0
     long.check()

@@ -44,7 +44,7 @@ def test_a_flood_of_one_host_is_not_the_others(lab):
     client = lab.client("lan1")
     assert client.map("udp", 5000, 45001).external == 45001
     flood = lab.popen("flood", "lan2", [
-        lab.build_of("strangers"), ROUTER_LAN, CLIENTS["lan2"], 1, 10 ** 12, 1, KINDS + "m", 0])
+        lab.program("strangers"), ROUTER_LAN, CLIENTS["lan2"], 1, 10 ** 12, 1, KINDS + "m", 0])
     wait_until(lambda: "floods the NAT-PMP port" in daemon.log(), 60, "the flood is noticed")
     for _ in range(100):
         assert client.map("udp", 5000, 45001).external == 45001, "one copy, one answer"

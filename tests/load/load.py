@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Many clients for a long time: tests/lab/enter tests/load/load.py [--seconds 300] [--clients 500] [--mappings 20]
+"""Many clients for a long time: tests/lab/enter tests/load/load.py [--seconds 300] ...
 
 Hosts on the lab's LAN hold mappings, renew them, give some up, forget others and make new ones, against the
 release daemon, the router model (without nftables) and a gateway of a few lines. Then one host floods. Prints
@@ -102,7 +102,8 @@ class Load:
         for fd in self.by_fd:
             self.poll.register(fd, select.EPOLLIN)
         self.heap = []
-        self.count = dict.fromkeys(("requests", "copies", "answers", "refused", "lost", "changed", "forgotten"), 0)
+        self.count = dict.fromkeys(
+            ("requests", "copies", "answers", "refused", "lost", "changed", "forgotten"), 0)
         self.waits = {"create": [], "renew": [], "delete": []}
         self.churning = False
         self.settled = 0.0  # when what was forgotten has ended
@@ -202,7 +203,8 @@ class Load:
                 return
 
     def held(self):
-        return {(h.address, m.protocol, m.internal, m.external) for h in self.hosts for m in h.mappings.values()}
+        return {(host.address, m.protocol, m.internal, m.external)
+                for host in self.hosts for m in host.mappings.values()}
 
     def at_rest(self):
         return all(m.work is None for h in self.hosts for m in h.mappings.values())
@@ -234,7 +236,8 @@ class Trial:
         lab = self.lab
         lab.ip("addr add 192.168.90.1/23 dev bridge", f"rule add to {NETWORK} lookup main pref 92",
                namespace="rtr")
-        lab.ip(*(f"addr add {address_of(i)}/23 dev eth0" for i in range(self.options.clients)), namespace="lan1")
+        lab.ip(*(f"addr add {address_of(i)}/23 dev eth0" for i in range(self.options.clients)),
+               namespace="lan1")
         with inside("gw"):
             endpoint = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
@@ -260,7 +263,8 @@ class Trial:
             if i % 5 == 0:
                 load.run(lambda now: True)
         load.run(lambda now: load.at_rest() or now - start > 120)
-        print(f"{len(load.held())} mappings of {options.clients} clients made in {time.monotonic() - start:.1f} s")
+        took = time.monotonic() - start
+        print(f"{len(load.held())} mappings of {options.clients} clients made in {took:.1f} s")
 
     def churn(self):
         self.load.churning = True
@@ -302,7 +306,7 @@ class Trial:
         self.for_seconds(seconds)
         quiet = sorted(load.waits["renew"])
         strangers = self.lab.popen("flood", "lan2", [
-            self.lab.build_of("strangers"), ROUTER_LAN, CLIENTS["lan2"], 1, 10 ** 12, self.options.seed,
+            self.lab.program("strangers"), ROUTER_LAN, CLIENTS["lan2"], 1, 10 ** 12, self.options.seed,
             "vogdDazm", 0])
         load.waits["renew"] = []
         self.for_seconds(seconds)
@@ -333,13 +337,13 @@ class Trial:
         self.settle()
         self.flood(30)  # each lease is renewed once in it
         count = self.load.count
-        self.check(count["lost"] == count["refused"] == count["changed"] == 0, f"not as it should be: {count}")
+        self.check(count["lost"] == count["refused"] == count["changed"] == 0, f"answers: {count}")
         self.end()
         print(f"log: {self.daemon.log() or 'empty'}")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=300)
     parser.add_argument("--clients", type=int, default=500, help="500 at most")
     parser.add_argument("--mappings", type=int, default=20)

@@ -278,8 +278,8 @@ class Trial:
               ", ".join(f"{count} {name}" for name, count in self.load.count.items()))
         for work, waits in self.load.waits.items():
             print(f"  {work}: {figures(waits)}")
-        print(f"  resident: {rss[0] // 1000} kB at the start, {max(rss) // 1000} kB at most, "
-              f"{rss[-1] // 1000} kB at the end")
+        print(f"  resident: {rss[0] // 1000} kB at the start, at most {middle // 1000} kB in the second third and "
+              f"{last // 1000} kB in the last one")
         self.check(last <= middle + 128 * 1024, f"memory grew from {middle} to {last} in the last third")
 
     def settle(self):

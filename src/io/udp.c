@@ -168,9 +168,10 @@ static void on_reopen(uv_timer_t *timer)
     flood_open(s->fd);
 }
 
-static void watch_flood(struct udp_server *s, uint32_t source, uint64_t now_ms)
+/* Who waits for each answer before it asks again may be as fast as it likes: nothing piles up. */
+static void watch_flood(struct udp_server *s, uint32_t source, bool piled_up, uint64_t now_ms)
 {
-    if (s->shut || !flood_count(&s->flood, source, now_ms))
+    if (s->shut || !flood_count(&s->flood, source, now_ms) || !piled_up)
         return;
     s->flood = (struct flood){0};
     s->shut = flood_shut(s->fd, source);
@@ -189,7 +190,7 @@ static void receive(struct udp_server *s)
     int count = recvmmsg(s->fd, batch.message, UDP_BATCH, MSG_DONTWAIT, NULL);
     uint64_t now_ms = clock_now_ms();
     for (int i = 0; i < count && s->fd >= 0; i++) {
-        watch_flood(s, ntohl(batch.address[i].sin_addr.s_addr), now_ms);
+        watch_flood(s, ntohl(batch.address[i].sin_addr.s_addr), count == UDP_BATCH, now_ms);
         deliver(s, &batch, (unsigned)i);
     }
     if (count > 0 && s->fd >= 0)

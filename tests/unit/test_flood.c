@@ -76,6 +76,22 @@ static void test_the_kernel_shuts_it_out(void **state)
     (void)close(other);
 }
 
+static void test_who_waits_for_answers_is_heard(void **state)
+{
+    struct world *w = *state;
+    struct sockaddr_in from = {0};
+    char bytes[8];
+    int client = client_from(ONE);
+    w->echo = true;
+    for (unsigned i = 0; i < 2 * FLOOD_LEAD; i++) {
+        ask(w, client, loopback, "asked", 5);
+        loop_until(&w->loop, answer(client, bytes, sizeof(bytes), &from) == 5);
+        w->received = 0;
+    }
+    assert_int_equal(w->server.floods, 0);
+    (void)close(client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -84,6 +100,7 @@ int main(void)
         cmocka_unit_test(test_many_together_are_no_flood),
         cmocka_unit_test(test_a_flood_among_others),
         cmocka_unit_test_setup_teardown(test_the_kernel_shuts_it_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_waits_for_answers_is_heard, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,7 @@ BUILD_DIR ?= build/dev
 configure = test -f build/$1/build.ninja || cmake --preset $1 --log-level=WARNING >/dev/null
 build = $(call configure,$1) && cmake --build --preset $1 $2 -- --quiet
 
-.PHONY: all release dev routerd simulation steps test demo lab bench sim load fuzz tidy format images install clean
+.PHONY: all release dev routerd simulation steps test demo lab clients bench sim load fuzz tidy format images install clean
 
 all: release
 
@@ -50,6 +50,12 @@ bench: release
 	@tools/install bench
 	@$(call build,release,--target bench)
 	@tests/lab/enter bench/run $(BENCH)
+
+# Real clients, measured for five minutes; prints the table of docs/clients.md. One of them: make clients CLIENTS=syncthing
+clients: dev
+	@tools/install lab test clients
+	@tests/lab/node/install $(BUILD_DIR)
+	@PYTHONDONTWRITEBYTECODE=1 BUILD_DIR=$(BUILD_DIR) tests/lab/clients/run $(CLIENTS)
 
 # make sim SEED=7 RUNS=100: the simulation from that seed on.
 sim: simulation

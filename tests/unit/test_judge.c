@@ -1,0 +1,308 @@
+/* Rows in, findings out: what the router model cannot show, and answers that are not whole. */
+#include "check_unit.h"
+
+static void refuse(enum table_name name, enum ros_error error, const char *message)
+{
+    survey_begin_table(survey, name);
+    survey->table[name].state = TABLE_REFUSED;
+    survey->table[name].error = (uint8_t)error;
+    survey->table[name].message = log_safe(span_text(message));
+}
+
+static void test_all_is_well(void **state)
+{
+    (void)state;
+    judge(survey, &findings);
+    assert_int_equal(findings.count, FINDINGS);
+    for (unsigned i = 0; i < findings.count; i++) {
+        assert_int_equal(findings.at[i].id, i);
+        if (findings.at[i].status != FINDING_PASS || findings.at[i].cure[0] != '\0')
+            fail_msg("%s: %s", finding_name((enum finding_id)i), findings.at[i].what);
+    }
+}
+
+static void test_nothing_was_answered(void **state)
+{
+    (void)state;
+    survey->logged_in = false;
+    survey->failure = SESSION_FAILURE_TIMEOUT;
+    survey->trial = TRIAL_NONE;
+    memset(survey->table, 0, sizeof(survey->table));
+    survey->upstream.address_known = false;
+    survey->upstream.trouble = GATEWAY_UNKNOWN;
+    judge(survey, &findings);
+    assert_int_equal(findings.count, 2);
+    check_finding(FINDING_API, FINDING_FAIL, "does not answer",
+                  "src-address=172.17.0.2 protocol=tcp dst-port=8728");
+    check_finding(FINDING_GATEWAY, FINDING_FAIL, "does not answer", "/ping 10.2.0.1");
+}
+
+static void test_session_failures(void **state)
+{
+    (void)state;
+    survey->logged_in = false;
+    survey->trial = TRIAL_NONE;
+    config.tls = true;
+    survey->failure = SESSION_FAILURE_REFUSED;
+    check_finding(FINDING_API, FINDING_FAIL, "refuses connections",
+                  "/ip/service/set api-ssl disabled=no port=8728");
+    survey->failure = SESSION_FAILURE_PROTOCOL;
+    check_finding(FINDING_API, FINDING_FAIL, "does not speak the RouterOS API", "MIKROTIK_API_ADDRESS");
+    survey->failure = SESSION_FAILURE_LOST;
+    check_finding(FINDING_API, FINDING_FAIL, "ended the connection", "/log/print");
+    survey->failure = SESSION_FAILURE_LOGIN;
+    check_finding(FINDING_API, FINDING_PASS, "answers", NULL);
+    check_finding(FINDING_LOGIN, FINDING_FAIL, "refuses the login as natpmp", "/user/set [find name=natpmp]");
+}
+
+static void test_tables_that_are_not_whole(void **state)
+{
+    (void)state;
+    refuse(TABLE_FILTER, ROS_ERROR_OTHER, "failure: busy");
+    check_finding(FINDING_POLICY_READ, FINDING_WARN, "failure: busy", NULL);
+    check_finding(FINDING_FORWARD, FINDING_WARN, "could not be read", NULL);
+    refuse(TABLE_NAT, ROS_ERROR_OTHER, "failure: busy");
+    assert_null(find(FINDING_REDIRECT));
+    assert_null(find(FINDING_PORTS));
+    set_table(TABLE_FILTER, NULL);
+    set_table(TABLE_NAT, ROWS(REDIRECT));
+    survey->table[TABLE_NAT].incomplete = true;
+    check_finding(FINDING_POLICY_READ, FINDING_WARN, "too many rows", NULL);
+    check_finding(FINDING_REDIRECT, FINDING_PASS, "*1", NULL);
+}
+
+static void test_a_table_may_be_larger_than_the_memory(void **state)
+{
+    (void)state;
+    survey->used = SURVEY_BYTES_MAX - 300;
+    set_table(TABLE_NAT, ROWS(REDIRECT, MASQUERADE, MASQUERADE, MASQUERADE));
+    assert_true(survey->table[TABLE_NAT].incomplete);
+    struct table_rows rows = table_rows_of(survey, TABLE_NAT);
+    unsigned count = 0;
+    while (table_rows_next(&rows) != NULL)
+        count++;
+    assert_true(count >= 1 && count < 4);
+}
+
+/* Conditions that had no room in a sentence: whether the rule matches cannot be told. */
+static void test_a_rule_with_too_many_words(void **state)
+{
+    (void)state;
+    char words[4096] = "=.id=*7 =chain=forward =action=drop";
+    for (unsigned i = 0; i < 60; i++)
+        strcat(words, " =comment=x");
+    set_table(TABLE_FILTER, ROWS(words));
+    check_finding(FINDING_FORWARD, FINDING_WARN, "rule *7 may drop", "place-before=*7");
+}
+
+static void test_the_service(void **state)
+{
+    (void)state;
+    set_table(TABLE_SERVICE, ROWS("=name=api =disabled=true"));
+    check_finding(FINDING_SERVICE, FINDING_FAIL, "disabled", "/ip/service/enable api");
+    set_table(TABLE_SERVICE, ROWS("=name=api =available-from=172.17.0.2/32 =disabled=false"));
+    check_finding(FINDING_SERVICE, FINDING_PASS, "for 172.17.0.2/32", NULL);
+    set_table(TABLE_SERVICE, ROWS("=name=api =max-sessions=5 =disabled=false"));
+    check_finding(FINDING_SERVICE, FINDING_PASS, "any address", NULL);
+    set_table(TABLE_SERVICE, NULL);
+    assert_null(find(FINDING_SERVICE));
+}
+
+static void test_versions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *row;
+        enum finding_status status;
+        const char *what;
+    } versions[] = {
+        {"=version=7.18.2_(stable)", FINDING_PASS, "/ip/route/check, containers as up to 7.19"},
+        {"=version=7.17.1_(stable)", FINDING_PASS, "routing table, containers as up to 7.19"},
+        {"=version=7.20_(stable)", FINDING_PASS, "containers as in 7.20"},
+        {"=version=7.21rc1_(testing)", FINDING_PASS, "containers as from 7.21 on"},
+        {"=version=7.3.1_(stable)", FINDING_PASS, "no containers"},
+        {"=version=8.0", FINDING_PASS, "containers as from 7.21 on"},
+        {"=version=6.49.10_(long-term)", FINDING_PASS, "/ip/route/check, no containers"},
+        {"=version=6.42.12", FINDING_WARN, "outdated"},
+        {"=version=new", FINDING_WARN, "\"new\" is not a known form"},
+        {"=version=7", FINDING_WARN, "not a known form"},
+        {"=board-name=x", FINDING_WARN, "\"\" is not a known form"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+        set_table(TABLE_RESOURCE, ROWS(versions[i].row));
+        judge(survey, &findings);
+        const struct finding *f = find(FINDING_VERSION);
+        if (f == NULL || f->status != versions[i].status || strstr(f->what, versions[i].what) == NULL)
+            fail_msg("%s: %s", versions[i].row, f == NULL ? "" : f->what);
+    }
+}
+
+static void test_the_interface(void **state)
+{
+    (void)state;
+    set_table(TABLE_ROUTE_CHECK, ROWS("=status=failed"));
+    check_finding(FINDING_INTERFACE, FINDING_PASS, "by wg1 (wg)", NULL); /* its address is in the subnet */
+    set_table(TABLE_ROUTE, ROWS("=dst-address=10.2.0.1/32 =immediate-gw=wg1"));
+    set_table(TABLE_ADDRESS, ROWS("=address=192.168.88.1/24 =interface=bridge"));
+    check_finding(FINDING_INTERFACE, FINDING_PASS, "by wg1 (wg)", NULL);
+    set_table(TABLE_INTERFACE, ROWS("=name=wg1 =type=wg =running=false =disabled=true"));
+    check_finding(FINDING_INTERFACE, FINDING_FAIL, "disabled", "/interface/enable wg1");
+    set_table(TABLE_INTERFACE, ROWS("=name=wg1 =type=wg =running=false =disabled=false"));
+    check_finding(FINDING_INTERFACE, FINDING_WARN, "not running", "name=wg1");
+    refuse(TABLE_INTERFACE, ROS_ERROR_OTHER, "x");
+    check_finding(FINDING_INTERFACE, FINDING_PASS, "by wg1", NULL);
+    set_table(TABLE_ROUTE, NULL);
+    set_table(TABLE_INTERFACE, ROWS("=name=ether1 =type=ether"));
+    check_finding(FINDING_INTERFACE, FINDING_FAIL, "no route", "gateway=YOUR-TUNNEL");
+}
+
+/* A gateway of one's own in the provider's network is no mistake. */
+static void test_a_gateway_without_a_tunnel(void **state)
+{
+    (void)state;
+    set_table(TABLE_ROUTE_CHECK, ROWS("=status=ok =interface=ether1"));
+    check_finding(FINDING_INTERFACE, FINDING_PASS, "by ether1",
+                  NULL); /* wg1 has its subnet, but is not asked */
+    set_table(TABLE_ADDRESS, ROWS("=address=192.168.88.1/24 =interface=bridge"));
+    check_finding(FINDING_INTERFACE, FINDING_FAIL, "past the tunnel", "gateway=wg1");
+    config.gateway = 0xcb007101;
+    check_finding(FINDING_INTERFACE, FINDING_PASS, "by ether1", NULL);
+}
+
+static void test_the_best_redirect_is_judged(void **state)
+{
+    (void)state;
+#define OTHER                                                                                                \
+    "=.id=*5 =chain=dstnat =action=dst-nat =in-interface=wlan9 =protocol=udp =dst-port=5351 =to-addresses="
+    set_table(TABLE_NAT, ROWS(OTHER "172.17.9.9", REDIRECT, MASQUERADE));
+    check_finding(FINDING_REDIRECT, FINDING_PASS, "*1", NULL);
+    set_table(TABLE_NAT, ROWS(REDIRECT " =disabled=true", OTHER "172.17.9.9", MASQUERADE));
+    check_finding(FINDING_REDIRECT, FINDING_FAIL, "*1", "/ip/firewall/nat/enable *1");
+    set_table(TABLE_NAT, ROWS(REDIRECT " =invalid=true", MASQUERADE));
+    check_finding(FINDING_REDIRECT, FINDING_FAIL, "invalid", "!in-interface in-interface-list=LAN");
+    set_table(TABLE_NAT, ROWS(OTHER "172.17.0.2-172.17.0.9"));
+    check_finding(FINDING_REDIRECT, FINDING_FAIL, "no single address", "to-addresses=172.17.0.2");
+    set_table(TABLE_NAT, ROWS(OTHER "172.17.0.2 =to-ports=5351-5352"));
+    check_finding(FINDING_REDIRECT, FINDING_FAIL, "port 0", "to-ports=5351");
+}
+
+/* In Docker the router's target is the host. */
+static void test_behind_another_translation(void **state)
+{
+    (void)state;
+    survey->own[0] = 0xac120003;
+    survey->local = 0xac120003;
+    check_finding(FINDING_REDIRECT, FINDING_WARN,
+                  "172.17.0.2, which is not an address of this machine; fine if", "to-addresses=172.18.0.3");
+    config.listen_address = 0xac110002;
+    check_finding(FINDING_REDIRECT, FINDING_PASS, "172.17.0.2", NULL);
+    survey->owns = 0;
+    survey->local = 0;
+    config.listen_address = 0;
+    check_finding(FINDING_REDIRECT, FINDING_WARN, "not an address of this machine", NULL);
+}
+
+static void test_cures_for_a_missing_redirect(void **state)
+{
+    (void)state;
+    set_table(TABLE_NAT, NULL);
+    check_finding(FINDING_REDIRECT, FINDING_FAIL, "no rule leads",
+                  "to-addresses=172.17.0.2 comment=\"NAT-PMP to double-natpmp\"");
+    assert_null(strstr(find(FINDING_REDIRECT)->cure, "place-before"));
+    config.listen_port = 5360;
+    set_table(TABLE_NAT,
+              ROWS("=.id=*9 =chain=dstnat =dynamic=true", "=.id=*A =chain=srcnat", "=.id=*B =chain=dstnat"));
+    check_finding(FINDING_REDIRECT, FINDING_FAIL, "no rule leads",
+                  "to-ports=5360 comment=\"NAT-PMP to double-natpmp\" place-before=*B");
+}
+
+static void test_a_disabled_member_is_none(void **state)
+{
+    (void)state;
+    set_table(TABLE_MEMBER, ROWS("=list=LAN =interface=wg1 =disabled=true", "=list=WAN =interface=wg1",
+                                 "=list=LAN =interface=bridge"));
+    check_finding(FINDING_INTERFACE_NOT_LAN, FINDING_PASS, "bridge", NULL);
+    set_table(TABLE_MEMBER, ROWS("=list=LAN =interface=wg1"));
+    check_finding(FINDING_INTERFACE_NOT_LAN, FINDING_FAIL, "wg1", "/ip/route/add");
+}
+
+/* Lists of lists are not taken apart. */
+static void test_composed_lists(void **state)
+{
+    (void)state;
+    set_table(TABLE_LIST, ROWS("=name=WAN", "=name=LAN", "=name=ALL =include=WAN,LAN"));
+    set_table(TABLE_FILTER, ROWS("=.id=*1 =chain=forward =action=drop =in-interface-list=ALL"));
+    check_finding(FINDING_FORWARD, FINDING_WARN, "may drop", "place-before=*1");
+    set_table(TABLE_FILTER, ROWS("=.id=*1 =chain=forward =action=drop =in-interface-list=LAN"));
+    check_finding(FINDING_FORWARD, FINDING_PASS, "", NULL);
+}
+
+static void test_external_addresses(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t address;
+        bool public;
+    } addresses[] = {
+        {0x0b16212c, true},  {0x01010101, true},  {0x0affffff, false}, {0x0b000000, true},
+        {0x643fffff, true},  {0x64400000, false}, {0x647fffff, false}, {0x64800000, true},
+        {0x7f000001, false}, {0xa9fe0101, false}, {0xac0fffff, true},  {0xac100000, false},
+        {0xac1fffff, false}, {0xac200000, true},  {0xc0a80001, false}, {0xc6120001, false},
+        {0xdfffffff, true},  {0xe0000001, false}, {0xffffffff, false}, {0x00000001, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
+        survey->upstream.address = addresses[i].address;
+        if ((find(FINDING_EXTERNAL_ADDRESS)->status == FINDING_PASS) != addresses[i].public)
+            fail_msg("%s", address_text(addresses[i].address).text);
+    }
+}
+
+static void test_results_of_the_gateway(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"gives no address", "unsupported version", "not authorized",
+                                        "network failure",  "out of resources",    "unsupported opcode",
+                                        "unknown error"};
+    survey->upstream.address_known = false;
+    survey->upstream.trouble = GATEWAY_REFUSES;
+    for (uint16_t i = 0; i < ARRAY_LEN(texts); i++) {
+        survey->upstream.result = i == 6 ? 77 : i;
+        check_finding(FINDING_GATEWAY, FINDING_FAIL, texts[i], "");
+    }
+    survey->upstream.trouble = GATEWAY_TROUBLE_SEND_FAILED;
+    check_finding(FINDING_GATEWAY, FINDING_FAIL, "cannot be sent to", "UDP port 5351");
+}
+
+static void test_text_from_outside_is_made_safe(void **state)
+{
+    (void)state;
+    config.user = "o'\"n\\$\x01\x7f?";
+    survey->logged_in = false;
+    survey->failure = SESSION_FAILURE_LOGIN;
+    check_finding(FINDING_LOGIN, FINDING_FAIL, "as o'?n?$???:", "[find name=\"o'\\\"n\\\\\\$\\01\\7F\\3F\"]");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_all_is_well),
+        TEST(test_nothing_was_answered),
+        TEST(test_session_failures),
+        TEST(test_tables_that_are_not_whole),
+        TEST(test_a_table_may_be_larger_than_the_memory),
+        TEST(test_a_rule_with_too_many_words),
+        TEST(test_the_service),
+        TEST(test_versions),
+        TEST(test_the_interface),
+        TEST(test_a_gateway_without_a_tunnel),
+        TEST(test_the_best_redirect_is_judged),
+        TEST(test_behind_another_translation),
+        TEST(test_cures_for_a_missing_redirect),
+        TEST(test_a_disabled_member_is_none),
+        TEST(test_composed_lists),
+        TEST(test_external_addresses),
+        TEST(test_results_of_the_gateway),
+        TEST(test_text_from_outside_is_made_safe),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -19,7 +19,7 @@ class Held:
         self.listeners = [lab.listener(name, protocol, port) for name, protocol, port, _ in mappings]
         for mapping in mappings:
             wait_until(lambda: self.renew(mapping), 40, f"{mapping} is made")
-        self.rules = self._rules()
+        self.rules = wait_until(self._rules_told, 20, "the comments name the external ports")
 
     def renew(self, mapping, limit=14.0):
         """Asks as a client does, with copies. False: no answer, or a refusal that passes."""
@@ -37,6 +37,10 @@ class Held:
         """What each rule is, but for its number and place."""
         names = ("protocol", "dst-port", "to-addresses", "to-ports", "in-interface", "disabled", "comment")
         return sorted([r[name] for name in names] for r in self.lab.router.own_rules())
+
+    def _rules_told(self):
+        rules = self._rules()
+        return rules if all("pending" not in rule[-1] for rule in rules) else None
 
     def at_gateway(self):
         """What the gateway should have."""

@@ -226,7 +226,7 @@ void udp_client_flush(struct udp_client *c)
 
 void udp_client_queue(struct udp_client *c, struct span bytes)
 {
-    assert(bytes.len <= UDP_CLIENT_SEND_MAX);
+    assert(bytes.len <= UDP_CLIENT_DATAGRAM_MAX);
     if (c->queued == UDP_CLIENT_QUEUE_MAX)
         udp_client_flush(c);
     memcpy(c->queue[c->queued], bytes.data, bytes.len);

@@ -12,7 +12,6 @@
 #include <uv.h>
 
 #include "base/attributes.h"
-#include "base/limits.h"
 #include "base/span.h"
 
 enum {
@@ -22,7 +21,8 @@ enum {
     /* Datagrams by one system call, and before other sockets have their turn; errors too. */
     UDP_CLIENT_BATCH = 32,
     UDP_CLIENT_QUEUE_MAX = 64,
-    UDP_CLIENT_SEND_MAX = 64,
+    /* NAT-PMP has at most 16 bytes; what is longer is dropped. */
+    UDP_CLIENT_DATAGRAM_MAX = 128,
 };
 
 enum udp_error {
@@ -55,14 +55,14 @@ struct udp_client {
     void *context;
     unsigned queued;
     uint8_t queued_len[UDP_CLIENT_QUEUE_MAX];
-    uint8_t queue[UDP_CLIENT_QUEUE_MAX][UDP_CLIENT_SEND_MAX];
-    uint8_t input[UDP_CLIENT_BATCH][DATAGRAM_MAX];
+    uint8_t queue[UDP_CLIENT_QUEUE_MAX][UDP_CLIENT_DATAGRAM_MAX];
+    uint8_t input[UDP_CLIENT_BATCH][UDP_CLIENT_DATAGRAM_MAX];
 };
 
 /* Never fails: without a route or a descriptor the socket is made by a later send. */
 void udp_client_open(struct udp_client *c, uv_loop_t *loop, uint32_t address, uint16_t port,
                      const struct udp_client_handlers *handlers, void *context);
-/* Takes a copy of up to UDP_CLIENT_SEND_MAX bytes for the next flush. */
+/* Takes a copy of up to UDP_CLIENT_DATAGRAM_MAX bytes for the next flush. */
 void udp_client_queue(struct udp_client *c, struct span bytes);
 /* Sends what is queued. What cannot be sent is dropped, and `failed` comes. */
 void udp_client_flush(struct udp_client *c);

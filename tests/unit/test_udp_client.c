@@ -18,7 +18,7 @@ struct world {
     struct udp_client client;
     unsigned received;
     unsigned batches;
-    uint8_t bytes[DATAGRAM_MAX];
+    uint8_t bytes[UDP_CLIENT_DATAGRAM_MAX];
     size_t length;
     unsigned failed;
     enum udp_error error;
@@ -145,16 +145,16 @@ static void test_there_and_back(void **state)
 static void test_sizes(void **state)
 {
     struct world *w = *state;
-    static uint8_t bytes[DATAGRAM_MAX + 1];
+    static uint8_t bytes[UDP_CLIENT_DATAGRAM_MAX + 1];
     int peer = peer_at(loopback, 0);
     connect_to(w, loopback, port_of(peer));
     say(w, "x");
     struct sockaddr_in from = hear(peer, "x");
-    reply(peer, &from, bytes, DATAGRAM_MAX + 1);
-    reply(peer, &from, bytes, DATAGRAM_MAX);
+    reply(peer, &from, bytes, UDP_CLIENT_DATAGRAM_MAX + 1);
+    reply(peer, &from, bytes, UDP_CLIENT_DATAGRAM_MAX);
     loop_until(&w->loop, w->received > 0);
     assert_int_equal(w->received, 1);
-    assert_int_equal(w->length, DATAGRAM_MAX);
+    assert_int_equal(w->length, UDP_CLIENT_DATAGRAM_MAX);
     reply(peer, &from, bytes, 0);
     loop_until(&w->loop, w->received == 2);
     assert_int_equal(w->length, 0);

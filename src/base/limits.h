@@ -21,7 +21,8 @@ enum {
 
     /* RouterOS allows 20 sessions by default for all tools together. */
     ROUTER_SESSIONS_MAX = 4,
-    ROUTER_COMMANDS_MAX = 64,
+    /* A stop with 1,000 rules takes nine round trips. */
+    ROUTER_COMMANDS_MAX = 128,
     /* A word of RouterOS that is longer is skipped without being stored; ours are far shorter. */
     ROUTER_WORD_MAX = 1024,
     ROUTER_SENTENCE_MAX = 4096,

@@ -46,34 +46,47 @@ struct writer writer_of(void *buffer, size_t capacity)
     return (struct writer){.data = buffer, .capacity = capacity};
 }
 
+/* A place for `count` bytes; NULL when there is no room. */
+static uint8_t *take_place(struct writer *w, size_t count)
+{
+    if (w->failed || w->capacity - w->len < count) {
+        w->failed = true;
+        return NULL;
+    }
+    uint8_t *place = w->data + w->len;
+    w->len += count;
+    return place;
+}
+
 void write_bytes(struct writer *w, struct span bytes)
 {
-    if (w->failed || w->capacity - w->len < bytes.len) {
-        w->failed = true;
-        return;
-    }
-    if (bytes.len > 0) {
-        memcpy(w->data + w->len, bytes.data, bytes.len);
-        w->len += bytes.len;
+    uint8_t *place = bytes.len > 0 ? take_place(w, bytes.len) : NULL;
+    if (place != NULL)
+        memcpy(place, bytes.data, bytes.len);
+}
+
+static void write_number(struct writer *w, uint32_t value, size_t size)
+{
+    uint8_t *place = take_place(w, size);
+    for (size_t i = size; i > 0 && place != NULL; i--) {
+        place[i - 1] = (uint8_t)value;
+        value >>= 8;
     }
 }
 
 void write_u8(struct writer *w, uint8_t value)
 {
-    write_bytes(w, span_of(&value, 1));
+    write_number(w, value, 1);
 }
 
 void write_u16(struct writer *w, uint16_t value)
 {
-    const uint8_t bytes[] = {(uint8_t)(value >> 8), (uint8_t)value};
-    write_bytes(w, span_of(bytes, sizeof(bytes)));
+    write_number(w, value, 2);
 }
 
 void write_u32(struct writer *w, uint32_t value)
 {
-    const uint8_t bytes[] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8),
-                             (uint8_t)value};
-    write_bytes(w, span_of(bytes, sizeof(bytes)));
+    write_number(w, value, 4);
 }
 
 void write_text(struct writer *w, const char *text)

@@ -305,7 +305,7 @@ static bool next_input(struct router *r, uint64_t now_ms, struct router_outcome 
 
 bool router_next(struct router *r, uint64_t now_ms, struct router_outcome *ret_outcome, struct actions *out)
 {
-    return next_input(r, now_ms, ret_outcome, out) || next_lost(r, now_ms, ret_outcome);
+    return (r->input.len > 0 && next_input(r, now_ms, ret_outcome, out)) || next_lost(r, now_ms, ret_outcome);
 }
 
 /* ---- time ---- */

@@ -12,14 +12,14 @@ static void tell(struct world *w)
 
     settle(w);
     first = map(w, a, TCP, 7000, 7000, 3600);
-    skip_s(w, 10);
+    skip_s(w, 60);
     note(w, "closed by the router, and at the same moment a request");
     router_now(w);
     router_model_drop_session(w->router, 0, true);
     second = map(w, a, TCP, 7001, 7001, 3600);
     world_run_for(w, 3000);
     expect(w, second->state == LAN_HELD && second->answers == 1 && second->result == 0);
-    skip_s(w, 10);
+    skip_s(w, 60);
     note(w, "closed again, and at the same moment a deletion");
     router_now(w);
     router_model_drop_session(w->router, 0, true);
@@ -27,6 +27,7 @@ static void tell(struct world *w)
     world_run_for(w, 3000);
     expect(w, first->state == LAN_UNUSED && first->result == 0);
     expect(w, our_rules(w) == 1 && rule_of(w, 10, TCP, 7000) == 0);
+    skip_s(w, 60);
     note(w, "forgotten without a word: the session is silent from now on");
     router_now(w);
     router_model_drop_at(w->router,

@@ -480,6 +480,7 @@ void sim_faults_off(struct sim *sim)
     if (w->gateway.options.external_address == 0)
         world_gateway_address(w, 0xb9010203, false);
     router_model_drop_at(w->router, &no_drop);
+    router_model_options(w->router)->idle = ROUTER_MODEL_IDLE_KEEP;
     for (unsigned i = 0; i < w->lan.count; i++) {
         if (w->lan.clients[i].behaviour == LAN_LIAR)
             lan_vanish(&w->lan.clients[i]);

@@ -1,0 +1,154 @@
+/* The commands that `setup` prints, whole, for each dialect: tests/unit/setup/NAME.rsc. UPDATE=1 rewrites
+ * them; read the difference line by line. And what they are made of: quoting, versions. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "check/script.h"
+#include "check/setup.h"
+#include "unit.h"
+
+static struct setup setup;
+
+static struct setup_env env(const char *name, const char *value)
+{
+    return (struct setup_env){.name = span_text(name), .value = span_text(value)};
+}
+
+static int start(void **state)
+{
+    (void)state;
+    setup = (struct setup){
+        .version = {7, 20},
+        .container = (uint32_t)SETUP_CONTAINER,
+        .listen_port = 5351,
+        .api_port = 8728,
+        .user = "natpmp",
+        .env = {env("VPN_GATEWAY", "10.2.0.1"), env("MIKROTIK_API_ADDRESS", "172.30.254.1:8728"),
+                env("MIKROTIK_API_PASSWORD", "CHANGE-ME"), env("MIKROTIK_API_USER", "natpmp")},
+        .envs = 4,
+    };
+    return 0;
+}
+
+static void compare(const char *name)
+{
+    static uint8_t bytes[SETUP_BYTES_MAX];
+    static char expected[SETUP_BYTES_MAX];
+    char path[512];
+    struct writer w = writer_of(bytes, sizeof(bytes));
+    setup_write(&setup, &w);
+    assert_false(w.failed);
+    (void)snprintf(path, sizeof(path), "%s/setup/%s.rsc", SOURCE_DIR, name);
+    FILE *file = fopen(path, getenv("UPDATE") != NULL ? "w" : "r");
+    if (file == NULL)
+        fail_msg("%s cannot be opened", path);
+    if (getenv("UPDATE") != NULL) {
+        assert_int_equal(fwrite(bytes, 1, w.len, file), w.len);
+    } else {
+        size_t len = fread(expected, 1, sizeof(expected) - 1, file);
+        expected[len] = '\0';
+        bytes[w.len] = '\0';
+        assert_string_equal((const char *)bytes, expected);
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+static void test_dialects(void **state)
+{
+    (void)state;
+    compare("7.20");
+    setup.version.minor = 19;
+    compare("7.19");
+    setup.version.minor = 21;
+    compare("7.21");
+    /* Before 7.13 there is no /ip/nat-pmp. */
+    setup.version.minor = 12;
+    compare("7.12");
+}
+
+static void test_all_that_a_configuration_may_ask_for(void **state)
+{
+    (void)state;
+    static const unsigned minors[] = {19, 20, 21};
+    setup.container = 0xac140002;
+    setup.listen_port = 5360;
+    setup.tls = true;
+    setup.api_port = 8729;
+    setup.user = "port mapper";
+    setup.env[1] = env("MIKROTIK_API_ADDRESS", "172.20.0.1:8729");
+    setup.env[2] = env("MIKROTIK_API_PASSWORD_FILE", "/run/secrets/password");
+    setup.env[3] = env("MIKROTIK_API_USER", "port mapper");
+    setup.env[4] = env("MIKROTIK_API_TLS", "true");
+    setup.env[5] = env("A_FILE", "/run/secrets/router.pem");
+    setup.env[6] = env("ANOTHER_FILE", "/etc/double natpmp/ca.pem");
+    setup.env[7] = env("MIKROTIK_IN_INTERFACE", "wg \"1\"");
+    setup.envs = 8;
+    for (size_t i = 0; i < ARRAY_LEN(minors); i++) {
+        char name[16];
+        setup.version.minor = minors[i];
+        (void)snprintf(name, sizeof(name), "7.%u-all", minors[i]);
+        compare(name);
+    }
+    setup.api_port = 9000;
+    setup.tls = false;
+    compare("7.21-port");
+}
+
+static void test_quoting(void **state)
+{
+    (void)state;
+    static const char *const values[][2] = {
+        {"wg1", "wg1"},     {"10.2.0.1/32", "10.2.0.1/32"},
+        {"", "\"\""},       {"two words", "\"two words\""},
+        {"a;b", "\"a;b\""}, {"$x[y]\"\\", "\"\\$x[y]\\\"\\\\\""},
+        {"?", "\"\\3F\""},  {"\n\xC3\xA4", "\"\\0A\\C3\\A4\""},
+        {"*1", "\"*1\""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(values); i++)
+        assert_string_equal(ros_quote(span_text(values[i][0])).text, values[i][1]);
+    char longest[CREDENTIAL_MAX + 1];
+    memset(longest, 1, CREDENTIAL_MAX);
+    longest[CREDENTIAL_MAX] = '\0';
+    assert_int_equal(strlen(ros_quote(span_text(longest)).text), 3 * CREDENTIAL_MAX + 2);
+}
+
+static void test_versions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum container_dialect dialect;
+        bool route_check;
+    } versions[] = {
+        {"6.49.10 (long-term)", CONTAINER_NONE, true},
+        {"7.3.1", CONTAINER_NONE, false},
+        {"7.4", CONTAINER_7_19, false},
+        {"7.17.2 (stable)", CONTAINER_7_19, false},
+        {"7.18beta6", CONTAINER_7_19, true},
+        {"7.19.4", CONTAINER_7_19, true},
+        {"7.20", CONTAINER_7_20, true},
+        {"7.21rc1", CONTAINER_7_21, true},
+        {"7.100.1", CONTAINER_7_21, true},
+        {"8.0", CONTAINER_7_21, true},
+    };
+    static const char *const wrong[] = {"", "7", "7.", ".7", "v7.20", "seven", "7,20", "99999.1"};
+    struct ros_version version;
+    for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+        assert_true(ros_version_parse(span_text(versions[i].text), &version));
+        assert_int_equal(ros_version_dialect(version), versions[i].dialect);
+        assert_int_equal(ros_version_has_route_check(version), versions[i].route_check);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+        assert_false(ros_version_parse(span_text(wrong[i]), &version));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_dialects, start),
+        cmocka_unit_test_setup(test_all_that_a_configuration_may_ask_for, start),
+        cmocka_unit_test(test_quoting),
+        cmocka_unit_test(test_versions),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from lab import wait_until
+from lab import ROOT, wait_until
 from stage import BASE, GATEWAY, MASQUERADE, REDIRECT, UNREACHABLE, Stage
 
 ALL = ["api", "login", "policy-read", "policy-write", "policy-test", "version", "service", "interface",
@@ -429,3 +429,54 @@ def test_setup_without_an_answer(stage):
     with stage.router(version=("6.49.10",)):
         status, out, err = stage.run("setup")
         assert (status, out) == (1, "") and "has no containers" in err
+
+
+# ---- setup asks nobody when it is told ----
+
+SNAPSHOTS = ROOT / "tests/unit/setup"
+
+
+@pytest.mark.parametrize("version", ["7.12", "7.19", "7.20", "7.21"])
+def test_setup_prints_the_commands(stage, version):
+    """The gateway is all that it must know."""
+    status, out, err = stage.run("setup", "--routeros", version, MIKROTIK_API_ADDRESS=None, MIKROTIK_API_USER=None,
+                                 MIKROTIK_API_PASSWORD=None)
+    assert (status, err) == (0, "")
+    assert out == (SNAPSHOTS / f"{version}.rsc").read_text()
+
+
+def test_setup_of_a_configuration(stage):
+    env = dict(MIKROTIK_API_ADDRESS="192.168.88.1:9000", MIKROTIK_API_USER="mapper", INSTANCE="two",
+               LISTEN_ADDR="172.20.0.2:5360", LOG_LEVEL="debug", MIKROTIK_IN_INTERFACE="wg one")
+    status, out, err = stage.run("setup", "--routeros", "7.22.1", **env)
+    assert (status, err) == (0, "")
+    envs = [line.split(" ", 2)[2] for line in out.splitlines() if line.startswith("/container/envs/add")]
+    assert envs == ["key=VPN_GATEWAY value=10.2.0.1", "key=MIKROTIK_API_ADDRESS value=172.20.0.1:9000",
+                    "key=MIKROTIK_API_PASSWORD value=CHANGE-ME", "key=MIKROTIK_API_USER value=mapper",
+                    "key=INSTANCE value=two", 'key=MIKROTIK_IN_INTERFACE value="wg one"', "key=LISTEN_ADDR value=:5360",
+                    "key=LOG_LEVEL value=DEBUG"]
+    assert "/user/add name=mapper group=natpmp password=CHANGE-ME address=172.20.0.2" in out
+    assert "/ip/service/set api disabled=no port=9000" in out and "api-ssl" not in out
+    assert "to-addresses=172.20.0.2 to-ports=5360" in out
+
+
+def test_setup_mounts_the_password_file(stage):
+    status, out, _ = stage.run("setup", "--routeros", "7.20", MIKROTIK_API_PASSWORD=None,
+                               MIKROTIK_API_PASSWORD_FILE="/run/secrets/password")
+    assert status == 0 and "key=MIKROTIK_API_PASSWORD_FILE value=/run/secrets/password" in out
+    assert "/container/mounts/add name=natpmp1 src=/double-natpmp1 dst=/run/secrets" in out and "mounts=natpmp1" in out
+
+
+@pytest.mark.parametrize("arguments,env,what", [
+    (["--routeros"], {}, "usage"),
+    (["--routeros", "seven"], {}, "no version"),
+    (["--routeros", "7.20", "x"], {}, "usage"),
+    (["--version"], {}, "usage"),
+    (["--routeros", "7.20"], {"VPN_GATEWAY": None}, "VPN_GATEWAY"),
+    ([], {"MIKROTIK_API_PASSWORD": None}, "which RouterOS"),
+    ([], {"MIKROTIK_API_ADDRESS": None}, "which RouterOS"),
+    ([], {"MIKROTIK_API_PASSWORD": "", "MIKROTIK_API_PASSWORD_FILE": "/nowhere"}, "/nowhere"),
+])
+def test_setup_is_asked_wrongly(stage, arguments, env, what):
+    status, out, err = stage.run("setup", *arguments, **env)
+    assert (status, out) == (2, "") and what in err and err.count("\n") == 1

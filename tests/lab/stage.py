@@ -20,7 +20,7 @@ US = "172.17.0.2"
 ROUTER = "172.17.0.1"
 GATEWAY = "10.2.0.1"
 UNREACHABLE = "10.2.0.9"
-NAMESPACE = "stage"
+NAMESPACES = ("rtr", "ctr")
 USER = "natpmp"
 PASSWORD = "a stage's secret, 4711"
 EXTERNAL = "11.22.33.44"
@@ -63,7 +63,8 @@ class Gateway:
         self.external = external
         self.mappings = {}
         self.granted = 0
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with inside("rtr"):
+            self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((GATEWAY, 5351))
         self.thread = threading.Thread(target=self._serve)
         self.thread.start()
@@ -117,7 +118,7 @@ class Router:
         for name, values in {**BASE, **options}.items():
             for value in values or ():
                 self.argv += [f"--{name}", value]
-        with open(self.log, "wb") as log:
+        with open(self.log, "wb") as log, inside("rtr"):
             self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_until(self._answers, what="routerd answers")
 
@@ -160,15 +161,16 @@ class Stage:
             subprocess.run(["ip", *where, "-batch", "-"], input="\n".join(lines), text=True, check=True)
 
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="double-natpmp-stage-"))
-        ip(f"netns add {NAMESPACE}", f"link add rtr0 type veth peer name eth0 netns {NAMESPACE}", "link set rtr0 up",
-           f"addr add {ROUTER}/30 dev rtr0", f"addr add {GATEWAY}/32 dev rtr0")
+        ip(*(f"netns add {name}" for name in NAMESPACES), "link add rtr0 netns rtr type veth peer name eth0 netns ctr")
+        ip("link set lo up", "link set rtr0 up", f"addr add {ROUTER}/30 dev rtr0", f"addr add {GATEWAY}/32 dev rtr0",
+           where=["-n", "rtr"])
         ip("link set lo up", "link set eth0 up", f"addr add {US}/30 dev eth0", f"route add default via {ROUTER}",
-           f"route add unreachable {UNREACHABLE}", where=["-n", NAMESPACE])
+           f"route add unreachable {UNREACHABLE}", where=["-n", "ctr"])
         return self
 
     def __exit__(self, *_):
-        subprocess.run(["ip", "netns", "del", NAMESPACE], check=True)
-        subprocess.run(["ip", "link", "del", "rtr0"], check=False, stderr=subprocess.DEVNULL)
+        for name in NAMESPACES:
+            subprocess.run(["ip", "netns", "del", name], check=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @contextlib.contextmanager
@@ -198,7 +200,7 @@ class Stage:
             "UBSAN_OPTIONS": "print_stacktrace=1",
             **env,
         }
-        with inside(NAMESPACE):
+        with inside("ctr"):
             return subprocess.Popen([build() / "double-natpmp", *arguments], stdin=subprocess.DEVNULL,
                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                     env={k: v for k, v in environment.items() if v is not None})

@@ -111,8 +111,10 @@ static inline void check_finding(enum finding_id id, enum finding_status status,
                                  const char *cure)
 {
     const struct finding *f = find(id);
-    if (f == NULL)
+    if (f == NULL) {
         fail_msg("nothing is said of %s", finding_name(id));
+        return;
+    }
     if (f->status != (uint8_t)status || strstr(f->what, what) == NULL ||
         (cure == NULL ? f->cure[0] != '\0' : strstr(f->cure, cure) == NULL))
         fail_msg("%s: %s %s - %s", finding_name(id), finding_status_name((enum finding_status)f->status),

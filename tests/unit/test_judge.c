@@ -1,4 +1,6 @@
 /* Rows in, findings out: what the router model cannot show, and answers that are not whole. */
+#include <stdio.h>
+
 #include "check_unit.h"
 
 static void refuse(enum table_name name, enum ros_error error, const char *message)
@@ -75,13 +77,13 @@ static void test_a_table_may_be_larger_than_the_memory(void **state)
 {
     (void)state;
     survey->used = SURVEY_BYTES_MAX - 300;
-    set_table(TABLE_NAT, ROWS(REDIRECT, MASQUERADE, MASQUERADE, MASQUERADE));
+    set_table(TABLE_NAT, ROWS(REDIRECT, MASQUERADE, MASQUERADE));
     assert_true(survey->table[TABLE_NAT].incomplete);
     struct table_rows rows = table_rows_of(survey, TABLE_NAT);
     unsigned count = 0;
     while (table_rows_next(&rows) != NULL)
         count++;
-    assert_true(count >= 1 && count < 4);
+    assert_true(count >= 1 && count < 3);
 }
 
 /* Conditions that had no room in a sentence: whether the rule matches cannot be told. */
@@ -89,8 +91,9 @@ static void test_a_rule_with_too_many_words(void **state)
 {
     (void)state;
     char words[4096] = "=.id=*7 =chain=forward =action=drop";
+    size_t len = strlen(words);
     for (unsigned i = 0; i < 60; i++)
-        strcat(words, " =comment=x");
+        len += (size_t)snprintf(words + len, sizeof(words) - len, " =comment=x");
     set_table(TABLE_FILTER, ROWS(words));
     check_finding(FINDING_FORWARD, FINDING_WARN, "rule *7 may drop", "place-before=*7");
 }
@@ -265,8 +268,8 @@ static void test_results_of_the_gateway(void **state)
                                         "unknown error"};
     survey->upstream.address_known = false;
     survey->upstream.trouble = GATEWAY_REFUSES;
-    for (uint16_t i = 0; i < ARRAY_LEN(texts); i++) {
-        survey->upstream.result = i == 6 ? 77 : i;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        survey->upstream.result = i == 6 ? 77 : (uint16_t)i;
         check_finding(FINDING_GATEWAY, FINDING_FAIL, texts[i], "");
     }
     survey->upstream.trouble = GATEWAY_TROUBLE_SEND_FAILED;

@@ -75,6 +75,9 @@ static void test_longest_match(void **state)
         {"=dst-address=10.2.0.0/24 =gateway=wg7 =routing-mark=other", "ether1"},
         {"=dst-address=10.3.0.0/24 =gateway=wg7", "ether1"},
         {"=dst-address=x =gateway=wg7", "ether1"},
+        /* The network of an address is a route as well. */
+        {"=dst-address=10.2.0.0/16 =gateway=wg7|!re .tag=5 =address=10.2.0.2/24 =interface=wg8", "wg8"},
+        {"=dst-address=10.2.0.0/25 =gateway=wg7|!re .tag=5 =address=10.2.0.2/24 =interface=wg8", "wg7"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char words[512];

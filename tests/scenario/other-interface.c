@@ -1,0 +1,53 @@
+/* The tunnel has another name when the router is back: the interface is looked up at each reconnect, and what
+ * was mapped is mapped there. While the router knows no way to the gateway, nothing is mapped on a guess. */
+#include "scenario.h"
+
+static void route_by(struct world *w, const char *interface)
+{
+    struct router_model_route route = {.destination = "10.2.0.1/32", .distance = 1};
+
+    memcpy(route.gateway, interface, strlen(interface) + 1);
+    memcpy(route.interface, interface, strlen(interface) + 1);
+    router_model_route_add(w->router, &route);
+}
+
+static const char *interface_of(struct world *w, uint16_t port)
+{
+    uint32_t id = rule_of(w, 10, TCP, port);
+
+    expect(w, id != 0);
+    return router_model_rule_text(router_model_rule_find(w->router, id), "in-interface");
+}
+
+static void tell(struct world *w)
+{
+    struct lan_client *a = client(w, 10);
+    struct lan_mapping *mapping;
+
+    settle(w);
+    map(w, a, TCP, 7000, 7000, 3600);
+    skip_s(w, 10);
+    expect(w, strcmp(interface_of(w, 7000), "wg0") == 0);
+    note(w, "the tunnel is taken down, and the router restarts");
+    world_hand_begin(w, "no route to the gateway");
+    router_model_route_remove(w->router, "10.2.0.1/32", "main");
+    router_model_route_remove(w->router, "0.0.0.0/0", "main");
+    world_hand_end(w);
+    router_now(w);
+    router_model_reboot(w->router, 1000, true);
+    skip_s(w, 20);
+    mapping = map(w, a, TCP, 7001, 7001, 3600);
+    world_run_for(w, 5000);
+    expect(w, mapping->answers == 0 && our_rules(w) == 1);
+    note(w, "it is up again under another name");
+    world_hand_begin(w, "wg1");
+    router_model_interface_add(w->router, "wg1", "wg");
+    route_by(w, "wg1");
+    world_hand_end(w);
+    world_run_for(w, 6000);
+    expect(w, mapping->state == LAN_HELD);
+    expect(w, strcmp(interface_of(w, 7000), "wg1") == 0 && strcmp(interface_of(w, 7001), "wg1") == 0);
+    expect_rest(w);
+}
+
+const struct story story = {.tell = tell};

@@ -11,6 +11,11 @@ static void test_name(void **state)
     loop_until(&w->loop, w->opened == 1);
     assert_int_equal(w->address, 0x7F000001);
     assert_int_equal(resolved, 1);
+    /* The next connection asks anew: the name may stand for another address by then. */
+    stream_close(w->stream);
+    open_to(w, "router.test", w->port);
+    loop_until(&w->loop, w->opened == 2);
+    assert_int_equal(resolved, 2);
 }
 
 static void test_each_address_in_turn(void **state)

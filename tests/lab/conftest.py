@@ -1,13 +1,13 @@
 import ctypes
 import os
 import re
+import subprocess
 
 import pytest
 
-from lab import Lab
+from lab import CLONE_NEWNET, Lab
 
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error: |Assertion .* failed")
-
 
 CLONE_NEWNS = 0x20000
 PR_SET_CHILD_SUBREAPER = 36
@@ -21,13 +21,14 @@ def pytest_configure(config):
 
 
 def be_a_lab_of_its_own():
-    """Workers of pytest-xdist: each has its own names of namespaces, and its own orphans."""
+    """Workers of pytest-xdist: each has its own network, names of namespaces, and orphans."""
     libc = ctypes.CDLL(None, use_errno=True)
-    steps = (libc.unshare(CLONE_NEWNS), libc.mount(b"none", b"/run", b"tmpfs", 0, b"mode=755"),
+    steps = (libc.unshare(CLONE_NEWNS | CLONE_NEWNET), libc.mount(b"none", b"/run", b"tmpfs", 0, b"mode=755"),
              libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
     assert steps == (0, 0, 0), os.strerror(ctypes.get_errno())
     for folder in ("netns", "wireguard"):
         os.mkdir(f"/run/{folder}")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
 def pytest_terminal_summary(terminalreporter):

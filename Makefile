@@ -5,6 +5,7 @@ RUNS ?= 1000
 T ?= natpmp
 S ?= 60
 BUILD_DIR ?= build/dev
+CLIENTS ?= tests/lab/clients/client_*.py
 
 configure = test -f build/$1/build.ninja || cmake --preset $1 --log-level=WARNING >/dev/null
 build = $(call configure,$1) && cmake --build --preset $1 $2 -- --quiet
@@ -51,11 +52,12 @@ bench: release
 	@$(call build,release,--target bench)
 	@tests/lab/enter bench/run $(BENCH)
 
-# Real clients, measured for five minutes; prints the table of docs/clients.md. One of them: make clients CLIENTS=syncthing
+# Real clients, measured for five minutes, all at once; prints the table of docs/clients.md. One of them:
+# make clients CLIENTS=tests/lab/clients/client_syncthing.py
 clients: dev
 	@tools/install lab test clients
 	@tests/lab/node/install $(BUILD_DIR)
-	@PYTHONDONTWRITEBYTECODE=1 BUILD_DIR=$(BUILD_DIR) tests/lab/clients/run $(CLIENTS)
+	@BUILD_DIR=$(BUILD_DIR) tests/lab/enter /usr/bin/python3 -m pytest -p no:cacheprovider -n 12 $(CLIENTS)
 
 # make sim SEED=7 RUNS=100: the simulation from that seed on.
 sim: simulation

@@ -1,28 +1,40 @@
-import json
-import os
-import pathlib
-
 import pytest
-
-from story import Story
+from story import COLUMNS, Story
 
 
 @pytest.fixture
 def tell(make_lab, request):
-    """tell(Program): a story with that program, in a lab of its own whose gateway leases 60 s. What is measured goes to
-    the folder CLIENTS_RESULTS as JSON."""
-    rows = []
-
+    """tell(Program): a story with that program, in a lab of its own whose gateway leases 60 s."""
     def begin(program, daemon=None, **attributes):
         lab = make_lab(proton=True)
         lab.daemon(env=daemon)
-        rows.append({})
         made = program(lab)
         for name, value in attributes.items():
             setattr(made, name, value)
-        return Story(lab, made, rows[-1])
+        request.node.row = {}
+        return Story(lab, made, request.node.row)
 
-    yield begin
-    folder = os.environ.get("CLIENTS_RESULTS")
-    for row in rows if folder else []:
-        pathlib.Path(folder, f"{request.node.name}.json").write_text(json.dumps(row))
+    return begin
+
+
+def is_measured(path):
+    return path.name.startswith("client_")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """What was measured, as far as it went, is a figure of the test: it stands under the results."""
+    if call.when == "call" and is_measured(item.path) and hasattr(item, "row"):
+        item.user_properties.append(("figure", line(item.row.get(column, "-") for column in COLUMNS)))
+    yield
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_terminal_summary(terminalreporter, config):
+    if any("client_" in argument for argument in config.args):
+        terminalreporter.write_line(line(COLUMNS))
+        terminalreporter.write_line(line("---" for _ in COLUMNS))
+
+
+def line(cells):
+    return "| " + " | ".join(cells) + " |"

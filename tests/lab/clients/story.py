@@ -5,6 +5,7 @@ import time
 from lab import CLIENTS, wait_until
 from programs import HOME
 
+COLUMNS = ("client", "version", "asks", "port", "reachable", "after 90 s", "when held", "new port", "at exit")
 LEASE_S = 60
 LATER_S = 90  # a lease and a half: by then it lives only if somebody renewed it
 RETRY_S = 5   # asks that are closer together are copies of one

@@ -13,7 +13,7 @@ void report_text(const struct findings *findings, FILE *out)
     for (unsigned i = 0; i < findings->count; i++) {
         const struct finding *f = &findings->at[i];
         (void)fprintf(out, "%s  %s%s%s\n", finding_status_name((enum finding_status)f->status), f->what,
-                      f->cure[0] != '\0' ? " - " : "", f->cure);
+                      f->cure[0] != '\0' ? "  - " : "", f->cure);
     }
     (void)fprintf(out, "%u pass, %u warn, %u fail\n", report_count(findings, FINDING_PASS),
                   report_count(findings, FINDING_WARN), report_count(findings, FINDING_FAIL));

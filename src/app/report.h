@@ -5,7 +5,7 @@
 
 #include "check/finding.h"
 
-/* "status  what - cure", and a last line with how many there are of each. */
+/* "status  what  - cure", and a last line with how many there are of each. */
 void report_text(const struct findings *findings, FILE *out);
 /* {"result": "pass" or "fail", "pass": N, "warn": N, "fail": N, "findings": [{"id", "status", "what",
  * "cure"}, ...]}; what was not looked at is not there, and a finding without a cure has null. */

@@ -379,8 +379,8 @@ def test_text(stage):
         assert lines[-1] == "18 pass, 1 warn, 1 fail"
         assert f"pass  the API at 172.17.0.1 port 8728 answers, service api" in lines
         assert "warn  RouterOS's own NAT-PMP is enabled: what the redirect does not take gets the router's answers, " \
-               "with the wrong address - /ip/nat-pmp/set enabled=no" in lines
-        assert f"fail  policy write is missing: no rule can be made (not enough permissions (9)) - {POLICIES}" in lines
+               "with the wrong address  - /ip/nat-pmp/set enabled=no" in lines
+        assert f"fail  policy write is missing: no rule can be made (not enough permissions (9))  - {POLICIES}" in lines
         router.ask("policies natpmp read,write,test,api")
         assert stage.run("check")[0] == 0, "a warning does not fail"
 

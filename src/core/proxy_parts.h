@@ -44,6 +44,30 @@ struct proxy {
     struct router router;
 };
 
+/* ---- what all of them ask ---- */
+
+static inline enum natpmp_protocol proxy_other_protocol(const struct mapping *mapping)
+{
+    return mapping->protocol == NATPMP_UDP ? NATPMP_TCP : NATPMP_UDP;
+}
+
+static inline bool proxy_ought(const struct mapping *mapping)
+{
+    return mapping->wanted && !mapping->moving;
+}
+
+/* Clients were told that it lives, and it is not over yet. */
+static inline bool proxy_promised(const struct proxy *p, const struct mapping *mapping)
+{
+    return mapping->ends_ms > p->now_ms;
+}
+
+/* The sooner of two times, but at_ms counts only if it is still to come. */
+static inline uint64_t proxy_sooner(const struct proxy *p, uint64_t due_ms, uint64_t at_ms)
+{
+    return at_ms > p->now_ms && at_ms < due_ms ? at_ms : due_ms;
+}
+
 /* ---- proxy_lan.c: what clients ask for ---- */
 
 void proxy_lan_request(struct proxy *p, const struct event *event, struct actions *out);
@@ -64,12 +88,22 @@ uint64_t proxy_addresses_deadline_ms(const struct proxy *p);
 
 /* Drives what was touched and carries out what is queued, as far as there is room. */
 void proxy_drive(struct proxy *p, struct actions *out);
+
+/* ---- proxy_settle.c: a mapping's router port, its answers and its end ---- */
+
+void proxy_settle(struct proxy *p, uint16_t m, struct actions *out);
+/* When time alone changes something about that; UINT64_MAX: never. */
+uint64_t proxy_settle_due_ms(const struct proxy *p, const struct mapping *mapping);
+
+/* ---- proxy_ask.c: what is to be asked of the gateway ---- */
+
+/* Forgets what is not wanted, ends what has ended, and queues what is to be asked. */
+void proxy_settle_lease(struct proxy *p, uint16_t m);
+uint64_t proxy_ask_due_ms(const struct proxy *p, const struct mapping *mapping);
+/* Asks for those whose turn it is. */
+void proxy_pump_upstream(struct proxy *p, struct actions *out);
 /* The client may ask the gateway again: it gets in line. */
 void proxy_client_turn(struct proxy *p, uint16_t c);
-/* Asks the gateway for this mapping without a client's doing. */
-void proxy_recover(struct proxy *p, uint16_t m);
-/* The recovery of this mapping has ended one way or the other. */
-void proxy_recovered(struct proxy *p, uint16_t m);
 
 /* ---- proxy_gateway.c, proxy_router.c: what came of it ---- */
 
@@ -77,6 +111,10 @@ void proxy_recovered(struct proxy *p, uint16_t m);
  * one number; what the client suggested. Never one that another mapping holds or is about to hold. */
 uint16_t proxy_suggestion(const struct proxy *p, uint16_t m);
 void proxy_take_upstream(struct proxy *p, struct actions *out);
+/* Asks the gateway for this mapping without a client's doing. */
+void proxy_recover(struct proxy *p, uint16_t m);
+/* The recovery of this mapping has ended one way or the other. */
+void proxy_recovered(struct proxy *p, uint16_t m);
 void proxy_tick_recovery(struct proxy *p, struct actions *out);
 void proxy_take_router(struct proxy *p, struct actions *out);
 

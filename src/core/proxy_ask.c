@@ -1,0 +1,123 @@
+/* What is to be asked of the gateway, and whose turn it is. */
+#include "core/proxy_parts.h"
+
+/* Half of a lease (section 3.3 [C-21]) that is shorter than what the clients were told. */
+static uint64_t self_renewal_ms(const struct mapping *mapping)
+{
+    bool short_lease = mapping->lease == LEASE_GRANTED && mapping->lease_ends_ms + 1000 < mapping->ends_ms;
+    return short_lease ? mapping->granted_ms + (uint64_t)mapping->granted_s * 500 : UINT64_MAX;
+}
+
+static bool wants_grant(const struct proxy *p, const struct mapping *mapping)
+{
+    if (!proxy_ought(mapping) || mapping->router_port == 0)
+        return false;
+    return (mapping->work == WORK_MAP && mapping->need_grant) || mapping->recover ||
+           (mapping->lease == LEASE_NONE && proxy_promised(p, mapping)) ||
+           self_renewal_ms(mapping) <= p->now_ms;
+}
+
+static bool wants_release(const struct mapping *mapping)
+{
+    return !proxy_ought(mapping) && mapping->lease != LEASE_NONE;
+}
+
+static bool wants_gateway(const struct proxy *p, const struct mapping *mapping)
+{
+    return !mapping->asking && mapping->ask_retry_ms <= p->now_ms && mapping->copies_ms <= p->now_ms &&
+           (wants_grant(p, mapping) || wants_release(mapping));
+}
+
+void proxy_client_turn(struct proxy *p, uint16_t c)
+{
+    struct mapping_tables *t = &p->tables;
+    unsigned limit = p->stopping ? UPSTREAM_PARALLEL_MAX : 1;
+    bool may = t->client[c].queue.first != 0 && t->client[c].asking < limit;
+    if (may && !list_has(&t->client_ready, t->client_ready_link, c))
+        list_push(&t->client_ready, t->client_ready_link, c);
+}
+
+/* A request that is not wanted any more is forgotten, but the gateway may have granted it: that is settled by
+ * a deletion. */
+static void forget_request(struct proxy *p, uint16_t m)
+{
+    struct mapping *mapping = mapping_at(&p->tables, m);
+    if (!mapping->asking || mapping->releasing || proxy_ought(mapping))
+        return;
+    upstream_cancel(&p->upstream, (enum natpmp_protocol)mapping->protocol, mapping->router_port);
+    mapping->asking = false;
+    mapping->forgotten = true;
+    p->tables.client[mapping->client].asking--;
+    proxy_client_turn(p, mapping->client);
+    mapping->ask_retry_ms = 0;
+    uint64_t ends_ms = p->now_ms + (uint64_t)mapping->asked_s * 1000;
+    mapping->lease = LEASE_UNSURE;
+    mapping->lease_ends_ms = ends_ms > mapping->lease_ends_ms ? ends_ms : mapping->lease_ends_ms;
+}
+
+static uint64_t lease_gone_ms(const struct mapping *mapping)
+{
+    return mapping->lease_gone_ms > mapping->lease_ends_ms ? mapping->lease_gone_ms : mapping->lease_ends_ms;
+}
+
+void proxy_settle_lease(struct proxy *p, uint16_t m)
+{
+    struct mapping_tables *t = &p->tables;
+    struct mapping *mapping = mapping_at(t, m);
+    forget_request(p, m);
+    if (!proxy_ought(mapping))
+        proxy_recovered(p, m);
+    if (!mapping->asking && !proxy_ought(mapping) && mapping->lease != LEASE_NONE &&
+        lease_gone_ms(mapping) <= p->now_ms) {
+        mapping->lease = LEASE_NONE; /* it ended by itself */
+        mapping_set_external_port(t, m, 0);
+    }
+    struct client *client = &t->client[mapping->client];
+    if (!wants_gateway(p, mapping) || list_has(&client->queue, t->to_ask, m))
+        return;
+    list_push(&client->queue, t->to_ask, m);
+    proxy_client_turn(p, mapping->client);
+}
+
+static void ask_gateway(struct proxy *p, uint16_t m, struct actions *out)
+{
+    struct mapping *mapping = mapping_at(&p->tables, m);
+    bool grant = proxy_ought(mapping);
+    uint32_t lifetime_s = mapping->asked_s > 0 ? mapping->asked_s : 1;
+    /* The gateway sends to the rule's port [C-18]. */
+    upstream_ask(&p->upstream, m, (enum natpmp_protocol)mapping->protocol, mapping->router_port,
+                 grant ? proxy_suggestion(p, m) : 0, grant ? lifetime_s : 0, p->now_ms, out);
+    mapping->asking = true;
+    mapping->releasing = !grant;
+    p->tables.client[mapping->client].asking++;
+}
+
+/* Clients take turns, one request each at a time (RFC 6886 section 3.1), so that nobody waits for a busy
+ * neighbour. At the end nobody is there to be disturbed, and everything goes at once. */
+void proxy_pump_upstream(struct proxy *p, struct actions *out)
+{
+    struct mapping_tables *t = &p->tables;
+    while (t->client_ready.first != 0 && upstream_free(&p->upstream)) {
+        if (!actions_room(out)) {
+            p->more = true;
+            return;
+        }
+        uint16_t c = list_pop(&t->client_ready, t->client_ready_link);
+        uint16_t m = list_pop(&t->client[c].queue, t->to_ask);
+        if (m != 0 && wants_gateway(p, mapping_at(t, m)))
+            ask_gateway(p, m, out);
+        proxy_client_turn(p, c);
+    }
+}
+
+uint64_t proxy_ask_due_ms(const struct proxy *p, const struct mapping *mapping)
+{
+    uint64_t due_ms = proxy_sooner(p, UINT64_MAX, self_renewal_ms(mapping));
+    if (wants_grant(p, mapping) || wants_release(mapping)) {
+        due_ms = proxy_sooner(p, due_ms, mapping->ask_retry_ms);
+        due_ms = proxy_sooner(p, due_ms, mapping->copies_ms);
+    }
+    if (!proxy_ought(mapping) && mapping->lease != LEASE_NONE)
+        due_ms = proxy_sooner(p, due_ms, lease_gone_ms(mapping));
+    return due_ms;
+}

@@ -228,6 +228,14 @@ static bool is_change(const struct command *c)
     return c->kind == COMMAND_ADD || c->kind == COMMAND_REMOVE || c->kind == COMMAND_SET;
 }
 
+/* It is still there: when somebody removes it, that is news. */
+static void forget_removal(struct router *r, uint32_t id)
+{
+    for (unsigned i = 0; i < ROUTER_ORPHANS_MAX; i++)
+        if (r->removed[i] == id)
+            r->removed[i] = 0;
+}
+
 static bool change_failed(struct router *r, const struct command *c, struct router_outcome *o,
                           struct actions *out)
 {
@@ -235,6 +243,8 @@ static bool change_failed(struct router *r, const struct command *c, struct rout
         o->type = ROUTER_REMOVED;
         return true;
     }
+    if (c->kind == COMMAND_REMOVE)
+        forget_removal(r, c->id);
     if (c->error == ROS_ERROR_PERMISSION)
         router_report(r, ROUTER_TROUBLE_WRITE_POLICY, span_of(NULL, 0), out);
     else if (c->error != ROS_ERROR_NO_SUCH_ITEM)
@@ -441,7 +451,7 @@ bool router_remove(struct router *r, uint16_t owner, uint32_t id, uint64_t now_m
     struct session *s = &r->session[MAIN];
     if (!r->ready || !session_free(s))
         return false;
-    struct writer w = session_begin(s, COMMAND_REMOVE, owner, "/ip/firewall/nat/remove", now_ms, out);
+    struct writer w = session_begin_removal(s, owner, id, "/ip/firewall/nat/remove", now_ms, out);
     ros_write_pair_id(&w, "=.id=", id);
     session_end(s, &w, out);
     r->removed[r->removed_next++ % ROUTER_ORPHANS_MAX] = id;

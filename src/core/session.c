@@ -14,6 +14,7 @@ enum {
     SNAPSHOT_TIMEOUT_MS = 120 * 1000,
     BACKOFF_FIRST_MS = 500,
     BACKOFF_MAX_MS = 30 * 1000,
+    LASTING_MS = 30 * 1000,
     COMMAND_BYTES_MAX = 1024,
     /* Slots kept for reading the table, keep-alive and listen. */
     COMMANDS_RESERVED = 8,
@@ -65,18 +66,21 @@ void session_opened(struct session *s, const char *user, const char *password, u
     login(s, user, password, span_of(NULL, 0), now_ms, out);
 }
 
-/* Half of the interval is sure, half is chance, so that two daemons do not knock in step. */
+/* Half of the interval is sure, half is chance, so that two daemons do not knock in step. A connection that
+ * does not last is no better than one that cannot be made. */
 static void back_off(struct session *s, uint64_t now_ms, struct prng *prng)
 {
+    if (s->state == SESSION_READY && s->ready_ms + LASTING_MS <= now_ms)
+        s->backoff_ms = BACKOFF_FIRST_MS;
     s->retry_ms = now_ms + s->backoff_ms / 2 + prng_below(prng, s->backoff_ms / 2 + 1);
     s->backoff_ms = s->backoff_ms * 2 < BACKOFF_MAX_MS ? s->backoff_ms * 2 : BACKOFF_MAX_MS;
 }
 
 static void fail(struct session *s, enum session_failure failure, uint64_t now_ms, struct prng *prng)
 {
+    back_off(s, now_ms, prng);
     s->failure = (uint8_t)failure;
     s->state = SESSION_BROKEN;
-    back_off(s, now_ms, prng);
 }
 
 static bool login_was_refused(const struct session *s)
@@ -198,15 +202,16 @@ static struct command *take_slot(struct session *s)
     return c;
 }
 
-struct writer session_begin(struct session *s, enum command_kind kind, uint32_t cookie, const char *path,
-                            uint64_t now_ms, struct actions *out)
+static struct writer begin(struct session *s, struct command command, const char *path, uint64_t now_ms,
+                           struct actions *out)
 {
     struct command *c = take_slot(s);
-    c->kind = (uint8_t)kind;
-    c->cookie = cookie;
+    c->kind = command.kind;
+    c->cookie = command.cookie;
+    c->id = command.id;
     c->sent_ms = now_ms;
     s->used_ms = now_ms;
-    if (kind != COMMAND_LISTEN)
+    if (c->kind != COMMAND_LISTEN)
         s->in_flight++;
     if (now_ms + SILENCE_MS < s->trusted_ms)
         s->trusted_ms = now_ms + SILENCE_MS; /* no limit is shorter */
@@ -214,6 +219,18 @@ struct writer session_begin(struct session *s, enum command_kind kind, uint32_t 
     ros_write_word(&w, span_text(path));
     ros_write_pair_decimal(&w, ".tag=", c->tag);
     return w;
+}
+
+struct writer session_begin(struct session *s, enum command_kind kind, uint32_t cookie, const char *path,
+                            uint64_t now_ms, struct actions *out)
+{
+    return begin(s, (struct command){.kind = (uint8_t)kind, .cookie = cookie}, path, now_ms, out);
+}
+
+struct writer session_begin_removal(struct session *s, uint32_t cookie, uint32_t id, const char *path,
+                                    uint64_t now_ms, struct actions *out)
+{
+    return begin(s, (struct command){.kind = COMMAND_REMOVE, .cookie = cookie, .id = id}, path, now_ms, out);
 }
 
 void session_end(struct session *s, struct writer *w, struct actions *out)
@@ -261,7 +278,7 @@ static enum session_reply login_done(struct session *s, const char *user, const 
     if (!ros_attribute(&s->reader.sentence, "ret", &challenge)) {
         s->state = SESSION_READY;
         s->failure = SESSION_FAILURE_NONE;
-        s->backoff_ms = BACKOFF_FIRST_MS;
+        s->ready_ms = now_ms;
         return SESSION_UP;
     }
     s->failure = SESSION_FAILURE_PROTOCOL;

@@ -35,7 +35,7 @@ struct command {
     uint8_t error; /* enum ros_error of the first !trap */
     uint32_t tag;
     uint32_t cookie; /* the owner's */
-    uint32_t id;     /* of ret in !done: the new item */
+    uint32_t id;     /* of ret in !done: the new item; of a removal: the item */
     uint64_t sent_ms;
     struct log_safe message; /* of the first !trap */
 };
@@ -72,6 +72,7 @@ struct session {
     uint32_t next_tag;
     uint32_t peer;
     uint64_t opened_ms;
+    uint64_t ready_ms; /* of the login */
     uint64_t heard_ms;
     uint64_t used_ms;    /* when the last command was sent */
     uint64_t retry_ms;   /* not to be opened before */
@@ -100,6 +101,9 @@ bool session_free(const struct session *s);
 /* Begins a command sentence; write its attribute words, then session_end. The session must be ready. */
 struct writer session_begin(struct session *s, enum command_kind kind, uint32_t cookie, const char *path,
                             uint64_t now_ms, struct actions *out);
+/* The same for a removal of that item. */
+struct writer session_begin_removal(struct session *s, uint32_t cookie, uint32_t id, const char *path,
+                                    uint64_t now_ms, struct actions *out);
 void session_end(struct session *s, struct writer *w, struct actions *out);
 
 enum session_reply {

@@ -45,6 +45,19 @@ static void test_remove_and_set(void **state)
     assert_int_equal(outcomes[1].owner, 6);
 }
 
+/* What could not be removed is still there: that somebody removes it by hand is news. */
+static void test_a_removal_that_failed_is_forgotten(void **state)
+{
+    (void)state;
+    actions_clear(&out, LOG_LEVEL_INFO);
+    assert_true(router_remove(router, 5, 0x1A, now_ms, &out));
+    hear("!trap .tag=8 =message=failure:_busy|!done .tag=8");
+    assert_int_equal(outcomes[0].type, ROUTER_FAILED);
+    hear("!re .tag=6 =.id=*1A =.dead=true");
+    assert_int_equal(outcomes[0].type, ROUTER_RULE_GONE);
+    assert_int_equal(outcomes[0].id, 0x1A);
+}
+
 static void test_refused_commands(void **state)
 {
     (void)state;
@@ -210,6 +223,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         READY_TEST(test_add),
         READY_TEST(test_remove_and_set),
+        READY_TEST(test_a_removal_that_failed_is_forgotten),
         READY_TEST(test_refused_commands),
         READY_TEST(test_lost_answers_are_settled_by_a_look),
         READY_TEST(test_orphans_of_the_last_connection_are_forgotten),

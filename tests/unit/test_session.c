@@ -432,9 +432,22 @@ static void test_back_off(void **state)
     }
     for (size_t i = 0; i < ARRAY_LEN(backoffs_ms); i++)
         assert_true(least_ms[i] < backoffs_ms[i] * 6 / 10 && most_ms[i] > backoffs_ms[i] * 9 / 10);
+}
+
+/* A login alone ends no back-off: a connection that ends right behind it is tried more and more rarely. One
+ * that has lasted is made anew at once. */
+static void test_back_off_of_a_connection_that_does_not_last(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        log_in();
+        session_closed(&session, ROUTER_CLOSE_EOF, START_MS + 29999, &prng);
+        session_take_lost(&session, &command);
+        assert_in_range(session.retry_ms - START_MS - 29999, UINT64_C(250) << i, UINT64_C(500) << i);
+    }
     log_in();
-    session_closed(&session, ROUTER_CLOSE_EOF, START_MS, &prng);
-    assert_in_range(session.retry_ms - START_MS, 250, 500); /* a login ends it */
+    session_closed(&session, ROUTER_CLOSE_EOF, START_MS + 30000, &prng);
+    assert_in_range(session.retry_ms - START_MS - 30000, 250, 500);
 }
 
 #define TEST(name) cmocka_unit_test_setup(name, start)
@@ -462,6 +475,7 @@ int main(void)
         TEST(test_break_closes),
         TEST(test_a_session_that_is_not_needed),
         TEST(test_back_off),
+        TEST(test_back_off_of_a_connection_that_does_not_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

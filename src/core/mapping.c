@@ -2,6 +2,12 @@
 
 #include <assert.h>
 
+enum {
+    /* Resting records that are looked at for a client that can make room: the oldest are of clients that came
+     * once, unless somebody with many mappings ended them all just then. */
+    LOOK_AT_MAX = 256,
+};
+
 static uint32_t key_hash(uint32_t address, unsigned protocol, uint16_t internal_port)
 {
     return index_hash((uint64_t)address << 32 | (uint64_t)protocol << 16 | internal_port);
@@ -33,11 +39,28 @@ uint16_t client_find(const struct mapping_tables *t, uint32_t address)
     return c;
 }
 
+static void make_room(struct mapping_tables *t)
+{
+    uint16_t m = t->resting.first;
+    for (unsigned i = 0; m != 0 && i < LOOK_AT_MAX; i++, m = t->resting_link[m].next) {
+        uint16_t c = t->mapping[m].client;
+        const struct client *client = &t->client[c];
+        if (client->records != client->at_rest || client->address_waiters != 0 ||
+            client->delete_all_waiters[0] != 0 || client->delete_all_waiters[1] != 0)
+            continue;
+        for (unsigned left = client->records; left > 0; left--)
+            mapping_free_resting_of(t, c);
+        return;
+    }
+}
+
 uint16_t client_take(struct mapping_tables *t, uint32_t address)
 {
     uint16_t c = client_find(t, address);
     if (c != 0)
         return c;
+    if (t->free_client == 0 && t->used_clients == CLIENTS_MAX)
+        make_room(t);
     if (t->free_client != 0) {
         c = t->free_client;
         t->free_client = t->client_ready_link[c].next;
@@ -196,6 +219,7 @@ void mapping_rest(struct mapping_tables *t, uint16_t m)
     if (list_has(&t->resting, t->resting_link, m))
         return;
     list_push(&t->resting, t->resting_link, m);
+    t->client[t->mapping[m].client].at_rest++;
     t->at_rest++;
 }
 
@@ -204,6 +228,7 @@ void mapping_wake(struct mapping_tables *t, uint16_t m)
     if (!list_has(&t->resting, t->resting_link, m))
         return;
     list_remove(&t->resting, t->resting_link, m);
+    t->client[t->mapping[m].client].at_rest--;
     t->at_rest--;
 }
 
@@ -247,8 +272,10 @@ void mapping_set_wanted(struct mapping_tables *t, uint16_t m, bool wanted)
     if (mapping->wanted == wanted)
         return;
     mapping->wanted = wanted;
-    if (!wanted)
+    if (!wanted) {
         t->client[mapping->client].full_told = false;
+        mapping->ask_retry_ms = 0;
+    }
     uint16_t *live = &t->client[mapping->client].live;
     *live = (uint16_t)(wanted ? *live + 1 : *live - 1);
     t->live = (uint16_t)(wanted ? t->live + 1 : t->live - 1);
@@ -275,6 +302,13 @@ void mapping_set_external_port(struct mapping_tables *t, uint16_t m, uint16_t ex
     mapping->external_port = external_port;
     if (external_port != 0)
         index_add(&t->by_external_port, port_hash(mapping->protocol, external_port), m);
+}
+
+void mapping_set_lease(struct mapping_tables *t, uint16_t m, enum lease_state lease)
+{
+    t->mapping[m].lease = (uint8_t)lease;
+    if (lease == LEASE_NONE)
+        mapping_set_external_port(t, m, 0);
 }
 
 void mapping_set_rule(struct mapping_tables *t, uint16_t m, enum rule_state rule, uint32_t rule_id)

@@ -112,6 +112,7 @@ struct client {
     uint32_t address;               /* 0: the record is free */
     uint16_t records;               /* mappings that exist for it, resting ones included */
     uint16_t live;                  /* wanted ones */
+    uint16_t at_rest;               /* resting ones */
     uint16_t working;               /* mappings with WORK_MAP */
     uint16_t asking;                /* transactions under way at the gateway */
     bool full_told;                 /* the operator knows that it may not have more mappings */
@@ -166,7 +167,8 @@ uint32_t mapping_address(const struct mapping_tables *t, uint16_t m);
 /* ---- clients ---- */
 
 uint16_t client_find(const struct mapping_tables *t, uint32_t address);
-/* Finds or makes; 0: the table is full. */
+/* Finds or makes. When the table is full a client makes room of which nothing is left but resting records,
+ * the one that rests longest first. 0: the table is full of others. */
 uint16_t client_take(struct mapping_tables *t, uint32_t address);
 /* Frees the record if nothing hangs on it any more. */
 void client_release(struct mapping_tables *t, uint16_t c);
@@ -195,12 +197,15 @@ void mapping_wake(struct mapping_tables *t, uint16_t m);
 /* Frees the longest resting record of one client; false if none rests. */
 bool mapping_free_resting_of(struct mapping_tables *t, uint16_t c);
 
+/* What is not wanted any more is undone at once, whatever an earlier failure put off. */
 void mapping_set_wanted(struct mapping_tables *t, uint16_t m, bool wanted);
 void mapping_set_work(struct mapping_tables *t, uint16_t m, enum work work);
 /* 0: none. Nothing may be on the router or at the gateway under the old one. Keeps by_router_port. */
 void mapping_set_router_port(struct mapping_tables *t, uint16_t m, uint16_t router_port);
 /* 0: none. Keeps by_external_port. */
 void mapping_set_external_port(struct mapping_tables *t, uint16_t m, uint16_t external_port);
+/* The one place where the lease's state changes: without a lease there is no external port. */
+void mapping_set_lease(struct mapping_tables *t, uint16_t m, enum lease_state lease);
 /* The one place where the rule's state changes; rule_id 0 when there is none. Keeps by_rule. */
 void mapping_set_rule(struct mapping_tables *t, uint16_t m, enum rule_state rule, uint32_t rule_id);
 

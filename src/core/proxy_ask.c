@@ -49,9 +49,8 @@ static void forget_request(struct proxy *p, uint16_t m)
     mapping->forgotten = true;
     p->tables.client[mapping->client].asking--;
     proxy_client_turn(p, mapping->client);
-    mapping->ask_retry_ms = 0;
     uint64_t ends_ms = p->now_ms + (uint64_t)mapping->asked_s * 1000;
-    mapping->lease = LEASE_UNSURE;
+    mapping_set_lease(&p->tables, m, LEASE_UNSURE);
     mapping->lease_ends_ms = ends_ms > mapping->lease_ends_ms ? ends_ms : mapping->lease_ends_ms;
 }
 
@@ -68,10 +67,8 @@ void proxy_settle_lease(struct proxy *p, uint16_t m)
     if (!proxy_ought(mapping))
         proxy_recovered(p, m);
     if (!mapping->asking && !proxy_ought(mapping) && mapping->lease != LEASE_NONE &&
-        lease_gone_ms(mapping) <= p->now_ms) {
-        mapping->lease = LEASE_NONE; /* it ended by itself */
-        mapping_set_external_port(t, m, 0);
-    }
+        lease_gone_ms(mapping) <= p->now_ms)
+        mapping_set_lease(t, m, LEASE_NONE); /* it ended by itself */
     struct client *client = &t->client[mapping->client];
     if (!wants_gateway(p, mapping) || list_has(&client->queue, t->to_ask, m))
         return;

@@ -27,6 +27,7 @@ static void check_mapping(const struct proxy *p, uint16_t m)
             neighbour != 0 && mapping->lease == LEASE_GRANTED && t->mapping[neighbour].lease == LEASE_GRANTED;
         assert(!both_live || t->mapping[neighbour].client == mapping->client);
     }
+    assert(mapping->lease != LEASE_NONE || mapping->external_port == 0);
     assert((mapping->rule == RULE_PRESENT || mapping->rule == RULE_REMOVING) <= (mapping->rule_id != 0));
     assert(mapping->work == WORK_MAP || mapping->work == WORK_DELETE || mapping->waiters == 0);
     assert((mapping->work == WORK_MAP) <= mapping->wanted);
@@ -51,6 +52,7 @@ static unsigned check_client(const struct proxy *p, uint16_t c)
     unsigned live = 0;
     unsigned working = 0;
     unsigned asking = 0;
+    unsigned at_rest = 0;
     for (uint16_t m = client->mappings.first; m != 0; m = t->of_client[m].next) {
         const struct mapping *mapping = &t->mapping[m];
         assert(mapping->client == c);
@@ -58,9 +60,10 @@ static unsigned check_client(const struct proxy *p, uint16_t c)
         live += mapping->wanted;
         working += mapping->work == WORK_MAP;
         asking += mapping->asking;
+        at_rest += list_has(&t->resting, t->resting_link, m);
     }
-    assert(records == client->records && live == client->live && working == client->working &&
-           asking == client->asking);
+    assert(records == client->records && at_rest == client->at_rest && live == client->live &&
+           working == client->working && asking == client->asking);
     assert(live <= p->config.client_mappings_max || p->adopted > 0);
     assert(client_find(t, client->address) == c);
     assert((client->address_waiters != 0) == list_has(&t->address_waiting, t->address_waiting_link, c));

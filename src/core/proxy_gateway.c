@@ -105,7 +105,7 @@ static void conflict(struct proxy *p, uint16_t m, uint16_t holder)
         proxy_recover(p, holder);
         mapping_touch(&p->tables, holder);
     }
-    mapping->lease = mapping->external_port != 0 ? LEASE_UNSURE : LEASE_NONE;
+    mapping_set_lease(&p->tables, m, mapping->external_port != 0 ? LEASE_UNSURE : LEASE_NONE);
     bool confirmed = mapping_at(&p->tables, holder)->granted_ms + CONFIRMED_MS > p->now_ms;
     if (++mapping->conflicts < CONFLICTS_MAX && !confirmed) {
         if (mapping->work != WORK_MAP)
@@ -122,7 +122,7 @@ static void conflict(struct proxy *p, uint16_t m, uint16_t holder)
 static void move(struct proxy *p, uint16_t m, const struct upstream_outcome *o)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
-    mapping->lease = LEASE_UNSURE;
+    mapping_set_lease(&p->tables, m, LEASE_UNSURE);
     mapping->lease_ends_ms = o->asked_ms + (uint64_t)o->lifetime_s * 1000;
     mapping->lease_gone_ms = gone_ms(o);
     mapping->moving = mapping->moves < MOVES_MAX && mapping->moved_from != o->external_port;
@@ -176,7 +176,7 @@ static void note_grant(struct proxy *p, uint16_t m, const struct upstream_outcom
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
     uint32_t lifetime_s = o->lifetime_s < LEASE_MAX_S ? o->lifetime_s : LEASE_MAX_S;
-    mapping->lease = LEASE_GRANTED;
+    mapping_set_lease(&p->tables, m, LEASE_GRANTED);
     mapping->granted_s = lifetime_s;
     mapping->granted_ms = p->now_ms;
     mapping->lease_ends_ms = o->asked_ms + (uint64_t)lifetime_s * 1000;
@@ -244,8 +244,7 @@ static void failed(struct proxy *p, uint16_t m, uint16_t result, struct actions 
     /* Nothing is there any more: a rule without a lease leads nowhere. */
     if (mapping->lease != LEASE_NONE)
         break_promise(p, mapping);
-    mapping->lease = LEASE_NONE;
-    mapping_set_external_port(&p->tables, m, 0);
+    mapping_set_lease(&p->tables, m, LEASE_NONE);
     if (!is_final(result) || mapping->ends_ms <= p->now_ms)
         return;
     actions_log(out, LOG_LEVEL_WARN, "gateway",
@@ -265,7 +264,7 @@ static void unanswered(struct proxy *p, uint16_t m)
         proxy_recover(p, m); /* its client relies on it and nobody else asks */
     retry_later(p, mapping);
     if (mapping->lease == LEASE_NONE) {
-        mapping->lease = LEASE_UNSURE;
+        mapping_set_lease(&p->tables, m, LEASE_UNSURE);
         mapping->lease_ends_ms = p->now_ms + (uint64_t)mapping->asked_s * 1000;
     }
 }
@@ -283,7 +282,7 @@ static void stray(struct proxy *p, const struct upstream_outcome *o)
     bool in_force = mapping->wanted && mapping->lease == LEASE_GRANTED;
     bool contradicts = o->lifetime_s == 0 || o->external_port != mapping->external_port;
     if (in_force && contradicts) {
-        mapping->lease = LEASE_UNSURE;
+        mapping_set_lease(t, m, LEASE_UNSURE);
         mapping->need_grant = mapping->work == WORK_MAP;
         proxy_recover(p, m);
     } else if (o->lifetime_s == 0) {
@@ -292,7 +291,7 @@ static void stray(struct proxy *p, const struct upstream_outcome *o)
         if (mapping->wanted || mapping->lease != LEASE_NONE)
             return;
         mapping_wake(t, m);
-        mapping->lease = LEASE_UNSURE;
+        mapping_set_lease(t, m, LEASE_UNSURE);
         mapping->lease_ends_ms = p->now_ms + (uint64_t)o->lifetime_s * 1000;
     }
     mapping_touch(t, m);
@@ -334,7 +333,7 @@ static void state_lost(struct proxy *p, uint64_t lost_ms, struct actions *out)
         struct mapping *mapping = &t->mapping[i];
         if (!is_of_before(p, mapping))
             continue;
-        mapping->lease = mapping->wanted || mapping->asking ? LEASE_UNSURE : LEASE_NONE;
+        mapping_set_lease(t, (uint16_t)i, mapping->wanted || mapping->asking ? LEASE_UNSURE : LEASE_NONE);
         mapping->need_grant = mapping->work == WORK_MAP;
         mapping_touch(t, (uint16_t)i);
     }
@@ -392,12 +391,11 @@ static void end_of_transaction(struct proxy *p, const struct upstream_outcome *o
         granted(p, m, o, out);
         break;
     case UPSTREAM_DELETED:
-        mapping->lease = LEASE_NONE;
+        mapping_set_lease(&p->tables, m, LEASE_NONE);
         mapping->copies_ms = o->copies_ms != 0 ? o->copies_ms + COPIES_MS : 0;
         if (mapping->forgotten)
             mapping->copies_ms = p->now_ms + COPIES_MS;
         mapping->forgotten = false;
-        mapping_set_external_port(&p->tables, m, 0);
         break;
     case UPSTREAM_FAILED:
         failed(p, m, o->result, out);

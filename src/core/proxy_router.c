@@ -96,7 +96,7 @@ static void adopt(struct proxy *p, const struct nat_rule *rule, struct actions *
     uint64_t ends_ms = p->now_ms + (uint64_t)lease_s * 1000;
     mapping_set_router_port(t, m, rule->router_port);
     mapping->asked_s = mapping->asked_s != 0 ? mapping->asked_s : lease_s;
-    mapping->lease = LEASE_UNSURE;
+    mapping_set_lease(t, m, LEASE_UNSURE);
     mapping->lease_ends_ms = ends_ms;
     mapping->told_port = rule->external_port;
     if (mapping->work != WORK_MAP) /* if the port is not known, the rule's is the best guess */

@@ -120,6 +120,32 @@ static void test_the_companion_port_is_the_clients_own(void **state)
     assert_true(mapping_port_free(t, HOST_B, NATPMP_TCP, 7001));
 }
 
+static void test_without_a_lease_there_is_no_external_port(void **state)
+{
+    (void)state;
+    uint16_t m = new_mapping(HOST_A, NATPMP_UDP, 1);
+    mapping_set_lease(t, m, LEASE_GRANTED);
+    mapping_set_external_port(t, m, 41000);
+    mapping_set_lease(t, m, LEASE_UNSURE);
+    assert_int_equal(mapping_find_external_port(t, NATPMP_UDP, 41000), m);
+    mapping_set_lease(t, m, LEASE_NONE);
+    assert_int_equal(mapping_at(t, m)->external_port, 0);
+    assert_int_equal(mapping_find_external_port(t, NATPMP_UDP, 41000), 0);
+}
+
+/* A back-off from before must not keep the lease of what has ended. */
+static void test_what_is_not_wanted_is_undone_at_once(void **state)
+{
+    (void)state;
+    uint16_t m = new_mapping(HOST_A, NATPMP_UDP, 1);
+    mapping_set_wanted(t, m, true);
+    mapping_at(t, m)->ask_retry_ms = 5000;
+    mapping_set_wanted(t, m, true);
+    assert_int_equal(mapping_at(t, m)->ask_retry_ms, 5000);
+    mapping_set_wanted(t, m, false);
+    assert_int_equal(mapping_at(t, m)->ask_retry_ms, 0);
+}
+
 static void test_external_ports_and_rules(void **state)
 {
     (void)state;
@@ -234,6 +260,27 @@ static void test_a_freed_record_is_in_no_queue(void **state)
 }
 
 /* ---- full ---- */
+
+static void test_a_client_that_only_rests_makes_room(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < CLIENTS_MAX; i++)
+        new_mapping(HOST_A + i, NATPMP_UDP, 1);
+    assert_int_equal(client_take(t, HOST_A + CLIENTS_MAX), 0);
+    mapping_rest(t, 3);
+    new_mapping(HOST_A + 2, NATPMP_UDP, 2);
+    assert_int_equal(client_take(t, HOST_A + CLIENTS_MAX), 0); /* it has another one that does not rest */
+    mapping_rest(t, 5);
+    mapping_rest(t, 4);
+    mapping_rest(t, 6);
+    struct waiter waiter = {.from = {HOST_A + 4, 5}};
+    assert_true(waiter_add(t, &t->client[client_find(t, HOST_A + 4)].address_waiters, &waiter));
+    assert_int_not_equal(client_take(t, HOST_A + CLIENTS_MAX), 0);
+    assert_int_equal(client_find(t, HOST_A + 3), 0); /* the longest that is owed nothing */
+    assert_int_not_equal(client_find(t, HOST_A + 4), 0);
+    assert_int_not_equal(client_find(t, HOST_A + 5), 0);
+    assert_int_equal(t->clients, CLIENTS_MAX);
+}
 
 static void test_a_full_table_gives_up_what_rests_longest(void **state)
 {
@@ -382,7 +429,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_external_ports_and_rules, start, stop),
         cmocka_unit_test_setup_teardown(test_counters, start, stop),
         cmocka_unit_test_setup_teardown(test_over, start, stop),
+        cmocka_unit_test_setup_teardown(test_without_a_lease_there_is_no_external_port, start, stop),
+        cmocka_unit_test_setup_teardown(test_what_is_not_wanted_is_undone_at_once, start, stop),
         cmocka_unit_test_setup_teardown(test_rest, start, stop),
+        cmocka_unit_test_setup_teardown(test_a_client_that_only_rests_makes_room, start, stop),
         cmocka_unit_test_setup_teardown(test_a_freed_record_is_in_no_queue, start, stop),
         cmocka_unit_test_setup_teardown(test_a_full_table_gives_up_what_rests_longest, start, stop),
         cmocka_unit_test_setup_teardown(test_a_full_table_of_clients, start, stop),

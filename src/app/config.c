@@ -182,11 +182,18 @@ static const char *const level_words[] = {
     [LOG_LEVEL_DEBUG] = "DEBUG",
 };
 
-static bool parse_level(struct span text, enum log_level *ret_level)
+static const char *const hold_words[] = {
+    [LEASE_HOLD_AUTO] = "auto",
+    [LEASE_HOLD_ALWAYS] = "always",
+    [LEASE_HOLD_OFF] = "off",
+};
+
+/* The number of the word. */
+static bool parse_word(struct span text, const char *const *words, unsigned count, unsigned *ret_number)
 {
-    for (unsigned i = 0; i < ARRAY_LEN(level_words); i++) {
-        if (is_any_case(text, level_words[i])) {
-            *ret_level = (enum log_level)i;
+    for (unsigned i = 0; i < count; i++) {
+        if (is_any_case(text, words[i])) {
+            *ret_number = i;
             return true;
         }
     }
@@ -259,9 +266,22 @@ static bool take_client_mappings(struct config *c, struct span text)
     return true;
 }
 
+static bool take_hold(struct config *c, struct span text)
+{
+    unsigned number;
+    if (!parse_word(text, hold_words, ARRAY_LEN(hold_words), &number))
+        return false;
+    c->lease_hold = (enum lease_hold)number;
+    return true;
+}
+
 static bool take_level(struct config *c, struct span text)
 {
-    return parse_level(text, &c->log_level);
+    unsigned number;
+    if (!parse_word(text, level_words, ARRAY_LEN(level_words), &number))
+        return false;
+    c->log_level = (enum log_level)number;
+    return true;
 }
 
 struct variable {
@@ -301,6 +321,7 @@ static const struct variable variables[] = {
      .allowed =
          "[address]:port with an IPv4 address of this host or none, such as :5351 or 192.168.88.1:5351"},
     {.name = "MAX_MAPPINGS_PER_CLIENT", .take = take_client_mappings, .allowed = "1 to 1024"},
+    {.name = "LEASE_HOLD", .take = take_hold, .allowed = "auto, always or off"},
     {.name = "LOG_LEVEL", .take = take_level, .allowed = "DEBUG, INFO, WARN or ERROR"},
 };
 
@@ -456,6 +477,7 @@ void config_print(const struct config *config, FILE *out)
     (void)fprintf(out, "LISTEN_ADDR=%s:%u\n", config->listen_address == 0 ? "" : listen.text,
                   (unsigned)config->listen_port);
     (void)fprintf(out, "MAX_MAPPINGS_PER_CLIENT=%u\n", (unsigned)config->client_mappings_max);
+    (void)fprintf(out, "LEASE_HOLD=%s\n", hold_words[config->lease_hold]);
     (void)fprintf(out, "LOG_LEVEL=%s\n", level_words[config->log_level]);
 }
 

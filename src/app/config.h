@@ -9,6 +9,7 @@
 #include "base/attributes.h"
 #include "base/limits.h"
 #include "core/event.h"
+#include "core/proxy.h"
 
 enum {
     CONFIG_HOST_MAX = 253, /* RFC 1035 section 2.3.4, as text */
@@ -28,6 +29,7 @@ struct config {
     char password_file[CONFIG_PATH_MAX + 1]; /* empty: the password was given itself */
     char instance[INSTANCE_NAME_MAX + 1];
     char in_interface[INTERFACE_NAME_MAX + 1]; /* empty: the router is asked */
+    enum lease_hold lease_hold;
     bool tls;
     uint16_t client_mappings_max; /* 1 .. CLIENT_MAPPINGS_MAX */
     enum log_level log_level;

@@ -81,6 +81,7 @@ static const char usage[] =
     "(default)\n"
     "  LISTEN_ADDR                 [address]:port to answer NAT-PMP on (:5351)\n"
     "  MAX_MAPPINGS_PER_CLIENT     how many one host may hold (64)\n"
+    "  LEASE_HOLD                  auto, always or off: keep mappings whose client renews too late (auto)\n"
     "  LOG_LEVEL                   DEBUG, INFO, WARN or ERROR (INFO)\n"
     "\n"
     "Exit status: 0 after SIGTERM or SIGINT, 1 if LISTEN_ADDR cannot be bound, 2 for a bad configuration,\n"
@@ -119,6 +120,7 @@ static struct proxy *make_proxy(struct config *config)
     (void)madvise(memory, proxy_size(), MADV_DONTDUMP);
     struct proxy_config core = {.gateway = config->gateway,
                                 .client_mappings_max = config->client_mappings_max,
+                                .lease_hold = config->lease_hold,
                                 .log_level = config->log_level};
     memcpy(core.instance, config->instance, sizeof(core.instance));
     memcpy(core.user, config->user, sizeof(core.user));

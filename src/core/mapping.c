@@ -202,6 +202,7 @@ void mapping_free(struct mapping_tables *t, uint16_t m)
     mapping_set_external_port(t, m, 0);
     leave(&t->drive, t->to_drive, m);
     leave(&t->router, t->to_router, m);
+    leave(&t->spare, t->spare_link, m);
     leave(&client->queue, t->to_ask, m);
     heap_set(&t->due, m, UINT64_MAX);
     index_remove(&t->by_key, m);

@@ -52,10 +52,15 @@ struct mapping {
     bool delete_all; /* a delete-all waits for its end */
     uint8_t work;    /* enum work */
     uint8_t refusal; /* result code that ends the work; 0: none */
-    bool need_grant; /* the work is not done before the gateway answered */
+    uint8_t failure; /* result code of the last work, told to the operator; 0: success */
+    bool need_grant; /* a client asked, and the gateway has not granted since: it is asked, also when the
+                        client was answered from memory */
+    bool again;      /* the work is a copy of a request that was answered a moment ago */
     uint64_t work_since_ms;
     uint64_t refused_until_ms; /* a creation was refused: the same answer without asking again */
-    uint64_t ends_ms;          /* what the clients were told; 0: nothing */
+    uint64_t ends_ms;          /* it is kept until then for its clients; 0: not at all */
+    uint64_t told_ms;          /* when the clients were told last that they have it */
+    uint64_t told_until_ms;    /* and for how long; 0: nothing, or they were told that it is over */
     uint32_t asked_s;          /* the last asked lifetime */
     uint16_t suggested_port;
     uint16_t waiters; /* first waiter */
@@ -93,6 +98,8 @@ struct mapping {
     uint64_t granted_ms;    /* when the last grant arrived */
     uint64_t lease_ends_ms; /* UNSURE: at the latest */
     uint64_t lease_gone_ms; /* a later copy of the request may have made it last until then */
+    uint64_t lease_sure_ms; /* GRANTED: so long at the least: a deletion or a shorter lifetime was asked for
+                               since the grant */
     uint64_t ask_retry_ms;  /* not before */
     uint64_t
         copies_ms; /* until then what was sent before the last deletion may still arrive: nothing is asked */
@@ -118,6 +125,7 @@ struct client {
     bool full_told;                 /* the operator knows that it may not have more mappings */
     uint16_t address_waiters;       /* of external address requests; the first one waits longest */
     uint16_t delete_all_waiters[2]; /* by protocol */
+    bool late;                      /* it came back after what it was told had ended */
     struct list mappings;           /* by mapping_tables.of_client */
     struct list queue;              /* to ask at the gateway, by mapping_tables.to_ask */
 };
@@ -129,9 +137,11 @@ struct mapping_tables {
     struct list_link to_drive[MAPPINGS_MAX + 1];
     struct list_link to_router[MAPPINGS_MAX + 1];
     struct list_link resting_link[MAPPINGS_MAX + 1];
+    struct list_link spare_link[MAPPINGS_MAX + 1];
     struct list drive;   /* something changed: compare is with ought */
     struct list router;  /* wants a command to the router */
     struct list resting; /* ended, oldest first */
+    struct list spare;   /* take a port of the gateway, and nobody relies on it now: longest first */
     struct heap due;
 
     struct index by_key;           /* (client, protocol, internal port) */

@@ -5,6 +5,13 @@
 
 struct proxy;
 
+/* For clients that renew later than the lease that the gateway grants them. */
+enum lease_hold {
+    LEASE_HOLD_AUTO,   /* renewed by ourselves for clients that came back late once */
+    LEASE_HOLD_ALWAYS, /* for all */
+    LEASE_HOLD_OFF,    /* what is not renewed in time ends */
+};
+
 struct proxy_config {
     uint32_t gateway; /* never the source of a LAN request */
     char instance[INSTANCE_NAME_MAX + 1];
@@ -12,6 +19,7 @@ struct proxy_config {
     char password[CREDENTIAL_MAX + 1];
     char in_interface[INTERFACE_NAME_MAX + 1]; /* empty: the router is asked */
     uint16_t client_mappings_max;              /* 1 .. CLIENT_MAPPINGS_MAX */
+    enum lease_hold lease_hold;
     enum log_level log_level;
 };
 

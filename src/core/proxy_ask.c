@@ -12,7 +12,8 @@ static bool wants_grant(const struct proxy *p, const struct mapping *mapping)
 {
     if (!proxy_ought(mapping) || mapping->router_port == 0)
         return false;
-    return (mapping->work == WORK_MAP && mapping->need_grant) || mapping->recover ||
+    bool relied_on = mapping->work == WORK_MAP || proxy_promised(p, mapping);
+    return (relied_on && mapping->need_grant) || mapping->recover ||
            (mapping->lease == LEASE_NONE && proxy_promised(p, mapping)) ||
            self_renewal_ms(mapping) <= p->now_ms;
 }
@@ -80,10 +81,13 @@ static void ask_gateway(struct proxy *p, uint16_t m, struct actions *out)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
     bool grant = proxy_ought(mapping);
-    uint32_t lifetime_s = mapping->asked_s > 0 ? mapping->asked_s : 1;
+    uint32_t asked_s = mapping->asked_s > 0 ? mapping->asked_s : 1;
+    uint32_t lifetime_s = grant ? asked_s : 0;
     /* The gateway sends to the rule's port [C-18]. */
     upstream_ask(&p->upstream, m, (enum natpmp_protocol)mapping->protocol, mapping->router_port,
-                 grant ? proxy_suggestion(p, m) : 0, grant ? lifetime_s : 0, p->now_ms, out);
+                 grant ? proxy_suggestion(p, m) : 0, lifetime_s, p->now_ms, out);
+    if (p->now_ms + (uint64_t)lifetime_s * 1000 < mapping->lease_sure_ms)
+        mapping->lease_sure_ms = p->now_ms + (uint64_t)lifetime_s * 1000;
     mapping->asking = true;
     mapping->releasing = !grant;
     p->tables.client[mapping->client].asking++;

@@ -102,6 +102,14 @@ static uint64_t next_due_ms(const struct proxy *p, const struct mapping *mapping
     return proxy_sooner(p, due_ms, proxy_ask_due_ms(p, mapping));
 }
 
+/* A mapping that lapsed is remembered for as long as a client may come back late to it. */
+static uint64_t rest_until_ms(const struct proxy *p, const struct mapping *mapping)
+{
+    uint64_t until_ms = p->now_ms + REST_MS;
+    bool lapsed = mapping->told_until_ms != 0 && p->config.lease_hold == LEASE_HOLD_AUTO;
+    return lapsed && proxy_hold_ends_ms(mapping) > until_ms ? proxy_hold_ends_ms(mapping) : until_ms;
+}
+
 static void drive(struct proxy *p, uint16_t m, struct actions *out)
 {
     struct mapping_tables *t = &p->tables;
@@ -113,6 +121,7 @@ static void drive(struct proxy *p, uint16_t m, struct actions *out)
     }
     proxy_settle(p, m, out);
     proxy_settle_lease(p, m);
+    proxy_note_spare(p, m);
     if (wants_router(p, mapping) && !list_has(&t->router, t->to_router, m))
         list_push(&t->router, t->to_router, m);
     uint64_t due_ms = next_due_ms(p, mapping);
@@ -122,7 +131,7 @@ static void drive(struct proxy *p, uint16_t m, struct actions *out)
             return;
         }
         mapping_rest(t, m);
-        due_ms = p->now_ms + REST_MS;
+        due_ms = rest_until_ms(p, mapping);
     }
     heap_set(&t->due, m, due_ms);
 }

@@ -14,6 +14,8 @@ enum {
     MOVES_MAX = 3,
     RETRY_FIRST_MS = 1000,
     RETRY_MAX_MS = 30 * 1000,
+    /* A port is being given up for it at the gateway. */
+    ROOM_RETRY_MS = 250,
     RELEASE_RETRY_MS = 30 * 1000,
     /* How long a datagram may be under way to the gateway. It is also long enough that an answer to what was
      * sent before shows by its epoch, which is counted in seconds. */
@@ -92,7 +94,7 @@ static void refused_for_good(struct proxy *p, uint16_t m)
     struct mapping *mapping = mapping_at(&p->tables, m);
     mapping->refusal = NATPMP_OUT_OF_RESOURCES;
     break_promise(p, mapping);
-    mapping->ends_ms = 0;
+    proxy_end_promise(mapping);
 }
 
 /* The gateway gave this mapping a port that another one holds. Either the other one's is out of date: then
@@ -175,23 +177,29 @@ static void compare_pair(struct proxy *p, uint16_t m, bool changed, struct actio
 static void note_grant(struct proxy *p, uint16_t m, const struct upstream_outcome *o, struct actions *out)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
+    if (mapping->lease == LEASE_NONE && mapping->gateway_result != NATPMP_OUT_OF_RESOURCES &&
+        mapping_find_external_port(&p->tables, proxy_other_protocol(mapping), o->external_port) == 0)
+        p->ports_short = false; /* there was one more */
     uint32_t lifetime_s = o->lifetime_s < LEASE_MAX_S ? o->lifetime_s : LEASE_MAX_S;
     mapping_set_lease(&p->tables, m, LEASE_GRANTED);
     mapping->granted_s = lifetime_s;
     mapping->granted_ms = p->now_ms;
     mapping->lease_ends_ms = o->asked_ms + (uint64_t)lifetime_s * 1000;
     mapping->lease_gone_ms = gone_ms(o);
+    mapping->lease_sure_ms = mapping->lease_ends_ms;
     mapping->need_grant = false;
     mapping->ask_failures = 0;
     mapping->conflicts = 0;
-    if (mapping->adopted && mapping->lease_ends_ms < mapping->ends_ms)
+    if (mapping->adopted && mapping->lease_ends_ms < mapping->ends_ms) {
         mapping->ends_ms = mapping->lease_ends_ms;
+        mapping->told_until_ms = mapping->lease_ends_ms;
+    }
     mapping->adopted = false;
     uint16_t old = mapping->external_port != 0 ? mapping->external_port : mapping->told_port;
     mapping_set_external_port(&p->tables, m, o->external_port);
     proxy_recovered(p, m);
     compare_pair(p, m, old != 0 && old != o->external_port, out);
-    if (old == 0 || old == o->external_port)
+    if (old == 0 || old == o->external_port || !proxy_promised(p, mapping))
         return;
     actions_log(out, LOG_LEVEL_WARN, "gateway", "the gateway changed the external port %s old=%u new=%u",
                 proxy_text(p, m).text, (unsigned)old, (unsigned)o->external_port);
@@ -234,8 +242,13 @@ static void failed(struct proxy *p, uint16_t m, uint16_t result, struct actions 
                     "the gateway answers with an error; trying on result=%u %s", (unsigned)result,
                     proxy_text(p, m).text);
     mapping->gateway_result = result;
+    uint64_t soon_ms = (uint64_t)ROOM_RETRY_MS << (mapping->ask_failures < 4 ? mapping->ask_failures : 4);
     retry_later(p, mapping);
-    if (is_final(result)) {
+    bool room = result == NATPMP_OUT_OF_RESOURCES && proxy_make_room(p, m, out);
+    bool final = is_final(result) && !room;
+    if (room)
+        mapping->ask_retry_ms = p->now_ms + soon_ms;
+    if (final) {
         mapping->refusal = (uint8_t)result;
         proxy_recovered(p, m);
     }
@@ -245,12 +258,12 @@ static void failed(struct proxy *p, uint16_t m, uint16_t result, struct actions 
     if (mapping->lease != LEASE_NONE)
         break_promise(p, mapping);
     mapping_set_lease(&p->tables, m, LEASE_NONE);
-    if (!is_final(result) || mapping->ends_ms <= p->now_ms)
+    if (!final || mapping->ends_ms <= p->now_ms)
         return;
     actions_log(out, LOG_LEVEL_WARN, "gateway",
                 "the gateway refuses a mapping that it held; it is removed result=%u %s", (unsigned)result,
                 proxy_text(p, m).text);
-    mapping->ends_ms = 0;
+    proxy_end_promise(mapping);
 }
 
 static void unanswered(struct proxy *p, uint16_t m)

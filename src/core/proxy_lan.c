@@ -6,6 +6,11 @@
 static_assert(2 * CLIENT_MAPPINGS_MAX * WAITERS_PER_REQUEST_MAX <= WAITERS_MAX + 1,
               "one client leaves half of the waiters to the others");
 
+enum {
+    /* libtorrent's last copy comes after 9 s, libnatpmp's longest pause within the first seven is 8 s. */
+    COPIES_MAX_MS = 10 * 1000,
+};
+
 static struct reply_path path_of(const struct waiter *waiter)
 {
     return (struct reply_path){.to = waiter->from, .from = waiter->to, .interface = waiter->interface};
@@ -163,6 +168,62 @@ static void report_full(struct proxy *p, uint32_t address, struct actions *out)
                 address_text(address).text, (unsigned)client->live, (unsigned)p->config.client_mappings_max);
 }
 
+/* RFC 6886 section 3.3: a copy of a request gets the same answer. Mono.Nat sends one too many, and an answer
+ * may have been lost or be on its way; the gateway was asked for it just now. */
+static bool is_copy(const struct proxy *p, const struct mapping *mapping,
+                    const struct natpmp_request *request)
+{
+    uint64_t told_for_ms = mapping->told_until_ms - mapping->told_ms;
+    uint64_t copies_for_ms = told_for_ms / 4 < COPIES_MAX_MS ? told_for_ms / 4 : COPIES_MAX_MS;
+    return mapping->wanted && mapping->lease == LEASE_GRANTED && mapping->lease_sure_ms > p->now_ms &&
+           request->lifetime_s == mapping->asked_s && mapping->told_until_ms > p->now_ms &&
+           p->now_ms < mapping->told_ms + copies_for_ms;
+}
+
+/* The gateway granted less than was asked, and the client comes back only now that it is over: Transmission
+ * before 4.0 renews every 20 minutes, Syncthing every 30, whatever they were told. */
+static void note_late(struct proxy *p, uint16_t m, struct actions *out)
+{
+    const struct mapping *mapping = mapping_at(&p->tables, m);
+    struct client *client = &p->tables.client[mapping->client];
+    bool late = mapping->told_until_ms != 0 && mapping->told_until_ms <= p->now_ms &&
+                mapping->told_until_ms < proxy_hold_ends_ms(mapping);
+    if (!late || client->late || mapping->work != WORK_NONE || p->config.lease_hold != LEASE_HOLD_AUTO)
+        return;
+    client->late = true;
+    actions_log(out, LOG_LEVEL_INFO, "mapping",
+                "a client renews later than it is told to: from now on its mappings are kept for as long as "
+                "it asks, at most two hours client=%s told=%u",
+                address_text(client->address).text,
+                (unsigned)((mapping->told_until_ms - mapping->told_ms) / 1000));
+}
+
+static void begin_map(struct proxy *p, uint16_t m, const struct natpmp_request *request)
+{
+    struct mapping_tables *t = &p->tables;
+    struct mapping *mapping = mapping_at(t, m);
+    if (mapping->work == WORK_NONE) { /* else it is a copy of what is in work [M-14] */
+        mapping->again = is_copy(p, mapping, request);
+        mapping_set_work(t, m, WORK_MAP);
+        mapping->work_since_ms = p->now_ms;
+        mapping->suggested_port = request->external_port;
+        mapping->need_grant = mapping->need_grant || !mapping->again;
+        mapping->refusal = 0;
+        mapping->conflicts = 0;
+        mapping->moves = 0;
+        mapping->moved_from = 0;
+        mapping->gateway_result = 0;
+        mapping->ask_failures = mapping->again ? mapping->ask_failures : 0;
+        mapping->ask_retry_ms = mapping->again ? mapping->ask_retry_ms : 0;
+        mapping->rule_retry_ms = 0;
+        mapping_set_wanted(t, m, true);
+        if (mapping->asking && !mapping->again)
+            upstream_again(&p->upstream, request->protocol, mapping->router_port, p->now_ms);
+    }
+    mapping->asked_s = request->lifetime_s;
+    mapping_touch(t, m);
+}
+
 static void request_map(struct proxy *p, const struct event *event, const struct natpmp_request *request,
                         struct actions *out)
 {
@@ -193,23 +254,8 @@ static void request_map(struct proxy *p, const struct event *event, const struct
     struct waiter waiter = waiter_of(event);
     waiter.lifetime_s = request->lifetime_s;
     waiter_add(t, &mapping->waiters, &waiter);
-    mapping->asked_s = request->lifetime_s < LIFETIME_MAX_S ? request->lifetime_s : LIFETIME_MAX_S;
-    if (mapping->work == WORK_NONE) { /* else it is a copy of what is in work [M-14] */
-        mapping_set_work(t, m, WORK_MAP);
-        mapping->work_since_ms = p->now_ms;
-        mapping->suggested_port = request->external_port;
-        mapping->need_grant = true;
-        mapping->refusal = 0;
-        mapping->conflicts = 0;
-        mapping->moves = 0;
-        mapping->moved_from = 0;
-        mapping->gateway_result = 0;
-        mapping->ask_failures = 0;
-        mapping->ask_retry_ms = 0;
-        mapping->rule_retry_ms = 0;
-        mapping_set_wanted(t, m, true);
-    }
-    mapping_touch(t, m);
+    note_late(p, m, out);
+    begin_map(p, m, request);
 }
 
 /* ---- deleting ---- */
@@ -225,7 +271,7 @@ static void begin_delete(struct proxy *p, uint16_t m)
     struct mapping *mapping = mapping_at(&p->tables, m);
     mapping_wake(&p->tables, m);
     mapping_set_wanted(&p->tables, m, false); /* also while it is being made [D-15] */
-    mapping->ends_ms = 0;
+    proxy_end_promise(mapping);
     mapping->moving = false;
     if (mapping->work != WORK_DELETE) {
         p->address_flush = true; /* what waited behind the mapping need not wait for its end */
@@ -354,6 +400,8 @@ void proxy_lan_request(struct proxy *p, const struct event *event, struct action
     struct natpmp_request request;
     if (!server_receive(&p->server, event->lan.bytes, &path, p->now_ms, &request, out))
         return;
+    if (request.lifetime_s > LIFETIME_MAX_S)
+        request.lifetime_s = LIFETIME_MAX_S;
     if (request.type == NATPMP_REQUEST_ADDRESS)
         request_address(p, event, out);
     else if (request.lifetime_s > 0)

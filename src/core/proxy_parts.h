@@ -12,8 +12,14 @@ enum {
     /* A client's patience is long, but its state machine is not: libtorrent gives a transaction up after 11
      * s, most others later. Until then an error would be worse than silence. */
     ANSWER_MS = 12 * 1000,
+    /* Who renews hears what still holds if the gateway does not answer so soon: Tailscale waits 250 ms in
+       all. */
+    MEMORY_MS = 200,
     /* No mapping is asked for longer than a day: some clients send milliseconds. */
     LIFETIME_MAX_S = 24 * 60 * 60,
+    /* What its client does not renew is kept no longer than this: Nicotine+, the latest, comes every two
+       hours. */
+    HOLD_MAX_S = 2 * 60 * 60,
     /* A router port does not go to another client while strangers may still send to it. */
     REST_MS = 120 * 1000,
 };
@@ -27,6 +33,7 @@ struct proxy {
     bool stopping;
     bool exited;
     bool address_flush; /* the address became known: answer those who wait */
+    bool ports_short;   /* the operator was told that the gateway has no port left */
     bool more;          /* the actions had no room for all that is due now */
     uint64_t stop_ms;
     unsigned adopted;
@@ -56,10 +63,24 @@ static inline bool proxy_ought(const struct mapping *mapping)
     return mapping->wanted && !mapping->moving;
 }
 
-/* Clients were told that it lives, and it is not over yet. */
+/* Its clients rely on it, and it is not over yet. */
 static inline bool proxy_promised(const struct proxy *p, const struct mapping *mapping)
 {
     return mapping->ends_ms > p->now_ms;
+}
+
+/* Until when its client, who was told less than it asked for, may come and take it for still there. */
+static inline uint64_t proxy_hold_ends_ms(const struct mapping *mapping)
+{
+    uint32_t hold_s = mapping->asked_s < HOLD_MAX_S ? mapping->asked_s : HOLD_MAX_S;
+    return mapping->told_ms + (uint64_t)hold_s * 1000;
+}
+
+/* Nobody is promised it any more. */
+static inline void proxy_end_promise(struct mapping *mapping)
+{
+    mapping->ends_ms = 0;
+    mapping->told_until_ms = 0;
 }
 
 /* The sooner of two times, but at_ms counts only if it is still to come. */
@@ -104,6 +125,14 @@ uint64_t proxy_ask_due_ms(const struct proxy *p, const struct mapping *mapping);
 void proxy_pump_upstream(struct proxy *p, struct actions *out);
 /* The client may ask the gateway again: it gets in line. */
 void proxy_client_turn(struct proxy *p, uint16_t c);
+
+/* ---- proxy_budget.c: the gateway's few ports ---- */
+
+/* Keeps the list of mappings that could be given up for another one. */
+void proxy_note_spare(struct proxy *p, uint16_t m);
+/* The gateway has no port left for this mapping: makes one free if that can be; false: clients rely on all.
+ */
+bool proxy_make_room(struct proxy *p, uint16_t m, struct actions *out);
 
 /* ---- proxy_gateway.c, proxy_router.c: what came of it ---- */
 

@@ -109,6 +109,7 @@ static void adopt(struct proxy *p, const struct nat_rule *rule, struct actions *
         return;
     mapping_set_wanted(t, m, true);
     mapping->ends_ms = ends_ms;
+    mapping->told_until_ms = ends_ms;
     mapping->adopted = true;
     proxy_recover(p, m);
     /* Those first whose external port is known: a new one for the others must not be it. */

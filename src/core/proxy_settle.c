@@ -93,10 +93,13 @@ static void give_up(struct proxy *p, uint16_t m, enum natpmp_result result, stru
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
     bool goes_on = proxy_promised(p, mapping);
-    actions_log(out, LOG_LEVEL_WARN, "mapping", "%s result=%u %s",
-                goes_on ? "could not be renewed; it stays until its lease ends" : "could not be made",
+    actions_log(out, mapping->failure == result ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "mapping",
+                "%s result=%u %s",
+                goes_on ? "could not be renewed; it stays until it ends by itself" : "could not be made",
                 (unsigned)result, proxy_text(p, m).text);
     proxy_answer(p, m, result, 0, 0, out);
+    mapping->failure = (uint8_t)result;
+    mapping->told_until_ms = 0;
     if (goes_on)
         return;
     mapping->refused_until_ms = mapping->refusal != 0 ? p->now_ms + REFUSED_MS : 0;
@@ -109,20 +112,47 @@ static uint32_t whole_seconds(uint64_t ms)
     return (uint32_t)((ms + 999) / 1000);
 }
 
-static void succeed(struct proxy *p, uint16_t m, struct actions *out)
+/* Clients that renew on a clock of their own, whatever they were granted, find their port as it was. */
+static bool is_held(const struct proxy *p, const struct mapping *mapping)
+{
+    switch (p->config.lease_hold) {
+    case LEASE_HOLD_AUTO:
+        return p->tables.client[mapping->client].late;
+    case LEASE_HOLD_ALWAYS:
+        return true;
+    case LEASE_HOLD_OFF:
+        break;
+    }
+    return false;
+}
+
+/* The same answer, as far as it is still true. */
+static void answer_again(struct proxy *p, uint16_t m, uint64_t left_ms, struct actions *out)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
-    /* Never more than was asked (section 3.3 [M-18]), never more than the gateway's lease holds, and never
-     * more than the rule's comment tells the next run: a renewal for longer gets the rest when it comes
-     * again. */
-    uint32_t lifetime_s = whole_seconds(mapping->lease_ends_ms - p->now_ms);
+    uint64_t told_ms = mapping->told_until_ms - p->now_ms;
+    uint32_t lifetime_s = whole_seconds(told_ms < left_ms ? told_ms : left_ms);
+    mapping->told_port = mapping->external_port;
+    proxy_answer(p, m, NATPMP_SUCCESS, mapping->external_port, lifetime_s, out);
+}
+
+static void succeed(struct proxy *p, uint16_t m, uint32_t lifetime_s, struct actions *out)
+{
+    struct mapping *mapping = mapping_at(&p->tables, m);
+    /* Never more than was asked (section 3.3 [M-18]), and never more than the rule's comment tells the next
+     * run: a renewal for longer gets the rest when it comes again. */
     lifetime_s = lifetime_s < mapping->asked_s ? lifetime_s : mapping->asked_s;
     lifetime_s = lifetime_s < mapping->comment_sure_s ? lifetime_s : mapping->comment_sure_s;
     uint16_t told_port = mapping->told_port;
     bool renewed = proxy_promised(p, mapping) && told_port != 0; /* an earlier run may have told one */
     enum log_level level = renewed && told_port == mapping->external_port ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
     const char *what = !renewed ? "mapped" : level == LOG_LEVEL_DEBUG ? "renewed" : "changed";
-    mapping->ends_ms = p->now_ms + (uint64_t)lifetime_s * 1000; /* [M-20] */
+    mapping->failure = NATPMP_SUCCESS;
+    mapping->told_ms = p->now_ms;
+    mapping->told_until_ms = p->now_ms + (uint64_t)lifetime_s * 1000; /* [M-20] */
+    mapping->ends_ms = mapping->told_until_ms;
+    if (is_held(p, mapping) && proxy_hold_ends_ms(mapping) > mapping->ends_ms)
+        mapping->ends_ms = proxy_hold_ends_ms(mapping);
     mapping->adopted = false;
     mapping->told_port = mapping->external_port;
     if (level <= out->log_level)
@@ -135,14 +165,23 @@ static void settle_map(struct proxy *p, uint16_t m, struct actions *out)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
     bool rule_holds = mapping->rule == RULE_PRESENT && !mapping->rule_wrong;
-    bool lease_holds = mapping->lease == LEASE_GRANTED && mapping->lease_ends_ms > p->now_ms;
+    bool lease_holds = mapping->lease == LEASE_GRANTED && mapping->lease_sure_ms > p->now_ms;
+    bool holds = proxy_ought(mapping) && rule_holds && lease_holds;
+    uint64_t left_ms = lease_holds ? mapping->lease_sure_ms - p->now_ms : 0;
+    /* While the gateway may have started anew, only its word counts. */
+    bool from_memory = holds && !p->upstream.epoch_doubted;
+    bool no_room = mapping->gateway_result == NATPMP_OUT_OF_RESOURCES;
+    bool again = mapping->again && mapping->told_until_ms > p->now_ms;
     if (mapping->refusal != 0)
         give_up(p, m, (enum natpmp_result)mapping->refusal, out);
-    else if (proxy_ought(mapping) && rule_holds && lease_holds &&
-             !mapping->need_grant) /* both halves [N-08] */
-        succeed(p, m, out);
-    else if (mapping->work_since_ms + ANSWER_MS <= p->now_ms)
-        give_up(p, m, NATPMP_NETWORK_FAILURE, out); /* section 3.5: never silence */
+    else if (again && from_memory)
+        answer_again(p, m, left_ms, out);
+    else if (holds && !again && !mapping->need_grant) /* both halves [N-08] */
+        succeed(p, m, whole_seconds(left_ms), out);
+    else if (from_memory && left_ms >= 1000 && mapping->work_since_ms + MEMORY_MS <= p->now_ms)
+        succeed(p, m, (uint32_t)(left_ms / 1000), out);       /* from memory; the gateway is asked on */
+    else if (mapping->work_since_ms + ANSWER_MS <= p->now_ms) /* section 3.5: never silence */
+        give_up(p, m, no_room ? NATPMP_OUT_OF_RESOURCES : NATPMP_NETWORK_FAILURE, out);
     else if (rule_holds && !lease_holds)
         mapping->need_grant = true; /* a short lease ran out while the router was away */
 }
@@ -207,7 +246,11 @@ uint64_t proxy_settle_due_ms(const struct proxy *p, const struct mapping *mappin
     uint64_t due_ms = UINT64_MAX;
     if (mapping->work != WORK_NONE)
         due_ms = proxy_sooner(p, due_ms, mapping->work_since_ms + ANSWER_MS);
-    if (mapping->wanted)
+    if (mapping->work == WORK_MAP)
+        due_ms = proxy_sooner(p, due_ms, mapping->work_since_ms + MEMORY_MS);
+    if (mapping->wanted) {
+        due_ms = proxy_sooner(p, due_ms, mapping->told_until_ms);
         due_ms = proxy_sooner(p, due_ms, mapping->ends_ms);
+    }
     return due_ms;
 }

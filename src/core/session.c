@@ -14,7 +14,7 @@ enum {
     SNAPSHOT_TIMEOUT_MS = 120 * 1000,
     BACKOFF_FIRST_MS = 500,
     BACKOFF_MAX_MS = 30 * 1000,
-    LASTING_MS = 30 * 1000,
+    LASTING_MS = 5 * 1000,
     COMMAND_BYTES_MAX = 1024,
     /* Slots kept for reading the table, keep-alive and listen. */
     COMMANDS_RESERVED = 8,

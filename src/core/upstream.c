@@ -169,6 +169,17 @@ void upstream_cancel(struct upstream *u, enum natpmp_protocol protocol, uint16_t
         end(u, i);
 }
 
+void upstream_again(struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port,
+                    uint64_t now_ms)
+{
+    int i = find(u, transaction_key(protocol, internal_port));
+    if (i < 0 || u->transaction[i].deleting || u->transaction[i].next_ms <= now_ms + FIRST_INTERVAL_MS)
+        return;
+    u->transaction[i].sends = 0;
+    u->transaction[i].next_ms = now_ms;
+    u->due_ms = now_ms;
+}
+
 void upstream_want_address(struct upstream *u, uint64_t now_ms)
 {
     if (u->address_next_ms <= now_ms + WANTED_WITHIN_MS)
@@ -444,7 +455,7 @@ static bool take_reply(struct upstream *u, struct upstream_outcome *o)
         return false; /* it was sent before we asked: its lease may be over by now */
     o->owner = t->owner;
     o->asked_ms = t->first_ms;
-    o->copies_ms = t->sends > 1 ? t->last_ms : 0;
+    o->copies_ms = t->last_ms > t->first_ms ? t->last_ms : 0;
     if (reply->result != NATPMP_SUCCESS)
         o->type = UPSTREAM_FAILED;
     else if (granted && !t->deleting)

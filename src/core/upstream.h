@@ -108,6 +108,10 @@ void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol proto
                   uint16_t external_port, uint32_t lifetime_s, uint64_t now_ms, struct actions *out);
 /* Forgets the transaction of (protocol, internal_port), if there is one; its owner hears nothing of it. */
 void upstream_cancel(struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port);
+/* A client asks anew for what is being asked already: the schedule starts again, for the long pauses at its
+ * end may outlast the lease. */
+void upstream_again(struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port,
+                    uint64_t now_ms);
 /* A client asks for an address that is not known: ask the gateway now rather than at the next turn. */
 void upstream_want_address(struct upstream *u, uint64_t now_ms);
 

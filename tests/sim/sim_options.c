@@ -143,6 +143,7 @@ struct sim_options sim_options(uint64_t seed)
     if (options.weight[SIM_ROUTER_RENAME] == 0 && prng_below(&prng, 3) == 0)
         memcpy(options.world.config.in_interface, "wg0", sizeof("wg0"));
     options.world.config.log_level = prng_below(&prng, 2) ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+    options.world.config.lease_hold = (enum lease_hold)prng_below(&prng, 3);
     options.world.check_every = 50;
     return options;
 }
@@ -158,9 +159,10 @@ void sim_print_options(const struct sim *sim, FILE *to)
         if (options->weight[i] != 0)
             fprintf(to, " %s", kinds[i].name);
     }
-    fprintf(to, "\nclients %u; gateway %s lifetime %u..%u ports %u rotate %u%%%s%s epoch %u\n",
-            options->clients, gateway->profile == GATEWAY_PROTON ? "proton" : "strict",
-            gateway->lifetime_min_s, gateway->lifetime_max_s, gateway->ports_max, gateway->rotate_percent,
+    fprintf(to, "\nhold %d; clients %u; gateway %s lifetime %u..%u ports %u rotate %u%%%s%s epoch %u\n",
+            (int)world->config.lease_hold, options->clients,
+            gateway->profile == GATEWAY_PROTON ? "proton" : "strict", gateway->lifetime_min_s,
+            gateway->lifetime_max_s, gateway->ports_max, gateway->rotate_percent,
             gateway->one_port ? " one-port" : "", gateway->ignore_suggestion ? " no-suggestions" : "",
             gateway->epoch_s);
     fprintf(to,

@@ -21,6 +21,7 @@ static void test_defaults(void **state)
     assert_int_equal(config.listen_address, 0);
     assert_int_equal(config.listen_port, 5351);
     assert_int_equal(config.client_mappings_max, 64);
+    assert_int_equal(config.lease_hold, LEASE_HOLD_AUTO);
     assert_int_equal(config.log_level, LOG_LEVEL_INFO);
 }
 
@@ -57,6 +58,7 @@ static void test_empty_is_not_set(void **state)
                                 "MIKROTIK_IN_INTERFACE=",
                                 "LISTEN_ADDR=",
                                 "MAX_MAPPINGS_PER_CLIENT=",
+                                "LEASE_HOLD=",
                                 "LOG_LEVEL=",
                                 NULL};
     (void)state;
@@ -282,6 +284,14 @@ static void test_client_mappings(void **state)
 static void test_level(void **state)
 {
     (void)state;
+    check_good("LEASE_HOLD=Always");
+    assert_int_equal(config.lease_hold, LEASE_HOLD_ALWAYS);
+    check_good("LEASE_HOLD=off");
+    assert_int_equal(config.lease_hold, LEASE_HOLD_OFF);
+    check_good("LEASE_HOLD=auto");
+    assert_int_equal(config.lease_hold, LEASE_HOLD_AUTO);
+    check_bad("LEASE_HOLD=true");
+    check_bad("LEASE_HOLD=7200");
     check_good("LOG_LEVEL=debug");
     assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
     check_good("LOG_LEVEL=Info");

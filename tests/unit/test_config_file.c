@@ -130,6 +130,7 @@ static void test_print(void **state)
                          "MIKROTIK_IN_INTERFACE=\n"
                          "LISTEN_ADDR=:5351\n"
                          "MAX_MAPPINGS_PER_CLIENT=64\n"
+                         "LEASE_HOLD=auto\n"
                          "LOG_LEVEL=INFO\n");
     const char *most[] = {GATEWAY,
                           "MIKROTIK_API_ADDRESS=[fd00::1]:99",
@@ -140,6 +141,7 @@ static void test_print(void **state)
                           "MIKROTIK_IN_INTERFACE=wg",
                           "LISTEN_ADDR=[10.0.0.1]:1",
                           "MAX_MAPPINGS_PER_CLIENT=7",
+                          "LEASE_HOLD=off",
                           "LOG_LEVEL=debug",
                           NULL};
     check_printed(most, "VPN_GATEWAY=10.2.0.1\n"
@@ -151,6 +153,7 @@ static void test_print(void **state)
                         "MIKROTIK_IN_INTERFACE=wg\n"
                         "LISTEN_ADDR=10.0.0.1:1\n"
                         "MAX_MAPPINGS_PER_CLIENT=7\n"
+                        "LEASE_HOLD=off\n"
                         "LOG_LEVEL=DEBUG\n");
 }
 

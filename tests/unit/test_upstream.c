@@ -229,6 +229,26 @@ static void test_nonsense_is_dropped(void **state)
 
 #define TEST(name) cmocka_unit_test_setup(name, start)
 
+/* A client comes anew while the pauses are long: the schedule starts again, but not for each copy. */
+static void test_asked_anew(void **state)
+{
+    (void)state;
+    ask(NATPMP_TCP, PORT, 3600, START_MS);
+    upstream_again(&upstream, NATPMP_TCP, PORT, START_MS + 100);
+    check_send_at(START_MS + 250);
+    check_send_at(START_MS + 750);
+    check_send_at(START_MS + 1750);
+    upstream_again(&upstream, NATPMP_UDP, PORT, START_MS + 2000);
+    upstream_again(&upstream, NATPMP_TCP, PORT, START_MS + 2000);
+    check_send_at(START_MS + 2000);
+    check_send_at(START_MS + 2250);
+    check_send_at(START_MS + 2750);
+    receive_map((struct reply){2, 0, 1000, PORT, 41000, 60}, START_MS + 2800);
+    assert_true(next(START_MS + 2800));
+    assert_int_equal(outcome.type, UPSTREAM_GRANTED);
+    assert_true(outcome.asked_ms == START_MS); /* it may answer the first copy */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +257,7 @@ int main(void)
         TEST(test_address_schedule_never_ends),
         TEST(test_late_by_much_means_one_copy),
         TEST(test_an_answer_after_silence_sends_the_others_at_once),
+        TEST(test_asked_anew),
         TEST(test_slots),
         TEST(test_matching),
         TEST(test_a_second_copy_of_a_reply_is_a_stray),

@@ -11,6 +11,7 @@
 
 enum {
     LOSS_LEARNT_MS = 600000,
+    HOLD_MAX_S = 7200,
     WAITERS_ANSWERED = 8, /* more may be dropped */
     SCAN_MS = 100,
 };
@@ -224,8 +225,17 @@ static void check_promises(struct world *w, const struct inv_entry *ask)
     }
 }
 
+/* It is told in whole seconds, rounded up; and the reply of an earlier request may have been taken for that
+ * of a later one. */
+static void check_length(struct world *w, const struct gateway_lease *lease, uint32_t lifetime_s)
+{
+    if (w->now_ms + (uint64_t)lifetime_s * 1000 >= lease->ends_ms + 1000 + GATEWAY_LATE_MS)
+        world_fail(w, "%" PRIu32 " s are promised, and the gateway's lease of %u ends in %" PRIu64 " ms",
+                   lifetime_s, lease->internal_port, lease->ends_ms - w->now_ms);
+}
+
 static void check_success(struct world *w, struct endpoint to, bool tcp, uint16_t internal_port,
-                          uint16_t external_port)
+                          uint16_t external_port, uint32_t lifetime_s)
 {
     const struct inv_rule *rule = inv_find_rule(w, to.address, tcp, internal_port);
     const struct gateway_lease *lease;
@@ -236,8 +246,10 @@ static void check_success(struct world *w, struct endpoint to, bool tcp, uint16_
         return;
     }
     lease = gateway_find(&w->gateway, w->now_ms, tcp, rule->router_port);
-    if (lease && lease->external_port == external_port)
+    if (lease && lease->external_port == external_port) {
+        check_length(w, lease, lifetime_s);
         return;
+    }
     if (!gateway_had(&w->gateway, w->now_ms, tcp, rule->router_port, external_port) &&
         !inv_rule_is_excused(w, to.address, tcp, internal_port))
         world_fail(w, "a success without a lease at the gateway (internal %u external %u)", rule->router_port,
@@ -259,10 +271,14 @@ static void created(struct world *w, struct endpoint to, bool tcp, const uint8_t
         world_fail(w, "granted %" PRIu32 " s, asked %" PRIu32, lifetime_s, pending->lifetime_s);
     if (get16(bytes + 10) == 0)
         world_fail(w, "a success without a port");
-    check_success(w, to, tcp, internal_port, (uint16_t)get16(bytes + 10));
+    check_success(w, to, tcp, internal_port, (uint16_t)get16(bytes + 10), lifetime_s);
     ask->promised_until_ms = w->now_ms + (uint64_t)lifetime_s * 1000;
     ask->external_port = (uint16_t)get16(bytes + 10);
     ask->told_ms = w->now_ms;
+    ask->held_until_ms = 0;
+    if (w->options.config.lease_hold != LEASE_HOLD_OFF)
+        ask->held_until_ms =
+            w->now_ms + (uint64_t)(ask->lifetime_s < HOLD_MAX_S ? ask->lifetime_s : HOLD_MAX_S) * 1000;
     ask->work_since_ms = 0;
     ask->waiters = 0;
     ask->doubtful = ask->deleted_ms >= ask->asked_ms;
@@ -291,6 +307,7 @@ static void deleted(struct world *w, struct endpoint to, bool tcp, const uint8_t
             (internal_port != 0 && inv_ask_port(ask) != internal_port) || ask->asked_ms > ask->deleted_ms)
             continue;
         ask->promised_until_ms = 0;
+        ask->held_until_ms = 0;
         ask->doubtful = false;
         /* In the same millisecond nobody can say what came first. */
         if (ask->asked_ms < ask->deleted_ms && inv_find_rule(w, to.address, tcp, inv_ask_port(ask)) &&
@@ -446,8 +463,10 @@ void inv_started(struct world *w)
 /* It has told nobody, but what it promised is over. */
 void inv_exited(struct world *w)
 {
-    for (size_t i = 0; i < w->invariants.asks.capacity; i++)
+    for (size_t i = 0; i < w->invariants.asks.capacity; i++) {
         w->invariants.asks.at[i].promised_until_ms = 0;
+        w->invariants.asks.at[i].held_until_ms = 0;
+    }
 }
 
 void inv_dead(struct world *w)

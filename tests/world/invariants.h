@@ -12,6 +12,8 @@
  *  7. The epoch counts seconds and starts anew only for a loss that the core may have learnt of since it did
  * so before: LOSS_LEARNT_MS is the longest time in which a lease is not renewed.
  *  8. No password and no foreign comment in a log line or in a datagram.
+ *  Held mappings: what its client did not renew stays at most as long as it asked for, and two hours; with
+ * LEASE_HOLD=always it does stay, with its lease, while the gateway has a port for it.
  *  9. Every request of an allowed source gets one answer, at most 12 s after its first copy (and a slack for
  * the machine); nobody else gets any. Transient trouble is not answered before 12 s. A deletion is confirmed
  * only when no rule leads there any more.
@@ -62,6 +64,7 @@ struct inv_entry {
     uint64_t deleted_ms;        /* last request to delete */
     uint64_t promised_until_ms; /* 0: nothing is promised */
     uint64_t told_ms;
+    uint64_t held_until_ms; /* a client that renews late may find it until then (LEASE_HOLD) */
     uint16_t external_port;
     bool doubtful; /* a renewal was refused or a deletion not confirmed: the rule may be there or not */
     unsigned waiters;

@@ -359,7 +359,8 @@ static void check_rule_at_rest(struct world *w, const struct inv_rule *rule)
         return;
     if (!rule->enabled)
         world_fail(w, "at rest: the rule for %s port %u is not in force", client, rule->port);
-    if (!ask || (!ask->doubtful && ask->promised_until_ms + REST_SLACK_MS <= w->now_ms))
+    if (!ask || (!ask->doubtful && ask->promised_until_ms + REST_SLACK_MS <= w->now_ms &&
+                 ask->held_until_ms + REST_SLACK_MS <= w->now_ms))
         world_fail(w, "at rest: the rule for %s %s port %u has no client", client, rule->tcp ? "tcp" : "udp",
                    rule->port);
     /* The gateway's clock is ahead by the way of its reply: a mapping that ends now ended there a moment ago.
@@ -377,12 +378,19 @@ static void check_ask_at_rest(struct world *w, struct inv_entry *ask)
     const char *protocol = inv_ask_tcp(ask) ? "tcp" : "udp";
     const struct gateway_lease *lease;
 
-    if (ask->promised_until_ms <= w->now_ms + 1000 || ask->doubtful)
+    bool held = w->options.config.lease_hold == LEASE_HOLD_ALWAYS && w->gateway.options.ports_max == 0 &&
+                !w->gateway.options.one_port && ask->told_ms > w->invariants.quiet_since_ms &&
+                ask->held_until_ms > w->now_ms + REST_SLACK_MS;
+
+    if ((ask->promised_until_ms <= w->now_ms + 1000 && !held) || ask->doubtful)
         return;
     if (!rule)
         world_fail(w, "at rest: %s was promised %s port %u and has no rule",
                    address_text(inv_ask_address(ask)).text, protocol, inv_ask_port(ask));
     lease = gateway_find(&w->gateway, w->now_ms, rule->tcp, rule->router_port);
+    if (held && !lease)
+        world_fail(w, "at rest: %s %s port %u is to be held and has no lease",
+                   address_text(inv_ask_address(ask)).text, protocol, inv_ask_port(ask));
     if (lease && lease->external_port != ask->external_port && ask->told_ms > w->invariants.quiet_since_ms)
         world_fail(w, "at rest: %s was told external port %u for %s port %u, the gateway says %u",
                    address_text(inv_ask_address(ask)).text, ask->external_port, protocol, inv_ask_port(ask),

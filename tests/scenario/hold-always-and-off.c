@@ -1,0 +1,51 @@
+/* LEASE_HOLD=always keeps the first mapping of a late client already, at most two hours; with off it ends
+ * with what the gateway granted, however late its client is known to be. */
+#include "scenario.h"
+
+static void options(struct world_options *options)
+{
+    options->gateway.profile = GATEWAY_PROTON;
+    options->config.lease_hold = LEASE_HOLD_ALWAYS;
+}
+
+static void tell(struct world *w)
+{
+    struct lan_client *a = lan_add(&w->lan, lan_address(10), LAN_LATE);
+    struct lan_mapping *mapping;
+
+    settle(w);
+    note(w, "always: Nicotine+ asks for twelve hours and renews every two");
+    w->lan.late_renewal_ms = UINT64_C(7190) * 1000;
+    mapping = map(w, a, TCP, 2234, 2234, 43200);
+    world_run_for(w, 500);
+    expect(w, mapping->state == LAN_HELD && mapping->granted_s == 60);
+    skip_s(w, 7150);
+    expect(w, our_rules(w) == 1 && gateway_count(&w->gateway, w->now_ms) == 1);
+    world_run_for(w, 60000);
+    expect(w, mapping->answers == 2);
+    lan_vanish(a);
+    skip_s(w, 7100);
+    expect(w, our_rules(w) == 1);
+    note(w, "two hours are over");
+    world_run_for(w, 100000);
+    expect(w, our_rules(w) == 0);
+    expect_rest(w);
+
+    show(w, false);
+    world_stop(w);
+    world_run_for(w, 1000);
+    w->options.config.lease_hold = LEASE_HOLD_OFF;
+    world_start(w, 2);
+    skip_s(w, 10);
+    note(w, "off: a client that comes every 20 minutes");
+    w->lan.late_renewal_ms = UINT64_C(1200) * 1000;
+    a = lan_add(&w->lan, lan_address(11), LAN_LATE);
+    mapping = map(w, a, TCP, 51413, 51413, 3600);
+    skip_s(w, 1205);
+    expect(w, mapping->answers == 2 && our_rules(w) == 1);
+    world_run_for(w, 70000);
+    expect(w, our_rules(w) == 0);
+    expect_rest(w);
+}
+
+const struct story story = {.options = options, .tell = tell};

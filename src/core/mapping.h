@@ -37,6 +37,13 @@ enum work {
     WORK_DELETE, /* clients wait for its end */
 };
 
+enum pair {
+    PAIR_SETTLED,
+    PAIR_ASKED, /* the gateway changed this one's port, and is asked whether the companion's has changed, too
+                 */
+    PAIR_REJOINS, /* its lease is given back and made anew, so that both have one number again */
+};
+
 struct mapping {
     /* who and what */
     uint16_t client; /* index; 0: the record is free */
@@ -81,13 +88,17 @@ struct mapping {
     uint64_t rule_made_ms;  /* when the router said that it was added */
 
     /* the lease at the gateway */
-    uint8_t lease;  /* enum lease_state */
-    bool asking;    /* a transaction is under way */
-    bool releasing; /* it is a deletion */
-    bool forgotten; /* a request was given up before its answer came: the answer may still come */
-    bool recover;   /* asked for without a client's doing: the gateway lost its state, or it is adopted */
-    bool adopted;   /* of an earlier run: how long its client was promised it is not known exactly */
-    bool pair_told; /* the operator knows that the companion has another external port */
+    uint8_t lease;     /* enum lease_state */
+    bool asking;       /* a transaction is under way */
+    bool releasing;    /* it is a deletion */
+    bool forgotten;    /* a request was given up before its answer came: the answer may still come */
+    bool recover;      /* asked for without a client's doing: the gateway lost its state, or it is adopted */
+    bool adopted;      /* of an earlier run: how long its client was promised it is not known exactly */
+    bool pair_told;    /* the operator knows that the companion has another external port */
+    uint8_t pair;      /* enum pair */
+    uint8_t rotations; /* changes of the external port since ... */
+    uint64_t rotations_since_ms;
+    uint64_t rejoined_ms; /* when it was last made anew for its companion's sake */
     uint8_t ask_failures;
     uint8_t conflicts;       /* grants of a port that another mapping holds */
     uint8_t moves;           /* router ports given up because of what the gateway granted for them */

@@ -8,19 +8,20 @@ static uint64_t self_renewal_ms(const struct mapping *mapping)
     return short_lease ? mapping->granted_ms + (uint64_t)mapping->granted_s * 500 : UINT64_MAX;
 }
 
+/* To be given back: for good, or to be made anew. */
+static bool wants_release(const struct mapping *mapping)
+{
+    return (!proxy_ought(mapping) || mapping->pair == PAIR_REJOINS) && mapping->lease != LEASE_NONE;
+}
+
 static bool wants_grant(const struct proxy *p, const struct mapping *mapping)
 {
-    if (!proxy_ought(mapping) || mapping->router_port == 0)
+    if (!proxy_ought(mapping) || mapping->router_port == 0 || wants_release(mapping))
         return false;
     bool relied_on = mapping->work == WORK_MAP || proxy_promised(p, mapping);
     return (relied_on && mapping->need_grant) || mapping->recover ||
            (mapping->lease == LEASE_NONE && proxy_promised(p, mapping)) ||
            self_renewal_ms(mapping) <= p->now_ms;
-}
-
-static bool wants_release(const struct mapping *mapping)
-{
-    return !proxy_ought(mapping) && mapping->lease != LEASE_NONE;
 }
 
 static bool wants_gateway(const struct proxy *p, const struct mapping *mapping)
@@ -65,8 +66,10 @@ void proxy_settle_lease(struct proxy *p, uint16_t m)
     struct mapping_tables *t = &p->tables;
     struct mapping *mapping = mapping_at(t, m);
     forget_request(p, m);
-    if (!proxy_ought(mapping))
+    if (!proxy_ought(mapping)) {
         proxy_recovered(p, m);
+        mapping->pair = PAIR_SETTLED;
+    }
     if (!mapping->asking && !proxy_ought(mapping) && mapping->lease != LEASE_NONE &&
         lease_gone_ms(mapping) <= p->now_ms)
         mapping_set_lease(t, m, LEASE_NONE); /* it ended by itself */
@@ -80,7 +83,7 @@ void proxy_settle_lease(struct proxy *p, uint16_t m)
 static void ask_gateway(struct proxy *p, uint16_t m, struct actions *out)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
-    bool grant = proxy_ought(mapping);
+    bool grant = !wants_release(mapping);
     uint32_t asked_s = mapping->asked_s > 0 ? mapping->asked_s : 1;
     uint32_t lifetime_s = grant ? asked_s : 0;
     /* The gateway sends to the rule's port [C-18]. */

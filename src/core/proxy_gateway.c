@@ -24,12 +24,6 @@ enum {
     LEASE_MAX_S = 7 * 24 * 60 * 60,
 };
 
-static bool lease_lives(const struct proxy *p, uint16_t m)
-{
-    const struct mapping *mapping = &p->tables.mapping[m];
-    return mapping->lease == LEASE_GRANTED && mapping->lease_ends_ms > p->now_ms;
-}
-
 static void retry_later(struct proxy *p, struct mapping *mapping)
 {
     unsigned shift = mapping->ask_failures < 5 ? mapping->ask_failures : 5;
@@ -38,8 +32,7 @@ static void retry_later(struct proxy *p, struct mapping *mapping)
     mapping->ask_retry_ms = p->now_ms + (delay_ms < RETRY_MAX_MS ? delay_ms : RETRY_MAX_MS);
 }
 
-/* The port under which clients reach out has gone, and no client asked for that. */
-static void break_promise(struct proxy *p, struct mapping *mapping)
+void proxy_break_promise(struct proxy *p, const struct mapping *mapping)
 {
     if (mapping->ends_ms > p->now_ms && mapping->work != WORK_MAP)
         p->promises_broken = true;
@@ -64,7 +57,7 @@ uint16_t proxy_suggestion(const struct proxy *p, uint16_t m)
     enum natpmp_protocol other = mapping->protocol == NATPMP_UDP ? NATPMP_TCP : NATPMP_UDP;
     if (mapping->external_port != 0)
         return mapping->external_port;
-    uint16_t wish = mapping->told_port;
+    uint16_t wish = mapping->pair != PAIR_REJOINS ? mapping->told_port : 0;
     uint16_t companion = mapping_find_router_port(t, other, mapping->router_port);
     if (wish == 0 && companion != 0)
         wish = t->mapping[companion].external_port;
@@ -93,7 +86,7 @@ static void refused_for_good(struct proxy *p, uint16_t m)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
     mapping->refusal = NATPMP_OUT_OF_RESOURCES;
-    break_promise(p, mapping);
+    proxy_break_promise(p, mapping);
     proxy_end_promise(mapping);
 }
 
@@ -147,31 +140,10 @@ static bool may_live(const struct proxy *p, uint16_t m)
 static uint16_t live_holder(struct proxy *p, enum natpmp_protocol protocol, uint16_t external_port)
 {
     uint16_t holder = mapping_find_external_port(&p->tables, protocol, external_port);
-    if (holder == 0 || lease_lives(p, holder) || may_live(p, holder))
+    if (holder == 0 || proxy_lease_lives(p, holder) || may_live(p, holder))
         return holder;
     mapping_set_external_port(&p->tables, holder, 0);
     return 0;
-}
-
-/* Most programs announce one number for both protocols. A port that has just changed says nothing yet: the
- * companion's renewal may follow it. */
-static void compare_pair(struct proxy *p, uint16_t m, bool changed, struct actions *out)
-{
-    struct mapping *mapping = mapping_at(&p->tables, m);
-    enum natpmp_protocol other = mapping->protocol == NATPMP_UDP ? NATPMP_TCP : NATPMP_UDP;
-    uint16_t companion =
-        mapping_find(&p->tables, mapping_address(&p->tables, m), other, mapping->internal_port);
-    if (companion == 0 || !lease_lives(p, companion) || changed)
-        return;
-    uint16_t other_port = mapping_at(&p->tables, companion)->external_port;
-    bool differs = other_port != mapping->external_port;
-    if (differs && !mapping->pair_told && !mapping_at(&p->tables, companion)->pair_told)
-        actions_log(out, LOG_LEVEL_WARN, "gateway",
-                    "TCP and UDP of one port have different external ports: a program that announces one "
-                    "number is reached by one of them only %s external=%u other=%u",
-                    proxy_text(p, m).text, (unsigned)mapping->external_port, (unsigned)other_port);
-    mapping->pair_told = differs;
-    mapping_at(&p->tables, companion)->pair_told = differs;
 }
 
 static void note_grant(struct proxy *p, uint16_t m, const struct upstream_outcome *o, struct actions *out)
@@ -181,6 +153,7 @@ static void note_grant(struct proxy *p, uint16_t m, const struct upstream_outcom
         mapping_find_external_port(&p->tables, proxy_other_protocol(mapping), o->external_port) == 0)
         p->ports_short = false; /* there was one more */
     uint32_t lifetime_s = o->lifetime_s < LEASE_MAX_S ? o->lifetime_s : LEASE_MAX_S;
+    bool rotated = proxy_lease_lives(p, m);
     mapping_set_lease(&p->tables, m, LEASE_GRANTED);
     mapping->granted_s = lifetime_s;
     mapping->granted_ms = p->now_ms;
@@ -198,12 +171,7 @@ static void note_grant(struct proxy *p, uint16_t m, const struct upstream_outcom
     uint16_t old = mapping->external_port != 0 ? mapping->external_port : mapping->told_port;
     mapping_set_external_port(&p->tables, m, o->external_port);
     proxy_recovered(p, m);
-    compare_pair(p, m, old != 0 && old != o->external_port, out);
-    if (old == 0 || old == o->external_port || !proxy_promised(p, mapping))
-        return;
-    actions_log(out, LOG_LEVEL_WARN, "gateway", "the gateway changed the external port %s old=%u new=%u",
-                proxy_text(p, m).text, (unsigned)old, (unsigned)o->external_port);
-    break_promise(p, mapping);
+    proxy_port_granted(p, m, old, rotated, out);
 }
 
 static void granted(struct proxy *p, uint16_t m, const struct upstream_outcome *o, struct actions *out)
@@ -233,8 +201,10 @@ static bool is_final(uint16_t result)
 static void failed(struct proxy *p, uint16_t m, uint16_t result, struct actions *out)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
+    proxy_port_failed(p, m);
     if (mapping->releasing) {
-        mapping->ask_retry_ms = p->now_ms + RELEASE_RETRY_MS;
+        if (!proxy_end_rejoin(p, m))
+            mapping->ask_retry_ms = p->now_ms + RELEASE_RETRY_MS;
         return;
     }
     if (!is_final(result) && mapping->gateway_result != result)
@@ -252,11 +222,11 @@ static void failed(struct proxy *p, uint16_t m, uint16_t result, struct actions 
         mapping->refusal = (uint8_t)result;
         proxy_recovered(p, m);
     }
-    if (lease_lives(p, m))
+    if (proxy_lease_lives(p, m))
         return;
     /* Nothing is there any more: a rule without a lease leads nowhere. */
     if (mapping->lease != LEASE_NONE)
-        break_promise(p, mapping);
+        proxy_break_promise(p, mapping);
     mapping_set_lease(&p->tables, m, LEASE_NONE);
     if (!final || mapping->ends_ms <= p->now_ms)
         return;
@@ -269,11 +239,13 @@ static void failed(struct proxy *p, uint16_t m, uint16_t result, struct actions 
 static void unanswered(struct proxy *p, uint16_t m)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
+    proxy_port_failed(p, m);
     if (mapping->releasing) {
-        mapping->ask_retry_ms = p->stopping ? p->now_ms : p->now_ms + RELEASE_RETRY_MS;
+        if (!proxy_end_rejoin(p, m))
+            mapping->ask_retry_ms = p->stopping ? p->now_ms : p->now_ms + RELEASE_RETRY_MS;
         return;
     }
-    if (mapping->ends_ms > p->now_ms && !lease_lives(p, m))
+    if (mapping->ends_ms > p->now_ms && !proxy_lease_lives(p, m))
         proxy_recover(p, m); /* its client relies on it and nobody else asks */
     retry_later(p, mapping);
     if (mapping->lease == LEASE_NONE) {
@@ -308,6 +280,15 @@ static void stray(struct proxy *p, const struct upstream_outcome *o)
         mapping->lease_ends_ms = p->now_ms + (uint64_t)o->lifetime_s * 1000;
     }
     mapping_touch(t, m);
+}
+
+/* It says what the gateway thought a while ago. If that is another port than ours, one of the two is out of
+ * date, and nothing is told from memory until the gateway was asked. */
+static void late(struct proxy *p, const struct upstream_outcome *o)
+{
+    uint16_t m = mapping_find_router_port(&p->tables, o->protocol, o->internal_port);
+    if (m != 0 && mapping_at(&p->tables, m)->external_port != o->external_port)
+        mapping_at(&p->tables, m)->lease_sure_ms = 0;
 }
 
 /* ---- recovery ---- */
@@ -417,6 +398,7 @@ static void end_of_transaction(struct proxy *p, const struct upstream_outcome *o
         unanswered(p, m);
         break;
     case UPSTREAM_STRAY:
+    case UPSTREAM_LATE:
     case UPSTREAM_ADDRESS:
     case UPSTREAM_NO_ADDRESS:
     case UPSTREAM_STATE_LOST:
@@ -438,6 +420,9 @@ void proxy_take_upstream(struct proxy *p, struct actions *out)
             break;
         case UPSTREAM_STRAY:
             stray(p, &o);
+            break;
+        case UPSTREAM_LATE:
+            late(p, &o);
             break;
         case UPSTREAM_ADDRESS:
             actions_log(out, LOG_LEVEL_INFO, "gateway", "external address address=%s",

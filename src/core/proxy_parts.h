@@ -32,9 +32,10 @@ struct proxy {
     bool adopting; /* no snapshot has been completed: rules with our mark are of an earlier run */
     bool stopping;
     bool exited;
-    bool address_flush; /* the address became known: answer those who wait */
-    bool ports_short;   /* the operator was told that the gateway has no port left */
-    bool more;          /* the actions had no room for all that is due now */
+    bool address_flush;              /* the address became known: answer those who wait */
+    uint64_t rotation_told_until_ms; /* the operator knows that ports change often */
+    bool ports_short;                /* the operator was told that the gateway has no port left */
+    bool more;                       /* the actions had no room for all that is due now */
     uint64_t stop_ms;
     unsigned adopted;
 
@@ -61,6 +62,13 @@ static inline enum natpmp_protocol proxy_other_protocol(const struct mapping *ma
 static inline bool proxy_ought(const struct mapping *mapping)
 {
     return mapping->wanted && !mapping->moving;
+}
+
+/* By our books the gateway forwards to it. */
+static inline bool proxy_lease_lives(const struct proxy *p, uint16_t m)
+{
+    const struct mapping *mapping = &p->tables.mapping[m];
+    return mapping->lease == LEASE_GRANTED && mapping->lease_ends_ms > p->now_ms;
 }
 
 /* Its clients rely on it, and it is not over yet. */
@@ -134,11 +142,24 @@ void proxy_note_spare(struct proxy *p, uint16_t m);
  */
 bool proxy_make_room(struct proxy *p, uint16_t m, struct actions *out);
 
+/* ---- proxy_pair.c: ports that change, and the pair of TCP and UDP ---- */
+
+/* The gateway granted external_port; before it was `old` (0: none). rotated: its lease lived, so that this is
+ * the gateway's doing alone. */
+void proxy_port_granted(struct proxy *p, uint16_t m, uint16_t old, bool rotated, struct actions *out);
+/* The gateway did not grant what it was asked for. */
+void proxy_port_failed(struct proxy *p, uint16_t m);
+/* The lease that was to be made anew could not be given back: it is asked for again. False: that was not it.
+ */
+bool proxy_end_rejoin(struct proxy *p, uint16_t m);
+
 /* ---- proxy_gateway.c, proxy_router.c: what came of it ---- */
 
 /* The external port to ask for: the one that the client has [C-19] [M-06]; the companion's, so that both are
  * one number; what the client suggested. Never one that another mapping holds or is about to hold. */
 uint16_t proxy_suggestion(const struct proxy *p, uint16_t m);
+/* The port under which clients reach out has gone, and no client asked for that. */
+void proxy_break_promise(struct proxy *p, const struct mapping *mapping);
 void proxy_take_upstream(struct proxy *p, struct actions *out);
 /* Asks the gateway for this mapping without a client's doing. */
 void proxy_recover(struct proxy *p, uint16_t m);

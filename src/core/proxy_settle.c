@@ -166,7 +166,7 @@ static void settle_map(struct proxy *p, uint16_t m, struct actions *out)
     struct mapping *mapping = mapping_at(&p->tables, m);
     bool rule_holds = mapping->rule == RULE_PRESENT && !mapping->rule_wrong;
     bool lease_holds = mapping->lease == LEASE_GRANTED && mapping->lease_sure_ms > p->now_ms;
-    bool holds = proxy_ought(mapping) && rule_holds && lease_holds;
+    bool holds = proxy_ought(mapping) && rule_holds && lease_holds && mapping->pair != PAIR_REJOINS;
     uint64_t left_ms = lease_holds ? mapping->lease_sure_ms - p->now_ms : 0;
     /* While the gateway may have started anew, only its word counts. */
     bool from_memory = holds && !p->upstream.epoch_doubted;
@@ -176,7 +176,8 @@ static void settle_map(struct proxy *p, uint16_t m, struct actions *out)
         give_up(p, m, (enum natpmp_result)mapping->refusal, out);
     else if (again && from_memory)
         answer_again(p, m, left_ms, out);
-    else if (holds && !again && !mapping->need_grant) /* both halves [N-08] */
+    else if (holds && !again && !mapping->need_grant &&
+             mapping->pair == PAIR_SETTLED) /* both halves [N-08] */
         succeed(p, m, whole_seconds(left_ms), out);
     else if (from_memory && left_ms >= 1000 && mapping->work_since_ms + MEMORY_MS <= p->now_ms)
         succeed(p, m, (uint32_t)(left_ms / 1000), out);       /* from memory; the gateway is asked on */

@@ -69,47 +69,6 @@ static void end(struct upstream *u, int i)
     u->used--;
 }
 
-/* ---- what is wrong, in words, once ---- */
-
-static void report(struct upstream *u, enum gateway_trouble trouble, struct actions *out)
-{
-    if (u->trouble == (uint8_t)trouble)
-        return;
-    u->trouble = (uint8_t)trouble;
-    const char *text = "";
-    switch (trouble) {
-    case GATEWAY_UNKNOWN:
-        return;
-    case GATEWAY_FINE:
-        actions_log(out, LOG_LEVEL_INFO, component, "the gateway answers");
-        return;
-    case GATEWAY_SILENT:
-        text = "the gateway does not answer; check that the tunnel is up, that VPN_GATEWAY is right and that "
-               "its "
-               "traffic leaves through the tunnel; trying on";
-        break;
-    case GATEWAY_TROUBLE_PORT_UNREACHABLE:
-        text = "the gateway refuses NAT-PMP (port unreachable); with ProtonVPN: make the key with NAT-PMP "
-               "enabled, "
-               "choose a P2P server; trying on";
-        break;
-    case GATEWAY_TROUBLE_NO_ROUTE:
-        text = "no route to the gateway; is the tunnel up? trying on";
-        break;
-    case GATEWAY_TROUBLE_SEND_FAILED:
-        text = "cannot send to the gateway; a local firewall may forbid it; trying on";
-        break;
-    case GATEWAY_REFUSES:
-        actions_log(
-            out, LOG_LEVEL_WARN, component,
-            "the gateway answers the address request with an error: it has no external address or NAT-PMP "
-            "is not allowed for us; trying on result=%u",
-            (unsigned)u->trouble_result);
-        return;
-    }
-    actions_log(out, LOG_LEVEL_WARN, component, "%s", text);
-}
-
 /* ---- sending ---- */
 
 static void push(struct actions *out, uint8_t *place, size_t len)
@@ -129,7 +88,7 @@ static void send_transaction(struct upstream *u, unsigned i, uint64_t now_ms, st
     t->next_ms = now_ms + interval_ms(t->sends);
     u->due_ms = t->next_ms < u->due_ms ? t->next_ms : u->due_ms;
     if (t->sends >= SILENT_ATTEMPT && u->heard_ms < t->first_ms && u->trouble <= GATEWAY_FINE)
-        report(u, GATEWAY_SILENT, out);
+        upstream_report(u, GATEWAY_SILENT, out);
 }
 
 /* What the gateway's epoch should be by now, by the slow reckoning of section 3.6. */
@@ -200,7 +159,7 @@ static void send_address_request(struct upstream *u, uint64_t now_ms, struct act
     u->address_sends++;
     u->address_next_ms = now_ms + interval_ms(u->address_sends);
     if (u->address_sends >= SILENT_ATTEMPT && u->heard_ms < u->address_first_ms && u->trouble <= GATEWAY_FINE)
-        report(u, GATEWAY_SILENT, out);
+        upstream_report(u, GATEWAY_SILENT, out);
 }
 
 static uint64_t transactions_deadline_ms(const struct upstream *u)
@@ -326,7 +285,7 @@ static void heard(struct upstream *u, uint64_t now_ms, struct actions *out)
         }
     }
     if (u->trouble != GATEWAY_REFUSES)
-        report(u, GATEWAY_FINE, out);
+        upstream_report(u, GATEWAY_FINE, out);
 }
 
 static void refused(struct upstream *u, uint16_t result, struct actions *out)
@@ -334,7 +293,7 @@ static void refused(struct upstream *u, uint16_t result, struct actions *out)
     if (u->trouble_result != result)
         u->trouble = GATEWAY_UNKNOWN;
     u->trouble_result = result;
-    report(u, GATEWAY_REFUSES, out);
+    upstream_report(u, GATEWAY_REFUSES, out);
 }
 
 static void receive_address(struct upstream *u, const struct natpmp_reply *reply, uint64_t now_ms,
@@ -348,7 +307,7 @@ static void receive_address(struct upstream *u, const struct natpmp_reply *reply
     }
     if (reply->result == NATPMP_SUCCESS && reply->address != 0) {
         u->trouble = u->trouble == GATEWAY_REFUSES ? GATEWAY_UNKNOWN : u->trouble;
-        report(u, GATEWAY_FINE, out);
+        upstream_report(u, GATEWAY_FINE, out);
         u->address_changed = !u->address_known || u->address != reply->address;
         u->address_known = true;
         u->address = reply->address;
@@ -373,7 +332,12 @@ void upstream_receive(struct upstream *u, struct span datagram, uint64_t now_ms,
         return;
     }
     heard(u, now_ms, out);
-    if (reply.has_epoch && !watch_epoch(u, &reply, now_ms)) {
+    u->reply_late = reply.has_epoch && !watch_epoch(u, &reply, now_ms);
+    if (u->reply_late && reply.type == NATPMP_REPLY_MAP) {
+        u->reply = reply;
+        u->reply_pending = true;
+    }
+    if (u->reply_late) {
         actions_log(out, LOG_LEVEL_DEBUG, component, "a reply with an unlikely epoch is ignored epoch=%u",
                     (unsigned)reply.epoch_s);
         return;
@@ -401,13 +365,13 @@ void upstream_error(struct upstream *u, enum gateway_error error, struct actions
 {
     switch (error) {
     case GATEWAY_PORT_UNREACHABLE:
-        report(u, GATEWAY_TROUBLE_PORT_UNREACHABLE, out);
+        upstream_report(u, GATEWAY_TROUBLE_PORT_UNREACHABLE, out);
         break;
     case GATEWAY_NO_ROUTE:
-        report(u, GATEWAY_TROUBLE_NO_ROUTE, out);
+        upstream_report(u, GATEWAY_TROUBLE_NO_ROUTE, out);
         break;
     case GATEWAY_SEND_FAILED:
-        report(u, GATEWAY_TROUBLE_SEND_FAILED, out);
+        upstream_report(u, GATEWAY_TROUBLE_SEND_FAILED, out);
         break;
     }
 }
@@ -440,19 +404,22 @@ static bool take_reply(struct upstream *u, struct upstream_outcome *o)
     int i = match(u, reply);
     bool granted = reply->result == NATPMP_SUCCESS && reply->lifetime_s > 0 && reply->external_port != 0;
     *o = (struct upstream_outcome){
+        .type = UPSTREAM_LATE,
         .result = reply->result,
         .protocol = reply->protocol,
         .internal_port = reply->internal_port,
         .external_port = reply->external_port,
         .lifetime_s = reply->lifetime_s,
     };
+    if (u->reply_late)
+        return granted;
     if (i < 0) {
         o->type = UPSTREAM_STRAY;
         return granted || (reply->result == NATPMP_SUCCESS && reply->lifetime_s == 0);
     }
     const struct transaction *t = &u->transaction[i];
     if (reply->has_epoch && reply->epoch_s < t->epoch_floor_s)
-        return false; /* it was sent before we asked: its lease may be over by now */
+        return granted; /* it was sent before we asked: its lease may be over by now */
     o->owner = t->owner;
     o->asked_ms = t->first_ms;
     o->copies_ms = t->last_ms > t->first_ms ? t->last_ms : 0;

@@ -42,9 +42,10 @@ enum upstream_outcome_type {
     UPSTREAM_DELETED,
     UPSTREAM_FAILED,     /* a result code other than success */
     UPSTREAM_UNANSWERED, /* all retransmissions went unanswered */
-    UPSTREAM_STRAY,   /* a success for (protocol, internal port) that no transaction asked for; lifetime 0: a
-                         deletion */
-    UPSTREAM_ADDRESS, /* the external address became known or changed */
+    UPSTREAM_STRAY, /* a success for (protocol, internal port) that no transaction asked for; lifetime 0: a
+                       deletion */
+    UPSTREAM_LATE,  /* a success that was long under way: what it says is no news, but may not be known yet */
+    UPSTREAM_ADDRESS,    /* the external address became known or changed */
     UPSTREAM_NO_ADDRESS, /* the gateway says that it has none */
     UPSTREAM_STATE_LOST, /* by its epoch, the gateway forgot everything (section 3.6) */
 };
@@ -53,8 +54,8 @@ struct upstream_outcome {
     enum upstream_outcome_type type;
     uint16_t owner;
     uint16_t result;
-    enum natpmp_protocol protocol; /* STRAY */
-    uint16_t internal_port;        /* STRAY */
+    enum natpmp_protocol protocol; /* STRAY, LATE */
+    uint16_t internal_port;        /* STRAY, LATE */
     uint16_t external_port;
     uint32_t lifetime_s;
     uint64_t copies_ms; /* when the last of several copies was sent; 0: there was only one */
@@ -93,6 +94,7 @@ struct upstream {
     bool address_changed;
     bool address_lost;
     bool reply_pending;
+    bool reply_late;
     struct natpmp_reply reply;
 };
 
@@ -122,3 +124,8 @@ void upstream_tick(struct upstream *u, uint64_t now_ms, struct actions *out);
 /* True and an outcome, until there is none left. */
 bool upstream_next(struct upstream *u, uint64_t now_ms, struct upstream_outcome *ret_outcome);
 uint64_t upstream_deadline_ms(const struct upstream *u);
+
+/* ---- for upstream.c ---- */
+
+/* Tells what is wrong, if it is not what was told last (upstream_trouble.c). */
+void upstream_report(struct upstream *u, enum gateway_trouble trouble, struct actions *out);

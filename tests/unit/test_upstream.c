@@ -161,6 +161,9 @@ static void test_a_reply_older_than_the_request(void **state)
     expect_no_loss(START_MS);
     ask(NATPMP_TCP, PORT, 3600, START_MS + 60000); /* the gateway's epoch is 552 at least */
     receive_map((struct reply){2, 0, 551, PORT, 42000, 3600}, START_MS + 60010);
+    assert_true(next(START_MS + 60010)); /* no answer, but it may tell of a port that is not known */
+    assert_int_equal(outcome.type, UPSTREAM_LATE);
+    assert_int_equal(outcome.external_port, 42000);
     assert_false(next(START_MS + 60010));
     receive_map((struct reply){2, 0, 552, PORT, 42000, 3600}, START_MS + 60020);
     assert_true(next(START_MS + 60020));

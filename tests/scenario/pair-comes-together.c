@@ -1,0 +1,53 @@
+/* The gateway changes the external port of UDP alone at a renewal. Before it is taken for another number than
+ * TCP's, TCP is asked, too; then UDP's lease is given back and made anew, and the gateway gives it TCP's
+ * number again. The client, whose renewal is in work, never hears of the other one. When both change, nothing
+ * is given back. */
+#include "scenario.h"
+
+static void options(struct world_options *options)
+{
+    options->gateway.profile = GATEWAY_PROTON;
+}
+
+static void rotate(struct world *w, bool tcp, uint16_t port)
+{
+    for (unsigned i = 0; i < w->gateway.leases_end; i++) {
+        if (w->gateway.leases[i].used && w->gateway.leases[i].tcp == tcp)
+            w->gateway.leases[i].next_port = port;
+    }
+}
+
+static void tell(struct world *w)
+{
+    struct lan_client *a = client(w, 10);
+    struct lan_mapping *tcp;
+    struct lan_mapping *udp;
+    uint16_t port;
+    uint32_t rule;
+
+    settle(w);
+    show(w, false);
+    tcp = map(w, a, TCP, 6881, 6881, 7200);
+    world_run_for(w, 10000);
+    udp = map(w, a, UDP, 6881, 6881, 7200);
+    world_run_for(w, 20000);
+    show(w, true);
+    port = tcp->external_port;
+    rule = rule_of(w, 10, UDP, 6881);
+    expect(w, udp->external_port == port);
+    note(w, "TCP is renewed as it is, then UDP with another port");
+    rotate(w, UDP, 50001);
+    world_run_for(w, 12000);
+    expect(w, tcp->external_port == port && udp->external_port == port);
+    expect(w, gateway_find(&w->gateway, w->now_ms, UDP, router_port_of(w, 10, UDP, 6881))->external_port ==
+                  port);
+    skip_s(w, 17);
+    note(w, "both change at TCP's renewal");
+    gateway_rotate(&w->gateway, w->now_ms);
+    world_run_for(w, 14000);
+    expect(w, tcp->external_port != port && udp->external_port == tcp->external_port);
+    expect(w, rule_of(w, 10, UDP, 6881) == rule);
+    expect_rest(w);
+}
+
+const struct story story = {.options = options, .tell = tell};

@@ -9,11 +9,18 @@ enum {
     PORTS_FEW = 1024,
 };
 
+enum { WORD_PORTS = 64 };
+
 static unsigned count_dynamic(const struct portset *set)
 {
     unsigned count = 0;
-    for (unsigned port = DYNAMIC_FIRST; port < DYNAMIC_FIRST + DYNAMIC_PORTS; port++)
-        count += portset_has(set, (uint16_t)port);
+    for (size_t i = DYNAMIC_FIRST / WORD_PORTS; i < ARRAY_LEN(set->word); i++) {
+        if (set->word[i] == UINT64_MAX)
+            count += WORD_PORTS;
+        else
+            for (uint64_t rest = set->word[i]; rest != 0; rest &= rest - 1)
+                count++;
+    }
     return count;
 }
 
@@ -37,7 +44,9 @@ static void add_rule(struct taken *taken, const struct ros_sentence *row, const 
         taken->most_id = row_id(row);
         taken->most_is_here = row_is(row, "in-interface", vpn->interface);
     }
-    (void)nat_rule_take_ports(row, vpn, taken->all);
+    for (unsigned protocol = 0; protocol < 2; protocol++)
+        for (size_t i = 0; i < ARRAY_LEN(one[protocol].word); i++)
+            taken->all[protocol].word[i] |= one[protocol].word[i];
 }
 
 /* A connection from the internet, before our rules at the end of the chain see it. */

@@ -1,0 +1,34 @@
+/* Nicotine+: TCP, its own port, 43200 s; it waits 250 ms and once more 500 ms, then it goes to UPnP; it asks
+ * again after 2 h. That is as long as a mapping is ever held. It never reads the port that it was given. At
+ * its end it deletes. */
+#include "scenario.h"
+
+enum { SOCKET = 40001, PERIOD_S = 2 * 60 * 60 };
+
+static void tell(struct world *w)
+{
+    uint16_t external_port;
+
+    settle(w);
+    note(w, "the first answer is lost, the copy is answered alike");
+    asks_map(w, 10, SOCKET, TCP, 2234, 2234, 43200);
+    world_run_for(w, 250);
+    asks_map(w, 10, SOCKET, TCP, 2234, 2234, 43200);
+    world_run_for(w, 500);
+    skip_s(w, PERIOD_S - 60);
+    expect(w, our_rules(w) == 0);
+    skip_s(w, 59);
+    note(w, "2 h: it is late, and from now on held");
+    asks_map(w, 10, SOCKET, TCP, 2234, 2234, 43200);
+    world_run_for(w, 1000);
+    external_port = external_port_of(w, 10, TCP, 2234);
+    skip_s(w, PERIOD_S - 2);
+    expect(w, external_port != 0 && external_port_of(w, 10, TCP, 2234) == external_port);
+    note(w, "it ends");
+    asks_delete(w, 10, SOCKET, TCP, 2234, 2234);
+    world_run_for(w, 2000);
+    expect(w, our_rules(w) == 0 && gateway_count(&w->gateway, w->now_ms) == 0);
+    expect_rest(w);
+}
+
+const struct story story = {.options = like_proton, .tell = tell};

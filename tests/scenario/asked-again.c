@@ -9,7 +9,7 @@ static void tell(struct world *w)
     settle(w);
     mapping = map(w, a, UDP, 6000, 6000, 3600);
     world_run_for(w, 1000);
-    note(w, "[M-13] asked again with another suggestion, and with none: the port that is held");
+    note(w, "[M-13] asked again with another suggestion, and with none: the port that is held [C-19]");
     lan_send_map(&w->lan, a->address, 41000, UDP, 6000, 7777, 3600);
     world_run_for(w, 1000);
     lan_send_map(&w->lan, a->address, 41001, UDP, 6000, 0, 3600);
@@ -28,6 +28,12 @@ static void tell(struct world *w)
     lan_send_map(&w->lan, a->address, 42000, UDP, 6000, 0, 0);
     world_run_for(w, 50);
     expect(w, our_rules(w) == 0);
+    lan_send_map(&w->lan, a->address, 42000, UDP, 6000, 6000, 60);
+    world_run_for(w, 3000);
+    expect(w, our_rules(w) == 1 && router_port_of(w, 10, UDP, 6000) == 6000);
+    note(w, "and in the same breath, while the router is still removing the rule");
+    lan_send_map(&w->lan, a->address, 42000, UDP, 6000, 0, 0);
+    world_run_for(w, 2);
     lan_send_map(&w->lan, a->address, 42000, UDP, 6000, 6000, 60);
     world_run_for(w, 3000);
     expect(w, our_rules(w) == 1 && router_port_of(w, 10, UDP, 6000) == 6000);

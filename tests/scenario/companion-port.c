@@ -24,6 +24,10 @@ static void tell(struct world *w)
     udp = map(w, a, UDP, 8080, 0, 3600);
     world_run_for(w, 2000);
     expect(w, udp->state == LAN_HELD && router_port_of(w, 10, UDP, 8080) == 8080);
+    note(w, "[M-04] a port without a suggestion, and without a companion, is a high one");
+    other = map(w, b, TCP, 9000, 0, 3600);
+    world_run_for(w, 2000);
+    expect(w, other->state == LAN_HELD && router_port_of(w, 11, TCP, 9000) >= 49152);
     expect_rest(w);
 }
 

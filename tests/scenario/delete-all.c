@@ -24,6 +24,11 @@ static void tell(struct world *w)
     note(w, "again: there is nothing, and that is a success");
     lan_unmap_all(&w->lan, a, UDP);
     world_run_for(w, 1000);
+    note(w, "all of tcp, with a suggestion that means nothing");
+    lan_vanish(a);
+    lan_send_map(&w->lan, a->address, 40000, TCP, 0, 5555, 0);
+    world_run_for(w, 1000);
+    expect(w, our_rules(w) == 1 && rule_of(w, 11, UDP, 5001) != 0);
     expect_rest(w);
 }
 

@@ -1,6 +1,6 @@
 /* What will not pass is answered at once: results 2 and 4 of the gateway reach the client as they are. A code
  * that nobody knows is not passed on, and is transient as far as we know (RFC 6886 section 3.5). [N-05]
- * [R-08] [R-10] [R-12] [C-25] */
+ * [R-10] [R-12] [C-25] */
 /* Predecessor fault 18: Refusals of the gateway are not answered at all. */
 #include "scenario.h"
 

@@ -1,5 +1,5 @@
 /* The gateway does not answer: the client hears Network Failure 12 s after its first copy and not before, and
- * what was made on the router is undone. [R-05] [R-11] [R-08] [N-08] */
+ * what was made on the router is undone. [R-05] [R-11] [N-08] */
 #include "scenario.h"
 
 static void tell(struct world *w)

@@ -1,5 +1,5 @@
 /* RFC 6886 sections 3.3 and 3.7: a client maps a port, renews it at half of its lifetime, and hears the same
- * port. [C-18] [C-19] [M-20] */
+ * port. */
 /* Predecessor fault 40: The log: an error on each normal stop, a line for each renewal, no names in
  * failures, nothing when the router hangs. */
 #include "scenario.h"

@@ -1,6 +1,6 @@
 /* A gateway that has one external port for us. The first client keeps it; others are told at once that there
- * is none [M-11], also with the other protocol, for the pair belongs to one client (RFC 6886 section 3.3
- * [M-10]), who may have it [M-09]. */
+ * is none [M-11], by the port that they asked for [R-08], also with the other protocol, for the pair belongs
+ * to one client (RFC 6886 section 3.3 [M-10]), who may have it [M-09]. */
 #include "scenario.h"
 
 static void options(struct world_options *options)

@@ -1,5 +1,5 @@
 /* The router restarts while one mapping is there and another one is asked for: nothing is lost, nothing is
- * made twice, the waiting client notices the delay only. [N-06] */
+ * made twice, the waiting client notices the delay only. */
 #include "scenario.h"
 
 static void tell(struct world *w)

@@ -1,5 +1,5 @@
 /* Two clients suggest one port at the same instant: two ports, two rules, two leases (RFC 6886
- * sections 3.3, 9.4). [M-05] [M-12] [M-25] */
+ * sections 3.3, 9.4). [M-05] [M-12] [M-25] [C-18] */
 /* Predecessor fault 1: Two clients that suggest one port at the same moment both get it. */
 #include "scenario.h"
 

@@ -30,8 +30,13 @@ static void tell(struct world *w)
     world_hand_end(w);
     world_run_for(w, 2000);
     expect(w, router_model_rule_find(w->router, id) != NULL && our_rules(w) == 2);
-    note(w, "somebody copies a rule of ours");
-    world_hand_begin(w, "a copy");
+    note(w, "somebody copies a rule of ours, as it is and for another port");
+    world_hand_begin(w, "two copies");
+    router_model_rule_add(w->router,
+                          "chain=dstnat action=dst-nat protocol=tcp in-interface=wg0 dst-port=7000 "
+                          "to-addresses=192.168.88.10 to-ports=7000 "
+                          "comment=\"double-natpmp/default external 7000 lease 3600 s\"",
+                          false);
     router_model_rule_add(w->router,
                           "chain=dstnat action=dst-nat protocol=tcp in-interface=wg0 dst-port=9999 "
                           "to-addresses=192.168.88.10 to-ports=7000 "

@@ -1,6 +1,6 @@
-/* RFC 6886 section 3.3: nobody is told a longer lifetime than he asked for, though the gateway leases for a
- * minute at least. At the end of the shorter time the rule goes, and the lease is given back. A renewal for
- * less makes it less. */
+/* RFC 6886 section 3.3 [M-18]: nobody is told a longer lifetime than he asked for, though the gateway leases
+ * for a minute at least. At the end of the shorter time the rule goes, and the lease is given back. A renewal
+ * for less makes it less. */
 /* Predecessor fault 29: A client is told a longer lifetime than it asked for. */
 #include "scenario.h"
 

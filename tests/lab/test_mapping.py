@@ -1,6 +1,7 @@
 """A stock client maps a port, and packets from the internet reach it through both NATs."""
 
 import pathlib
+import socket
 
 import pytest
 
@@ -43,6 +44,19 @@ def test_a_mapping_opens_one_protocol_only(lab):
     lab.natpmpc("lan1", "udp", 5000, 45001)
     assert not lab.listener("lan1", "tcp", 5000).reached(45001)
     assert set(lab.gateway.mappings()) == {("udp", 45001)}
+
+
+def test_outgoing_packets_leave_by_the_mapped_port(lab):
+    """RFC 6886 section 3.9, as far as it goes without a rule of its own: the masquerade keeps the port."""
+    lab.daemon()
+    assert lab.client("lan1").map("udp", 45001, 45001).external == 45001
+    receiver = lab.socket("inet", socket.SOCK_DGRAM)
+    receiver.bind(("11.22.33.1", 7777))
+    receiver.settimeout(5)
+    sender = lab.socket("lan1", socket.SOCK_DGRAM)
+    sender.bind(("", 45001))
+    sender.sendto(b"of itself", ("11.22.33.1", 7777))
+    assert receiver.recvfrom(100) == (b"of itself", ("11.22.33.44", 45001))
 
 
 def test_a_renewal_does_not_touch_the_router(lab):

@@ -10,7 +10,7 @@ CLIENTS ?= tests/lab/clients/client_*.py
 configure = test -f build/$1/build.ninja || cmake --preset $1 --log-level=WARNING >/dev/null
 build = $(call configure,$1) && cmake --build --preset $1 $2 -- --quiet
 
-.PHONY: all release dev routerd simulation steps test demo lab clients bench sim load fuzz tidy format images install clean
+.PHONY: all release dev routerd simulation tools test demo lab clients bench sim load fuzz tidy format images install clean
 
 all: release
 
@@ -30,9 +30,9 @@ routerd:
 simulation:
 	@$(call build,sim,--target sim crash)
 
-# The core's instruction budget is measured with this (bench/check_budget).
-steps:
-	@$(call build,release,--target steps)
+# The tools of the benchmark and of the instruction budget (bench/check_budget).
+tools:
+	@$(call build,release,--target bench)
 
 test:
 	@./test
@@ -47,9 +47,8 @@ lab: dev
 	@BUILD_DIR=$(BUILD_DIR) tests/lab/enter /usr/bin/python3 -m pytest -p no:cacheprovider -n 4 tests/lab $(LAB)
 
 # The daemon against the limits of this machine, in one table (docs/performance.md): three minutes.
-bench: release
+bench: release tools
 	@tools/install bench
-	@$(call build,release,--target bench)
 	@tests/lab/enter bench/run $(BENCH)
 
 # Real clients, measured for five minutes, all at once; prints the table of docs/clients.md. One of them:

@@ -8,6 +8,7 @@
 #include "app/command.h"
 #include "app/inquiry.h"
 #include "app/report.h"
+#include "app/secure.h"
 #include "check/judge.h"
 #include "io/clock.h"
 
@@ -41,7 +42,8 @@ int command_check(int count, char **arguments)
         (void)fputs("usage: double-natpmp check [--json]\n", stderr);
         return EXIT_STATUS_USAGE;
     }
-    if (!command_load(&config, (const char *const *)environ))
+    struct tls_context *tls;
+    if (!command_load(&config, (const char *const *)environ) || !secure_open(&config, &tls))
         return EXIT_STATUS_USAGE;
     struct check *check = calloc(1, sizeof(*check));
     struct check_config about = inquiry_config(&config);
@@ -49,7 +51,7 @@ int command_check(int count, char **arguments)
     struct inquiry_end end = {.error = check == NULL};
     if (check != NULL) {
         check_init(check, &about, false, clock_seed());
-        end = inquiry_run(check, &config);
+        end = inquiry_run(check, &config, tls);
     }
     explicit_bzero(config.password, sizeof(config.password));
     if (end.error != 0)
@@ -62,5 +64,6 @@ int command_check(int count, char **arguments)
     if (end.hanging)
         _exit(status);
     free(check);
+    tls_context_free(tls);
     return status;
 }

@@ -6,6 +6,7 @@
 
 #include "app/command.h"
 #include "app/inquiry.h"
+#include "app/secure.h"
 #include "check/judge.h"
 #include "check/setup.h"
 #include "io/clock.h"
@@ -137,11 +138,14 @@ static bool ask_version(struct config *config, struct ros_version *ret_version, 
 {
     static struct findings findings;
     struct check_config about = inquiry_config(config);
+    struct tls_context *tls;
+    if (!secure_open(config, &tls))
+        return false;
     struct check *check = calloc(1, sizeof(*check));
     if (check == NULL)
         return false;
     check_init(check, &about, true, clock_seed());
-    struct inquiry_end end = inquiry_run(check, config);
+    struct inquiry_end end = inquiry_run(check, config, tls);
     struct table_rows rows = table_rows_of(&check->survey, TABLE_RESOURCE);
     const struct ros_sentence *row = table_rows_next(&rows);
     struct span text;
@@ -156,8 +160,10 @@ static bool ask_version(struct config *config, struct ros_version *ret_version, 
             stderr);
     }
     *ret_hanging = end.hanging;
-    if (!end.hanging)
+    if (!end.hanging) {
         free(check);
+        tls_context_free(tls);
+    }
     return known;
 }
 

@@ -13,11 +13,17 @@
 enum {
     NATPMP_GATEWAY_PORT = 5351, /* RFC 6886 section 3: not configurable [C-04] */
     API_PORT = 8728,
+    API_TLS_PORT = 8729,
     NAME_LABEL_MAX = 63,
 };
 
 #define PASSWORD "MIKROTIK_API_PASSWORD"
 #define PASSWORD_FILE "MIKROTIK_API_PASSWORD_FILE"
+#define TLS "MIKROTIK_API_TLS"
+#define TLS_CA "MIKROTIK_API_TLS_CA"
+#define TLS_NAME "MIKROTIK_API_TLS_NAME"
+#define TLS_FINGERPRINT "MIKROTIK_API_TLS_FINGERPRINT"
+#define TLS_INSECURE "MIKROTIK_API_TLS_INSECURE"
 
 /* ---- one parser for each kind of value; the span is never empty ---- */
 
@@ -210,6 +216,31 @@ static bool parse_instance(struct span text, char ret_name[INSTANCE_NAME_MAX + 1
     return copy_text(ret_name, INSTANCE_NAME_MAX + 1, text);
 }
 
+static int hex_digit(uint8_t byte)
+{
+    if (byte >= '0' && byte <= '9')
+        return byte - '0';
+    byte |= 0x20;
+    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
+}
+
+/* RouterOS shows 64 digits, other programs put colons or spaces between each two. */
+static bool parse_fingerprint(struct span text, uint8_t ret_fingerprint[CONFIG_FINGERPRINT_SIZE])
+{
+    size_t digits = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        int digit = hex_digit(text.data[i]);
+        if (digit < 0 && (text.data[i] == ':' || text.data[i] == ' ') && digits % 2 == 0)
+            continue;
+        if (digit < 0 || digits == (size_t)2 * CONFIG_FINGERPRINT_SIZE)
+            return false;
+        uint8_t *byte = &ret_fingerprint[digits / 2];
+        *byte = (uint8_t)(digits % 2 == 0 ? digit << 4 : *byte | digit);
+        digits++;
+    }
+    return digits == (size_t)2 * CONFIG_FINGERPRINT_SIZE;
+}
+
 /* ---- the table ---- */
 
 static bool take_gateway(struct config *c, struct span text)
@@ -245,6 +276,27 @@ static bool take_instance(struct config *c, struct span text)
 static bool take_tls(struct config *c, struct span text)
 {
     return parse_bool(text, &c->tls);
+}
+
+static bool take_tls_ca(struct config *c, struct span text)
+{
+    return parse_text(text, c->tls_ca_file, sizeof(c->tls_ca_file));
+}
+
+static bool take_tls_name(struct config *c, struct span text)
+{
+    return parse_text(text, c->tls_name, sizeof(c->tls_name));
+}
+
+static bool take_tls_fingerprint(struct config *c, struct span text)
+{
+    c->tls_pinned = true;
+    return parse_fingerprint(text, c->tls_fingerprint);
+}
+
+static bool take_tls_insecure(struct config *c, struct span text)
+{
+    return parse_bool(text, &c->tls_insecure);
 }
 
 static bool take_interface(struct config *c, struct span text)
@@ -284,6 +336,8 @@ static bool take_level(struct config *c, struct span text)
     return true;
 }
 
+#define BOOLS "true, false, yes, no, on, off, 1 or 0"
+
 struct variable {
     const char *name;
     bool (*take)(struct config *config, struct span text);
@@ -312,7 +366,16 @@ static const struct variable variables[] = {
      .take = take_user,
      .allowed = "a RouterOS user name of at most 255 bytes without control characters"},
     {.name = "INSTANCE", .take = take_instance, .allowed = "1 to 32 of the characters A-Z a-z 0-9 _ . -"},
-    {.name = "MIKROTIK_API_TLS", .take = take_tls, .allowed = "true, false, yes, no, on, off, 1 or 0"},
+    {.name = TLS, .take = take_tls, .allowed = BOOLS},
+    {.name = TLS_CA, .take = take_tls_ca, .allowed = "the path of a PEM file with CA certificates"},
+    {.name = TLS_NAME,
+     .take = take_tls_name,
+     .allowed = "the name or the address in the router's certificate, at most 253 bytes without control "
+                "characters"},
+    {.name = TLS_FINGERPRINT,
+     .take = take_tls_fingerprint,
+     .allowed = "64 hexadecimal digits, as :put [/certificate/get <name> fingerprint] shows them"},
+    {.name = TLS_INSECURE, .take = take_tls_insecure, .allowed = BOOLS},
     {.name = "MIKROTIK_IN_INTERFACE",
      .take = take_interface,
      .allowed = "the name of a RouterOS interface, at most 63 bytes without control characters"},
@@ -358,9 +421,37 @@ static const char *look_up(const char *const *environment, const char *name)
     return NULL;
 }
 
+/* Each of these asks for something that another one takes away. */
+static bool check_tls(const struct config *c, struct config_error *ret_error)
+{
+    const char *check = NULL;
+    if (c->tls_ca_file[0] != '\0')
+        check = TLS_CA;
+    else if (c->tls_pinned)
+        check = TLS_FINGERPRINT;
+    else if (c->tls_name[0] != '\0')
+        check = TLS_NAME;
+    if (!c->tls && (check != NULL || c->tls_insecure))
+        return fail(ret_error,
+                    "%s is not allowed while " TLS
+                    " is not true: the password would be sent in clear; set " TLS "=true",
+                    check != NULL ? check : TLS_INSECURE);
+    if (c->tls_insecure && check != NULL)
+        return fail(ret_error,
+                    TLS_INSECURE
+                    "=\"true\" is not allowed while %s is set: nothing would be checked; unset one "
+                    "of the two",
+                    check);
+    if (c->tls_pinned && (c->tls_ca_file[0] != '\0' || c->tls_name[0] != '\0'))
+        return fail(ret_error,
+                    "%s is not allowed while " TLS_FINGERPRINT
+                    " is set, which alone decides; unset one of the two",
+                    c->tls_ca_file[0] != '\0' ? TLS_CA : TLS_NAME);
+    return true;
+}
+
 /* What one variable alone cannot tell. */
-static bool check_together(const struct config *c, const char *const *environment,
-                           struct config_error *ret_error)
+static bool check_together(const struct config *c, struct config_error *ret_error)
 {
     if (c->password[0] != '\0' && c->password_file[0] != '\0') {
         return fail(ret_error,
@@ -371,14 +462,7 @@ static bool check_together(const struct config *c, const char *const *environmen
         return fail(ret_error, PASSWORD " is not set; set it, or " PASSWORD_FILE
                                         " to the path of a file that holds the password");
     }
-    if (c->tls) {
-        return fail(ret_error,
-                    "MIKROTIK_API_TLS=\"%s\" is not possible: TLS is not built into this version; nothing "
-                    "was sent to "
-                    "the router; allowed: false",
-                    look_up(environment, "MIKROTIK_API_TLS"));
-    }
-    return true;
+    return check_tls(c, ret_error);
 }
 
 bool config_parse(struct config *ret_config, const char *const *environment, struct config_error *ret_error)
@@ -386,7 +470,6 @@ bool config_parse(struct config *ret_config, const char *const *environment, str
     *ret_config = (struct config){
         .gateway_port = NATPMP_GATEWAY_PORT,
         .listen_port = NATPMP_GATEWAY_PORT,
-        .router_port = API_PORT,
         .user = "admin",
         .instance = "default",
         .client_mappings_max = CLIENT_MAPPINGS_DEFAULT,
@@ -400,7 +483,9 @@ bool config_parse(struct config *ret_config, const char *const *environment, str
         if (value != NULL && !variable->take(ret_config, span_text(value)))
             return fail_value(ret_error, variable, span_text(value));
     }
-    return check_together(ret_config, environment, ret_error);
+    if (ret_config->router_port == 0)
+        ret_config->router_port = ret_config->tls ? API_TLS_PORT : API_PORT;
+    return check_together(ret_config, ret_error);
 }
 
 /* ---- the password file ---- */
@@ -459,6 +544,17 @@ bool config_read_password(struct config *config, struct config_error *ret_error)
 
 /* ---- printing ---- */
 
+static void print_tls(const struct config *config, FILE *out)
+{
+    (void)fprintf(out, TLS "=%s\n", config->tls ? "true" : "false");
+    (void)fprintf(out, TLS_CA "=%s\n", config->tls_ca_file);
+    (void)fprintf(out, TLS_NAME "=%s\n", config->tls_name);
+    (void)fprintf(out, TLS_FINGERPRINT "=");
+    for (size_t i = 0; config->tls_pinned && i < CONFIG_FINGERPRINT_SIZE; i++)
+        (void)fprintf(out, "%02x", (unsigned)config->tls_fingerprint[i]);
+    (void)fprintf(out, "\n" TLS_INSECURE "=%s\n", config->tls_insecure ? "true" : "false");
+}
+
 void config_print(const struct config *config, FILE *out)
 {
     bool ipv6 = strchr(config->router_host, ':') != NULL;
@@ -472,7 +568,7 @@ void config_print(const struct config *config, FILE *out)
         (void)fprintf(out, PASSWORD "=(hidden)\n");
     (void)fprintf(out, "MIKROTIK_API_USER=%s\n", config->user);
     (void)fprintf(out, "INSTANCE=%s\n", config->instance);
-    (void)fprintf(out, "MIKROTIK_API_TLS=%s\n", config->tls ? "true" : "false");
+    print_tls(config, out);
     (void)fprintf(out, "MIKROTIK_IN_INTERFACE=%s\n", config->in_interface);
     (void)fprintf(out, "LISTEN_ADDR=%s:%u\n", config->listen_address == 0 ? "" : listen.text,
                   (unsigned)config->listen_port);

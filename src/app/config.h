@@ -14,6 +14,7 @@
 enum {
     CONFIG_HOST_MAX = 253, /* RFC 1035 section 2.3.4, as text */
     CONFIG_PATH_MAX = 1023,
+    CONFIG_FINGERPRINT_SIZE = 32, /* SHA-256 */
     CONFIG_ERROR_MAX = 512,
 };
 
@@ -31,7 +32,12 @@ struct config {
     char in_interface[INTERFACE_NAME_MAX + 1]; /* empty: the router is asked */
     enum lease_hold lease_hold;
     bool tls;
-    uint16_t client_mappings_max; /* 1 .. CLIENT_MAPPINGS_MAX */
+    bool tls_insecure; /* then none of the three below */
+    bool tls_pinned;   /* tls_fingerprint alone counts */
+    uint8_t tls_fingerprint[CONFIG_FINGERPRINT_SIZE];
+    char tls_ca_file[CONFIG_PATH_MAX + 1]; /* empty: the system's CAs */
+    char tls_name[CONFIG_HOST_MAX + 1];    /* empty: not given */
+    uint16_t client_mappings_max;          /* 1 .. CLIENT_MAPPINGS_MAX */
     enum log_level log_level;
 };
 

@@ -44,6 +44,18 @@ enum router_close_reason driver_close_reason(enum stream_end end)
         return ROUTER_CLOSE_RESET;
     case STREAM_END_EOF:
         return ROUTER_CLOSE_EOF;
+    case STREAM_END_TLS_REFUSED:
+        return ROUTER_CLOSE_TLS_REFUSED;
+    case STREAM_END_TLS_UNTRUSTED:
+        return ROUTER_CLOSE_TLS_UNTRUSTED;
+    case STREAM_END_TLS_OUTDATED:
+        return ROUTER_CLOSE_TLS_OUTDATED;
+    case STREAM_END_TLS_WRONG_NAME:
+        return ROUTER_CLOSE_TLS_WRONG_NAME;
+    case STREAM_END_TLS_WRONG_PRINT:
+        return ROUTER_CLOSE_TLS_WRONG_PRINT;
+    case STREAM_END_TLS_BROKEN:
+        return ROUTER_CLOSE_TLS_BROKEN;
     case STREAM_END_FAILED:
         return ROUTER_CLOSE_FAILED;
     }
@@ -184,8 +196,8 @@ static void close_session(struct driver_session *session)
 static void open_session(struct driver *d, struct driver_session *session)
 {
     close_session(session);
-    session->stream =
-        stream_open(&d->loop, d->config->router_host, d->config->router_port, &router_handlers, session);
+    session->stream = stream_open(&d->loop, d->config->router_host, d->config->router_port, d->tls,
+                                  &router_handlers, session);
     session->failed = session->stream == NULL;
 }
 
@@ -285,9 +297,11 @@ static void watch_signal(struct driver *d, uv_signal_t *handle, int number)
     (void)uv_signal_start(handle, on_signal, number);
 }
 
-int driver_open(struct driver *d, const struct config *config, struct proxy *proxy, struct log *log)
+int driver_open(struct driver *d, const struct config *config, struct tls_context *tls, struct proxy *proxy,
+                struct log *log)
 {
     d->config = config;
+    d->tls = tls;
     d->proxy = proxy;
     d->log = log;
     for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++)

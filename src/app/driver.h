@@ -35,6 +35,7 @@ struct driver {
     struct udp_client gateway;
     struct driver_session session[ROUTER_SESSIONS_MAX];
     const struct config *config;
+    struct tls_context *tls;
     struct proxy *proxy;
     struct log *log;
     bool stepping;
@@ -47,10 +48,12 @@ struct driver {
     struct actions actions;
 };
 
-/* Opens everything and binds. The memory is zero, and the others outlive the driver. 0, or a negative errno:
- * then LISTEN_ADDR could not be bound, and nothing stays open. */
-nodiscard_ int driver_open(struct driver *d, const struct config *config, struct proxy *proxy,
-                           struct log *log);
+/* Opens everything and binds. The memory is zero, and the others outlive the driver; `tls` is NULL if the
+ * router is spoken to without it. 0, or a negative errno: then LISTEN_ADDR could not be bound, and nothing
+ * stays open.
+ */
+nodiscard_ int driver_open(struct driver *d, const struct config *config, struct tls_context *tls,
+                           struct proxy *proxy, struct log *log);
 /* Runs the core from EVENT_START until it asks for the end. A second SIGTERM or SIGINT ends the process at
  * once, with 128 and the signal's number as exit status. */
 void driver_run(struct driver *d);

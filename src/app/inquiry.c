@@ -17,6 +17,7 @@ struct inquiry {
     struct stream *stream; /* NULL: none */
     bool stream_failed;    /* there was no memory for one: the check is still to be told */
     const struct config *config;
+    struct tls_context *tls;
     struct check *check;
     int signal;
     bool ended;
@@ -119,8 +120,8 @@ static void perform(struct inquiry *q, const struct action *action)
         break;
     case ACTION_ROUTER_OPEN:
         close_stream(q);
-        q->stream =
-            stream_open(&q->loop, q->config->router_host, q->config->router_port, &router_handlers, q);
+        q->stream = stream_open(&q->loop, q->config->router_host, q->config->router_port, q->tls,
+                                &router_handlers, q);
         q->stream_failed = q->stream == NULL;
         break;
     case ACTION_ROUTER_SEND:
@@ -189,7 +190,7 @@ static int open_all(struct inquiry *q)
     return 0;
 }
 
-struct inquiry_end inquiry_run(struct check *check, const struct config *config)
+struct inquiry_end inquiry_run(struct check *check, const struct config *config, struct tls_context *tls)
 {
     struct inquiry_end end = {0};
     struct inquiry *q = calloc(1, sizeof(*q));
@@ -197,6 +198,7 @@ struct inquiry_end inquiry_run(struct check *check, const struct config *config)
         return (struct inquiry_end){.error = -ENOMEM};
     q->check = check;
     q->config = config;
+    q->tls = tls;
     end.error = open_all(q);
     if (end.error == 0) {
         list_own(&check->survey);

@@ -26,12 +26,13 @@
  * io/     sockets and time on the event loop, without protocol knowledge
  *   udp, udp_client  the LAN's socket; the gateway's socket
  *   flood            who floods the LAN's socket is shut out
- *   stream           connections to the router
+ *   stream, tls      connections to the router
  *   links            the machine's own addresses
  *   clock            time, the deadline, the seed
  *   resident         less memory while nothing happens
  * app/    what makes a daemon of it
  *   config           environment to struct
+ *   secure           what TLS needs, from the configuration
  *   log              lines on stderr
  *   driver           io's callbacks to events, actions to io
  *   command_*, inquiry, report   the subcommands; the driver of a check; its findings as text and JSON
@@ -52,6 +53,7 @@
 #include "app/config.h"
 #include "app/driver.h"
 #include "app/log.h"
+#include "app/secure.h"
 #include "core/proxy.h"
 #include "io/resident.h"
 
@@ -71,11 +73,15 @@ static const char usage[] =
     "\n"
     "Configuration is by environment variables (default in parentheses):\n"
     "  VPN_GATEWAY                 IPv4 address of the VPN's NAT-PMP gateway (required)\n"
-    "  MIKROTIK_API_ADDRESS        host[:port] of the RouterOS API (required; port 8728)\n"
+    "  MIKROTIK_API_ADDRESS        host[:port] of the RouterOS API (required; port 8728, with TLS 8729)\n"
     "  MIKROTIK_API_PASSWORD       password, or\n"
     "  MIKROTIK_API_PASSWORD_FILE  a file that holds it (one of the two is required)\n"
     "  MIKROTIK_API_USER           user (admin)\n"
-    "  MIKROTIK_API_TLS            true or false (false)\n"
+    "  MIKROTIK_API_TLS            true or false (false); then the router must show a certificate:\n"
+    "  MIKROTIK_API_TLS_CA           signed by a CA in this PEM file (the system's CAs)\n"
+    "  MIKROTIK_API_TLS_NAME         for this name (with the system's CAs, MIKROTIK_API_ADDRESS)\n"
+    "  MIKROTIK_API_TLS_FINGERPRINT  or just with this SHA-256 fingerprint\n"
+    "  MIKROTIK_API_TLS_INSECURE     true: any certificate, or none\n"
     "  MIKROTIK_IN_INTERFACE       RouterOS interface towards the gateway (found by asking the router)\n"
     "  INSTANCE                    name in the comments of our rules, one for each daemon on a router "
     "(default)\n"
@@ -153,7 +159,7 @@ static const char *bind_advice(int error)
     }
 }
 
-static int run(struct config *config)
+static int run(struct config *config, struct tls_context *tls)
 {
     struct log log;
     struct driver *driver = calloc(1, sizeof(*driver));
@@ -165,7 +171,7 @@ static int run(struct config *config)
         return EXIT_STATUS_FAILED;
     }
     struct address_text address = address_text(config->listen_address);
-    int result = driver_open(driver, config, proxy, &log);
+    int result = driver_open(driver, config, tls, proxy, &log);
     if (result != 0) {
         log_printf(&log, LOG_LEVEL_ERROR, "main", "cannot listen LISTEN_ADDR=%s:%u error=\"%s\": %s",
                    address.text, (unsigned)config->listen_port, strerror(-result), bind_advice(-result));
@@ -174,6 +180,13 @@ static int run(struct config *config)
     }
     log_printf(&log, LOG_LEVEL_INFO, "main", "listening address=%s:%u version=%s instance=%s", address.text,
                (unsigned)config->listen_port, VERSION, config->instance);
+    if (config->tls_insecure) {
+        log_printf(
+            &log, LOG_LEVEL_WARN, "main",
+            "MIKROTIK_API_TLS_INSECURE: the router's certificate is not checked; whoever can stand between "
+            "here and the router can pose as it, read the password and change its rules; only mere "
+            "listening is kept out");
+    }
     resident_trim();
     driver_run(driver);
     log_printf(&log, LOG_LEVEL_INFO, "main", "ended");
@@ -203,6 +216,7 @@ static const struct command *find_command(const char *name)
 int main(int argc, char **argv)
 {
     static struct config config;
+    struct tls_context *tls;
     open_standard_streams();
     const char *argument = argc == 2 ? argv[1] : "";
     const struct command *command = argc > 1 ? find_command(argv[1]) : NULL;
@@ -221,12 +235,15 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     if (command != NULL)
         return command->run(argc - 2, argv + 2);
-    if (!command_load(&config, (const char *const *)environ))
+    if (!command_load(&config, (const char *const *)environ) || !secure_open(&config, &tls))
         return EXIT_STATUS_USAGE;
+    int status = EXIT_STATUS_DONE;
     if (check) {
         explicit_bzero(config.password, sizeof(config.password));
         config_print(&config, stdout);
-        return EXIT_STATUS_DONE;
+    } else {
+        status = run(&config, tls);
     }
-    return run(&config);
+    tls_context_free(tls);
+    return status;
 }

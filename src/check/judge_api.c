@@ -10,44 +10,51 @@ static const char *service_name(const struct survey *s)
 
 /* ---- the connection and the login ---- */
 
-static void judge_unreachable(const struct survey *s, struct findings *out)
+static const char *why_of(enum session_failure failure)
 {
-    const struct check_config *c = s->config;
-    struct log_safe host = log_safe(span_text(c->router_host));
-    struct address_text local = address_text(s->local != 0 ? s->local : s->owns > 0 ? s->own[0] : 0);
-    const char *why = "";
-    switch ((enum session_failure)s->failure) {
+    switch (failure) {
     case SESSION_FAILURE_RESOLVE:
-        why = "has no address that could be found";
-        break;
+        return "has no address that could be found";
     case SESSION_FAILURE_REFUSED:
-        why = "refuses connections: the service is disabled, or has another port";
-        break;
+        return "refuses connections: the service is disabled, or has another port";
     case SESSION_FAILURE_UNREACHABLE:
-        why = "cannot be reached: no route from here";
-        break;
+        return "cannot be reached: no route from here";
     case SESSION_FAILURE_HERE:
-        why = "cannot be asked: this machine makes no connection";
-        break;
+        return "cannot be asked: this machine makes no connection";
     case SESSION_FAILURE_TIMEOUT:
-        why = "does not answer: a firewall drops the connection, or it is not the router";
-        break;
+        return "does not answer: a firewall drops the connection, or it is not the router";
     case SESSION_FAILURE_SILENT_LOGIN:
-        why = "takes the connection and says nothing: this machine is not in the service's address list, or "
-              "max-sessions is used up";
-        break;
+        return "takes the connection and says nothing: this machine is not in the service's address list, or "
+               "max-sessions is used up";
     case SESSION_FAILURE_PROTOCOL:
-        why = "does not speak the RouterOS API";
-        break;
+        return "does not speak the RouterOS API";
+    case SESSION_FAILURE_TLS_REFUSED:
+        return "ends the TLS handshake: as a rule its service api-ssl has no certificate";
+    case SESSION_FAILURE_TLS_UNTRUSTED:
+        return "shows a certificate that is not signed by a CA that is trusted here, or not for a server";
+    case SESSION_FAILURE_TLS_OUTDATED:
+        return "shows a certificate that has expired or is not valid yet";
+    case SESSION_FAILURE_TLS_WRONG_NAME:
+        return "shows a certificate for another name";
+    case SESSION_FAILURE_TLS_WRONG_PRINT:
+        return "shows a certificate with another fingerprint";
+    case SESSION_FAILURE_TLS_BROKEN:
+        return "speaks no TLS, or ends it: another port, or this machine is not in the service's address "
+               "list";
     case SESSION_FAILURE_NONE:
     case SESSION_FAILURE_LOGIN:
     case SESSION_FAILURE_SILENT:
     case SESSION_FAILURE_LOST:
-        why = "ended the connection, or stopped answering";
         break;
     }
-    struct finding *f = finding_add(out, FINDING_API, FINDING_FAIL, "the API at %s port %u %s", host.text,
-                                    (unsigned)c->router_port, why);
+    return "ended the connection, or stopped answering";
+}
+
+static void cure_of(const struct survey *s, struct finding *f)
+{
+    const struct check_config *c = s->config;
+    struct log_safe host = log_safe(span_text(c->router_host));
+    struct address_text local = address_text(s->local != 0 ? s->local : s->owns > 0 ? s->own[0] : 0);
     switch ((enum session_failure)s->failure) {
     case SESSION_FAILURE_REFUSED:
         finding_cure(f, "/ip/service/set %s disabled=no port=%u", service_name(s), (unsigned)c->router_port);
@@ -62,6 +69,21 @@ static void judge_unreachable(const struct survey *s, struct findings *out)
             "place-before=[:pick [/ip/firewall/filter/find dynamic=no] 0]",
             local.text, (unsigned)c->router_port);
         break;
+    case SESSION_FAILURE_TLS_REFUSED:
+    case SESSION_FAILURE_TLS_OUTDATED:
+    case SESSION_FAILURE_TLS_WRONG_NAME:
+        finding_cure(f,
+                     "/certificate/add name=api common-name=%s days-valid=3650; /certificate/sign api; "
+                     "/ip/service/set api-ssl certificate=api",
+                     host.text);
+        break;
+    case SESSION_FAILURE_TLS_UNTRUSTED:
+    case SESSION_FAILURE_TLS_WRONG_PRINT:
+        finding_cure(
+            f, ":put [/certificate/get [/ip/service/get api-ssl certificate] fingerprint] shows what to "
+               "set MIKROTIK_API_TLS_FINGERPRINT to, if it is the router that answers");
+        break;
+    case SESSION_FAILURE_TLS_BROKEN:
     case SESSION_FAILURE_SILENT_LOGIN:
         finding_cure(f, "/ip/service/print detail where name=%s", service_name(s));
         break;
@@ -81,6 +103,15 @@ static void judge_unreachable(const struct survey *s, struct findings *out)
         finding_cure(f, "/log/print where topics~\"error|critical|system\"");
         break;
     }
+}
+
+static void judge_unreachable(const struct survey *s, struct findings *out)
+{
+    const struct check_config *c = s->config;
+    struct log_safe host = log_safe(span_text(c->router_host));
+    struct finding *f = finding_add(out, FINDING_API, FINDING_FAIL, "the API at %s port %u %s", host.text,
+                                    (unsigned)c->router_port, why_of((enum session_failure)s->failure));
+    cure_of(s, f);
 }
 
 static void judge_login(const struct survey *s, struct findings *out)

@@ -43,7 +43,14 @@ enum router_close_reason {
     ROUTER_CLOSE_TIMEOUT,     /* no answer to the connection attempt: a firewall drops it */
     ROUTER_CLOSE_RESET,
     ROUTER_CLOSE_EOF,
-    ROUTER_CLOSE_FAILED, /* anything else */
+    /* Connected, but TLS did not come about: only before EVENT_ROUTER_OPEN. */
+    ROUTER_CLOSE_TLS_REFUSED,     /* the router's alert: as a rule, it has no certificate */
+    ROUTER_CLOSE_TLS_UNTRUSTED,   /* its certificate is from no CA that is trusted */
+    ROUTER_CLOSE_TLS_OUTDATED,    /* expired or not yet valid */
+    ROUTER_CLOSE_TLS_WRONG_NAME,  /* is for another name */
+    ROUTER_CLOSE_TLS_WRONG_PRINT, /* has another fingerprint */
+    ROUTER_CLOSE_TLS_BROKEN,      /* what answers speaks no TLS, or ended it */
+    ROUTER_CLOSE_FAILED,          /* anything else */
 };
 
 struct event {

@@ -36,6 +36,35 @@ void router_init(struct router *r, const char *user, const char *password, const
 
 /* ---- what is wrong, in words, once ---- */
 
+#define SHOW_CERTIFICATE "show it: /certificate/print detail"
+#define MAKE_CERTIFICATE                                                                                     \
+    "make one: /certificate/add name=api common-name=api days-valid=3650; /certificate/sign api; "           \
+    "/ip/service/set api-ssl certificate=api disabled=no"
+
+static const char *tls_advice(enum session_failure failure)
+{
+    if (failure == SESSION_FAILURE_TLS_REFUSED)
+        return "the router ends the TLS handshake: as a rule its service api-ssl has no certificate; "
+               "show which: /ip/service/print detail; " MAKE_CERTIFICATE
+               "; then set MIKROTIK_API_TLS_FINGERPRINT to what :put [/certificate/get api fingerprint] "
+               "shows; trying on";
+    if (failure == SESSION_FAILURE_TLS_OUTDATED)
+        return "the router's certificate has expired or is not valid yet; compare the "
+               "clocks; " SHOW_CERTIFICATE "; " MAKE_CERTIFICATE "; trying on";
+    if (failure == SESSION_FAILURE_TLS_WRONG_NAME)
+        return "the router's certificate is for another name than MIKROTIK_API_TLS_NAME or, if that is not "
+               "set, MIKROTIK_API_ADDRESS; " SHOW_CERTIFICATE "; " MAKE_CERTIFICATE
+               ", with the name as common-name or, for an address, subject-alt-name=IP:<address>; trying on";
+    if (failure == SESSION_FAILURE_TLS_WRONG_PRINT)
+        return "the router's certificate has another fingerprint than MIKROTIK_API_TLS_FINGERPRINT: it was "
+               "replaced, or somebody stands between; ask the router itself and " SHOW_CERTIFICATE
+               "; " MAKE_CERTIFICATE "; trying on";
+    return "the router's certificate is not signed by a CA that is trusted here, or not for a "
+           "server; " SHOW_CERTIFICATE
+           "; set MIKROTIK_API_TLS_FINGERPRINT to its fingerprint, or MIKROTIK_API_TLS_CA to "
+           "a file with its CA (/certificate/export-certificate); " MAKE_CERTIFICATE "; trying on";
+}
+
 static void report_session(enum session_failure failure, struct actions *out)
 {
     const char *text = "";
@@ -47,15 +76,16 @@ static void report_session(enum session_failure failure, struct actions *out)
         text = "the name in MIKROTIK_API_ADDRESS cannot be resolved; check it and the DNS server; trying on";
         break;
     case SESSION_FAILURE_REFUSED:
-        text = "the router refuses API connections; enable the service: /ip/service/enable api; trying on";
+        text = "the router refuses API connections; enable the service: /ip/service/enable api, "
+               "or api-ssl for TLS; trying on";
         break;
     case SESSION_FAILURE_UNREACHABLE:
         text = "no route to the router; check MIKROTIK_API_ADDRESS; trying on";
         break;
     case SESSION_FAILURE_TIMEOUT:
-        text = "the router does not answer API connections; a firewall may drop them: accept TCP port 8728 "
-               "from here "
-               "in chain input; trying on";
+        text = "the router does not answer API connections; a firewall may drop them: accept TCP port 8728, "
+               "or 8729 "
+               "for TLS, from here in chain input; trying on";
         break;
     case SESSION_FAILURE_HERE:
         text = "no connection to the router can be opened from here; look at this machine's firewall and the "
@@ -83,6 +113,19 @@ static void report_session(enum session_failure failure, struct actions *out)
         level = LOG_LEVEL_ERROR;
         text =
             "what answers at MIKROTIK_API_ADDRESS does not speak the RouterOS API; check the port; trying on";
+        break;
+    case SESSION_FAILURE_TLS_BROKEN:
+        text = "what answers at MIKROTIK_API_ADDRESS ends the TLS handshake or speaks no TLS; check that its "
+               "port is that of api-ssl, 8729, and which addresses the service allows: "
+               "/ip/service/print detail; trying on";
+        break;
+    case SESSION_FAILURE_TLS_REFUSED:
+    case SESSION_FAILURE_TLS_UNTRUSTED:
+    case SESSION_FAILURE_TLS_OUTDATED:
+    case SESSION_FAILURE_TLS_WRONG_NAME:
+    case SESSION_FAILURE_TLS_WRONG_PRINT:
+        level = LOG_LEVEL_ERROR;
+        text = tls_advice(failure);
         break;
     }
     actions_log(out, level, component, "%s", text);

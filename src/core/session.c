@@ -91,34 +91,44 @@ static bool login_was_refused(const struct session *s)
     return false;
 }
 
+static enum session_failure failure_of(enum router_close_reason reason, enum session_state state)
+{
+    switch (reason) {
+    case ROUTER_CLOSE_RESOLVE:
+        return SESSION_FAILURE_RESOLVE;
+    case ROUTER_CLOSE_REFUSED:
+        return SESSION_FAILURE_REFUSED;
+    case ROUTER_CLOSE_UNREACHABLE:
+        return SESSION_FAILURE_UNREACHABLE;
+    case ROUTER_CLOSE_TIMEOUT:
+        return SESSION_FAILURE_TIMEOUT;
+    case ROUTER_CLOSE_TLS_REFUSED:
+        return SESSION_FAILURE_TLS_REFUSED;
+    case ROUTER_CLOSE_TLS_UNTRUSTED:
+        return SESSION_FAILURE_TLS_UNTRUSTED;
+    case ROUTER_CLOSE_TLS_OUTDATED:
+        return SESSION_FAILURE_TLS_OUTDATED;
+    case ROUTER_CLOSE_TLS_WRONG_NAME:
+        return SESSION_FAILURE_TLS_WRONG_NAME;
+    case ROUTER_CLOSE_TLS_WRONG_PRINT:
+        return SESSION_FAILURE_TLS_WRONG_PRINT;
+    case ROUTER_CLOSE_TLS_BROKEN:
+        return SESSION_FAILURE_TLS_BROKEN;
+    case ROUTER_CLOSE_FAILED:
+        return state == SESSION_OPENING ? SESSION_FAILURE_HERE : SESSION_FAILURE_LOST;
+    case ROUTER_CLOSE_RESET:
+    case ROUTER_CLOSE_EOF:
+        break;
+    }
+    /* Accepted and closed before the login was answered: the service's address list or its session limit. */
+    return state == SESSION_LOGIN ? SESSION_FAILURE_SILENT_LOGIN : SESSION_FAILURE_LOST;
+}
+
 void session_closed(struct session *s, enum router_close_reason reason, uint64_t now_ms, struct prng *prng)
 {
     if (s->state == SESSION_CLOSED || s->state == SESSION_BROKEN)
         return;
-    enum session_failure failure = SESSION_FAILURE_LOST;
-    switch (reason) {
-    case ROUTER_CLOSE_RESOLVE:
-        failure = SESSION_FAILURE_RESOLVE;
-        break;
-    case ROUTER_CLOSE_REFUSED:
-        failure = SESSION_FAILURE_REFUSED;
-        break;
-    case ROUTER_CLOSE_UNREACHABLE:
-        failure = SESSION_FAILURE_UNREACHABLE;
-        break;
-    case ROUTER_CLOSE_TIMEOUT:
-        failure = SESSION_FAILURE_TIMEOUT;
-        break;
-    case ROUTER_CLOSE_FAILED:
-        failure = s->state == SESSION_OPENING ? SESSION_FAILURE_HERE : SESSION_FAILURE_LOST;
-        break;
-    case ROUTER_CLOSE_RESET:
-    case ROUTER_CLOSE_EOF:
-        /* Accepted and closed before the login was answered: the service's address list or its session limit.
-         */
-        failure = s->state == SESSION_LOGIN ? SESSION_FAILURE_SILENT_LOGIN : SESSION_FAILURE_LOST;
-        break;
-    }
+    enum session_failure failure = failure_of(reason, (enum session_state)s->state);
     if (s->state == SESSION_LOGIN && login_was_refused(s))
         failure = SESSION_FAILURE_LOGIN;
     fail(s, failure, now_ms, prng);

@@ -15,7 +15,9 @@ struct stream {
     uv_tcp_t tcp;
     bool tcp_used; /* the handle is initialised and not closed */
     bool open;
-    bool dead; /* no callback to the owner any more */
+    bool dead;                       /* no callback to the owner any more */
+    struct tls_context *tls_context; /* NULL: plain */
+    struct tls *tls;                 /* from the connection on */
     uv_connect_t connect;
     struct lookup *lookup; /* under way */
     struct addrinfo *found;
@@ -41,6 +43,28 @@ struct pending_write {
 };
 
 static void attempt_next(struct stream *s);
+
+static enum stream_end end_of_handshake(enum tls_status status)
+{
+    switch (status) {
+    case TLS_REFUSED:
+        return STREAM_END_TLS_REFUSED;
+    case TLS_UNTRUSTED:
+        return STREAM_END_TLS_UNTRUSTED;
+    case TLS_OUTDATED:
+        return STREAM_END_TLS_OUTDATED;
+    case TLS_WRONG_NAME:
+        return STREAM_END_TLS_WRONG_NAME;
+    case TLS_WRONG_PRINT:
+        return STREAM_END_TLS_WRONG_PRINT;
+    case TLS_DONE:
+    case TLS_WAITING:
+    case TLS_CLOSED:
+    case TLS_BROKEN:
+        break;
+    }
+    return STREAM_END_TLS_BROKEN;
+}
 
 static enum stream_end end_of(int error)
 {
@@ -72,6 +96,7 @@ static void release(struct stream *s)
     s->references--;
     if (s->references == 0) {
         uv_freeaddrinfo(s->found);
+        tls_free(s->tls);
         free(s);
     }
 }
@@ -101,6 +126,8 @@ void stream_close(struct stream *s)
 {
     if (s->dead)
         return;
+    if (s->tls != NULL && s->open)
+        tls_close(s->tls);
     s->dead = true;
     if (s->lookup != NULL) {
         s->lookup->stream = NULL;
@@ -135,23 +162,7 @@ static void end_later(struct stream *s, enum stream_end reason)
     (void)uv_timer_start(&s->timer, on_end_timer, 0, 0);
 }
 
-/* ---- bytes ---- */
-
-static void on_room_wanted(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buffer)
-{
-    struct stream *s = handle->data;
-    (void)suggested;
-    *ret_buffer = uv_buf_init(s->input, sizeof(s->input));
-}
-
-static void on_read(uv_stream_t *tcp, ssize_t len, const uv_buf_t *buffer)
-{
-    struct stream *s = tcp->data;
-    if (len > 0)
-        s->handlers->received(s->context, span_of(buffer->base, (size_t)len));
-    else if (len < 0)
-        end(s, end_of((int)len));
-}
+/* ---- bytes out ---- */
 
 static void on_written(uv_write_t *request, int status)
 {
@@ -177,11 +188,9 @@ static int queue_write(struct stream *s, struct span bytes)
     return result;
 }
 
-void stream_send(struct stream *s, struct span bytes)
+/* False: the stream ends, which the owner hears when the loop runs. */
+static bool send_raw(struct stream *s, struct span bytes)
 {
-    assert(s->open && !s->dead);
-    if (bytes.len == 0 || uv_is_active((const uv_handle_t *)&s->timer))
-        return;
     /* libuv only reads them, but does not say so. */
     union {
         const uint8_t *read_only;
@@ -196,9 +205,26 @@ void stream_send(struct stream *s, struct span bytes)
         sent = queue_write(s, span_skip(bytes, (size_t)sent));
     if (sent < 0)
         end_later(s, end_of(sent));
+    return sent >= 0;
 }
 
-/* ---- connecting ---- */
+void stream_send(struct stream *s, struct span bytes)
+{
+    assert(s->open && !s->dead);
+    if (bytes.len == 0 || uv_is_active((const uv_handle_t *)&s->timer))
+        return;
+    if (s->tls == NULL)
+        (void)send_raw(s, bytes);
+    else if (!tls_write(s->tls, bytes) && !uv_is_active((const uv_handle_t *)&s->timer))
+        end_later(s, STREAM_END_FAILED);
+}
+
+static bool send_encrypted(void *owner, struct span bytes)
+{
+    return send_raw(owner, bytes);
+}
+
+/* ---- bytes in ---- */
 
 static uint32_t peer_address(const struct stream *s)
 {
@@ -211,11 +237,79 @@ static uint32_t peer_address(const struct stream *s)
     return ntohl(address.sin_addr.s_addr);
 }
 
+static void on_room_wanted(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buffer)
+{
+    struct stream *s = handle->data;
+    (void)suggested;
+    *ret_buffer = uv_buf_init(s->input, sizeof(s->input));
+}
+
+static void opened(struct stream *s)
+{
+    (void)uv_timer_stop(&s->timer);
+    s->open = true;
+    s->handlers->opened(s->context, peer_address(s));
+}
+
+/* Returns when all that came is used up or the stream has ended. */
+static void decrypt(struct stream *s, struct span bytes)
+{
+    uint8_t text[STREAM_INPUT_MAX];
+    size_t len = 0;
+    enum tls_status status = TLS_DONE;
+    tls_feed(s->tls, bytes);
+    if (!s->open) {
+        status = tls_handshake(s->tls);
+        if (status == TLS_DONE)
+            opened(s);
+        else if (status != TLS_WAITING)
+            end(s, end_of_handshake(status));
+    }
+    while (status == TLS_DONE && !s->dead) {
+        status = tls_read(s->tls, text, sizeof(text), &len);
+        if (status == TLS_DONE)
+            s->handlers->received(s->context, span_of(text, len));
+        else if (status != TLS_WAITING)
+            end(s, status == TLS_CLOSED ? STREAM_END_EOF : STREAM_END_FAILED);
+    }
+}
+
+static void on_read(uv_stream_t *tcp, ssize_t len, const uv_buf_t *buffer)
+{
+    struct stream *s = tcp->data;
+    if (len < 0)
+        end(s, s->open ? end_of((int)len) : STREAM_END_TLS_BROKEN);
+    else if (len > 0 && s->tls != NULL)
+        decrypt(s, span_of(buffer->base, (size_t)len));
+    else if (len > 0)
+        s->handlers->received(s->context, span_of(buffer->base, (size_t)len));
+}
+
+/* ---- connecting ---- */
+
 static void attempt_failed(struct stream *s, enum stream_end reason)
 {
     s->end = reason;
     (void)uv_timer_stop(&s->timer);
     close_tcp(s);
+}
+
+static void on_handshake_timeout(uv_timer_t *timer)
+{
+    end(timer->data, STREAM_END_TLS_BROKEN);
+}
+
+static void start_tls(struct stream *s)
+{
+    s->tls = tls_new(s->tls_context, send_encrypted, s);
+    if (s->tls == NULL) {
+        end(s, STREAM_END_FAILED);
+        return;
+    }
+    (void)uv_timer_start(&s->timer, on_handshake_timeout, STREAM_TLS_TIMEOUT_MS, 0);
+    enum tls_status status = tls_handshake(s->tls);
+    if (status != TLS_WAITING)
+        end(s, end_of_handshake(status));
 }
 
 static void on_connected(uv_connect_t *request, int status)
@@ -232,8 +326,10 @@ static void on_connected(uv_connect_t *request, int status)
     }
     (void)uv_tcp_nodelay(&s->tcp, 1);
     (void)uv_tcp_keepalive(&s->tcp, 1, STREAM_KEEPALIVE_S);
-    s->open = true;
-    s->handlers->opened(s->context, peer_address(s));
+    if (s->tls_context == NULL)
+        opened(s);
+    else
+        start_tls(s);
 }
 
 static void on_connect_timeout(uv_timer_t *timer)
@@ -330,13 +426,14 @@ static bool take_literal(struct stream *s, const char *host, uint16_t port)
     return true;
 }
 
-struct stream *stream_open(uv_loop_t *loop, const char *host, uint16_t port,
+struct stream *stream_open(uv_loop_t *loop, const char *host, uint16_t port, struct tls_context *tls,
                            const struct stream_handlers *handlers, void *context)
 {
     struct stream *s = calloc(1, sizeof(*s));
     if (s == NULL)
         return NULL;
     s->loop = loop;
+    s->tls_context = tls;
     s->handlers = handlers;
     s->context = context;
     s->references = 1;

@@ -19,7 +19,7 @@ import time
 
 from daemon import Daemon
 from gateway import Gateway
-from natpmp import Client, natpmpc
+from natpmp import Client, map_request, natpmpc
 from proton import ProtonGateway
 from router import Router
 from traffic import EXTERNAL, INTERNET_HOST, Listener
@@ -223,6 +223,22 @@ class Lab:
 
     def client(self, namespace, **keys):
         return Client(self, namespace, **keys)
+
+    def open_sessions(self, count):
+        """Has the daemon open so many sessions at the router's API; how many mappings that took."""
+        client = self.client("lan1")
+        assert client.map("udp", 5000).result == 0
+        mappings = 1
+        self.router.ask("latency 500")
+        for sessions in range(2, count + 1):
+            # One more is opened when each has eight commands to wait for.
+            for _ in range(8 * (sessions - 1) + 1):
+                client.send(map_request("udp", 5000 + mappings))
+                mappings += 1
+            wait_until(lambda: self.router.counters()["logins"] >= sessions, what=f"{sessions} sessions")
+        self.router.ask("latency 0")
+        assert self.router.counters()["sessions"] == count
+        return mappings
 
     def listener(self, namespace, protocol, port):
         return Listener(self, namespace, protocol, port)

@@ -169,7 +169,7 @@ static inline int setup(void **state)
     w->config.router_port = ntohs(local.sin_port);
     w->driver = calloc(1, sizeof(*w->driver));
     assert_non_null(w->driver);
-    assert_int_equal(driver_open(w->driver, &w->config, &core, &w->log), 0);
+    assert_int_equal(driver_open(w->driver, &w->config, NULL, &core, &w->log), 0);
     *state = w;
     return 0;
 }

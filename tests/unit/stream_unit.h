@@ -149,7 +149,7 @@ static const struct stream_handlers handlers = {
 static inline void open_to(struct world *w, const char *host, uint16_t port)
 {
     w->in_call = true;
-    w->stream = stream_open(&w->loop, host, port, &handlers, w);
+    w->stream = stream_open(&w->loop, host, port, NULL, &handlers, w);
     w->in_call = false;
     assert_non_null(w->stream);
 }

@@ -55,6 +55,10 @@ static void test_empty_is_not_set(void **state)
                                 "MIKROTIK_API_USER=",
                                 "INSTANCE=",
                                 "MIKROTIK_API_TLS=",
+                                "MIKROTIK_API_TLS_CA=",
+                                "MIKROTIK_API_TLS_NAME=",
+                                "MIKROTIK_API_TLS_FINGERPRINT=",
+                                "MIKROTIK_API_TLS_INSECURE=",
                                 "MIKROTIK_IN_INTERFACE=",
                                 "LISTEN_ADDR=",
                                 "MAX_MAPPINGS_PER_CLIENT=",
@@ -205,6 +209,19 @@ static void test_instance(void **state)
     check_bad("INSTANCE=a/b");
 }
 
+/* Parses what is required and up to three lines more, which come first and so win. */
+static bool parse_three(const char *first, const char *second, const char *third)
+{
+    const char *environment[7];
+    unsigned count = 0;
+    const char *const lines[] = {first, second, third, GATEWAY, ROUTER, PASSWORD};
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+        if (lines[i] != NULL)
+            environment[count++] = lines[i];
+    environment[count] = NULL;
+    return config_parse(&config, environment, &error);
+}
+
 /* Predecessor fault 37: `True` for TLS means no TLS, and the password goes out in clear. */
 static void test_tls(void **state)
 {
@@ -215,18 +232,104 @@ static void test_tls(void **state)
     for (size_t i = 0; i < ARRAY_LEN(off); i++) {
         (void)snprintf(text, sizeof(text), "MIKROTIK_API_TLS=%s", off[i]);
         check_good(text);
+        assert_false(config.tls);
+        assert_int_equal(config.router_port, 8728);
         (void)snprintf(text, sizeof(text), "MIKROTIK_API_TLS=%s", on[i]);
-        assert_false(parse_with(text));
-        (void)snprintf(
-            text, sizeof(text),
-            "MIKROTIK_API_TLS=\"%s\" is not possible: TLS is not built into this version; nothing was sent "
-            "to the router; allowed: false",
-            on[i]);
-        assert_string_equal(error.text, text);
+        check_good(text);
+        assert_true(config.tls && !config.tls_insecure && !config.tls_pinned);
+        assert_int_equal(config.router_port, 8729);
     }
     check_bad("MIKROTIK_API_TLS=maybe");
     check_bad("MIKROTIK_API_TLS=truee");
     check_bad("MIKROTIK_API_TLS=2");
+    assert_true(parse_three("MIKROTIK_API_TLS=true", "MIKROTIK_API_ADDRESS=r:8728", NULL));
+    assert_int_equal(config.router_port, 8728);
+}
+
+#define TLS "MIKROTIK_API_TLS=true"
+#define CA "MIKROTIK_API_TLS_CA=/etc/ca.pem"
+#define NAME "MIKROTIK_API_TLS_NAME=router.lan"
+#define HEX "00112233445566778899AABBCCDDEEFF0123456789abcdefABCDEF9876543210"
+#define PRINT "MIKROTIK_API_TLS_FINGERPRINT=" HEX
+#define INSECURE "MIKROTIK_API_TLS_INSECURE=yes"
+
+static void test_tls_settings(void **state)
+{
+    (void)state;
+    assert_true(parse_three(TLS, CA, NAME));
+    assert_string_equal(config.tls_ca_file, "/etc/ca.pem");
+    assert_string_equal(config.tls_name, "router.lan");
+    assert_true(parse_three(TLS, "MIKROTIK_API_TLS_NAME=My Router", NULL));
+    assert_string_equal(config.tls_name, "My Router");
+    assert_true(parse_three(TLS, INSECURE, NULL));
+    assert_true(config.tls_insecure);
+    assert_true(parse_three(TLS, PRINT, "MIKROTIK_API_TLS_INSECURE=no"));
+    assert_true(config.tls_pinned && !config.tls_insecure);
+    assert_true(parse_three("MIKROTIK_API_TLS_INSECURE=false", NULL, NULL));
+    check_bad("MIKROTIK_API_TLS_INSECURE=maybe");
+    assert_false(parse_three(TLS, "MIKROTIK_API_TLS_CA=a\tb", NULL));
+}
+
+static void test_fingerprint(void **state)
+{
+    static const char *const same[] = {
+        HEX,
+        "00112233445566778899aabbccddeeff0123456789ABCDEFabcdef9876543210",
+        "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:01:23:45:67:89:AB:CD:EF:AB:CD:EF:98:76:54:32:10",
+        "00 11 22 33 44 55 66 77 88 99 aa bb cc dd ee ff 01 23 45 67 89 ab cd ef ab cd ef 98 76 54 32 10",
+        "0011223344556677 8899aabbccddeeff 0123456789abcdef abcdef9876543210",
+    };
+    static const uint8_t expected[] = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xAA,
+                                       0xBB, 0xCC, 0xDD, 0xEE, 0xFF, 0x01, 0x23, 0x45, 0x67, 0x89, 0xAB,
+                                       0xCD, 0xEF, 0xAB, 0xCD, 0xEF, 0x98, 0x76, 0x54, 0x32, 0x10};
+    static const char *const bad[] = {
+        "0011",
+        "00112233445566778899AABBCCDDEEFF0123456789abcdefABCDEF987654321",
+        HEX "0",
+        HEX "00",
+        HEX "zz",
+        "g0112233445566778899AABBCCDDEEFF0123456789abcdefABCDEF9876543210",
+        "0:0112233445566778899AABBCCDDEEFF0123456789abcdefABCDEF9876543210",
+        "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        ":",
+        "00112233445566778899AABBCCDDEEFF0123456789abcdefABCDEF98765432-10",
+    };
+    char line[256];
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(same); i++) {
+        (void)snprintf(line, sizeof(line), "MIKROTIK_API_TLS_FINGERPRINT=%s", same[i]);
+        assert_true(parse_three(TLS, line, NULL));
+        assert_memory_equal(config.tls_fingerprint, expected, sizeof(expected));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        (void)snprintf(line, sizeof(line), "MIKROTIK_API_TLS_FINGERPRINT=%s", bad[i]);
+        if (parse_three(TLS, line, NULL))
+            fail_msg("taken: %s", line);
+        assert_non_null(strstr(error.text, "MIKROTIK_API_TLS_FINGERPRINT=\""));
+    }
+}
+
+/* Each names the variable that is in the way. */
+static void test_tls_contradictions(void **state)
+{
+    static const char *const cases[][4] = {
+        {CA, NULL, NULL, "MIKROTIK_API_TLS_CA is not allowed while MIKROTIK_API_TLS is not true"},
+        {NAME, NULL, NULL, "MIKROTIK_API_TLS_NAME is not allowed while MIKROTIK_API_TLS is not true"},
+        {PRINT, NULL, NULL, "MIKROTIK_API_TLS_FINGERPRINT is not allowed while MIKROTIK_API_TLS is not true"},
+        {INSECURE, NULL, NULL, "MIKROTIK_API_TLS_INSECURE is not allowed while MIKROTIK_API_TLS is not true"},
+        {"MIKROTIK_API_TLS=false", INSECURE, NULL, "MIKROTIK_API_TLS_INSECURE is not allowed"},
+        {TLS, INSECURE, CA, "INSECURE=\"true\" is not allowed while MIKROTIK_API_TLS_CA is set"},
+        {TLS, INSECURE, PRINT, "INSECURE=\"true\" is not allowed while MIKROTIK_API_TLS_FINGERPRINT is set"},
+        {TLS, INSECURE, NAME, "INSECURE=\"true\" is not allowed while MIKROTIK_API_TLS_NAME is set"},
+        {TLS, PRINT, CA, "MIKROTIK_API_TLS_CA is not allowed while MIKROTIK_API_TLS_FINGERPRINT is set"},
+        {TLS, PRINT, NAME, "MIKROTIK_API_TLS_NAME is not allowed while MIKROTIK_API_TLS_FINGERPRINT is set"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_false(parse_three(cases[i][0], cases[i][1], cases[i][2]));
+        if (strstr(error.text, cases[i][3]) == NULL)
+            fail_msg("case %zu: %s", i, error.text);
+    }
 }
 
 static void test_interface(void **state)
@@ -319,6 +422,9 @@ int main(void)
         cmocka_unit_test(test_two_passwords),
         cmocka_unit_test(test_instance),
         cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_tls_settings),
+        cmocka_unit_test(test_fingerprint),
+        cmocka_unit_test(test_tls_contradictions),
         cmocka_unit_test(test_interface),
         cmocka_unit_test(test_listen),
         cmocka_unit_test(test_client_mappings),

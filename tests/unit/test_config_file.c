@@ -127,6 +127,10 @@ static void test_print(void **state)
                          "MIKROTIK_API_USER=admin\n"
                          "INSTANCE=default\n"
                          "MIKROTIK_API_TLS=false\n"
+                         "MIKROTIK_API_TLS_CA=\n"
+                         "MIKROTIK_API_TLS_NAME=\n"
+                         "MIKROTIK_API_TLS_FINGERPRINT=\n"
+                         "MIKROTIK_API_TLS_INSECURE=false\n"
                          "MIKROTIK_IN_INTERFACE=\n"
                          "LISTEN_ADDR=:5351\n"
                          "MAX_MAPPINGS_PER_CLIENT=64\n"
@@ -137,7 +141,9 @@ static void test_print(void **state)
                           "MIKROTIK_API_PASSWORD_FILE=/run/p",
                           "MIKROTIK_API_USER=u",
                           "INSTANCE=i",
-                          "MIKROTIK_API_TLS=no",
+                          "MIKROTIK_API_TLS=yes",
+                          "MIKROTIK_API_TLS_CA=/ca",
+                          "MIKROTIK_API_TLS_NAME=n",
                           "MIKROTIK_IN_INTERFACE=wg",
                           "LISTEN_ADDR=[10.0.0.1]:1",
                           "MAX_MAPPINGS_PER_CLIENT=7",
@@ -149,12 +155,38 @@ static void test_print(void **state)
                         "MIKROTIK_API_PASSWORD_FILE=/run/p\n"
                         "MIKROTIK_API_USER=u\n"
                         "INSTANCE=i\n"
-                        "MIKROTIK_API_TLS=false\n"
+                        "MIKROTIK_API_TLS=true\n"
+                        "MIKROTIK_API_TLS_CA=/ca\n"
+                        "MIKROTIK_API_TLS_NAME=n\n"
+                        "MIKROTIK_API_TLS_FINGERPRINT=\n"
+                        "MIKROTIK_API_TLS_INSECURE=false\n"
                         "MIKROTIK_IN_INTERFACE=wg\n"
                         "LISTEN_ADDR=10.0.0.1:1\n"
                         "MAX_MAPPINGS_PER_CLIENT=7\n"
                         "LEASE_HOLD=off\n"
                         "LOG_LEVEL=DEBUG\n");
+    const char *pinned[] = {GATEWAY,
+                            ROUTER,
+                            PASSWORD,
+                            "MIKROTIK_API_TLS=1",
+                            "MIKROTIK_API_TLS_FINGERPRINT=00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:"
+                            "01:23:45:67:89:AB:CD:EF:FE:DC:BA:98:76:54:32:10",
+                            NULL};
+    check_printed(
+        pinned,
+        "VPN_GATEWAY=10.2.0.1\n"
+        "MIKROTIK_API_ADDRESS=192.168.88.1:8729\n"
+        "MIKROTIK_API_PASSWORD=(hidden)\n"
+        "MIKROTIK_API_USER=admin\n"
+        "INSTANCE=default\n"
+        "MIKROTIK_API_TLS=true\n"
+        "MIKROTIK_API_TLS_CA=\n"
+        "MIKROTIK_API_TLS_NAME=\n"
+        "MIKROTIK_API_TLS_FINGERPRINT=00112233445566778899aabbccddeeff0123456789abcdeffedcba9876543210\n"
+        "MIKROTIK_API_TLS_INSECURE=false\n"
+        "MIKROTIK_IN_INTERFACE=\n"
+        "LISTEN_ADDR=:5351\n"
+        "LOG_LEVEL=INFO\n");
 }
 
 static void test_wipe(void **state)

@@ -107,7 +107,7 @@ static void test_stop_signals(void **state)
         if (child == 0) {
             /* A loop of its own: the parent's watches for the parent. */
             struct driver *own = calloc(1, sizeof(*own));
-            if (own == NULL || driver_open(own, &w->config, &core, &w->log) != 0)
+            if (own == NULL || driver_open(own, &w->config, NULL, &core, &w->log) != 0)
                 _exit(1);
             core.count = 0;
             core.react = react_stop;
@@ -131,7 +131,7 @@ static void test_port_taken(void **state)
     struct config config = w->config;
     assert_non_null(second);
     config.listen_port = udp_server_port(&w->driver->lan);
-    assert_int_equal(driver_open(second, &config, &core, &w->log), -EADDRINUSE);
+    assert_int_equal(driver_open(second, &config, NULL, &core, &w->log), -EADDRINUSE);
     free(second);
 }
 

@@ -52,6 +52,18 @@ static void test_session_failures(void **state)
     check_finding(FINDING_API, FINDING_FAIL, "does not speak the RouterOS API", "MIKROTIK_API_ADDRESS");
     survey->failure = SESSION_FAILURE_LOST;
     check_finding(FINDING_API, FINDING_FAIL, "ended the connection", "/log/print");
+    survey->failure = SESSION_FAILURE_TLS_REFUSED;
+    check_finding(FINDING_API, FINDING_FAIL, "has no certificate", "/ip/service/set api-ssl certificate=api");
+    survey->failure = SESSION_FAILURE_TLS_UNTRUSTED;
+    check_finding(FINDING_API, FINDING_FAIL, "CA that is trusted here", "MIKROTIK_API_TLS_FINGERPRINT");
+    survey->failure = SESSION_FAILURE_TLS_OUTDATED;
+    check_finding(FINDING_API, FINDING_FAIL, "has expired", "/certificate/sign api");
+    survey->failure = SESSION_FAILURE_TLS_WRONG_NAME;
+    check_finding(FINDING_API, FINDING_FAIL, "for another name", "/certificate/add name=api common-name=");
+    survey->failure = SESSION_FAILURE_TLS_WRONG_PRINT;
+    check_finding(FINDING_API, FINDING_FAIL, "another fingerprint", "/certificate/get");
+    survey->failure = SESSION_FAILURE_TLS_BROKEN;
+    check_finding(FINDING_API, FINDING_FAIL, "speaks no TLS", "/ip/service/print detail where name=api-ssl");
     survey->failure = SESSION_FAILURE_LOGIN;
     check_finding(FINDING_API, FINDING_PASS, "answers", NULL);
     check_finding(FINDING_LOGIN, FINDING_FAIL, "refuses the login as natpmp", "/user/set [find name=natpmp]");

@@ -144,13 +144,16 @@ static void test_wrong_arguments(void **state)
 static void test_bad_configuration(void **state)
 {
     static const char *const bad[] = {"VPN_GATEWAY=vpn\nexample", "MIKROTIK_API_ADDRESS=r", PASSWORD, NULL};
-    static const char *const tls[] = {"VPN_GATEWAY=10.9.9.9", "MIKROTIK_API_ADDRESS=r", PASSWORD,
-                                      "MIKROTIK_API_TLS=True", NULL};
+    static const char *const tls[] = {"VPN_GATEWAY=10.9.9.9",  "MIKROTIK_API_ADDRESS=r",           PASSWORD,
+                                      "MIKROTIK_API_TLS=True", "MIKROTIK_API_TLS_CA=/nonexistent", NULL};
+    static const char *const both[] = {"VPN_GATEWAY=10.9.9.9", "MIKROTIK_API_ADDRESS=r", PASSWORD,
+                                       "MIKROTIK_API_TLS_INSECURE=True", NULL};
     static const char *const no_file[] = {"VPN_GATEWAY=10.9.9.9", "MIKROTIK_API_ADDRESS=r",
                                           "MIKROTIK_API_PASSWORD_FILE=/nonexistent", NULL};
-    static const char *const *const cases[] = {bad, tls, no_file};
-    static const char *const expected[] = {"VPN_GATEWAY=\"vpn?example\"", "MIKROTIK_API_TLS=\"True\"",
-                                           "\"/nonexistent\" No such file"};
+    static const char *const *const cases[] = {bad, tls, both, no_file};
+    static const char *const expected[] = {
+        "VPN_GATEWAY=\"vpn?example\"", "MIKROTIK_API_TLS_CA=\"/nonexistent\" is not possible: No such file",
+        "MIKROTIK_API_TLS_INSECURE is not allowed", "\"/nonexistent\" No such file"};
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         for (unsigned check = 0; check < 2; check++) {

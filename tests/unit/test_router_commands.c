@@ -156,6 +156,46 @@ static void test_trouble_is_told_once(void **state)
     }
 }
 
+/* Whatever was wrong with the certificate: the reason, and how to show and to make one, entire in one line.
+ */
+static void test_a_wrong_certificate_is_told_once(void **state)
+{
+    static const struct {
+        enum router_close_reason reason;
+        const char *says;
+    } cases[] = {
+        {ROUTER_CLOSE_TLS_REFUSED, "has no certificate"},
+        {ROUTER_CLOSE_TLS_UNTRUSTED, "not signed by a CA that is trusted here"},
+        {ROUTER_CLOSE_TLS_OUTDATED, "expired or is not valid yet"},
+        {ROUTER_CLOSE_TLS_WRONG_NAME, "for another name than MIKROTIK_API_TLS_NAME"},
+        {ROUTER_CLOSE_TLS_WRONG_PRINT, "another fingerprint than MIKROTIK_API_TLS_FINGERPRINT"},
+    };
+    (void)state;
+    closed(0, ROUTER_CLOSE_EOF);
+    for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+        wait_until(router_deadline_ms(router));
+        closed(0, cases[i / 2].reason);
+        assert_int_equal(count_actions(&out, ACTION_LOG), i % 2 == 0);
+        for (unsigned k = 0; k < out.count; k++) {
+            char text[600];
+            if (out.at[k].type != ACTION_LOG)
+                continue;
+            assert_int_equal(out.at[k].log.level, LOG_LEVEL_ERROR);
+            (void)snprintf(text, sizeof(text), "%.*s", (int)out.at[k].log.text.len,
+                           (const char *)out.at[k].log.text.data);
+            const char *const parts[] = {cases[i / 2].says, "/certificate/add name=api",
+                                         "/certificate/sign api", "/print detail", "; trying on"};
+            for (size_t j = 0; j < ARRAY_LEN(parts); j++)
+                if (strstr(text, parts[j]) == NULL)
+                    fail_msg("no \"%s\": %s", parts[j], text);
+            assert_string_equal(text + strlen(text) - strlen("; trying on"), "; trying on");
+        }
+    }
+    wait_until(router_deadline_ms(router));
+    closed(0, ROUTER_CLOSE_TLS_BROKEN);
+    assert_int_equal(count_actions(&out, ACTION_LOG), 1);
+}
+
 /* ---- more sessions ---- */
 
 static void add_so_many(unsigned count)
@@ -230,6 +270,7 @@ int main(void)
         READY_TEST(test_orphans_are_removed),
         READY_TEST(test_silent_connection_is_replaced),
         READY_TEST(test_trouble_is_told_once),
+        READY_TEST(test_a_wrong_certificate_is_told_once),
         READY_TEST(test_more_sessions_only_when_busy),
         READY_TEST(test_an_idle_extra_session_is_closed),
     };

@@ -1,0 +1,147 @@
+"""The daemon speaks TLS to the router's API: socat stands in front of it, with certificates as RouterOS makes them."""
+
+import os
+import pathlib
+import signal
+import subprocess
+
+import pytest
+
+from lab import CLIENTS, ROOT, ROUTER_CONTAINER, wait_until
+from router import PASSWORD
+
+LAN1 = CLIENTS["lan1"]
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("certificates")
+    subprocess.run([ROOT / "tests" / "unit" / "certificates", folder], check=True)
+    return folder
+
+
+class ApiSsl:
+    """The service api-ssl: on its port TLS, behind it the plain API."""
+
+    def __init__(self, lab, certificate):
+        self.lab = lab
+        self.certificate = certificate
+        self.process = None
+
+    def start(self, certificate="server"):
+        if certificate:
+            shows = f"cert={self.certificate}/{certificate}.pem,key={self.certificate}/router.key"
+        else:
+            # What RouterOS does with certificate=none.
+            shows = "cipher=ADH:@SECLEVEL=0,openssl-max-proto-version=TLS1.2"
+        self.process = self.lab.popen("socat", "rtr", [
+            "socat", f"OPENSSL-LISTEN:8729,bind={ROUTER_CONTAINER},reuseaddr,fork,nodelay,verify=0,{shows}",
+            f"TCP4:{ROUTER_CONTAINER}:8728,nodelay"])
+        wait_until(lambda: ":8729 " in self.lab.run("rtr", "ss", "-Hltn"), what="socat listens")
+
+    def stop(self):
+        """With its connections, each of which is a child."""
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        for child in children:
+            os.kill(int(child), signal.SIGKILL)
+        self.process.kill()
+
+
+@pytest.fixture
+def api_ssl(lab, certificates):
+    return ApiSsl(lab, certificates)
+
+
+def fingerprint(certificates, name):
+    out = subprocess.run(["openssl", "x509", "-in", certificates / f"{name}.pem", "-noout", "-fingerprint", "-sha256"],
+                         capture_output=True, text=True, check=True).stdout
+    return out.strip().split("=")[1]
+
+
+def plain_connections(lab):
+    return [line for line in lab.run("ctr", "ss", "-Htn").splitlines() if ":8728" in line]
+
+
+def test_a_mapping_lives_and_ends(lab, api_ssl, certificates):
+    api_ssl.start()
+    daemon = lab.daemon(env={"MIKROTIK_API_TLS": "true", "MIKROTIK_API_TLS_CA": str(certificates / "ca.pem"),
+                             "MIKROTIK_API_TLS_NAME": "router"})
+    client = lab.client("lan1")
+    for protocol in ("udp", "tcp"):
+        assert client.map(protocol, 5000, 45001, 60).external == 45001
+        assert lab.router.rule_for(protocol, LAN1, 5000)["dst-port"] == "45001"
+        assert lab.listener("lan1", protocol, 5000).reached(45001)
+    # A rule that is removed by hand comes back; one that its client gives up goes.
+    lab.router.ask(f"remove {lab.router.rule_for('udp', LAN1, 5000)['.id']}")
+    wait_until(lambda: lab.router.rule_for("udp", LAN1, 5000), what="the rule is there again")
+    assert client.delete("tcp", 5000).result == 0
+    assert lab.router.rule_for("tcp", LAN1, 5000) is None
+    # The router goes away, and its TLS with it.
+    api_ssl.stop()
+    wait_until(lambda: daemon.log_lines("warn"), what="the loss is told")
+    api_ssl.start()
+    assert client.map("tcp", 5001, 45002).external == 45002
+    assert not plain_connections(lab)
+    assert daemon.stop() == 0
+    assert lab.router.own_rules() == [] and lab.gateway.mappings() == {}
+    assert PASSWORD not in daemon.log()
+    assert not daemon.log_lines("error")
+
+
+def test_four_sessions_at_once(lab, api_ssl, certificates):
+    api_ssl.start()
+    lab.daemon(env={"MIKROTIK_API_TLS": "on", "MIKROTIK_API_TLS_FINGERPRINT": fingerprint(certificates, "server")})
+    count = lab.open_sessions(4)
+    wait_until(lambda: len(lab.router.own_rules()) == count, 20, what="all rules are made")
+    assert not plain_connections(lab)
+
+
+@pytest.mark.parametrize("certificate,settings,reason", [
+    ("other", {"MIKROTIK_API_TLS_CA": "ca.pem"}, "not signed by a CA that is trusted"),
+    ("server", {"MIKROTIK_API_TLS_CA": "ca.pem", "MIKROTIK_API_TLS_NAME": "else"}, "is for another name"),
+    ("past", {"MIKROTIK_API_TLS_CA": "ca.pem"}, "has expired"),
+    ("other", {"MIKROTIK_API_TLS_FINGERPRINT": "server"}, "another fingerprint"),
+    (None, {"MIKROTIK_API_TLS_FINGERPRINT": "server"}, "has no certificate"),
+    ("server", {"MIKROTIK_API_TLS_NAME": "router"}, "not signed by a CA that is trusted"),
+    ("server", {}, "or, if that is not set, MIKROTIK_API_ADDRESS"),
+])
+def test_a_wrong_certificate_is_told_once_and_gets_nothing(lab, api_ssl, certificates, certificate, settings, reason):
+    api_ssl.start(certificate)
+    env = {"MIKROTIK_API_TLS": "true"}
+    for name, value in settings.items():
+        env[name] = value
+        if name.endswith("_CA"):
+            env[name] = str(certificates / value)
+        if name.endswith("_FINGERPRINT"):
+            env[name] = fingerprint(certificates, value)
+    daemon = lab.daemon(env=env)
+    wait_until(lambda: daemon.log_lines("error"), what="the reason is told")
+    wait_until(lambda: api_ssl.process.log().count("SSL_accept()") >= 3, 20, what="it has tried again")
+    errors = daemon.log_lines("error")
+    assert len(errors) == 1 and reason in errors[0]["line"], daemon.log()
+    assert "/certificate/add" in errors[0]["line"]
+    assert lab.router.counters()["commands"] == 0 and lab.router.counters()["logins"] == 0
+    if certificate == "server":
+        return
+    api_ssl.stop()
+    api_ssl.start("server")
+    wait_until(lambda: lab.client("lan1").map("udp", 5000, 45001).result == 0, 40, what="the right certificate is taken")
+
+
+def test_without_any_certificate(lab, api_ssl):
+    """RouterOS with certificate=none: anonymous Diffie-Hellman."""
+    api_ssl.start(None)
+    daemon = lab.daemon(env={"MIKROTIK_API_TLS": "true", "MIKROTIK_API_TLS_INSECURE": "true"})
+    assert lab.client("lan1").map("udp", 5000, 45001).external == 45001
+    assert not plain_connections(lab)
+    warnings = [line["line"] for line in daemon.log_lines("warn")]
+    assert len([line for line in warnings if "MIKROTIK_API_TLS_INSECURE" in line and "read the password" in line]) == 1
+    assert daemon.stop() == 0
+    assert lab.router.own_rules() == []
+
+
+def test_the_port_of_the_plain_api(lab):
+    daemon = lab.daemon(env={"MIKROTIK_API_TLS": "true", "MIKROTIK_API_TLS_INSECURE": "true",
+                             "MIKROTIK_API_ADDRESS": f"{ROUTER_CONTAINER}:8728"})
+    wait_until(lambda: "8729" in daemon.log(), 20, what="the right port is named")
+    assert lab.router.counters()["logins"] == 0

@@ -1,0 +1,433 @@
+/* Whom TLS takes for the router, and whom not; and that it does not matter in which pieces the bytes come. */
+
+#include <sys/resource.h>
+
+#include "tls_unit.h"
+
+enum { ANY = 4096 };
+
+/* ---- a client of a few lines ---- */
+
+struct client {
+    struct tls *tls;
+    int fd;
+    size_t piece; /* the most that is fed at once */
+    uint8_t bytes[4096];
+};
+
+static bool send_all(void *owner, struct span bytes)
+{
+    struct client *c = owner;
+    return send(c->fd, bytes.data, bytes.len, MSG_NOSIGNAL) == (ssize_t)bytes.len;
+}
+
+static bool feed(struct client *c)
+{
+    ssize_t len = recv(c->fd, c->bytes, c->piece, 0);
+    if (len <= 0)
+        return false;
+    tls_feed(c->tls, span_of(c->bytes, (size_t)len));
+    return true;
+}
+
+static void open_client(struct client *c, struct tls_context *context, int fd, size_t piece)
+{
+    c->fd = fd;
+    c->piece = piece;
+    c->tls = tls_new(context, send_all, c);
+    assert_non_null(c->tls);
+}
+
+static void close_client(struct client *c)
+{
+    tls_free(c->tls);
+    (void)close(c->fd);
+}
+
+static enum tls_status shake(struct client *c)
+{
+    enum tls_status status = tls_handshake(c->tls);
+    while (status == TLS_WAITING)
+        status = feed(c) ? tls_handshake(c->tls) : TLS_CLOSED;
+    return status;
+}
+
+static void check_echo(struct client *c)
+{
+    char text[16] = "";
+    size_t len = 0;
+    assert_true(tls_write(c->tls, BYTES("hello\n")));
+    while (len < strlen("olleh\n")) {
+        size_t got = 0;
+        enum tls_status status = tls_read(c->tls, (uint8_t *)text + len, sizeof(text) - len, &got);
+        if (status == TLS_WAITING)
+            assert_true(feed(c));
+        else
+            assert_int_equal(status, TLS_DONE);
+        len += got;
+    }
+    assert_memory_equal(text, "olleh\n", len);
+}
+
+static int connect_to(const struct server *server)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(server->port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
+}
+
+static enum tls_status talk(const struct server *server, const struct tls_settings *settings, size_t piece)
+{
+    struct tls_context *context = make_context(settings);
+    struct client client;
+    open_client(&client, context, connect_to(server), piece);
+    enum tls_status status = shake(&client);
+    if (status == TLS_DONE)
+        check_echo(&client);
+    close_client(&client);
+    tls_context_free(context);
+    return status;
+}
+
+/* ---- who is taken ---- */
+
+#define SERVER "-cert $d/server.pem -key $d/router.key "
+#define NAMED "-cert $d/names.pem -key $d/router.key "
+#define NO_CERTIFICATE "-nocert -tls1_2 -cipher ADH:@SECLEVEL=0"
+
+struct row {
+    const char *options; /* s_server's */
+    const char *ca;
+    const char *name;
+    const char *fingerprint; /* of this certificate */
+    bool insecure;
+    enum tls_status expected;
+};
+
+static void check_rows(const struct row *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct row *row = &rows[i];
+        uint8_t fingerprint[TLS_FINGERPRINT_SIZE];
+        struct tls_settings settings = {.name = row->name, .insecure = row->insecure};
+        struct server server = start_server(row->options);
+        if (row->ca != NULL)
+            settings.ca_file = in_folder(row->ca);
+        if (row->fingerprint != NULL) {
+            fingerprint_of(row->fingerprint, fingerprint);
+            settings.fingerprint = fingerprint;
+        }
+        enum tls_status status = talk(&server, &settings, ANY);
+        stop_server(&server);
+        if (status != row->expected)
+            fail_msg("row %zu (%s): %d instead of %d", i, row->options, (int)status, (int)row->expected);
+    }
+}
+
+static void test_by_ca(void **state)
+{
+    static const struct row rows[] = {
+        {.options = SERVER, .ca = "ca.pem", .expected = TLS_DONE},
+        {.options = "-cert $d/chain.pem -key $d/router.key", .ca = "ca.pem", .expected = TLS_DONE},
+        {.options = "-cert $d/ec.pem -key $d/ec.key", .ca = "ca.pem", .expected = TLS_DONE},
+        {.options = SERVER, .ca = "bundle.pem", .expected = TLS_DONE},
+        {.options = "-cert $d/self.pem -key $d/router.key", .ca = "self.pem", .expected = TLS_DONE},
+        {.options = SERVER, .ca = "other.pem", .expected = TLS_UNTRUSTED},
+        {.options = "-cert $d/chain.pem -key $d/router.key", .ca = "other.pem", .expected = TLS_UNTRUSTED},
+        {.options = "-cert $d/self.pem -key $d/router.key", .ca = "ca.pem", .expected = TLS_UNTRUSTED},
+        {.options = "-cert $d/self.pem -key $d/router.key", .name = "self", .expected = TLS_UNTRUSTED},
+        {.options = "-cert $d/client.pem -key $d/router.key", .ca = "ca.pem", .expected = TLS_UNTRUSTED},
+        {.options = "-cert $d/past.pem -key $d/router.key", .ca = "ca.pem", .expected = TLS_OUTDATED},
+        {.options = "-cert $d/future.pem -key $d/router.key", .ca = "ca.pem", .expected = TLS_OUTDATED},
+        {.options = "-tls1_2 -cert $d/past.pem -key $d/router.key", .ca = "ca.pem", .expected = TLS_OUTDATED},
+        {.options = NO_CERTIFICATE, .ca = "ca.pem", .expected = TLS_REFUSED},
+    };
+    (void)state;
+    check_rows(rows, ARRAY_LEN(rows));
+}
+
+static void test_by_name(void **state)
+{
+    static const struct row rows[] = {
+        {.options = SERVER, .ca = "ca.pem", .name = "router", .expected = TLS_DONE},
+        {.options = SERVER, .ca = "ca.pem", .name = "Router", .expected = TLS_DONE},
+        {.options = SERVER, .ca = "ca.pem", .name = "router.lan", .expected = TLS_WRONG_NAME},
+        {.options = SERVER, .ca = "ca.pem", .name = "127.0.0.1", .expected = TLS_WRONG_NAME},
+        {.options = NAMED, .ca = "ca.pem", .name = "router.lan", .expected = TLS_DONE},
+        {.options = NAMED, .ca = "ca.pem", .name = "192.168.88.1", .expected = TLS_DONE},
+        {.options = NAMED, .ca = "ca.pem", .name = "fd00:0::1", .expected = TLS_DONE},
+        {.options = NAMED, .ca = "ca.pem", .name = "fd00::2", .expected = TLS_WRONG_NAME},
+        {.options = NAMED, .ca = "ca.pem", .name = "192.168.88.10", .expected = TLS_WRONG_NAME},
+        /* RFC 6125 section 6.4.4: the common name counts only where there are no other names. */
+        {.options = NAMED, .ca = "ca.pem", .name = "router", .expected = TLS_WRONG_NAME},
+        {.options = "-tls1_2 " NAMED, .ca = "ca.pem", .name = "other.lan", .expected = TLS_WRONG_NAME},
+        {.options = "-cert $d/wild.pem -key $d/router.key",
+         .ca = "ca.pem",
+         .name = "router.example",
+         .expected = TLS_DONE},
+        {.options = "-cert $d/wild.pem -key $d/router.key",
+         .ca = "ca.pem",
+         .name = "a.router.example",
+         .expected = TLS_WRONG_NAME},
+        {.options = SERVER, .ca = "other.pem", .name = "router", .expected = TLS_UNTRUSTED},
+    };
+    (void)state;
+    check_rows(rows, ARRAY_LEN(rows));
+}
+
+static void test_by_fingerprint(void **state)
+{
+    static const struct row rows[] = {
+        {.options = SERVER, .fingerprint = "server", .expected = TLS_DONE},
+        {.options = "-tls1_2 " SERVER, .fingerprint = "server", .expected = TLS_DONE},
+        {.options = "-cert $d/chain.pem -key $d/router.key", .fingerprint = "server", .expected = TLS_DONE},
+        {.options = "-cert $d/self.pem -key $d/router.key", .fingerprint = "self", .expected = TLS_DONE},
+        {.options = "-cert $d/past.pem -key $d/router.key", .fingerprint = "past", .expected = TLS_DONE},
+        {.options = SERVER, .fingerprint = "names", .expected = TLS_WRONG_PRINT},
+        {.options = "-tls1_2 " SERVER, .fingerprint = "names", .expected = TLS_WRONG_PRINT},
+        {.options = "-cert $d/self.pem -key $d/router.key", .fingerprint = "ca", .expected = TLS_WRONG_PRINT},
+        /* It has the right one, but only as its issuer's. */
+        {.options = "-cert $d/chain.pem -key $d/router.key",
+         .fingerprint = "ca",
+         .expected = TLS_WRONG_PRINT},
+        {.options = NO_CERTIFICATE, .fingerprint = "server", .expected = TLS_REFUSED},
+    };
+    (void)state;
+    check_rows(rows, ARRAY_LEN(rows));
+}
+
+/* A CA that came along with the right certificate signs nothing for the next connection. */
+static void test_a_fingerprint_trusts_no_ca(void **state)
+{
+    struct server right = start_server("-cert $d/chain.pem -key $d/router.key");
+    struct server wrong = start_server(NAMED);
+    uint8_t fingerprint[TLS_FINGERPRINT_SIZE];
+    const struct server *const servers[] = {&right, &wrong, &right};
+    static const enum tls_status expected[] = {TLS_DONE, TLS_WRONG_PRINT, TLS_DONE};
+    (void)state;
+    fingerprint_of("server", fingerprint);
+    struct tls_context *context = make_context(&(struct tls_settings){.fingerprint = fingerprint});
+    for (size_t i = 0; i < ARRAY_LEN(servers); i++) {
+        struct client client;
+        open_client(&client, context, connect_to(servers[i]), ANY);
+        assert_int_equal(shake(&client), expected[i]);
+        close_client(&client);
+    }
+    tls_context_free(context);
+    stop_server(&right);
+    stop_server(&wrong);
+}
+
+static void test_insecure(void **state)
+{
+    static const struct row rows[] = {
+        {.options = NO_CERTIFICATE, .insecure = true, .expected = TLS_DONE},
+        {.options = "-nocert -cipher ALL:@SECLEVEL=0", .insecure = true, .expected = TLS_DONE},
+        {.options = "-nocert -tls1_2 -cipher ADH-AES128-SHA:@SECLEVEL=0",
+         .insecure = true,
+         .expected = TLS_DONE},
+        {.options = SERVER, .insecure = true, .expected = TLS_DONE},
+        {.options = "-tls1_2 " SERVER, .insecure = true, .expected = TLS_DONE},
+        {.options = "-cert $d/past.pem -key $d/router.key", .insecure = true, .expected = TLS_DONE},
+    };
+    (void)state;
+    check_rows(rows, ARRAY_LEN(rows));
+}
+
+/* What RouterOS 6 and 7 are known to choose, and the others that we offer. */
+static void test_versions_and_suites(void **state)
+{
+    static const struct row rows[] = {
+        {.options = "-tls1_2 " SERVER, .ca = "ca.pem", .expected = TLS_DONE},
+        {.options = "-tls1_3 " SERVER, .ca = "ca.pem", .expected = TLS_DONE},
+        {.options = "-tls1_2 -cert $d/ec.pem -key $d/ec.key", .ca = "ca.pem", .expected = TLS_DONE},
+        {.options = "-tls1_2 -cipher ECDHE-RSA-AES256-GCM-SHA384 " SERVER,
+         .ca = "ca.pem",
+         .expected = TLS_DONE},
+        {.options = "-tls1_2 -cipher DHE-RSA-AES256-GCM-SHA384 " SERVER,
+         .ca = "ca.pem",
+         .expected = TLS_DONE},
+        {.options = "-tls1_2 -cipher ECDHE-RSA-CHACHA20-POLY1305 " SERVER,
+         .ca = "ca.pem",
+         .expected = TLS_DONE},
+        {.options = "-tls1_2 -cipher ECDHE-RSA-AES128-SHA256 " SERVER, .ca = "ca.pem", .expected = TLS_DONE},
+        {.options = "-tls1_2 -cipher DHE-RSA-AES256-SHA256 " SERVER, .ca = "ca.pem", .expected = TLS_DONE},
+        {.options = "-ciphersuites TLS_CHACHA20_POLY1305_SHA256 " SERVER,
+         .ca = "ca.pem",
+         .expected = TLS_DONE},
+        {.options = "-groups secp384r1 " SERVER, .ca = "ca.pem", .expected = TLS_DONE},
+        {.options = "-tls1_1 -cipher ALL:@SECLEVEL=0 " SERVER, .ca = "ca.pem", .expected = TLS_REFUSED},
+        {.options = "-tls1_2 -cipher AES128-SHA " SERVER, .ca = "ca.pem", .expected = TLS_REFUSED},
+    };
+    (void)state;
+    check_rows(rows, ARRAY_LEN(rows));
+}
+
+/* ---- pieces ---- */
+
+static void test_one_byte_at_a_time(void **state)
+{
+    static const char *const options[] = {"-tls1_2 " SERVER, "-tls1_3 " SERVER, NO_CERTIFICATE};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+        struct tls_settings settings = {.ca_file = in_folder("ca.pem")};
+        struct server server = start_server(options[i]);
+        if (strcmp(options[i], NO_CERTIFICATE) == 0)
+            settings = (struct tls_settings){.insecure = true};
+        assert_int_equal(talk(&server, &settings, 1), TLS_DONE);
+        stop_server(&server);
+    }
+}
+
+/* Whatever answers in plain text or nonsense, whether it knows what TLS is or not. */
+static void test_not_tls(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        enum tls_status expected;
+    } cases[] = {
+        {"\x06!fatal\x0enot logged in\x00", 23, TLS_BROKEN},
+        {"HTTP/1.1 400 Bad Request\r\n\r\n", 28, TLS_BROKEN},
+        {"\x15\x03\x03\x00\x02\x02\x28", 7, TLS_REFUSED},        /* handshake_failure */
+        {"\x15\x03\x03\x00\x02\x01\x00", 7, TLS_BROKEN},         /* close_notify: it goes before it came */
+        {"\x16\x03\x03\xff\xff", 5, TLS_BROKEN},                 /* too long a record */
+        {"\x16\x03\x03\x00\x04\x0e\x00\x00\x00", 9, TLS_BROKEN}, /* ServerHelloDone first of all */
+        {"\x17\x03\x03\x00\x04"
+         "abcd",
+         9, TLS_BROKEN}, /* data before any handshake */
+    };
+    struct tls_context *context = make_context(&(struct tls_settings){.insecure = true});
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct client client;
+        int ends[2];
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+        assert_int_equal(write(ends[1], cases[i].bytes, cases[i].len), cases[i].len);
+        (void)shutdown(ends[1], SHUT_WR);
+        open_client(&client, context, ends[0], ANY);
+        enum tls_status status = shake(&client);
+        if (status != cases[i].expected)
+            fail_msg("case %zu: %d", i, (int)status);
+        close_client(&client);
+        (void)close(ends[1]);
+    }
+    tls_context_free(context);
+}
+
+/* The length of what the peer has sent is bounded before anything is proven: a certificate without end. */
+static void test_endless_handshake(void **state)
+{
+    static const uint8_t hello_and_more[] = {0x16, 0x03, 0x03, 0x40, 0x00, 0x0b, 0xff, 0xff, 0xff};
+    struct tls_context *context = make_context(&(struct tls_settings){.insecure = true});
+    struct client client;
+    int ends[2];
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+    open_client(&client, context, ends[0], ANY);
+    assert_int_equal(tls_handshake(client.tls), TLS_WAITING);
+    tls_feed(client.tls, span_of(hello_and_more, sizeof(hello_and_more)));
+    enum tls_status status = tls_handshake(client.tls);
+    for (unsigned i = 0; i < 64 && status == TLS_WAITING; i++) {
+        tls_feed(client.tls, span_of(client.bytes, sizeof(client.bytes)));
+        status = tls_handshake(client.tls);
+    }
+    assert_int_equal(status, TLS_BROKEN);
+    close_client(&client);
+    (void)close(ends[1]);
+    tls_context_free(context);
+}
+
+/* ---- ends ---- */
+
+static void test_end_in_order(void **state)
+{
+    struct server server = start_server("-tls1_2 " SERVER);
+    struct tls_context *context = make_context(&(struct tls_settings){.ca_file = in_folder("ca.pem")});
+    struct client client;
+    uint8_t byte;
+    size_t len;
+    (void)state;
+    open_client(&client, context, connect_to(&server), ANY);
+    assert_int_equal(shake(&client), TLS_DONE);
+    tls_close(client.tls);
+    /* s_server answers with its own. */
+    enum tls_status status = TLS_WAITING;
+    while (status == TLS_WAITING && feed(&client))
+        status = tls_read(client.tls, &byte, 1, &len);
+    assert_int_equal(status, TLS_CLOSED);
+    close_client(&client);
+    tls_context_free(context);
+    stop_server(&server);
+}
+
+/* ---- contexts ---- */
+
+static enum tls_problem problem_with(const char *ca_file)
+{
+    enum tls_problem problem;
+    struct tls_context *context = tls_context_new(&(struct tls_settings){.ca_file = ca_file}, &problem);
+    assert_null(context);
+    return problem;
+}
+
+static void test_files_of_cas(void **state)
+{
+    (void)state;
+    write_file(in_folder("empty.pem"), "");
+    write_file(in_folder("words.pem"), "-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----\n");
+    assert_int_equal(problem_with(in_folder("missing.pem")), TLS_PROBLEM_UNREADABLE);
+    assert_int_equal(errno, ENOENT);
+    assert_int_equal(problem_with(certificates), TLS_PROBLEM_UNREADABLE);
+    assert_int_equal(errno, EISDIR);
+    assert_int_equal(problem_with("/dev/zero"), TLS_PROBLEM_UNREADABLE);
+    assert_int_equal(errno, EFBIG);
+    assert_int_equal(problem_with(in_folder("empty.pem")), TLS_PROBLEM_NO_CA);
+    assert_int_equal(problem_with(in_folder("words.pem")), TLS_PROBLEM_NO_CA);
+    assert_int_equal(problem_with(in_folder("router.key")), TLS_PROBLEM_NO_CA);
+}
+
+/* Once the daemon runs it may be forbidden to open files; /dev/urandom is one. */
+static void test_connections_open_no_file(void **state)
+{
+    struct server server = start_server(SERVER);
+    struct tls_context *context = make_context(&(struct tls_settings){.ca_file = in_folder("ca.pem")});
+    struct client client;
+    struct rlimit limit;
+    (void)state;
+    int fd = connect_to(&server);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(open("/dev/urandom", O_RDONLY), -1);
+    open_client(&client, context, fd, ANY);
+    enum tls_status status = shake(&client);
+    limit.rlim_cur = before;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(status, TLS_DONE);
+    close_client(&client);
+    tls_context_free(context);
+    stop_server(&server);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_by_ca),
+        cmocka_unit_test(test_by_name),
+        cmocka_unit_test(test_by_fingerprint),
+        cmocka_unit_test(test_a_fingerprint_trusts_no_ca),
+        cmocka_unit_test(test_insecure),
+        cmocka_unit_test(test_versions_and_suites),
+        cmocka_unit_test(test_one_byte_at_a_time),
+        cmocka_unit_test(test_not_tls),
+        cmocka_unit_test(test_endless_handshake),
+        cmocka_unit_test(test_end_in_order),
+        cmocka_unit_test(test_files_of_cas),
+        cmocka_unit_test(test_connections_open_no_file),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}

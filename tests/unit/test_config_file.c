@@ -135,8 +135,6 @@ static void test_print(void **state)
                          "LISTEN_ADDR=:5351\n"
                          "MAX_MAPPINGS_PER_CLIENT=64\n"
                          "LEASE_HOLD=auto\n"
-                         "MAX_MAPPINGS_PER_CLIENT=64\n"
-                         "LEASE_HOLD=auto\n"
                          "LOG_LEVEL=INFO\n");
     const char *most[] = {GATEWAY,
                           "MIKROTIK_API_ADDRESS=[fd00::1]:99",

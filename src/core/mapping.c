@@ -215,13 +215,16 @@ void mapping_free(struct mapping_tables *t, uint16_t m)
     t->records--;
 }
 
-void mapping_rest(struct mapping_tables *t, uint16_t m)
+void mapping_rest(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
 {
     if (list_has(&t->resting, t->resting_link, m))
         return;
     list_push(&t->resting, t->resting_link, m);
     t->client[t->mapping[m].client].at_rest++;
     t->at_rest++;
+    t->mapping[m].rested_ms = now_ms;
+    if (t->mapping[m].told_port != 0)
+        index_add(&t->by_rested_port, index_hash(t->mapping[m].told_port), m);
 }
 
 void mapping_wake(struct mapping_tables *t, uint16_t m)
@@ -231,6 +234,17 @@ void mapping_wake(struct mapping_tables *t, uint16_t m)
     list_remove(&t->resting, t->resting_link, m);
     t->client[t->mapping[m].client].at_rest--;
     t->at_rest--;
+    if (t->mapping[m].told_port != 0)
+        index_remove(&t->by_rested_port, m);
+}
+
+bool mapping_port_rests(const struct mapping_tables *t, uint16_t m, uint16_t external_port, uint64_t since_ms)
+{
+    uint16_t r = index_first(&t->by_rested_port, index_hash(external_port));
+    while (r != 0 && (t->mapping[r].told_port != external_port || t->mapping[r].rested_ms < since_ms ||
+                      t->mapping[r].client == t->mapping[m].client))
+        r = index_next(&t->by_rested_port, r);
+    return r != 0;
 }
 
 bool mapping_free_resting_of(struct mapping_tables *t, uint16_t c)

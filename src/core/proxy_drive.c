@@ -130,7 +130,7 @@ static void drive(struct proxy *p, uint16_t m, struct actions *out)
             mapping_free(t, m);
             return;
         }
-        mapping_rest(t, m);
+        mapping_rest(t, m, p->now_ms);
         due_ms = rest_until_ms(p, mapping);
     }
     heap_set(&t->due, m, due_ms);

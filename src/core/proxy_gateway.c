@@ -50,6 +50,12 @@ static bool is_claimed(const struct proxy *p, uint16_t m, enum natpmp_protocol p
            mapping->client != p->tables.mapping[m].client;
 }
 
+static bool rests_for_another(const struct proxy *p, uint16_t m, uint16_t external_port)
+{
+    uint64_t since_ms = p->now_ms > REST_MS ? p->now_ms - REST_MS : 0;
+    return mapping_port_rests(&p->tables, m, external_port, since_ms);
+}
+
 uint16_t proxy_suggestion(const struct proxy *p, uint16_t m)
 {
     const struct mapping_tables *t = &p->tables;
@@ -67,7 +73,8 @@ uint16_t proxy_suggestion(const struct proxy *p, uint16_t m)
     uint16_t neighbour = mapping_find_external_port(t, other, wish);
     bool foreign = (holder != 0 && holder != m) ||
                    (neighbour != 0 && t->mapping[neighbour].client != mapping->client) ||
-                   is_claimed(p, m, NATPMP_UDP, wish) || is_claimed(p, m, NATPMP_TCP, wish);
+                   is_claimed(p, m, NATPMP_UDP, wish) || is_claimed(p, m, NATPMP_TCP, wish) ||
+                   rests_for_another(p, m, wish);
     return wish != 0 && !foreign ? wish : 0;
 }
 
@@ -113,7 +120,8 @@ static void conflict(struct proxy *p, uint16_t m, uint16_t holder)
 }
 
 /* The other protocol of this external port belongs to another client, and RFC 6886 section 3.3 keeps the pair
- * together [M-10]: another router port may get another external one. */
+ * together [M-10]; or another client had it until a moment ago: another router port may get another external
+ * one. */
 static void move(struct proxy *p, uint16_t m, const struct upstream_outcome *o)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
@@ -174,16 +182,29 @@ static void note_grant(struct proxy *p, uint16_t m, const struct upstream_outcom
     proxy_port_granted(p, m, old, rotated, out);
 }
 
+/* Another client gave it back, and the gateway has not confirmed the deletion. */
+static bool ends_for_another(const struct proxy *p, uint16_t m, enum natpmp_protocol protocol,
+                             uint16_t external_port)
+{
+    uint16_t holder = mapping_find_external_port(&p->tables, protocol, external_port);
+    const struct mapping *mapping = &p->tables.mapping[holder];
+    return holder != 0 && holder != m && !mapping->wanted && mapping->told_port == external_port &&
+           mapping->client != p->tables.mapping[m].client;
+}
+
 static void granted(struct proxy *p, uint16_t m, const struct upstream_outcome *o, struct actions *out)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
     enum natpmp_protocol protocol = (enum natpmp_protocol)mapping->protocol;
     enum natpmp_protocol other = protocol == NATPMP_UDP ? NATPMP_TCP : NATPMP_UDP;
+    bool rests =
+        mapping->external_port != o->external_port &&
+        (rests_for_another(p, m, o->external_port) || ends_for_another(p, m, protocol, o->external_port));
     uint16_t holder = live_holder(p, protocol, o->external_port);
     uint16_t neighbour = live_holder(p, other, o->external_port);
     if (holder != 0 && holder != m)
         conflict(p, m, holder);
-    else if (neighbour != 0 && p->tables.mapping[neighbour].client != mapping->client)
+    else if (rests || (neighbour != 0 && p->tables.mapping[neighbour].client != mapping->client))
         move(p, m, o);
     else
         note_grant(p, m, o, out);

@@ -20,7 +20,8 @@ enum {
     /* What its client does not renew is kept no longer than this: Nicotine+, the latest, comes every two
        hours. */
     HOLD_MAX_S = 2 * 60 * 60,
-    /* A router port does not go to another client while strangers may still send to it. */
+    /* Neither a router port nor an external port goes to another client while strangers may still send to it.
+     */
     REST_MS = 120 * 1000,
 };
 

@@ -220,9 +220,9 @@ static void test_rest(void **state)
     uint16_t first = new_mapping(HOST_A, NATPMP_UDP, 1);
     uint16_t second = new_mapping(HOST_A, NATPMP_UDP, 2);
     assert_false(mapping_free_resting_of(t, client_find(t, HOST_A)));
-    mapping_rest(t, second);
-    mapping_rest(t, first);
-    mapping_rest(t, first);
+    mapping_rest(t, second, 1000);
+    mapping_rest(t, first, 1000);
+    mapping_rest(t, first, 1000);
     assert_int_equal(t->at_rest, 2);
     mapping_wake(t, second);
     mapping_wake(t, second);
@@ -244,7 +244,7 @@ static void test_a_freed_record_is_in_no_queue(void **state)
     list_push(&t->client[c].queue, t->to_ask, m);
     mapping_touch(t, m);
     mapping_touch(t, m);
-    mapping_rest(t, m);
+    mapping_rest(t, m, 1000);
     heap_set(&t->due, m, 5);
     mapping_set_router_port(t, m, 7000);
     mapping_set_external_port(t, m, 41000);
@@ -267,12 +267,12 @@ static void test_a_client_that_only_rests_makes_room(void **state)
     for (unsigned i = 0; i < CLIENTS_MAX; i++)
         new_mapping(HOST_A + i, NATPMP_UDP, 1);
     assert_int_equal(client_take(t, HOST_A + CLIENTS_MAX), 0);
-    mapping_rest(t, 3);
+    mapping_rest(t, 3, 1000);
     new_mapping(HOST_A + 2, NATPMP_UDP, 2);
     assert_int_equal(client_take(t, HOST_A + CLIENTS_MAX), 0); /* it has another one that does not rest */
-    mapping_rest(t, 5);
-    mapping_rest(t, 4);
-    mapping_rest(t, 6);
+    mapping_rest(t, 5, 1000);
+    mapping_rest(t, 4, 1000);
+    mapping_rest(t, 6, 1000);
     struct waiter waiter = {.from = {HOST_A + 4, 5}};
     assert_true(waiter_add(t, &t->client[client_find(t, HOST_A + 4)].address_waiters, &waiter));
     assert_int_not_equal(client_take(t, HOST_A + CLIENTS_MAX), 0);
@@ -280,6 +280,26 @@ static void test_a_client_that_only_rests_makes_room(void **state)
     assert_int_not_equal(client_find(t, HOST_A + 4), 0);
     assert_int_not_equal(client_find(t, HOST_A + 5), 0);
     assert_int_equal(t->clients, CLIENTS_MAX);
+}
+
+static void test_an_external_port_rests_for_its_client(void **state)
+{
+    (void)state;
+    uint16_t a = new_mapping(HOST_A, NATPMP_UDP, 1);
+    uint16_t own = new_mapping(HOST_A, NATPMP_TCP, 2);
+    uint16_t other = new_mapping(HOST_B, NATPMP_TCP, 1);
+    mapping_at(t, a)->told_port = 41000;
+    assert_false(mapping_port_rests(t, other, 41000, 0)); /* it is in use */
+    mapping_rest(t, a, 1000);
+    assert_true(mapping_port_rests(t, other, 41000, 1000));
+    assert_false(mapping_port_rests(t, other, 41000, 1001));
+    assert_false(mapping_port_rests(t, other, 41001, 0));
+    assert_false(mapping_port_rests(t, own, 41000, 0));
+    mapping_wake(t, a);
+    assert_false(mapping_port_rests(t, other, 41000, 0));
+    mapping_rest(t, a, 2000);
+    mapping_free(t, a);
+    assert_false(mapping_port_rests(t, other, 41000, 0));
 }
 
 static void test_a_full_table_gives_up_what_rests_longest(void **state)
@@ -290,8 +310,8 @@ static void test_a_full_table_gives_up_what_rests_longest(void **state)
     assert_int_equal(t->records, MAPPINGS_MAX);
     assert_int_equal(mapping_new(t, HOST_A, NATPMP_TCP, 1), 0);
     assert_int_equal(client_find(t, HOST_A), 0);
-    mapping_rest(t, 500);
-    mapping_rest(t, 400);
+    mapping_rest(t, 500, 1000);
+    mapping_rest(t, 400, 1000);
     assert_int_equal(mapping_new(t, HOST_A, NATPMP_TCP, 1), 500);
     assert_int_equal(mapping_new(t, HOST_A, NATPMP_TCP, 2), 400);
     assert_int_equal(mapping_new(t, HOST_A, NATPMP_TCP, 3), 0);
@@ -433,6 +453,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_is_not_wanted_is_undone_at_once, start, stop),
         cmocka_unit_test_setup_teardown(test_rest, start, stop),
         cmocka_unit_test_setup_teardown(test_a_client_that_only_rests_makes_room, start, stop),
+        cmocka_unit_test_setup_teardown(test_an_external_port_rests_for_its_client, start, stop),
         cmocka_unit_test_setup_teardown(test_a_freed_record_is_in_no_queue, start, stop),
         cmocka_unit_test_setup_teardown(test_a_full_table_gives_up_what_rests_longest, start, stop),
         cmocka_unit_test_setup_teardown(test_a_full_table_of_clients, start, stop),

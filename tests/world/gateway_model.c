@@ -138,6 +138,11 @@ static struct gateway_lease *add(struct gateway_model *g)
 /* 0: there is none. */
 static uint16_t random_port(struct gateway_model *g)
 {
+    uint16_t offered = g->options.offer_port;
+
+    g->options.offer_port = 0;
+    if (offered != 0 && !port_in_use(g, offered))
+        return offered;
     for (unsigned i = 0; i < 1000; i++) {
         uint16_t port = (uint16_t)(DYNAMIC_FIRST + prng_below(&g->prng, DYNAMIC_COUNT));
 

@@ -28,6 +28,7 @@ struct gateway_options {
     unsigned rotate_percent; /* of renewals: another external port is given */
     bool one_port;           /* every mapping gets the same external port */
     bool ignore_suggestion;
+    uint16_t offer_port; /* the next one that it chooses by itself, once; 0: random */
 };
 
 /* May be changed at any time. */

@@ -12,6 +12,7 @@
 enum {
     LOSS_LEARNT_MS = 600000,
     HOLD_MAX_S = 7200,
+    REST_MS = 120000,
     WAITERS_ANSWERED = 8, /* more may be dropped */
     SCAN_MS = 100,
 };
@@ -256,6 +257,20 @@ static void check_success(struct world *w, struct endpoint to, bool tcp, uint16_
                    external_port);
 }
 
+/* An external port that a client gave back goes to no other one for two minutes. */
+static void check_rested(struct world *w, const struct inv_entry *ask, uint16_t external_port)
+{
+    for (size_t i = 0; i < w->invariants.asks.capacity; i++) {
+        const struct inv_entry *other = &w->invariants.asks.at[i];
+
+        if (other->freed_ms > w->proxy_started_ms && other->freed_ms + REST_MS > w->now_ms &&
+            other->external_port == external_port && inv_ask_address(other) != inv_ask_address(ask) &&
+            (ask->promised_until_ms <= other->freed_ms || ask->external_port != external_port))
+            world_fail(w, "external port %u was given back by %s a moment ago", external_port,
+                       address_text(inv_ask_address(other)).text);
+    }
+}
+
 static void created(struct world *w, struct endpoint to, bool tcp, const uint8_t *bytes)
 {
     uint16_t internal_port = (uint16_t)get16(bytes + 8);
@@ -272,9 +287,11 @@ static void created(struct world *w, struct endpoint to, bool tcp, const uint8_t
     if (get16(bytes + 10) == 0)
         world_fail(w, "a success without a port");
     check_success(w, to, tcp, internal_port, (uint16_t)get16(bytes + 10), lifetime_s);
+    check_rested(w, ask, (uint16_t)get16(bytes + 10));
     ask->promised_until_ms = w->now_ms + (uint64_t)lifetime_s * 1000;
     ask->external_port = (uint16_t)get16(bytes + 10);
     ask->told_ms = w->now_ms;
+    ask->freed_ms = 0;
     ask->held_until_ms = 0;
     if (w->options.config.lease_hold != LEASE_HOLD_OFF)
         ask->held_until_ms =
@@ -306,6 +323,9 @@ static void deleted(struct world *w, struct endpoint to, bool tcp, const uint8_t
         if (ask->kind != (tcp ? KIND_ASK_TCP : KIND_ASK_UDP) || inv_ask_address(ask) != to.address ||
             (internal_port != 0 && inv_ask_port(ask) != internal_port) || ask->asked_ms > ask->deleted_ms)
             continue;
+        if (ask->promised_until_ms > w->now_ms && w->invariants.last_loss_ms < ask->told_ms &&
+            w->proxy_started_ms < ask->told_ms)
+            ask->freed_ms = w->now_ms;
         ask->promised_until_ms = 0;
         ask->held_until_ms = 0;
         ask->doubtful = false;

@@ -64,6 +64,7 @@ struct inv_entry {
     uint64_t deleted_ms;        /* last request to delete */
     uint64_t promised_until_ms; /* 0: nothing is promised */
     uint64_t told_ms;
+    uint64_t freed_ms; /* when the deletion was confirmed, if nothing had happened to its external port */
     uint64_t held_until_ms; /* a client that renews late may find it until then (LEASE_HOLD) */
     uint16_t external_port;
     bool doubtful; /* a renewal was refused or a deletion not confirmed: the rule may be there or not */

@@ -248,6 +248,16 @@ static bool take_gateway(struct config *c, struct span text)
     return parse_unicast(text, &c->gateway);
 }
 
+static bool take_gateway_source(struct config *c, struct span text)
+{
+    return parse_unicast(text, &c->gateway_way.source);
+}
+
+static bool take_gateway_device(struct config *c, struct span text)
+{
+    return parse_text(text, c->gateway_way.device, sizeof(c->gateway_way.device));
+}
+
 static bool take_router(struct config *c, struct span text)
 {
     return parse_endpoint(text, c->router_host, &c->router_port);
@@ -351,6 +361,12 @@ static const struct variable variables[] = {
      .take = take_gateway,
      .allowed = "the IPv4 address of the VPN's NAT-PMP gateway, such as 10.2.0.1",
      .required = true},
+    {.name = "GATEWAY_SOURCE",
+     .take = take_gateway_source,
+     .allowed = "an IPv4 address of this machine, such as 10.2.0.2"},
+    {.name = "GATEWAY_DEVICE",
+     .take = take_gateway_device,
+     .allowed = "the name of an interface of this machine, at most 15 bytes, such as wg0"},
     {.name = "MIKROTIK_API_ADDRESS",
      .take = take_router,
      .allowed = "host[:port] of the RouterOS API, such as 192.168.88.1, router.lan:8728 or [fd00::1]:8728",
@@ -560,6 +576,10 @@ void config_print(const struct config *config, FILE *out)
     bool ipv6 = strchr(config->router_host, ':') != NULL;
     struct address_text listen = address_text(config->listen_address);
     (void)fprintf(out, "VPN_GATEWAY=%s\n", address_text(config->gateway).text);
+    if (config->gateway_way.source != 0)
+        (void)fprintf(out, "GATEWAY_SOURCE=%s\n", address_text(config->gateway_way.source).text);
+    if (config->gateway_way.device[0] != '\0')
+        (void)fprintf(out, "GATEWAY_DEVICE=%s\n", config->gateway_way.device);
     (void)fprintf(out, "MIKROTIK_API_ADDRESS=%s%s%s:%u\n", ipv6 ? "[" : "", config->router_host,
                   ipv6 ? "]" : "", (unsigned)config->router_port);
     if (config->password_file[0] != '\0')

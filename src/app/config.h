@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "core/event.h"
 #include "core/proxy.h"
+#include "io/udp_client.h"
 
 enum {
     CONFIG_HOST_MAX = 253, /* RFC 1035 section 2.3.4, as text */
@@ -21,6 +22,7 @@ enum {
 struct config {
     uint32_t gateway; /* host byte order, as everywhere */
     uint16_t gateway_port;
+    struct udp_way gateway_way;
     uint32_t listen_address; /* 0: every address */
     uint16_t listen_port;
     char router_host[CONFIG_HOST_MAX + 1]; /* a name, an IPv4 address, or an IPv6 address without brackets */

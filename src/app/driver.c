@@ -23,6 +23,8 @@ enum gateway_error driver_gateway_error(enum udp_error error)
         return GATEWAY_PORT_UNREACHABLE;
     case UDP_ERROR_NO_ROUTE:
         return GATEWAY_NO_ROUTE;
+    case UDP_ERROR_NO_SOURCE:
+        return GATEWAY_NO_SOURCE;
     case UDP_ERROR_OTHER:
         return GATEWAY_SEND_FAILED;
     }
@@ -321,7 +323,8 @@ int driver_open(struct driver *d, const struct config *config, struct tls_contex
         (void)uv_loop_close(&d->loop);
         return result;
     }
-    udp_client_open(&d->gateway, &d->loop, config->gateway, config->gateway_port, &gateway_handlers, d);
+    udp_client_open(&d->gateway, &d->loop, config->gateway, config->gateway_port, &config->gateway_way,
+                    &gateway_handlers, d);
     watch_signal(d, &d->terminate, SIGTERM); /* the off switch of section 5 [G-17] */
     watch_signal(d, &d->interrupt, SIGINT);
     return 0;

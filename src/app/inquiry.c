@@ -184,7 +184,8 @@ static int open_all(struct inquiry *q)
         (void)uv_loop_close(&q->loop);
         return result;
     }
-    udp_client_open(&q->gateway, &q->loop, q->config->gateway, q->config->gateway_port, &gateway_handlers, q);
+    udp_client_open(&q->gateway, &q->loop, q->config->gateway, q->config->gateway_port,
+                    &q->config->gateway_way, &gateway_handlers, q);
     watch_signal(q, &q->terminate, SIGTERM);
     watch_signal(q, &q->interrupt, SIGINT);
     return 0;

@@ -73,6 +73,8 @@ static const char usage[] =
     "\n"
     "Configuration is by environment variables (default in parentheses):\n"
     "  VPN_GATEWAY                 IPv4 address of the VPN's NAT-PMP gateway (required)\n"
+    "  GATEWAY_SOURCE              address of this machine that requests to the gateway leave from\n"
+    "  GATEWAY_DEVICE              interface of this machine that they leave by\n"
     "  MIKROTIK_API_ADDRESS        host[:port] of the RouterOS API (required; port 8728, with TLS 8729)\n"
     "  MIKROTIK_API_PASSWORD       password, or\n"
     "  MIKROTIK_API_PASSWORD_FILE  a file that holds it (one of the two is required)\n"

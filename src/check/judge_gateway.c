@@ -26,6 +26,10 @@ static void judge_silent(const struct survey *s, struct findings *out)
         what = "cannot be reached: no route from here, or from the router; is the tunnel up?";
         cure = "/interface/wireguard/peers/print detail";
         break;
+    case GATEWAY_TROUBLE_NO_SOURCE:
+        what = "cannot be reached: GATEWAY_SOURCE or GATEWAY_DEVICE is not there; is the tunnel up?";
+        cure = "ip -4 address";
+        break;
     case GATEWAY_TROUBLE_SEND_FAILED:
         what = "cannot be sent to: a firewall of this machine forbids it";
         cure = "allow UDP port 5351 out of this machine";

@@ -33,6 +33,7 @@ enum event_type {
 enum gateway_error {
     GATEWAY_PORT_UNREACHABLE, /* ECONNREFUSED: the host is there, nothing listens on UDP 5351 */
     GATEWAY_NO_ROUTE,         /* ENETUNREACH, EHOSTUNREACH: the tunnel is down */
+    GATEWAY_NO_SOURCE,        /* the configured source address or interface is not there */
     GATEWAY_SEND_FAILED,      /* EPERM (a firewall), ENOBUFS and the rest */
 };
 

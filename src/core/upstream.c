@@ -370,6 +370,9 @@ void upstream_error(struct upstream *u, enum gateway_error error, struct actions
     case GATEWAY_NO_ROUTE:
         upstream_report(u, GATEWAY_TROUBLE_NO_ROUTE, out);
         break;
+    case GATEWAY_NO_SOURCE:
+        upstream_report(u, GATEWAY_TROUBLE_NO_SOURCE, out);
+        break;
     case GATEWAY_SEND_FAILED:
         upstream_report(u, GATEWAY_TROUBLE_SEND_FAILED, out);
         break;

@@ -33,6 +33,7 @@ enum gateway_trouble {
     GATEWAY_SILENT,
     GATEWAY_TROUBLE_PORT_UNREACHABLE,
     GATEWAY_TROUBLE_NO_ROUTE,
+    GATEWAY_TROUBLE_NO_SOURCE,
     GATEWAY_TROUBLE_SEND_FAILED,
     GATEWAY_REFUSES, /* answers the address request with an error */
 };

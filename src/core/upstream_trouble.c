@@ -28,6 +28,11 @@ void upstream_report(struct upstream *u, enum gateway_trouble trouble, struct ac
     case GATEWAY_TROUBLE_NO_ROUTE:
         text = "no route to the gateway; is the tunnel up? trying on";
         break;
+    case GATEWAY_TROUBLE_NO_SOURCE:
+        text =
+            "this machine does not have the address or the interface that GATEWAY_SOURCE or GATEWAY_DEVICE "
+            "names (yet); is the tunnel up? trying on";
+        break;
     case GATEWAY_TROUBLE_SEND_FAILED:
         text = "cannot send to the gateway; a local firewall may forbid it; trying on";
         break;

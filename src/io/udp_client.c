@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/errqueue.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,6 +23,9 @@ static enum udp_error error_class(int error)
     case EHOSTDOWN:
     case ENONET:
         return UDP_ERROR_NO_ROUTE;
+    case EADDRNOTAVAIL:
+    case ENODEV:
+        return UDP_ERROR_NO_SOURCE;
     default:
         return UDP_ERROR_OTHER;
     }
@@ -49,7 +53,24 @@ static void report_later(struct udp_client *c, int error)
 
 /* ---- the socket ---- */
 
-static int make_socket(struct udp_client *c)
+static bool has_way(const struct udp_client *c)
+{
+    return c->way.source != 0 || c->way.device[0] != '\0';
+}
+
+static int take_way(const struct udp_client *c, int fd)
+{
+    const struct sockaddr_in source = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(c->way.source)};
+    if (c->way.device[0] != '\0' &&
+        setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, c->way.device, (socklen_t)strlen(c->way.device)) != 0)
+        return -errno;
+    if (c->way.source != 0 && bind(fd, (const struct sockaddr *)&source, sizeof(source)) != 0)
+        return -errno;
+    return 0;
+}
+
+/* A descriptor, or a negative error. */
+static int new_descriptor(const struct udp_client *c)
 {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -57,6 +78,17 @@ static int make_socket(struct udp_client *c)
     /* Without this, "network unreachable" from a router on the way is not told to a connected socket. */
     const int on = 1;
     (void)setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
+    int result = take_way(c, fd);
+    if (result != 0)
+        (void)close(fd);
+    return result != 0 ? result : fd;
+}
+
+static int make_socket(struct udp_client *c)
+{
+    int fd = new_descriptor(c);
+    if (fd < 0)
+        return fd;
     int result = uv_poll_init(c->loop, &c->poll, fd);
     if (result == 0)
         result = uv_poll_start(&c->poll, UV_READABLE, on_ready);
@@ -67,6 +99,22 @@ static int make_socket(struct udp_client *c)
     c->poll.data = c;
     c->fd = fd;
     return 0;
+}
+
+/* An interface that was made anew has another number, and a socket stays bound to the old one; to bind it
+ * again takes a privilege. The new socket takes the place of the old one, so that the loop's handle can stay.
+ */
+static int replace_socket(struct udp_client *c)
+{
+    int fd = new_descriptor(c);
+    if (fd < 0)
+        return fd;
+    (void)uv_poll_stop(&c->poll);
+    int result = dup3(fd, c->fd, O_CLOEXEC) < 0 ? -errno : 0;
+    (void)close(fd);
+    (void)uv_poll_start(&c->poll, UV_READABLE, on_ready);
+    c->connected = false;
+    return result;
 }
 
 /* Connects, or connects anew: the kernel chooses the source address and the source port again, and drops what
@@ -80,6 +128,11 @@ static int ensure_connected(struct udp_client *c)
     }
     if (c->connected && !c->stale)
         return 0;
+    if (has_way(c) && c->stale) {
+        int result = replace_socket(c);
+        if (result != 0)
+            return result;
+    }
     if (c->connected) {
         const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
         (void)connect(c->fd, &nobody, sizeof(nobody));
@@ -245,7 +298,7 @@ uint32_t udp_client_local(const struct udp_client *c)
 /* ---- life ---- */
 
 void udp_client_open(struct udp_client *c, uv_loop_t *loop, uint32_t address, uint16_t port,
-                     const struct udp_client_handlers *handlers, void *context)
+                     const struct udp_way *way, const struct udp_client_handlers *handlers, void *context)
 {
     c->loop = loop;
     c->fd = -1;
@@ -256,6 +309,7 @@ void udp_client_open(struct udp_client *c, uv_loop_t *loop, uint32_t address, ui
     c->queued = 0;
     c->peer = (struct sockaddr_in){
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(address)};
+    c->way = *way;
     c->handlers = handlers;
     c->context = context;
     (void)uv_timer_init(loop, &c->report);

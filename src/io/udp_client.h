@@ -5,6 +5,8 @@
  * from within a call of a function below; a callback may close the socket. */
 #pragma once
 
+#include <net/if.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,9 +28,16 @@ enum {
 };
 
 enum udp_error {
-    UDP_ERROR_REFUSED,  /* the host is there, but not the service */
-    UDP_ERROR_NO_ROUTE, /* here or at a router on the way */
-    UDP_ERROR_OTHER,    /* a local firewall, no buffers, no descriptors */
+    UDP_ERROR_REFUSED,   /* the host is there, but not the service */
+    UDP_ERROR_NO_ROUTE,  /* here or at a router on the way */
+    UDP_ERROR_NO_SOURCE, /* this machine does not have the address or the interface of `way` */
+    UDP_ERROR_OTHER,     /* a local firewall, no buffers, no descriptors */
+};
+
+/* By which way the datagrams leave, for machines with several. */
+struct udp_way {
+    uint32_t source;       /* our address; 0: the kernel chooses it */
+    char device[IFNAMSIZ]; /* our interface; empty: by the routes */
 };
 
 struct udp_client_handlers {
@@ -51,6 +60,7 @@ struct udp_client {
     enum udp_error error;
     uint64_t unanswered_ms; /* the first send since anything was heard; 0: none */
     struct sockaddr_in peer;
+    struct udp_way way;
     const struct udp_client_handlers *handlers;
     void *context;
     unsigned queued;
@@ -59,9 +69,9 @@ struct udp_client {
     uint8_t input[UDP_CLIENT_BATCH][UDP_CLIENT_DATAGRAM_MAX];
 };
 
-/* Never fails: without a route or a descriptor the socket is made by a later send. */
+/* Never fails: without a route, a descriptor, or what `way` names the socket is made by a later send. */
 void udp_client_open(struct udp_client *c, uv_loop_t *loop, uint32_t address, uint16_t port,
-                     const struct udp_client_handlers *handlers, void *context);
+                     const struct udp_way *way, const struct udp_client_handlers *handlers, void *context);
 /* Takes a copy of up to UDP_CLIENT_DATAGRAM_MAX bytes for the next flush. */
 void udp_client_queue(struct udp_client *c, struct span bytes);
 /* Sends what is queued. What cannot be sent is dropped, and `failed` comes. */

@@ -63,6 +63,8 @@ static void test_empty_is_not_set(void **state)
                                 "LISTEN_ADDR=",
                                 "MAX_MAPPINGS_PER_CLIENT=",
                                 "LEASE_HOLD=",
+                                "GATEWAY_SOURCE=",
+                                "GATEWAY_DEVICE=",
                                 "LOG_LEVEL=",
                                 NULL};
     (void)state;
@@ -387,6 +389,17 @@ static void test_client_mappings(void **state)
 static void test_level(void **state)
 {
     (void)state;
+    check_good("GATEWAY_SOURCE=10.2.0.2");
+    assert_int_equal(config.gateway_way.source, 0x0A020002);
+    assert_string_equal(config.gateway_way.device, "");
+    check_bad("GATEWAY_SOURCE=wg0");
+    check_bad("GATEWAY_SOURCE=0.0.0.0");
+    check_bad("GATEWAY_SOURCE=224.0.0.1");
+    check_good("GATEWAY_DEVICE=wg0");
+    assert_string_equal(config.gateway_way.device, "wg0");
+    assert_int_equal(config.gateway_way.source, 0);
+    check_good("GATEWAY_DEVICE=123456789012345");
+    check_bad("GATEWAY_DEVICE=1234567890123456");
     check_good("LEASE_HOLD=Always");
     assert_int_equal(config.lease_hold, LEASE_HOLD_ALWAYS);
     check_good("LEASE_HOLD=off");

@@ -137,6 +137,8 @@ static void test_print(void **state)
                          "LEASE_HOLD=auto\n"
                          "LOG_LEVEL=INFO\n");
     const char *most[] = {GATEWAY,
+                          "GATEWAY_SOURCE=10.2.0.2",
+                          "GATEWAY_DEVICE=wg0",
                           "MIKROTIK_API_ADDRESS=[fd00::1]:99",
                           "MIKROTIK_API_PASSWORD_FILE=/run/p",
                           "MIKROTIK_API_USER=u",
@@ -151,6 +153,8 @@ static void test_print(void **state)
                           "LOG_LEVEL=debug",
                           NULL};
     check_printed(most, "VPN_GATEWAY=10.2.0.1\n"
+                        "GATEWAY_SOURCE=10.2.0.2\n"
+                        "GATEWAY_DEVICE=wg0\n"
                         "MIKROTIK_API_ADDRESS=[fd00::1]:99\n"
                         "MIKROTIK_API_PASSWORD_FILE=/run/p\n"
                         "MIKROTIK_API_USER=u\n"

@@ -54,11 +54,16 @@ static void on_batch_done(void *context)
 static const struct udp_client_handlers handlers = {
     .received = on_received, .batch_done = on_batch_done, .failed = on_failed};
 
-static void connect_to(struct world *w, uint32_t address, uint16_t port)
+static void connect_by(struct world *w, uint32_t address, uint16_t port, struct udp_way way)
 {
     w->in_call = true;
-    udp_client_open(&w->client, &w->loop, address, port, &handlers, w);
+    udp_client_open(&w->client, &w->loop, address, port, &way, &handlers, w);
     w->in_call = false;
+}
+
+static void connect_to(struct world *w, uint32_t address, uint16_t port)
+{
+    connect_by(w, address, port, (struct udp_way){0});
 }
 
 static void say(struct world *w, const char *text)
@@ -387,6 +392,56 @@ static void test_source_follows_the_route(void **state)
     shell("ip route del 10.2.0.1/32");
 }
 
+/* The address need not be there at start, and may go and come back. */
+static void test_a_source_of_its_own(void **state)
+{
+    struct world *w = *state;
+    need_network();
+    int peer = peer_at(0x7F000001, 5351);
+    connect_by(w, 0x7F000001, 5351, (struct udp_way){.source = 0x0A080808});
+    say(w, "lost");
+    loop_until(&w->loop, w->failed == 1);
+    assert_int_equal(w->error, UDP_ERROR_NO_SOURCE);
+    for (unsigned i = 0; i < 2; i++) {
+        shell("ip address add 10.8.8.8/32 dev lo");
+        say(w, "sent");
+        struct sockaddr_in from = hear(peer, "sent");
+        assert_int_equal(ntohl(from.sin_addr.s_addr), 0x0A080808);
+        reply(peer, &from, "answer", 6);
+        loop_until(&w->loop, w->received == i + 1);
+        shell("ip address del 10.8.8.8/32 dev lo");
+        w->client.stale = true;
+        w->failed = 0;
+        say(w, "lost again");
+        loop_until(&w->loop, w->failed == 1);
+        assert_int_equal(w->error, UDP_ERROR_NO_SOURCE);
+    }
+    (void)close(peer);
+}
+
+/* An interface that is made anew has another number: the socket follows it. */
+static void test_a_device_of_its_own(void **state)
+{
+    struct world *w = *state;
+    need_network();
+    connect_by(w, 0x0A070001, 5351, (struct udp_way){.device = "tunnel0"});
+    for (unsigned i = 0; i < 2; i++) {
+        w->failed = 0;
+        say(w, "lost");
+        loop_until(&w->loop, w->failed == 1);
+        assert_int_equal(w->error, UDP_ERROR_NO_SOURCE);
+        shell("ip link add tunnel0 type veth peer name tunnel1 && ip address add 10.7.0.2/24 dev tunnel0 && "
+              "ip link set tunnel0 up && ip link set tunnel1 up && ip neigh add 10.7.0.1 lladdr "
+              "02:00:00:00:00:01 dev "
+              "tunnel0 && ip route add 10.7.0.1/32 dev home0 metric 1");
+        say(w, "sent");
+        /* The longer route would lead another way. */
+        assert_int_equal(udp_client_local(&w->client), 0x0A070002);
+        shell("ip link del tunnel0 && ip route del 10.7.0.1/32 dev home0");
+        w->client.stale = true;
+    }
+}
+
 static void test_forbidden_here(void **state)
 {
     struct world *w = *state;
@@ -468,6 +523,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_close_from_a_callback, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_descriptors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_route_at_start, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_source_of_its_own, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_device_of_its_own, setup, teardown),
         cmocka_unit_test_setup_teardown(test_source_follows_the_route, setup, teardown),
         cmocka_unit_test_setup_teardown(test_forbidden_here, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_route_beyond_the_router, setup, teardown),

@@ -138,7 +138,9 @@ static void router_event(struct driver_session *session, struct event *event)
 
 static void on_router_open(void *context, uint32_t peer)
 {
-    struct event event = {.type = EVENT_ROUTER_OPEN, .router = {.peer = peer}};
+    const struct driver_session *session = context;
+    struct event event = {.type = EVENT_ROUTER_OPEN,
+                          .router = {.peer = peer, .local = stream_local(session->stream)}};
     router_event(context, &event);
 }
 
@@ -264,6 +266,8 @@ static void step(struct driver *d, struct event *event)
     assert(!d->stepping);
     d->stepping = true;
     event->now_ms = clock_now_ms();
+    bool chosen = d->config->gateway_way.source != 0 || d->config->gateway_way.device[0] != '\0';
+    event->gateway_local = chosen ? 0 : udp_client_local(&d->gateway);
     proxy_step(d->proxy, event, &d->actions);
     for (unsigned i = 0; i < d->actions.count && !d->exiting; i++)
         perform(d, &d->actions.at[i]);

@@ -1,5 +1,6 @@
 /* The gateway: does it answer, does it map, and is its address one that the internet can reach? */
 #include "check/judge_parts.h"
+#include "core/address_use.h"
 
 static void judge_silent(const struct survey *s, struct findings *out)
 {
@@ -116,37 +117,10 @@ static void judge_mapping(const struct survey *s, struct findings *out)
     }
 }
 
-/* RFC 6890: what no router of the internet passes on. */
-static const char *reserved_for(uint32_t address)
-{
-    static const struct {
-        struct prefix prefix;
-        const char *use;
-    } uses[] = {
-        {{0x00000000, 8}, "not an address"},
-        {{0x0A000000, 8}, "private"},
-        {{0x64400000, 10}, "of a provider's NAT"},
-        {{0x7F000000, 8}, "loopback"},
-        {{0xA9FE0000, 16}, "link-local"},
-        {{0xAC100000, 12}, "private"},
-        {{0xC0000000, 24}, "reserved"},
-        {{0xC0000200, 24}, "for documentation"},
-        {{0xC0A80000, 16}, "private"},
-        {{0xC6120000, 15}, "for benchmarks"},
-        {{0xC6336400, 24}, "for documentation"},
-        {{0xCB007100, 24}, "for documentation"},
-        {{0xE0000000, 3}, "multicast or reserved"},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(uses); i++)
-        if (prefix_has(&uses[i].prefix, address))
-            return uses[i].use;
-    return NULL;
-}
-
 static void judge_external(const struct survey *s, struct findings *out)
 {
     struct address_text address = address_text(s->upstream.address);
-    const char *use = reserved_for(s->upstream.address);
+    const char *use = address_use(s->upstream.address);
     if (use == NULL) {
         (void)finding_add(out, FINDING_EXTERNAL_ADDRESS, FINDING_PASS, "the external address %s is public",
                           address.text);

@@ -56,7 +56,8 @@ enum router_close_reason {
 
 struct event {
     enum event_type type;
-    uint64_t now_ms; /* never before the last event's */
+    uint64_t now_ms;        /* never before the last event's */
+    uint32_t gateway_local; /* our address towards the gateway; 0: not known, or the operator chose it */
     union {
         struct {
             struct endpoint from;
@@ -70,6 +71,7 @@ struct event {
         struct {
             unsigned session; /* 0 .. ROUTER_SESSIONS_MAX - 1 */
             uint32_t peer;    /* OPEN: the router's address as connected to */
+            uint32_t local;   /* OPEN: our address of that connection */
             enum router_close_reason reason;
             struct span bytes;
         } router;

@@ -126,6 +126,9 @@ static void take_event(struct proxy *p, const struct event *event, struct action
         upstream_error(&p->upstream, event->gateway_error, out);
         break;
     case EVENT_ROUTER_OPEN:
+        p->upstream.router_local = event->router.local;
+        router_event(&p->router, event, out);
+        break;
     case EVENT_ROUTER_DATA:
     case EVENT_ROUTER_CLOSED:
         router_event(&p->router, event, out);
@@ -142,6 +145,7 @@ void proxy_step(struct proxy *p, const struct event *event, struct actions *out)
     assert(p->started != (event->type == EVENT_START) && event->now_ms >= p->now_ms);
     p->now_ms = event->now_ms;
     p->more = false;
+    p->upstream.local = event->gateway_local;
     if (p->exited)
         return;
     take_event(p, event, out);

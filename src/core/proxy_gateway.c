@@ -1,4 +1,5 @@
 /* What the gateway answered, and what follows from its having lost its state. */
+#include "core/address_use.h"
 #include "core/proxy_parts.h"
 
 #include <assert.h>
@@ -160,6 +161,7 @@ static void note_grant(struct proxy *p, uint16_t m, const struct upstream_outcom
     if (mapping->lease == LEASE_NONE && mapping->gateway_result != NATPMP_OUT_OF_RESOURCES &&
         mapping_find_external_port(&p->tables, proxy_other_protocol(mapping), o->external_port) == 0)
         p->ports_short = false; /* there was one more */
+    p->unauthorized_told = false;
     uint32_t lifetime_s = o->lifetime_s < LEASE_MAX_S ? o->lifetime_s : LEASE_MAX_S;
     bool rotated = proxy_lease_lives(p, m);
     mapping_set_lease(&p->tables, m, LEASE_GRANTED);
@@ -239,6 +241,13 @@ static void failed(struct proxy *p, uint16_t m, uint16_t result, struct actions 
     bool final = is_final(result) && !room;
     if (room)
         mapping->ask_retry_ms = p->now_ms + soon_ms;
+    if (result == NATPMP_NOT_AUTHORIZED && !p->unauthorized_told) {
+        p->unauthorized_told = true;
+        actions_log(out, LOG_LEVEL_WARN, "gateway",
+                    "the gateway does not authorize mappings (result 2); with ProtonVPN: a paid plan, a key "
+                    "made with "
+                    "NAT-PMP enabled, a P2P server; clients are refused until it does");
+    }
     if (final) {
         mapping->refusal = (uint8_t)result;
         proxy_recovered(p, m);
@@ -428,6 +437,19 @@ static void end_of_transaction(struct proxy *p, const struct upstream_outcome *o
     mapping_touch(&p->tables, m);
 }
 
+static void report_address(uint32_t address, struct actions *out)
+{
+    const char *use = address_use(address);
+    actions_log(out, LOG_LEVEL_INFO, "gateway", "external address address=%s", address_text(address).text);
+    if (use != NULL)
+        actions_log(
+            out, LOG_LEVEL_WARN, "gateway",
+            "the external address is %s: another NAT is behind the gateway, and nothing from the internet "
+            "arrives; check that VPN_GATEWAY is the VPN's gateway, or take a server with a public address "
+            "address=%s",
+            use, address_text(address).text);
+}
+
 void proxy_take_upstream(struct proxy *p, struct actions *out)
 {
     struct upstream_outcome o;
@@ -446,8 +468,7 @@ void proxy_take_upstream(struct proxy *p, struct actions *out)
             late(p, &o);
             break;
         case UPSTREAM_ADDRESS:
-            actions_log(out, LOG_LEVEL_INFO, "gateway", "external address address=%s",
-                        address_text(p->upstream.address).text);
+            report_address(p->upstream.address, out);
             p->address_flush = true;
             server_announce(&p->server, p->now_ms); /* */
             break;

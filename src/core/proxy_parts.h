@@ -35,6 +35,7 @@ struct proxy {
     bool exited;
     bool address_flush;              /* the address became known: answer those who wait */
     uint64_t rotation_told_until_ms; /* the operator knows that ports change often */
+    bool unauthorized_told;          /* the operator was told that the gateway does not authorize mappings */
     bool ports_short;                /* the operator was told that the gateway has no port left */
     bool more;                       /* the actions had no room for all that is due now */
     uint64_t stop_ms;

@@ -81,6 +81,9 @@ struct router {
     uint8_t trouble_failure; /* enum session_failure */
     char version[32];
 
+    char checked_way[INTERFACE_NAME_MAX + 1]; /* what the router says of the configured interface */
+    bool other_way_told;
+
     uint8_t stage;    /* enum router_stage */
     unsigned reading; /* commands of this stage that have not ended */
     bool stage_failed;

@@ -61,6 +61,15 @@ static void read_routes(struct router *r, uint64_t now_ms, struct actions *out)
     read_table(r, COMMAND_ADDRESSES, "/ip/address/print", address_proplist, NULL, now_ms, out);
 }
 
+static void check_route(struct router *r, uint64_t now_ms, struct actions *out)
+{
+    struct writer w = session_begin(main_session(r), COMMAND_ROUTE_CHECK, 0, "/ip/route/check", now_ms, out);
+    ros_write_pair_text(&w, "=dst-ip=", address_text(r->gateway).text);
+    /* Without `once` the router repeats the answer until it is cancelled. */
+    ros_write_word(&w, span_text("=once="));
+    session_end(main_session(r), &w, out);
+}
+
 void router_begin_look(struct router *r, uint64_t now_ms, struct actions *out)
 {
     assert(r->stage == STAGE_IDLE);
@@ -70,16 +79,14 @@ void router_begin_look(struct router *r, uint64_t now_ms, struct actions *out)
     r->reading = 0;
     if (r->configured_interface[0] != '\0') {
         copy_interface(r->way.interface, span_text(r->configured_interface));
+        r->checked_way[0] = '\0';
+        check_route(r, now_ms, out);
         read_context(r, now_ms, out);
         return;
     }
     r->stage = STAGE_INTERFACE;
     r->way.interface[0] = '\0';
-    struct writer w = session_begin(main_session(r), COMMAND_ROUTE_CHECK, 0, "/ip/route/check", now_ms, out);
-    ros_write_pair_text(&w, "=dst-ip=", address_text(r->gateway).text);
-    /* Without `once` the router repeats the answer until it is cancelled. */
-    ros_write_word(&w, span_text("=once="));
-    session_end(main_session(r), &w, out);
+    check_route(r, now_ms, out);
     r->reading++;
 }
 
@@ -215,6 +222,8 @@ bool router_look_row(struct router *r, const struct command *c, uint64_t now_ms,
     case COMMAND_ROUTE_CHECK:
         if (ros_attribute(row, "interface", &value) && r->way.interface[0] == '\0')
             copy_interface(r->way.interface, value);
+        else if (ros_attribute(row, "interface", &value) && r->checked_way[0] == '\0')
+            copy_interface(r->checked_way, value);
         return false;
     case COMMAND_ROUTES:
         route_choice_route(&r->way, row);
@@ -267,8 +276,26 @@ static void reading_failed(struct router *r, const struct command *c, struct act
     r->stage_failed = true;
 }
 
+/* What comes through the tunnel would meet no rule of ours. */
+static void compare_way(struct router *r, struct actions *out)
+{
+    bool other = r->checked_way[0] != '\0' && strcmp(r->checked_way, r->configured_interface) != 0;
+    if (other && !r->other_way_told)
+        actions_log(
+            out, LOG_LEVEL_WARN, component,
+            "the router reaches the gateway by another interface than MIKROTIK_IN_INTERFACE names: what "
+            "comes "
+            "through the tunnel meets no rule; correct it, or leave it out interface=%s configured=%s",
+            log_safe(span_text(r->checked_way)).text, log_safe(span_text(r->configured_interface)).text);
+    r->other_way_told = other;
+}
+
 static void route_check_done(struct router *r, const struct command *c, uint64_t now_ms, struct actions *out)
 {
+    if (r->configured_interface[0] != '\0') {
+        compare_way(r, out);
+        return;
+    }
     if (c->failed && c->error == ROS_ERROR_PERMISSION && !r->test_policy_logged) {
         r->test_policy_logged = true;
         actions_log(

@@ -86,7 +86,9 @@ struct upstream {
     uint32_t epoch_s;
     uint64_t epoch_ms;
 
-    uint8_t trouble; /* enum gateway_trouble */
+    uint32_t local;        /* our address towards the gateway; 0: not known, or the operator chose it */
+    uint32_t router_local; /* our address towards the router; 0: not known */
+    uint8_t trouble;       /* enum gateway_trouble */
     uint16_t trouble_result;
     uint64_t heard_ms;
 

@@ -226,15 +226,25 @@ static bool send_encrypted(void *owner, struct span bytes)
 
 /* ---- bytes in ---- */
 
+static uint32_t ipv4_address(const struct sockaddr_storage *storage)
+{
+    struct sockaddr_in address;
+    memcpy(&address, storage, sizeof(address));
+    return storage->ss_family == AF_INET ? ntohl(address.sin_addr.s_addr) : 0;
+}
+
 static uint32_t peer_address(const struct stream *s)
 {
     struct sockaddr_storage peer = {0};
     int len = sizeof(peer);
-    if (uv_tcp_getpeername(&s->tcp, (struct sockaddr *)&peer, &len) != 0 || peer.ss_family != AF_INET)
-        return 0;
-    struct sockaddr_in address;
-    memcpy(&address, &peer, sizeof(address));
-    return ntohl(address.sin_addr.s_addr);
+    return uv_tcp_getpeername(&s->tcp, (struct sockaddr *)&peer, &len) == 0 ? ipv4_address(&peer) : 0;
+}
+
+uint32_t stream_local(const struct stream *s)
+{
+    struct sockaddr_storage local = {0};
+    int len = sizeof(local);
+    return uv_tcp_getsockname(&s->tcp, (struct sockaddr *)&local, &len) == 0 ? ipv4_address(&local) : 0;
 }
 
 static void on_room_wanted(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buffer)

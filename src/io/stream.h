@@ -58,5 +58,7 @@ nodiscard_ struct stream *stream_open(uv_loop_t *loop, const char *host, uint16_
                                       void *context);
 /* Only after `opened`. Gives to the kernel what it takes before returning; the rest is queued. */
 void stream_send(struct stream *s, struct span bytes);
+/* Our IPv4 address of an open connection; 0: it has none. */
+uint32_t stream_local(const struct stream *s);
 /* At any time, also from a callback of this stream; no callback follows. */
 void stream_close(struct stream *s);

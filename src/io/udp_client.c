@@ -139,7 +139,13 @@ static int ensure_connected(struct udp_client *c)
     }
     c->stale = false;
     c->connected = connect(c->fd, (const struct sockaddr *)&c->peer, sizeof(c->peer)) == 0;
-    return c->connected ? 0 : -errno;
+    if (!c->connected)
+        return -errno;
+    struct sockaddr_in local = {0};
+    socklen_t len = sizeof(local);
+    (void)getsockname(c->fd, (struct sockaddr *)&local, &len);
+    c->local = ntohl(local.sin_addr.s_addr);
+    return 0;
 }
 
 /* ---- receiving ---- */
@@ -288,11 +294,7 @@ void udp_client_queue(struct udp_client *c, struct span bytes)
 
 uint32_t udp_client_local(const struct udp_client *c)
 {
-    struct sockaddr_in local = {0};
-    socklen_t len = sizeof(local);
-    if (!c->connected || getsockname(c->fd, (struct sockaddr *)&local, &len) != 0)
-        return 0;
-    return ntohl(local.sin_addr.s_addr);
+    return c->connected ? c->local : 0;
 }
 
 /* ---- life ---- */

@@ -59,6 +59,7 @@ struct udp_client {
     bool stale; /* to be connected anew before the next send */
     enum udp_error error;
     uint64_t unanswered_ms; /* the first send since anything was heard; 0: none */
+    uint32_t local;         /* our address, while it is connected */
     struct sockaddr_in peer;
     struct udp_way way;
     const struct udp_client_handlers *handlers;

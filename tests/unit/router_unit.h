@@ -119,14 +119,15 @@ static inline int start(void **state)
     return start_with("");
 }
 
-/* Tag 1 login, 2 resource, 3 addresses, 4 lists, 5 members, 6 listen, 7 snapshot; ready, the next is 8. */
+/* Tag 1 login, 2 resource, 3 route check, 4 addresses, 5 lists, 6 members, 7 listen, 8 snapshot; ready, the
+ * next is 9. */
 static inline int start_ready(void **state)
 {
     (void)state;
     start_with("wg1");
     hear("!done .tag=1");
-    hear("!done .tag=2|!done .tag=3|!done .tag=4|!done .tag=5");
-    hear("!done .tag=7");
+    hear("!done .tag=2|!done .tag=3|!done .tag=4|!done .tag=5|!done .tag=6");
+    hear("!done .tag=8");
     assert_true(router_is_ready(router));
     return 0;
 }

@@ -108,6 +108,7 @@ static void test_gateway(void **state)
     assert_int_equal(sendto(w->gateway, "response", 8, 0, (const struct sockaddr *)&from, sizeof(from)), 8);
     loop_until(&w->driver->loop, count_of(EVENT_GATEWAY) == 1);
     assert_span_text(span_of(last_of(EVENT_GATEWAY)->bytes, 8), "response");
+    assert_int_equal(last_of(EVENT_GATEWAY)->event.gateway_local, loopback);
 }
 
 /* [C-08] */
@@ -160,6 +161,7 @@ static void test_router(void **state)
     loop_until(&w->driver->loop, count_of(EVENT_ROUTER_OPEN) == 1 && accepts(w));
     assert_int_equal(last_of(EVENT_ROUTER_OPEN)->event.router.session, 2);
     assert_int_equal(last_of(EVENT_ROUTER_OPEN)->event.router.peer, loopback);
+    assert_int_equal(last_of(EVENT_ROUTER_OPEN)->event.router.local, loopback);
     assert_true(hears(w->router, "login", &from));
     assert_int_equal(write(w->router, "done", 4), 4);
     loop_until(&w->driver->loop, count_of(EVENT_ROUTER_DATA) == 1);

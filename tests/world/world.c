@@ -187,6 +187,7 @@ static void count_deadlines(struct world *w, enum event_type type)
 void world_give(struct world *w, struct event *event)
 {
     event->now_ms = w->now_ms;
+    event->gateway_local = w->gateway_local;
     w->steps++;
     count_deadlines(w, event->type);
     if (event->type == EVENT_DEADLINE)

@@ -96,6 +96,8 @@ struct world {
     uint64_t kill_after_actions; /* the process dies behind that action; 0: never */
     bool kill_is_power_loss;     /* and its machine with it */
     uint64_t stop_ms;            /* of SIGTERM; 0: none */
+    uint32_t gateway_local;      /* our address towards the gateway, and ... */
+    uint32_t router_local;       /* ... towards the router; 0: not known */
     uint64_t socket;             /* towards the gateway; another one for each process */
     uint64_t gateway_socket;     /* of the datagram that the gateway is answering */
     /* Prints what is known about the run; called before the end of the program on a failure. May be NULL. */

@@ -46,7 +46,7 @@ void trace_line(struct trace *t, uint64_t now_ms, const char *format, ...)
     for (size_t i = 0; i < len; i++)
         t->hash = (t->hash ^ (uint8_t)line[i]) * 0x100000001b3u;
     t->hash = (t->hash ^ '\n') * 0x100000001b3u;
-    if (t->keep)
+    if (t->keep && (!t->only_logs || strstr(line, " log ") || strstr(line, " # ")))
         keep(t, line, len);
     if (t->echo)
         fprintf(t->echo, "%s\n", line);

@@ -19,9 +19,10 @@ enum {
 struct trace {
     char line[TRACE_LINES][TRACE_LINE_MAX];
     uint64_t lines;
-    uint64_t hash; /* of every line with its time */
-    bool keep;     /* collect everything in `text` */
-    FILE *echo;    /* and write it here at once; or NULL */
+    uint64_t hash;  /* of every line with its time */
+    bool keep;      /* collect everything in `text` */
+    bool only_logs; /* or but the log and what the test says */
+    FILE *echo;     /* and write it here at once; or NULL */
     char *text;
     size_t text_len;
     size_t text_capacity;

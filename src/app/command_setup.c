@@ -115,6 +115,8 @@ static bool print_setup(struct config *config, struct ros_version version)
         .container = container,
         .listen_port = config->listen_port,
         .tls = config->tls,
+        .make_certificate = config->tls && !config->tls_insecure && !config->tls_pinned &&
+                            config->tls_ca_file[0] == '\0' && config->tls_name[0] == '\0',
         .api_port = config->router_port,
         .user = config->user,
     };

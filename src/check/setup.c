@@ -30,6 +30,9 @@ static void write_user(const struct setup *s, struct writer *w)
     write_text(w, user.text);
     write_text(w, " group=natpmp password=CHANGE-ME address=");
     write_address(w, s->container);
+    if (s->make_certificate)
+        write_text(w, "\n/certificate/add name=api common-name=api days-valid=3650\n/certificate/sign api\n"
+                      "/ip/service/set api-ssl certificate=api");
     write_text(w, is_default_port(s) ? "\n/ip/service/enable " : "\n/ip/service/set ");
     write_text(w, service);
     if (!is_default_port(s)) {
@@ -77,15 +80,24 @@ static void write_redirect(const struct setup *s, struct writer *w)
 
 /* ---- the container ---- */
 
+static void write_env(enum container_dialect dialect, struct span name, struct writer *w)
+{
+    write_text(w, dialect == CONTAINER_7_19 ? "/container/envs/add name=natpmp key="
+                                            : "/container/envs/add list=natpmp key=");
+    write_bytes(w, name);
+    write_text(w, " value=");
+}
+
 static void write_envs(const struct setup *s, enum container_dialect dialect, struct writer *w)
 {
     for (unsigned i = 0; i < s->envs; i++) {
-        write_text(w, dialect == CONTAINER_7_19 ? "/container/envs/add name=natpmp key="
-                                                : "/container/envs/add list=natpmp key=");
-        write_bytes(w, s->env[i].name);
-        write_text(w, " value=");
+        write_env(dialect, s->env[i].name, w);
         write_quoted(w, s->env[i].value);
         write_line(w, "");
+    }
+    if (s->make_certificate) {
+        write_env(dialect, span_text("MIKROTIK_API_TLS_FINGERPRINT"), w);
+        write_line(w, "[/certificate/get api fingerprint]");
     }
 }
 

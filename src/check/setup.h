@@ -24,6 +24,7 @@ struct setup {
     uint32_t container;         /* the second host of a /30, of which the router takes the first */
     uint16_t listen_port;
     bool tls;
+    bool make_certificate; /* for TLS, where the configuration names none: the image has no CAs */
     uint16_t api_port;
     const char *user;
     struct setup_env env[SETUP_ENVS_MAX];

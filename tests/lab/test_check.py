@@ -460,6 +460,22 @@ def test_setup_of_a_configuration(stage):
     assert "to-addresses=172.20.0.2 to-ports=5360" in out
 
 
+@pytest.mark.parametrize("env,made", [
+    ({}, True),
+    ({"MIKROTIK_API_TLS_FINGERPRINT": "ab" * 32}, False),
+    ({"MIKROTIK_API_TLS_INSECURE": "true"}, False),
+    ({"MIKROTIK_API_TLS_CA": "/certificates/router.pem"}, False),
+])
+def test_setup_with_tls(stage, env, made):
+    status, out, err = stage.run("setup", "--routeros", "7.20", MIKROTIK_API_TLS="true", MIKROTIK_API_ADDRESS=None, **env)
+    assert (status, err) == (0, "")
+    assert "/ip/service/enable api-ssl" in out and "dst-port=8729" in out and "enable api\n" not in out
+    assert "key=MIKROTIK_API_TLS value=true" in out
+    assert ("/certificate/sign api\n" in out) == made
+    assert ("key=MIKROTIK_API_TLS_FINGERPRINT value=[/certificate/get api fingerprint]" in out) == made
+    assert ("dst=/certificates\n" in out) == ("MIKROTIK_API_TLS_CA" in env)
+
+
 def test_setup_mounts_the_password_file(stage):
     status, out, _ = stage.run("setup", "--routeros", "7.20", MIKROTIK_API_PASSWORD=None,
                                MIKROTIK_API_PASSWORD_FILE="/run/secrets/password")

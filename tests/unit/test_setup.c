@@ -94,6 +94,18 @@ static void test_all_that_a_configuration_may_ask_for(void **state)
     compare("7.21-port");
 }
 
+static void test_a_certificate_is_made(void **state)
+{
+    (void)state;
+    setup.tls = true;
+    setup.make_certificate = true;
+    setup.api_port = 8729;
+    setup.env[1] = env("MIKROTIK_API_ADDRESS", "172.30.254.1:8729");
+    setup.env[4] = env("MIKROTIK_API_TLS", "true");
+    setup.envs = 5;
+    compare("7.20-certificate");
+}
+
 static void test_quoting(void **state)
 {
     (void)state;
@@ -147,6 +159,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_dialects, start),
         cmocka_unit_test_setup(test_all_that_a_configuration_may_ask_for, start),
+        cmocka_unit_test_setup(test_a_certificate_is_made, start),
         cmocka_unit_test(test_quoting),
         cmocka_unit_test(test_versions),
     };

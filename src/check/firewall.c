@@ -294,8 +294,9 @@ enum cover firewall_cover(const struct ros_sentence *row, const struct packet *p
 /* ---- chains ---- */
 
 enum {
-    /* Chains may call each other in a circle. */
-    DEPTH_MAX = 8,
+    DEPTH_MAX = 8, /* also of those that call each other in a circle */
+    /* Chains that call each other more than once make many ways through few rules. */
+    ROWS_MAX = 1 << 20,
     CHAIN_NAME_MAX = 127,
 };
 
@@ -314,6 +315,7 @@ struct walk {
     uint32_t until;
     struct verdict *verdict;
     bool decided;
+    unsigned rows; /* taken so far */
     unsigned depth;
     struct frame frame[DEPTH_MAX];
 };
@@ -392,6 +394,14 @@ static void take_row(struct walk *walk, const struct ros_sentence *row)
     }
 }
 
+/* What would have come of the rest may be anything. */
+static void give_up(struct walk *walk, const struct ros_sentence *row)
+{
+    for (unsigned action = 0; action < FIREWALL_ACTIONS; action++)
+        note(&walk->verdict->maybe[action], row_id(row), (enum firewall_action)action);
+    walk->decided = true;
+}
+
 void firewall_judge(const struct survey *s, enum table_name table, const char *chain,
                     const struct packet *packet, uint32_t until, struct verdict *ret_verdict)
 {
@@ -405,6 +415,8 @@ void firewall_judge(const struct survey *s, enum table_name table, const char *c
         struct span name;
         if (row == NULL)
             walk.depth--;
+        else if (walk.rows++ == ROWS_MAX)
+            give_up(&walk, row);
         else if (ros_attribute(row, "chain", &name) && span_equal(name, frame->chain) &&
                  !ros_flag(row, "disabled") && !ros_flag(row, "invalid"))
             take_row(&walk, row);

@@ -210,6 +210,26 @@ static void test_jumps_in_a_circle_end(void **state)
         ROWS("=.id=*1 =chain=forward =action=jump", "=.id=*2 =chain=forward =action=jump =jump-target="), 0);
 }
 
+/* Six chains, each of which calls the next one ten times. */
+static void test_too_many_ways_are_not_walked(void **state)
+{
+    (void)state;
+    static const char *const chains[] = {"forward", "a", "b", "c", "d", "e", "f"};
+    survey_begin_table(survey, TABLE_FILTER);
+    for (unsigned i = 0; i + 1 < ARRAY_LEN(chains); i++) {
+        for (unsigned k = 0; k < 10; k++) {
+            char words[128];
+            (void)snprintf(words, sizeof(words), "=.id=*%X =chain=%s =action=jump =jump-target=%s",
+                           i * 10 + k + 1, chains[i], chains[i + 1]);
+            add_row(TABLE_FILTER, words);
+        }
+    }
+    struct verdict verdict;
+    firewall_judge(survey, TABLE_FILTER, "forward", &packet, 0, &verdict);
+    assert_false(verdict.sure.found);
+    assert_true(verdict.maybe[FIREWALL_DROP].found);
+}
+
 static void test_up_to_a_rule(void **state)
 {
     (void)state;
@@ -234,6 +254,7 @@ int main(void)
         TEST(test_the_first_sure_rule_decides),
         TEST(test_jumps),
         TEST(test_jumps_in_a_circle_end),
+        TEST(test_too_many_ways_are_not_walked),
         TEST(test_up_to_a_rule),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@ import libtorrent
 
 from lab import INTERNET_HOST, inside
 
+STRANGERS = "11.22.33.{}"
 TRACKER_PORT = 6969
 URL = f"http://{INTERNET_HOST}:{TRACKER_PORT}/announce"
 PIECE = 16 * 1024
@@ -84,9 +85,10 @@ class Torrent:
         return libtorrent.torrent_info(str(self.path))
 
 
+ALERTS = libtorrent.alert.category_t.port_mapping_notification | libtorrent.alert.category_t.tracker_notification
 QUIET = {"enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
-         "allow_multiple_connections_per_ip": True, "alert_mask": libtorrent.alert.category_t.port_mapping_notification | libtorrent.alert.category_t.tracker_notification,
-         "tracker_completion_timeout": 5, "min_announce_interval": 1, "min_reconnect_time": 1, "stop_tracker_timeout": 1}
+         "allow_multiple_connections_per_ip": True, "alert_mask": ALERTS, "tracker_completion_timeout": 5,
+         "min_announce_interval": 1, "min_reconnect_time": 1, "stop_tracker_timeout": 1}
 
 
 def session(namespace, settings):
@@ -95,13 +97,17 @@ def session(namespace, settings):
         return libtorrent.session({**QUIET, **settings})
 
 
-def downloads(torrent, folder, protocol, limit=40.0):
-    """Does a new peer on the internet host get the file, over TCP or over uTP, which is UDP, alone?"""
-    target = pathlib.Path(folder)
+def downloads(lab, torrent, number, protocol, limit=40.0):
+    """Does stranger `number` on the internet host get the file, over TCP or over uTP, which is UDP, alone? Each has an
+    address of its own: Transmission remembers who has the file already."""
+    address = STRANGERS.format(100 + number)
+    lab.ip(f"addr add {address}/24 dev gw0", namespace="inet")
+    target = lab.folder / f"download{number}"
     target.mkdir()
     tcp = protocol == "tcp"
     downloader = session("inet", {
-        "listen_interfaces": f"{INTERNET_HOST}:0", "enable_incoming_tcp": False, "enable_incoming_utp": False,
+        "listen_interfaces": f"{address}:0", "outgoing_interfaces": address,
+        "enable_incoming_tcp": False, "enable_incoming_utp": False,
         "enable_outgoing_tcp": tcp, "enable_outgoing_utp": not tcp})
     handle = downloader.add_torrent({"ti": torrent.info(), "save_path": str(target)})
     end = time.monotonic() + limit

@@ -31,7 +31,7 @@ static void tell(struct world *w)
     skip_s(w, 800);
     expect(w, our_rules(w) == 0);
     show(w, false);
-    for (uint16_t i = 0; i < OTHERS; i++)
+    for (unsigned i = 0; i < OTHERS; i++)
         map(w, client(w, 20 + i), TCP, 6000, 0, 60);
     world_run_for(w, 2000);
     show(w, true);

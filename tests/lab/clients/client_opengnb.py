@@ -8,4 +8,5 @@ def test_opengnb(tell):
     story.begins()
     story.is_reachable(expected=False)
     story.after_90_s(expected=False)
+    story.comes_late(300)
     story.ends(deletes=False)

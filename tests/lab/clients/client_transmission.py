@@ -16,10 +16,8 @@ def test_transmission(tell):
 
 def test_transmission_always(tell):
     story = tell(Transmission, daemon={"LEASE_HOLD": "always"})
-    story.row["client"] += ", `LEASE_HOLD=always`"
     story.begins()
     story.is_reachable()
-    story.after_90_s()
-    story.row["when held"] = "yes"
+    story.is_held_from_the_start()
     assert not story.learns_of_another_port(30)
     story.ends(deletes=True)

@@ -12,7 +12,9 @@ def tell(make_lab, request):
         for name, value in attributes.items():
             setattr(made, name, value)
         request.node.row = {}
-        return Story(lab, made, request.node.row)
+        story = Story(lab, made, request.node.row)
+        story.row["client"] += "".join(f", `{name}={value}`" for name, value in (daemon or {}).items())
+        return story
 
     return begin
 

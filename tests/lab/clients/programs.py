@@ -136,7 +136,7 @@ class Seeder(Program):
     def reached(self, protocol):
         self.count += 1
         self.announce()
-        return downloads(self.torrent, self.lab.folder / f"download{self.count}", protocol)
+        return downloads(self.lab, self.torrent, self.count, protocol)
 
     def announce(self):
         """At once, what else it would do when the tracker's interval is over."""
@@ -247,7 +247,8 @@ class Syncthing(Program):
         return debian_version("syncthing")
 
     def _generate(self, folder):
-        text = self.lab.run(HOME, "syncthing", "generate", f"--home={folder}", "--skip-port-probing", "--no-default-folder")
+        text = self.lab.run(HOME, "syncthing", "generate", f"--home={folder}", "--skip-port-probing",
+                            "--no-default-folder")
         return re.search(r"([A-Z2-7]{7}-){7}[A-Z2-7]{7}", text + (folder / "config.xml").read_text())[0]
 
     def _configure(self, folder, peer, address, **options):

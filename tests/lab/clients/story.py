@@ -16,6 +16,7 @@ class Story:
         self.lab = lab
         self.program = program
         self.row = row
+        self.restarted = False
         row.update(client=program.name, version=program.version())
 
     # ---- what is asked and granted ----
@@ -30,6 +31,7 @@ class Story:
         """As after a crash: the lease is over, and it asks for the same again."""
         assert not self.lab.gateway.mappings()
         self.program.crash()
+        self.restarted = True
         asked = time.monotonic()
         self.program.start()
         self._is_told(asked)
@@ -74,8 +76,13 @@ class Story:
 
     def is_held(self, expected=True):
         """From now on it is renewed for the program, though nobody asks."""
+        assert self.lab.gateway.mappings()
         self.after_90_s(expected, "when held")
-        assert bool(self.lab.gateway.mappings()), "held at the gateway"
+        assert self.lab.gateway.mappings()
+
+    def is_held_from_the_start(self):
+        self.after_90_s()
+        self.row["when held"] = "yes"
 
     # ---- rotation, end ----
 
@@ -134,4 +141,6 @@ class Story:
         times = [ask.at for ask in self.program.wire.asks(self.program.protocols[0])
                  if ask.internal == self.program.port]
         gaps = [later - earlier for earlier, later in zip(times, times[1:]) if later - earlier > RETRY_S]
-        return f"again after {gaps[0]:.0f} s" if gaps else "not again"
+        if self.restarted or not gaps:
+            return f"not again within {LATER_S} s"
+        return f"again after {gaps[0]:.0f} s"

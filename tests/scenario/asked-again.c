@@ -9,7 +9,7 @@ static void tell(struct world *w)
     settle(w);
     mapping = map(w, a, UDP, 6000, 6000, 3600);
     world_run_for(w, 1000);
-    note(w, "[M-13] asked again with another suggestion, and with none: the port that is held [C-19]");
+    note(w, "[M-13] asked again with another suggestion, and with none: the port that is held");
     lan_send_map(&w->lan, a->address, 41000, UDP, 6000, 7777, 3600);
     world_run_for(w, 1000);
     lan_send_map(&w->lan, a->address, 41001, UDP, 6000, 0, 3600);

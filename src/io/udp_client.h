@@ -6,7 +6,6 @@
 #pragma once
 
 #include <net/if.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>

@@ -44,6 +44,7 @@ enum pair {
     PAIR_REJOINS, /* its lease is given back and made anew, so that both have one number again */
 };
 
+/* Small fields stand together, so that 65,535 of them have no gaps. */
 struct mapping {
     /* who and what */
     uint16_t client; /* index; 0: the record is free */
@@ -51,62 +52,62 @@ struct mapping {
     uint16_t router_port;   /* 0: not chosen yet, nothing is on the router or at the gateway */
     uint16_t external_port; /* granted; 0: none yet */
     uint16_t told_port;     /* external port that the clients were told last; 0: none */
-    uint8_t protocol;       /* enum natpmp_protocol */
+    uint16_t suggested_port;
+    uint16_t waiters; /* first waiter */
+    uint8_t protocol; /* enum natpmp_protocol */
 
     /* what ought to be */
-    bool wanted;
-    bool moving;     /* to another router port: first everything goes, then it is made anew */
-    bool delete_all; /* a delete-all waits for its end */
     uint8_t work;    /* enum work */
     uint8_t refusal; /* result code that ends the work; 0: none */
     uint8_t failure; /* result code of the last work, told to the operator; 0: success */
-    bool need_grant; /* a client asked, and the gateway has not granted since: it is asked, also when the
-                        client was answered from memory */
-    bool again;      /* the work is a copy of a request that was answered a moment ago */
+    bool wanted : 1;
+    bool moving : 1;     /* to another router port: first everything goes, then it is made anew */
+    bool delete_all : 1; /* a delete-all waits for its end */
+    bool need_grant : 1; /* a client asked, and the gateway has not granted since: it is asked, also when the
+                            client was answered from memory */
+    bool again : 1;      /* the work is a copy of a request that was answered a moment ago */
+    uint32_t asked_s;    /* the last asked lifetime */
     uint64_t work_since_ms;
     uint64_t refused_until_ms; /* a creation was refused: the same answer without asking again */
     uint64_t ends_ms;          /* it is kept until then for its clients; 0: not at all */
     uint64_t told_ms;          /* when the clients were told last that they have it */
     uint64_t rested_ms;        /* when it began to rest */
     uint64_t told_until_ms;    /* and for how long; 0: nothing, or they were told that it is over */
-    uint32_t asked_s;          /* the last asked lifetime */
-    uint16_t suggested_port;
-    uint16_t waiters; /* first waiter */
 
     /* the rule on the router */
-    uint8_t rule;         /* enum rule_state */
-    bool rule_wrong;      /* present, but not as it ought to be: replace it */
-    bool comment_setting; /* a set command is on its way */
-    bool comment_stale;   /* its comment is not ours of today, whatever the two fields below say */
-    uint8_t add_failures;
-    uint8_t remakes;          /* in a row, of a rule that had just been added */
+    uint64_t rule_retry_ms;   /* not before */
+    uint64_t rule_made_ms;    /* when the router said that it was added */
     uint32_t rule_id;         /* PRESENT, REMOVING; ADDING: what listen told already, or 0 */
     uint32_t rule_seen;       /* number of the snapshot in which, or after which, it was last seen */
     uint32_t comment_lease_s; /* what the rule's comment says, or will say when the command is done */
     uint32_t comment_sure_s;  /* ... and says at least, whatever becomes of the command */
     uint16_t comment_port;
-    uint64_t rule_retry_ms; /* not before */
-    uint64_t rule_made_ms;  /* when the router said that it was added */
+    uint8_t rule; /* enum rule_state */
+    uint8_t add_failures;
+    uint8_t remakes;          /* in a row, of a rule that had just been added */
+    bool rule_wrong : 1;      /* present, but not as it ought to be: replace it */
+    bool comment_setting : 1; /* a set command is on its way */
+    bool comment_stale : 1;   /* its comment is not ours of today, whatever the fields above say */
 
     /* the lease at the gateway */
     uint8_t lease;     /* enum lease_state */
-    bool asking;       /* a transaction is under way */
-    bool releasing;    /* it is a deletion */
-    bool forgotten;    /* a request was given up before its answer came: the answer may still come */
-    bool recover;      /* asked for without a client's doing: the gateway lost its state, or it is adopted */
-    bool adopted;      /* of an earlier run: how long its client was promised it is not known exactly */
-    bool pair_told;    /* the operator knows that the companion has another external port */
     uint8_t pair;      /* enum pair */
-    uint8_t rotations; /* changes of the external port since ... */
-    uint64_t rotations_since_ms;
-    uint64_t rejoined_ms; /* when it was last made anew for its companion's sake */
+    uint8_t rotations; /* changes of the external port since rotations_since_ms */
     uint8_t ask_failures;
-    uint8_t conflicts;       /* grants of a port that another mapping holds */
-    uint8_t moves;           /* router ports given up because of what the gateway granted for them */
+    uint8_t conflicts;  /* grants of a port that another mapping holds */
+    uint8_t moves;      /* router ports given up because of what the gateway granted for them */
+    bool asking : 1;    /* a transaction is under way */
+    bool releasing : 1; /* it is a deletion */
+    bool forgotten : 1; /* a request was given up before its answer came: the answer may still come */
+    bool recover : 1;   /* asked for without a client's doing: the gateway lost its state, or it is adopted */
+    bool adopted : 1;   /* of an earlier run: how long its client was promised it is not known exactly */
+    bool pair_told : 1; /* the operator knows that the companion has another external port */
     uint16_t gateway_result; /* the last one other than success since the work began */
     uint16_t
         moved_from; /* external port that was granted before the last move: again means it is the only one */
     uint32_t granted_s;
+    uint64_t rotations_since_ms;
+    uint64_t rejoined_ms;   /* when it was last made anew for its companion's sake */
     uint64_t granted_ms;    /* when the last grant arrived */
     uint64_t lease_ends_ms; /* UNSURE: at the latest */
     uint64_t lease_gone_ms; /* a later copy of the request may have made it last until then */

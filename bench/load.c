@@ -5,10 +5,11 @@
  *   clients=N       their number      mappings=N    of each client
  *   first=N         number of the first client
  *   outstanding=N   requests at once  ms=N          for so long; 0: each mapping once
- *   cpu=PID         whose processor time is counted
+ *   lifetime=S      to ask for        cpu=PID       whose processor time is counted
  *
- * The clients are 10.64.0.1 and up. An answer is known by the address to which it comes; the echo's counts
- * too. */
+ * Every second round asks for one second less: a request like the last one of its mapping would be a copy of
+ * it, and need no gateway. The clients are 10.64.0.1 and up. An answer is known by the address to which it
+ * comes; the echo's counts too. */
 #include <arpa/inet.h>
 #include <err.h>
 #include <poll.h>
@@ -27,7 +28,6 @@ enum {
     FIRST_INTERNAL_PORT = 10000,
     FIRST_SUGGESTED_PORT = 1024,
     PORTS = 64000,
-    LIFETIME_S = 7200,
     LOST_MS = 3000,
     MS = 1000000,
     S = 1000000000,
@@ -46,8 +46,9 @@ static struct {
     unsigned mappings;
     unsigned outstanding;
     uint64_t ms;
+    unsigned lifetime_s;
     unsigned cpu_pid;
-} option = {.kind = 'm', .clients = 1, .mappings = 1, .outstanding = 1};
+} option = {.kind = 'm', .clients = 1, .mappings = 1, .outstanding = 1, .lifetime_s = 7200};
 
 static struct client client[CLIENTS_MAX];
 static struct histogram latency;
@@ -103,6 +104,8 @@ static void set_option(const char *word)
         option.outstanding = (unsigned)argument_number(value, CLIENTS_MAX);
     else if ((value = argument_value(word, "ms")) != NULL)
         option.ms = argument_number(value, UINT32_MAX);
+    else if ((value = argument_value(word, "lifetime")) != NULL)
+        option.lifetime_s = (unsigned)argument_number(value, UINT16_MAX);
     else if ((value = argument_value(word, "cpu")) != NULL)
         option.cpu_pid = (unsigned)argument_number(value, INT32_MAX);
     else
@@ -131,8 +134,7 @@ static void make_request(struct datagram *datagram, unsigned c, unsigned mapping
     if (option.kind == 'd')
         return;
     put_u16(datagram->bytes + 6, FIRST_SUGGESTED_PORT + ((option.first + c) * pairs + pair) % PORTS);
-    /* A request like the last one would be a copy of it, and need no gateway. */
-    put_u16(datagram->bytes + 10, LIFETIME_S - round % 2);
+    put_u16(datagram->bytes + 10, option.lifetime_s - round % 2);
 }
 
 static bool all_begun(uint64_t end_ns)

@@ -194,6 +194,11 @@ static const char *const hold_words[] = {
     [LEASE_HOLD_OFF] = "off",
 };
 
+static const char *const mode_words[] = {
+    [GATEWAY_MODE_AUTO] = "auto",
+    [GATEWAY_MODE_SYMMETRIC] = "symmetric",
+};
+
 /* The number of the word. */
 static bool parse_word(struct span text, const char *const *words, unsigned count, unsigned *ret_number)
 {
@@ -337,6 +342,15 @@ static bool take_hold(struct config *c, struct span text)
     return true;
 }
 
+static bool take_mode(struct config *c, struct span text)
+{
+    unsigned number;
+    if (!parse_word(text, mode_words, ARRAY_LEN(mode_words), &number))
+        return false;
+    c->gateway_mode = (enum gateway_mode)number;
+    return true;
+}
+
 static bool take_level(struct config *c, struct span text)
 {
     unsigned number;
@@ -400,6 +414,7 @@ static const struct variable variables[] = {
      .allowed =
          "[address]:port with an IPv4 address of this host or none, such as :5351 or 192.168.88.1:5351"},
     {.name = "MAX_MAPPINGS_PER_CLIENT", .take = take_client_mappings, .allowed = "1 to 1024"},
+    {.name = "GATEWAY_MODE", .take = take_mode, .allowed = "auto or symmetric"},
     {.name = "LEASE_HOLD", .take = take_hold, .allowed = "auto, always or off"},
     {.name = "LOG_LEVEL", .take = take_level, .allowed = "DEBUG, INFO, WARN or ERROR"},
 };
@@ -593,6 +608,7 @@ void config_print(const struct config *config, FILE *out)
     (void)fprintf(out, "LISTEN_ADDR=%s:%u\n", config->listen_address == 0 ? "" : listen.text,
                   (unsigned)config->listen_port);
     (void)fprintf(out, "MAX_MAPPINGS_PER_CLIENT=%u\n", (unsigned)config->client_mappings_max);
+    (void)fprintf(out, "GATEWAY_MODE=%s\n", mode_words[config->gateway_mode]);
     (void)fprintf(out, "LEASE_HOLD=%s\n", hold_words[config->lease_hold]);
     (void)fprintf(out, "LOG_LEVEL=%s\n", level_words[config->log_level]);
 }

@@ -33,6 +33,7 @@ struct config {
     char instance[INSTANCE_NAME_MAX + 1];
     char in_interface[INTERFACE_NAME_MAX + 1]; /* empty: the router is asked */
     enum lease_hold lease_hold;
+    enum gateway_mode gateway_mode;
     bool tls;
     bool tls_insecure; /* then none of the three below */
     bool tls_pinned;   /* tls_fingerprint alone counts */

@@ -89,6 +89,8 @@ static const char usage[] =
     "(default)\n"
     "  LISTEN_ADDR                 [address]:port to answer NAT-PMP on (:5351)\n"
     "  MAX_MAPPINGS_PER_CLIENT     how many one host may hold (64)\n"
+    "  GATEWAY_MODE                auto, or symmetric for a gateway that forwards port n to port n only "
+    "(auto)\n"
     "  LEASE_HOLD                  auto, always or off: keep mappings whose client renews too late (auto)\n"
     "  LOG_LEVEL                   DEBUG, INFO, WARN or ERROR (INFO)\n"
     "\n"
@@ -129,6 +131,7 @@ static struct proxy *make_proxy(struct config *config)
     struct proxy_config core = {.gateway = config->gateway,
                                 .client_mappings_max = config->client_mappings_max,
                                 .lease_hold = config->lease_hold,
+                                .gateway_mode = config->gateway_mode,
                                 .log_level = config->log_level};
     memcpy(core.instance, config->instance, sizeof(core.instance));
     memcpy(core.user, config->user, sizeof(core.user));

@@ -198,6 +198,8 @@ void mapping_free(struct mapping_tables *t, uint16_t m)
     struct client *client = &t->client[mapping->client];
 
     mapping_wake(t, m);
+    if (mapping->given_back)
+        index_remove(&t->by_given_port, m);
     mapping_set_router_port(t, m, 0);
     mapping_set_external_port(t, m, 0);
     leave(&t->drive, t->to_drive, m);
@@ -215,6 +217,17 @@ void mapping_free(struct mapping_tables *t, uint16_t m)
     t->records--;
 }
 
+static void note_given_back(struct mapping_tables *t, uint16_t m)
+{
+    struct mapping *mapping = &t->mapping[m];
+    bool given_back = !mapping->wanted && mapping->told_port != 0;
+    if (given_back && !mapping->given_back)
+        index_add(&t->by_given_port, index_hash(mapping->told_port), m);
+    else if (!given_back && mapping->given_back)
+        index_remove(&t->by_given_port, m);
+    mapping->given_back = given_back;
+}
+
 void mapping_rest(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
 {
     if (list_has(&t->resting, t->resting_link, m))
@@ -223,8 +236,7 @@ void mapping_rest(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
     t->client[t->mapping[m].client].at_rest++;
     t->at_rest++;
     t->mapping[m].rested_ms = now_ms;
-    if (t->mapping[m].told_port != 0)
-        index_add(&t->by_rested_port, index_hash(t->mapping[m].told_port), m);
+    note_given_back(t, m);
 }
 
 void mapping_wake(struct mapping_tables *t, uint16_t m)
@@ -234,17 +246,18 @@ void mapping_wake(struct mapping_tables *t, uint16_t m)
     list_remove(&t->resting, t->resting_link, m);
     t->client[t->mapping[m].client].at_rest--;
     t->at_rest--;
-    if (t->mapping[m].told_port != 0)
-        index_remove(&t->by_rested_port, m);
 }
 
 bool mapping_port_rests(const struct mapping_tables *t, uint16_t m, uint16_t external_port, uint64_t since_ms)
 {
-    uint16_t r = index_first(&t->by_rested_port, index_hash(external_port));
-    while (r != 0 && (t->mapping[r].told_port != external_port || t->mapping[r].rested_ms < since_ms ||
-                      t->mapping[r].client == t->mapping[m].client))
-        r = index_next(&t->by_rested_port, r);
-    return r != 0;
+    uint16_t r = index_first(&t->by_given_port, index_hash(external_port));
+    for (; r != 0; r = index_next(&t->by_given_port, r)) {
+        const struct mapping *given = &t->mapping[r];
+        bool long_ago = list_has(&t->resting, t->resting_link, r) && given->rested_ms < since_ms;
+        if (given->told_port == external_port && !long_ago && given->client != t->mapping[m].client)
+            return true;
+    }
+    return false;
 }
 
 bool mapping_free_resting_of(struct mapping_tables *t, uint16_t c)
@@ -287,6 +300,7 @@ void mapping_set_wanted(struct mapping_tables *t, uint16_t m, bool wanted)
     if (mapping->wanted == wanted)
         return;
     mapping->wanted = wanted;
+    note_given_back(t, m);
     if (!wanted) {
         t->client[mapping->client].full_told = false;
         mapping->ask_retry_ms = 0;

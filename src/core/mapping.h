@@ -71,6 +71,7 @@ struct mapping {
     uint64_t refused_until_ms; /* a creation was refused: the same answer without asking again */
     uint64_t ends_ms;          /* it is kept until then for its clients; 0: not at all */
     uint64_t told_ms;          /* when the clients were told last that they have it */
+    bool given_back;           /* in by_given_port */
     uint64_t rested_ms;        /* when it began to rest */
     uint64_t told_until_ms;    /* and for how long; 0: nothing, or they were told that it is over */
 
@@ -161,7 +162,7 @@ struct mapping_tables {
     struct index by_router_port;   /* (protocol, router port) */
     struct index by_external_port; /* (protocol, external port) of granted ones */
     struct index by_rule;          /* rule id */
-    struct index by_rested_port;   /* (any protocol, told port) of resting ones */
+    struct index by_given_port;    /* (any protocol, told port) of those that are not wanted any more */
     struct portset router_ports;   /* in use by any record, of either protocol */
 
     uint16_t free_mapping; /* freed records, chained by of_client.next */
@@ -218,8 +219,8 @@ void mapping_free(struct mapping_tables *t, uint16_t m);
 /* The record is over: it keeps its router port for the same client until it is freed. */
 void mapping_rest(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
 void mapping_wake(struct mapping_tables *t, uint16_t m);
-/* True if another client was told this external port, of either protocol, and gave it back after since_ms:
- * strangers may still send to it. */
+/* True if another client was told this external port, of either protocol, and has given it back, and not
+ * before since_ms: strangers may still send to it. */
 bool mapping_port_rests(const struct mapping_tables *t, uint16_t m, uint16_t external_port,
                         uint64_t since_ms);
 /* Frees the longest resting record of one client; false if none rests. */

@@ -12,6 +12,12 @@ enum lease_hold {
     LEASE_HOLD_OFF,    /* what is not renewed in time ends */
 };
 
+/* How the gateway forwards. */
+enum gateway_mode {
+    GATEWAY_MODE_AUTO,      /* from the external port to the internal port that it was asked for (RFC 6886) */
+    GATEWAY_MODE_SYMMETRIC, /* from external port n to port n only: it is asked for internal port 0 */
+};
+
 struct proxy_config {
     uint32_t gateway; /* never the source of a LAN request */
     char instance[INSTANCE_NAME_MAX + 1];
@@ -20,6 +26,7 @@ struct proxy_config {
     char in_interface[INTERFACE_NAME_MAX + 1]; /* empty: the router is asked */
     uint16_t client_mappings_max;              /* 1 .. CLIENT_MAPPINGS_MAX */
     enum lease_hold lease_hold;
+    enum gateway_mode gateway_mode;
     enum log_level log_level;
 };
 

@@ -9,14 +9,17 @@ static uint64_t self_renewal_ms(const struct mapping *mapping)
 }
 
 /* To be given back: for good, or to be made anew. */
-static bool wants_release(const struct mapping *mapping)
+static bool wants_release(const struct proxy *p, const struct mapping *mapping)
 {
-    return (!proxy_ought(mapping) || mapping->pair == PAIR_REJOINS) && mapping->lease != LEASE_NONE;
+    bool nameable = proxy_wire_port(p, mapping, true) != 0;
+    return (!proxy_ought(mapping) || mapping->pair == PAIR_REJOINS) && mapping->lease != LEASE_NONE &&
+           nameable;
 }
 
 static bool wants_grant(const struct proxy *p, const struct mapping *mapping)
 {
-    if (!proxy_ought(mapping) || mapping->router_port == 0 || wants_release(mapping))
+    if (!proxy_ought(mapping) || (mapping->router_port == 0 && !proxy_is_symmetric(p)) ||
+        wants_release(p, mapping))
         return false;
     bool relied_on = mapping->work == WORK_MAP || proxy_promised(p, mapping);
     return (relied_on && mapping->need_grant) || mapping->recover ||
@@ -27,7 +30,7 @@ static bool wants_grant(const struct proxy *p, const struct mapping *mapping)
 static bool wants_gateway(const struct proxy *p, const struct mapping *mapping)
 {
     return !mapping->asking && mapping->ask_retry_ms <= p->now_ms && mapping->copies_ms <= p->now_ms &&
-           (wants_grant(p, mapping) || wants_release(mapping));
+           (wants_grant(p, mapping) || wants_release(p, mapping));
 }
 
 void proxy_client_turn(struct proxy *p, uint16_t c)
@@ -46,7 +49,8 @@ static void forget_request(struct proxy *p, uint16_t m)
     struct mapping *mapping = mapping_at(&p->tables, m);
     if (!mapping->asking || mapping->releasing || proxy_ought(mapping))
         return;
-    upstream_cancel(&p->upstream, (enum natpmp_protocol)mapping->protocol, mapping->router_port);
+    upstream_cancel(&p->upstream, (enum natpmp_protocol)mapping->protocol,
+                    proxy_wire_port(p, mapping, false));
     mapping->asking = false;
     mapping->forgotten = true;
     p->tables.client[mapping->client].asking--;
@@ -71,7 +75,7 @@ void proxy_settle_lease(struct proxy *p, uint16_t m)
         mapping->pair = PAIR_SETTLED;
     }
     if (!mapping->asking && !proxy_ought(mapping) && mapping->lease != LEASE_NONE &&
-        lease_gone_ms(mapping) <= p->now_ms)
+        (lease_gone_ms(mapping) <= p->now_ms || (proxy_is_symmetric(p) && mapping->external_port == 0)))
         mapping_set_lease(t, m, LEASE_NONE); /* it ended by itself */
     struct client *client = &t->client[mapping->client];
     if (!wants_gateway(p, mapping) || list_has(&client->queue, t->to_ask, m))
@@ -83,17 +87,28 @@ void proxy_settle_lease(struct proxy *p, uint16_t m)
 static void ask_gateway(struct proxy *p, uint16_t m, struct actions *out)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
-    bool grant = !wants_release(mapping);
+    bool grant = !wants_release(p, mapping);
     uint32_t asked_s = mapping->asked_s > 0 ? mapping->asked_s : 1;
     uint32_t lifetime_s = grant ? asked_s : 0;
     /* The gateway sends to the rule's port [C-18]. */
-    upstream_ask(&p->upstream, m, (enum natpmp_protocol)mapping->protocol, mapping->router_port,
-                 grant ? proxy_suggestion(p, m) : 0, lifetime_s, p->now_ms, out);
+    upstream_ask(&p->upstream, m, (enum natpmp_protocol)mapping->protocol,
+                 proxy_wire_port(p, mapping, !grant), grant ? proxy_suggestion(p, m) : 0, lifetime_s,
+                 p->now_ms, out);
     if (p->now_ms + (uint64_t)lifetime_s * 1000 < mapping->lease_sure_ms)
         mapping->lease_sure_ms = p->now_ms + (uint64_t)lifetime_s * 1000;
     mapping->asking = true;
     mapping->releasing = !grant;
     p->tables.client[mapping->client].asking++;
+}
+
+/* Requests for a port of the gateway's choice cannot be told apart, and a deletion would hit whoever has been
+ * given the same port meanwhile: one at a time for each protocol, and none while copies may be under way. */
+static bool must_wait(const struct proxy *p, uint16_t m)
+{
+    const struct mapping *mapping = &p->tables.mapping[m];
+    return proxy_is_symmetric(p) && m != 0 && wants_gateway(p, mapping) &&
+           (p->quiet_until_ms[mapping->protocol] > p->now_ms ||
+            upstream_is_busy(&p->upstream, (enum natpmp_protocol)mapping->protocol));
 }
 
 /* Clients take turns, one request each at a time (RFC 6886 section 3.1), so that nobody waits for a busy
@@ -106,6 +121,8 @@ void proxy_pump_upstream(struct proxy *p, struct actions *out)
             p->more = true;
             return;
         }
+        if (must_wait(p, t->client[t->client_ready.first].queue.first))
+            return;
         uint16_t c = list_pop(&t->client_ready, t->client_ready_link);
         uint16_t m = list_pop(&t->client[c].queue, t->to_ask);
         if (m != 0 && wants_gateway(p, mapping_at(t, m)))
@@ -117,7 +134,7 @@ void proxy_pump_upstream(struct proxy *p, struct actions *out)
 uint64_t proxy_ask_due_ms(const struct proxy *p, const struct mapping *mapping)
 {
     uint64_t due_ms = proxy_sooner(p, UINT64_MAX, self_renewal_ms(mapping));
-    if (wants_grant(p, mapping) || wants_release(mapping)) {
+    if (wants_grant(p, mapping) || wants_release(p, mapping)) {
         due_ms = proxy_sooner(p, due_ms, mapping->ask_retry_ms);
         due_ms = proxy_sooner(p, due_ms, mapping->copies_ms);
     }

@@ -18,7 +18,8 @@ static void check_mapping(const struct proxy *p, uint16_t m)
         uint16_t companion = mapping_find_router_port(t, other, mapping->router_port);
         assert(companion == 0 || t->mapping[companion].client == mapping->client);
     } else {
-        assert(mapping->rule == RULE_ABSENT && mapping->lease == LEASE_NONE && !mapping->asking);
+        assert(mapping->rule == RULE_ABSENT);
+        assert(proxy_is_symmetric(p) || (mapping->lease == LEASE_NONE && !mapping->asking));
     }
     if (mapping->external_port != 0) {
         assert(mapping_find_external_port(t, protocol, mapping->external_port) == m);

@@ -131,6 +131,10 @@ static void drive(struct proxy *p, uint16_t m, struct actions *out)
             return;
         }
         mapping_rest(t, m, p->now_ms);
+        uint16_t next =
+            mapping_find_external_port(t, (enum natpmp_protocol)mapping->protocol, mapping->router_port);
+        if (next != 0 && proxy_is_symmetric(p))
+            mapping_touch(t, next); /* it waits for this port */
         due_ms = rest_until_ms(p, mapping);
     }
     heap_set(&t->due, m, due_ms);

@@ -65,7 +65,9 @@ uint16_t proxy_suggestion(const struct proxy *p, uint16_t m)
     if (mapping->external_port != 0)
         return mapping->external_port;
     uint16_t wish = mapping->pair != PAIR_REJOINS ? mapping->told_port : 0;
-    uint16_t companion = mapping_find_router_port(t, other, mapping->router_port);
+    uint16_t companion = proxy_is_symmetric(p)
+                             ? mapping_find(t, mapping_address(t, m), other, mapping->internal_port)
+                             : mapping_find_router_port(t, other, mapping->router_port);
     if (wish == 0 && companion != 0)
         wish = t->mapping[companion].external_port;
     if (wish == 0)
@@ -129,7 +131,10 @@ static void move(struct proxy *p, uint16_t m, const struct upstream_outcome *o)
     mapping_set_lease(&p->tables, m, LEASE_UNSURE);
     mapping->lease_ends_ms = o->asked_ms + (uint64_t)o->lifetime_s * 1000;
     mapping->lease_gone_ms = gone_ms(o);
-    mapping->moving = mapping->moves < MOVES_MAX && mapping->moved_from != o->external_port;
+    mapping->moving =
+        !proxy_is_symmetric(p) && mapping->moves < MOVES_MAX && mapping->moved_from != o->external_port;
+    if (proxy_is_symmetric(p)) /* to give it back */
+        mapping_set_external_port(&p->tables, m, o->external_port);
     mapping->moved_from = o->external_port;
     if (mapping->moving)
         mapping->moves++;
@@ -152,6 +157,7 @@ static uint16_t live_holder(struct proxy *p, enum natpmp_protocol protocol, uint
     if (holder == 0 || proxy_lease_lives(p, holder) || may_live(p, holder))
         return holder;
     mapping_set_external_port(&p->tables, holder, 0);
+    mapping_touch(&p->tables, holder);
     return 0;
 }
 
@@ -184,24 +190,12 @@ static void note_grant(struct proxy *p, uint16_t m, const struct upstream_outcom
     proxy_port_granted(p, m, old, rotated, out);
 }
 
-/* Another client gave it back, and the gateway has not confirmed the deletion. */
-static bool ends_for_another(const struct proxy *p, uint16_t m, enum natpmp_protocol protocol,
-                             uint16_t external_port)
-{
-    uint16_t holder = mapping_find_external_port(&p->tables, protocol, external_port);
-    const struct mapping *mapping = &p->tables.mapping[holder];
-    return holder != 0 && holder != m && !mapping->wanted && mapping->told_port == external_port &&
-           mapping->client != p->tables.mapping[m].client;
-}
-
 static void granted(struct proxy *p, uint16_t m, const struct upstream_outcome *o, struct actions *out)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
     enum natpmp_protocol protocol = (enum natpmp_protocol)mapping->protocol;
     enum natpmp_protocol other = protocol == NATPMP_UDP ? NATPMP_TCP : NATPMP_UDP;
-    bool rests =
-        mapping->external_port != o->external_port &&
-        (rests_for_another(p, m, o->external_port) || ends_for_another(p, m, protocol, o->external_port));
+    bool rests = mapping->external_port != o->external_port && rests_for_another(p, m, o->external_port);
     uint16_t holder = live_holder(p, protocol, o->external_port);
     uint16_t neighbour = live_holder(p, other, o->external_port);
     if (holder != 0 && holder != m)
@@ -420,6 +414,7 @@ static void end_of_transaction(struct proxy *p, const struct upstream_outcome *o
         if (mapping->forgotten)
             mapping->copies_ms = p->now_ms + COPIES_MS;
         mapping->forgotten = false;
+        p->quiet_until_ms[mapping->protocol] = proxy_is_symmetric(p) ? mapping->copies_ms : 0;
         break;
     case UPSTREAM_FAILED:
         failed(p, m, o->result, out);

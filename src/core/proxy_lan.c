@@ -218,7 +218,7 @@ static void begin_map(struct proxy *p, uint16_t m, const struct natpmp_request *
         mapping->rule_retry_ms = 0;
         mapping_set_wanted(t, m, true);
         if (mapping->asking && !mapping->again)
-            upstream_again(&p->upstream, request->protocol, mapping->router_port, p->now_ms);
+            upstream_again(&p->upstream, request->protocol, proxy_wire_port(p, mapping, false), p->now_ms);
     }
     mapping->asked_s = request->lifetime_s;
     mapping_touch(t, m);

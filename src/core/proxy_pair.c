@@ -67,8 +67,8 @@ static bool ask_companion(struct proxy *p, uint16_t m, uint16_t old)
 {
     uint16_t c = companion_of(p, m);
     struct mapping *companion = c != 0 ? mapping_at(&p->tables, c) : NULL;
-    if (companion == NULL || companion->external_port != old || companion->pair != PAIR_SETTLED ||
-        companion->router_port != mapping_at(&p->tables, m)->router_port)
+    if (companion == NULL || proxy_is_symmetric(p) || companion->external_port != old ||
+        companion->pair != PAIR_SETTLED || companion->router_port != mapping_at(&p->tables, m)->router_port)
         return false;
     mapping_at(&p->tables, m)->pair = PAIR_ASKED;
     companion->need_grant = true;

@@ -36,6 +36,7 @@ struct proxy {
     bool address_flush;              /* the address became known: answer those who wait */
     uint64_t rotation_told_until_ms; /* the operator knows that ports change often */
     bool unauthorized_told;          /* the operator was told that the gateway does not authorize mappings */
+    uint64_t quiet_until_ms[2];      /* by protocol, SYMMETRIC: copies of a deletion may be under way */
     bool ports_short;                /* the operator was told that the gateway has no port left */
     bool more;                       /* the actions had no room for all that is due now */
     uint64_t stop_ms;
@@ -59,6 +60,20 @@ struct proxy {
 static inline enum natpmp_protocol proxy_other_protocol(const struct mapping *mapping)
 {
     return mapping->protocol == NATPMP_UDP ? NATPMP_TCP : NATPMP_UDP;
+}
+
+static inline bool proxy_is_symmetric(const struct proxy *p)
+{
+    return p->config.gateway_mode == GATEWAY_MODE_SYMMETRIC;
+}
+
+/* The internal port of requests to the gateway. One that forwards port n to port n chooses it by itself, but
+ * a deletion names it: internal port 0 would delete all. */
+static inline uint16_t proxy_wire_port(const struct proxy *p, const struct mapping *mapping, bool deletes)
+{
+    if (!proxy_is_symmetric(p))
+        return mapping->router_port;
+    return deletes ? mapping->external_port : 0;
 }
 
 static inline bool proxy_ought(const struct mapping *mapping)

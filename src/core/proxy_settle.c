@@ -67,6 +67,51 @@ static uint16_t choose_port(struct proxy *p, uint16_t m)
 
 /* Before anything is on the router or at the gateway the port may still be chosen: at first, when it is to
  * move, and when a foreign rule took it while it rested. */
+/* Who only rests there gives way: the port is the gateway's choice. True if one that is about to end has it
+ * yet. */
+static bool evict_resting(struct proxy *p, uint16_t m, uint16_t port)
+{
+    struct mapping_tables *t = &p->tables;
+    bool ending = false;
+    for (unsigned protocol = 0; protocol < 2; protocol++) {
+        uint16_t r = mapping_find_router_port(t, (enum natpmp_protocol)protocol, port);
+        if (r == 0 || r == m)
+            continue;
+        if (list_has(&t->resting, t->resting_link, r))
+            mapping_free(t, r);
+        else if (protocol == mapping_at(t, m)->protocol)
+            ending = !mapping_at(t, r)->wanted;
+    }
+    return ending;
+}
+
+/* A gateway that forwards port n to port n only: the rule's port is the external one. */
+static void follow_port(struct proxy *p, uint16_t m, struct actions *out)
+{
+    struct mapping *mapping = mapping_at(&p->tables, m);
+    uint16_t port = mapping->external_port;
+    if (!mapping->wanted || mapping->lease != LEASE_GRANTED || mapping->router_port == port ||
+        !router_is_ready(&p->router))
+        return;
+    if (mapping->rule != RULE_ABSENT) {
+        mapping->rule_wrong = mapping->rule == RULE_PRESENT;
+        return;
+    }
+    if (evict_resting(p, m, port))
+        return;
+    mapping_set_router_port(&p->tables, m, port_available(p, m, port) ? port : 0);
+    if (mapping->router_port != 0)
+        return;
+    mapping->refusal = NATPMP_OUT_OF_RESOURCES;
+    if (mapping->work != WORK_MAP)
+        proxy_end_promise(mapping);
+    actions_log(out, LOG_LEVEL_WARN, "mapping",
+                "the gateway's port is taken on the router by another rule, and this gateway forwards to no "
+                "other one "
+                "%s external=%u",
+                proxy_text(p, m).text, (unsigned)port);
+}
+
 static void settle_port(struct proxy *p, uint16_t m, struct actions *out)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
@@ -164,7 +209,8 @@ static void succeed(struct proxy *p, uint16_t m, uint32_t lifetime_s, struct act
 static void settle_map(struct proxy *p, uint16_t m, struct actions *out)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
-    bool rule_holds = mapping->rule == RULE_PRESENT && !mapping->rule_wrong;
+    bool rule_holds = mapping->rule == RULE_PRESENT && !mapping->rule_wrong &&
+                      (!proxy_is_symmetric(p) || mapping->router_port == mapping->external_port);
     bool lease_holds = mapping->lease == LEASE_GRANTED && mapping->lease_sure_ms > p->now_ms;
     bool holds = proxy_ought(mapping) && rule_holds && lease_holds && mapping->pair != PAIR_REJOINS;
     uint64_t left_ms = lease_holds ? mapping->lease_sure_ms - p->now_ms : 0;
@@ -234,7 +280,10 @@ static void settle_end(struct proxy *p, uint16_t m, struct actions *out)
 void proxy_settle(struct proxy *p, uint16_t m, struct actions *out)
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);
-    settle_port(p, m, out);
+    if (proxy_is_symmetric(p))
+        follow_port(p, m, out);
+    else
+        settle_port(p, m, out);
     if (mapping->work == WORK_MAP)
         settle_map(p, m, out);
     else if (mapping->work == WORK_DELETE)

@@ -101,7 +101,7 @@ void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol proto
                   uint16_t external_port, uint32_t lifetime_s, uint64_t now_ms, struct actions *out)
 {
     uint32_t key = transaction_key(protocol, internal_port);
-    assert(upstream_free(u) && internal_port != 0);
+    assert(upstream_free(u) && (internal_port != 0 || lifetime_s != 0));
     unsigned i = place(key, 0);
     while (u->transaction[i].used)
         i = (i + 1) % UPSTREAM_PARALLEL_MAX;
@@ -119,6 +119,14 @@ void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol proto
     };
     u->used++;
     send_transaction(u, i, now_ms, out);
+}
+
+bool upstream_is_busy(const struct upstream *u, enum natpmp_protocol protocol)
+{
+    for (unsigned i = 0; u->used != 0 && i < UPSTREAM_PARALLEL_MAX; i++)
+        if (u->transaction[i].used && u->key[i] >> 16 == (uint32_t)protocol)
+            return true;
+    return false;
 }
 
 void upstream_cancel(struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port)
@@ -385,6 +393,11 @@ void upstream_error(struct upstream *u, enum gateway_error error, struct actions
  * taken if only one transaction can be meant. */
 static int match(const struct upstream *u, const struct natpmp_reply *reply)
 {
+    /* Of a port of its own choice the gateway says either 0, as it was asked, or the port. */
+    int chosen = find(u, transaction_key(reply->protocol, 0));
+    bool granted = reply->result == NATPMP_SUCCESS && reply->lifetime_s > 0;
+    if (chosen >= 0 && granted && (reply->internal_port == 0 || reply->internal_port == reply->external_port))
+        return chosen;
     if (reply->internal_port != 0)
         return find(u, transaction_key(reply->protocol, reply->internal_port));
     if (reply->opcode == 0 || reply->opcode > 2)

@@ -108,9 +108,12 @@ void upstream_start(struct upstream *u, uint64_t now_ms);
 /* Room for another transaction? */
 bool upstream_free(const struct upstream *u);
 /* Sends a map request (lifetime_s > 0) or a deletion. At most one transaction for each (protocol,
- * internal_port). */
+ * internal_port). Internal port 0, for a map request only: a port of the gateway's choice, the same as the
+ * external one. */
 void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol protocol, uint16_t internal_port,
                   uint16_t external_port, uint32_t lifetime_s, uint64_t now_ms, struct actions *out);
+/* True if a transaction of that protocol is under way. */
+bool upstream_is_busy(const struct upstream *u, enum natpmp_protocol protocol);
 /* Forgets the transaction of (protocol, internal_port), if there is one; its owner hears nothing of it. */
 void upstream_cancel(struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port);
 /* A client asks anew for what is being asked already: the schedule starts again, for the long pauses at its

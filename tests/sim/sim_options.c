@@ -69,6 +69,12 @@ static void choose_gateway(struct prng *prng, struct sim_options *options)
     gateway->epoch_s = prng_below(prng, 2) ? prng_below(prng, 5000000) : prng_below(prng, 10);
     if (gateway->profile == GATEWAY_PROTON) {
         gateway->rotate_percent = prng_below(prng, 2) ? prng_below(prng, 30) : 0;
+        if (prng_below(prng, 4) == 0) {
+            gateway->symmetric = true;
+            gateway->one_port = true;
+            gateway->echoes_zero = prng_below(prng, 2);
+            options->world.config.gateway_mode = GATEWAY_MODE_SYMMETRIC;
+        }
         options->limited = true;
         return;
     }
@@ -163,8 +169,10 @@ void sim_print_options(const struct sim *sim, FILE *to)
             (int)world->config.lease_hold, options->clients,
             gateway->profile == GATEWAY_PROTON ? "proton" : "strict", gateway->lifetime_min_s,
             gateway->lifetime_max_s, gateway->ports_max, gateway->rotate_percent,
-            gateway->one_port ? " one-port" : "", gateway->ignore_suggestion ? " no-suggestions" : "",
-            gateway->epoch_s);
+            gateway->symmetric  ? " symmetric"
+            : gateway->one_port ? " one-port"
+                                : "",
+            gateway->ignore_suggestion ? " no-suggestions" : "", gateway->epoch_s);
     fprintf(to,
             "router %s latency %u..%u listen %u%s%s%s; lan %u..%u loss %u%% twice %u%%; tunnel %u..%u twice "
             "%u%%; "

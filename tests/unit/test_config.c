@@ -22,6 +22,7 @@ static void test_defaults(void **state)
     assert_int_equal(config.listen_port, 5351);
     assert_int_equal(config.client_mappings_max, 64);
     assert_int_equal(config.lease_hold, LEASE_HOLD_AUTO);
+    assert_int_equal(config.gateway_mode, GATEWAY_MODE_AUTO);
     assert_int_equal(config.log_level, LOG_LEVEL_INFO);
 }
 
@@ -63,6 +64,7 @@ static void test_empty_is_not_set(void **state)
                                 "LISTEN_ADDR=",
                                 "MAX_MAPPINGS_PER_CLIENT=",
                                 "LEASE_HOLD=",
+                                "GATEWAY_MODE=",
                                 "GATEWAY_SOURCE=",
                                 "GATEWAY_DEVICE=",
                                 "LOG_LEVEL=",
@@ -400,6 +402,11 @@ static void test_level(void **state)
     assert_int_equal(config.gateway_way.source, 0);
     check_good("GATEWAY_DEVICE=123456789012345");
     check_bad("GATEWAY_DEVICE=1234567890123456");
+    check_good("GATEWAY_MODE=symmetric");
+    assert_int_equal(config.gateway_mode, GATEWAY_MODE_SYMMETRIC);
+    check_good("GATEWAY_MODE=AUTO");
+    assert_int_equal(config.gateway_mode, GATEWAY_MODE_AUTO);
+    check_bad("GATEWAY_MODE=asymmetric");
     check_good("LEASE_HOLD=Always");
     assert_int_equal(config.lease_hold, LEASE_HOLD_ALWAYS);
     check_good("LEASE_HOLD=off");

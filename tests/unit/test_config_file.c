@@ -134,6 +134,7 @@ static void test_print(void **state)
                          "MIKROTIK_IN_INTERFACE=\n"
                          "LISTEN_ADDR=:5351\n"
                          "MAX_MAPPINGS_PER_CLIENT=64\n"
+                         "GATEWAY_MODE=auto\n"
                          "LEASE_HOLD=auto\n"
                          "LOG_LEVEL=INFO\n");
     const char *most[] = {GATEWAY,
@@ -149,6 +150,7 @@ static void test_print(void **state)
                           "MIKROTIK_IN_INTERFACE=wg",
                           "LISTEN_ADDR=[10.0.0.1]:1",
                           "MAX_MAPPINGS_PER_CLIENT=7",
+                          "GATEWAY_MODE=symmetric",
                           "LEASE_HOLD=off",
                           "LOG_LEVEL=debug",
                           NULL};
@@ -167,6 +169,7 @@ static void test_print(void **state)
                         "MIKROTIK_IN_INTERFACE=wg\n"
                         "LISTEN_ADDR=10.0.0.1:1\n"
                         "MAX_MAPPINGS_PER_CLIENT=7\n"
+                        "GATEWAY_MODE=symmetric\n"
                         "LEASE_HOLD=off\n"
                         "LOG_LEVEL=DEBUG\n");
     const char *pinned[] = {GATEWAY,

@@ -288,15 +288,20 @@ static void test_an_external_port_rests_for_its_client(void **state)
     uint16_t a = new_mapping(HOST_A, NATPMP_UDP, 1);
     uint16_t own = new_mapping(HOST_A, NATPMP_TCP, 2);
     uint16_t other = new_mapping(HOST_B, NATPMP_TCP, 1);
+    mapping_set_wanted(t, a, true);
     mapping_at(t, a)->told_port = 41000;
     assert_false(mapping_port_rests(t, other, 41000, 0)); /* it is in use */
+    mapping_set_wanted(t, a, false);
+    assert_true(mapping_port_rests(t, other, 41000, UINT64_MAX)); /* its end is not done */
     mapping_rest(t, a, 1000);
     assert_true(mapping_port_rests(t, other, 41000, 1000));
     assert_false(mapping_port_rests(t, other, 41000, 1001));
     assert_false(mapping_port_rests(t, other, 41001, 0));
     assert_false(mapping_port_rests(t, own, 41000, 0));
     mapping_wake(t, a);
+    mapping_set_wanted(t, a, true);
     assert_false(mapping_port_rests(t, other, 41000, 0));
+    mapping_set_wanted(t, a, false);
     mapping_rest(t, a, 2000);
     mapping_free(t, a);
     assert_false(mapping_port_rests(t, other, 41000, 0));

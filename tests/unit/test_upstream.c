@@ -232,6 +232,34 @@ static void test_nonsense_is_dropped(void **state)
 
 #define TEST(name) cmocka_unit_test_setup(name, start)
 
+/* A port of the gateway's choice: its reply names internal port 0, as it was asked, or the port. */
+static void test_a_port_of_the_gateways_choice(void **state)
+{
+    (void)state;
+    static const uint16_t named[] = {0, 42000};
+    uint64_t at_ms = START_MS;
+    for (unsigned i = 0; i < ARRAY_LEN(named); i++) {
+        upstream_ask(&upstream, OWNER, NATPMP_TCP, 0, 0, 60, at_ms, &out);
+        assert_true(upstream_is_busy(&upstream, NATPMP_TCP) && !upstream_is_busy(&upstream, NATPMP_UDP));
+        receive_map((struct reply){1, 0, 500, named[i], 42000, 60}, at_ms + 10); /* the other protocol's */
+        (void)next(at_ms + 10);
+        receive_map((struct reply){2, 0, 500, 41000, 42000, 60}, at_ms + 10); /* not of its choice */
+        (void)next(at_ms + 10);
+        assert_int_equal(upstream.used, 1);
+        receive_map((struct reply){2, 0, 500, named[i], 42000, 60}, at_ms + 20);
+        assert_true(next(at_ms + 20));
+        assert_int_equal(outcome.type, UPSTREAM_GRANTED);
+        assert_int_equal(outcome.owner, OWNER);
+        assert_int_equal(outcome.external_port, 42000);
+        assert_false(upstream_is_busy(&upstream, NATPMP_TCP));
+        at_ms += 100;
+    }
+    upstream_ask(&upstream, OWNER, NATPMP_TCP, 0, 0, 60, at_ms, &out);
+    receive_map((struct reply){2, 4, 500, 0, 0, 0}, at_ms + 30);
+    assert_true(next(at_ms + 30));
+    assert_int_equal(outcome.type, UPSTREAM_FAILED);
+}
+
 /* A client comes anew while the pauses are long: the schedule starts again, but not for each copy. */
 static void test_asked_anew(void **state)
 {
@@ -261,6 +289,7 @@ int main(void)
         TEST(test_late_by_much_means_one_copy),
         TEST(test_an_answer_after_silence_sends_the_others_at_once),
         TEST(test_asked_anew),
+        TEST(test_a_port_of_the_gateways_choice),
         TEST(test_slots),
         TEST(test_matching),
         TEST(test_a_second_copy_of_a_reply_is_a_stray),

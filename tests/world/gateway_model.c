@@ -92,6 +92,16 @@ static struct gateway_lease *find(struct gateway_model *g, bool tcp, uint16_t in
     return NULL;
 }
 
+/* Behind a symmetric gateway there is one for each protocol. */
+static struct gateway_lease *find_any(struct gateway_model *g, bool tcp)
+{
+    for (unsigned i = 0; i < g->leases_end; i++) {
+        if (g->leases[i].used && g->leases[i].tcp == tcp)
+            return &g->leases[i];
+    }
+    return NULL;
+}
+
 static struct gateway_lease *find_external(struct gateway_model *g, bool tcp, uint16_t external_port)
 {
     for (unsigned i = 0; i < g->leases_end; i++) {
@@ -154,8 +164,11 @@ static uint16_t random_port(struct gateway_model *g)
 
 static uint16_t choose_port(struct gateway_model *g, bool tcp, uint16_t internal_port, uint16_t suggested)
 {
-    const struct gateway_lease *pair = find(g, !tcp, internal_port);
+    const struct gateway_lease *pair =
+        g->options.symmetric ? find_any(g, !tcp) : find(g, !tcp, internal_port);
 
+    if (g->options.symmetric)
+        return pair ? pair->external_port : random_port(g);
     if (g->options.one_port)
         return DYNAMIC_FIRST + 4242;
     if (g->options.profile == GATEWAY_PROTON && pair && !find_external(g, tcp, pair->external_port))
@@ -254,6 +267,8 @@ static void reply_map(struct gateway_model *g, uint64_t now_ms, const uint8_t *r
     put16(reply + 2, result);
     put32(reply + 4, gateway_epoch_s(g, now_ms));
     memcpy(reply + 8, request + 4, 2);
+    if (get16(request + 4) == 0 && result == 0 && !g->options.echoes_zero)
+        put16(reply + 8, external_port);
     put16(reply + 10, external_port);
     put32(reply + 12, lifetime_s);
     send(g, reply, result != 0 && g->faults.short_errors ? 8 : sizeof(reply));
@@ -298,9 +313,9 @@ static void take_map(struct gateway_model *g, uint64_t now_ms, uint64_t sent_ms,
     bool tcp = request[1] == 2;
     uint16_t internal_port = get16(request + 4);
     uint32_t lifetime_s = granted_s(g, get32(request + 8));
-    struct gateway_lease *lease = find(g, tcp, internal_port);
+    struct gateway_lease *lease = g->options.symmetric ? find_any(g, tcp) : find(g, tcp, internal_port);
 
-    if (internal_port == 0) {
+    if ((internal_port == 0) != g->options.symmetric) {
         reply_map(g, now_ms, request, RESULT_NOT_AUTHORIZED, 0, 0);
         return;
     }
@@ -322,6 +337,8 @@ static void take_map(struct gateway_model *g, uint64_t now_ms, uint64_t sent_ms,
         lease->internal_port = internal_port;
         lease->external_port = port;
     }
+    if (g->options.symmetric)
+        lease->internal_port = lease->external_port;
     lease->asked_ms = sent_ms;
     lease->ends_ms = now_ms + (uint64_t)lifetime_s * 1000;
     reply_map(g, now_ms, request, RESULT_SUCCESS, lease->external_port, lifetime_s);
@@ -340,7 +357,7 @@ static void complain_about(struct gateway_model *g, struct span datagram)
         what = "a map request has 12 bytes";
     else if (bytes[1] != 0 && get16(bytes + 2) != 0)
         what = "reserved bytes are sent as zero (3.3)";
-    else if (bytes[1] != 0 && get16(bytes + 4) == 0)
+    else if (bytes[1] != 0 && get16(bytes + 4) == 0 && (!g->options.symmetric || get32(bytes + 8) == 0))
         what = "internal port 0 would concern every client's mappings";
     else if (bytes[1] != 0 && get32(bytes + 8) == 0 && get16(bytes + 6) != 0)
         what = "a delete suggests no port (3.4)";

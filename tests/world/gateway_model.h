@@ -28,6 +28,8 @@ struct gateway_options {
     unsigned rotate_percent; /* of renewals: another external port is given */
     bool one_port;           /* every mapping gets the same external port */
     bool ignore_suggestion;
+    bool symmetric;   /* forwards port n to port n only: asked for internal port 0, one port for everybody */
+    bool echoes_zero; /* SYMMETRIC: its replies name internal port 0, else the port */
     uint16_t offer_port; /* the next one that it chooses by itself, once; 0: random */
 };
 

@@ -194,6 +194,7 @@ static void test_print(void **state)
         "MIKROTIK_IN_INTERFACE=\n"
         "LISTEN_ADDR=:5351\n"
         "MAX_MAPPINGS_PER_CLIENT=64\n"
+        "GATEWAY_MODE=auto\n"
         "LEASE_HOLD=auto\n"
         "LOG_LEVEL=INFO\n");
 }

@@ -6,11 +6,12 @@
 
 enum exit_status {
     EXIT_STATUS_DONE = 0,
-    EXIT_STATUS_FAILED = 1, /* the port cannot be bound; a check failed */
+    EXIT_STATUS_FAILED = 1, /* the port cannot be bound; a check failed; not healthy */
     EXIT_STATUS_USAGE = 2,  /* arguments or configuration */
 };
 
 int command_check(int count, char **arguments);
+int command_health(int count, char **arguments);
 int command_setup(int count, char **arguments);
 
 struct config;

@@ -368,6 +368,7 @@ struct variable {
     const char *allowed;
     bool required;
     bool secret;
+    bool identity; /* tells one daemon on this machine from another */
 };
 
 static const struct variable variables[] = {
@@ -395,7 +396,10 @@ static const struct variable variables[] = {
     {.name = "MIKROTIK_API_USER",
      .take = take_user,
      .allowed = "a RouterOS user name of at most 255 bytes without control characters"},
-    {.name = "INSTANCE", .take = take_instance, .allowed = "1 to 32 of the characters A-Z a-z 0-9 _ . -"},
+    {.name = "INSTANCE",
+     .take = take_instance,
+     .allowed = "1 to 32 of the characters A-Z a-z 0-9 _ . -",
+     .identity = true},
     {.name = TLS, .take = take_tls, .allowed = BOOLS},
     {.name = TLS_CA, .take = take_tls_ca, .allowed = "the path of a PEM file with CA certificates"},
     {.name = TLS_NAME,
@@ -412,7 +416,8 @@ static const struct variable variables[] = {
     {.name = "LISTEN_ADDR",
      .take = take_listen,
      .allowed =
-         "[address]:port with an IPv4 address of this host or none, such as :5351 or 192.168.88.1:5351"},
+         "[address]:port with an IPv4 address of this host or none, such as :5351 or 192.168.88.1:5351",
+     .identity = true},
     {.name = "MAX_MAPPINGS_PER_CLIENT", .take = take_client_mappings, .allowed = "1 to 1024"},
     {.name = "GATEWAY_MODE", .take = take_mode, .allowed = "auto or symmetric"},
     {.name = "LEASE_HOLD", .take = take_hold, .allowed = "auto, always or off"},
@@ -496,7 +501,8 @@ static bool check_together(const struct config *c, struct config_error *ret_erro
     return check_tls(c, ret_error);
 }
 
-bool config_parse(struct config *ret_config, const char *const *environment, struct config_error *ret_error)
+static bool parse(struct config *ret_config, const char *const *environment, bool identity,
+                  struct config_error *ret_error)
 {
     *ret_config = (struct config){
         .gateway_port = NATPMP_GATEWAY_PORT,
@@ -508,6 +514,8 @@ bool config_parse(struct config *ret_config, const char *const *environment, str
     };
     for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
         const struct variable *variable = &variables[i];
+        if (identity && !variable->identity)
+            continue;
         const char *value = look_up(environment, variable->name);
         if (value == NULL && variable->required)
             return fail(ret_error, "%s is not set; allowed: %s", variable->name, variable->allowed);
@@ -516,7 +524,19 @@ bool config_parse(struct config *ret_config, const char *const *environment, str
     }
     if (ret_config->router_port == 0)
         ret_config->router_port = ret_config->tls ? API_TLS_PORT : API_PORT;
-    return check_together(ret_config, ret_error);
+    return true;
+}
+
+bool config_parse(struct config *ret_config, const char *const *environment, struct config_error *ret_error)
+{
+    return parse(ret_config, environment, false, ret_error) &&
+           check_together(ret_config, ret_error);
+}
+
+bool config_parse_identity(struct config *ret_config, const char *const *environment,
+                           struct config_error *ret_error)
+{
+    return parse(ret_config, environment, true, ret_error);
 }
 
 /* ---- the password file ---- */

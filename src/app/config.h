@@ -53,6 +53,10 @@ struct config_error {
  * empty value counts as not set. Variables of other programs are left alone. */
 nodiscard_ bool config_parse(struct config *ret_config, const char *const *environment,
                              struct config_error *ret_error);
+/* The same for what tells one daemon on this machine from another, INSTANCE and LISTEN_ADDR, alone: the rest
+ * may be missing. */
+nodiscard_ bool config_parse_identity(struct config *ret_config, const char *const *environment,
+                                      struct config_error *ret_error);
 /* Fills in the password from the file, if one is named. */
 nodiscard_ bool config_read_password(struct config *config, struct config_error *ret_error);
 /* The effective values as lines of NAME=value, with "(hidden)" for a password. */

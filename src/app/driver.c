@@ -2,7 +2,10 @@
 
 #include <assert.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
+
+#include "app/health.h"
 
 enum {
     NATPMP_ANNOUNCE_GROUP = (int)0xE0000001, /* 224.0.0.1, RFC 6886 section 3.2.1 */
@@ -165,6 +168,13 @@ static void on_deadline(void *context)
     settle(context);
 }
 
+static void on_probe(void *context, char ret_line[PROBE_LINE_MAX + 1])
+{
+    const struct driver *d = context;
+    struct proxy_status status = proxy_status(d->proxy, clock_now_ms());
+    health_write(&status, ret_line);
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct driver *d = handle->data;
@@ -303,6 +313,18 @@ static void watch_signal(struct driver *d, uv_signal_t *handle, int number)
     (void)uv_signal_start(handle, on_signal, number);
 }
 
+/* The daemon serves as well without. */
+static void open_probe(struct driver *d)
+{
+    struct health_name name =
+        health_name(d->config->instance, d->config->listen_address, udp_server_port(&d->lan));
+    int result = probe_open(&d->probe, &d->loop, name.text, on_probe, d);
+    if (result != 0)
+        log_printf(d->log, LOG_LEVEL_WARN, "driver",
+                   "nobody can ask for the health of this daemon socket=@%s error=\"%s\"", name.text,
+                   strerror(-result));
+}
+
 int driver_open(struct driver *d, const struct config *config, struct tls_context *tls, struct proxy *proxy,
                 struct log *log)
 {
@@ -329,6 +351,7 @@ int driver_open(struct driver *d, const struct config *config, struct tls_contex
     }
     udp_client_open(&d->gateway, &d->loop, config->gateway, config->gateway_port, &config->gateway_way,
                     &gateway_handlers, d);
+    open_probe(d);
     watch_signal(d, &d->terminate, SIGTERM); /* the off switch of section 5 [G-17] */
     watch_signal(d, &d->interrupt, SIGINT);
     return 0;
@@ -350,6 +373,7 @@ bool driver_close(struct driver *d)
         close_session(&d->session[i]);
     uv_close((uv_handle_t *)&d->terminate, NULL);
     uv_close((uv_handle_t *)&d->interrupt, NULL);
+    probe_close(&d->probe);
     udp_client_close(&d->gateway);
     udp_server_close(&d->lan);
     deadline_close(&d->deadline);

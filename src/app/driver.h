@@ -13,6 +13,7 @@
 #include "app/log.h"
 #include "core/proxy.h"
 #include "io/clock.h"
+#include "io/probe.h"
 #include "io/stream.h"
 #include "io/udp.h"
 #include "io/udp_client.h"
@@ -33,6 +34,7 @@ struct driver {
     struct deadline deadline;
     struct udp_server lan;
     struct udp_client gateway;
+    struct probe_server probe;
     struct driver_session session[ROUTER_SESSIONS_MAX];
     const struct config *config;
     struct tls_context *tls;

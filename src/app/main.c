@@ -27,6 +27,7 @@
  *   udp, udp_client  the LAN's socket; the gateway's socket
  *   flood            who floods the LAN's socket is shut out
  *   stream, tls      connections to the router
+ *   probe            the running daemon answers a question on this machine
  *   links            the machine's own addresses
  *   clock            time, the deadline, the seed
  *   resident         less memory while nothing happens
@@ -35,6 +36,7 @@
  *   secure           what TLS needs, from the configuration
  *   log              lines on stderr
  *   driver           io's callbacks to events, actions to io
+ *   health           what it says of itself
  *   command_*, inquiry, report   the subcommands; the driver of a check; its findings as text and JSON
  *   main             this file: arguments, start, end */
 
@@ -60,12 +62,16 @@
 static const char usage[] =
     "usage: double-natpmp [--check-config | --help | --version]\n"
     "       double-natpmp check [--json]\n"
+    "       double-natpmp health\n"
     "       double-natpmp setup [--routeros VERSION]\n"
     "\n"
     "A NAT-PMP server for a LAN whose MikroTik router has a second NAT behind it, at a VPN provider.\n"
     "\n"
     "  check           say whether router and gateway are set up for this configuration, and end; changes\n"
     "                  nothing that it does not undo; exit status 1 if something fails\n"
+    "  health          ask the daemon that runs here, with the same INSTANCE and LISTEN_ADDR: exit status 0 "
+    "if\n"
+    "                  router and gateway can be used, else 1 and why not\n"
     "  setup           print the RouterOS commands that set up a container on the router; executes nothing\n"
     "  --check-config  say what the configuration amounts to, or what is wrong with it, and end\n"
     "  --help          this text\n"
@@ -207,6 +213,7 @@ static const struct command {
     int (*run)(int count, char **arguments);
 } commands[] = {
     {"check", command_check},
+    {"health", command_health},
     {"setup", command_setup},
 };
 

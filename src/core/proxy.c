@@ -183,14 +183,3 @@ uint64_t proxy_deadline_ms(const struct proxy *p)
         deadline_ms = earlier(deadline_ms, p->stop_ms);
     return deadline_ms > p->now_ms ? deadline_ms : p->now_ms;
 }
-
-struct proxy_status proxy_status(const struct proxy *p, uint64_t now_ms)
-{
-    return (struct proxy_status){
-        .mappings = p->tables.live,
-        .records = p->tables.records,
-        .clients = p->tables.clients,
-        .epoch_s = server_epoch_s(&p->server, now_ms),
-        .dropped = p->server.dropped,
-    };
-}

@@ -48,8 +48,11 @@ uint64_t proxy_deadline_ms(const struct proxy *p);
 /* Asserts every invariant of the tables. Slow: for tests. */
 void proxy_check(const struct proxy *p);
 
-/* Counters for tests and for the operator's summary. */
+/* For tests, and for whoever asks how the program is. */
 struct proxy_status {
+    const char *router_trouble;  /* why nothing can be mapped on the router; NULL: it can */
+    const char *gateway_trouble; /* why nothing can be mapped at the gateway; NULL: it answers */
+    uint32_t external_address;   /* 0: not known */
     unsigned mappings; /* live: a client stands behind it */
     unsigned records;  /* all, with those that are being undone */
     unsigned clients;

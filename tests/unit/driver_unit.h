@@ -33,6 +33,7 @@ struct proxy {
 };
 
 static struct proxy core;
+static struct proxy_status core_status;
 
 static inline struct span event_bytes(const struct event *event)
 {
@@ -74,6 +75,13 @@ void proxy_step(struct proxy *p, const struct event *event, struct actions *out)
 uint64_t proxy_deadline_ms(const struct proxy *p)
 {
     return p->deadline_ms;
+}
+
+struct proxy_status proxy_status(const struct proxy *p, uint64_t now_ms)
+{
+    (void)p;
+    (void)now_ms;
+    return core_status;
 }
 
 static inline unsigned count_of(enum event_type type)

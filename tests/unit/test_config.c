@@ -45,6 +45,26 @@ static void test_missing(void **state)
     assert_false(config_parse(&config, nothing, &error));
 }
 
+/* Enough to find the daemon that runs. */
+static void test_identity(void **state)
+{
+    const char *nothing[] = {NULL};
+    const char *environment[] = {"VPN_GATEWAY=wrong", "INSTANCE=second", "LISTEN_ADDR=192.168.88.2:5352",
+                                 NULL};
+    const char *bad[] = {"LISTEN_ADDR=5352", NULL};
+    (void)state;
+    assert_true(config_parse_identity(&config, nothing, &error));
+    assert_string_equal(config.instance, "default");
+    assert_int_equal(config.listen_address, 0);
+    assert_int_equal(config.listen_port, 5351);
+    assert_true(config_parse_identity(&config, environment, &error));
+    assert_string_equal(config.instance, "second");
+    assert_int_equal(config.listen_address, 0xC0A85802);
+    assert_int_equal(config.listen_port, 5352);
+    assert_false(config_parse_identity(&config, bad, &error));
+    assert_non_null(strstr(error.text, "LISTEN_ADDR=\"5352\" is not allowed"));
+}
+
 static void test_empty_is_not_set(void **state)
 {
     const char *empty_gateway[] = {"VPN_GATEWAY=", ROUTER, PASSWORD, NULL};
@@ -432,6 +452,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_identity),
         cmocka_unit_test(test_empty_is_not_set),
         cmocka_unit_test(test_gateway),
         cmocka_unit_test(test_router_good),

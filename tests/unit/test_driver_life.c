@@ -1,5 +1,6 @@
 /* Actions are carried out in order; how the driver starts and ends. */
 
+#include "app/health.h"
 #include "driver_unit.h"
 
 /* ---- log, order, end ---- */
@@ -135,6 +136,46 @@ static void test_port_taken(void **state)
     free(second);
 }
 
+static void test_health(void **state)
+{
+    struct world *w = *state;
+    int status = -1;
+    start(w);
+    core_status = (struct proxy_status){.mappings = 3};
+    pid_t child = fork_child();
+    if (child == 0) {
+        char line[PROBE_LINE_MAX + 1];
+        struct health_name name = health_name("", 0, udp_server_port(&w->driver->lan));
+        bool good =
+            probe_ask(name.text, line) == 0 && strcmp(line, "healthy external=? mappings=3 clients=0") == 0;
+        _exit(good ? 0 : 1);
+    }
+    loop_until(&w->driver->loop, waitpid(child, &status, WNOHANG) == child);
+    assert_int_equal(status, 0);
+}
+
+/* Somebody else has the name: it serves all the same, and says so. */
+static void test_health_of_another(void **state)
+{
+    struct world *w = *state;
+    struct health_name name = health_name("", 0, udp_server_port(&w->driver->lan));
+    struct probe_server second;
+    assert_int_equal(probe_open(&second, &w->driver->loop, name.text, NULL, NULL), -EADDRINUSE);
+
+    struct driver *other = calloc(1, sizeof(*other));
+    struct config config = w->config;
+    assert_non_null(other);
+    probe_close(&w->driver->probe);
+    config.listen_port = udp_server_port(&w->driver->lan);
+    udp_server_close(&w->driver->lan);
+    loop_until(&w->driver->loop, probe_open(&second, &w->driver->loop, name.text, NULL, NULL) == 0);
+    assert_int_equal(driver_open(other, &config, NULL, &core, &w->log), 0);
+    assert_non_null(strstr(read_lines(w), "nobody can ask for the health of this daemon"));
+    assert_true(driver_close(other));
+    probe_close(&second);
+    free(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +185,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_exit_at_start, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stop_signals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_port_taken, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_health, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_health_of_another, setup, teardown),
     };
     (void)signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);

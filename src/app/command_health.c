@@ -1,0 +1,48 @@
+/* double-natpmp health */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/command.h"
+#include "app/config.h"
+#include "app/health.h"
+
+/* Whoever has the name may say anything: the terminal sees printable ASCII alone. */
+static void print_plain(const char *line)
+{
+    for (; *line != '\0'; line++)
+        (void)putchar(*line >= ' ' && *line <= '~' ? *line : '?');
+    (void)putchar('\n');
+}
+
+/* The exit status is 0 or 1 alone: Docker keeps 2 for itself. */
+int command_health(int count, char **arguments)
+{
+    static struct config config;
+    struct config_error error;
+    (void)arguments;
+    if (count > 0) {
+        (void)fputs("usage: double-natpmp health\n", stderr);
+        return EXIT_STATUS_FAILED;
+    }
+    bool good = config_parse_identity(&config, (const char *const *)environ, &error);
+    config_wipe_environment(environ);
+    if (!good) {
+        (void)fprintf(stderr, "double-natpmp: %s\n", error.text);
+        return EXIT_STATUS_FAILED;
+    }
+    struct health_name name = health_name(config.instance, config.listen_address, config.listen_port);
+    char line[PROBE_LINE_MAX + 1];
+    int result = probe_ask(name.text, line);
+    if (result == -ECONNREFUSED)
+        (void)printf("unhealthy: no daemon here has INSTANCE=%s and LISTEN_ADDR=%s:%u\n", config.instance,
+                     address_text(config.listen_address).text, (unsigned)config.listen_port);
+    else if (result == -EAGAIN)
+        (void)printf("unhealthy: the daemon does not answer\n");
+    else if (result != 0)
+        (void)printf("unhealthy: the daemon cannot be asked: %s\n", strerror(-result));
+    else
+        print_plain(line);
+    return result == 0 && health_is_good(line) ? EXIT_STATUS_DONE : EXIT_STATUS_FAILED;
+}

@@ -1,0 +1,16 @@
+/* What the running daemon tells `double-natpmp health`, and where. */
+#pragma once
+
+#include "core/proxy.h"
+#include "io/probe.h"
+
+struct health_name {
+    char text[PROBE_NAME_MAX + 1];
+};
+
+/* One for each daemon of a network namespace: no two of them answer NAT-PMP on the same address and port. */
+struct health_name health_name(const char *instance, uint32_t listen_address, uint16_t listen_port);
+
+/* One line: "healthy ...", or "unhealthy: " and why. */
+void health_write(const struct proxy_status *status, char ret_line[PROBE_LINE_MAX + 1]);
+bool health_is_good(const char *line);

@@ -1,0 +1,53 @@
+/* How the daemon is, from the start on: in need of router and gateway, and why. */
+#include "scenario.h"
+
+static void how(struct world *w, const char *when)
+{
+    char line[256];
+    struct proxy_status status = proxy_status(w->proxy, w->now_ms);
+    (void)snprintf(line, sizeof(line), "%s: %s; %s; %s", when,
+                   status.router_trouble == NULL ? "router fine" : status.router_trouble,
+                   status.gateway_trouble == NULL ? "gateway fine" : status.gateway_trouble,
+                   address_text(status.external_address).text);
+    show(w, true);
+    note(w, line);
+    show(w, false);
+}
+
+static void tell(struct world *w)
+{
+    w->faults.router_refused = true;
+    w->gateway.faults.silent = true;
+    show(w, false);
+    world_start(w, 1);
+    how(w, "at the start");
+    world_run_until(w, 9000);
+    how(w, "neither is there");
+    w->faults.router_refused = false;
+    world_run_for(w, 60000);
+    how(w, "the router is there");
+    w->gateway.faults.silent = false;
+    world_run_for(w, 60000);
+    how(w, "the gateway, too");
+
+    w->gateway.faults.refuse_address = 3;
+    world_run_for(w, 70000);
+    how(w, "the gateway has no address any more");
+    w->gateway.faults.refuse_address = 0;
+    world_run_for(w, 130000);
+    how(w, "it has one");
+    w->faults.tunnel_down = true;
+    world_run_for(w, 70000);
+    how(w, "the tunnel is down");
+    w->faults.tunnel_down = false;
+    world_run_for(w, 130000);
+    how(w, "and up");
+
+    router_model_set_policies(w->router, "natpmp", ROUTER_MODEL_ALL & ~(unsigned)ROUTER_MODEL_WRITE);
+    (void)map(w, client(w, 10), TCP, 7001, 7001, 3600);
+    world_run_for(w, 3000);
+    how(w, "the user may not change rules any more, which a mapping has shown");
+    expect_rest(w);
+}
+
+const struct story story = {.tell = tell};

@@ -1,0 +1,53 @@
+/* What the daemon says of itself, and under which name. */
+
+#include "app/health.h"
+#include "unit.h"
+
+static void check_line(struct proxy_status status, bool good, const char *expected)
+{
+    char line[PROBE_LINE_MAX + 1];
+    health_write(&status, line);
+    assert_string_equal(line, expected);
+    assert_int_equal(health_is_good(line), good);
+}
+
+static void test_lines(void **state)
+{
+    (void)state;
+    check_line((struct proxy_status){.external_address = 0xCB007109, .mappings = 3, .clients = 2}, true,
+               "healthy external=203.0.113.9 mappings=3 clients=2");
+    check_line((struct proxy_status){0}, true, "healthy external=? mappings=0 clients=0");
+    check_line((struct proxy_status){.router_trouble = "the router refuses the login"}, false,
+               "unhealthy: the router refuses the login");
+    check_line((struct proxy_status){.gateway_trouble = "the gateway does not answer"}, false,
+               "unhealthy: the gateway does not answer");
+    check_line((struct proxy_status){.router_trouble = "one", .gateway_trouble = "other"}, false,
+               "unhealthy: one; other");
+}
+
+static void test_what_is_no_health(void **state)
+{
+    (void)state;
+    assert_false(health_is_good(""));
+    assert_false(health_is_good("healthy"));
+    assert_false(health_is_good("unhealthy: healthy "));
+    assert_false(health_is_good("healthyish "));
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    assert_string_equal(health_name("default", 0, 5351).text, "double-natpmp/default/0.0.0.0:5351");
+    assert_string_equal(health_name("0123456789012345678901234567890_", 0xFFFFFFFE, 65535).text,
+                        "double-natpmp/0123456789012345678901234567890_/255.255.255.254:65535");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_what_is_no_health),
+        cmocka_unit_test(test_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

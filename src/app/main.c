@@ -31,6 +31,7 @@
  *   links            the machine's own addresses
  *   clock            time, the deadline, the seed
  *   resident         less memory while nothing happens
+ *   confine          nothing can be opened or executed any more
  * app/    what makes a daemon of it
  *   config           environment to struct
  *   secure           what TLS needs, from the configuration
@@ -57,6 +58,7 @@
 #include "app/log.h"
 #include "app/secure.h"
 #include "core/proxy.h"
+#include "io/confine.h"
 #include "io/resident.h"
 
 static const char usage[] =
@@ -170,6 +172,19 @@ static const char *bind_advice(int error)
     }
 }
 
+/* Whatever is opened once and for all has been opened. */
+static void give_up_rights(const struct config *config, struct log *log)
+{
+    unsigned more = stream_needs_resolver(config->router_host) ? CONFINE_NAMES : 0;
+#ifdef __SANITIZE_ADDRESS__
+    more |= CONFINE_SANITIZED;
+#endif
+    int result = confine(more);
+    if (result != 0)
+        log_printf(log, LOG_LEVEL_DEBUG, "main", "runs without a seccomp filter error=\"%s\"",
+                   strerror(-result));
+}
+
 static int run(struct config *config, struct tls_context *tls)
 {
     struct log log;
@@ -198,6 +213,7 @@ static int run(struct config *config, struct tls_context *tls)
             "here and the router can pose as it, read the password and change its rules; only mere "
             "listening is kept out");
     }
+    give_up_rights(config, &log);
     resident_trim();
     driver_run(driver);
     log_printf(&log, LOG_LEVEL_INFO, "main", "ended");

@@ -420,16 +420,28 @@ static int resolve(struct stream *s, const char *host, uint16_t port)
     return uv_timer_start(&s->timer, on_resolve_timeout, STREAM_RESOLVE_TIMEOUT_MS, 0);
 }
 
-/* An address needs no resolver, and so no thread. */
-static bool take_literal(struct stream *s, const char *host, uint16_t port)
+static bool literal_address(const char *host, uint16_t port, struct sockaddr_storage *ret_address)
 {
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
     if (uv_ip4_addr(host, port, &v4) == 0)
-        memcpy(&s->literal_address, &v4, sizeof(v4));
+        memcpy(ret_address, &v4, sizeof(v4));
     else if (uv_ip6_addr(host, port, &v6) == 0)
-        memcpy(&s->literal_address, &v6, sizeof(v6));
+        memcpy(ret_address, &v6, sizeof(v6));
     else
+        return false;
+    return true;
+}
+
+bool stream_needs_resolver(const char *host)
+{
+    struct sockaddr_storage address;
+    return !literal_address(host, 0, &address);
+}
+
+static bool take_literal(struct stream *s, const char *host, uint16_t port)
+{
+    if (!literal_address(host, port, &s->literal_address))
         return false;
     s->literal.ai_addr = (struct sockaddr *)&s->literal_address;
     s->next = &s->literal;

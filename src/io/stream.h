@@ -5,6 +5,7 @@
  * is dead. Callbacks come from the loop only, never from within a call of a function below. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <uv.h>
@@ -51,6 +52,8 @@ struct stream_handlers {
 
 struct stream;
 
+/* False for an IPv4 or IPv6 address: for one, no file is opened and no thread is made. */
+bool stream_needs_resolver(const char *host);
 /* Resolves `host` (a name, an IPv4 or IPv6 address; copied) off the loop and connects to its addresses in
  * turn. `tls` is NULL for plain TCP. NULL only if there is no memory. */
 nodiscard_ struct stream *stream_open(uv_loop_t *loop, const char *host, uint16_t port,

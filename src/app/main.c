@@ -31,6 +31,7 @@
  *   links            the machine's own addresses
  *   clock            time, the deadline, the seed
  *   resident         less memory while nothing happens
+ *   notify           systemd hears that we serve
  *   confine          nothing can be opened or executed any more
  * app/    what makes a daemon of it
  *   config           environment to struct
@@ -59,6 +60,7 @@
 #include "app/secure.h"
 #include "core/proxy.h"
 #include "io/confine.h"
+#include "io/notify.h"
 #include "io/resident.h"
 
 static const char usage[] =
@@ -213,6 +215,7 @@ static int run(struct config *config, struct tls_context *tls)
             "here and the router can pose as it, read the password and change its rules; only mere "
             "listening is kept out");
     }
+    notify_ready();
     give_up_rights(config, &log);
     resident_trim();
     driver_run(driver);

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "loop.h"
@@ -250,6 +251,34 @@ static void test_life(void **state)
     assert_non_null(strstr(r->err_text, "info  main    ended\n"));
 }
 
+/* systemd hears of it once the port is bound, and not before. */
+static void test_ready(void **state)
+{
+    static const char name[] = "double-natpmp/test/ready";
+    const char *environment[ARRAY_LEN(complete) + 1];
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const struct timeval limit = {.tv_sec = 10};
+    char word[64] = "";
+    (void)state;
+    need_network();
+    memcpy(environment, complete, sizeof(complete));
+    environment[ARRAY_LEN(complete) - 1] = "NOTIFY_SOCKET=@double-natpmp/test/ready";
+    environment[ARRAY_LEN(complete)] = NULL;
+    memcpy(address.sun_path + 1, name, strlen(name));
+    int manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(setsockopt(manager, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
+    assert_int_equal(bind(manager, (const struct sockaddr *)&address,
+                          (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name))),
+                     0);
+    struct run *r = run_program(NULL, NULL, environment, -1);
+    assert_int_equal(recv(manager, word, sizeof(word) - 1, 0), 7);
+    assert_string_equal(word, "READY=1");
+    check_alive();
+    assert_int_equal(kill(r->pid, SIGTERM), 0);
+    assert_int_equal(finish(r), 0);
+    (void)close(manager);
+}
+
 static void test_password_leaves_the_environment(void **state)
 {
     char path[64];
@@ -344,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_check_config),
         cmocka_unit_test(test_nobody_reads_the_output),
         cmocka_unit_test(test_life),
+        cmocka_unit_test(test_ready),
         cmocka_unit_test(test_password_leaves_the_environment),
         cmocka_unit_test(test_address_in_use),
         cmocka_unit_test(test_no_such_address),

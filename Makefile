@@ -89,8 +89,12 @@ images:
 	@tools/install build images
 	@tools/images/build
 
+install: PROGRAM ?= build/release/double-natpmp
 install: release
-	@install -D -m 755 build/release/double-natpmp $(DESTDIR)$(PREFIX)/bin/double-natpmp
+	@install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/double-natpmp
+	@install -D -m 644 dist/double-natpmp.8 $(DESTDIR)$(PREFIX)/share/man/man8/double-natpmp.8
+	@install -D -m 644 dist/double-natpmp.service $(DESTDIR)$(PREFIX)/lib/systemd/system/double-natpmp.service
+	@sed -i 's|^ExecStart=/usr/local/|ExecStart=$(PREFIX)/|' $(DESTDIR)$(PREFIX)/lib/systemd/system/double-natpmp.service
 
 clean:
 	@rm -rf build

@@ -201,6 +201,7 @@ def test_the_image_says_how_it_is_run(target):
     assert config["Entrypoint"] == ["/double-natpmp"]
     assert config["ExposedPorts"] == {f"{NATPMP_PORT}/udp": {}}
     assert config["StopSignal"] == "SIGTERM"
+    assert config["Healthcheck"]["Test"] == ["CMD", *config["Entrypoint"], "health"]
     uid, gid = config["User"].split(":")
     assert int(uid) > 0 and int(gid) > 0
     assert "musl " in config["Labels"]["double-natpmp.components"]
@@ -353,6 +354,12 @@ def test_it_answers_another_version_at_once(daemons, target):
         version, opcode, result = struct.unpack_from("!BBH", client.recv(64))
     # RFC 6886 section 3.5: Unsupported Version, and the version that is spoken.
     assert (version, result) == (0, 1) and opcode >= 128
+
+
+@each_target
+def test_it_tells_its_health(containers, daemons, target):
+    status, out, _ = containers[target.name].run("health", LISTEN_ADDR=f"{target.address}:{NATPMP_PORT}")
+    assert status == 1 and out.startswith("unhealthy: the router ")
 
 
 @each_target

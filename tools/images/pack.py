@@ -21,6 +21,7 @@ PORT = "5351/udp"
 # Docker needs no entry for a numeric user; RouterOS calls its setting a name, so one is there to be found, and one for
 # root, whom `/container/set user=` may ask for.
 USER = 65532
+SECOND_NS = 1_000_000_000
 PASSWD = f"root:x:0:0::/:/{NAME}\nnatpmp:x:{USER}:{USER}::/:/{NAME}\n"
 
 OCI = "application/vnd.oci.image"
@@ -88,6 +89,13 @@ class Image:
                     "WorkingDir": "/",
                     "ExposedPorts": {PORT: {}},
                     "StopSignal": "SIGTERM",
+                    "Healthcheck": {
+                        "Test": ["CMD", f"/{NAME}", "health"],
+                        "Interval": 30 * SECOND_NS,
+                        "Timeout": 5 * SECOND_NS,
+                        "StartPeriod": 30 * SECOND_NS,
+                        "Retries": 3,
+                    },
                     "Labels": {
                         "org.opencontainers.image.title": NAME,
                         "org.opencontainers.image.version": version,

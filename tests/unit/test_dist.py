@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import xml.etree.ElementTree as ElementTree
 
 import yaml
 
@@ -113,6 +114,14 @@ class Install(unittest.TestCase):
             unit = found["usr/lib/systemd/system/double-natpmp.service"].read_text()
             self.assertIn("\nExecStart=/usr/bin/double-natpmp\n", unit)
             self.assertNotIn("/usr/local", unit)
+
+
+class Picture(unittest.TestCase):
+    def test_it_stands_alone(self):
+        path = ROOT / "docs" / "two-nats.svg"
+        ElementTree.parse(path)
+        self.assertNotRegex(path.read_text(), r"href|url\(http|<script|<image")
+        self.assertIn("docs/two-nats.svg", (ROOT / "README.md").read_text())
 
 
 if __name__ == "__main__":

@@ -62,6 +62,7 @@ def plain_connections(lab):
     return [line for line in lab.run("ctr", "ss", "-Htn").splitlines() if ":8728" in line]
 
 
+# Predecessor fault 36: TLS to the router works with none of the router's usual certificates.
 def test_a_mapping_lives_and_ends(lab, api_ssl, certificates):
     api_ssl.start()
     daemon = lab.daemon(env={"MIKROTIK_API_TLS": "true", "MIKROTIK_API_TLS_CA": str(certificates / "ca.pem"),

@@ -220,8 +220,20 @@ class Transmission(Seeder):
         return debian_version("transmission-cli")
 
     def start(self):
-        self.popen("transmission-cli", "-m", "-p", self.port, "-v", "-w", self.torrent.data, "-g", self.folder,
-                   self.torrent.path)
+        """transmission-cli ends by itself when it looks at the torrent before its other thread has begun with it, as it
+        may on a busy machine."""
+        for _ in range(5):
+            announced = len(self.tracker.announced)
+            self.popen("transmission-cli", "-m", "-p", self.port, "-w", self.torrent.data, "-g", self.folder,
+                       self.torrent.path)
+            wait_until(lambda: self._has_begun(announced) or not self.process.running(), 60, "it begins or ends")
+            if self.process.running():
+                return
+        raise AssertionError("transmission-cli ended five times")
+
+    def _has_begun(self, announced):
+        return any(host == EXTERNAL and event == "started"
+                   for _, host, _, event in self.tracker.announced[announced:])
 
     def announce(self):
         self.process.signal(signal.SIGHUP)

@@ -224,7 +224,7 @@ class Transmission(Seeder):
         may on a busy machine."""
         for _ in range(5):
             announced = len(self.tracker.announced)
-            self.popen("transmission-cli", "-m", "-p", self.port, "-w", self.torrent.data, "-g", self.folder,
+            self.popen("transmission-cli", "-m", "-p", self.port, "-v", "-w", self.torrent.data, "-g", self.folder,
                        self.torrent.path)
             wait_until(lambda: self._has_begun(announced) or not self.process.running(), 60, "it begins or ends")
             if self.process.running():

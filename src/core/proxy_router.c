@@ -165,7 +165,10 @@ static void found_rule(struct proxy *p, uint16_t m, const struct nat_rule *rule,
             mapping->rule_seen = p->router.snapshot;
             return;
         }
-        break;
+        /* Two rules, and only the answer tells which of them was added: the look behind it drops the other.
+         */
+        router_look(&p->router, p->now_ms);
+        return;
     case RULE_PRESENT:
         if (!id_is_valid(p, mapping)) {
             note_rule(p, m, rule);

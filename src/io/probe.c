@@ -33,7 +33,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     for (unsigned i = 0; i < PROBE_BATCH; i++) {
         char question;
         char line[PROBE_LINE_MAX + 1] = "";
-        struct sockaddr_un from;
+        struct sockaddr_un from = {0};
         socklen_t len = sizeof(from);
         if (recvfrom(s->fd, &question, sizeof(question), MSG_DONTWAIT, (struct sockaddr *)&from, &len) < 0)
             return;

@@ -229,13 +229,13 @@ class Lab:
         client = self.client("lan1")
         assert client.map("udp", 5000).result == 0
         mappings = 1
-        self.router.ask("latency 500")
+        self.router.ask("latency 1500")
         for sessions in range(2, count + 1):
             # One more is opened when each has eight commands to wait for.
             for _ in range(8 * (sessions - 1) + 1):
                 client.send(map_request("udp", 5000 + mappings))
                 mappings += 1
-            wait_until(lambda: self.router.counters()["logins"] >= sessions, what=f"{sessions} sessions")
+            wait_until(lambda: self.router.counters()["logins"] >= sessions, limit=30, what=f"{sessions} sessions")
         self.router.ask("latency 0")
         assert self.router.counters()["sessions"] == count
         return mappings

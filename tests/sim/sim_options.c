@@ -69,12 +69,6 @@ static void choose_gateway(struct prng *prng, struct sim_options *options)
     gateway->epoch_s = prng_below(prng, 2) ? prng_below(prng, 5000000) : prng_below(prng, 10);
     if (gateway->profile == GATEWAY_PROTON) {
         gateway->rotate_percent = prng_below(prng, 2) ? prng_below(prng, 30) : 0;
-        if (prng_below(prng, 4) == 0) {
-            gateway->symmetric = true;
-            gateway->one_port = true;
-            gateway->echoes_zero = prng_below(prng, 2);
-            options->world.config.gateway_mode = GATEWAY_MODE_SYMMETRIC;
-        }
         options->limited = true;
         return;
     }

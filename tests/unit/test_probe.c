@@ -20,7 +20,7 @@ static void on_asked(void *context, char ret_line[PROBE_LINE_MAX + 1])
 {
     struct world *w = context;
     w->asked++;
-    (void)strcpy(ret_line, w->line);
+    (void)snprintf(ret_line, PROBE_LINE_MAX + 1, "%s", w->line);
 }
 
 static int setup(void **state)

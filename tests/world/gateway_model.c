@@ -242,7 +242,7 @@ static void send_junk(struct gateway_model *g, uint64_t now_ms, struct span requ
         junk[1] = (uint8_t)(131 + prng_below(&g->prng, 120));
         break;
     case 4:
-        put16(junk + 8, prng_below(&g->prng, 65536));
+        put16(junk + 8, 1 + prng_below(&g->prng, 1023)); /* one that is asked for would be an answer */
         put16(junk + 10, 1 + prng_below(&g->prng, 65535));
         put32(junk + 12, 3600);
         break;

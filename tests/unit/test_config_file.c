@@ -172,13 +172,15 @@ static void test_print(void **state)
                         "GATEWAY_MODE=symmetric\n"
                         "LEASE_HOLD=off\n"
                         "LOG_LEVEL=DEBUG\n");
-    const char *pinned[] = {GATEWAY,
-                            ROUTER,
-                            PASSWORD,
-                            "MIKROTIK_API_TLS=1",
-                            "MIKROTIK_API_TLS_FINGERPRINT=00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:"
-                            "01:23:45:67:89:AB:CD:EF:FE:DC:BA:98:76:54:32:10",
-                            NULL};
+}
+
+static void test_print_fingerprint(void **state)
+{
+    static const char fingerprint[] =
+        "MIKROTIK_API_TLS_FINGERPRINT=00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:"
+        "01:23:45:67:89:AB:CD:EF:FE:DC:BA:98:76:54:32:10";
+    (void)state;
+    const char *pinned[] = {GATEWAY, ROUTER, PASSWORD, "MIKROTIK_API_TLS=1", fingerprint, NULL};
     check_printed(
         pinned,
         "VPN_GATEWAY=10.2.0.1\n"
@@ -222,6 +224,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_file_bad_content, setup_file, teardown_file),
         cmocka_unit_test_setup_teardown(test_file_unreadable, setup_file, teardown_file),
         cmocka_unit_test(test_print),
+        cmocka_unit_test(test_print_fingerprint),
         cmocka_unit_test(test_wipe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,13 +8,13 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "app/config_values.h"
 #include "base/cursor.h"
 
 enum {
     NATPMP_GATEWAY_PORT = 5351, /* RFC 6886 section 3: not configurable [C-04] */
     API_PORT = 8728,
     API_TLS_PORT = 8729,
-    NAME_LABEL_MAX = 63,
 };
 
 #define PASSWORD "MIKROTIK_API_PASSWORD"
@@ -25,161 +25,7 @@ enum {
 #define TLS_FINGERPRINT "MIKROTIK_API_TLS_FINGERPRINT"
 #define TLS_INSECURE "MIKROTIK_API_TLS_INSECURE"
 
-/* ---- one parser for each kind of value; the span is never empty ---- */
-
-static bool copy_text(char *ret_text, size_t capacity, struct span text)
-{
-    if (text.len >= capacity)
-        return false;
-    memcpy(ret_text, text.data, text.len);
-    ret_text[text.len] = '\0';
-    return true;
-}
-
-/* Bytes above ASCII are letters of a language that we need not know. */
-static bool is_one_line(struct span text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (text.data[i] < ' ' || text.data[i] == 0x7F)
-            return false;
-    return true;
-}
-
-static bool parse_text(struct span text, char *ret_text, size_t capacity)
-{
-    return is_one_line(text) && copy_text(ret_text, capacity, text);
-}
-
-static bool parse_port(struct span text, uint16_t *ret_port)
-{
-    uint64_t value;
-    if (!parse_decimal(text, UINT16_MAX, &value) || value == 0)
-        return false;
-    *ret_port = (uint16_t)value;
-    return true;
-}
-
-/* One host: not 0.0.0.0/8, not multicast, not reserved or broadcast. */
-static bool parse_unicast(struct span text, uint32_t *ret_address)
-{
-    uint32_t address;
-    if (!parse_address(text, &address) || address >> 24 == 0 || address >= 0xE0000000)
-        return false;
-    *ret_address = address;
-    return true;
-}
-
-static bool is_alphanumeric(uint8_t byte)
-{
-    return (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
-}
-
-/* RFC 1123 section 2.1, and the underscore that container networks use in names. A name whose last label is a
- * number is an address with a mistake in it. */
-static bool is_host_name(struct span text)
-{
-    size_t label = 0;
-    bool digits = true;
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t byte = text.data[i];
-        if (byte == '.') {
-            if (label == 0 || text.data[i - 1] == '-')
-                return false;
-            /* A dot at the end makes a name absolute, and its last label is the one before. */
-            if (i + 1 < text.len) {
-                label = 0;
-                digits = true;
-            }
-            continue;
-        }
-        if (!is_alphanumeric(byte) && byte != '_' && (byte != '-' || label == 0))
-            return false;
-        digits = digits && byte >= '0' && byte <= '9';
-        label++;
-        if (label > NAME_LABEL_MAX)
-            return false;
-    }
-    return label > 0 && !digits && text.data[text.len - 1] != '-';
-}
-
-static bool parse_host(struct span text, char ret_host[CONFIG_HOST_MAX + 1])
-{
-    uint32_t address;
-    return text.len > 0 && (parse_unicast(text, &address) || is_host_name(text)) &&
-           copy_text(ret_host, CONFIG_HOST_MAX + 1, text);
-}
-
-static bool parse_ipv6(struct span text, char ret_host[CONFIG_HOST_MAX + 1])
-{
-    char copy[INET6_ADDRSTRLEN];
-    struct in6_addr address;
-    return copy_text(copy, sizeof(copy), text) && inet_pton(AF_INET6, copy, &address) == 1 &&
-           copy_text(ret_host, CONFIG_HOST_MAX + 1, text);
-}
-
-/* Splits `[host]rest` or `host:port`; the port is empty if there is none, and *ret_host what is in the
- * brackets. */
-static bool split_host_port(struct span text, bool *ret_bracketed, struct span *ret_host,
-                            struct span *ret_port)
-{
-    *ret_bracketed = text.data[0] == '[';
-    const uint8_t *end = memchr(text.data, *ret_bracketed ? ']' : ':', text.len);
-    size_t len = end == NULL ? text.len : (size_t)(end - text.data);
-    if (*ret_bracketed) {
-        if (end == NULL)
-            return false;
-        *ret_host = span_of(text.data + 1, len - 1);
-        len++;
-    } else {
-        *ret_host = span_of(text.data, len);
-    }
-    struct span rest = span_skip(text, len);
-    *ret_port = rest.len == 0 ? rest : span_skip(rest, 1);
-    return rest.len == 0 || (rest.data[0] == ':' && rest.len > 1);
-}
-
-static bool parse_endpoint(struct span text, char ret_host[CONFIG_HOST_MAX + 1], uint16_t *ret_port)
-{
-    bool bracketed;
-    struct span host;
-    struct span port;
-    return split_host_port(text, &bracketed, &host, &port) &&
-           (bracketed ? parse_ipv6(host, ret_host) : parse_host(host, ret_host)) &&
-           (port.len == 0 || parse_port(port, ret_port));
-}
-
-static bool parse_listen(struct span text, uint32_t *ret_address, uint16_t *ret_port)
-{
-    bool bracketed;
-    struct span host;
-    struct span port;
-    uint32_t address = 0;
-    if (!split_host_port(text, &bracketed, &host, &port) || !parse_port(port, ret_port))
-        return false;
-    if (host.len > 0 && !span_is(host, "0.0.0.0") && !parse_unicast(host, &address))
-        return false;
-    *ret_address = address;
-    return true;
-}
-
-static bool is_any_case(struct span text, const char *word)
-{
-    return text.len == strlen(word) && strncasecmp((const char *)text.data, word, text.len) == 0;
-}
-
-static bool parse_bool(struct span text, bool *ret_value)
-{
-    static const char *const words[][2] = {{"false", "true"}, {"no", "yes"}, {"off", "on"}, {"0", "1"}};
-    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        for (unsigned value = 0; value < 2; value++) {
-            if (is_any_case(text, words[i][value])) {
-                *ret_value = value == 1;
-                return true;
-            }
-        }
-    }
-    return false;
-}
+/* ---- the table ---- */
 
 static const char *const level_words[] = {
     [LOG_LEVEL_ERROR] = "ERROR",
@@ -199,129 +45,80 @@ static const char *const mode_words[] = {
     [GATEWAY_MODE_SYMMETRIC] = "symmetric",
 };
 
-/* The number of the word. */
-static bool parse_word(struct span text, const char *const *words, unsigned count, unsigned *ret_number)
-{
-    for (unsigned i = 0; i < count; i++) {
-        if (is_any_case(text, words[i])) {
-            *ret_number = i;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool parse_instance(struct span text, char ret_name[INSTANCE_NAME_MAX + 1])
-{
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t byte = text.data[i];
-        if (!is_alphanumeric(byte) && byte != '_' && byte != '.' && byte != '-')
-            return false;
-    }
-    return copy_text(ret_name, INSTANCE_NAME_MAX + 1, text);
-}
-
-static int hex_digit(uint8_t byte)
-{
-    if (byte >= '0' && byte <= '9')
-        return byte - '0';
-    byte |= 0x20;
-    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
-}
-
-/* RouterOS shows 64 digits, other programs put colons or spaces between each two. */
-static bool parse_fingerprint(struct span text, uint8_t ret_fingerprint[CONFIG_FINGERPRINT_SIZE])
-{
-    size_t digits = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        int digit = hex_digit(text.data[i]);
-        if (digit < 0 && (text.data[i] == ':' || text.data[i] == ' ') && digits % 2 == 0)
-            continue;
-        if (digit < 0 || digits == (size_t)2 * CONFIG_FINGERPRINT_SIZE)
-            return false;
-        uint8_t *byte = &ret_fingerprint[digits / 2];
-        *byte = (uint8_t)(digits % 2 == 0 ? digit << 4 : *byte | digit);
-        digits++;
-    }
-    return digits == (size_t)2 * CONFIG_FINGERPRINT_SIZE;
-}
-
-/* ---- the table ---- */
-
 static bool take_gateway(struct config *c, struct span text)
 {
-    return parse_unicast(text, &c->gateway);
+    return config_parse_unicast(text, &c->gateway);
 }
 
 static bool take_gateway_source(struct config *c, struct span text)
 {
-    return parse_unicast(text, &c->gateway_way.source);
+    return config_parse_unicast(text, &c->gateway_way.source);
 }
 
 static bool take_gateway_device(struct config *c, struct span text)
 {
-    return parse_text(text, c->gateway_way.device, sizeof(c->gateway_way.device));
+    return config_parse_text(text, c->gateway_way.device, sizeof(c->gateway_way.device));
 }
 
 static bool take_router(struct config *c, struct span text)
 {
-    return parse_endpoint(text, c->router_host, &c->router_port);
+    return config_parse_endpoint(text, c->router_host, &c->router_port);
 }
 
 static bool take_password(struct config *c, struct span text)
 {
-    return parse_text(text, c->password, sizeof(c->password));
+    return config_parse_text(text, c->password, sizeof(c->password));
 }
 
 static bool take_password_file(struct config *c, struct span text)
 {
-    return parse_text(text, c->password_file, sizeof(c->password_file));
+    return config_parse_text(text, c->password_file, sizeof(c->password_file));
 }
 
 static bool take_user(struct config *c, struct span text)
 {
-    return parse_text(text, c->user, sizeof(c->user));
+    return config_parse_text(text, c->user, sizeof(c->user));
 }
 
 static bool take_instance(struct config *c, struct span text)
 {
-    return parse_instance(text, c->instance);
+    return config_parse_instance(text, c->instance);
 }
 
 static bool take_tls(struct config *c, struct span text)
 {
-    return parse_bool(text, &c->tls);
+    return config_parse_bool(text, &c->tls);
 }
 
 static bool take_tls_ca(struct config *c, struct span text)
 {
-    return parse_text(text, c->tls_ca_file, sizeof(c->tls_ca_file));
+    return config_parse_text(text, c->tls_ca_file, sizeof(c->tls_ca_file));
 }
 
 static bool take_tls_name(struct config *c, struct span text)
 {
-    return parse_text(text, c->tls_name, sizeof(c->tls_name));
+    return config_parse_text(text, c->tls_name, sizeof(c->tls_name));
 }
 
 static bool take_tls_fingerprint(struct config *c, struct span text)
 {
     c->tls_pinned = true;
-    return parse_fingerprint(text, c->tls_fingerprint);
+    return config_parse_fingerprint(text, c->tls_fingerprint);
 }
 
 static bool take_tls_insecure(struct config *c, struct span text)
 {
-    return parse_bool(text, &c->tls_insecure);
+    return config_parse_bool(text, &c->tls_insecure);
 }
 
 static bool take_interface(struct config *c, struct span text)
 {
-    return parse_text(text, c->in_interface, sizeof(c->in_interface));
+    return config_parse_text(text, c->in_interface, sizeof(c->in_interface));
 }
 
 static bool take_listen(struct config *c, struct span text)
 {
-    return parse_listen(text, &c->listen_address, &c->listen_port);
+    return config_parse_listen(text, &c->listen_address, &c->listen_port);
 }
 
 static bool take_client_mappings(struct config *c, struct span text)
@@ -336,7 +133,7 @@ static bool take_client_mappings(struct config *c, struct span text)
 static bool take_hold(struct config *c, struct span text)
 {
     unsigned number;
-    if (!parse_word(text, hold_words, ARRAY_LEN(hold_words), &number))
+    if (!config_parse_word(text, hold_words, ARRAY_LEN(hold_words), &number))
         return false;
     c->lease_hold = (enum lease_hold)number;
     return true;
@@ -345,7 +142,7 @@ static bool take_hold(struct config *c, struct span text)
 static bool take_mode(struct config *c, struct span text)
 {
     unsigned number;
-    if (!parse_word(text, mode_words, ARRAY_LEN(mode_words), &number))
+    if (!config_parse_word(text, mode_words, ARRAY_LEN(mode_words), &number))
         return false;
     c->gateway_mode = (enum gateway_mode)number;
     return true;
@@ -354,7 +151,7 @@ static bool take_mode(struct config *c, struct span text)
 static bool take_level(struct config *c, struct span text)
 {
     unsigned number;
-    if (!parse_word(text, level_words, ARRAY_LEN(level_words), &number))
+    if (!config_parse_word(text, level_words, ARRAY_LEN(level_words), &number))
         return false;
     c->log_level = (enum log_level)number;
     return true;
@@ -587,7 +384,7 @@ bool config_read_password(struct config *config, struct config_error *ret_error)
         why = "holds no password";
     else if (text.len > CREDENTIAL_MAX)
         why = "holds more than 255 bytes";
-    else if (!parse_text(text, config->password, sizeof(config->password)))
+    else if (!config_parse_text(text, config->password, sizeof(config->password)))
         why = "holds more than one line, or control characters";
     explicit_bzero(bytes, sizeof(bytes));
     return why == NULL || fail_file(ret_error, config, why);

@@ -1,0 +1,18 @@
+/* The kinds of values that a configuration has: text to value. The span is never empty; false: it is not one.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "app/config.h"
+#include "base/span.h"
+
+bool config_parse_text(struct span text, char *ret_text, size_t capacity);
+bool config_parse_unicast(struct span text, uint32_t *ret_address);
+bool config_parse_endpoint(struct span text, char ret_host[CONFIG_HOST_MAX + 1], uint16_t *ret_port);
+bool config_parse_listen(struct span text, uint32_t *ret_address, uint16_t *ret_port);
+bool config_parse_bool(struct span text, bool *ret_value);
+bool config_parse_word(struct span text, const char *const *words, unsigned count, unsigned *ret_number);
+bool config_parse_instance(struct span text, char ret_name[INSTANCE_NAME_MAX + 1]);
+bool config_parse_fingerprint(struct span text, uint8_t ret_fingerprint[CONFIG_FINGERPRINT_SIZE]);

@@ -54,6 +54,7 @@ static void test_a_removal_that_failed_is_forgotten(void **state)
     hear("!trap .tag=9 =message=failure:_busy|!done .tag=9");
     assert_int_equal(outcomes[0].type, ROUTER_FAILED);
     hear("!re .tag=7 =.id=*1A =.dead=true");
+    assert_int_equal(outcome_count, 1);
     assert_int_equal(outcomes[0].type, ROUTER_RULE_GONE);
     assert_int_equal(outcomes[0].id, 0x1A);
 }

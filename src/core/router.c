@@ -122,8 +122,10 @@ void router_event(struct router *r, const struct event *event, struct actions *o
 
 static void session_up(struct router *r, unsigned i, uint64_t now_ms, struct actions *out)
 {
-    if (i != MAIN)
+    if (i != MAIN) {
+        actions_log(out, LOG_LEVEL_DEBUG, component, "an extra connection is ready session=%u", i);
         return;
+    }
     memset(r->version, 0, sizeof r->version);
     struct writer w =
         session_begin(&r->session[MAIN], COMMAND_RESOURCE, 0, "/system/resource/print", now_ms, out);

@@ -91,8 +91,9 @@ def test_a_mapping_lives_and_ends(lab, api_ssl, certificates):
 
 def test_four_sessions_at_once(lab, api_ssl, certificates):
     api_ssl.start()
-    lab.daemon(env={"MIKROTIK_API_TLS": "on", "MIKROTIK_API_TLS_FINGERPRINT": fingerprint(certificates, "server")})
-    count = lab.open_sessions(4)
+    daemon = lab.daemon(env={"MIKROTIK_API_TLS": "on",
+                             "MIKROTIK_API_TLS_FINGERPRINT": fingerprint(certificates, "server")})
+    count = lab.open_sessions(daemon, 4)
     wait_until(lambda: len(lab.router.own_rules()) == count, 20, what="all rules are made")
     assert not plain_connections(lab)
 

@@ -1,6 +1,7 @@
 #include "core/mapping.h"
 
 #include <assert.h>
+#include <string.h>
 
 enum {
     /* Resting records that are looked at for a client that can make room: the oldest are of clients that came
@@ -212,6 +213,9 @@ void mapping_free(struct mapping_tables *t, uint16_t m)
     client->records--;
     client_release(t, mapping->client);
     *mapping = (struct mapping){0};
+    static const struct mapping_trouble none;
+    if (memcmp(&t->trouble[m], &none, sizeof none) != 0)
+        t->trouble[m] = none;
     t->of_client[m].next = t->free_mapping;
     t->free_mapping = m;
     t->records--;
@@ -235,7 +239,7 @@ void mapping_rest(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
     list_push(&t->resting, t->resting_link, m);
     t->client[t->mapping[m].client].at_rest++;
     t->at_rest++;
-    t->mapping[m].rested_ms = now_ms;
+    t->rested_ms[m] = now_ms;
     note_given_back(t, m);
 }
 
@@ -253,7 +257,7 @@ bool mapping_port_rests(const struct mapping_tables *t, uint16_t m, uint16_t ext
     uint16_t r = index_first(&t->by_given_port, index_hash(external_port));
     for (; r != 0; r = index_next(&t->by_given_port, r)) {
         const struct mapping *given = &t->mapping[r];
-        bool long_ago = list_has(&t->resting, t->resting_link, r) && given->rested_ms < since_ms;
+        bool long_ago = list_has(&t->resting, t->resting_link, r) && t->rested_ms[r] < since_ms;
         if (given->told_port == external_port && !long_ago && given->client != t->mapping[m].client)
             return true;
     }
@@ -294,6 +298,37 @@ void mapping_set_router_port(struct mapping_tables *t, uint16_t m, uint16_t rout
     }
 }
 
+const struct mapping_trouble *mapping_trouble(const struct mapping_tables *t, const struct mapping *mapping)
+{
+    return &t->trouble[mapping - t->mapping];
+}
+
+struct mapping_trouble *mapping_in_trouble(struct mapping_tables *t, const struct mapping *mapping)
+{
+    return &t->trouble[mapping - t->mapping];
+}
+
+static void set_time(uint64_t *time_ms, uint64_t ms)
+{
+    if (*time_ms != ms)
+        *time_ms = ms;
+}
+
+void mapping_set_ask_retry(struct mapping_tables *t, const struct mapping *mapping, uint64_t retry_ms)
+{
+    set_time(&mapping_in_trouble(t, mapping)->ask_retry_ms, retry_ms);
+}
+
+void mapping_set_rule_retry(struct mapping_tables *t, const struct mapping *mapping, uint64_t retry_ms)
+{
+    set_time(&mapping_in_trouble(t, mapping)->rule_retry_ms, retry_ms);
+}
+
+void mapping_set_copies(struct mapping_tables *t, const struct mapping *mapping, uint64_t copies_ms)
+{
+    set_time(&mapping_in_trouble(t, mapping)->copies_ms, copies_ms);
+}
+
 void mapping_set_wanted(struct mapping_tables *t, uint16_t m, bool wanted)
 {
     struct mapping *mapping = &t->mapping[m];
@@ -303,7 +338,7 @@ void mapping_set_wanted(struct mapping_tables *t, uint16_t m, bool wanted)
     note_given_back(t, m);
     if (!wanted) {
         t->client[mapping->client].full_told = false;
-        mapping->ask_retry_ms = 0;
+        mapping_set_ask_retry(t, mapping, 0);
     }
     uint16_t *live = &t->client[mapping->client].live;
     *live = (uint16_t)(wanted ? *live + 1 : *live - 1);

@@ -66,17 +66,14 @@ struct mapping {
     bool need_grant : 1; /* a client asked, and the gateway has not granted since: it is asked, also when the
                             client was answered from memory */
     bool again : 1;      /* the work is a copy of a request that was answered a moment ago */
+    bool given_back : 1; /* in by_given_port */
     uint32_t asked_s;    /* the last asked lifetime */
     uint64_t work_since_ms;
-    uint64_t refused_until_ms; /* a creation was refused: the same answer without asking again */
-    uint64_t ends_ms;          /* it is kept until then for its clients; 0: not at all */
-    uint64_t told_ms;          /* when the clients were told last that they have it */
-    bool given_back;           /* in by_given_port */
-    uint64_t rested_ms;        /* when it began to rest */
-    uint64_t told_until_ms;    /* and for how long; 0: nothing, or they were told that it is over */
+    uint64_t ends_ms;       /* it is kept until then for its clients; 0: not at all */
+    uint64_t told_ms;       /* when the clients were told last that they have it */
+    uint64_t told_until_ms; /* and for how long; 0: nothing, or they were told that it is over */
 
     /* the rule on the router */
-    uint64_t rule_retry_ms;   /* not before */
     uint64_t rule_made_ms;    /* when the router said that it was added */
     uint32_t rule_id;         /* PRESENT, REMOVING; ADDING: what listen told already, or 0 */
     uint32_t rule_seen;       /* number of the snapshot in which, or after which, it was last seen */
@@ -91,9 +88,8 @@ struct mapping {
     bool comment_stale : 1;   /* its comment is not ours of today, whatever the fields above say */
 
     /* the lease at the gateway */
-    uint8_t lease;     /* enum lease_state */
-    uint8_t pair;      /* enum pair */
-    uint8_t rotations; /* changes of the external port since rotations_since_ms */
+    uint8_t lease; /* enum lease_state */
+    uint8_t pair;  /* enum pair */
     uint8_t ask_failures;
     uint8_t conflicts;  /* grants of a port that another mapping holds */
     uint8_t moves;      /* router ports given up because of what the gateway granted for them */
@@ -107,16 +103,24 @@ struct mapping {
     uint16_t
         moved_from; /* external port that was granted before the last move: again means it is the only one */
     uint32_t granted_s;
-    uint64_t rotations_since_ms;
-    uint64_t rejoined_ms;   /* when it was last made anew for its companion's sake */
     uint64_t granted_ms;    /* when the last grant arrived */
     uint64_t lease_ends_ms; /* UNSURE: at the latest */
     uint64_t lease_gone_ms; /* a later copy of the request may have made it last until then */
     uint64_t lease_sure_ms; /* GRANTED: so long at the least: a deletion or a shorter lifetime was asked for
                                since the grant */
-    uint64_t ask_retry_ms;  /* not before */
+};
+
+/* What most mappings never have, in a table of its own: a page of it is real memory when one of its mappings
+ * had trouble. So a time that is 0 already is not written. */
+struct mapping_trouble {
+    uint64_t ask_retry_ms; /* the gateway is not asked before */
     uint64_t
         copies_ms; /* until then what was sent before the last deletion may still arrive: nothing is asked */
+    uint64_t rule_retry_ms;    /* the router gets no command before */
+    uint64_t refused_until_ms; /* a creation was refused: the same answer without asking again */
+    uint64_t rejoined_ms;      /* when it was last made anew for its companion's sake */
+    uint64_t rotations_since_ms;
+    uint8_t rotations; /* changes of the external port since then */
 };
 
 /* An answer that is owed to (address, port). */
@@ -146,11 +150,13 @@ struct client {
 
 struct mapping_tables {
     struct mapping mapping[MAPPINGS_MAX + 1];
+    struct mapping_trouble trouble[MAPPINGS_MAX + 1];
     struct list_link of_client[MAPPINGS_MAX + 1];
     struct list_link to_ask[MAPPINGS_MAX + 1];
     struct list_link to_drive[MAPPINGS_MAX + 1];
     struct list_link to_router[MAPPINGS_MAX + 1];
     struct list_link resting_link[MAPPINGS_MAX + 1];
+    uint64_t rested_ms[MAPPINGS_MAX + 1]; /* when it began to rest */
     struct list_link spare_link[MAPPINGS_MAX + 1];
     struct list drive;   /* something changed: compare is with ought */
     struct list router;  /* wants a command to the router */
@@ -225,6 +231,14 @@ bool mapping_port_rests(const struct mapping_tables *t, uint16_t m, uint16_t ext
                         uint64_t since_ms);
 /* Frees the longest resting record of one client; false if none rests. */
 bool mapping_free_resting_of(struct mapping_tables *t, uint16_t c);
+
+const struct mapping_trouble *mapping_trouble(const struct mapping_tables *t, const struct mapping *mapping);
+/* To be changed by one who has trouble. */
+struct mapping_trouble *mapping_in_trouble(struct mapping_tables *t, const struct mapping *mapping);
+/* 0: at once. */
+void mapping_set_ask_retry(struct mapping_tables *t, const struct mapping *mapping, uint64_t retry_ms);
+void mapping_set_rule_retry(struct mapping_tables *t, const struct mapping *mapping, uint64_t retry_ms);
+void mapping_set_copies(struct mapping_tables *t, const struct mapping *mapping, uint64_t copies_ms);
 
 /* What is not wanted any more is undone at once, whatever an earlier failure put off. */
 void mapping_set_wanted(struct mapping_tables *t, uint16_t m, bool wanted);

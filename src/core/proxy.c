@@ -58,8 +58,8 @@ static void stop_mapping(struct proxy *p, uint16_t m)
     }
     mapping->ends_ms = 0;
     mapping->moving = false;
-    mapping->ask_retry_ms = 0;
-    mapping->rule_retry_ms = 0;
+    mapping_set_ask_retry(&p->tables, mapping, 0);
+    mapping_set_rule_retry(&p->tables, mapping, 0);
     mapping_set_wanted(&p->tables, m, false);
     mapping_touch(&p->tables, m);
 }

@@ -29,7 +29,8 @@ static bool wants_grant(const struct proxy *p, const struct mapping *mapping)
 
 static bool wants_gateway(const struct proxy *p, const struct mapping *mapping)
 {
-    return !mapping->asking && mapping->ask_retry_ms <= p->now_ms && mapping->copies_ms <= p->now_ms &&
+    const struct mapping_trouble *trouble = mapping_trouble(&p->tables, mapping);
+    return !mapping->asking && trouble->ask_retry_ms <= p->now_ms && trouble->copies_ms <= p->now_ms &&
            (wants_grant(p, mapping) || wants_release(p, mapping));
 }
 
@@ -133,10 +134,11 @@ void proxy_pump_upstream(struct proxy *p, struct actions *out)
 
 uint64_t proxy_ask_due_ms(const struct proxy *p, const struct mapping *mapping)
 {
+    const struct mapping_trouble *trouble = mapping_trouble(&p->tables, mapping);
     uint64_t due_ms = proxy_sooner(p, UINT64_MAX, self_renewal_ms(mapping));
     if (wants_grant(p, mapping) || wants_release(p, mapping)) {
-        due_ms = proxy_sooner(p, due_ms, mapping->ask_retry_ms);
-        due_ms = proxy_sooner(p, due_ms, mapping->copies_ms);
+        due_ms = proxy_sooner(p, due_ms, trouble->ask_retry_ms);
+        due_ms = proxy_sooner(p, due_ms, trouble->copies_ms);
     }
     if (!proxy_ought(mapping) && mapping->lease != LEASE_NONE)
         due_ms = proxy_sooner(p, due_ms, lease_gone_ms(mapping));

@@ -63,7 +63,7 @@ static bool hurry_deletions(struct proxy *p)
         struct mapping *mapping = mapping_at(t, m);
         if (mapping->wanted)
             continue;
-        mapping->ask_retry_ms = 0;
+        mapping_set_ask_retry(&p->tables, mapping, 0);
         mapping_touch(t, m);
         any = true;
     }

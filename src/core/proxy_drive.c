@@ -17,7 +17,7 @@ static bool comment_outdated(const struct mapping *mapping)
 
 static bool wants_router(const struct proxy *p, const struct mapping *mapping)
 {
-    if (mapping->rule_retry_ms > p->now_ms)
+    if (mapping_trouble(&p->tables, mapping)->rule_retry_ms > p->now_ms)
         return false;
     if (mapping->rule == RULE_ABSENT)
         return proxy_ought(mapping) && mapping->router_port != 0;
@@ -98,7 +98,8 @@ static void pump_router(struct proxy *p, struct actions *out)
 
 static uint64_t next_due_ms(const struct proxy *p, const struct mapping *mapping)
 {
-    uint64_t due_ms = proxy_sooner(p, proxy_settle_due_ms(p, mapping), mapping->rule_retry_ms);
+    uint64_t due_ms =
+        proxy_sooner(p, proxy_settle_due_ms(p, mapping), mapping_trouble(&p->tables, mapping)->rule_retry_ms);
     return proxy_sooner(p, due_ms, proxy_ask_due_ms(p, mapping));
 }
 

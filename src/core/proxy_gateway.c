@@ -30,7 +30,8 @@ static void retry_later(struct proxy *p, struct mapping *mapping)
     unsigned shift = mapping->ask_failures < 5 ? mapping->ask_failures : 5;
     uint64_t delay_ms = (uint64_t)RETRY_FIRST_MS << shift;
     mapping->ask_failures++;
-    mapping->ask_retry_ms = p->now_ms + (delay_ms < RETRY_MAX_MS ? delay_ms : RETRY_MAX_MS);
+    mapping_set_ask_retry(&p->tables, mapping,
+                          p->now_ms + (delay_ms < RETRY_MAX_MS ? delay_ms : RETRY_MAX_MS));
 }
 
 void proxy_break_promise(struct proxy *p, const struct mapping *mapping)
@@ -221,7 +222,7 @@ static void failed(struct proxy *p, uint16_t m, uint16_t result, struct actions 
     proxy_port_failed(p, m);
     if (mapping->releasing) {
         if (!proxy_end_rejoin(p, m))
-            mapping->ask_retry_ms = p->now_ms + RELEASE_RETRY_MS;
+            mapping_set_ask_retry(&p->tables, mapping, p->now_ms + RELEASE_RETRY_MS);
         return;
     }
     if (!is_final(result) && mapping->gateway_result != result)
@@ -234,7 +235,7 @@ static void failed(struct proxy *p, uint16_t m, uint16_t result, struct actions 
     bool room = result == NATPMP_OUT_OF_RESOURCES && proxy_make_room(p, m, out);
     bool final = is_final(result) && !room;
     if (room)
-        mapping->ask_retry_ms = p->now_ms + soon_ms;
+        mapping_set_ask_retry(&p->tables, mapping, p->now_ms + soon_ms);
     if (result == NATPMP_NOT_AUTHORIZED && !p->unauthorized_told) {
         p->unauthorized_told = true;
         actions_log(out, LOG_LEVEL_WARN, "gateway",
@@ -266,7 +267,8 @@ static void unanswered(struct proxy *p, uint16_t m)
     proxy_port_failed(p, m);
     if (mapping->releasing) {
         if (!proxy_end_rejoin(p, m))
-            mapping->ask_retry_ms = p->stopping ? p->now_ms : p->now_ms + RELEASE_RETRY_MS;
+            mapping_set_ask_retry(&p->tables, mapping,
+                                  p->stopping ? p->now_ms : p->now_ms + RELEASE_RETRY_MS);
         return;
     }
     if (mapping->ends_ms > p->now_ms && !proxy_lease_lives(p, m))
@@ -323,7 +325,7 @@ void proxy_recover(struct proxy *p, uint16_t m)
     if (mapping->recover)
         return;
     mapping->recover = true;
-    mapping->ask_retry_ms = 0;
+    mapping_set_ask_retry(&p->tables, mapping, 0);
     p->recovering++;
 }
 
@@ -410,11 +412,12 @@ static void end_of_transaction(struct proxy *p, const struct upstream_outcome *o
         break;
     case UPSTREAM_DELETED:
         mapping_set_lease(&p->tables, m, LEASE_NONE);
-        mapping->copies_ms = o->copies_ms != 0 ? o->copies_ms + COPIES_MS : 0;
+        mapping_set_copies(&p->tables, mapping, o->copies_ms != 0 ? o->copies_ms + COPIES_MS : 0);
         if (mapping->forgotten)
-            mapping->copies_ms = p->now_ms + COPIES_MS;
+            mapping_set_copies(&p->tables, mapping, p->now_ms + COPIES_MS);
         mapping->forgotten = false;
-        p->quiet_until_ms[mapping->protocol] = proxy_is_symmetric(p) ? mapping->copies_ms : 0;
+        p->quiet_until_ms[mapping->protocol] =
+            proxy_is_symmetric(p) ? mapping_trouble(&p->tables, mapping)->copies_ms : 0;
         break;
     case UPSTREAM_FAILED:
         failed(p, m, o->result, out);

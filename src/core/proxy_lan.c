@@ -214,8 +214,9 @@ static void begin_map(struct proxy *p, uint16_t m, const struct natpmp_request *
         mapping->moved_from = 0;
         mapping->gateway_result = 0;
         mapping->ask_failures = mapping->again ? mapping->ask_failures : 0;
-        mapping->ask_retry_ms = mapping->again ? mapping->ask_retry_ms : 0;
-        mapping->rule_retry_ms = 0;
+        if (!mapping->again)
+            mapping_set_ask_retry(t, mapping, 0);
+        mapping_set_rule_retry(t, mapping, 0);
         mapping_set_wanted(t, m, true);
         if (mapping->asking && !mapping->again)
             upstream_again(&p->upstream, request->protocol, proxy_wire_port(p, mapping, false), p->now_ms);
@@ -242,7 +243,7 @@ static void request_map(struct proxy *p, const struct event *event, const struct
         return;
     }
     struct mapping *mapping = mapping_at(t, m);
-    if (!mapping->wanted && mapping->refused_until_ms > p->now_ms) {
+    if (!mapping->wanted && mapping_trouble(t, mapping)->refused_until_ms > p->now_ms) {
         refuse(p, event, request, (enum natpmp_result)mapping->refusal, out);
         return;
     }
@@ -278,7 +279,7 @@ static void begin_delete(struct proxy *p, uint16_t m)
         mapping_set_work(&p->tables, m, WORK_DELETE);
         mapping->work_since_ms = p->now_ms;
     }
-    mapping->rule_retry_ms = 0;
+    mapping_set_rule_retry(&p->tables, mapping, 0);
     mapping_touch(&p->tables, m);
 }
 

@@ -41,15 +41,15 @@ static void compare(struct proxy *p, uint16_t m, uint16_t c, struct actions *out
 
 /* ---- a port that changed ---- */
 
-static void count(struct proxy *p, struct mapping *mapping, struct actions *out)
+static void count(struct proxy *p, struct mapping_trouble *trouble, struct actions *out)
 {
-    if (mapping->rotations == 0 || mapping->rotations_since_ms + OFTEN_MS <= p->now_ms) {
-        mapping->rotations_since_ms = p->now_ms;
-        mapping->rotations = 0;
+    if (trouble->rotations == 0 || trouble->rotations_since_ms + OFTEN_MS <= p->now_ms) {
+        trouble->rotations_since_ms = p->now_ms;
+        trouble->rotations = 0;
     }
-    if (mapping->rotations < OFTEN)
-        mapping->rotations++;
-    if (mapping->rotations < OFTEN)
+    if (trouble->rotations < OFTEN)
+        trouble->rotations++;
+    if (trouble->rotations < OFTEN)
         return;
     if (p->rotation_told_until_ms <= p->now_ms)
         actions_log(
@@ -57,7 +57,7 @@ static void count(struct proxy *p, struct mapping *mapping, struct actions *out)
             "the gateway changes external ports often: most likely the same WireGuard key is in use "
             "somewhere else at the same time, or the tunnel loses packets, or the server is in "
             "trouble; make a key for this tunnel alone, then try another server changes=%u minutes=%u",
-            (unsigned)OFTEN, (unsigned)((p->now_ms - mapping->rotations_since_ms) / 60000 + 1));
+            (unsigned)OFTEN, (unsigned)((p->now_ms - trouble->rotations_since_ms) / 60000 + 1));
     p->rotation_told_until_ms = p->now_ms + TOLD_MS;
 }
 
@@ -72,7 +72,7 @@ static bool ask_companion(struct proxy *p, uint16_t m, uint16_t old)
         return false;
     mapping_at(&p->tables, m)->pair = PAIR_ASKED;
     companion->need_grant = true;
-    companion->ask_retry_ms = 0;
+    mapping_set_ask_retry(&p->tables, companion, 0);
     mapping_touch(&p->tables, c);
     return true;
 }
@@ -89,7 +89,8 @@ static void settled(struct proxy *p, uint16_t m)
 
 static bool rejoined_lately(const struct proxy *p, const struct mapping *mapping)
 {
-    return mapping->rejoined_ms != 0 && mapping->rejoined_ms + REJOIN_APART_MS > p->now_ms;
+    uint64_t rejoined_ms = mapping_trouble(&p->tables, mapping)->rejoined_ms;
+    return rejoined_ms != 0 && rejoined_ms + REJOIN_APART_MS > p->now_ms;
 }
 
 void proxy_port_granted(struct proxy *p, uint16_t m, uint16_t old, bool rotated, struct actions *out)
@@ -106,7 +107,7 @@ void proxy_port_granted(struct proxy *p, uint16_t m, uint16_t old, bool rotated,
         actions_log(out, LOG_LEVEL_WARN, component, "the gateway changed the external port %s old=%u new=%u",
                     proxy_text(p, m).text, (unsigned)old, (unsigned)mapping->external_port);
         if (rotated)
-            count(p, mapping, out);
+            count(p, mapping_in_trouble(&p->tables, mapping), out);
         if (!rotated || was_asked_for || !ask_companion(p, m, old))
             proxy_break_promise(p, mapping);
     }
@@ -118,7 +119,7 @@ void proxy_port_granted(struct proxy *p, uint16_t m, uint16_t old, bool rotated,
     }
     /* A gateway that gives both protocols one number does so when a lease is made, not when it is renewed. */
     companion->pair = PAIR_REJOINS;
-    companion->rejoined_ms = p->now_ms;
+    mapping_in_trouble(&p->tables, companion)->rejoined_ms = p->now_ms;
     mapping_touch(&p->tables, c);
 }
 
@@ -139,7 +140,7 @@ bool proxy_end_rejoin(struct proxy *p, uint16_t m)
         return false;
     mapping_set_lease(&p->tables, m, LEASE_UNSURE);
     mapping->need_grant = true;
-    mapping->ask_retry_ms = 0;
+    mapping_set_ask_retry(&p->tables, mapping, 0);
     settled(p, m);
     return true;
 }

@@ -114,7 +114,7 @@ static void adopt(struct proxy *p, const struct nat_rule *rule, struct actions *
     proxy_recover(p, m);
     /* Those first whose external port is known: a new one for the others must not be it. */
     if (rule->external_port == 0)
-        mapping->ask_retry_ms = p->now_ms + PENDING_DELAY_MS;
+        mapping_set_ask_retry(&p->tables, mapping, p->now_ms + PENDING_DELAY_MS);
     p->adopted++;
     actions_log(out, LOG_LEVEL_INFO, component, "adopted %s external=%u lifetime=%u", proxy_text(p, m).text,
                 (unsigned)rule->external_port, (unsigned)lease_s);
@@ -122,14 +122,14 @@ static void adopt(struct proxy *p, const struct nat_rule *rule, struct actions *
 
 /* Two programs that undo each other's work, or a router that prints a rule in a form that we do not know,
  * must not become a loop at the speed of the network. */
-static void count_remake(const struct proxy *p, struct mapping *mapping)
+static void count_remake(struct proxy *p, struct mapping *mapping)
 {
     if (mapping->rule_made_ms + REMAKE_MS <= p->now_ms)
         mapping->remakes = 0;
     else if (mapping->remakes < REMAKES_MAX)
         mapping->remakes++;
     else
-        mapping->rule_retry_ms = p->now_ms + RETRY_FIRST_MS;
+        mapping_set_rule_retry(&p->tables, mapping, p->now_ms + RETRY_FIRST_MS);
 }
 
 /* The row shows the rule that this mapping holds by its id. */
@@ -307,7 +307,7 @@ static uint64_t backoff_ms(unsigned failures)
 static void command_failed(struct proxy *p, const struct router_outcome *o)
 {
     struct mapping *mapping = mapping_at(&p->tables, o->owner);
-    mapping->rule_retry_ms = p->now_ms + backoff_ms(mapping->add_failures);
+    mapping_set_rule_retry(&p->tables, mapping, p->now_ms + backoff_ms(mapping->add_failures));
     if (mapping->add_failures < UINT8_MAX)
         mapping->add_failures++;
     if (o->kind == COMMAND_REMOVE) {

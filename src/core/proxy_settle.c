@@ -147,7 +147,8 @@ static void give_up(struct proxy *p, uint16_t m, enum natpmp_result result, stru
     mapping->told_until_ms = 0;
     if (goes_on)
         return;
-    mapping->refused_until_ms = mapping->refusal != 0 ? p->now_ms + REFUSED_MS : 0;
+    if (mapping->refusal != 0)
+        mapping_in_trouble(&p->tables, mapping)->refused_until_ms = p->now_ms + REFUSED_MS;
     mapping->moving = false;
     mapping_set_wanted(&p->tables, m, false);
 }

@@ -139,11 +139,11 @@ static void test_what_is_not_wanted_is_undone_at_once(void **state)
     (void)state;
     uint16_t m = new_mapping(HOST_A, NATPMP_UDP, 1);
     mapping_set_wanted(t, m, true);
-    mapping_at(t, m)->ask_retry_ms = 5000;
+    mapping_set_ask_retry(t, mapping_at(t, m), 5000);
     mapping_set_wanted(t, m, true);
-    assert_int_equal(mapping_at(t, m)->ask_retry_ms, 5000);
+    assert_int_equal(mapping_trouble(t, mapping_at(t, m))->ask_retry_ms, 5000);
     mapping_set_wanted(t, m, false);
-    assert_int_equal(mapping_at(t, m)->ask_retry_ms, 0);
+    assert_int_equal(mapping_trouble(t, mapping_at(t, m))->ask_retry_ms, 0);
 }
 
 static void test_external_ports_and_rules(void **state)

@@ -341,7 +341,7 @@ static void command_ended(struct proxy *p, const struct router_outcome *o)
 {
     uint16_t m = o->owner;
     if (m == 0)
-        return; /* an orphan's removal; if it failed, the next snapshot shows the rule again */
+        return; /* an orphan's removal; if it failed, a snapshot soon shows the rule again */
     struct mapping *mapping = mapping_at(&p->tables, m);
     assert(mapping->client != 0);
     switch (o->type) {

@@ -11,6 +11,8 @@ enum {
     SESSION_BUSY = 8,
     FOREIGN_CHANGE_MS = 2 * 1000,
     ORPHANS_LATER_MS = 10 * 1000,
+    ORPHAN_RETRY_MS = 1000,     /* after the first removal that failed; then twice that, and so on ... */
+    ORPHAN_RETRY_DOUBLINGS = 9, /* ... until the look that comes anyway is not later */
     FOREIGN_LOOKS_APART_MS = 15 * 1000,
 };
 
@@ -65,13 +67,18 @@ void router_look(struct router *r, uint64_t at_ms)
         r->look_due_ms = at_ms;
 }
 
+/* Unlike router_look, what the running snapshot shows is good enough. */
+static void look_later(struct router *r, uint64_t at_ms)
+{
+    if (at_ms < r->look_due_ms)
+        r->look_due_ms = at_ms;
+}
+
 void router_foreign_changed(struct router *r, uint64_t now_ms)
 {
     uint64_t at_ms = now_ms + FOREIGN_CHANGE_MS;
     uint64_t apart_ms = r->looked_ms + FOREIGN_LOOKS_APART_MS;
-    at_ms = at_ms > apart_ms ? at_ms : apart_ms;
-    if (at_ms < r->look_due_ms)
-        r->look_due_ms = at_ms;
+    look_later(r, at_ms > apart_ms ? at_ms : apart_ms);
 }
 
 void router_hurry(struct router *r, uint64_t now_ms)
@@ -147,8 +154,20 @@ static void forget_removal(struct router *r, uint32_t id)
             r->removed[i] = 0;
 }
 
-static bool change_failed(struct router *r, const struct command *c, struct router_outcome *o,
-                          struct actions *out)
+/* Not the id is kept, but the rule is looked for again: it may have lost our mark by then. One look finds all
+ * of them. */
+static void orphan_stays(struct router *r, uint64_t now_ms)
+{
+    if (r->orphan_snapshot == r->snapshot)
+        return;
+    look_later(r, now_ms + ((uint64_t)ORPHAN_RETRY_MS << r->orphan_failures));
+    r->orphan_snapshot = r->snapshot;
+    if (r->orphan_failures < ORPHAN_RETRY_DOUBLINGS)
+        r->orphan_failures++;
+}
+
+static bool change_failed(struct router *r, const struct command *c, uint64_t now_ms,
+                          struct router_outcome *o, struct actions *out)
 {
     if (c->kind == COMMAND_REMOVE && c->error == ROS_ERROR_NO_SUCH_ITEM) {
         o->type = ROUTER_REMOVED;
@@ -156,6 +175,8 @@ static bool change_failed(struct router *r, const struct command *c, struct rout
     }
     if (c->kind == COMMAND_REMOVE)
         forget_removal(r, c->id);
+    if (c->kind == COMMAND_REMOVE && c->cookie == 0)
+        orphan_stays(r, now_ms);
     if (c->error == ROS_ERROR_PERMISSION)
         router_report(r, ROUTER_TROUBLE_WRITE_POLICY, span_of(NULL, 0), out);
     else if (c->error != ROS_ERROR_NO_SUCH_ITEM)
@@ -165,14 +186,16 @@ static bool change_failed(struct router *r, const struct command *c, struct rout
     return true;
 }
 
-static bool change_done(struct router *r, const struct command *c, struct router_outcome *o,
+static bool change_done(struct router *r, const struct command *c, uint64_t now_ms, struct router_outcome *o,
                         struct actions *out)
 {
     *o = (struct router_outcome){
         .kind = (enum command_kind)c->kind, .owner = (uint16_t)c->cookie, .id = c->id};
     if (c->failed)
-        return change_failed(r, c, o, out);
+        return change_failed(r, c, now_ms, o, out);
     router_report(r, ROUTER_TROUBLE_NONE, span_of(NULL, 0), out);
+    if (c->kind == COMMAND_REMOVE && c->cookie == 0)
+        r->orphan_failures = 0;
     if (c->kind == COMMAND_ADD)
         o->type = ROUTER_ADDED;
     else
@@ -212,7 +235,7 @@ static bool next_input(struct router *r, uint64_t now_ms, struct router_outcome 
                 return true;
             break;
         case SESSION_DONE:
-            if (is_change(&c) ? change_done(r, &c, o, out) : router_look_done(r, &c, now_ms, o, out))
+            if (is_change(&c) ? change_done(r, &c, now_ms, o, out) : router_look_done(r, &c, now_ms, o, out))
                 return true;
             break;
         case SESSION_FAILED:

@@ -105,6 +105,8 @@ struct router {
     /* ids of rules with our mark that belong to no mapping */
     uint32_t orphan[ROUTER_ORPHANS_MAX];
     unsigned orphans;
+    unsigned orphan_failures; /* looks one after the other behind which the router refused to remove some */
+    uint32_t orphan_snapshot; /* the last of them */
     /* ids that we removed: listen tells about them, too */
     uint32_t removed[ROUTER_ORPHANS_MAX];
     unsigned removed_next;

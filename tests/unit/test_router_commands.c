@@ -124,6 +124,46 @@ static void test_orphans_are_removed(void **state)
     assert_int_equal(outcomes[0].owner, 0);
 }
 
+/* It leads to somebody who did not ask for it: ten minutes are too long, and a router that refuses for good
+ * is asked less and less often. */
+static void test_an_orphan_that_stayed_is_looked_for(void **state)
+{
+    (void)state;
+    unsigned tag = 8;
+    for (unsigned failures = 0; failures < 3; failures++) {
+        char text[128];
+        router_orphan(router, 0x77, now_ms);
+        router_orphan(router, 0x78, now_ms);
+        wait_until(now_ms + 1);
+        check_sends(2);
+        (void)snprintf(text, sizeof text,
+                       "!trap .tag=%u =message=failure:_busy|!done .tag=%u|"
+                       "!trap .tag=%u =message=failure:_busy|!done .tag=%u",
+                       tag + 1, tag + 1, tag + 2, tag + 2);
+        hear(text);
+        uint64_t due_ms = now_ms + (UINT64_C(1000) << failures);
+        wait_until(due_ms - 1);
+        check_sends(0);
+        wait_until(due_ms);
+        check_sent(0, "/ip/route/check");
+        tag += 6;
+        (void)snprintf(text, sizeof text, "!done .tag=%u|!done .tag=%u|!done .tag=%u|!done .tag=%u", tag - 3,
+                       tag - 2, tag - 1, tag);
+        hear(text);
+        check_sent(0, "/ip/firewall/nat/print");
+        tag++;
+        (void)snprintf(text, sizeof text, "!done .tag=%u", tag);
+        hear(text);
+        assert_int_equal(count_outcomes(ROUTER_SNAPSHOT_DONE), 1);
+    }
+    router_orphan(router, 0x77, now_ms);
+    wait_until(now_ms + 1);
+    char text[64];
+    (void)snprintf(text, sizeof text, "!done .tag=%u", tag + 1);
+    hear(text);
+    assert_int_equal(router->orphan_failures, 0);
+}
+
 static void test_silent_connection_is_replaced(void **state)
 {
     (void)state;
@@ -269,6 +309,7 @@ int main(void)
         READY_TEST(test_lost_answers_are_settled_by_a_look),
         READY_TEST(test_orphans_of_the_last_connection_are_forgotten),
         READY_TEST(test_orphans_are_removed),
+        READY_TEST(test_an_orphan_that_stayed_is_looked_for),
         READY_TEST(test_silent_connection_is_replaced),
         READY_TEST(test_trouble_is_told_once),
         READY_TEST(test_a_wrong_certificate_is_told_once),

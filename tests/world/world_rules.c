@@ -311,6 +311,13 @@ void inv_hand_unnoticed(struct world *w)
         if (taken->known_ms >= w->now_ms)
             taken->known_ms = w->now_ms + ADOPTED_MS;
     }
+    /* Adopted, it is made again under another id as often as somebody takes it away. */
+    for (unsigned i = 0; i < w->invariants.rule_count; i++) {
+        const struct inv_rule *rule = &w->invariants.rules[i];
+
+        if (rule->sane && was_ours_a_moment_ago(w, rule->id))
+            inv_asked_before(w, rule->address, rule->tcp, rule->port);
+    }
 }
 
 void inv_router_trouble(struct world *w)

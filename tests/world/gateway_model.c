@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "bytes.h"
+
 enum {
     RESULT_SUCCESS = 0,
     RESULT_NOT_AUTHORIZED = 2,
@@ -13,28 +15,6 @@ enum {
     PROTON_PORTS = 5,
     THINK_MAX_MS = 3,
 };
-
-static void put16(uint8_t *at, uint32_t value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-    put16(at, value >> 16);
-    put16(at + 2, value & 0xffff);
-}
-
-static uint16_t get16(const uint8_t *at)
-{
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-    return (uint32_t)get16(at) << 16 | get16(at + 2);
-}
 
 void gateway_init(struct gateway_model *g, const struct gateway_options *options,
                   const struct gateway_callbacks *callbacks, uint64_t seed)

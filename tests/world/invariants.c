@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "world.h"
 #include "world_asks.h"
 
@@ -16,16 +17,6 @@ enum {
     WAITERS_ANSWERED = 8, /* more may be dropped */
     SCAN_MS = 100,
 };
-
-static unsigned get16(const uint8_t *at)
-{
-    return (unsigned)at[0] << 8 | at[1];
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-    return (uint32_t)get16(at) << 16 | get16(at + 2);
-}
 
 /* ---- requests ---- */
 
@@ -273,7 +264,7 @@ static void check_rested(struct world *w, const struct inv_entry *ask, uint16_t 
 
 static void created(struct world *w, struct endpoint to, bool tcp, const uint8_t *bytes)
 {
-    uint16_t internal_port = (uint16_t)get16(bytes + 8);
+    uint16_t internal_port = get16(bytes + 8);
     uint32_t lifetime_s = get32(bytes + 12);
     struct inv_entry *pending = find_pending(w, to, internal_port, tcp ? KIND_CREATE_TCP : KIND_CREATE_UDP);
     struct inv_entry *ask = inv_find_ask(w, to.address, tcp, internal_port);
@@ -286,10 +277,10 @@ static void created(struct world *w, struct endpoint to, bool tcp, const uint8_t
         world_fail(w, "granted %" PRIu32 " s, asked %" PRIu32, lifetime_s, pending->lifetime_s);
     if (get16(bytes + 10) == 0)
         world_fail(w, "a success without a port");
-    check_success(w, to, tcp, internal_port, (uint16_t)get16(bytes + 10), lifetime_s);
-    check_rested(w, ask, (uint16_t)get16(bytes + 10));
+    check_success(w, to, tcp, internal_port, get16(bytes + 10), lifetime_s);
+    check_rested(w, ask, get16(bytes + 10));
     ask->promised_until_ms = w->now_ms + (uint64_t)lifetime_s * 1000;
-    ask->external_port = (uint16_t)get16(bytes + 10);
+    ask->external_port = get16(bytes + 10);
     ask->told_ms = w->now_ms;
     ask->freed_ms = 0;
     ask->held_until_ms = 0;
@@ -305,7 +296,7 @@ static void created(struct world *w, struct endpoint to, bool tcp, const uint8_t
 
 static void deleted(struct world *w, struct endpoint to, bool tcp, const uint8_t *bytes)
 {
-    uint16_t internal_port = (uint16_t)get16(bytes + 8);
+    uint16_t internal_port = get16(bytes + 8);
     struct inv_entry *pending = find_pending(w, to, internal_port, tcp ? KIND_DELETE_TCP : KIND_DELETE_UDP);
 
     /* A creation that a deletion has overtaken may learn so. */
@@ -448,8 +439,7 @@ void inv_from_gateway(struct world *w, uint64_t said_ms, struct span datagram)
     inv->gateway_epoch_s = epoch_s;
     inv->gateway_epoch_ms = w->now_ms;
     if (map && get16(bytes + 2) == 0)
-        gateway_port_is_known(&w->gateway, said_ms, bytes[1] == 130, (uint16_t)get16(bytes + 8),
-                              (uint16_t)get16(bytes + 10));
+        gateway_port_is_known(&w->gateway, said_ms, bytes[1] == 130, get16(bytes + 8), get16(bytes + 10));
 }
 
 /* ---- life ---- */

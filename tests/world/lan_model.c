@@ -2,33 +2,13 @@
 
 #include <assert.h>
 
+#include "bytes.h"
+
 enum {
     FIRST_PAUSE_MS = 250,
     SOURCE_PORT_FIRST = 40000,
     LAST_PAUSE_FACTOR = 8, /* after the ninth copy 64 s: section 3.1 */
 };
-
-static void put16(uint8_t *at, uint32_t value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-    put16(at, value >> 16);
-    put16(at + 2, value & 0xffff);
-}
-
-static uint16_t get16(const uint8_t *at)
-{
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-    return (uint32_t)get16(at) << 16 | get16(at + 2);
-}
 
 void lan_init(struct lan_model *lan, uint32_t server, const struct lan_callbacks *callbacks, uint64_t seed)
 {

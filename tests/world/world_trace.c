@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
+
 void trace_init(struct trace *t)
 {
     memset(t, 0, sizeof(*t));
@@ -61,16 +63,6 @@ void trace_tail(const struct trace *t, FILE *to)
 }
 
 /* ---- NAT-PMP ---- */
-
-static unsigned get16(const uint8_t *at)
-{
-    return (unsigned)at[0] << 8 | at[1];
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-    return (uint32_t)get16(at) << 16 | get16(at + 2);
-}
 
 static const char *raw(struct span d, char text[TRACE_LINE_MAX])
 {

@@ -161,18 +161,39 @@ static void deliver(struct udp_server *s, struct batch *b, unsigned i)
         s->handlers->received(s->context, &datagram);
 }
 
+static void on_reopen(uv_timer_t *timer);
+
+/* For another while, if it goes on. Opening to see that would cost the others what they send just then. */
+static void on_looked(uv_timer_t *timer)
+{
+    struct udp_server *s = timer->data;
+    s->shut = s->samples >= FLOOD_LEAD / FLOOD_SAMPLE;
+    if (s->shut)
+        (void)uv_timer_start(&s->reopen, on_reopen, FLOOD_SHUT_MS, 0);
+    else
+        flood_open(s->fd);
+}
+
 static void on_reopen(uv_timer_t *timer)
 {
     struct udp_server *s = timer->data;
-    s->shut = false;
-    flood_open(s->fd);
+    s->samples = 0;
+    (void)uv_timer_start(&s->reopen, on_looked, FLOOD_WINDOW_MS, 0);
 }
 
-/* Who waits for each answer before it asks again may be as fast as it likes: nothing piles up. */
-static void watch_flood(struct udp_server *s, uint32_t source, bool piled_up, uint64_t now_ms)
+/* True: it is taken. Who waits for each answer before it asks again may be as fast as it likes: nothing piles
+ * up. */
+static bool is_heard(struct udp_server *s, uint32_t source, bool piled_up, uint64_t now_ms)
 {
-    if (s->shut || !flood_count(&s->flood, source, now_ms) || !piled_up)
-        return;
+    if (s->shut && source == s->flooder) {
+        s->samples++;
+        return false;
+    }
+    enum flood_verdict verdict = s->shut ? FLOOD_HEAR : flood_count(&s->flood, source, now_ms);
+    if (!piled_up || verdict == FLOOD_HEAR)
+        return true;
+    if (verdict == FLOOD_IGNORE)
+        return false;
     s->flood = (struct flood){0};
     s->shut = flood_shut(s->fd, source);
     if (s->shut) {
@@ -180,6 +201,7 @@ static void watch_flood(struct udp_server *s, uint32_t source, bool piled_up, ui
         s->flooder = source;
         (void)uv_timer_start(&s->reopen, on_reopen, FLOOD_SHUT_MS, 0);
     }
+    return false;
 }
 
 static void receive(struct udp_server *s)
@@ -190,8 +212,8 @@ static void receive(struct udp_server *s)
     int count = recvmmsg(s->fd, batch.message, UDP_BATCH, MSG_DONTWAIT, NULL);
     uint64_t now_ms = clock_now_ms();
     for (int i = 0; i < count && s->fd >= 0; i++) {
-        watch_flood(s, ntohl(batch.address[i].sin_addr.s_addr), count == UDP_BATCH, now_ms);
-        deliver(s, &batch, (unsigned)i);
+        if (is_heard(s, ntohl(batch.address[i].sin_addr.s_addr), count == UDP_BATCH, now_ms))
+            deliver(s, &batch, (unsigned)i);
     }
     if (count > 0 && s->fd >= 0)
         s->handlers->batch_done(s->context);
@@ -228,6 +250,7 @@ static int bound_socket(uint32_t address, uint16_t port)
     const int on = 1;
     const int off = 0;
     const int link_only = 1;
+    const int room = UDP_RECEIVE_BYTES;
     struct sockaddr_in local = socket_address(address, port);
     if (setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) != 0 ||
         setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &link_only, sizeof(link_only)) != 0 ||
@@ -237,6 +260,7 @@ static int bound_socket(uint32_t address, uint16_t port)
         (void)close(fd);
         return error;
     }
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
     return fd;
 }
 

@@ -20,6 +20,9 @@ enum {
     /* What waits while the kernel's send buffer is full; more is dropped. */
     UDP_QUEUE_MAX = 256,
     UDP_QUEUE_BYTES = 65536,
+    /* What a host sends until it is known for a flood waits here beside the others' requests. Linux gives at
+     * most net.core.rmem_max, by default a fifth of it. */
+    UDP_RECEIVE_BYTES = 1 << 20,
 };
 
 struct udp_datagram {
@@ -52,6 +55,7 @@ struct udp_server {
     struct flood flood;
     uv_timer_t reopen;
     bool shut;        /* to the last flooder */
+    unsigned samples; /* of what it sends, since the timer was set */
     uint64_t floods;  /* how often somebody was shut out */
     uint32_t flooder; /* the last one */
     unsigned queued;

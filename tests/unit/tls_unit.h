@@ -21,7 +21,7 @@ static inline int make_folder(void **state)
     char command[1024];
     (void)state;
     assert_non_null(mkdtemp(certificates));
-    (void)snprintf(command, sizeof(command), "%s/certificates %s", UNIT_FOLDER, certificates);
+    (void)snprintf(command, sizeof(command), "%s/certificates %s", SOURCE_DIR, certificates);
     shell(command);
     return 0;
 }

@@ -1,13 +1,11 @@
 """The daemon speaks TLS to the router's API: socat stands in front of it, with certificates as RouterOS makes them."""
 
-import os
-import pathlib
-import signal
-import subprocess
+import json
 
 import pytest
 
-from lab import CLIENTS, ROOT, ROUTER_CONTAINER, wait_until
+from api_ssl import ApiSsl, fingerprint, make_certificates
+from lab import CLIENTS, ROUTER_CONTAINER, wait_until
 from router import PASSWORD
 
 LAN1 = CLIENTS["lan1"]
@@ -15,47 +13,12 @@ LAN1 = CLIENTS["lan1"]
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("certificates")
-    subprocess.run([ROOT / "tests" / "unit" / "certificates", folder], check=True)
-    return folder
-
-
-class ApiSsl:
-    """The service api-ssl: on its port TLS, behind it the plain API."""
-
-    def __init__(self, lab, certificate):
-        self.lab = lab
-        self.certificate = certificate
-        self.process = None
-
-    def start(self, certificate="server"):
-        if certificate:
-            shows = f"cert={self.certificate}/{certificate}.pem,key={self.certificate}/router.key"
-        else:
-            # What RouterOS does with certificate=none.
-            shows = "cipher=ADH:@SECLEVEL=0,openssl-max-proto-version=TLS1.2"
-        self.process = self.lab.popen("socat", "rtr", [
-            "socat", f"OPENSSL-LISTEN:8729,bind={ROUTER_CONTAINER},reuseaddr,fork,nodelay,verify=0,{shows}",
-            f"TCP4:{ROUTER_CONTAINER}:8728,nodelay"])
-        wait_until(lambda: ":8729 " in self.lab.run("rtr", "ss", "-Hltn"), what="socat listens")
-
-    def stop(self):
-        """With its connections, each of which is a child."""
-        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        for child in children:
-            os.kill(int(child), signal.SIGKILL)
-        self.process.kill()
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture
 def api_ssl(lab, certificates):
     return ApiSsl(lab, certificates)
-
-
-def fingerprint(certificates, name):
-    out = subprocess.run(["openssl", "x509", "-in", certificates / f"{name}.pem", "-noout", "-fingerprint", "-sha256"],
-                         capture_output=True, text=True, check=True).stdout
-    return out.strip().split("=")[1]
 
 
 def plain_connections(lab):
@@ -147,3 +110,18 @@ def test_the_port_of_the_plain_api(lab):
                              "MIKROTIK_API_ADDRESS": f"{ROUTER_CONTAINER}:8728"})
     wait_until(lambda: "8729" in daemon.log(), 20, what="the right port is named")
     assert lab.router.counters()["logins"] == 0
+
+
+@pytest.mark.parametrize("pinned,status,says", [
+    ("server", "pass", "answers"),
+    ("other", "fail", "another fingerprint"),
+])
+def test_check(lab, api_ssl, certificates, pinned, status, says):
+    api_ssl.start()
+    environment = {"VPN_GATEWAY": "10.2.0.1", "MIKROTIK_API_ADDRESS": ROUTER_CONTAINER, "MIKROTIK_API_USER": "natpmp",
+                   "MIKROTIK_API_PASSWORD": PASSWORD, "MIKROTIK_API_TLS": "true",
+                   "MIKROTIK_API_TLS_FINGERPRINT": fingerprint(certificates, pinned)}
+    result = lab.run("ctr", "env", *(f"{k}={v}" for k, v in environment.items()), lab.build / "double-natpmp", "check",
+                     "--json", check=False)
+    found = {finding["id"]: finding for finding in json.loads(result.stdout)["findings"]}
+    assert found["api"]["status"] == status and says in found["api"]["what"], result.stdout

@@ -13,14 +13,14 @@
 
 #include "io/tls_library.h"
 
+#include <wolfssl/error-ssl.h>
 #include <wolfssl/wolfcrypt/error-crypt.h>
 
 enum {
     /* Of all the world's CAs; Debian's file has 0.2 MB. */
     CA_FILE_MAX = 4 << 20,
     SEED_DEVICE = 1,
-    /* An IPv6 address as wolfSSL writes it: eight groups of four digits. */
-    NAME_MAX_LEN = 255,
+    NAME_MAX_LEN = 255, /* RFC 1035 section 2.3.4 */
 };
 
 /* What the library would offer by itself includes what has been broken long ago. RouterOS 7 has
@@ -145,7 +145,7 @@ static int on_certificate(int is_good, WOLFSSL_X509_STORE_CTX *store)
     return good ? 1 : 0;
 }
 
-/* The library compares addresses as text. */
+/* The library compares addresses as text, an IPv6 address as eight groups of four digits. */
 static bool keep_name(struct tls_context *context, const char *name)
 {
     struct in6_addr address;
@@ -181,7 +181,7 @@ static bool seed_from_kernel(WOLFSSL_CTX *ctx)
     return wolf->wc_CryptoCb_RegisterDevice(SEED_DEVICE, give_seed, NULL) == 0 &&
            wolf->wolfSSL_CTX_SetDevId(ctx, SEED_DEVICE) == WOLFSSL_SUCCESS;
 #else
-    (void)ssl;
+    (void)ctx;
     return true;
 #endif
 }

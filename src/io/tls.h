@@ -13,7 +13,7 @@
 
 enum { TLS_FINGERPRINT_SIZE = 32 };
 
-/* Who the peer must be. The strings are only read while the context is made, but for `name`, which stays. */
+/* Who the peer must be. All is only read while the context is made. */
 struct tls_settings {
     const char *ca_file;        /* PEM; NULL: the system's CAs */
     const char *name;           /* that the certificate must be for; NULL: whatever it is for */

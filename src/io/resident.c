@@ -12,8 +12,9 @@ static int trim(struct dl_phdr_info *object, size_t size, void *page_size)
 {
     (void)size;
     uintptr_t page = *(const uintptr_t *)page_size;
-    for (unsigned i = 0; i < object->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+    /* Backwards, for this table is in the first segment, and to read it brings that back. */
+    for (unsigned i = object->dlpi_phnum; i > 0; i--) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[i - 1];
         uintptr_t first = (object->dlpi_addr + segment->p_vaddr) & ~(page - 1);
         uintptr_t end = object->dlpi_addr + segment->p_vaddr + segment->p_filesz;
         bool in_file = object->dlpi_name[0] == '\0' || object->dlpi_name[0] == '/';

@@ -14,7 +14,11 @@ cmake_path(SET project NORMALIZE ${CMAKE_CURRENT_LIST_DIR}/../..)
 # own link options, among them the way round the Cortex-A53's erratum 843419.
 # musl's CMSG_NXTHDR subtracts in unsigned arithmetic, for the compiler in our lines; with glibc the warning stays on.
 # No path of this machine may reach the binary, nor its build id, or it would differ from clone to clone.
-string(JOIN " " CMAKE_C_FLAGS_INIT
+# Debian's compiler for ARMv5 makes instructions of 32 bits where those of 16 take two thirds of the room.
+if(MUSL_TRIPLE STREQUAL "arm-linux-gnueabi")
+  set(thumb -mthumb)
+endif()
+string(JOIN " " CMAKE_C_FLAGS_INIT ${thumb}
   -nostdinc -isystem ${MUSL_SYSROOT}/include -isystem ${compiler_headers} -B${MUSL_SYSROOT}/lib
   -ffile-prefix-map=${project}= -fstack-protector-strong -ffunction-sections -fdata-sections
   -fno-unwind-tables -fno-asynchronous-unwind-tables -Wno-sign-conversion)

@@ -99,7 +99,7 @@ class Image:
                     "Labels": {
                         "org.opencontainers.image.title": NAME,
                         "org.opencontainers.image.version": version,
-                        "org.opencontainers.image.licenses": "MIT",
+                        "org.opencontainers.image.licenses": "MIT AND GPL-2.0-or-later",
                         f"{NAME}.components": components,
                     },
                 },

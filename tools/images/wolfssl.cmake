@@ -1,0 +1,24 @@
+cmake_minimum_required(VERSION 3.25)
+project(wolfssl LANGUAGES C)
+# In the order in which the linker lays them out: first what carries data, then what only a handshake needs. The kernel maps
+# code in pieces of 64 KiB, and an idle connection is to keep few of them.
+foreach(name src/ssl src/internal src/tls13 src/wolfio wolfcrypt/src/aes wolfcrypt/src/chacha wolfcrypt/src/poly1305
+        wolfcrypt/src/chacha20_poly1305 wolfcrypt/src/memory wolfcrypt/src/wc_port wolfcrypt/src/hmac wolfcrypt/src/sha256
+        wolfcrypt/src/sha src/keys src/tls wolfcrypt/src/asn wolfcrypt/src/coding wolfcrypt/src/dh wolfcrypt/src/ecc
+        wolfcrypt/src/error wolfcrypt/src/hash wolfcrypt/src/kdf wolfcrypt/src/logging wolfcrypt/src/random
+        wolfcrypt/src/rsa wolfcrypt/src/sha512 wolfcrypt/src/signature wolfcrypt/src/sp_int wolfcrypt/src/wc_encrypt
+        wolfcrypt/src/wolfmath)
+  list(APPEND sources ${WOLFSSL_SOURCE}/${name}.c)
+endforeach()
+add_library(wolfssl STATIC ${sources})
+# ARMv5 has no long multiplication among its instructions of 16 bits.
+if(MUSL_TRIPLE STREQUAL "arm-linux-gnueabi")
+  foreach(name aes poly1305 sp_int)
+    set_source_files_properties(${WOLFSSL_SOURCE}/wolfcrypt/src/${name}.c PROPERTIES COMPILE_OPTIONS -marm)
+  endforeach()
+endif()
+# user_settings.h is what the library reads while it is built, <wolfssl/options.h> what its users read.
+configure_file(${SETTINGS} ${CMAKE_BINARY_DIR}/user_settings.h COPYONLY)
+target_include_directories(wolfssl PRIVATE ${CMAKE_BINARY_DIR} ${WOLFSSL_SOURCE})
+target_compile_definitions(wolfssl PRIVATE WOLFSSL_USER_SETTINGS)
+target_compile_options(wolfssl PRIVATE -Werror=implicit-function-declaration)

@@ -1,0 +1,71 @@
+/* What of wolfSSL goes into the images, as its <wolfssl/options.h>: a client for TLS 1.2 and 1.3, and what RouterOS and
+ * a program in front of it may choose of suites and keys. src/io/tls.c names the suites. */
+#pragma once
+
+/* A client that is given its bytes and certificates, in one thread. */
+#define SINGLE_THREADED
+#define NO_WOLFSSL_SERVER
+#define WOLFSSL_NO_CLIENT_AUTH
+#define WOLFSSL_USER_IO
+#define WOLFSSL_GETRANDOM
+#define NO_SESSION_CACHE
+#define NO_ERROR_STRINGS
+#define NO_PSK
+#define NO_PWDBASED
+#define WOLFSSL_NO_SOCK
+#define HAVE_SYS_TIME_H
+
+/* Versions and extensions. */
+#define NO_OLD_TLS
+#define WOLFSSL_TLS13
+#define HAVE_HKDF
+#define HAVE_TLS_EXTENSIONS
+#define HAVE_SUPPORTED_CURVES
+#define HAVE_EXTENDED_MASTER
+#define HAVE_SERVER_RENEGOTIATION_INFO
+#define HAVE_ENCRYPT_THEN_MAC
+#define WOLFSSL_EXTRA_ALERTS
+
+/* Ciphers. */
+#define HAVE_AESGCM
+#define GCM_SMALL
+#define WOLFSSL_AES_SMALL_TABLES
+#define HAVE_CHACHA
+#define HAVE_POLY1305
+#define HAVE_ONE_TIME_AUTH
+#define WOLFSSL_SHA384
+#define WOLFSSL_SHA512
+#define USE_SLOW_SHA
+#define USE_SLOW_SHA256
+#define USE_SLOW_SHA512
+#define NO_DES3
+#define NO_DSA
+#define NO_RC4
+#define NO_MD4
+#define NO_MD5
+
+/* Keys: RSA to 4096 bits, the three curves that RouterOS offers, Diffie-Hellman also without a certificate. */
+#define WC_RSA_PSS
+#define WC_RSA_BLINDING
+#define WOLFSSL_RSA_PUBLIC_ONLY
+#define WOLFSSL_RSA_VERIFY_INLINE
+#define HAVE_ECC
+#define ECC_USER_CURVES
+#define HAVE_ECC384
+#define HAVE_ECC521
+#define ECC_TIMING_RESISTANT
+#define TFM_TIMING_RESISTANT
+#define HAVE_DH
+#define HAVE_FFDHE_2048
+#define WOLFSSL_DH_CONST
+#define HAVE_ANON
+#define WOLFSSL_SP_MATH_ALL
+#define WOLFSSL_SP_SMALL
+#define SP_INT_BITS 4096
+
+/* Certificates: as Debian's build does it. The first one, because the fingerprint is checked in the callback. */
+#define WOLFSSL_ALWAYS_VERIFY_CB
+#define WOLFSSL_ALT_CERT_CHAINS
+#define WOLFSSL_IP_ALT_NAME
+#define WOLFSSL_PEM_TO_DER
+#define WOLFSSL_ASN_TEMPLATE

@@ -10,7 +10,7 @@ CLIENTS ?= tests/lab/clients/client_*.py
 configure = test -f build/$1/build.ninja || cmake --preset $1 --log-level=WARNING >/dev/null
 build = $(call configure,$1) && cmake --build --preset $1 $2 -- --quiet
 
-.PHONY: all release dev routerd simulation tools test demo lab clients bench sim load fuzz tidy format images install clean
+.PHONY: all release dev routerd simulation tools test demo lab clients bench sim load fuzz tidy format images images-test install clean
 
 all: release
 
@@ -88,6 +88,12 @@ format:
 images:
 	@tools/install build images
 	@tools/images/build
+
+# What is in the images, the unit tests on each processor under qemu, and the lab with the amd64 one.
+images-test: images dev
+	@tools/install lab test images-test
+	@tests/lab/node/install $(BUILD_DIR)
+	@tests/images/run
 
 install: PROGRAM ?= build/release/double-natpmp
 install: release

@@ -1,0 +1,38 @@
+"""What the amd64 image's program takes of memory. Under qemu it would be qemu's."""
+
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lab"))
+
+from api_ssl import ApiSsl, fingerprint, make_certificates  # noqa: E402
+from lab import Lab, wait_until  # noqa: E402
+
+IDLE_MAX_KB = 512
+FOUR_SESSIONS_MAX_KB = 700
+# Code that carries data under TLS, and four connections' state. How much of the code is resident depends on where the
+# kernel puts the program, for it maps pieces of 64 KiB.
+TLS_MAX_KB = 64
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_memory(tls, tmp_path, capsys):
+    env = {}
+    with Lab() as lab:
+        if tls:
+            certificates = make_certificates(tmp_path)
+            ApiSsl(lab, certificates).start()
+            env |= {"MIKROTIK_API_TLS": "true", "MIKROTIK_API_TLS_FINGERPRINT": fingerprint(certificates, "server")}
+        daemon = lab.daemon(env=env)
+        wait_until(lambda: lab.client("lan1").address().result == 0, what="the gateway's address is known")
+        wait_until(lambda: lab.router.counters()["prints"] > 0, what="the router has been read")
+        idle = daemon.resident_bytes() // 1024
+        mappings = lab.open_sessions(daemon, 4)
+        wait_until(lambda: len(lab.router.own_rules()) == mappings, 30, what="all rules are made")
+        four = daemon.resident_bytes() // 1024
+        with capsys.disabled():
+            print(f"\n{'TLS' if tls else 'plain'}: idle {idle} KiB, with four sessions and {mappings} mappings {four} KiB")
+    assert idle < IDLE_MAX_KB + tls * TLS_MAX_KB
+    assert four < FOUR_SESSIONS_MAX_KB + tls * TLS_MAX_KB

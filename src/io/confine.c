@@ -281,11 +281,13 @@ static void put_rule(struct code *c, const struct rule *rule)
     put_load(c, offsetof(struct seccomp_data, nr));
 }
 
-/* An abort is to end the process as it always does. */
+/* An abort is to end the process as it always does. musl's names no process, only its first thread. */
 static void put_own_signals(struct code *c)
 {
     const struct rule own = {.call = __NR_tgkill, .condition = {ARGUMENT_IS(0, getpid())}};
+    const struct rule own_first = {.call = __NR_tkill, .condition = {ARGUMENT_IS(0, getpid())}};
     put_rule(c, &own);
+    put_rule(c, &own_first);
 }
 
 unsigned confine_code(unsigned more, struct sock_filter ret_code[CONFINE_CODE_MAX])

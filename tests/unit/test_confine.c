@@ -211,6 +211,8 @@ static void test_signals_to_itself(void **state)
     (void)state;
     assert_int_equal(verdict(0, __NR_tgkill, (uint64_t)getpid(), 1, SIGABRT), SERVED);
     assert_int_equal(verdict(0, __NR_tgkill, (uint64_t)getppid(), 1, SIGABRT), REFUSED);
+    assert_int_equal(verdict(0, __NR_tkill, (uint64_t)getpid(), SIGABRT, 0), SERVED);
+    assert_int_equal(verdict(0, __NR_tkill, (uint64_t)getppid(), SIGABRT, 0), REFUSED);
 }
 
 /* A resolver reads files, and is a thread of this process. */

@@ -247,7 +247,8 @@ static void failed(struct proxy *p, uint16_t m, uint16_t result, struct actions 
         mapping->refusal = (uint8_t)result;
         proxy_recovered(p, m);
     }
-    if (proxy_lease_lives(p, m))
+    /* An error that passes says nothing of a lease of before our start. */
+    if (proxy_lease_lives(p, m) || (!final && may_live(p, m)))
         return;
     /* Nothing is there any more: a rule without a lease leads nowhere. */
     if (mapping->lease != LEASE_NONE)

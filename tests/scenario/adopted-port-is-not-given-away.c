@@ -1,6 +1,7 @@
 /* After a restart the gateway has not been heard yet about a port that a client was promised before. Another
  * client is granted the other protocol of that port, and the gateway has no other: it is refused, for the
- * pair belongs to one host (RFC 6886 section 3.3). */
+ * pair belongs to one host (RFC 6886 section 3.3). An error of the gateway that passes says nothing of that port
+ * either. */
 #include "scenario.h"
 
 static void options(struct world_options *options)
@@ -25,6 +26,20 @@ static void tell(struct world *w)
     note(w, "the gateway is heard again, and the other client is the first to get its answer");
     w->gateway.faults.silent = false;
     of_b = map(w, b, TCP, 7000, 7000, 3600);
+    world_run_for(w, 30000);
+    expect(w, of_a->state == LAN_HELD && of_b->result == 4);
+    expect(w, router_port_of(w, 10, UDP, 7000) == 7000);
+    expect_rest(w);
+    note(w, "again; the gateway is heard, but only with an error, and then grants the port to another one");
+    show(w, false);
+    lan_vanish(b);
+    world_kill(w);
+    world_start(w, 8);
+    w->gateway.faults.refuse = 3;
+    world_run_for(w, 100);
+    show(w, true);
+    w->gateway.faults.refuse = 0;
+    of_b = map(w, client(w, 12), UDP, 7001, 7001, 3600);
     world_run_for(w, 30000);
     expect(w, of_a->state == LAN_HELD && of_b->result == 4);
     expect(w, router_port_of(w, 10, UDP, 7000) == 7000);

@@ -144,11 +144,14 @@ static void move(struct proxy *p, uint16_t m, const struct upstream_outcome *o)
     proxy_recovered(p, m);
 }
 
-/* A client was promised this port before we started, and the gateway has not been heard about it yet. */
+/* A client relies on this port. It was told so before we started, and the gateway has not been heard about it
+ * yet; or the gateway answered only a late copy of the last request, and its lease counts from there. */
 static bool may_live(const struct proxy *p, uint16_t m)
 {
     const struct mapping *mapping = &p->tables.mapping[m];
-    return mapping->adopted && mapping->lease == LEASE_UNSURE && mapping->ends_ms > p->now_ms;
+    bool adopted = mapping->adopted && mapping->lease == LEASE_UNSURE;
+    bool granted = mapping->lease == LEASE_GRANTED && mapping->lease_gone_ms > p->now_ms;
+    return (adopted || granted) && proxy_promised(p, mapping);
 }
 
 /* Makes the external port free in our books if its holder's lease is not alive. */

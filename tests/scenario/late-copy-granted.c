@@ -1,0 +1,33 @@
+/* A client asks for a second only, and the gateway hears no copy of that for some seconds. The lease that it
+ * then grants is over by our count, which is from the first copy, and alive by the gateway's. The client has
+ * not been told anything new, so the gateway's only port is still its own, and another one does not get it.
+ */
+#include "scenario.h"
+
+static void options(struct world_options *options)
+{
+    options->gateway.one_port = true;
+}
+
+static void tell(struct world *w)
+{
+    struct lan_client *a = client(w, 10);
+    struct lan_client *b = client(w, 11);
+    struct lan_mapping *of_a;
+    struct lan_mapping *of_b;
+
+    settle(w);
+    of_a = map(w, a, UDP, 7000, 7000, 3600);
+    skip_s(w, 20);
+    w->gateway.faults.silent = true;
+    asks_map(w, 10, 40000, UDP, 7000, 7000, 1);
+    world_run_for(w, 3000);
+    w->gateway.faults.silent = false;
+    world_run_for(w, 770); /* the last copy is on its way */
+    of_b = map(w, b, UDP, 7001, 7001, 3600);
+    world_run_for(w, 2000);
+    expect(w, of_a->state == LAN_HELD && of_b->result == 4);
+    expect_rest(w);
+}
+
+const struct story story = {.options = options, .tell = tell};

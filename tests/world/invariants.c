@@ -424,20 +424,26 @@ void inv_from_gateway(struct world *w, uint64_t said_ms, struct span datagram)
         (!map && !(bytes[1] == 128 && (datagram.len == 12 || datagram.len == 8))))
         return;
     epoch_s = get32(bytes + 4);
-    if (inv->gateway_heard &&
-        (uint64_t)epoch_s + 2 < inv->gateway_epoch_s + (w->now_ms - inv->gateway_epoch_ms) / 1000 * 7 / 8) {
+    uint64_t expected_s = inv->gateway_epoch_s + (w->now_ms - inv->gateway_epoch_ms) / 1000 * 7 / 8;
+    if (inv->gateway_heard && (uint64_t)epoch_s + 2 < expected_s) {
         /* Whether it is true or the datagram is late: the core may take it for a loss. */
         inv_state_lost(w);
         if (!inv->gateway_doubted || bytes[1] != 128) {
             inv->gateway_doubted = true;
             return;
         }
+        /* Of a gateway that started anew a few seconds after the last reply that came late, the fresh ones
+           look late themselves. */
+        if (w->gateway.faults.late_ms > 0 && epoch_s + 1 + w->gateway.faults.late_ms / 1000 >= expected_s)
+            return;
         gateway_loss_is_known(&w->gateway);
     }
     inv->gateway_doubted = false;
     inv->gateway_heard = true;
     inv->gateway_epoch_s = epoch_s;
     inv->gateway_epoch_ms = w->now_ms;
+    if (map && (get16(bytes + 2) == 2 || get16(bytes + 2) == 4))
+        inv->gateway_refused_ms = w->now_ms;
     if (map && get16(bytes + 2) == 0)
         gateway_port_is_known(&w->gateway, said_ms, bytes[1] == 130, get16(bytes + 8), get16(bytes + 10));
 }

@@ -25,7 +25,8 @@
  * connections otherwise, which covers detection by keep-alive, the longest back-off and a snapshot.
  *     Until then it may also take a rule for its own whose mark somebody has removed.
  *   - A lease that a reboot of the gateway took: from the first datagram of the gateway that reached the core
- * after the reboot and whose epoch fails the test of section 3.6.
+ * after the reboot and whose epoch fails the test of section 3.6, by more than late replies of the gateway
+ * can be behind.
  *   - An external port that the gateway changed at a renewal, or a lease that a late copy of an older
  * deletion ended: until the first reply that was made after it has reached us; and again behind a reply with
  * the old port that was made at most GATEWAY_LATE_MS earlier than that, for requests carry no number and
@@ -137,6 +138,7 @@ struct invariants {
     bool gateway_doubted;     /* the last one did not fit */
     uint32_t gateway_epoch_s; /* of the last datagram of the gateway that reached the core, and when */
     uint64_t gateway_epoch_ms;
+    uint64_t gateway_refused_ms; /* a mapping, last time */
     bool has_epoch;
     int64_t epoch_origin_ms; /* the earliest that the datagrams since the last new epoch name ... */
     int64_t

@@ -391,6 +391,9 @@ static void check_ask_at_rest(struct world *w, struct inv_entry *ask)
 
     if ((ask->promised_until_ms <= w->now_ms + 1000 && !held) || ask->doubtful)
         return;
+    /* Refused when it was to be made anew, and told by the epoch to a client that is no more. */
+    if (!rule && ask->told_ms < w->invariants.gateway_refused_ms && ask->told_ms < w->invariants.reset_ms)
+        return;
     if (!rule)
         world_fail(w, "at rest: %s was promised %s port %u and has no rule",
                    address_text(inv_ask_address(ask)).text, protocol, inv_ask_port(ask));

@@ -1,6 +1,8 @@
 """The daemon speaks TLS to the router's API: socat stands in front of it, with certificates as RouterOS makes them."""
 
+import contextlib
 import json
+import subprocess
 
 import pytest
 
@@ -50,6 +52,31 @@ def test_a_mapping_lives_and_ends(lab, api_ssl, certificates):
     assert lab.router.own_rules() == [] and lab.gateway.mappings() == {}
     assert PASSWORD not in daemon.log()
     assert not daemon.log_lines("error")
+
+
+@contextlib.contextmanager
+def system_cas(file):
+    """What our own mount namespace holds for the CAs of all the world."""
+    where = "/etc/ssl/certs/ca-certificates.crt"
+    subprocess.run(["mount", "--bind", file, where], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", where], check=True)
+
+
+@pytest.mark.parametrize("name,reason", [("router", None), ("else", "is for another name")])
+def test_the_systems_cas(lab, api_ssl, certificates, name, reason):
+    """Only a name tells this router from all others that they have signed for."""
+    api_ssl.start()
+    with system_cas(certificates / "bundle.pem"):
+        daemon = lab.daemon(env={"MIKROTIK_API_TLS": "true", "MIKROTIK_API_TLS_NAME": name})
+        if reason is None:
+            assert lab.client("lan1").map("udp", 5000, 45001).result == 0
+        else:
+            wait_until(lambda: daemon.log_lines("error"), what="the reason is told")
+            assert reason in daemon.log_lines("error")[0]["line"]
+            assert lab.router.counters()["logins"] == 0
 
 
 def test_four_sessions_at_once(lab, api_ssl, certificates):

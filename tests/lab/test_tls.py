@@ -111,7 +111,7 @@ def test_a_wrong_certificate_is_told_once_and_gets_nothing(lab, api_ssl, certifi
     wait_until(lambda: api_ssl.process.log().count("SSL_accept()") >= 3, 20, what="it has tried again")
     errors = daemon.log_lines("error")
     assert len(errors) == 1 and reason in errors[0]["line"], daemon.log()
-    assert "/certificate/add" in errors[0]["line"]
+    assert "/certificate/add" in errors[0]["line"] and "print detail" in errors[0]["line"]
     assert lab.router.counters()["commands"] == 0 and lab.router.counters()["logins"] == 0
     if certificate == "server":
         return

@@ -134,6 +134,8 @@ static void test_by_ca(void **state)
         {.options = "-cert $d/ec.pem -key $d/ec.key", .ca = "ca.pem", .expected = TLS_DONE},
         {.options = SERVER, .ca = "bundle.pem", .expected = TLS_DONE},
         {.options = "-cert $d/self.pem -key $d/router.key", .ca = "self.pem", .expected = TLS_DONE},
+        {.options = "-cert $d/large.pem -key $d/large.key", .ca = "large.pem", .expected = TLS_DONE},
+        {.options = "-tls1_2 -cert $d/large.pem -key $d/large.key", .ca = "large.pem", .expected = TLS_DONE},
         {.options = SERVER, .ca = "other.pem", .expected = TLS_UNTRUSTED},
         {.options = "-cert $d/chain.pem -key $d/router.key", .ca = "other.pem", .expected = TLS_UNTRUSTED},
         {.options = "-cert $d/self.pem -key $d/router.key", .ca = "ca.pem", .expected = TLS_UNTRUSTED},

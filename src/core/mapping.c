@@ -1,7 +1,6 @@
 #include "core/mapping.h"
 
 #include <assert.h>
-#include <string.h>
 
 enum {
     /* Resting records that are looked at for a client that can make room: the oldest are of clients that came
@@ -192,6 +191,12 @@ static void leave(struct list *list, struct list_link *links, uint16_t m)
         list_remove(list, links, m);
 }
 
+static bool had_trouble(const struct mapping_trouble *trouble)
+{
+    return trouble->ask_retry_ms != 0 || trouble->copies_ms != 0 || trouble->rule_retry_ms != 0 ||
+           trouble->refused_until_ms != 0 || trouble->rejoined_ms != 0 || trouble->rotations_since_ms != 0;
+}
+
 void mapping_free(struct mapping_tables *t, uint16_t m)
 {
     struct mapping *mapping = &t->mapping[m];
@@ -213,9 +218,8 @@ void mapping_free(struct mapping_tables *t, uint16_t m)
     client->records--;
     client_release(t, mapping->client);
     *mapping = (struct mapping){0};
-    static const struct mapping_trouble none;
-    if (memcmp(&t->trouble[m], &none, sizeof none) != 0)
-        t->trouble[m] = none;
+    if (had_trouble(&t->trouble[m]))
+        t->trouble[m] = (struct mapping_trouble){0};
     t->of_client[m].next = t->free_mapping;
     t->free_mapping = m;
     t->records--;

@@ -13,6 +13,8 @@
 
 #include "sim.h"
 
+enum { RUNS_WITH_ALL = 250 };
+
 struct arguments {
     uint64_t seed;
     uint64_t runs;
@@ -45,6 +47,20 @@ static bool parse(int argc, char **argv, struct arguments *ret)
     return true;
 }
 
+/* Of so many seeds each kind of event has come up, the rare ones among them. */
+static bool all_happened(const struct sim_result *total, uint64_t runs)
+{
+    bool all = true;
+
+    for (unsigned i = 0; i < SIM_EVENTS && runs >= RUNS_WITH_ALL; i++) {
+        if (total->happened[i] > 0)
+            continue;
+        fprintf(stderr, "%s never happened in %" PRIu64 " runs\n", sim_event_name((enum sim_event)i), runs);
+        all = false;
+    }
+    return all;
+}
+
 int main(int argc, char **argv)
 {
     struct arguments args = {.seed = 1, .runs = 1, .events = 400};
@@ -63,6 +79,8 @@ int main(int argc, char **argv)
 
         total.steps += result.steps;
         fewest = result.steps < fewest ? result.steps : fewest;
+        for (unsigned k = 0; k < SIM_EVENTS; k++)
+            total.happened[k] += result.happened[k];
         if (args.twice && sim_run(args.seed + i, (unsigned)args.events, false).hash != result.hash) {
             fprintf(stderr, "seed %" PRIu64 ": two runs of one seed differ\n", args.seed + i);
             return 1;
@@ -73,5 +91,5 @@ int main(int argc, char **argv)
     printf("sim: %" PRIu64 " runs passed, %" PRIu64 " events given to the core, at least %" PRIu64
            " in each\n",
            args.runs, total.steps, fewest);
-    return 0;
+    return all_happened(&total, args.runs) ? 0 : 1;
 }

@@ -70,6 +70,7 @@ struct sim {
     struct prng prng;
     struct world *world;
     unsigned events_done;
+    uint64_t happened[SIM_EVENTS];
     unsigned next_address;
 };
 
@@ -84,6 +85,7 @@ void sim_faults_off(struct sim *sim);
 struct sim_result {
     uint64_t hash;  /* of the trace */
     uint64_t steps; /* events given to the core */
+    uint64_t happened[SIM_EVENTS];
 };
 
 /* One seed from start to rest: so many things happen, or more until the core had 2,000 events. Does not come

@@ -148,7 +148,7 @@ struct sim_options sim_options(uint64_t seed)
         memcpy(options.world.config.in_interface, "wg0", sizeof("wg0"));
     options.world.config.log_level = prng_below(&prng, 2) ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
     options.world.config.lease_hold = (enum lease_hold)prng_below(&prng, 3);
-    options.world.check_every = 50;
+    options.world.check_every = 1;
     return options;
 }
 

@@ -1,5 +1,6 @@
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "sim.h"
 
@@ -116,10 +117,15 @@ struct sim_result sim_run(uint64_t seed, unsigned events, bool verbose)
         lan_add(&sim.world->lan, 0xc0a85800 + 10 + sim.next_address++,
                 prng_below(&sim.prng, 5) ? LAN_GOOD : LAN_LIAR);
     world_start(sim.world, prng_next(&sim.prng));
-    for (; sim.events_done < events || sim.world->steps < SIM_STEPS_MIN; sim.events_done++)
-        sim_happens(&sim, choose(&sim));
+    for (; sim.events_done < events || sim.world->steps < SIM_STEPS_MIN; sim.events_done++) {
+        enum sim_event event = choose(&sim);
+
+        sim.happened[event]++;
+        sim_happens(&sim, event);
+    }
     converge(&sim);
     result = (struct sim_result){.hash = sim.world->trace.hash, .steps = sim.world->steps};
+    memcpy(result.happened, sim.happened, sizeof(result.happened));
     world_watch(NULL);
     world_free(sim.world);
     return result;

@@ -13,7 +13,7 @@ endforeach()
 add_library(wolfssl STATIC ${sources})
 # ARMv5 has no long multiplication among its instructions of 16 bits.
 if(MUSL_TRIPLE STREQUAL "arm-linux-gnueabi")
-  foreach(name aes poly1305 sp_int)
+  foreach(name poly1305 sp_int)
     set_source_files_properties(${WOLFSSL_SOURCE}/wolfcrypt/src/${name}.c PROPERTIES COMPILE_OPTIONS -marm)
   endforeach()
 endif()

@@ -300,8 +300,8 @@ bool proxy_begin_held_delete(struct proxy *p, uint16_t m)
     struct mapping *mapping = mapping_at(&p->tables, m);
     uint16_t all =
         mapping_find(&p->tables, mapping_address(&p->tables, m), (enum natpmp_protocol)mapping->protocol, 0);
-    if (all == 0 && mapping->work != WORK_DELETE)
-        return false;
+    if (mapping->work == WORK_MAP || (all == 0 && mapping->work != WORK_DELETE))
+        return false; /* what is asked for now was asked for later [D-16] */
     mapping->delete_all = mapping->delete_all || all != 0;
     begin_delete(p, m);
     return true;

@@ -176,9 +176,6 @@ uint64_t proxy_deadline_ms(const struct proxy *p)
     deadline_ms = earlier(deadline_ms, server_deadline_ms(&p->server));
     deadline_ms = earlier(deadline_ms, proxy_addresses_deadline_ms(p));
     deadline_ms = earlier(deadline_ms, earlier(p->recover_ms, p->recover_until_ms));
-    for (unsigned i = 0; i < 2; i++)
-        if (p->quiet_until_ms[i] > p->now_ms)
-            deadline_ms = earlier(deadline_ms, p->quiet_until_ms[i]);
     if (p->stopping)
         deadline_ms = earlier(deadline_ms, p->stop_ms);
     return deadline_ms > p->now_ms ? deadline_ms : p->now_ms;

@@ -48,7 +48,8 @@ void proxy_client_turn(struct proxy *p, uint16_t c)
 static void forget_request(struct proxy *p, uint16_t m)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
-    if (!mapping->asking || mapping->releasing || proxy_ought(mapping))
+    /* Of a port that the gateway chose only its answer tells what is to be deleted. */
+    if (!mapping->asking || mapping->releasing || proxy_ought(mapping) || proxy_is_symmetric(p))
         return;
     upstream_cancel(&p->upstream, (enum natpmp_protocol)mapping->protocol,
                     proxy_wire_port(p, mapping, false));
@@ -102,14 +103,11 @@ static void ask_gateway(struct proxy *p, uint16_t m, struct actions *out)
     p->tables.client[mapping->client].asking++;
 }
 
-/* Requests for a port of the gateway's choice cannot be told apart, and a deletion would hit whoever has been
- * given the same port meanwhile: one at a time for each protocol, and none while copies may be under way. */
-static bool must_wait(const struct proxy *p, uint16_t m)
+/* Whatever else is asked meanwhile. */
+static bool must_wait(struct proxy *p, uint16_t m, struct actions *out)
 {
-    const struct mapping *mapping = &p->tables.mapping[m];
-    return proxy_is_symmetric(p) && m != 0 && wants_gateway(p, mapping) &&
-           (p->quiet_until_ms[mapping->protocol] > p->now_ms ||
-            upstream_is_busy(&p->upstream, (enum natpmp_protocol)mapping->protocol));
+    return proxy_is_symmetric(p) &&
+           proxy_symmetric_waits(p, m, wants_release(p, mapping_at(&p->tables, m)), out);
 }
 
 /* Clients take turns, one request each at a time (RFC 6886 section 3.1), so that nobody waits for a busy
@@ -122,11 +120,11 @@ void proxy_pump_upstream(struct proxy *p, struct actions *out)
             p->more = true;
             return;
         }
-        if (must_wait(p, t->client[t->client_ready.first].queue.first))
-            return;
         uint16_t c = list_pop(&t->client_ready, t->client_ready_link);
         uint16_t m = list_pop(&t->client[c].queue, t->to_ask);
-        if (m != 0 && wants_gateway(p, mapping_at(t, m)))
+        if (m != 0 && wants_gateway(p, mapping_at(t, m)) && must_wait(p, m, out))
+            mapping_touch(t, m); /* for the time of its next try */
+        else if (m != 0 && wants_gateway(p, mapping_at(t, m)))
             ask_gateway(p, m, out);
         proxy_client_turn(p, c);
     }

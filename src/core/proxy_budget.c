@@ -44,6 +44,12 @@ static void report(struct proxy *p, struct actions *out)
         ports++;
         ending += !mapping->wanted;
     }
+    if (proxy_is_symmetric(p)) {
+        actions_log(out, LOG_LEVEL_WARN, "gateway",
+                    "the gateway's one port is in use (GATEWAY_MODE=symmetric); others are refused until it "
+                    "is free");
+        return;
+    }
     actions_log(
         out, LOG_LEVEL_WARN, "gateway",
         "the gateway has no port left; mappings that nobody renewed are given up for new ones, then new "

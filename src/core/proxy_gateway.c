@@ -18,9 +18,6 @@ enum {
     /* A port is being given up for it at the gateway. */
     ROOM_RETRY_MS = 250,
     RELEASE_RETRY_MS = 30 * 1000,
-    /* How long a datagram may be under way to the gateway. It is also long enough that an answer to what was
-     * sent before shows by its epoch, which is counted in seconds. */
-    COPIES_MS = 1200,
     /* A lease beyond this is taken for this long. */
     LEASE_MAX_S = 7 * 24 * 60 * 60,
 };
@@ -92,8 +89,7 @@ static uint64_t gone_ms(const struct upstream_outcome *o)
     return sent_ms + COPIES_MS + (uint64_t)o->lifetime_s * 1000;
 }
 
-/* The gateway has no port for it beside the ones that others hold: what its client was told is over. */
-static void refused_for_good(struct proxy *p, uint16_t m)
+void proxy_refuse_for_good(struct proxy *p, uint16_t m)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
     mapping->refusal = NATPMP_OUT_OF_RESOURCES;
@@ -119,7 +115,7 @@ static void conflict(struct proxy *p, uint16_t m, uint16_t holder)
         retry_later(p, mapping);
         return;
     }
-    refused_for_good(p, m);
+    proxy_refuse_for_good(p, m);
     proxy_recovered(p, m);
 }
 
@@ -140,7 +136,7 @@ static void move(struct proxy *p, uint16_t m, const struct upstream_outcome *o)
     if (mapping->moving)
         mapping->moves++;
     else
-        refused_for_good(p, m);
+        proxy_refuse_for_good(p, m);
     proxy_recovered(p, m);
 }
 
@@ -163,6 +159,15 @@ static uint16_t live_holder(struct proxy *p, enum natpmp_protocol protocol, uint
     mapping_set_external_port(&p->tables, holder, 0);
     mapping_touch(&p->tables, holder);
     return 0;
+}
+
+/* Of the other protocol. By that port it will be given back to a gateway that chose it. */
+static uint16_t live_neighbour(struct proxy *p, enum natpmp_protocol protocol, uint16_t external_port)
+{
+    uint16_t neighbour = mapping_find_external_port(&p->tables, protocol, external_port);
+    const struct mapping *mapping = &p->tables.mapping[neighbour];
+    bool ending = !mapping->wanted && mapping->lease == LEASE_UNSURE;
+    return proxy_is_symmetric(p) && ending ? 0 : live_holder(p, protocol, external_port);
 }
 
 static void note_grant(struct proxy *p, uint16_t m, const struct upstream_outcome *o, struct actions *out)
@@ -201,7 +206,7 @@ static void granted(struct proxy *p, uint16_t m, const struct upstream_outcome *
     enum natpmp_protocol other = protocol == NATPMP_UDP ? NATPMP_TCP : NATPMP_UDP;
     bool rests = mapping->external_port != o->external_port && rests_for_another(p, m, o->external_port);
     uint16_t holder = live_holder(p, protocol, o->external_port);
-    uint16_t neighbour = live_holder(p, other, o->external_port);
+    uint16_t neighbour = live_neighbour(p, other, o->external_port);
     if (holder != 0 && holder != m)
         conflict(p, m, holder);
     else if (rests || (neighbour != 0 && p->tables.mapping[neighbour].client != mapping->client))
@@ -284,13 +289,19 @@ static void unanswered(struct proxy *p, uint16_t m)
     }
 }
 
+static uint16_t owner_of(const struct proxy *p, const struct upstream_outcome *o)
+{
+    return proxy_is_symmetric(p) ? proxy_symmetric_owner(p, o)
+                                 : mapping_find_router_port(&p->tables, o->protocol, o->internal_port);
+}
+
 /* Requests carry no number and may overtake each other. A grant that nobody waits for: an answer to a request
  * that was given up came late, and if its deletion was done before it, the gateway holds a lease that nobody
  * wants. A deletion that nobody waits for: a late copy may have hit the lease that was made after it. */
 static void stray(struct proxy *p, const struct upstream_outcome *o)
 {
     struct mapping_tables *t = &p->tables;
-    uint16_t m = mapping_find_router_port(t, o->protocol, o->internal_port);
+    uint16_t m = owner_of(p, o);
     if (m == 0)
         return;
     struct mapping *mapping = mapping_at(t, m);
@@ -316,7 +327,7 @@ static void stray(struct proxy *p, const struct upstream_outcome *o)
  * date, and nothing is told from memory until the gateway was asked. */
 static void late(struct proxy *p, const struct upstream_outcome *o)
 {
-    uint16_t m = mapping_find_router_port(&p->tables, o->protocol, o->internal_port);
+    uint16_t m = owner_of(p, o);
     if (m != 0 && mapping_at(&p->tables, m)->external_port != o->external_port)
         mapping_at(&p->tables, m)->lease_sure_ms = 0;
 }
@@ -410,6 +421,8 @@ static void end_of_transaction(struct proxy *p, const struct upstream_outcome *o
     mapping->asking = false;
     p->tables.client[mapping->client].asking--;
     proxy_client_turn(p, mapping->client);
+    if (proxy_is_symmetric(p))
+        proxy_symmetric_ended(p, m, o);
     switch (o->type) {
     case UPSTREAM_GRANTED:
         granted(p, m, o, out);
@@ -420,8 +433,6 @@ static void end_of_transaction(struct proxy *p, const struct upstream_outcome *o
         if (mapping->forgotten)
             mapping_set_copies(&p->tables, mapping, p->now_ms + COPIES_MS);
         mapping->forgotten = false;
-        p->quiet_until_ms[mapping->protocol] =
-            proxy_is_symmetric(p) ? mapping_trouble(&p->tables, mapping)->copies_ms : 0;
         break;
     case UPSTREAM_FAILED:
         failed(p, m, o->result, out);

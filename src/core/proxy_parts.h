@@ -23,6 +23,9 @@ enum {
     /* Neither a router port nor an external port goes to another client while strangers may still send to it.
      */
     REST_MS = 120 * 1000,
+    /* How long a datagram may be under way to the gateway. It is also long enough that an answer to what was
+     * sent before shows by its epoch, which is counted in seconds. */
+    COPIES_MS = 1200,
 };
 
 struct proxy {
@@ -36,9 +39,11 @@ struct proxy {
     bool address_flush;              /* the address became known: answer those who wait */
     uint64_t rotation_told_until_ms; /* the operator knows that ports change often */
     bool unauthorized_told;          /* the operator was told that the gateway does not authorize mappings */
-    uint64_t quiet_until_ms[2];      /* by protocol, SYMMETRIC: copies of a deletion may be under way */
     bool ports_short;                /* the operator was told that the gateway has no port left */
-    bool more;                       /* the actions had no room for all that is due now */
+    uint16_t symmetric_holder[2];    /* by protocol: which mapping was asked for last */
+    /* by protocol; requests, deletions: none before, for one of the other kind may be under way */
+    uint64_t quiet_until_ms[2][2];
+    bool more; /* the actions had no room for all that is due now */
     uint64_t stop_ms;
     unsigned adopted;
 
@@ -141,6 +146,25 @@ void proxy_settle(struct proxy *p, uint16_t m, struct actions *out);
 /* When time alone changes something about that; UINT64_MAX: never. */
 uint64_t proxy_settle_due_ms(const struct proxy *p, const struct mapping *mapping);
 
+/* No rule on the router and none of ours takes the port, and its companion is free or of the same client. */
+bool proxy_port_available(const struct proxy *p, uint16_t m, uint16_t port);
+
+/* ---- proxy_symmetric.c: a gateway that forwards port n to port n only ---- */
+
+/* The rule's port becomes the external one. */
+void proxy_follow_port(struct proxy *p, uint16_t m, struct actions *out);
+/* The mapping that has the gateway's port of that protocol, or may have it; 0: none. */
+uint16_t proxy_symmetric_holder(const struct proxy *p, unsigned protocol);
+/* True if the gateway cannot be asked for this now; when it is to be tried again, or that it is refused, is
+ * noted. Neither requests nor the answers to them tell which one they belong to. So there is one transaction
+ * at a time for each protocol, and between a request and a deletion, in either order, a pause in which what
+ * is under way arrives: from then on the epoch tells what is late. */
+bool proxy_symmetric_waits(struct proxy *p, uint16_t m, bool deletes, struct actions *out);
+/* A transaction of this mapping has ended. */
+void proxy_symmetric_ended(struct proxy *p, uint16_t m, const struct upstream_outcome *o);
+/* The mapping that an answer without a transaction is about; 0: none. */
+uint16_t proxy_symmetric_owner(const struct proxy *p, const struct upstream_outcome *o);
+
 /* ---- proxy_ask.c: what is to be asked of the gateway ---- */
 
 /* Forgets what is not wanted, ends what has ended, and queues what is to be asked. */
@@ -175,6 +199,8 @@ bool proxy_end_rejoin(struct proxy *p, uint16_t m);
 /* The external port to ask for: the one that the client has [C-19] [M-06]; the companion's, so that both are
  * one number; what the client suggested. Never one that another mapping holds or is about to hold. */
 uint16_t proxy_suggestion(const struct proxy *p, uint16_t m);
+/* The gateway has no port for it beside the ones that others hold: what its client was told is over. */
+void proxy_refuse_for_good(struct proxy *p, uint16_t m);
 /* The port under which clients reach out has gone, and no client asked for that. */
 void proxy_break_promise(struct proxy *p, const struct mapping *mapping);
 void proxy_take_upstream(struct proxy *p, struct actions *out);

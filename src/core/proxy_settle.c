@@ -27,7 +27,7 @@ struct mapping_text proxy_text(const struct proxy *p, uint16_t m)
 
 /* ---- choosing a router port ---- */
 
-static bool port_available(const struct proxy *p, uint16_t m, uint16_t port)
+bool proxy_port_available(const struct proxy *p, uint16_t m, uint16_t port)
 {
     const struct mapping *mapping = &p->tables.mapping[m];
     enum natpmp_protocol protocol = (enum natpmp_protocol)mapping->protocol;
@@ -58,60 +58,15 @@ static uint16_t choose_port(struct proxy *p, uint16_t m)
                                       proxy_other_protocol(mapping), mapping->internal_port);
     if (mapping->moves > 0)
         return random_port(p);
-    if (companion != 0 && port_available(p, m, p->tables.mapping[companion].router_port))
+    if (companion != 0 && proxy_port_available(p, m, p->tables.mapping[companion].router_port))
         return p->tables.mapping[companion].router_port;
-    if (port_available(p, m, mapping->suggested_port))
+    if (proxy_port_available(p, m, mapping->suggested_port))
         return mapping->suggested_port;
     return random_port(p);
 }
 
 /* Before anything is on the router or at the gateway the port may still be chosen: at first, when it is to
  * move, and when a foreign rule took it while it rested. */
-/* Who only rests there gives way: the port is the gateway's choice. True if one that is about to end has it
- * yet. */
-static bool evict_resting(struct proxy *p, uint16_t m, uint16_t port)
-{
-    struct mapping_tables *t = &p->tables;
-    bool ending = false;
-    for (unsigned protocol = 0; protocol < 2; protocol++) {
-        uint16_t r = mapping_find_router_port(t, (enum natpmp_protocol)protocol, port);
-        if (r == 0 || r == m)
-            continue;
-        if (list_has(&t->resting, t->resting_link, r))
-            mapping_free(t, r);
-        else if (protocol == mapping_at(t, m)->protocol)
-            ending = !mapping_at(t, r)->wanted;
-    }
-    return ending;
-}
-
-/* A gateway that forwards port n to port n only: the rule's port is the external one. */
-static void follow_port(struct proxy *p, uint16_t m, struct actions *out)
-{
-    struct mapping *mapping = mapping_at(&p->tables, m);
-    uint16_t port = mapping->external_port;
-    if (!mapping->wanted || mapping->lease != LEASE_GRANTED || mapping->router_port == port ||
-        !router_is_ready(&p->router))
-        return;
-    if (mapping->rule != RULE_ABSENT) {
-        mapping->rule_wrong = mapping->rule == RULE_PRESENT;
-        return;
-    }
-    if (evict_resting(p, m, port))
-        return;
-    mapping_set_router_port(&p->tables, m, port_available(p, m, port) ? port : 0);
-    if (mapping->router_port != 0)
-        return;
-    mapping->refusal = NATPMP_OUT_OF_RESOURCES;
-    if (mapping->work != WORK_MAP)
-        proxy_end_promise(mapping);
-    actions_log(out, LOG_LEVEL_WARN, "mapping",
-                "the gateway's port is taken on the router by another rule, and this gateway forwards to no "
-                "other one "
-                "%s external=%u",
-                proxy_text(p, m).text, (unsigned)port);
-}
-
 static void settle_port(struct proxy *p, uint16_t m, struct actions *out)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
@@ -282,7 +237,7 @@ void proxy_settle(struct proxy *p, uint16_t m, struct actions *out)
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);
     if (proxy_is_symmetric(p))
-        follow_port(p, m, out);
+        proxy_follow_port(p, m, out);
     else
         settle_port(p, m, out);
     if (mapping->work == WORK_MAP)

@@ -83,6 +83,18 @@ static void choose_gateway(struct prng *prng, struct sim_options *options)
     options->limited = gateway->one_port || gateway->ports_max != 0;
 }
 
+/* Drawn apart, so that the other runs stay what they were. */
+static void choose_symmetric(uint64_t seed, struct sim_options *options)
+{
+    struct prng prng = prng_seeded(seed ^ 0x53594d4d);
+
+    if (options->world.gateway.profile != GATEWAY_PROTON || prng_below(&prng, 3) != 0)
+        return;
+    options->world.gateway.symmetric = true;
+    options->world.gateway.echoes_zero = prng_below(&prng, 2);
+    options->world.config.gateway_mode = GATEWAY_MODE_SYMMETRIC;
+}
+
 static void choose_router(struct prng *prng, struct router_model_options *router)
 {
     static const char *const versions[] = {"6.49.10", "7.12", "7.16.2", "7.18.2", "7.24"};
@@ -142,6 +154,7 @@ struct sim_options sim_options(uint64_t seed)
     options.clients = 1 + prng_below(&prng, prng_below(&prng, 3) == 0 ? 20 : 6);
     options.kills = options.weight[SIM_KILL] != 0 || options.weight[SIM_STOP] != 0;
     choose_gateway(&prng, &options);
+    choose_symmetric(seed, &options);
     choose_router(&prng, &options.world.router);
     choose_links(&prng, &options.world);
     if (options.weight[SIM_ROUTER_RENAME] == 0 && prng_below(&prng, 3) == 0)

@@ -247,7 +247,7 @@ static void reply_map(struct gateway_model *g, uint64_t now_ms, const uint8_t *r
     put16(reply + 2, result);
     put32(reply + 4, gateway_epoch_s(g, now_ms));
     memcpy(reply + 8, request + 4, 2);
-    if (get16(request + 4) == 0 && result == 0 && !g->options.echoes_zero)
+    if (get16(request + 4) == 0 && result == 0 && get16(request + 6) == 0 && !g->options.echoes_zero)
         put16(reply + 8, external_port);
     put16(reply + 10, external_port);
     put32(reply + 12, lifetime_s);
@@ -293,9 +293,10 @@ static void take_map(struct gateway_model *g, uint64_t now_ms, uint64_t sent_ms,
     bool tcp = request[1] == 2;
     uint16_t internal_port = get16(request + 4);
     uint32_t lifetime_s = granted_s(g, get32(request + 8));
-    struct gateway_lease *lease = g->options.symmetric ? find_any(g, tcp) : find(g, tcp, internal_port);
+    struct gateway_lease *lease =
+        g->options.symmetric && internal_port == 0 ? find_any(g, tcp) : find(g, tcp, internal_port);
 
-    if ((internal_port == 0) != g->options.symmetric) {
+    if (internal_port == 0 ? !g->options.symmetric : g->options.symmetric && !lease) {
         reply_map(g, now_ms, request, RESULT_NOT_AUTHORIZED, 0, 0);
         return;
     }
@@ -398,6 +399,7 @@ void gateway_reboot(struct gateway_model *g, uint64_t now_ms)
 {
     gateway_expire(g, now_ms);
     for (unsigned i = 0; i < g->leases_end; i++) {
+        g->leases[i].rebooted = true;
         if (g->leases[i].used)
             remember_lost(g, &g->leases[i], now_ms);
         g->leases[i].used = false;
@@ -461,24 +463,31 @@ bool gateway_had(const struct gateway_model *g, uint64_t now_ms, bool tcp, uint1
     return false;
 }
 
-void gateway_loss_is_known(struct gateway_model *g)
+void gateway_loss_is_known(struct gateway_model *g, uint64_t said_ms)
 {
     for (unsigned i = 0; i < GATEWAY_LOST_MAX; i++)
-        g->lost[i].known = true;
+        g->lost[i].known |= g->lost[i].rebooted && g->lost[i].lost_ms <= said_ms;
 }
 
-void gateway_port_is_known(struct gateway_model *g, uint64_t said_ms, bool tcp, uint16_t internal_port,
-                           uint16_t external_port)
+void gateway_port_is_known(struct gateway_model *g, const struct gateway_news *news)
 {
+    bool tcp = news->tcp;
+    uint16_t internal_port = news->internal_port;
+    uint16_t external_port = news->external_port;
+
+    if (g->options.symmetric && internal_port != 0 && external_port != 0 && internal_port != external_port)
+        return; /* no answer of such a gateway */
     for (unsigned i = 0; i < GATEWAY_LOST_MAX; i++) {
         struct gateway_lease *lost = &g->lost[i];
 
-        if (lost->tcp != tcp || lost->internal_port != internal_port)
+        if (lost->tcp != tcp ||
+            (lost->internal_port != internal_port && (!g->options.symmetric || external_port == 0)))
             continue;
-        if (lost->external_port != external_port && said_ms >= lost->lost_ms) {
+        if (lost->external_port != external_port && news->said_ms >= lost->lost_ms) {
             lost->known = true;
-            lost->known_by_ms = said_ms > lost->known_by_ms ? said_ms : lost->known_by_ms;
-        } else if (lost->external_port == external_port && said_ms + GATEWAY_LATE_MS >= lost->known_by_ms) {
+            lost->known_by_ms = news->said_ms > lost->known_by_ms ? news->said_ms : lost->known_by_ms;
+        } else if (lost->external_port == external_port &&
+                   news->seems_said_ms + GATEWAY_LATE_MS >= lost->known_by_ms) {
             lost->known = false;
         }
     }

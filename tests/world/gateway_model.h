@@ -29,7 +29,8 @@ struct gateway_options {
     bool one_port;           /* every mapping gets the same external port */
     bool ignore_suggestion;
     bool symmetric;   /* forwards port n to port n only: asked for internal port 0, one port for everybody */
-    bool echoes_zero; /* SYMMETRIC: its replies name internal port 0, else the port */
+    bool echoes_zero; /* SYMMETRIC: its replies name internal port 0 always; else, as ProtonVPN's do, the port
+                         if none was suggested */
     uint16_t offer_port; /* the next one that it chooses by itself, once; 0: random */
 };
 
@@ -53,6 +54,7 @@ struct gateway_lease {
     uint64_t ends_ms;
     uint64_t asked_ms;    /* when the request that made or renewed it was sent */
     uint64_t lost_ms;     /* in lost[]: when it ended or got another port ... */
+    bool rebooted;        /* ... by a reboot, ... */
     bool known;           /* ... and the client must have understood that ... */
     uint64_t known_by_ms; /* ... by a reply that was made then */
     uint16_t next_port;   /* the next renewal gives this external port; 0: the one it has */
@@ -64,6 +66,16 @@ enum {
     /* By the test of section 3.6 a reply that is 2 s old cannot be told from a fresh one; seconds are cut
        off. */
     GATEWAY_LATE_MS = 3000,
+};
+
+/* What a reply says, when it was said, and when as far as its epoch tells the client: late ones from before a
+ * reboot, or those that fooled it into believing in one, seem to be of today. */
+struct gateway_news {
+    uint64_t said_ms;
+    uint64_t seems_said_ms;
+    bool tcp;
+    uint16_t internal_port;
+    uint16_t external_port;
 };
 
 struct gateway_callbacks {
@@ -114,9 +126,9 @@ const struct gateway_lease *gateway_find(const struct gateway_model *g, uint64_t
  * deletion that was sent before the lease was asked for. */
 bool gateway_had(const struct gateway_model *g, uint64_t now_ms, bool tcp, uint16_t internal_port,
                  uint16_t external_port);
-/* The client has heard from the gateway and must have understood that it lost its state. */
-void gateway_loss_is_known(struct gateway_model *g);
-/* The client has heard which port the lease had at `said_ms`. */
-void gateway_port_is_known(struct gateway_model *g, uint64_t said_ms, bool tcp, uint16_t internal_port,
-                           uint16_t external_port);
+/* The client has heard what the gateway said then, and must have understood that it lost its state. Epochs
+ * tell nothing of a port that changed. */
+void gateway_loss_is_known(struct gateway_model *g, uint64_t said_ms);
+/* The client has heard which port the lease had when that was said. */
+void gateway_port_is_known(struct gateway_model *g, const struct gateway_news *news);
 unsigned gateway_count(const struct gateway_model *g, uint64_t now_ms);

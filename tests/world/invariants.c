@@ -410,12 +410,23 @@ void inv_announce(struct world *w, struct span datagram)
 
 /* ---- the gateway ---- */
 
+/* By what the epoch should be now, as the core knows it. */
+static uint64_t seems_said(const struct world *w, uint32_t epoch_s)
+{
+    const struct invariants *inv = &w->invariants;
+    uint64_t now_s = inv->gateway_epoch_s + (w->now_ms - inv->gateway_epoch_ms) / 1000;
+    uint64_t ago_ms = inv->gateway_heard && now_s > epoch_s ? (now_s - epoch_s) * 1000 : 0;
+
+    return w->now_ms > ago_ms ? w->now_ms - ago_ms : 0;
+}
+
 /* Section 3.6, on every datagram that carries an epoch. One that does not fit may be late; the address that
  * is then asked for tells, and what the gateway lost is known. */
 void inv_from_gateway(struct world *w, uint64_t said_ms, struct span datagram)
 {
     struct invariants *inv = &w->invariants;
     const uint8_t *bytes = datagram.data;
+    uint64_t seems_said_ms;
     uint32_t epoch_s;
     bool map;
 
@@ -436,8 +447,9 @@ void inv_from_gateway(struct world *w, uint64_t said_ms, struct span datagram)
            look late themselves. */
         if (w->gateway.faults.late_ms > 0 && epoch_s + 1 + w->gateway.faults.late_ms / 1000 >= expected_s)
             return;
-        gateway_loss_is_known(&w->gateway);
+        gateway_loss_is_known(&w->gateway, said_ms);
     }
+    seems_said_ms = seems_said(w, epoch_s);
     inv->gateway_doubted = false;
     inv->gateway_heard = true;
     inv->gateway_epoch_s = epoch_s;
@@ -445,7 +457,13 @@ void inv_from_gateway(struct world *w, uint64_t said_ms, struct span datagram)
     if (map && (get16(bytes + 2) == 2 || get16(bytes + 2) == 4))
         inv->gateway_refused_ms = w->now_ms;
     if (map && get16(bytes + 2) == 0)
-        gateway_port_is_known(&w->gateway, said_ms, bytes[1] == 130, get16(bytes + 8), get16(bytes + 10));
+        gateway_port_is_known(&w->gateway, &(struct gateway_news){
+                                               .said_ms = said_ms,
+                                               .seems_said_ms = seems_said_ms,
+                                               .tcp = bytes[1] == 130,
+                                               .internal_port = get16(bytes + 8),
+                                               .external_port = get16(bytes + 10),
+                                           });
 }
 
 /* ---- life ---- */

@@ -154,9 +154,18 @@ static void test_proton(void **state)
     }
 }
 
+static void hears(uint64_t said_ms, uint64_t seems_said_ms, uint16_t external_port)
+{
+    gateway_port_is_known(&f.gateway, &(struct gateway_news){.said_ms = said_ms,
+                                                             .seems_said_ms = seems_said_ms,
+                                                             .internal_port = 6000,
+                                                             .external_port = external_port});
+}
+
 static void test_reboot_and_rotation(void **state)
 {
     uint16_t first;
+    uint16_t second;
 
     (void)state;
     begin((struct gateway_options){.profile = GATEWAY_PROTON, .rotate_percent = 100});
@@ -165,11 +174,68 @@ static void test_reboot_and_rotation(void **state)
     gateway_receive(&f.gateway, 1000, 1000, span_of(map_udp_6000, 12));
     assert_int_not_equal(external_of(1000, false, 6000), first);
     assert_true(gateway_had(&f.gateway, 1000, false, 6000, first));
-    gateway_port_is_known(&f.gateway, 1000, false, 6000, external_of(1000, false, 6000));
+    /* No epoch tells that a port has changed. */
+    gateway_loss_is_known(&f.gateway, 1000);
+    assert_true(gateway_had(&f.gateway, 1000, false, 6000, first));
+    second = external_of(1000, false, 6000);
+    hears(1000, 1000, second);
     assert_false(gateway_had(&f.gateway, 1000, false, 6000, first));
+    gateway_receive(&f.gateway, 9000, 9000, span_of(map_udp_6000, 12));
+    hears(9000, 9000, external_of(9000, false, 6000));
+    /* A late reply with the port of before, seen to be late; and one that seems to be of now. */
+    hears(1000, 1000, second);
+    assert_false(gateway_had(&f.gateway, 9000, false, 6000, second));
+    hears(1000, 8000, second);
+    assert_true(gateway_had(&f.gateway, 9000, false, 6000, second));
     gateway_reboot(&f.gateway, 2000);
     assert_int_equal(gateway_count(&f.gateway, 2000), 0);
     assert_int_equal(gateway_epoch_s(&f.gateway, 4999), 2);
+}
+
+static void test_reboot_is_told_by_the_epoch(void **state)
+{
+    (void)state;
+    begin((struct gateway_options){0});
+    gateway_receive(&f.gateway, 0, 0, span_of(map_udp_6000, 12));
+    gateway_reboot(&f.gateway, 2000);
+    gateway_loss_is_known(&f.gateway, 1999); /* it said that before */
+    assert_true(gateway_had(&f.gateway, 2500, false, 6000, 6000));
+    gateway_loss_is_known(&f.gateway, 2000);
+    assert_false(gateway_had(&f.gateway, 2500, false, 6000, 6000));
+}
+
+/* What ProtonVPN does with internal port 0: one port for both protocols, which is also the internal one. The
+ * reply names it, or 0 if a port was suggested; and it can be renewed by its number. */
+static void test_symmetric(void **state)
+{
+    static const uint8_t any[] = {0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0x1c, 0x20};
+    static const uint8_t guide[] = {0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0x1c, 0x20};
+    uint8_t named[12];
+    uint16_t port;
+
+    (void)state;
+    begin((struct gateway_options){.profile = GATEWAY_PROTON, .symmetric = true});
+    gateway_receive(&f.gateway, 0, 0, span_of(any, 12));
+    port = (uint16_t)(f.out.bytes[10] << 8 | f.out.bytes[11]);
+    assert_int_equal(f.out.bytes[3], 0);
+    assert_memory_equal(f.out.bytes + 8, f.out.bytes + 10, 2);
+    assert_int_equal(external_of(0, false, port), port);
+    gateway_receive(&f.gateway, 1000, 1000, span_of(guide, 12));
+    assert_int_equal(f.out.bytes[8] << 8 | f.out.bytes[9], 0);
+    assert_int_equal(f.out.bytes[10] << 8 | f.out.bytes[11], port);
+    memcpy(named, any, 12);
+    named[4] = (uint8_t)(port >> 8);
+    named[5] = (uint8_t)port;
+    gateway_receive(&f.gateway, 2000, 2000, span_of(named, 12));
+    assert_int_equal(f.out.bytes[3], 0);
+    assert_int_equal(gateway_count(&f.gateway, 2000), 1);
+    named[5] ^= 1;
+    gateway_receive(&f.gateway, 2000, 2000, span_of(named, 12));
+    assert_int_equal(f.out.bytes[3], 2);
+    memcpy(named, any, 12);
+    named[1] = 2;
+    gateway_receive(&f.gateway, 2000, 2000, span_of(named, 12));
+    assert_int_equal(external_of(2000, true, port), port);
 }
 
 /* A copy of a deletion that was sent before the mapping was asked for ends it all the same, and nobody can
@@ -183,7 +249,7 @@ static void test_overtaken_deletion(void **state)
     assert_int_equal(gateway_count(&f.gateway, 1010), 0);
     assert_true(gateway_had(&f.gateway, 1010, false, 6000, 6000));
     gateway_receive(&f.gateway, 2000, 1990, span_of(map_udp_6000, 12));
-    gateway_loss_is_known(&f.gateway);
+    hears(1990, 1990, 0);
     gateway_receive(&f.gateway, 2010, 2000, span_of(delete_udp_6000, 12));
     assert_false(gateway_had(&f.gateway, 2010, false, 6000, 6000));
 }
@@ -244,6 +310,8 @@ int main(void)
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_proton),
         cmocka_unit_test(test_reboot_and_rotation),
+        cmocka_unit_test(test_reboot_is_told_by_the_epoch),
+        cmocka_unit_test(test_symmetric),
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_ordered_rotation),
         cmocka_unit_test(test_one_port),

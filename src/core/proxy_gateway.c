@@ -305,12 +305,12 @@ static void stray(struct proxy *p, const struct upstream_outcome *o)
     if (m == 0)
         return;
     struct mapping *mapping = mapping_at(t, m);
-    bool in_force = mapping->wanted && mapping->lease == LEASE_GRANTED;
     bool contradicts = o->lifetime_s == 0 || o->external_port != mapping->external_port;
-    if (in_force && contradicts) {
+    if (mapping->lease == LEASE_GRANTED && contradicts) {
         mapping_set_lease(t, m, LEASE_UNSURE);
         mapping->need_grant = mapping->work == WORK_MAP;
-        proxy_recover(p, m);
+        if (mapping->wanted)
+            proxy_recover(p, m);
     } else if (o->lifetime_s == 0) {
         return;
     } else {

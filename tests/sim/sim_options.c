@@ -69,10 +69,6 @@ static void choose_gateway(struct prng *prng, struct sim_options *options)
     gateway->epoch_s = prng_below(prng, 2) ? prng_below(prng, 5000000) : prng_below(prng, 10);
     if (gateway->profile == GATEWAY_PROTON) {
         gateway->rotate_percent = prng_below(prng, 2) ? prng_below(prng, 30) : 0;
-        /* Replies have no number: which of two ports is the newer one cannot be told when they overtake each
-         * other. */
-        if (options->weight[SIM_GATEWAY_LATE] != 0)
-            gateway->rotate_percent = 0;
         options->limited = true;
         return;
     }

@@ -1,0 +1,36 @@
+/* The gateway changes a port between two copies of one renewal, and its answer to the second copy comes when
+ * the client has deleted the mapping, but the deletion still waits for its turn at the gateway. The client
+ * asks again: what is remembered has been contradicted, and nothing is told until the gateway has answered. */
+#include "scenario.h"
+
+static void tell(struct world *w)
+{
+    uint16_t port;
+
+    settle(w);
+    asks_map(w, 10, 40000, UDP, 6000, 6000, 3600);
+    world_run_for(w, 500);
+    port = external_port_of(w, 10, UDP, 6000);
+    expect(w, port != 0);
+    skip_s(w, 12);
+    note(w, "a renewal, and another request that waits for its turn");
+    gateway_late(w, 1500);
+    asks_map(w, 10, 40000, UDP, 6000, port, 3600);
+    world_run_for(w, 100);
+    asks_map(w, 10, 40001, TCP, 7000, 7000, 3600);
+    world_run_for(w, 500);
+    note(w, "from now on it is another port");
+    gateway_rotate(&w->gateway, w->now_ms);
+    world_run_for(w, 1000);
+    asks_delete(w, 10, 40000, UDP, 6000, 0);
+    world_run_for(w, 800);
+    note(w, "it comes back");
+    asks_map(w, 10, 40000, UDP, 6000, port, 3600);
+    world_run_for(w, 4000);
+    expect(w, external_port_of(w, 10, UDP, 6000) != port);
+    gateway_late(w, 0);
+    world_run_for(w, 2000);
+    expect_rest(w);
+}
+
+const struct story story = {.options = like_proton, .tell = tell};

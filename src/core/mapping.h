@@ -99,6 +99,7 @@ struct mapping {
     bool recover : 1;   /* asked for without a client's doing: the gateway lost its state, or it is adopted */
     bool adopted : 1;   /* of an earlier run: how long its client was promised it is not known exactly */
     bool pair_told : 1; /* the operator knows that the companion has another external port */
+    bool ahead : 1; /* the gateway was too slow for a client that renews: it is renewed ahead of the client */
     uint16_t gateway_result; /* the last one other than success since the work began */
     uint16_t
         moved_from; /* external port that was granted before the last move: again means it is the only one */

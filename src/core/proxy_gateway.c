@@ -185,6 +185,7 @@ static void note_grant(struct proxy *p, uint16_t m, const struct upstream_outcom
     mapping->lease_ends_ms = o->asked_ms + (uint64_t)lifetime_s * 1000;
     mapping->lease_gone_ms = gone_ms(o);
     mapping->lease_sure_ms = mapping->lease_ends_ms;
+    mapping->ahead = mapping->ahead || o->asked_ms + MEMORY_MS < p->now_ms;
     mapping->need_grant = false;
     mapping->ask_failures = 0;
     mapping->conflicts = 0;

@@ -65,6 +65,7 @@ static int find(const struct upstream *u, uint32_t key)
 static void end(struct upstream *u, int i)
 {
     u->transaction[i].used = false;
+    u->chosen -= (uint16_t)u->key[i] == 0;
     u->key[i] = 0;
     u->used--;
 }
@@ -118,6 +119,7 @@ void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol proto
         .first_ms = now_ms,
     };
     u->used++;
+    u->chosen += internal_port == 0;
     send_transaction(u, i, now_ms, out);
 }
 
@@ -394,7 +396,7 @@ void upstream_error(struct upstream *u, enum gateway_error error, struct actions
 static int match(const struct upstream *u, const struct natpmp_reply *reply)
 {
     /* Of a port of its own choice the gateway says either 0, as it was asked, or the port. */
-    int chosen = find(u, transaction_key(reply->protocol, 0));
+    int chosen = u->chosen > 0 ? find(u, transaction_key(reply->protocol, 0)) : -1;
     bool granted = reply->result == NATPMP_SUCCESS && reply->lifetime_s > 0;
     if (chosen >= 0 && granted && (reply->internal_port == 0 || reply->internal_port == reply->external_port))
         return chosen;

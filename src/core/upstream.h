@@ -68,6 +68,7 @@ struct upstream {
     struct transaction transaction[UPSTREAM_PARALLEL_MAX];
     uint32_t key[UPSTREAM_PARALLEL_MAX]; /* protocol and internal port, for one fast pass */
     unsigned used;
+    unsigned chosen; /* of them for internal port 0 */
     uint64_t due_ms; /* no transaction is due before */
 
     /* the request for the external address, always under way or scheduled */

@@ -164,10 +164,13 @@ static uint16_t live_holder(struct proxy *p, enum natpmp_protocol protocol, uint
 /* Of the other protocol. By that port it will be given back to a gateway that chose it. */
 static uint16_t live_neighbour(struct proxy *p, enum natpmp_protocol protocol, uint16_t external_port)
 {
-    uint16_t neighbour = mapping_find_external_port(&p->tables, protocol, external_port);
-    const struct mapping *mapping = &p->tables.mapping[neighbour];
-    bool ending = !mapping->wanted && mapping->lease == LEASE_UNSURE;
-    return proxy_is_symmetric(p) && ending ? 0 : live_holder(p, protocol, external_port);
+    if (proxy_is_symmetric(p)) {
+        uint16_t neighbour = mapping_find_external_port(&p->tables, protocol, external_port);
+        const struct mapping *mapping = &p->tables.mapping[neighbour];
+        if (!mapping->wanted && mapping->lease == LEASE_UNSURE)
+            return 0;
+    }
+    return live_holder(p, protocol, external_port);
 }
 
 static void note_grant(struct proxy *p, uint16_t m, const struct upstream_outcome *o, struct actions *out)

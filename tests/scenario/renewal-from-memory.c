@@ -14,11 +14,13 @@ static void copy(struct world *w, const struct lan_client *a)
     const struct lan_mapping *mapping = &a->mappings[0];
     unsigned answers = mapping->answers;
     uint32_t granted_s = mapping->granted_s;
+    uint16_t external_port = mapping->external_port;
 
     lan_send_map(&w->lan, a->address, mapping->source_port, mapping->tcp, mapping->internal_port,
                  mapping->suggested, mapping->lifetime_s);
     world_run_for(w, 5);
     expect(w, mapping->answers == answers + 1 && mapping->granted_s == granted_s);
+    expect(w, mapping->result == 0 && mapping->external_port == external_port);
     expect(w, w->gateway.requests == requests);
 }
 

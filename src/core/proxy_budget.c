@@ -107,6 +107,20 @@ static bool give_up_held(struct proxy *p, struct actions *out)
     return false;
 }
 
+bool proxy_yield(struct proxy *p, uint16_t m, uint16_t holder, struct actions *out)
+{
+    struct mapping_tables *t = &p->tables;
+    const struct mapping *held = mapping_at(t, holder);
+    uint16_t twin = mapping_find_external_port(t, proxy_other_protocol(held), held->external_port);
+    if (!is_live(p, mapping_at(t, m)) || is_live(p, held) || !held->wanted ||
+        (twin != 0 && is_live(p, mapping_at(t, twin))))
+        return false;
+    give_up(p, holder, out);
+    if (twin != 0)
+        give_up(p, twin, out);
+    return true;
+}
+
 bool proxy_make_room(struct proxy *p, uint16_t m, struct actions *out)
 {
     report(p, out);

@@ -99,8 +99,9 @@ void proxy_refuse_for_good(struct proxy *p, uint16_t m)
 
 /* The gateway gave this mapping a port that another one holds. Either the other one's is out of date: then
  * asking for it again tells. Or the gateway has only this one port: then the first holder keeps it, and
- * nothing is deleted, for that would hit the holder [M-11]. */
-static void conflict(struct proxy *p, uint16_t m, uint16_t holder)
+ * nothing is deleted, for that would hit the holder [M-11]; unless it is only held for a client that is not
+ * there. */
+static void conflict(struct proxy *p, uint16_t m, uint16_t holder, struct actions *out)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
     if (!mapping_at(&p->tables, holder)->asking) {
@@ -113,6 +114,11 @@ static void conflict(struct proxy *p, uint16_t m, uint16_t holder)
         if (mapping->work != WORK_MAP)
             proxy_recover(p, m);
         retry_later(p, mapping);
+        return;
+    }
+    if (proxy_yield(p, m, holder, out)) {
+        mapping->conflicts = 0;
+        mapping_set_ask_retry(&p->tables, mapping, p->now_ms + ROOM_RETRY_MS);
         return;
     }
     proxy_refuse_for_good(p, m);
@@ -212,7 +218,7 @@ static void granted(struct proxy *p, uint16_t m, const struct upstream_outcome *
     uint16_t holder = live_holder(p, protocol, o->external_port);
     uint16_t neighbour = live_neighbour(p, other, o->external_port);
     if (holder != 0 && holder != m)
-        conflict(p, m, holder);
+        conflict(p, m, holder, out);
     else if (rests || (neighbour != 0 && p->tables.mapping[neighbour].client != mapping->client))
         move(p, m, o);
     else

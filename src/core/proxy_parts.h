@@ -182,6 +182,8 @@ void proxy_note_spare(struct proxy *p, uint16_t m);
 /* The gateway has no port left for this mapping: makes one free if that can be; false: clients rely on all.
  */
 bool proxy_make_room(struct proxy *p, uint16_t m, struct actions *out);
+/* The gateway gave m the port that this one holds: it is given up if nobody relies on it now. */
+bool proxy_yield(struct proxy *p, uint16_t m, uint16_t holder, struct actions *out);
 
 /* ---- proxy_pair.c: ports that change, and the pair of TCP and UDP ---- */
 

@@ -68,9 +68,10 @@ static void note_rule(struct proxy *p, uint16_t m, const struct nat_rule *rule)
 
 static void drop_rule(struct proxy *p, const struct nat_rule *rule, const char *why, struct actions *out)
 {
-    actions_log(out, LOG_LEVEL_WARN, component,
-                "a rule with our mark is removed: %s id=*%X router=%u client=%s", why, (unsigned)rule->id,
-                (unsigned)rule->router_port, address_text(rule->client).text);
+    /* What the router refused to remove is found again and again. */
+    enum log_level level = p->router.orphan_failures == 0 ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG;
+    actions_log(out, level, component, "a rule with our mark is removed: %s id=*%X router=%u client=%s", why,
+                (unsigned)rule->id, (unsigned)rule->router_port, address_text(rule->client).text);
     router_orphan(&p->router, rule->id, p->now_ms);
 }
 

@@ -11,8 +11,8 @@ enum {
     SESSION_BUSY = 8,
     FOREIGN_CHANGE_MS = 2 * 1000,
     ORPHANS_LATER_MS = 10 * 1000,
-    ORPHAN_RETRY_MS = 1000,     /* after the first removal that failed; then twice that, and so on ... */
-    ORPHAN_RETRY_DOUBLINGS = 9, /* ... until the look that comes anyway is not later */
+    ORPHAN_RETRY_MS = 1000,  /* after the first removal that failed; then four times that, and so on ... */
+    ORPHAN_RETRY_LONGER = 3, /* ... so often: a minute */
     FOREIGN_LOOKS_APART_MS = 15 * 1000,
 };
 
@@ -160,9 +160,9 @@ static void orphan_stays(struct router *r, uint64_t now_ms)
 {
     if (r->orphan_snapshot == r->snapshot)
         return;
-    look_later(r, now_ms + ((uint64_t)ORPHAN_RETRY_MS << r->orphan_failures));
+    look_later(r, now_ms + ((uint64_t)ORPHAN_RETRY_MS << (2 * r->orphan_failures)));
     r->orphan_snapshot = r->snapshot;
-    if (r->orphan_failures < ORPHAN_RETRY_DOUBLINGS)
+    if (r->orphan_failures < ORPHAN_RETRY_LONGER)
         r->orphan_failures++;
 }
 

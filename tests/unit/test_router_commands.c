@@ -130,7 +130,8 @@ static void test_an_orphan_that_stayed_is_looked_for(void **state)
 {
     (void)state;
     unsigned tag = 8;
-    for (unsigned failures = 0; failures < 3; failures++) {
+    static const unsigned waits_s[] = {1, 4, 16};
+    for (unsigned failures = 0; failures < ARRAY_LEN(waits_s); failures++) {
         char text[128];
         router_orphan(router, 0x77, now_ms);
         router_orphan(router, 0x78, now_ms);
@@ -141,7 +142,7 @@ static void test_an_orphan_that_stayed_is_looked_for(void **state)
                        "!trap .tag=%u =message=failure:_busy|!done .tag=%u",
                        tag + 1, tag + 1, tag + 2, tag + 2);
         hear(text);
-        uint64_t due_ms = now_ms + (UINT64_C(1000) << failures);
+        uint64_t due_ms = now_ms + UINT64_C(1000) * waits_s[failures];
         wait_until(due_ms - 1);
         check_sends(0);
         wait_until(due_ms);

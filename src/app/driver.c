@@ -98,7 +98,8 @@ static void settle(struct driver *d)
     if (worth_telling(d->lan.floods, &d->lan_floods_told, &d->lan_floods_told_ms))
         log_printf(
             d->log, LOG_LEVEL_WARN, "driver",
-            "a host floods the NAT-PMP port and is not heard for %u s; look at what runs there source=%s",
+            "a host floods the NAT-PMP port and is not heard while it does, %u s at least; look at what "
+            "runs there source=%s",
             FLOOD_SHUT_MS / 1000, address_text(d->lan.flooder).text);
 }
 

@@ -167,18 +167,6 @@ static uint16_t live_holder(struct proxy *p, enum natpmp_protocol protocol, uint
     return 0;
 }
 
-/* Of the other protocol. By that port it will be given back to a gateway that chose it. */
-static uint16_t live_neighbour(struct proxy *p, enum natpmp_protocol protocol, uint16_t external_port)
-{
-    if (proxy_is_symmetric(p)) {
-        uint16_t neighbour = mapping_find_external_port(&p->tables, protocol, external_port);
-        const struct mapping *mapping = &p->tables.mapping[neighbour];
-        if (!mapping->wanted && mapping->lease == LEASE_UNSURE)
-            return 0;
-    }
-    return live_holder(p, protocol, external_port);
-}
-
 static void note_grant(struct proxy *p, uint16_t m, const struct upstream_outcome *o, struct actions *out)
 {
     struct mapping *mapping = mapping_at(&p->tables, m);
@@ -216,7 +204,8 @@ static void granted(struct proxy *p, uint16_t m, const struct upstream_outcome *
     enum natpmp_protocol other = protocol == NATPMP_UDP ? NATPMP_TCP : NATPMP_UDP;
     bool rests = mapping->external_port != o->external_port && rests_for_another(p, m, o->external_port);
     uint16_t holder = live_holder(p, protocol, o->external_port);
-    uint16_t neighbour = live_neighbour(p, other, o->external_port);
+    uint16_t neighbour =
+        proxy_symmetric_ends(p, other, o->external_port) ? 0 : live_holder(p, other, o->external_port);
     if (holder != 0 && holder != m)
         conflict(p, m, holder, out);
     else if (rests || (neighbour != 0 && p->tables.mapping[neighbour].client != mapping->client))

@@ -162,6 +162,8 @@ uint16_t proxy_symmetric_holder(const struct proxy *p, unsigned protocol);
 bool proxy_symmetric_waits(struct proxy *p, uint16_t m, bool deletes, struct actions *out);
 /* A transaction of this mapping has ended. */
 void proxy_symmetric_ended(struct proxy *p, uint16_t m, const struct upstream_outcome *o);
+/* True if a mapping that ends has that port: by its number it is given back, so it stays in our books. */
+bool proxy_symmetric_ends(const struct proxy *p, enum natpmp_protocol protocol, uint16_t external_port);
 /* The mapping that an answer without a transaction is about; 0: none. */
 uint16_t proxy_symmetric_owner(const struct proxy *p, const struct upstream_outcome *o);
 

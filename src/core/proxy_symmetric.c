@@ -111,6 +111,14 @@ void proxy_symmetric_ended(struct proxy *p, uint16_t m, const struct upstream_ou
         p->quiet_until_ms[mapping->protocol][true] = sent_ms + COPIES_MS;
 }
 
+bool proxy_symmetric_ends(const struct proxy *p, enum natpmp_protocol protocol, uint16_t external_port)
+{
+    if (!proxy_is_symmetric(p))
+        return false;
+    uint16_t m = mapping_find_external_port(&p->tables, protocol, external_port);
+    return m != 0 && !p->tables.mapping[m].wanted && p->tables.mapping[m].lease == LEASE_UNSURE;
+}
+
 uint16_t proxy_symmetric_owner(const struct proxy *p, const struct upstream_outcome *o)
 {
     uint16_t h = proxy_symmetric_holder(p, o->protocol);

@@ -471,7 +471,6 @@ void gateway_loss_is_known(struct gateway_model *g, uint64_t said_ms)
 
 void gateway_port_is_known(struct gateway_model *g, const struct gateway_news *news)
 {
-    bool tcp = news->tcp;
     uint16_t internal_port = news->internal_port;
     uint16_t external_port = news->external_port;
 
@@ -480,7 +479,7 @@ void gateway_port_is_known(struct gateway_model *g, const struct gateway_news *n
     for (unsigned i = 0; i < GATEWAY_LOST_MAX; i++) {
         struct gateway_lease *lost = &g->lost[i];
 
-        if (lost->tcp != tcp ||
+        if (lost->tcp != news->tcp ||
             (lost->internal_port != internal_port && (!g->options.symmetric || external_port == 0)))
             continue;
         if (lost->external_port != external_port && news->said_ms >= lost->lost_ms) {

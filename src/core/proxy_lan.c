@@ -285,11 +285,14 @@ static void begin_delete(struct proxy *p, uint16_t m)
 
 /* Before the first snapshot a rule of an earlier run may be there: the record keeps the request until it is
  * known. Internal port 0 stands for all of this client and protocol. */
-static void hold_delete(struct proxy *p, const struct event *event, const struct natpmp_request *request)
+static void hold_delete(struct proxy *p, const struct event *event, const struct natpmp_request *request,
+                        struct actions *out)
 {
     uint16_t m = take_mapping(p, event->lan.from.address, request);
-    if (m == 0)
+    if (m == 0) {
+        refuse(p, event, request, NATPMP_OUT_OF_RESOURCES, out);
         return;
+    }
     struct waiter waiter = waiter_of(event);
     waiter_add(&p->tables, &mapping_at(&p->tables, m)->waiters, &waiter);
     begin_delete(p, m);
@@ -313,7 +316,7 @@ static void request_delete(struct proxy *p, const struct event *event, const str
 {
     struct mapping_tables *t = &p->tables;
     if (p->adopting) {
-        hold_delete(p, event, request);
+        hold_delete(p, event, request, out);
         return;
     }
     uint16_t m = mapping_find(t, event->lan.from.address, request->protocol, request->internal_port);
@@ -343,7 +346,7 @@ static void request_delete_all(struct proxy *p, const struct event *event,
         pending++;
     }
     if (p->adopting) {
-        hold_delete(p, event, request);
+        hold_delete(p, event, request, out);
         return;
     }
     if (pending == 0) {

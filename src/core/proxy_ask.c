@@ -141,6 +141,15 @@ void proxy_pump_upstream(struct proxy *p, struct actions *out)
     }
 }
 
+void proxy_note_copies(struct proxy *p, struct mapping *mapping, uint64_t deletion_sent_ms)
+{
+    uint64_t last_ms = mapping->forgotten ? p->now_ms : deletion_sent_ms;
+    if (last_ms < mapping->granted_ms)
+        last_ms = mapping->granted_ms;
+    mapping_set_copies(&p->tables, mapping, last_ms + COPIES_MS > p->now_ms ? last_ms + COPIES_MS : 0);
+    mapping->forgotten = false;
+}
+
 uint64_t proxy_ask_due_ms(const struct proxy *p, const struct mapping *mapping)
 {
     const struct mapping_trouble *trouble = mapping_trouble(&p->tables, mapping);

@@ -428,10 +428,7 @@ static void end_of_transaction(struct proxy *p, const struct upstream_outcome *o
         break;
     case UPSTREAM_DELETED:
         mapping_set_lease(&p->tables, m, LEASE_NONE);
-        mapping_set_copies(&p->tables, mapping, o->copies_ms != 0 ? o->copies_ms + COPIES_MS : 0);
-        if (mapping->forgotten)
-            mapping_set_copies(&p->tables, mapping, p->now_ms + COPIES_MS);
-        mapping->forgotten = false;
+        proxy_note_copies(p, mapping, o->copies_ms);
         break;
     case UPSTREAM_FAILED:
         failed(p, m, o->result, out);

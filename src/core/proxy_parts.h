@@ -172,6 +172,10 @@ uint16_t proxy_symmetric_owner(const struct proxy *p, const struct upstream_outc
 /* Forgets what is not wanted, ends what has ended, and queues what is to be asked. */
 void proxy_settle_lease(struct proxy *p, uint16_t m);
 uint64_t proxy_ask_due_ms(const struct proxy *p, const struct mapping *mapping);
+/* The gateway has confirmed a deletion, the last copy of which was sent then; 0: there was one. What passes
+ * for the answer to the next request is waited for: the answer to a copy of what was sent before, or a copy
+ * of the last grant. */
+void proxy_note_copies(struct proxy *p, struct mapping *mapping, uint64_t deletion_sent_ms);
 /* Asks for those whose turn it is. */
 void proxy_pump_upstream(struct proxy *p, struct actions *out);
 /* The client may ask the gateway again: it gets in line. */

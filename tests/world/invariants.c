@@ -218,10 +218,11 @@ static void check_promises(struct world *w, const struct inv_entry *ask)
 }
 
 /* It is told in whole seconds, rounded up; and the reply of an earlier request may have been taken for that
- * of a later one. */
+ * of a later one, by as much as the gateway is late: when all of its replies are, the epoch shows nothing. */
 static void check_length(struct world *w, const struct gateway_lease *lease, uint32_t lifetime_s)
 {
-    if (w->now_ms + (uint64_t)lifetime_s * 1000 >= lease->ends_ms + 1000 + GATEWAY_LATE_MS)
+    if (w->now_ms + (uint64_t)lifetime_s * 1000 >=
+        lease->ends_ms + 1000 + GATEWAY_LATE_MS + w->gateway.faults.late_ms)
         world_fail(w, "%" PRIu32 " s are promised, and the gateway's lease of %u ends in %" PRIu64 " ms",
                    lifetime_s, lease->internal_port, lease->ends_ms - w->now_ms);
 }

@@ -114,9 +114,9 @@ struct mapping {
 /* What most mappings never have, in a table of its own: a page of it is real memory when one of its mappings
  * had trouble. So a time that is 0 already is not written. */
 struct mapping_trouble {
-    uint64_t ask_retry_ms; /* the gateway is not asked before */
-    uint64_t copies_ms; /* until then what was sent before the last deletion, or its answer, may still arrive:
-                           nothing is asked */
+    uint64_t ask_retry_ms;     /* the gateway is not asked before */
+    uint64_t copies_ms;        /* until then what was sent before, or its answer, may still arrive:
+                                  no lease is asked for */
     uint64_t rule_retry_ms;    /* the router gets no command before */
     uint64_t refused_until_ms; /* a creation was refused: the same answer without asking again */
     uint64_t rejoined_ms;      /* when it was last made anew for its companion's sake */

@@ -41,8 +41,8 @@ static bool wants_grant(const struct proxy *p, const struct mapping *mapping)
 static bool wants_gateway(const struct proxy *p, const struct mapping *mapping)
 {
     const struct mapping_trouble *trouble = mapping_trouble(&p->tables, mapping);
-    return !mapping->asking && trouble->ask_retry_ms <= p->now_ms && trouble->copies_ms <= p->now_ms &&
-           (wants_grant(p, mapping) || wants_release(p, mapping));
+    return !mapping->asking && trouble->ask_retry_ms <= p->now_ms &&
+           (wants_release(p, mapping) || (trouble->copies_ms <= p->now_ms && wants_grant(p, mapping)));
 }
 
 void proxy_client_turn(struct proxy *p, uint16_t c)
@@ -66,6 +66,8 @@ static void forget_request(struct proxy *p, uint16_t m)
                     proxy_wire_port(p, mapping, false));
     mapping->asking = false;
     mapping->forgotten = true;
+    /* Behind the next request its copies would bring the lifetime back that was asked for then. */
+    mapping_set_copies(&p->tables, mapping, p->now_ms + COPIES_MS);
     p->tables.client[mapping->client].asking--;
     proxy_client_turn(p, mapping->client);
     uint64_t ends_ms = p->now_ms + (uint64_t)mapping->asked_s * 1000;
@@ -154,10 +156,11 @@ uint64_t proxy_ask_due_ms(const struct proxy *p, const struct mapping *mapping)
 {
     const struct mapping_trouble *trouble = mapping_trouble(&p->tables, mapping);
     uint64_t due_ms = proxy_sooner(p, UINT64_MAX, self_renewal_ms(mapping));
-    if (wants_grant(p, mapping) || wants_release(p, mapping)) {
+    bool grant = wants_grant(p, mapping);
+    if (grant || wants_release(p, mapping))
         due_ms = proxy_sooner(p, due_ms, trouble->ask_retry_ms);
+    if (grant)
         due_ms = proxy_sooner(p, due_ms, trouble->copies_ms);
-    }
     if (!proxy_ought(mapping) && mapping->lease != LEASE_NONE)
         due_ms = proxy_sooner(p, due_ms, lease_gone_ms(mapping));
     return due_ms;

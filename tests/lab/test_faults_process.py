@@ -1,6 +1,7 @@
 """What happens to the daemon itself: no file descriptors, no room or reader for its log, another wall clock,
 a long stop. It goes on, nothing is lost for the clients, and nothing is left when it ends."""
 
+import itertools
 import os
 import pathlib
 import resource
@@ -43,10 +44,15 @@ def test_no_file_descriptors_left(lab):
 
 # ---- the log ----
 
+PORTS = itertools.cycle(range(7000, 7500))
+
+
 def say_something(client):
-    """A mapping that comes and goes, which is two lines at least."""
-    assert client.map("udp", 7000, 47000).result == 0
-    assert client.delete("udp", 7000).result == 0
+    """A mapping that comes and goes, which is two lines at least. Each time another one: behind a deletion the next
+    request for the same port waits until copies of what was sent before have arrived."""
+    port = next(PORTS)
+    assert client.map("udp", port).result == 0
+    assert client.delete("udp", port).result == 0
 
 
 def serves_on(lab, daemon):

@@ -26,4 +26,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.tell = tell};
+const struct story story_address_change_announced = {.tell = tell};

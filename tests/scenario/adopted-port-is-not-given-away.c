@@ -1,7 +1,7 @@
 /* After a restart the gateway has not been heard yet about a port that a client was promised before. Another
  * client is granted the other protocol of that port, and the gateway has no other: it is refused, for the
- * pair belongs to one host (RFC 6886 section 3.3). An error of the gateway that passes says nothing of that port
- * either. */
+ * pair belongs to one host (RFC 6886 section 3.3). An error of the gateway that passes says nothing of that
+ * port either. */
 #include "scenario.h"
 
 static void options(struct world_options *options)
@@ -46,4 +46,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.options = options, .tell = tell};
+const struct story story_adopted_port_is_not_given_away = {.options = options, .tell = tell};

@@ -14,4 +14,4 @@ static void tell(struct world *w)
     expect(w, a->announcements == 10);
 }
 
-const struct story story = {.tell = tell};
+const struct story story_announcements_after_start = {.tell = tell};

@@ -42,4 +42,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.options = like_proton, .tell = tell};
+const struct story story_client_geth = {.options = like_proton, .tell = tell};

@@ -31,4 +31,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.options = options, .tell = tell};
+const struct story story_client_limit = {.options = options, .tell = tell};

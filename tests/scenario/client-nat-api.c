@@ -22,4 +22,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.options = like_proton, .tell = tell};
+const struct story story_client_nat_api = {.options = like_proton, .tell = tell};

@@ -27,4 +27,4 @@ static void tell(struct world *w)
     expect(w, w->invariants.errors == 1);
 }
 
-const struct story story = {.tell = tell};
+const struct story story_client_takes_all = {.tell = tell};

@@ -45,4 +45,4 @@ static void tell(struct world *w)
     expect(w, our_rules(w) == 0 && gateway_count(&w->gateway, w->now_ms) == 0);
 }
 
-const struct story story = {.options = like_proton, .tell = tell};
+const struct story story_client_transmission_3 = {.options = like_proton, .tell = tell};

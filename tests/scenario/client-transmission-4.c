@@ -34,4 +34,4 @@ static void tell(struct world *w)
     expect(w, our_rules(w) == 0 && gateway_count(&w->gateway, w->now_ms) == 0);
 }
 
-const struct story story = {.options = like_proton, .tell = tell};
+const struct story story_client_transmission_4 = {.options = like_proton, .tell = tell};

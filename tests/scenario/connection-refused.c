@@ -22,4 +22,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.tell = tell};
+const struct story story_connection_refused = {.tell = tell};

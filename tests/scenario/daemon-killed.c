@@ -38,4 +38,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.tell = tell};
+const struct story story_daemon_killed = {.tell = tell};

@@ -22,4 +22,4 @@ static void tell(struct world *w)
     expect(w, router_model_counters(w->router)->removes == 0);
 }
 
-const struct story story = {.tell = tell};
+const struct story story_expiry_meets_renewal = {.tell = tell};

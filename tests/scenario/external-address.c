@@ -29,4 +29,4 @@ static void tell(struct world *w)
     expect(w, a->address_answers == 3 && a->mappings[0].state == LAN_HELD);
 }
 
-const struct story story = {.tell = tell};
+const struct story story_external_address = {.tell = tell};

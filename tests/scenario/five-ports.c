@@ -57,4 +57,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.options = options, .tell = tell};
+const struct story story_five_ports = {.options = options, .tell = tell};

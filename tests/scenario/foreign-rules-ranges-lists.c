@@ -71,4 +71,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.tell = tell};
+const struct story story_foreign_rules_ranges_lists = {.tell = tell};

@@ -48,4 +48,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.options = options, .tell = tell};
+const struct story story_hold_always_and_off = {.options = options, .tell = tell};

@@ -19,4 +19,4 @@ static void tell(struct world *w)
     expect(w, our_rules(w) == 0 && gateway_count(&w->gateway, w->now_ms) == 0);
 }
 
-const struct story story = {.tell = tell};
+const struct story story_lease_ends_before_rule = {.tell = tell};

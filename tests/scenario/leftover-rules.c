@@ -47,4 +47,4 @@ static void tell(struct world *w)
     expect(w, router_model_rule_count(w->router) == 3);
 }
 
-const struct story story = {.tell = tell};
+const struct story story_leftover_rules = {.tell = tell};

@@ -49,4 +49,4 @@ static void tell(struct world *w)
     world_run_for(w, 10);
 }
 
-const struct story story = {.tell = tell};
+const struct story story_libtorrent_address_waits = {.tell = tell};

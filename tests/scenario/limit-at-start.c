@@ -35,4 +35,4 @@ static void tell(struct world *w)
     world_run_for(w, 10);
 }
 
-const struct story story = {.options = slow, .tell = tell};
+const struct story story_limit_at_start = {.options = slow, .tell = tell};

@@ -24,4 +24,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.options = like_proton, .tell = tell};
+const struct story story_longer_lease_behind_a_copy = {.options = like_proton, .tell = tell};

@@ -20,4 +20,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.tell = tell};
+const struct story story_map_and_renew = {.tell = tell};

@@ -29,4 +29,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.tell = tell};
+const struct story story_one_failed_renewal = {.tell = tell};

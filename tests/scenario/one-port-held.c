@@ -42,4 +42,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.options = options, .tell = tell};
+const struct story story_one_port_held = {.options = options, .tell = tell};

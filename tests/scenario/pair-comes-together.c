@@ -50,4 +50,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.options = options, .tell = tell};
+const struct story story_pair_comes_together = {.options = options, .tell = tell};

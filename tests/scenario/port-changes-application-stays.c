@@ -29,4 +29,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.options = proton, .tell = tell};
+const struct story story_port_changes_application_stays = {.options = proton, .tell = tell};

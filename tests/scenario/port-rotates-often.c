@@ -27,4 +27,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.options = proton, .tell = tell};
+const struct story story_port_rotates_often = {.options = proton, .tell = tell};

@@ -28,4 +28,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.tell = tell};
+const struct story story_renewal_for_longer_then_kill = {.tell = tell};

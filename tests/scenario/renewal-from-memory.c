@@ -58,4 +58,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.options = options, .tell = tell};
+const struct story story_renewal_from_memory = {.options = options, .tell = tell};

@@ -44,4 +44,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.options = like_proton, .tell = tell};
+const struct story story_renewal_refused = {.options = like_proton, .tell = tell};

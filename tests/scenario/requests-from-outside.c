@@ -31,4 +31,4 @@ static void tell(struct world *w)
     expect(w, our_rules(w) == 1);
 }
 
-const struct story story = {.tell = tell};
+const struct story story_requests_from_outside = {.tell = tell};

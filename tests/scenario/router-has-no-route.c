@@ -25,4 +25,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.tell = tell};
+const struct story story_router_has_no_route = {.tell = tell};

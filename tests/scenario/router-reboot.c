@@ -21,4 +21,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.tell = tell};
+const struct story story_router_reboot = {.tell = tell};

@@ -31,4 +31,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.options = renumbering, .tell = tell};
+const struct story story_router_renumbers_rules = {.options = renumbering, .tell = tell};

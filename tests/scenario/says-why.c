@@ -72,4 +72,4 @@ static void tell(struct world *w)
     world_run_for(w, 150000);
 }
 
-const struct story story = {.options = options, .tell = tell};
+const struct story story_says_why = {.options = options, .tell = tell};

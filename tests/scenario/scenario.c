@@ -209,27 +209,64 @@ static int compare(char *expected_path, char *actual_path, const char *text)
     return 1;
 }
 
-/* scenario-<name> <name>.trace <where to put the trace if it differs> */
-int main(int argc, char **argv)
+/* ---- the stories ---- */
+
+#define ROW(name, identifier) extern const struct story story_##identifier;
+#include "stories.inc"
+#undef ROW
+
+static const struct {
+    const char *name;
+    const struct story *story;
+} stories[] = {
+#define ROW(name, identifier) {name, &story_##identifier},
+#include "stories.inc"
+#undef ROW
+};
+
+static const struct story *find_story(const char *name)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(stories); i++)
+        if (strcmp(stories[i].name, name) == 0)
+            return stories[i].story;
+    return NULL;
+}
+
+static int usage(const char *program)
+{
+    fprintf(stderr, "usage: [UPDATE=1] %s NAME, which is one of:\n", program);
+    for (unsigned i = 0; i < ARRAY_LEN(stories); i++)
+        fprintf(stderr, "  %s\n", stories[i].name);
+    return 2;
+}
+
+static int play(const char *name, const struct story *story)
 {
     struct world_options options = world_defaults(1);
     const char *update = getenv("UPDATE");
+    char expected_path[512];
+    char actual_path[512];
     struct world *w;
     int status;
 
-    if (argc != 3) {
-        fprintf(stderr, "usage: %s expected.trace actual.trace\n", argv[0]);
-        return 2;
-    }
-    if (story.options)
-        story.options(&options);
+    (void)snprintf(expected_path, sizeof(expected_path), "%s/%s.trace", TRACE_DIR, name);
+    (void)snprintf(actual_path, sizeof(actual_path), "%s/%s.actual", ACTUAL_DIR, name);
+    if (story->options)
+        story->options(&options);
     w = world_new(&options);
     w->trace.keep = true;
-    story.tell(w);
+    story->tell(w);
     if (update && strcmp(update, "1") == 0)
-        status = write_file(argv[1], w->trace.text);
+        status = write_file(expected_path, w->trace.text);
     else
-        status = compare(argv[1], argv[2], w->trace.text);
+        status = compare(expected_path, actual_path, w->trace.text);
     world_free(w);
     return status;
+}
+
+int main(int argc, char **argv)
+{
+    const struct story *story = argc == 2 ? find_story(argv[1]) : NULL;
+
+    return story ? play(argv[1], story) : usage(argv[0]);
 }

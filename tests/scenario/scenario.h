@@ -1,5 +1,8 @@
 /* Stories: the inputs in C, what the daemon did in <name>.trace beside it. The trace is the oracle: it shows
- * order, timing and silence at once. Run with UPDATE=1 to write it anew, then read it. */
+ * order, timing and silence at once. Run with UPDATE=1 to write it anew, then read it.
+ *
+ * A story is one file. map-and-renew.c ends with a `const struct story story_map_and_renew`, and the program
+ * `scenario map-and-renew` plays it. */
 #pragma once
 
 #include "world.h"
@@ -9,9 +12,6 @@ struct story {
     void (*options)(struct world_options *options);
     void (*tell)(struct world *w);
 };
-
-/* Each story's file defines it. */
-extern const struct story story;
 
 /* A line of the trace for the reader. */
 void note(struct world *w, const char *text);

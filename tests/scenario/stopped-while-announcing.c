@@ -26,4 +26,4 @@ static void tell(struct world *w)
     expect(w, w->exited && a->announcements == announcements);
 }
 
-const struct story story = {.tell = tell};
+const struct story story_stopped_while_announcing = {.tell = tell};

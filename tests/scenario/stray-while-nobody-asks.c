@@ -1,6 +1,7 @@
 /* The gateway changes a port between two copies of one renewal, and its answer to the second copy comes when
  * the client has deleted the mapping, but the deletion still waits for its turn at the gateway. The client
- * asks again: what is remembered has been contradicted, and nothing is told until the gateway has answered. */
+ * asks again: what is remembered has been contradicted, and nothing is told until the gateway has answered.
+ */
 #include "scenario.h"
 
 static void tell(struct world *w)
@@ -33,4 +34,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.options = like_proton, .tell = tell};
+const struct story story_stray_while_nobody_asks = {.options = like_proton, .tell = tell};

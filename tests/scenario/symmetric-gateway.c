@@ -45,4 +45,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.options = options, .tell = tell};
+const struct story story_symmetric_gateway = {.options = options, .tell = tell};

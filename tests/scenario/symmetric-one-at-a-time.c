@@ -49,4 +49,4 @@ static void tell(struct world *w)
     expect(w, our_rules(w) == 0 && gateway_count(&w->gateway, w->now_ms) == 0);
 }
 
-const struct story story = {.options = options, .tell = tell};
+const struct story story_symmetric_one_at_a_time = {.options = options, .tell = tell};

@@ -24,4 +24,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.tell = tell};
+const struct story story_two_clients_one_suggestion = {.tell = tell};

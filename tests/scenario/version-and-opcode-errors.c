@@ -39,4 +39,4 @@ static void tell(struct world *w)
     send(w, reserved_and_tail, sizeof(reserved_and_tail));
 }
 
-const struct story story = {.tell = tell};
+const struct story story_version_and_opcode_errors = {.tell = tell};

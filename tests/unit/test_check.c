@@ -363,7 +363,7 @@ static void test_a_silent_gateway(void **state)
     tear_down();
 }
 
-int main(void)
+UNIT(check)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_to_the_end),

@@ -152,7 +152,7 @@ static void test_the_past_and_zero_are_now(void **state)
     loop_until(&w->loop, w->fired == 2);
 }
 
-int main(void)
+UNIT(clock)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_now_is_boot_time),

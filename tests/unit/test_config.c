@@ -447,7 +447,7 @@ static void test_level(void **state)
     check_bad("LOG_LEVEL=3");
 }
 
-int main(void)
+UNIT(config)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),

@@ -216,7 +216,7 @@ static void test_wipe(void **state)
         assert_int_equal(password[i], 0);
 }
 
-int main(void)
+UNIT(config_file)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_file, setup_file, teardown_file),

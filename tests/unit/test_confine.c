@@ -417,7 +417,7 @@ static void test_another_architecture_in_force(void **state)
 }
 #endif
 
-int main(void)
+UNIT(confine)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_another_architecture),

@@ -220,7 +220,7 @@ static void test_hex_digits(void **state)
     assert_int_equal(found, 22);
 }
 
-int main(void)
+UNIT(cursor)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_big_endian),

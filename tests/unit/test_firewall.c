@@ -244,7 +244,7 @@ static void test_up_to_a_rule(void **state)
 #undef TEST
 #define TEST(function) cmocka_unit_test_setup_teardown(function, start_packet, stop)
 
-int main(void)
+UNIT(firewall)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_interfaces),

@@ -42,7 +42,7 @@ static void test_names(void **state)
                         "double-natpmp/0123456789012345678901234567890_/255.255.255.254:65535");
 }
 
-int main(void)
+UNIT(health)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines),

@@ -98,7 +98,7 @@ static void test_against_the_model(void **state)
     }
 }
 
-int main(void)
+UNIT(heap)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_empty, start),

@@ -141,7 +141,7 @@ static void test_hash_spreads_neighbours(void **state)
         assert_in_range(bucket[i], 20, 130);
 }
 
-int main(void)
+UNIT(index)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_empty, start),

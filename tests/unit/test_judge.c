@@ -299,7 +299,7 @@ static void test_text_from_outside_is_made_safe(void **state)
     check_finding(FINDING_LOGIN, FINDING_FAIL, "as o'?n?$???:", "[find name=\"o'\\\"n\\\\\\$\\01\\7F\\3F\"]");
 }
 
-int main(void)
+UNIT(judge)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_all_is_well),

@@ -121,7 +121,7 @@ static void test_in_place(void **state)
     assert_int_equal(alone[0].address, wan);
 }
 
-int main(void)
+UNIT(links)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wildcard),

@@ -123,7 +123,7 @@ static void test_against_the_model(void **state)
     }
 }
 
-int main(void)
+UNIT(list)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_empty, start),

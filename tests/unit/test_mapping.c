@@ -443,7 +443,7 @@ static void test_against_the_model(void **state)
     }
 }
 
-int main(void)
+UNIT(mapping)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_key_is_client_protocol_and_port, start, stop),

@@ -243,7 +243,7 @@ static void test_ports_add_up(void **state)
 
 #define TEST(name) cmocka_unit_test_setup(name, start)
 
-int main(void)
+UNIT(nat_rule)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_protocols),

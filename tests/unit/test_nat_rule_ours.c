@@ -254,7 +254,7 @@ static void test_trial_rules(void **state)
     }
 }
 
-int main(void)
+UNIT(nat_rule_ours)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_our_rule),

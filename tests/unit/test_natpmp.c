@@ -287,7 +287,7 @@ static void test_malformed_replies(void **state)
     check_reply(BYTES("\x00\x83\x00\x00" EPOCH_BYTES "\x12\x34\x56\x78\x00\x00\x0E\x10"), malformed);
 }
 
-int main(void)
+UNIT(natpmp)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_request_layouts),

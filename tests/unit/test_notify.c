@@ -62,7 +62,7 @@ static void test_nobody_wants_to_know(void **state)
     }
 }
 
-int main(void)
+UNIT(notify)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ready),

@@ -126,7 +126,7 @@ static void test_find_agrees_with_a_slow_search(void **state)
     }
 }
 
-int main(void)
+UNIT(portset)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_add_remove_has, clear_sets),

@@ -58,7 +58,7 @@ static void test_below_edges(void **state)
     assert_true(largest > UINT32_MAX / 100 * 98);
 }
 
-int main(void)
+UNIT(prng)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_outputs),

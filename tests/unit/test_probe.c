@@ -231,7 +231,7 @@ static void test_descriptors_that_come_along(void **state)
     (void)close(fd);
 }
 
-int main(void)
+UNIT(probe)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_question_and_answer, setup, teardown),

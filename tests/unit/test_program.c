@@ -364,7 +364,7 @@ static void test_nobody_reads_the_log(void **state)
     (void)close(ends[1]);
 }
 
-int main(void)
+UNIT(program)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_help_and_version),

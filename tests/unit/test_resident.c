@@ -1,16 +1,11 @@
 /* What of the program's code is resident, before and behind resident_trim. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "io/resident.h"
+#include "unit.h"
 
 /* kB of the mappings of files that cannot be written to. */
 static unsigned code_kb(void)
@@ -48,7 +43,7 @@ static void test_code_goes_and_comes_back(void **state)
     assert_string_equal(text, "7 No such file or directory");
 }
 
-int main(void)
+UNIT(resident)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_code_goes_and_comes_back)};
     return cmocka_run_group_tests(tests, NULL, NULL);

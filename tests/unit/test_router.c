@@ -320,7 +320,7 @@ static void test_reading_is_refused(void **state)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 #define READY_TEST(name) cmocka_unit_test_setup_teardown(name, start_ready, stop)
 
-int main(void)
+UNIT(router)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_route_check),

@@ -300,7 +300,7 @@ static void test_an_idle_extra_session_is_closed(void **state)
 
 #define READY_TEST(name) cmocka_unit_test_setup_teardown(name, start_ready, stop)
 
-int main(void)
+UNIT(router_commands)
 {
     const struct CMUnitTest tests[] = {
         READY_TEST(test_add),

@@ -450,7 +450,7 @@ static void test_written_ids_are_read(void **state)
     }
 }
 
-int main(void)
+UNIT(routeros)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lengths_are_read),

@@ -93,7 +93,7 @@ static void test_refused_challenges(void **state)
     assert_false(ros_login_response(span_text("x"), span_text("g0"), response));
 }
 
-int main(void)
+UNIT(routeros_text)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ids),

@@ -339,7 +339,7 @@ static void test_not_within_ten_seconds_of_the_start(void **state)
     assert_int_equal(server_epoch_s(&server, START_MS + 10000), 0);
 }
 
-int main(void)
+UNIT(server)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_sources, start),

@@ -464,7 +464,7 @@ static void test_back_off_of_a_connection_that_does_not_last(void **state)
 
 #define TEST(name) cmocka_unit_test_setup(name, start)
 
-int main(void)
+UNIT(session)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_login),

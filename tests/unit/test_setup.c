@@ -154,7 +154,7 @@ static void test_versions(void **state)
         assert_false(ros_version_parse(span_text(wrong[i]), &version));
 }
 
-int main(void)
+UNIT(setup)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_dialects, start),

@@ -415,7 +415,7 @@ static void test_connections_open_no_file(void **state)
     stop_server(&server);
 }
 
-int main(void)
+UNIT(tls)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_by_ca),

@@ -509,7 +509,7 @@ static void make_links(void)
     }
 }
 
-int main(void)
+UNIT(udp_client)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_there_and_back, setup, teardown),

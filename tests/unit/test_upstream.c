@@ -280,7 +280,7 @@ static void test_asked_anew(void **state)
     assert_true(outcome.asked_ms == START_MS); /* it may answer the first copy */
 }
 
-int main(void)
+UNIT(upstream)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_map_request_schedule),

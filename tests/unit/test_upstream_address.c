@@ -239,7 +239,7 @@ static void test_errors_are_told_once(void **state)
 
 #define TEST(name) cmocka_unit_test_setup(name, start)
 
-int main(void)
+UNIT(upstream_address)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_address_is_polled_every_minute),

@@ -11,6 +11,11 @@
 #include "base/attributes.h"
 #include "base/span.h"
 
+/* The tests of this file, which `unit NAME` runs. */
+#define UNIT(name)                                                                                           \
+    int unit_##name(void);                                                                                   \
+    int unit_##name(void)
+
 static inline void print_bytes(const char *title, const uint8_t *data, size_t len)
 {
     print_error("%s %zu bytes:", title, len);

@@ -1,4 +1,4 @@
-"""The MikroTik router: a model of RouterOS's API (tests/world) whose dst-nat rules become those of
+"""The MikroTik router: a model of RouterOS's API (tests/models) whose dst-nat rules become those of
 nftables."""
 
 import json

@@ -27,6 +27,7 @@ SOURCES = {
     "src/check/judge.c": '#include <stdio.h>\n#include "core/session.h"\nint server(char *out, const char *text);\n'
                          'int judge(void);\nint judge(void) { return server((char *)0, ""); }\n',
     "src/io/udp.c": '#include <uv.h>\n#include <sys/socket.h>\n#include "base/span.h"\n',
+    "tests/models/router.c": '#include <time.h>\n#include "base/span.h"\n#include "router.h"\n',
     "src/app/main.c": '#include <time.h>\n#include "core/proxy.h"\n#include "io/udp.h"\n#include "wire/natpmp.h"\n',
 }
 
@@ -91,6 +92,7 @@ class LayersTest(unittest.TestCase):
             ("src/app/main.c", '#include "../core/event.h"', "does not name its layer"),
             ("src/app/main.c", '#include "event.h"', "does not name its layer"),
             ("src/app/main.c", "#include HEADER", "#include HEADER"),
+            ("tests/models/router.c", '#include "core/event.h"', "router.c:4: a model may not include core"),
             ("src/extra/new.c", "int x;", "no layer of this name"),
         ):
             with self.subTest(name=name, line=line):

@@ -258,7 +258,8 @@ static void dispatch(struct world *w, struct world_event *event)
         give_lan(w, event);
         break;
     case WORLD_LAN_OUT:
-        lan_receive(&w->lan, w->now_ms, event->to, event->from.address, bytes);
+        lan_receive(&w->lan, w->now_ms, (struct lan_endpoint){event->to.address, event->to.port},
+                    event->from.address, bytes);
         break;
     case WORLD_ANNOUNCEMENT:
         lan_announced(&w->lan, w->now_ms, bytes);

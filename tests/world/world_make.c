@@ -23,14 +23,15 @@ void world_link_send(struct world *w, const struct world_link *link, struct worl
     }
 }
 
-static void lan_sends(void *context, struct endpoint from, struct span datagram)
+static void lan_sends(void *context, struct lan_endpoint from, struct span datagram)
 {
     struct world *w = context;
 
-    world_link_send(
-        w, &w->options.lan,
-        (struct world_event){.type = WORLD_LAN_IN, .from = from, .to = {w->options.lan_address, 5351}},
-        datagram);
+    world_link_send(w, &w->options.lan,
+                    (struct world_event){.type = WORLD_LAN_IN,
+                                         .from = {from.address, from.port},
+                                         .to = {w->options.lan_address, 5351}},
+                    datagram);
 }
 
 static void lan_fails(void *context, const char *what, uint32_t client, struct span datagram)

@@ -34,7 +34,7 @@ struct lan_client *lan_add(struct lan_model *lan, uint32_t address, enum lan_beh
 
 void lan_send_raw(struct lan_model *lan, uint32_t address, uint16_t source_port, struct span datagram)
 {
-    lan->callbacks.send(lan->callbacks.context, (struct endpoint){address, source_port}, datagram);
+    lan->callbacks.send(lan->callbacks.context, (struct lan_endpoint){address, source_port}, datagram);
 }
 
 void lan_send_map(struct lan_model *lan, uint32_t address, uint16_t source_port, bool tcp,
@@ -324,7 +324,7 @@ static struct lan_client *find_client(struct lan_model *lan, uint32_t address)
     return NULL;
 }
 
-void lan_receive(struct lan_model *lan, uint64_t now_ms, struct endpoint to, uint32_t from,
+void lan_receive(struct lan_model *lan, uint64_t now_ms, struct lan_endpoint to, uint32_t from,
                  struct span datagram)
 {
     struct lan_client *client = find_client(lan, to.address);

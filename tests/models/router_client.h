@@ -1,18 +1,11 @@
 /* A client of the router model for its own tests: words in, readable lines out. */
 #pragma once
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/attributes.h"
 #include "router_model.h"
+#include "unit.h"
 
 enum { CLIENT_SESSIONS = 16, CLIENT_BYTES = 1 << 20 };
 

@@ -11,7 +11,6 @@
 
 #include "base/prng.h"
 #include "base/span.h"
-#include "core/event.h"
 
 enum {
     LAN_CLIENTS_MAX = 64,
@@ -69,9 +68,14 @@ struct lan_client {
     uint64_t epoch_ms;
 };
 
+struct lan_endpoint {
+    uint32_t address;
+    uint16_t port;
+};
+
 struct lan_callbacks {
     void *context;
-    void (*send)(void *context, struct endpoint from, struct span datagram);
+    void (*send)(void *context, struct lan_endpoint from, struct span datagram);
     void (*fail)(void *context, const char *what, uint32_t client, struct span datagram);
     /* The client concluded that the server lost its state; false: that cannot be. */
     bool (*reset_is_due)(void *context, uint64_t last_heard_ms);
@@ -109,7 +113,7 @@ void lan_vanish(struct lan_client *client);
 /* All that can be wrong with a datagram, by chance. */
 void lan_send_garbage(struct lan_model *lan, struct lan_client *client);
 
-void lan_receive(struct lan_model *lan, uint64_t now_ms, struct endpoint to, uint32_t from,
+void lan_receive(struct lan_model *lan, uint64_t now_ms, struct lan_endpoint to, uint32_t from,
                  struct span datagram);
 void lan_announced(struct lan_model *lan, uint64_t now_ms, struct span datagram);
 uint64_t lan_next_ms(const struct lan_model *lan);

@@ -1,12 +1,6 @@
 /* The gateway model against the byte layouts of RFC 6886, section by section. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "gateway_model.h"
+#include "unit.h"
 
 struct outbox {
     uint8_t bytes[64];
@@ -302,7 +296,7 @@ static void test_one_port(void **state)
     assert_int_equal(external_of(0, true, 6000), external_of(0, false, 6000));
 }
 
-int main(void)
+UNIT(gateway_model)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_address),

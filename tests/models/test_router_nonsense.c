@@ -123,7 +123,7 @@ static void nonsense_does_no_harm(void **state)
     assert_true(router_model_rule_count(t->m) <= 20);
 }
 
-int main(void)
+UNIT(router_nonsense)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(nonsense_does_no_harm, stop),

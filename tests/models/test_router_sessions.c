@@ -420,7 +420,7 @@ static void too_many_commands_wait_and_too_much_input_closes(void **state)
     assert_true(t->session[s].closed);
 }
 
-int main(void)
+UNIT(router_sessions)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_login_needs_name_password_and_the_api_policy, stop),

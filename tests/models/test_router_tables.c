@@ -474,7 +474,7 @@ static void filter_rules_are_printed(void **state)
     assert_false(router_model_filter_add(t->m, "chain=forward to-addresses=192.0.2.1"));
 }
 
-int main(void)
+UNIT(router_tables)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_row_shows_what_is_set, stop),

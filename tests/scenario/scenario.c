@@ -246,6 +246,7 @@ static int play(const char *name, const struct story *story)
     const char *update = getenv("UPDATE");
     char expected_path[512];
     char actual_path[512];
+    const char *text;
     struct world *w;
     int status;
 
@@ -256,10 +257,11 @@ static int play(const char *name, const struct story *story)
     w = world_new(&options);
     w->trace.keep = true;
     story->tell(w);
+    text = w->trace.text ? w->trace.text : ""; /* NULL while it has no line */
     if (update && strcmp(update, "1") == 0)
-        status = write_file(expected_path, w->trace.text);
+        status = write_file(expected_path, text);
     else
-        status = compare(expected_path, actual_path, w->trace.text);
+        status = compare(expected_path, actual_path, text);
     world_free(w);
     return status;
 }

@@ -8,12 +8,12 @@ enum {
     /* Hosts that hold or ask for a mapping at one time: a /20 and some. */
     CLIENTS_MAX = 8191,
     /* One host cannot take the table from the others: MAX_MAPPINGS_PER_CLIENT. At most so many, that with all
-     * answers owed for each a host has half of WAITERS_MAX. */
+     * answers owed for each a host has half of PENDING_REPLIES_MAX. */
     CLIENT_MAPPINGS_DEFAULT = 64,
     CLIENT_MAPPINGS_MAX = 1024,
     /* Pending answers. A stock client has one socket a mapping; 8 is generous. */
-    WAITERS_MAX = 16383,
-    WAITERS_PER_REQUEST_MAX = 8,
+    PENDING_REPLIES_MAX = 16383,
+    PENDING_PER_REQUEST_MAX = 8,
 
     /* RFC 6886 section 3.1 asks for one request at a time; we have many clients behind us, so one each, and
      * no more than this in all: a home gateway's socket buffer holds them. */

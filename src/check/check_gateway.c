@@ -44,7 +44,7 @@ static void ask_deletion(struct check *c, uint64_t now_ms, struct actions *out)
     uint16_t port = c->survey.upstream.internal_port;
     c->gateway_phase = GATEWAY_DELETING;
     c->gateway_ms = now_ms;
-    upstream_cancel(&c->upstream, NATPMP_UDP, port);
+    upstream_withdraw(&c->upstream, NATPMP_UDP, port, now_ms);
     upstream_ask(&c->upstream, OWNER_TEST, NATPMP_UDP, port, 0, 0, now_ms, out);
 }
 

@@ -1,6 +1,7 @@
 #include "core/mapping.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 enum {
     /* Resting records that are looked at for a client that can make room: the oldest are of clients that came
@@ -29,6 +30,42 @@ uint32_t mapping_address(const struct mapping_tables *t, uint16_t m)
     return t->client[t->mapping[m].client].address;
 }
 
+struct mapping_text mapping_text(const struct mapping_tables *t, uint16_t m)
+{
+    const struct mapping *mapping = &t->mapping[m];
+    struct mapping_text text;
+    snprintf(text.text, sizeof text.text, "client=%s protocol=%s internal=%u router=%u",
+             address_text(mapping_address(t, m)).text, mapping->protocol == NATPMP_TCP ? "tcp" : "udp",
+             (unsigned)mapping->internal_port, (unsigned)mapping->router_port);
+    return text;
+}
+
+bool mapping_ought(const struct mapping *mapping)
+{
+    return mapping->wanted && !mapping->moving;
+}
+
+enum natpmp_protocol mapping_protocol(const struct mapping *mapping)
+{
+    return (enum natpmp_protocol)mapping->protocol;
+}
+
+enum natpmp_protocol mapping_other_protocol(const struct mapping *mapping)
+{
+    return mapping->protocol == NATPMP_UDP ? NATPMP_TCP : NATPMP_UDP;
+}
+
+uint16_t mapping_companion(const struct mapping_tables *t, uint16_t m)
+{
+    const struct mapping *mapping = &t->mapping[m];
+    return mapping_find(t, mapping_address(t, m), mapping_other_protocol(mapping), mapping->internal_port);
+}
+
+bool mapping_is_quarantined(const struct mapping_tables *t, uint16_t m)
+{
+    return list_has(&t->quarantine, t->quarantine_link, m);
+}
+
 /* ---- clients ---- */
 
 uint16_t client_find(const struct mapping_tables *t, uint32_t address)
@@ -41,15 +78,15 @@ uint16_t client_find(const struct mapping_tables *t, uint32_t address)
 
 static void make_room(struct mapping_tables *t)
 {
-    uint16_t m = t->resting.first;
-    for (unsigned i = 0; m != 0 && i < LOOK_AT_MAX; i++, m = t->resting_link[m].next) {
+    uint16_t m = t->quarantine.first;
+    for (unsigned i = 0; m != 0 && i < LOOK_AT_MAX; i++, m = t->quarantine_link[m].next) {
         uint16_t c = t->mapping[m].client;
         const struct client *client = &t->client[c];
-        if (client->records != client->at_rest || client->address_waiters != 0 ||
-            client->delete_all_waiters[0] != 0 || client->delete_all_waiters[1] != 0)
+        if (client->records != client->quarantined || client->address_pending != 0 ||
+            client->delete_all_pending[0] != 0 || client->delete_all_pending[1] != 0)
             continue;
         for (unsigned left = client->records; left > 0; left--)
-            mapping_free_resting_of(t, c);
+            mapping_free_quarantined_of(t, c);
         return;
     }
 }
@@ -79,17 +116,17 @@ uint16_t client_take(struct mapping_tables *t, uint32_t address)
 void client_release(struct mapping_tables *t, uint16_t c)
 {
     const struct client *client = &t->client[c];
-    if (client->records != 0 || client->address_waiters != 0 || client->delete_all_waiters[0] != 0 ||
-        client->delete_all_waiters[1] != 0)
+    if (client->records != 0 || client->address_pending != 0 || client->delete_all_pending[0] != 0 ||
+        client->delete_all_pending[1] != 0)
         return;
-    assert(client->live == 0 && client->working == 0 && client->asking == 0 && client->queue.first == 0);
+    assert(client->live == 0 && client->map_jobs == 0 && client->asking == 0 && client->queue.first == 0);
     if (list_has(&t->client_ready, t->client_ready_link, c))
         list_remove(&t->client_ready, t->client_ready_link, c);
     if (list_has(&t->address_waiting, t->address_waiting_link, c))
         list_remove(&t->address_waiting, t->address_waiting_link, c);
     index_remove(&t->by_address, c);
     t->client[c] = (struct client){0};
-    t->client[0].full_told = false;
+    t->client[0].full_noted = false;
     t->client_ready_link[c].next = t->free_client;
     t->free_client = c;
     t->clients--;
@@ -125,8 +162,8 @@ uint16_t mapping_find_external_port(const struct mapping_tables *t, enum natpmp_
                                     uint16_t external_port)
 {
     uint16_t m = index_first(&t->by_external_port, port_hash(protocol, external_port));
-    while (m != 0 &&
-           (t->mapping[m].protocol != (unsigned)protocol || t->mapping[m].external_port != external_port))
+    while (m != 0 && (t->mapping[m].protocol != (unsigned)protocol ||
+                      t->mapping[m].lease.external_port != external_port))
         m = index_next(&t->by_external_port, m);
     return m;
 }
@@ -134,15 +171,15 @@ uint16_t mapping_find_external_port(const struct mapping_tables *t, enum natpmp_
 uint16_t mapping_find_rule(const struct mapping_tables *t, uint32_t rule_id)
 {
     uint16_t m = index_first(&t->by_rule, index_hash(rule_id));
-    while (m != 0 && t->mapping[m].rule_id != rule_id)
+    while (m != 0 && t->mapping[m].rule.id != rule_id)
         m = index_next(&t->by_rule, m);
     return m;
 }
 
 static uint16_t take_record(struct mapping_tables *t)
 {
-    if (t->free_mapping == 0 && t->used_mappings == MAPPINGS_MAX && t->resting.first != 0)
-        mapping_free(t, t->resting.first);
+    if (t->free_mapping == 0 && t->used_mappings == MAPPINGS_MAX && t->quarantine.first != 0)
+        mapping_free(t, t->quarantine.first);
     uint16_t m = t->free_mapping;
     if (m != 0) {
         t->free_mapping = t->of_client[m].next;
@@ -180,21 +217,15 @@ uint16_t mapping_new(struct mapping_tables *t, uint32_t address, enum natpmp_pro
 bool mapping_is_over(const struct mapping_tables *t, uint16_t m)
 {
     const struct mapping *mapping = &t->mapping[m];
-    return !mapping->wanted && mapping->rule == RULE_ABSENT && mapping->lease == LEASE_NONE &&
-           !mapping->asking && mapping->waiters == 0 && mapping->work == WORK_NONE &&
-           !mapping->comment_setting;
+    return !mapping->wanted && mapping->rule.state == RULE_ABSENT && mapping->lease.state == LEASE_NONE &&
+           !mapping->lease.asking && mapping->job.pending == 0 && mapping->job.kind == JOB_NONE &&
+           !mapping->rule.comment_setting;
 }
 
 static void leave(struct list *list, struct list_link *links, uint16_t m)
 {
     if (list_has(list, links, m))
         list_remove(list, links, m);
-}
-
-static bool had_trouble(const struct mapping_trouble *trouble)
-{
-    return trouble->ask_retry_ms != 0 || trouble->copies_ms != 0 || trouble->rule_retry_ms != 0 ||
-           trouble->refused_until_ms != 0 || trouble->rejoined_ms != 0 || trouble->rotations_since_ms != 0;
 }
 
 void mapping_free(struct mapping_tables *t, uint16_t m)
@@ -204,10 +235,10 @@ void mapping_free(struct mapping_tables *t, uint16_t m)
     struct client *client = &t->client[mapping->client];
 
     mapping_wake(t, m);
-    if (mapping->given_back)
-        index_remove(&t->by_given_port, m);
+    if (mapping->released)
+        index_remove(&t->by_released_port, m);
     mapping_set_router_port(t, m, 0);
-    mapping_set_external_port(t, m, 0);
+    mapping_index_external_port(t, m, 0);
     leave(&t->drive, t->to_drive, m);
     leave(&t->router, t->to_router, m);
     leave(&t->spare, t->spare_link, m);
@@ -218,70 +249,64 @@ void mapping_free(struct mapping_tables *t, uint16_t m)
     client->records--;
     client_release(t, mapping->client);
     *mapping = (struct mapping){0};
-    if (had_trouble(&t->trouble[m]))
-        t->trouble[m] = (struct mapping_trouble){0};
     t->of_client[m].next = t->free_mapping;
     t->free_mapping = m;
     t->records--;
 }
 
-static void note_given_back(struct mapping_tables *t, uint16_t m)
+static void note_released(struct mapping_tables *t, uint16_t m)
 {
     struct mapping *mapping = &t->mapping[m];
-    bool given_back = !mapping->wanted && mapping->told_port != 0;
-    if (given_back && !mapping->given_back)
-        index_add(&t->by_given_port, index_hash(mapping->told_port), m);
-    else if (!given_back && mapping->given_back)
-        index_remove(&t->by_given_port, m);
-    mapping->given_back = given_back;
+    bool released = !mapping->wanted && mapping->promise.port != 0;
+    if (released && !mapping->released)
+        index_add(&t->by_released_port, index_hash(mapping->promise.port), m);
+    else if (!released && mapping->released)
+        index_remove(&t->by_released_port, m);
+    mapping->released = released;
 }
 
-void mapping_rest(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
+void mapping_quarantine(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
 {
-    if (list_has(&t->resting, t->resting_link, m))
+    if (mapping_is_quarantined(t, m))
         return;
-    list_push(&t->resting, t->resting_link, m);
-    t->client[t->mapping[m].client].at_rest++;
-    t->at_rest++;
-    t->rested_ms[m] = now_ms;
-    note_given_back(t, m);
+    list_push(&t->quarantine, t->quarantine_link, m);
+    t->client[t->mapping[m].client].quarantined++;
+    t->quarantined++;
+    t->quarantined_ms[m] = now_ms;
+    note_released(t, m);
 }
 
 void mapping_wake(struct mapping_tables *t, uint16_t m)
 {
-    if (!list_has(&t->resting, t->resting_link, m))
+    if (!mapping_is_quarantined(t, m))
         return;
-    list_remove(&t->resting, t->resting_link, m);
-    t->client[t->mapping[m].client].at_rest--;
-    t->at_rest--;
+    list_remove(&t->quarantine, t->quarantine_link, m);
+    t->client[t->mapping[m].client].quarantined--;
+    t->quarantined--;
 }
 
-bool mapping_port_rests(const struct mapping_tables *t, uint16_t m, uint16_t external_port, uint64_t since_ms)
+bool mapping_port_is_quarantined(const struct mapping_tables *t, uint16_t m, uint16_t external_port,
+                                 uint64_t since_ms)
 {
-    uint16_t r = index_first(&t->by_given_port, index_hash(external_port));
-    for (; r != 0; r = index_next(&t->by_given_port, r)) {
+    uint16_t r = index_first(&t->by_released_port, index_hash(external_port));
+    for (; r != 0; r = index_next(&t->by_released_port, r)) {
         const struct mapping *given = &t->mapping[r];
-        bool long_ago = list_has(&t->resting, t->resting_link, r) && t->rested_ms[r] < since_ms;
-        if (given->told_port == external_port && !long_ago && given->client != t->mapping[m].client)
+        bool long_ago = mapping_is_quarantined(t, r) && t->quarantined_ms[r] < since_ms;
+        if (given->promise.port == external_port && !long_ago && given->client != t->mapping[m].client)
             return true;
     }
     return false;
 }
 
-bool mapping_free_resting_of(struct mapping_tables *t, uint16_t c)
+bool mapping_free_quarantined_of(struct mapping_tables *t, uint16_t c)
 {
     for (uint16_t m = t->client[c].mappings.first; m != 0; m = t->of_client[m].next) {
-        if (!list_has(&t->resting, t->resting_link, m))
+        if (!mapping_is_quarantined(t, m))
             continue;
         mapping_free(t, m);
         return true;
     }
     return false;
-}
-
-static enum natpmp_protocol other_protocol(unsigned protocol)
-{
-    return protocol == NATPMP_UDP ? NATPMP_TCP : NATPMP_UDP;
 }
 
 void mapping_set_router_port(struct mapping_tables *t, uint16_t m, uint16_t router_port)
@@ -292,7 +317,7 @@ void mapping_set_router_port(struct mapping_tables *t, uint16_t m, uint16_t rout
         return;
     if (old != 0) {
         index_remove(&t->by_router_port, m);
-        if (mapping_find_router_port(t, other_protocol(mapping->protocol), old) == 0)
+        if (mapping_find_router_port(t, mapping_other_protocol(mapping), old) == 0)
             portset_remove(&t->router_ports, old);
     }
     mapping->router_port = router_port;
@@ -302,97 +327,38 @@ void mapping_set_router_port(struct mapping_tables *t, uint16_t m, uint16_t rout
     }
 }
 
-const struct mapping_trouble *mapping_trouble(const struct mapping_tables *t, const struct mapping *mapping)
-{
-    return &t->trouble[mapping - t->mapping];
-}
-
-struct mapping_trouble *mapping_in_trouble(struct mapping_tables *t, const struct mapping *mapping)
-{
-    return &t->trouble[mapping - t->mapping];
-}
-
-static void set_time(uint64_t *time_ms, uint64_t ms)
-{
-    if (*time_ms != ms)
-        *time_ms = ms;
-}
-
-void mapping_set_ask_retry(struct mapping_tables *t, const struct mapping *mapping, uint64_t retry_ms)
-{
-    set_time(&mapping_in_trouble(t, mapping)->ask_retry_ms, retry_ms);
-}
-
-void mapping_set_rule_retry(struct mapping_tables *t, const struct mapping *mapping, uint64_t retry_ms)
-{
-    set_time(&mapping_in_trouble(t, mapping)->rule_retry_ms, retry_ms);
-}
-
-void mapping_set_copies(struct mapping_tables *t, const struct mapping *mapping, uint64_t copies_ms)
-{
-    set_time(&mapping_in_trouble(t, mapping)->copies_ms, copies_ms);
-}
-
 void mapping_set_wanted(struct mapping_tables *t, uint16_t m, bool wanted)
 {
     struct mapping *mapping = &t->mapping[m];
     if (mapping->wanted == wanted)
         return;
     mapping->wanted = wanted;
-    note_given_back(t, m);
-    if (!wanted) {
-        t->client[mapping->client].full_told = false;
-        mapping_set_ask_retry(t, mapping, 0);
-    }
+    note_released(t, m);
+    if (!wanted)
+        t->client[mapping->client].full_noted = false;
     uint16_t *live = &t->client[mapping->client].live;
     *live = (uint16_t)(wanted ? *live + 1 : *live - 1);
     t->live = (uint16_t)(wanted ? t->live + 1 : t->live - 1);
 }
 
-void mapping_set_work(struct mapping_tables *t, uint16_t m, enum work work)
+void mapping_set_moving(struct mapping_tables *t, uint16_t m, bool moving)
 {
-    struct mapping *mapping = &t->mapping[m];
-    uint16_t *working = &t->client[mapping->client].working;
-    if (mapping->work == WORK_MAP)
-        --*working;
-    if (work == WORK_MAP)
-        ++*working;
-    mapping->work = (uint8_t)work;
+    t->mapping[m].moving = moving;
 }
 
-void mapping_set_external_port(struct mapping_tables *t, uint16_t m, uint16_t external_port)
+void mapping_index_external_port(struct mapping_tables *t, uint16_t m, uint16_t external_port)
 {
-    struct mapping *mapping = &t->mapping[m];
-    if (mapping->external_port == external_port)
-        return;
-    if (mapping->external_port != 0)
+    const struct mapping *mapping = &t->mapping[m];
+    if (mapping->lease.external_port != 0)
         index_remove(&t->by_external_port, m);
-    mapping->external_port = external_port;
     if (external_port != 0)
         index_add(&t->by_external_port, port_hash(mapping->protocol, external_port), m);
 }
 
-void mapping_set_lease(struct mapping_tables *t, uint16_t m, enum lease_state lease)
+void mapping_index_rule(struct mapping_tables *t, uint16_t m, uint32_t rule_id)
 {
-    t->mapping[m].lease = (uint8_t)lease;
-    if (lease == LEASE_NONE)
-        mapping_set_external_port(t, m, 0);
-}
-
-void mapping_set_rule(struct mapping_tables *t, uint16_t m, enum rule_state rule, uint32_t rule_id)
-{
-    struct mapping *mapping = &t->mapping[m];
-    assert((rule == RULE_PRESENT || rule == RULE_REMOVING) <= (rule_id != 0));
-    mapping->rule = (uint8_t)rule;
-    if (rule == RULE_ABSENT) {
-        mapping->rule_wrong = false;
-        mapping->comment_stale = false;
-    }
-    if (mapping->rule_id == rule_id)
-        return;
-    if (mapping->rule_id != 0)
+    if (t->mapping[m].rule.id != 0)
         index_remove(&t->by_rule, m);
-    mapping->rule_id = rule_id;
     if (rule_id != 0)
         index_add(&t->by_rule, index_hash(rule_id), m);
 }
@@ -402,8 +368,18 @@ bool mapping_port_free(const struct mapping_tables *t, uint32_t address, enum na
 {
     if (mapping_find_router_port(t, protocol, router_port) != 0)
         return false;
-    uint16_t companion = mapping_find_router_port(t, other_protocol(protocol), router_port);
+    uint16_t companion =
+        mapping_find_router_port(t, protocol == NATPMP_UDP ? NATPMP_TCP : NATPMP_UDP, router_port);
     return companion == 0 || mapping_address(t, companion) == address;
+}
+
+void mapping_set_spare(struct mapping_tables *t, uint16_t m, bool spare)
+{
+    bool listed = list_has(&t->spare, t->spare_link, m);
+    if (spare && !listed)
+        list_push(&t->spare, t->spare_link, m);
+    else if (!spare && listed)
+        list_remove(&t->spare, t->spare_link, m);
 }
 
 void mapping_touch(struct mapping_tables *t, uint16_t m)
@@ -412,47 +388,47 @@ void mapping_touch(struct mapping_tables *t, uint16_t m)
         list_push(&t->drive, t->to_drive, m);
 }
 
-/* ---- waiters ---- */
+/* ---- pending replies ---- */
 
-static uint16_t waiter_new(struct mapping_tables *t)
+static uint16_t pending_new(struct mapping_tables *t)
 {
-    uint16_t w = t->free_waiter;
+    uint16_t w = t->free_pending;
     if (w != 0)
-        t->free_waiter = t->waiter[w].next;
-    else if (t->used_waiters < WAITERS_MAX)
-        w = ++t->used_waiters;
+        t->free_pending = t->pending[w].next;
+    else if (t->used_pending < PENDING_REPLIES_MAX)
+        w = ++t->used_pending;
     return w;
 }
 
-bool waiter_add(struct mapping_tables *t, uint16_t *list, const struct waiter *waiter)
+bool pending_add(struct mapping_tables *t, uint16_t *list, const struct pending_reply *reply)
 {
     unsigned count = 0;
     uint16_t *link = list;
-    for (; *link != 0; link = &t->waiter[*link].next) {
-        const struct waiter *other = &t->waiter[*link];
-        if (other->from.address == waiter->from.address && other->from.port == waiter->from.port)
+    for (; *link != 0; link = &t->pending[*link].next) {
+        const struct pending_reply *other = &t->pending[*link];
+        if (other->from.address == reply->from.address && other->from.port == reply->from.port)
             return true;
         count++;
     }
-    if (count >= WAITERS_PER_REQUEST_MAX)
+    if (count >= PENDING_PER_REQUEST_MAX)
         return false;
-    uint16_t w = waiter_new(t);
+    uint16_t w = pending_new(t);
     if (w == 0)
         return false;
-    t->waiter[w] = *waiter;
-    t->waiter[w].next = 0;
+    t->pending[w] = *reply;
+    t->pending[w].next = 0;
     *link = w;
     return true;
 }
 
-bool waiter_take(struct mapping_tables *t, uint16_t *list, struct waiter *ret_waiter)
+bool pending_take(struct mapping_tables *t, uint16_t *list, struct pending_reply *ret_reply)
 {
     uint16_t w = *list;
     if (w == 0)
         return false;
-    *ret_waiter = t->waiter[w];
-    *list = t->waiter[w].next;
-    t->waiter[w] = (struct waiter){.next = t->free_waiter};
-    t->free_waiter = w;
+    *ret_reply = t->pending[w];
+    *list = t->pending[w].next;
+    t->pending[w] = (struct pending_reply){.next = t->free_pending};
+    t->free_pending = w;
     return true;
 }

@@ -1,6 +1,14 @@
-#include "core/proxy_parts.h"
+#include "core/proxy.h"
 
 #include <assert.h>
+
+#include "core/drive.h"
+#include "core/on_gateway.h"
+#include "core/on_lan.h"
+#include "core/on_router.h"
+#include "core/recovery.h"
+#include "core/reply.h"
+#include "core/turn.h"
 
 enum {
     /* At start the first announcement waits for the external address, but not long. */
@@ -18,6 +26,7 @@ void proxy_init(struct proxy *p, const struct proxy_config *config, uint64_t see
 {
     assert(config->client_mappings_max > 0 && config->client_mappings_max <= CLIENT_MAPPINGS_MAX);
     p->config = *config;
+    p->strategy = config->gateway_mode == GATEWAY_MODE_SYMMETRIC ? &strategy_symmetric : &strategy_normal;
     p->prng = prng_seeded(seed);
     p->adopting = true;
     p->recover_ms = UINT64_MAX;
@@ -39,76 +48,75 @@ static void start(struct proxy *p)
 
 static unsigned unfinished(const struct proxy *p)
 {
-    return (unsigned)p->tables.records - p->tables.at_rest;
+    return (unsigned)p->tables.records - p->tables.quarantined;
 }
 
-/* Who waits gets no answer: a restart may follow, and an error would make some clients give up for good. */
+/* A client that waits gets no answer: a restart may follow, and an error would make some clients give up for
+ * good. */
 static void stop_mapping(struct proxy *p, uint16_t m)
 {
-    struct mapping *mapping = mapping_at(&p->tables, m);
-    struct waiter waiter;
-    if (mapping->work == WORK_MAP) {
-        while (waiter_take(&p->tables, &mapping->waiters, &waiter))
+    struct mapping_tables *t = &p->tables;
+    struct pending_reply reply;
+    if (mapping_at(t, m)->job.kind == JOB_MAP) {
+        while (job_take_pending(t, m, &reply))
             continue;
-        mapping_set_work(&p->tables, m, WORK_NONE);
+        job_end(t, m);
     }
-    if (mapping->ends_ms > p->now_ms) {
-        mapping_set_work(&p->tables, m, WORK_DELETE); /* nobody waits, but its end is told */
-        mapping->work_since_ms = p->now_ms;
-    }
-    mapping->ends_ms = 0;
-    mapping->moving = false;
-    mapping_set_ask_retry(&p->tables, mapping, 0);
-    mapping_set_rule_retry(&p->tables, mapping, 0);
-    mapping_set_wanted(&p->tables, m, false);
-    mapping_touch(&p->tables, m);
+    if (promise_lives(mapping_at(t, m), p->now_ms))
+        job_begin_delete(t, m, p->now_ms); /* nobody waits, but its end is logged */
+    promise_stop(t, m);
+    mapping_set_moving(t, m, false);
+    lease_retry_at(t, m, 0);
+    rule_hurry(t, m);
+    lease_end(t, m);
+    mapping_touch(t, m);
 }
 
-static void stop(struct proxy *p, struct actions *out)
+static void stop(struct proxy *p, const struct step *step)
 {
     if (p->stopping)
         return;
     p->stopping = true;
-    p->stop_ms = p->now_ms + STOP_MS;
+    p->stop_ms = step->now_ms + STOP_MS;
     server_stop(&p->server);
-    actions_log(out, LOG_LEVEL_INFO, "proxy", "stopping: all mappings are removed mappings=%u",
+    actions_log(step->out, LOG_LEVEL_INFO, "proxy", "stopping: all mappings are removed mappings=%u",
                 (unsigned)p->tables.live);
     for (unsigned i = 1; i <= p->tables.used_mappings; i++)
         if (p->tables.mapping[i].client != 0)
             stop_mapping(p, (uint16_t)i);
     for (uint16_t c = 1; c <= p->tables.used_clients; c++)
         if (p->tables.client[c].address != 0)
-            proxy_client_turn(p, c);
-    router_hurry(&p->router, p->now_ms);
+            turn_client(p, c);
+    router_hurry(&p->router, step->now_ms);
 }
 
-static void exit_when_done(struct proxy *p, struct actions *out)
+static void exit_when_done(struct proxy *p, const struct step *step)
 {
-    bool in_time = p->now_ms < p->stop_ms;
-    if (!p->stopping || p->exited || (unfinished(p) > 0 && in_time) || !actions_room(out))
+    bool in_time = step->now_ms < p->stop_ms;
+    if (!p->stopping || p->exited || (unfinished(p) > 0 && in_time) || !actions_room(step->out))
         return;
     unsigned rules = 0;
     unsigned leases = 0;
     for (unsigned i = 1; i <= p->tables.used_mappings; i++) {
-        rules += p->tables.mapping[i].rule != RULE_ABSENT;
-        leases += p->tables.mapping[i].lease != LEASE_NONE;
+        rules += p->tables.mapping[i].rule.state != RULE_ABSENT;
+        leases += p->tables.mapping[i].lease.state != LEASE_NONE;
     }
     if (rules + leases > 0)
         actions_log(
-            out, LOG_LEVEL_WARN, "proxy",
+            step->out, LOG_LEVEL_WARN, "proxy",
             "stopped, but router or gateway did not answer in time: the next start takes over the rules, the "
             "leases end by themselves rules=%u leases=%u",
             rules, leases);
     else
-        actions_log(out, LOG_LEVEL_INFO, "proxy",
+        actions_log(step->out, LOG_LEVEL_INFO, "proxy",
                     "stopped: nothing is left on the router and at the gateway");
     p->exited = true;
-    actions_push(out, (struct action){.type = ACTION_EXIT});
+    actions_push(step->out, (struct action){.type = ACTION_EXIT});
 }
 
 /* ---- one step ---- */
 
-static void take_event(struct proxy *p, const struct event *event, struct actions *out)
+static void take_event(struct proxy *p, const struct event *event, const struct step *step)
 {
     switch (event->type) {
     case EVENT_START:
@@ -117,30 +125,31 @@ static void take_event(struct proxy *p, const struct event *event, struct action
     case EVENT_DEADLINE:
         break;
     case EVENT_LAN:
-        proxy_lan_request(p, event, out);
+        on_lan(p, event, step);
         break;
     case EVENT_GATEWAY:
-        upstream_receive(&p->upstream, event->gateway, p->now_ms, out);
+        upstream_receive(&p->upstream, event->gateway, step->now_ms, step->out);
         break;
     case EVENT_GATEWAY_ERROR:
-        upstream_error(&p->upstream, event->gateway_error, out);
+        upstream_error(&p->upstream, event->gateway_error, step->out);
         break;
     case EVENT_ROUTER_OPEN:
         p->upstream.router_local = event->router.local;
-        router_event(&p->router, event, out);
+        router_event(&p->router, event, step->out);
         break;
     case EVENT_ROUTER_DATA:
     case EVENT_ROUTER_CLOSED:
-        router_event(&p->router, event, out);
+        router_event(&p->router, event, step->out);
         break;
     case EVENT_STOP:
-        stop(p, out);
+        stop(p, step);
         break;
     }
 }
 
 void proxy_step(struct proxy *p, const struct event *event, struct actions *out)
 {
+    struct step step = {.now_ms = event->now_ms, .out = out};
     actions_clear(out, p->config.log_level);
     assert(p->started != (event->type == EVENT_START) && event->now_ms >= p->now_ms);
     p->now_ms = event->now_ms;
@@ -148,22 +157,17 @@ void proxy_step(struct proxy *p, const struct event *event, struct actions *out)
     p->upstream.local = event->gateway_local;
     if (p->exited)
         return;
-    take_event(p, event, out);
-    proxy_take_router(p, out);
-    proxy_take_upstream(p, out);
-    router_tick(&p->router, p->now_ms, out);
-    upstream_tick(&p->upstream, p->now_ms, out);
-    proxy_take_router(p, out);
-    proxy_take_upstream(p, out);
-    proxy_tick_recovery(p, out);
-    server_tick(&p->server, p->upstream.address_known ? p->upstream.address : 0, p->now_ms, out);
-    proxy_drive(p, out);
-    exit_when_done(p, out);
-}
-
-static uint64_t earlier(uint64_t a_ms, uint64_t b_ms)
-{
-    return a_ms < b_ms ? a_ms : b_ms;
+    take_event(p, event, &step);
+    on_router(p, &step);
+    on_gateway(p, &step);
+    router_tick(&p->router, step.now_ms, out);
+    upstream_tick(&p->upstream, step.now_ms, out);
+    on_router(p, &step);
+    on_gateway(p, &step);
+    recovery_tick(p, &step);
+    server_tick(&p->server, p->upstream.address_known ? p->upstream.address : 0, step.now_ms, out);
+    drive(p, &step);
+    exit_when_done(p, &step);
 }
 
 uint64_t proxy_deadline_ms(const struct proxy *p)
@@ -171,12 +175,12 @@ uint64_t proxy_deadline_ms(const struct proxy *p)
     if (p->exited)
         return UINT64_MAX;
     uint64_t deadline_ms = p->more ? p->now_ms : heap_due_ms(&p->tables.due);
-    deadline_ms = earlier(deadline_ms, upstream_deadline_ms(&p->upstream));
-    deadline_ms = earlier(deadline_ms, router_deadline_ms(&p->router));
-    deadline_ms = earlier(deadline_ms, server_deadline_ms(&p->server));
-    deadline_ms = earlier(deadline_ms, proxy_addresses_deadline_ms(p));
-    deadline_ms = earlier(deadline_ms, earlier(p->recover_ms, p->recover_until_ms));
+    deadline_ms = earlier_ms(deadline_ms, upstream_deadline_ms(&p->upstream));
+    deadline_ms = earlier_ms(deadline_ms, router_deadline_ms(&p->router));
+    deadline_ms = earlier_ms(deadline_ms, server_deadline_ms(&p->server));
+    deadline_ms = earlier_ms(deadline_ms, reply_addresses_due_ms(p));
+    deadline_ms = earlier_ms(deadline_ms, recovery_due_ms(p));
     if (p->stopping)
-        deadline_ms = earlier(deadline_ms, p->stop_ms);
-    return deadline_ms > p->now_ms ? deadline_ms : p->now_ms;
+        deadline_ms = earlier_ms(deadline_ms, p->stop_ms);
+    return later_ms(deadline_ms, p->now_ms);
 }

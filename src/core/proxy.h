@@ -53,8 +53,8 @@ struct proxy_status {
     const char *router_trouble;  /* why nothing can be mapped on the router; NULL: it can */
     const char *gateway_trouble; /* why nothing can be mapped at the gateway; NULL: it answers */
     uint32_t external_address;   /* 0: not known */
-    unsigned mappings; /* live: a client stands behind it */
-    unsigned records;  /* all, with those that are being undone */
+    unsigned mappings;           /* live: a client stands behind it */
+    unsigned records;            /* all, with those that are being undone */
     unsigned clients;
     uint32_t epoch_s;
     uint64_t dropped; /* datagrams that were no valid request from an allowed source */

@@ -1,5 +1,5 @@
 /* How the program is, in few words. The log has said more when it came about. */
-#include "core/proxy_parts.h"
+#include "core/proxy_state.h"
 
 /* NULL: nothing has failed yet. */
 static const char *session_trouble(enum session_failure failure)

@@ -17,6 +17,9 @@ enum {
     /* No reply is under way longer: section 3.1 gives a request up after its ninth attempt has waited so
        long. */
     LATE_MAX_S = 64,
+    /* How long a datagram may be under way to the gateway. It is also long enough that an answer to what was
+     * sent before shows by its epoch, which is counted in seconds. */
+    UNDER_WAY_MS = 1200,
     /* The gateway's announcements do not cross a tunnel, so its address and epoch are polled. */
     ADDRESS_INTERVAL_MS = 60 * 1000,
 };
@@ -35,7 +38,9 @@ static uint64_t interval_ms(unsigned sends)
 
 void upstream_init(struct upstream *u)
 {
-    *u = (struct upstream){.address_next_ms = UINT64_MAX, .due_ms = UINT64_MAX};
+    /* The rest is zero already; to write it would make the table of ports real memory. */
+    u->address_next_ms = UINT64_MAX;
+    u->due_ms = UINT64_MAX;
 }
 
 void upstream_start(struct upstream *u, uint64_t now_ms)
@@ -62,12 +67,50 @@ static int find(const struct upstream *u, uint32_t key)
     return -1;
 }
 
-static void end(struct upstream *u, int i)
+static void end(struct upstream *u, int i, uint64_t now_ms)
 {
-    u->transaction[i].used = false;
+    struct transaction *t = &u->transaction[i];
+    u->apart_ms[u->key[i] >> 16][!t->deleting] = (t->deleting ? now_ms : t->last_ms) + UNDER_WAY_MS;
+    t->used = false;
     u->chosen -= (uint16_t)u->key[i] == 0;
     u->key[i] = 0;
     u->used--;
+}
+
+/* ---- what is under way ---- */
+
+static struct under_way *under_way(struct upstream *u, uint32_t key)
+{
+    return &u->under_way[key >> 16][(uint16_t)key];
+}
+
+static void note_under_way(struct upstream *u, uint32_t key, enum under_way_kind kind, uint64_t sent_ms)
+{
+    *under_way(u, key) = (struct under_way){.until_ms = sent_ms + UNDER_WAY_MS, .kind = kind};
+}
+
+/* Behind a deletion, copies of it and of what it followed are waited for. Those of a request that was given
+ * up may have been sent until then. */
+static void note_deleted(struct upstream *u, uint32_t key, const struct transaction *t, uint64_t now_ms)
+{
+    const struct under_way *before = under_way(u, key);
+    uint64_t until_ms = t->last_ms > t->first_ms ? t->last_ms + UNDER_WAY_MS : 0;
+    if (before->kind == UNDER_WAY_WITHDRAWN)
+        until_ms = now_ms + UNDER_WAY_MS;
+    else if (before->kind != UNDER_WAY_NOTHING && before->until_ms > until_ms)
+        until_ms = before->until_ms;
+    *under_way(u, key) = (struct under_way){.until_ms = until_ms, .kind = UNDER_WAY_DELETION};
+}
+
+uint64_t upstream_quiet_ms(const struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port)
+{
+    const struct under_way *what = &u->under_way[protocol][internal_port];
+    return what->kind >= UNDER_WAY_DELETION ? what->until_ms : 0;
+}
+
+uint64_t upstream_apart_ms(const struct upstream *u, enum natpmp_protocol protocol, bool deletes)
+{
+    return u->apart_ms[protocol][deletes];
 }
 
 /* ---- sending ---- */
@@ -131,11 +174,14 @@ bool upstream_is_busy(const struct upstream *u, enum natpmp_protocol protocol)
     return false;
 }
 
-void upstream_cancel(struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port)
+void upstream_withdraw(struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port,
+                       uint64_t now_ms)
 {
     int i = find(u, transaction_key(protocol, internal_port));
-    if (i >= 0)
-        end(u, i);
+    if (i < 0)
+        return;
+    end(u, i, now_ms);
+    note_under_way(u, transaction_key(protocol, internal_port), UNDER_WAY_WITHDRAWN, now_ms);
 }
 
 void upstream_again(struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port,
@@ -415,7 +461,32 @@ static int match(const struct upstream *u, const struct natpmp_reply *reply)
     return found;
 }
 
-static bool take_reply(struct upstream *u, struct upstream_outcome *o)
+static bool take_answer(struct upstream *u, int i, uint64_t now_ms, struct upstream_outcome *o)
+{
+    const struct natpmp_reply *reply = &u->reply;
+    const struct transaction *t = &u->transaction[i];
+    uint32_t key = u->key[i];
+    bool success = reply->result == NATPMP_SUCCESS;
+    bool granted = success && reply->lifetime_s > 0 && reply->external_port != 0;
+    o->owner = t->owner;
+    o->asked_ms = t->first_ms;
+    o->gone_ms = t->last_ms + UNDER_WAY_MS + (uint64_t)reply->lifetime_s * 1000;
+    if (!success) {
+        o->type = UPSTREAM_FAILED;
+    } else if (granted && !t->deleting) {
+        o->type = UPSTREAM_GRANTED;
+        note_under_way(u, key, UNDER_WAY_GRANT, now_ms);
+    } else if (t->deleting && reply->lifetime_s == 0) {
+        o->type = UPSTREAM_DELETED;
+        note_deleted(u, key, t, now_ms);
+    } else {
+        return false; /* late: the answer to what was asked before */
+    }
+    end(u, i, now_ms);
+    return true;
+}
+
+static bool take_reply(struct upstream *u, uint64_t now_ms, struct upstream_outcome *o)
 {
     const struct natpmp_reply *reply = &u->reply;
     u->reply_pending = false;
@@ -432,25 +503,12 @@ static bool take_reply(struct upstream *u, struct upstream_outcome *o)
     if (u->reply_late)
         return granted;
     if (i < 0) {
-        o->type = UPSTREAM_STRAY;
+        o->type = UPSTREAM_UNSOLICITED;
         return granted || (reply->result == NATPMP_SUCCESS && reply->lifetime_s == 0);
     }
-    const struct transaction *t = &u->transaction[i];
-    if (reply->has_epoch && reply->epoch_s < t->epoch_floor_s)
+    if (reply->has_epoch && reply->epoch_s < u->transaction[i].epoch_floor_s)
         return granted; /* it was sent before we asked: its lease may be over by now */
-    o->owner = t->owner;
-    o->asked_ms = t->first_ms;
-    o->copies_ms = t->last_ms > t->first_ms ? t->last_ms : 0;
-    if (reply->result != NATPMP_SUCCESS)
-        o->type = UPSTREAM_FAILED;
-    else if (granted && !t->deleting)
-        o->type = UPSTREAM_GRANTED;
-    else if (t->deleting && reply->lifetime_s == 0)
-        o->type = UPSTREAM_DELETED;
-    else
-        return false; /* late: the answer to what was asked before */
-    end(u, i);
-    return true;
+    return take_answer(u, i, now_ms, o);
 }
 
 static bool take_unanswered(struct upstream *u, uint64_t now_ms, struct upstream_outcome *o)
@@ -460,7 +518,7 @@ static bool take_unanswered(struct upstream *u, uint64_t now_ms, struct upstream
         if (!t->used || t->sends < t->sends_max || t->next_ms > now_ms)
             continue;
         *o = (struct upstream_outcome){.type = UPSTREAM_UNANSWERED, .owner = t->owner};
-        end(u, i);
+        end(u, i, now_ms);
         return true;
     }
     return false;
@@ -485,7 +543,7 @@ bool upstream_next(struct upstream *u, uint64_t now_ms, struct upstream_outcome 
         ret_outcome->type = UPSTREAM_NO_ADDRESS;
         return true;
     }
-    if (u->reply_pending && take_reply(u, ret_outcome))
+    if (u->reply_pending && take_reply(u, now_ms, ret_outcome))
         return true;
     return take_unanswered(u, now_ms, ret_outcome);
 }

@@ -41,11 +41,11 @@ enum gateway_trouble {
 enum upstream_outcome_type {
     UPSTREAM_GRANTED,
     UPSTREAM_DELETED,
-    UPSTREAM_FAILED,     /* a result code other than success */
-    UPSTREAM_UNANSWERED, /* all retransmissions went unanswered */
-    UPSTREAM_STRAY, /* a success for (protocol, internal port) that no transaction asked for; lifetime 0: a
-                       deletion */
-    UPSTREAM_LATE,  /* a success that was long under way: what it says is no news, but may not be known yet */
+    UPSTREAM_FAILED,      /* a result code other than success */
+    UPSTREAM_UNANSWERED,  /* all retransmissions went unanswered */
+    UPSTREAM_UNSOLICITED, /* a success for (protocol, internal port) that no transaction asked for; lifetime
+                       0: a deletion */
+    UPSTREAM_LATE, /* a success that was long under way: what it says is no news, but may not be known yet */
     UPSTREAM_ADDRESS,    /* the external address became known or changed */
     UPSTREAM_NO_ADDRESS, /* the gateway says that it has none */
     UPSTREAM_STATE_LOST, /* by its epoch, the gateway forgot everything (section 3.6) */
@@ -55,16 +55,33 @@ struct upstream_outcome {
     enum upstream_outcome_type type;
     uint16_t owner;
     uint16_t result;
-    enum natpmp_protocol protocol; /* STRAY, LATE */
-    uint16_t internal_port;        /* STRAY, LATE */
+    enum natpmp_protocol protocol; /* UNSOLICITED, LATE */
+    uint16_t internal_port;        /* UNSOLICITED, LATE */
     uint16_t external_port;
     uint32_t lifetime_s;
-    uint64_t copies_ms; /* when the last of several copies was sent; 0: there was only one */
+    uint64_t
+        gone_ms; /* GRANTED: each copy of the request renews the lease when it arrives; it is over by then */
     uint64_t asked_ms; /* when the first copy of the request was sent: the lease began no earlier; STATE_LOST:
                           when the gateway was first seen to have forgotten */
 };
 
+/* What may still be under way for (protocol, internal port), and with it the answer to it. */
+enum under_way_kind {
+    UNDER_WAY_NOTHING,
+    UNDER_WAY_GRANT,     /* a second copy of the last grant */
+    UNDER_WAY_DELETION,  /* copies of what was asked before a deletion was confirmed */
+    UNDER_WAY_WITHDRAWN, /* copies of a request that was given up before its answer */
+};
+
+struct under_way {
+    uint64_t until_ms;
+    enum under_way_kind kind;
+};
+
 struct upstream {
+    /* Pages of this table become real memory where a port was used. */
+    struct under_way under_way[2][65536];
+    uint64_t apart_ms[2][2]; /* by protocol and kind, see upstream_apart_ms */
     struct transaction transaction[UPSTREAM_PARALLEL_MAX];
     uint32_t key[UPSTREAM_PARALLEL_MAX]; /* protocol and internal port, for one fast pass */
     unsigned used;
@@ -102,6 +119,7 @@ struct upstream {
     struct natpmp_reply reply;
 };
 
+/* The memory must be zero. */
 void upstream_init(struct upstream *u);
 /* The first request for the external address goes out with the next tick. */
 void upstream_start(struct upstream *u, uint64_t now_ms);
@@ -115,8 +133,15 @@ void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol proto
                   uint16_t external_port, uint32_t lifetime_s, uint64_t now_ms, struct actions *out);
 /* True if a transaction of that protocol is under way. */
 bool upstream_is_busy(const struct upstream *u, enum natpmp_protocol protocol);
-/* Forgets the transaction of (protocol, internal_port), if there is one; its owner hears nothing of it. */
-void upstream_cancel(struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port);
+/* Gives up the transaction of (protocol, internal_port), if there is one; its owner hears nothing of it. */
+void upstream_withdraw(struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port,
+                       uint64_t now_ms);
+/* No lease is to be requested for it before: until then something of before may arrive, at the gateway or
+ * here, and pass for the request or its answer. */
+uint64_t upstream_quiet_ms(const struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port);
+/* For a gateway whose requests and deletions name different ports: when one of this kind may follow the last
+ * one of the other kind without overtaking it. */
+uint64_t upstream_apart_ms(const struct upstream *u, enum natpmp_protocol protocol, bool deletes);
 /* A client asks anew for what is being asked already: the schedule starts again, for the long pauses at its
  * end may outlast the lease. */
 void upstream_again(struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port,

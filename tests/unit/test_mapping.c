@@ -1,10 +1,12 @@
-/* The tables of mappings, clients and waiters. */
+/* The tables of mappings, clients and pending replies. */
 #include <stdlib.h>
 
 #include "unit.h"
 
 #include "base/prng.h"
 #include "core/mapping.h"
+#include "core/nat_rule.h"
+#include "core/upstream.h"
 
 enum { HOST_A = 0xc0a8580b, HOST_B = 0xc0a8580c };
 
@@ -71,15 +73,15 @@ static void test_a_client_goes_with_its_last_mapping(void **state)
     assert_int_equal(t->clients, 0);
 }
 
-static void test_a_client_stays_while_it_is_owed_an_answer(void **state)
+static void test_a_client_stays_while_a_reply_is_pending(void **state)
 {
     (void)state;
-    struct waiter waiter = {.from = {HOST_A, 5}};
+    struct pending_reply reply = {.from = {HOST_A, 5}};
     uint16_t c = client_take(t, HOST_A);
-    assert_true(waiter_add(t, &t->client[c].delete_all_waiters[NATPMP_TCP], &waiter));
+    assert_true(pending_add(t, &t->client[c].delete_all_pending[NATPMP_TCP], &reply));
     client_release(t, c);
     assert_int_equal(client_find(t, HOST_A), c);
-    assert_true(waiter_take(t, &t->client[c].delete_all_waiters[NATPMP_TCP], &waiter));
+    assert_true(pending_take(t, &t->client[c].delete_all_pending[NATPMP_TCP], &reply));
     client_release(t, c);
     assert_int_equal(client_find(t, HOST_A), 0);
 }
@@ -120,16 +122,25 @@ static void test_the_companion_port_is_the_clients_own(void **state)
     assert_true(mapping_port_free(t, HOST_B, NATPMP_TCP, 7001));
 }
 
+/* Gives the mapping a lease with this external port. */
+static void grant(uint16_t m, uint16_t external_port)
+{
+    struct upstream_outcome o = {.type = UPSTREAM_GRANTED, .external_port = external_port, .lifetime_s = 60};
+    lease_on_granted(t, m, &o, 1000);
+}
+
 static void test_without_a_lease_there_is_no_external_port(void **state)
 {
     (void)state;
     uint16_t m = new_mapping(HOST_A, NATPMP_UDP, 1);
-    mapping_set_lease(t, m, LEASE_GRANTED);
-    mapping_set_external_port(t, m, 41000);
-    mapping_set_lease(t, m, LEASE_UNSURE);
+    grant(m, 41000);
+    lease_on_state_lost(t, m);
+    mapping_set_wanted(t, m, true);
+    grant(m, 41000);
+    lease_on_state_lost(t, m);
     assert_int_equal(mapping_find_external_port(t, NATPMP_UDP, 41000), m);
-    mapping_set_lease(t, m, LEASE_NONE);
-    assert_int_equal(mapping_at(t, m)->external_port, 0);
+    lease_on_gone(t, m);
+    assert_int_equal(mapping_at(t, m)->lease.external_port, 0);
     assert_int_equal(mapping_find_external_port(t, NATPMP_UDP, 41000), 0);
 }
 
@@ -139,11 +150,13 @@ static void test_what_is_not_wanted_is_undone_at_once(void **state)
     (void)state;
     uint16_t m = new_mapping(HOST_A, NATPMP_UDP, 1);
     mapping_set_wanted(t, m, true);
-    mapping_set_ask_retry(t, mapping_at(t, m), 5000);
-    mapping_set_wanted(t, m, true);
-    assert_int_equal(mapping_trouble(t, mapping_at(t, m))->ask_retry_ms, 5000);
-    mapping_set_wanted(t, m, false);
-    assert_int_equal(mapping_trouble(t, mapping_at(t, m))->ask_retry_ms, 0);
+    lease_retry_at(t, m, 5000);
+    lease_end(t, m);
+    assert_false(mapping_at(t, m)->wanted);
+    assert_int_equal(mapping_at(t, m)->lease.retry_ms, 0);
+    lease_retry_at(t, m, 5000);
+    lease_end(t, m); /* it had ended: the pause is of the deletion */
+    assert_int_equal(mapping_at(t, m)->lease.retry_ms, 5000);
 }
 
 static void test_external_ports_and_rules(void **state)
@@ -151,24 +164,24 @@ static void test_external_ports_and_rules(void **state)
     (void)state;
     uint16_t a = new_mapping(HOST_A, NATPMP_UDP, 1);
     uint16_t b = new_mapping(HOST_B, NATPMP_TCP, 1);
-    mapping_set_external_port(t, a, 41000);
-    mapping_set_external_port(t, b, 41000);
+    struct nat_rule row = {.id = 0x1B, .ours = true};
+    grant(a, 41000);
+    grant(b, 41000);
     assert_int_equal(mapping_find_external_port(t, NATPMP_UDP, 41000), a);
     assert_int_equal(mapping_find_external_port(t, NATPMP_TCP, 41000), b);
-    mapping_set_external_port(t, a, 41001);
+    grant(a, 41001);
     assert_int_equal(mapping_find_external_port(t, NATPMP_UDP, 41000), 0);
-    mapping_set_rule(t, a, RULE_ADDING, 0);
+    rule_on_add_sent(t, a);
     assert_int_equal(mapping_find_rule(t, 0x1A), 0);
-    mapping_set_rule(t, a, RULE_PRESENT, 0x1A);
+    rule_on_added(t, a, 0x1A, 1, 1000);
     assert_int_equal(mapping_find_rule(t, 0x1A), a);
-    mapping_set_rule(t, a, RULE_PRESENT, 0x1B);
+    rule_on_row(t, a, &row, 2);
     assert_int_equal(mapping_find_rule(t, 0x1A), 0);
     assert_int_equal(mapping_find_rule(t, 0x1B), a);
-    mapping_at(t, a)->rule_wrong = true;
-    mapping_at(t, a)->comment_stale = true;
-    mapping_set_rule(t, a, RULE_ABSENT, 0);
+    assert_true(mapping_at(t, a)->rule.wrong && mapping_at(t, a)->rule.comment_stale);
+    rule_on_missing(t, a);
     assert_int_equal(mapping_find_rule(t, 0x1B), 0);
-    assert_false(mapping_at(t, a)->rule_wrong || mapping_at(t, a)->comment_stale);
+    assert_false(mapping_at(t, a)->rule.wrong || mapping_at(t, a)->rule.comment_stale);
 }
 
 /* ---- life ---- */
@@ -177,16 +190,17 @@ static void test_counters(void **state)
 {
     (void)state;
     uint16_t m = new_mapping(HOST_A, NATPMP_UDP, 1);
-    struct client *client = &t->client[client_find(t, HOST_A)];
+    const struct client *client = &t->client[client_find(t, HOST_A)];
+    struct natpmp_request request = {.lifetime_s = 60};
     mapping_set_wanted(t, m, true);
     mapping_set_wanted(t, m, true);
-    mapping_set_work(t, m, WORK_MAP);
-    mapping_set_work(t, m, WORK_MAP);
+    job_begin_map(t, m, &request, false, 0);
+    job_begin_map(t, m, &request, false, 0);
     assert_int_equal(client->live, 1);
     assert_int_equal(t->live, 1);
-    assert_int_equal(client->working, 1);
-    mapping_set_work(t, m, WORK_DELETE);
-    assert_int_equal(client->working, 0);
+    assert_int_equal(client->map_jobs, 1);
+    job_begin_delete(t, m, 0);
+    assert_int_equal(client->map_jobs, 0);
     mapping_set_wanted(t, m, false);
     assert_int_equal(client->live, 0);
     assert_int_equal(t->live, 0);
@@ -201,12 +215,12 @@ static void test_over(void **state)
     assert_true(mapping_is_over(t, m));
     struct mapping held[] = {clean, clean, clean, clean, clean, clean, clean};
     held[0].wanted = true;
-    held[1].rule = RULE_UNSURE;
-    held[2].lease = LEASE_UNSURE;
-    held[3].asking = true;
-    held[4].waiters = 1;
-    held[5].work = WORK_DELETE;
-    held[6].comment_setting = true;
+    held[1].rule.state = RULE_UNSURE;
+    held[2].lease.state = LEASE_UNSURE;
+    held[3].lease.asking = true;
+    held[4].job.pending = 1;
+    held[5].job.kind = JOB_DELETE;
+    held[6].rule.comment_setting = true;
     for (size_t i = 0; i < ARRAY_LEN(held); i++) {
         *mapping = held[i];
         assert_false(mapping_is_over(t, m));
@@ -214,23 +228,23 @@ static void test_over(void **state)
     *mapping = clean;
 }
 
-static void test_rest(void **state)
+static void test_quarantine(void **state)
 {
     (void)state;
     uint16_t first = new_mapping(HOST_A, NATPMP_UDP, 1);
     uint16_t second = new_mapping(HOST_A, NATPMP_UDP, 2);
-    assert_false(mapping_free_resting_of(t, client_find(t, HOST_A)));
-    mapping_rest(t, second, 1000);
-    mapping_rest(t, first, 1000);
-    mapping_rest(t, first, 1000);
-    assert_int_equal(t->at_rest, 2);
+    assert_false(mapping_free_quarantined_of(t, client_find(t, HOST_A)));
+    mapping_quarantine(t, second, 1000);
+    mapping_quarantine(t, first, 1000);
+    mapping_quarantine(t, first, 1000);
+    assert_int_equal(t->quarantined, 2);
     mapping_wake(t, second);
     mapping_wake(t, second);
-    assert_int_equal(t->at_rest, 1);
-    assert_true(mapping_free_resting_of(t, client_find(t, HOST_A)));
+    assert_int_equal(t->quarantined, 1);
+    assert_true(mapping_free_quarantined_of(t, client_find(t, HOST_A)));
     assert_int_equal(mapping_find(t, HOST_A, NATPMP_UDP, 1), 0);
     assert_int_equal(mapping_find(t, HOST_A, NATPMP_UDP, 2), second);
-    assert_int_equal(t->at_rest, 0);
+    assert_int_equal(t->quarantined, 0);
 }
 
 /* A freed record is in no queue: another mapping would be driven in its place. */
@@ -244,16 +258,15 @@ static void test_a_freed_record_is_in_no_queue(void **state)
     list_push(&t->client[c].queue, t->to_ask, m);
     mapping_touch(t, m);
     mapping_touch(t, m);
-    mapping_rest(t, m, 1000);
+    mapping_quarantine(t, m, 1000);
     heap_set(&t->due, m, 5);
     mapping_set_router_port(t, m, 7000);
-    mapping_set_external_port(t, m, 41000);
     mapping_free(t, m);
     assert_int_equal(t->router.first, 0);
     assert_int_equal(t->client[c].queue.first, 0);
     assert_int_equal(t->drive.first, 0);
-    assert_int_equal(t->resting.first, 0);
-    assert_int_equal(t->at_rest, 0);
+    assert_int_equal(t->quarantine.first, 0);
+    assert_int_equal(t->quarantined, 0);
     assert_int_equal(heap_first(&t->due), 0);
     assert_int_equal(mapping_find_external_port(t, NATPMP_UDP, 41000), 0);
     assert_int_equal(t->client[c].mappings.first, other);
@@ -261,53 +274,54 @@ static void test_a_freed_record_is_in_no_queue(void **state)
 
 /* ---- full ---- */
 
-static void test_a_client_that_only_rests_makes_room(void **state)
+static void test_a_client_with_all_in_quarantine_makes_room(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < CLIENTS_MAX; i++)
         new_mapping(HOST_A + i, NATPMP_UDP, 1);
     assert_int_equal(client_take(t, HOST_A + CLIENTS_MAX), 0);
-    mapping_rest(t, 3, 1000);
+    mapping_quarantine(t, 3, 1000);
     new_mapping(HOST_A + 2, NATPMP_UDP, 2);
-    assert_int_equal(client_take(t, HOST_A + CLIENTS_MAX), 0); /* it has another one that does not rest */
-    mapping_rest(t, 5, 1000);
-    mapping_rest(t, 4, 1000);
-    mapping_rest(t, 6, 1000);
-    struct waiter waiter = {.from = {HOST_A + 4, 5}};
-    assert_true(waiter_add(t, &t->client[client_find(t, HOST_A + 4)].address_waiters, &waiter));
+    assert_int_equal(client_take(t, HOST_A + CLIENTS_MAX),
+                     0); /* it has another one that is not in quarantine */
+    mapping_quarantine(t, 5, 1000);
+    mapping_quarantine(t, 4, 1000);
+    mapping_quarantine(t, 6, 1000);
+    struct pending_reply reply = {.from = {HOST_A + 4, 5}};
+    assert_true(pending_add(t, &t->client[client_find(t, HOST_A + 4)].address_pending, &reply));
     assert_int_not_equal(client_take(t, HOST_A + CLIENTS_MAX), 0);
-    assert_int_equal(client_find(t, HOST_A + 3), 0); /* the longest that is owed nothing */
+    assert_int_equal(client_find(t, HOST_A + 3), 0); /* the one for which no reply is pending */
     assert_int_not_equal(client_find(t, HOST_A + 4), 0);
     assert_int_not_equal(client_find(t, HOST_A + 5), 0);
     assert_int_equal(t->clients, CLIENTS_MAX);
 }
 
-static void test_an_external_port_rests_for_its_client(void **state)
+static void test_an_external_port_is_quarantined_for_its_client(void **state)
 {
     (void)state;
     uint16_t a = new_mapping(HOST_A, NATPMP_UDP, 1);
     uint16_t own = new_mapping(HOST_A, NATPMP_TCP, 2);
     uint16_t other = new_mapping(HOST_B, NATPMP_TCP, 1);
     mapping_set_wanted(t, a, true);
-    mapping_at(t, a)->told_port = 41000;
-    assert_false(mapping_port_rests(t, other, 41000, 0)); /* it is in use */
+    mapping_at(t, a)->promise.port = 41000;
+    assert_false(mapping_port_is_quarantined(t, other, 41000, 0)); /* it is in use */
     mapping_set_wanted(t, a, false);
-    assert_true(mapping_port_rests(t, other, 41000, UINT64_MAX)); /* its end is not done */
-    mapping_rest(t, a, 1000);
-    assert_true(mapping_port_rests(t, other, 41000, 1000));
-    assert_false(mapping_port_rests(t, other, 41000, 1001));
-    assert_false(mapping_port_rests(t, other, 41001, 0));
-    assert_false(mapping_port_rests(t, own, 41000, 0));
+    assert_true(mapping_port_is_quarantined(t, other, 41000, UINT64_MAX)); /* its end is not done */
+    mapping_quarantine(t, a, 1000);
+    assert_true(mapping_port_is_quarantined(t, other, 41000, 1000));
+    assert_false(mapping_port_is_quarantined(t, other, 41000, 1001));
+    assert_false(mapping_port_is_quarantined(t, other, 41001, 0));
+    assert_false(mapping_port_is_quarantined(t, own, 41000, 0));
     mapping_wake(t, a);
     mapping_set_wanted(t, a, true);
-    assert_false(mapping_port_rests(t, other, 41000, 0));
+    assert_false(mapping_port_is_quarantined(t, other, 41000, 0));
     mapping_set_wanted(t, a, false);
-    mapping_rest(t, a, 2000);
+    mapping_quarantine(t, a, 2000);
     mapping_free(t, a);
-    assert_false(mapping_port_rests(t, other, 41000, 0));
+    assert_false(mapping_port_is_quarantined(t, other, 41000, 0));
 }
 
-static void test_a_full_table_gives_up_what_rests_longest(void **state)
+static void test_a_full_table_gives_up_what_is_in_quarantine_longest(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < MAPPINGS_MAX; i++)
@@ -315,8 +329,8 @@ static void test_a_full_table_gives_up_what_rests_longest(void **state)
     assert_int_equal(t->records, MAPPINGS_MAX);
     assert_int_equal(mapping_new(t, HOST_A, NATPMP_TCP, 1), 0);
     assert_int_equal(client_find(t, HOST_A), 0);
-    mapping_rest(t, 500, 1000);
-    mapping_rest(t, 400, 1000);
+    mapping_quarantine(t, 500, 1000);
+    mapping_quarantine(t, 400, 1000);
     assert_int_equal(mapping_new(t, HOST_A, NATPMP_TCP, 1), 500);
     assert_int_equal(mapping_new(t, HOST_A, NATPMP_TCP, 2), 400);
     assert_int_equal(mapping_new(t, HOST_A, NATPMP_TCP, 3), 0);
@@ -336,44 +350,44 @@ static void test_a_full_table_of_clients(void **state)
     assert_int_equal(t->clients, CLIENTS_MAX);
 }
 
-/* ---- waiters ---- */
+/* ---- pending replies ---- */
 
-static void test_waiters(void **state)
+static void test_pending_replies(void **state)
 {
     (void)state;
     uint16_t list = 0;
-    for (unsigned i = 0; i < WAITERS_PER_REQUEST_MAX; i++) {
-        struct waiter waiter = {.from = {HOST_A, (uint16_t)(100 + i)}, .since_ms = i};
-        assert_true(waiter_add(t, &list, &waiter));
-        waiter.since_ms = 99; /* a copy: the first one counts */
-        assert_true(waiter_add(t, &list, &waiter));
+    for (unsigned i = 0; i < PENDING_PER_REQUEST_MAX; i++) {
+        struct pending_reply reply = {.from = {HOST_A, (uint16_t)(100 + i)}, .since_ms = i};
+        assert_true(pending_add(t, &list, &reply));
+        reply.since_ms = 99; /* a copy: the first one counts */
+        assert_true(pending_add(t, &list, &reply));
     }
-    struct waiter one_more = {.from = {HOST_A, 99}};
-    assert_false(waiter_add(t, &list, &one_more));
-    struct waiter same_port = {.from = {HOST_B, 100}};
-    assert_false(waiter_add(t, &list, &same_port));
-    struct waiter taken;
-    for (unsigned i = 0; i < WAITERS_PER_REQUEST_MAX; i++) {
-        assert_true(waiter_take(t, &list, &taken));
+    struct pending_reply one_more = {.from = {HOST_A, 99}};
+    assert_false(pending_add(t, &list, &one_more));
+    struct pending_reply same_port = {.from = {HOST_B, 100}};
+    assert_false(pending_add(t, &list, &same_port));
+    struct pending_reply taken;
+    for (unsigned i = 0; i < PENDING_PER_REQUEST_MAX; i++) {
+        assert_true(pending_take(t, &list, &taken));
         assert_int_equal(taken.from.port, 100 + i);
         assert_int_equal(taken.since_ms, i);
     }
-    assert_false(waiter_take(t, &list, &taken));
+    assert_false(pending_take(t, &list, &taken));
     assert_int_equal(list, 0);
 }
 
-static void test_waiters_run_out(void **state)
+static void test_pending_replies_run_out(void **state)
 {
     (void)state;
-    static uint16_t lists[WAITERS_MAX + 1];
+    static uint16_t lists[PENDING_REPLIES_MAX + 1];
     memset(lists, 0, sizeof(lists));
-    struct waiter waiter = {.from = {HOST_A, 1}};
-    for (unsigned i = 0; i < WAITERS_MAX; i++)
-        assert_true(waiter_add(t, &lists[i], &waiter));
-    assert_false(waiter_add(t, &lists[WAITERS_MAX], &waiter));
-    assert_int_equal(lists[WAITERS_MAX], 0);
-    assert_true(waiter_take(t, &lists[7], &waiter));
-    assert_true(waiter_add(t, &lists[WAITERS_MAX], &waiter));
+    struct pending_reply reply = {.from = {HOST_A, 1}};
+    for (unsigned i = 0; i < PENDING_REPLIES_MAX; i++)
+        assert_true(pending_add(t, &lists[i], &reply));
+    assert_false(pending_add(t, &lists[PENDING_REPLIES_MAX], &reply));
+    assert_int_equal(lists[PENDING_REPLIES_MAX], 0);
+    assert_true(pending_take(t, &lists[7], &reply));
+    assert_true(pending_add(t, &lists[PENDING_REPLIES_MAX], &reply));
 }
 
 /* ---- at random, against a plain array ---- */
@@ -448,7 +462,7 @@ UNIT(mapping)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_key_is_client_protocol_and_port, start, stop),
         cmocka_unit_test_setup_teardown(test_a_client_goes_with_its_last_mapping, start, stop),
-        cmocka_unit_test_setup_teardown(test_a_client_stays_while_it_is_owed_an_answer, start, stop),
+        cmocka_unit_test_setup_teardown(test_a_client_stays_while_a_reply_is_pending, start, stop),
         cmocka_unit_test_setup_teardown(test_router_ports, start, stop),
         cmocka_unit_test_setup_teardown(test_the_companion_port_is_the_clients_own, start, stop),
         cmocka_unit_test_setup_teardown(test_external_ports_and_rules, start, stop),
@@ -456,14 +470,15 @@ UNIT(mapping)
         cmocka_unit_test_setup_teardown(test_over, start, stop),
         cmocka_unit_test_setup_teardown(test_without_a_lease_there_is_no_external_port, start, stop),
         cmocka_unit_test_setup_teardown(test_what_is_not_wanted_is_undone_at_once, start, stop),
-        cmocka_unit_test_setup_teardown(test_rest, start, stop),
-        cmocka_unit_test_setup_teardown(test_a_client_that_only_rests_makes_room, start, stop),
-        cmocka_unit_test_setup_teardown(test_an_external_port_rests_for_its_client, start, stop),
+        cmocka_unit_test_setup_teardown(test_quarantine, start, stop),
+        cmocka_unit_test_setup_teardown(test_a_client_with_all_in_quarantine_makes_room, start, stop),
+        cmocka_unit_test_setup_teardown(test_an_external_port_is_quarantined_for_its_client, start, stop),
         cmocka_unit_test_setup_teardown(test_a_freed_record_is_in_no_queue, start, stop),
-        cmocka_unit_test_setup_teardown(test_a_full_table_gives_up_what_rests_longest, start, stop),
+        cmocka_unit_test_setup_teardown(test_a_full_table_gives_up_what_is_in_quarantine_longest, start,
+                                        stop),
         cmocka_unit_test_setup_teardown(test_a_full_table_of_clients, start, stop),
-        cmocka_unit_test_setup_teardown(test_waiters, start, stop),
-        cmocka_unit_test_setup_teardown(test_waiters_run_out, start, stop),
+        cmocka_unit_test_setup_teardown(test_pending_replies, start, stop),
+        cmocka_unit_test_setup_teardown(test_pending_replies_run_out, start, stop),
         cmocka_unit_test(test_against_the_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

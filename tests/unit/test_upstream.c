@@ -83,11 +83,11 @@ static void test_slots(void **state)
         ask(NATPMP_UDP, (uint16_t)(PORT + i), 60, START_MS);
     }
     assert_false(upstream_free(&upstream));
-    upstream_cancel(&upstream, NATPMP_UDP, PORT);
+    upstream_withdraw(&upstream, NATPMP_UDP, PORT, START_MS);
     assert_true(upstream_free(&upstream));
     receive_map((struct reply){1, 0, 500, PORT, 41000, 60}, START_MS + 10);
     assert_true(next(START_MS + 10));
-    assert_int_equal(outcome.type, UPSTREAM_STRAY);
+    assert_int_equal(outcome.type, UPSTREAM_UNSOLICITED);
 }
 
 /* ---- which reply is whose ---- */
@@ -127,7 +127,7 @@ static void test_a_second_copy_of_a_reply_is_a_stray(void **state)
     assert_true(next(START_MS + 50));
     receive_map(reply, START_MS + 60);
     assert_true(next(START_MS + 60));
-    assert_int_equal(outcome.type, UPSTREAM_STRAY);
+    assert_int_equal(outcome.type, UPSTREAM_UNSOLICITED);
     assert_int_equal(outcome.protocol, NATPMP_TCP);
     assert_int_equal(outcome.internal_port, PORT);
     assert_int_equal(outcome.lifetime_s, 1800);

@@ -14,6 +14,7 @@ static struct upstream_outcome outcome;
 static inline int start(void **state)
 {
     (void)state;
+    memset(&upstream, 0, sizeof(upstream));
     upstream_init(&upstream);
     actions_clear(&out, LOG_LEVEL_DEBUG);
     return 0;

@@ -1,0 +1,94 @@
+#include "core/deletion.h"
+
+#include "core/reply.h"
+
+bool deletion_is_done(const struct mapping *mapping)
+{
+    return !mapping->wanted && mapping->rule.state == RULE_ABSENT;
+}
+
+void deletion_begin(struct proxy *p, uint16_t m, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    mapping_wake(t, m);
+    lease_end(t, m); /* even while it is being made [D-15] */
+    promise_end(t, m);
+    mapping_set_moving(t, m, false);
+    if (mapping_at(t, m)->job.kind != JOB_DELETE) {
+        p->address_flush = true; /* a request that waits behind the mapping need not wait for its end */
+        job_begin_delete(t, m, step->now_ms);
+    }
+    rule_hurry(t, m);
+    mapping_touch(t, m);
+}
+
+/* The record for the deletion of all mappings of a client and protocol that was kept until the first
+ * snapshot; 0: none. */
+static uint16_t kept_for_all(const struct mapping_tables *t, uint16_t m)
+{
+    return mapping_find(t, mapping_address(t, m), mapping_protocol(&t->mapping[m]), 0);
+}
+
+bool deletion_begin_kept(struct proxy *p, uint16_t m, const struct step *step)
+{
+    enum job_kind kind = (enum job_kind)mapping_at(&p->tables, m)->job.kind;
+    bool all = kept_for_all(&p->tables, m) != 0;
+    if (kind == JOB_MAP || (!all && kind != JOB_DELETE))
+        return false; /* what is asked for now was asked for later [D-16] */
+    if (all)
+        job_set_delete_all(&p->tables, m, true);
+    deletion_begin(p, m, step);
+    return true;
+}
+
+/* Of a deletion of everything: does a rule of that client and protocol still stand? */
+static bool others_stand(const struct mapping_tables *t, const struct mapping *all)
+{
+    for (uint16_t m = t->client[all->client].mappings.first; m != 0; m = t->of_client[m].next)
+        if (t->mapping[m].protocol == all->protocol && t->mapping[m].job.delete_all &&
+            t->mapping[m].rule.state != RULE_ABSENT)
+            return true;
+    return false;
+}
+
+void deletion_settle(struct proxy *p, uint16_t m, const struct step *step)
+{
+    const struct mapping *mapping = mapping_at(&p->tables, m);
+    bool all = mapping->internal_port == 0;
+    bool gone =
+        mapping->rule.state == RULE_ABSENT && !p->adopting && !(all && others_stand(&p->tables, mapping));
+    if (!gone && mapping->job.since_ms + ANSWER_MS > step->now_ms)
+        return;
+    enum natpmp_result result = gone ? NATPMP_SUCCESS : NATPMP_NETWORK_FAILURE;
+    if (gone && mapping->router_port != 0)
+        actions_log(step->out, LOG_LEVEL_INFO, "mapping", "unmapped %s", mapping_text(&p->tables, m).text);
+    else if (!gone)
+        actions_log(step->out, LOG_LEVEL_WARN, "mapping",
+                    "the router has not removed the rule yet; trying on %s",
+                    mapping_text(&p->tables, m).text);
+    if (mapping->job.delete_all)
+        deletion_progress(p, m, result, step);
+    reply_to_job(p, m, result, 0, 0, step);
+}
+
+/* The last one that is gone answers with success [D-11], the first failure at once, and the others go all the
+ * same [D-10]. */
+void deletion_progress(struct proxy *p, uint16_t m, enum natpmp_result result, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    uint16_t c = mapping_at(t, m)->client;
+    enum natpmp_protocol protocol = mapping_protocol(mapping_at(t, m));
+    job_set_delete_all(t, m, false);
+    for (uint16_t i = t->client[c].mappings.first; i != 0; i = t->of_client[i].next) {
+        const struct mapping *mapping = mapping_at(t, i);
+        if (mapping_protocol(mapping) != protocol || !mapping->job.delete_all)
+            continue;
+        if (result == NATPMP_SUCCESS)
+            return; /* the answer waits for the last one */
+        job_set_delete_all(t, i, false);
+    }
+    uint16_t kept = kept_for_all(t, m);
+    if (kept != 0)
+        mapping_touch(t, kept);
+    reply_to_delete_all(p, c, protocol, result, step);
+}

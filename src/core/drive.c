@@ -1,0 +1,316 @@
+#include "core/drive.h"
+
+#include "core/budget.h"
+#include "core/deletion.h"
+#include "core/port.h"
+#include "core/reply.h"
+#include "core/turn.h"
+
+enum {
+    /* A client that asks again at once gets the same answer, without a rule coming and going on the router.
+     */
+    REFUSED_MS = 2000,
+};
+
+/* ---- answers to MAP requests ---- */
+
+/* Clients that renew on a clock of their own, whatever they were granted, find their port as it was. */
+static bool is_kept_alive(const struct proxy *p, const struct mapping *mapping)
+{
+    switch (p->config.lease_hold) {
+    case LEASE_HOLD_AUTO:
+        return p->tables.client[mapping->client].late;
+    case LEASE_HOLD_ALWAYS:
+        return true;
+    case LEASE_HOLD_OFF:
+        break;
+    }
+    return false;
+}
+
+static void refuse(struct proxy *p, uint16_t m, enum natpmp_result result, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    const struct mapping *mapping = mapping_at(t, m);
+    bool goes_on = promise_lives(mapping, step->now_ms);
+    bool news = job_note_result(t, m, result);
+    actions_log(step->out, news ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "mapping", "%s result=%u %s",
+                goes_on ? "could not be renewed; it stays until it ends by itself" : "could not be made",
+                (unsigned)result, mapping_text(t, m).text);
+    reply_to_job(p, m, result, 0, 0, step);
+    promise_on_refused(t, m);
+    if (goes_on)
+        return;
+    if (mapping->job.refusal != 0)
+        job_refuse_until(t, m, step->now_ms + REFUSED_MS);
+    mapping_set_moving(t, m, false);
+    lease_end(t, m);
+}
+
+static void succeed(struct proxy *p, uint16_t m, uint32_t lifetime_s, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    const struct mapping *mapping = mapping_at(t, m);
+    uint16_t port = mapping->lease.external_port;
+    uint16_t before = mapping->promise.port; /* an earlier run may have advertised one */
+    bool renewed = promise_lives(mapping, step->now_ms) && before != 0;
+    enum log_level level = renewed && before == port ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+    const char *what = !renewed ? "mapped" : level == LOG_LEVEL_DEBUG ? "renewed" : "changed";
+    job_note_result(t, m, NATPMP_SUCCESS);
+    promise_on_advertised(t, m, lifetime_s, is_kept_alive(p, mapping), step->now_ms);
+    if (level <= step->out->log_level)
+        actions_log(step->out, level, "mapping", "%s %s external=%u lifetime=%u", what,
+                    mapping_text(t, m).text, (unsigned)port, (unsigned)lifetime_s);
+    reply_to_job(p, m, NATPMP_SUCCESS, port, lifetime_s, step);
+}
+
+static struct job_facts facts_of(const struct proxy *p, uint16_t m, uint64_t now_ms)
+{
+    const struct mapping *mapping = &p->tables.mapping[m];
+    uint64_t until_ms = mapping->promise.until_ms;
+    return (struct job_facts){
+        .waited_ms = now_ms - mapping->job.since_ms,
+        .lease_left_ms = lease_left_ms(mapping, now_ms),
+        .advertised_left_ms = until_ms > now_ms ? until_ms - now_ms : 0,
+        .asked_s = mapping->job.asked_s,
+        .comment_s = mapping->rule.comment_sure_s,
+        .refusal = mapping->job.refusal,
+        .ought = mapping_ought(mapping),
+        .rule_holds = rule_holds(mapping) && p->strategy->fits(mapping),
+        .grant_due = mapping->lease.due,
+        .pair_open = mapping->lease.pair != PAIR_SETTLED,
+        .rejoins = mapping->lease.pair == PAIR_REJOINS,
+        .epoch_doubted = p->upstream.epoch_doubted,
+        .again = mapping->job.again,
+        .no_resources = mapping->lease.result == NATPMP_OUT_OF_RESOURCES,
+    };
+}
+
+static void settle_map(struct proxy *p, uint16_t m, const struct step *step)
+{
+    struct job_facts facts = facts_of(p, m, step->now_ms);
+    struct job_decision decision = job_decide(&facts);
+    switch (decision.verdict) {
+    case JOB_WAITS:
+        break;
+    case JOB_NEEDS_GRANT:
+        lease_set_due(&p->tables, m);
+        break;
+    case JOB_SUCCEEDS:
+        succeed(p, m, decision.lifetime_s, step);
+        break;
+    case JOB_REPEATS:
+        promise_on_repeated(&p->tables, m);
+        reply_to_job(p, m, NATPMP_SUCCESS, mapping_at(&p->tables, m)->lease.external_port,
+                     decision.lifetime_s, step);
+        break;
+    case JOB_REFUSED:
+        refuse(p, m, decision.result, step);
+        break;
+    }
+}
+
+static void settle_job(struct proxy *p, uint16_t m, const struct step *step)
+{
+    switch ((enum job_kind)mapping_at(&p->tables, m)->job.kind) {
+    case JOB_NONE:
+        break;
+    case JOB_MAP:
+        settle_map(p, m, step);
+        break;
+    case JOB_DELETE:
+        deletion_settle(p, m, step);
+        break;
+    }
+}
+
+/* ---- one mapping ---- */
+
+/* RFC 6886 section 3.4: its time is over [M-21]. */
+static void settle_promise(struct proxy *p, uint16_t m, const struct step *step)
+{
+    if (promise_wants(mapping_at(&p->tables, m), step->now_ms) != PROMISE_WANTS_END)
+        return;
+    actions_log(step->out, LOG_LEVEL_INFO, "mapping", "expired %s external=%u",
+                mapping_text(&p->tables, m).text, (unsigned)mapping_at(&p->tables, m)->lease.external_port);
+    lease_end(&p->tables, m);
+}
+
+/* A request that is not wanted any more is given up, but the gateway may have granted it: that is settled by
+ * a deletion. */
+static void withdraw(struct proxy *p, uint16_t m, const struct step *step)
+{
+    const struct mapping *mapping = mapping_at(&p->tables, m);
+    /* Of a port that the gateway chose only its answer tells what is to be deleted. */
+    if (!mapping->lease.asking || mapping->lease.releasing || mapping_ought(mapping) ||
+        !p->strategy->withdraws)
+        return;
+    upstream_withdraw(&p->upstream, mapping_protocol(mapping), p->strategy->request_port(mapping),
+                      step->now_ms);
+    lease_on_withdrawn(&p->tables, m, step->now_ms);
+    turn_client(p, mapping->client);
+}
+
+static void settle_lease(struct proxy *p, uint16_t m, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    const struct mapping *mapping = mapping_at(t, m);
+    withdraw(p, m, step);
+    if (!mapping_ought(mapping)) {
+        lease_recovered(t, m);
+        lease_set_pair(t, m, PAIR_SETTLED);
+    }
+    if (lease_is_over(p->strategy, mapping, step->now_ms))
+        lease_on_gone(t, m);
+    turn_queue(p, m, step);
+    mapping_set_spare(t, m, budget_is_spare(mapping, step->now_ms));
+}
+
+/* A mapping that lapsed is remembered for as long as a client may come back late to it. */
+static uint64_t quarantine_until_ms(const struct proxy *p, const struct mapping *mapping, uint64_t now_ms)
+{
+    bool lapsed = mapping->promise.until_ms != 0 && p->config.lease_hold == LEASE_HOLD_AUTO;
+    uint64_t until_ms = now_ms + QUARANTINE_MS;
+    return lapsed ? later_ms(until_ms, promise_keep_alive_until_ms(mapping)) : until_ms;
+}
+
+/* When time alone changes something about it. */
+static uint64_t due_ms(const struct proxy *p, uint16_t m, uint64_t now_ms)
+{
+    const struct mapping *mapping = &p->tables.mapping[m];
+    uint64_t job_ms = earlier_ms(job_due_ms(mapping, now_ms), promise_due_ms(mapping, now_ms));
+    return earlier_ms(job_ms, earlier_ms(rule_due_ms(mapping, now_ms), turn_due_ms(p, m, now_ms)));
+}
+
+static void drive_one(struct proxy *p, uint16_t m, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    const struct mapping *mapping = mapping_at(t, m);
+    if (mapping_is_quarantined(t, m)) {
+        if (!heap_has(&t->due, m)) /* it was due: the time is over */
+            mapping_free(t, m);
+        return;
+    }
+    p->strategy->settle_port(p, m, step);
+    settle_job(p, m, step);
+    settle_promise(p, m, step);
+    settle_lease(p, m, step);
+    if (rule_wants(mapping, step->now_ms) != RULE_WANTS_NOTHING && !list_has(&t->router, t->to_router, m))
+        list_push(&t->router, t->to_router, m);
+    if (!mapping_is_over(t, m)) {
+        heap_set(&t->due, m, due_ms(p, m, step->now_ms));
+    } else if (mapping->router_port == 0) {
+        mapping_free(t, m);
+    } else {
+        mapping_quarantine(t, m, step->now_ms);
+        p->strategy->ended(t, m);
+        heap_set(&t->due, m, quarantine_until_ms(p, mapping, step->now_ms));
+    }
+}
+
+/* ---- towards the router ---- */
+
+static bool add_rule(struct proxy *p, uint16_t m, const struct step *step)
+{
+    const struct mapping *mapping = mapping_at(&p->tables, m);
+    struct rule_comment comment = rule_comment_wanted(mapping);
+    struct router_rule rule = {
+        .protocol = mapping_protocol(mapping), /* and no other [M-07] [M-08] */
+        .router_port = mapping->router_port,
+        .client = mapping_address(&p->tables, m),
+        .internal_port = mapping->internal_port,
+        .external_port = comment.external_port,
+        .lease_s = comment.lease_s,
+    };
+    if (!router_add(&p->router, m, &rule, step->now_ms, step->out))
+        return false;
+    rule_on_add_sent(&p->tables, m);
+    return true;
+}
+
+static bool set_comment(struct proxy *p, uint16_t m, const struct step *step)
+{
+    const struct mapping *mapping = mapping_at(&p->tables, m);
+    struct rule_comment comment = rule_comment_wanted(mapping);
+    if (!router_set_comment(&p->router, m, mapping->rule.id, comment.external_port, comment.lease_s,
+                            step->now_ms, step->out))
+        return false;
+    rule_on_comment_sent(&p->tables, m);
+    return true;
+}
+
+/* The command that the rule wants; false: the router cannot take it now. */
+static bool command_router(struct proxy *p, uint16_t m, const struct step *step)
+{
+    const struct mapping *mapping = mapping_at(&p->tables, m);
+    switch (rule_wants(mapping, step->now_ms)) {
+    case RULE_WANTS_NOTHING:
+        return true;
+    case RULE_WANTS_ADD:
+        return add_rule(p, m, step);
+    case RULE_WANTS_COMMENT:
+        return set_comment(p, m, step);
+    case RULE_WANTS_REMOVE:
+        break;
+    }
+    if (!router_remove(&p->router, m, mapping->rule.id, step->now_ms, step->out))
+        return false;
+    rule_on_remove_sent(&p->tables, m);
+    return true;
+}
+
+static void pump_router(struct proxy *p, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    while (router_is_ready(&p->router) && t->router.first != 0) {
+        if (!actions_room(step->out)) {
+            p->more = true;
+            return;
+        }
+        uint16_t m = t->router.first;
+        if (!command_router(p, m, step))
+            return;
+        list_remove(&t->router, t->to_router, m);
+    }
+}
+
+/* ---- towards the gateway ---- */
+
+static void pump_gateway(struct proxy *p, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    enum lease_want want;
+    uint16_t m;
+    while ((m = turn_next(p, &want, step)) != 0) {
+        const struct mapping *mapping = mapping_at(t, m);
+        bool grant = want == LEASE_WANTS_GRANT;
+        uint16_t port = grant ? p->strategy->request_port(mapping) : p->strategy->release_port(mapping);
+        uint16_t suggestion = grant ? port_suggestion(t, p->strategy, m, step->now_ms) : 0;
+        uint32_t asked_s = mapping->job.asked_s > 0 ? mapping->job.asked_s : 1;
+        uint32_t lifetime_s = grant ? asked_s : 0;
+        upstream_ask(&p->upstream, m, mapping_protocol(mapping), port, suggestion, lifetime_s, step->now_ms,
+                     step->out);
+        lease_on_asked(t, m, lifetime_s, step->now_ms);
+        turn_client(p, mapping->client);
+    }
+}
+
+/* ---- all of them ---- */
+
+void drive(struct proxy *p, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    while (heap_due_ms(&t->due) <= step->now_ms) {
+        uint16_t m = heap_first(&t->due);
+        heap_set(&t->due, m, UINT64_MAX);
+        mapping_touch(t, m);
+    }
+    do {
+        while (t->drive.first != 0 && actions_room(step->out))
+            drive_one(p, list_pop(&t->drive, t->to_drive), step);
+        pump_router(p, step);
+        pump_gateway(p, step);
+    } while (t->drive.first != 0 && actions_room(step->out));
+    p->more = p->more || t->drive.first != 0;
+    reply_pump_addresses(p, step);
+}

@@ -1,0 +1,142 @@
+#include "core/job.h"
+
+#include "core/mapping.h"
+#include "core/step.h"
+
+static struct job *job_of(struct mapping_tables *t, uint16_t m)
+{
+    return &mapping_at(t, m)->job;
+}
+
+/* ---- the answer ---- */
+
+static uint32_t whole_seconds(uint64_t ms)
+{
+    return (uint32_t)((ms + 999) / 1000);
+}
+
+static struct job_decision refused(enum natpmp_result result)
+{
+    return (struct job_decision){.verdict = JOB_REFUSED, .result = result};
+}
+
+/* Never more than was asked (RFC 6886 section 3.3 [M-18]), and never more than the rule's comment tells the
+ * next run: a renewal for longer gets the rest when it comes again. */
+static struct job_decision success(const struct job_facts *f, uint32_t lifetime_s)
+{
+    lifetime_s = lifetime_s < f->asked_s ? lifetime_s : f->asked_s;
+    lifetime_s = lifetime_s < f->comment_s ? lifetime_s : f->comment_s;
+    return (struct job_decision){.verdict = JOB_SUCCEEDS, .lifetime_s = lifetime_s};
+}
+
+struct job_decision job_decide(const struct job_facts *f)
+{
+    bool holds = f->ought && f->rule_holds && f->lease_left_ms > 0 && !f->rejoins; /* both halves [N-08] */
+    bool from_memory = holds && !f->epoch_doubted;
+    bool again = f->again && f->advertised_left_ms > 0;
+    if (f->refusal != 0)
+        return refused((enum natpmp_result)f->refusal);
+    if (again && from_memory)
+        return (struct job_decision){
+            .verdict = JOB_REPEATS,
+            .lifetime_s = whole_seconds(earlier_ms(f->advertised_left_ms, f->lease_left_ms)),
+        };
+    if (holds && !again && !f->grant_due && !f->pair_open)
+        return success(f, whole_seconds(f->lease_left_ms));
+    if (from_memory && f->lease_left_ms >= 1000 && f->waited_ms >= MEMORY_MS)
+        return success(f, (uint32_t)(f->lease_left_ms / 1000)); /* from memory; the gateway is asked on */
+    if (f->waited_ms >= ANSWER_MS)                              /* section 3.5: never silence */
+        return refused(f->no_resources ? NATPMP_OUT_OF_RESOURCES : NATPMP_NETWORK_FAILURE);
+    /* A short lease ran out while the router was away. */
+    bool needs_grant = f->rule_holds && f->lease_left_ms == 0;
+    return (struct job_decision){.verdict = needs_grant ? JOB_NEEDS_GRANT : JOB_WAITS};
+}
+
+uint64_t job_due_ms(const struct mapping *mapping, uint64_t now_ms)
+{
+    const struct job *job = &mapping->job;
+    if (job->kind == JOB_NONE)
+        return UINT64_MAX;
+    uint64_t due_ms = sooner_ms(UINT64_MAX, job->since_ms + ANSWER_MS, now_ms);
+    return job->kind == JOB_MAP ? sooner_ms(due_ms, job->since_ms + MEMORY_MS, now_ms) : due_ms;
+}
+
+/* ---- its life ---- */
+
+static void set_kind(struct mapping_tables *t, uint16_t m, enum job_kind kind)
+{
+    uint16_t *map_jobs = &t->client[mapping_at(t, m)->client].map_jobs;
+    if (job_of(t, m)->kind == JOB_MAP)
+        --*map_jobs;
+    if (kind == JOB_MAP)
+        ++*map_jobs;
+    job_of(t, m)->kind = (uint8_t)kind;
+}
+
+void job_begin_map(struct mapping_tables *t, uint16_t m, const struct natpmp_request *request, bool again,
+                   uint64_t now_ms)
+{
+    struct job *job = job_of(t, m);
+    set_kind(t, m, JOB_MAP);
+    job->again = again;
+    job->since_ms = now_ms;
+    job->suggested_port = request->external_port;
+    job->refusal = 0;
+}
+
+void job_set_lifetime(struct mapping_tables *t, uint16_t m, uint32_t lifetime_s)
+{
+    job_of(t, m)->asked_s = lifetime_s;
+}
+
+void job_begin_delete(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
+{
+    set_kind(t, m, JOB_DELETE);
+    job_of(t, m)->since_ms = now_ms;
+}
+
+void job_on_adopted(struct mapping_tables *t, uint16_t m, uint32_t lease_s)
+{
+    struct job *job = job_of(t, m);
+    if (job->asked_s == 0)
+        job->asked_s = lease_s;
+    if (job->kind != JOB_MAP) /* if the external port is not known, the rule's is the best guess */
+        job->suggested_port = mapping_at(t, m)->router_port;
+}
+
+void job_end(struct mapping_tables *t, uint16_t m)
+{
+    set_kind(t, m, JOB_NONE);
+}
+
+void job_refuse(struct mapping_tables *t, uint16_t m, enum natpmp_result result)
+{
+    job_of(t, m)->refusal = (uint8_t)result;
+}
+
+void job_refuse_until(struct mapping_tables *t, uint16_t m, uint64_t until_ms)
+{
+    job_of(t, m)->refused_until_ms = until_ms;
+}
+
+bool job_note_result(struct mapping_tables *t, uint16_t m, enum natpmp_result result)
+{
+    bool news = job_of(t, m)->failure != (uint8_t)result;
+    job_of(t, m)->failure = (uint8_t)result;
+    return news;
+}
+
+void job_set_delete_all(struct mapping_tables *t, uint16_t m, bool delete_all)
+{
+    job_of(t, m)->delete_all = delete_all;
+}
+
+void job_add_pending(struct mapping_tables *t, uint16_t m, const struct pending_reply *reply)
+{
+    pending_add(t, &job_of(t, m)->pending, reply);
+}
+
+bool job_take_pending(struct mapping_tables *t, uint16_t m, struct pending_reply *ret_reply)
+{
+    return pending_take(t, &job_of(t, m)->pending, ret_reply);
+}

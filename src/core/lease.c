@@ -1,0 +1,370 @@
+#include "core/lease.h"
+
+#include "core/strategy.h"
+#include "core/mapping.h"
+#include "core/step.h"
+#include "core/upstream.h"
+
+enum {
+    /* Bitcoin Core takes less for impossible, and stays away for five minutes. */
+    POSSIBLE_S = 30,
+    /* Of less than this, less than POSSIBLE_S is left when 5/8 are over. */
+    AHEAD_MAX_S = 80,
+    /* A lease beyond this is taken for this long. */
+    LEASE_MAX_S = 7 * 24 * 60 * 60,
+    RETRY_FIRST_MS = 1000,
+    RETRY_MAX_MS = 30 * 1000,
+    /* A port is being given up for it at the gateway. */
+    ROOM_RETRY_MS = 250,
+    ROOM_RETRY_MAX_MS = ROOM_RETRY_MS * 16,
+    MOVES_MAX = 3,
+    /* So many changes of one mapping within that time are no accident. */
+    OFTEN = 3,
+    OFTEN_MS = 30 * 60 * 1000,
+};
+
+static struct lease *lease_of(struct mapping_tables *t, uint16_t m)
+{
+    return &mapping_at(t, m)->lease;
+}
+
+static void set_external_port(struct mapping_tables *t, uint16_t m, uint16_t external_port)
+{
+    if (lease_of(t, m)->external_port == external_port)
+        return;
+    mapping_index_external_port(t, m, external_port);
+    lease_of(t, m)->external_port = external_port;
+}
+
+/* The one place where the state changes: without a lease there is no external port. */
+static void set_state(struct mapping_tables *t, uint16_t m, enum lease_state state)
+{
+    lease_of(t, m)->state = (uint8_t)state;
+    if (state == LEASE_NONE)
+        set_external_port(t, m, 0);
+}
+
+/* ---- what ought to be ---- */
+
+/* Half of a lease (RFC 6886 section 3.3 [C-21]) that is shorter than what the clients were advertised. Ahead
+ * of the client, if its renewal may be answered from memory. */
+static uint64_t self_renewal_ms(const struct mapping *mapping)
+{
+    const struct lease *lease = &mapping->lease;
+    bool ahead = lease->slow && lease->granted_s > POSSIBLE_S && lease->granted_s < AHEAD_MAX_S;
+    bool short_lease = lease->ends_ms + 1000 < mapping->promise.ends_ms;
+    if (lease->state != LEASE_GRANTED || (!ahead && !short_lease))
+        return UINT64_MAX;
+    return lease->granted_ms + (uint64_t)lease->granted_s * (ahead ? 375 : 500);
+}
+
+/* Given back for good, or to be made anew. */
+static bool wants_release(const struct strategy *strategy, const struct mapping *mapping)
+{
+    bool unwanted = !mapping_ought(mapping) || mapping->lease.pair == PAIR_REJOINS;
+    return unwanted && mapping->lease.state != LEASE_NONE && strategy->release_port(mapping) != 0;
+}
+
+enum lease_want lease_wants(const struct strategy *strategy, const struct mapping *mapping, uint64_t now_ms)
+{
+    const struct lease *lease = &mapping->lease;
+    bool promised = promise_lives(mapping, now_ms);
+    bool in_use = mapping->job.kind == JOB_MAP || promised;
+    if (wants_release(strategy, mapping))
+        return LEASE_WANTS_RELEASE;
+    if (!mapping_ought(mapping) || (mapping->router_port == 0 && strategy->rule_first))
+        return LEASE_WANTS_NOTHING;
+    bool wanted = (in_use && lease->due) || lease->recover || (lease->state == LEASE_NONE && promised) ||
+                  self_renewal_ms(mapping) <= now_ms;
+    return wanted ? LEASE_WANTS_GRANT : LEASE_WANTS_NOTHING;
+}
+
+static uint64_t gone_ms(const struct mapping *mapping)
+{
+    return later_ms(mapping->lease.gone_ms, mapping->lease.ends_ms);
+}
+
+uint64_t lease_due_ms(const struct strategy *strategy, const struct mapping *mapping, uint64_t now_ms)
+{
+    uint64_t due_ms = sooner_ms(UINT64_MAX, self_renewal_ms(mapping), now_ms);
+    if (lease_wants(strategy, mapping, now_ms) != LEASE_WANTS_NOTHING)
+        due_ms = sooner_ms(due_ms, mapping->lease.retry_ms, now_ms);
+    if (!mapping_ought(mapping) && mapping->lease.state != LEASE_NONE)
+        due_ms = sooner_ms(due_ms, gone_ms(mapping), now_ms);
+    return due_ms;
+}
+
+bool lease_lives(const struct mapping *mapping, uint64_t now_ms)
+{
+    return mapping->lease.state == LEASE_GRANTED && mapping->lease.ends_ms > now_ms;
+}
+
+bool lease_may_live(const struct mapping *mapping, uint64_t now_ms)
+{
+    const struct lease *lease = &mapping->lease;
+    bool adopted = mapping->promise.adopted && lease->state == LEASE_UNSURE;
+    bool granted = lease->state == LEASE_GRANTED && lease->gone_ms > now_ms;
+    return (adopted || granted) && promise_lives(mapping, now_ms);
+}
+
+uint64_t lease_left_ms(const struct mapping *mapping, uint64_t now_ms)
+{
+    const struct lease *lease = &mapping->lease;
+    return lease->state == LEASE_GRANTED && lease->sure_ms > now_ms ? lease->sure_ms - now_ms : 0;
+}
+
+bool lease_is_over(const struct strategy *strategy, const struct mapping *mapping, uint64_t now_ms)
+{
+    const struct lease *lease = &mapping->lease;
+    bool ended = gone_ms(mapping) <= now_ms || strategy->release_port(mapping) == 0;
+    return !lease->asking && !mapping_ought(mapping) && lease->state != LEASE_NONE && ended;
+}
+
+bool lease_is_of_before(const struct mapping *mapping, uint64_t lost_ms)
+{
+    return mapping->client != 0 && mapping->lease.state != LEASE_NONE && mapping->lease.granted_ms < lost_ms;
+}
+
+/* ---- what was sent ---- */
+
+void lease_on_asked(struct mapping_tables *t, uint16_t m, uint32_t lifetime_s, uint64_t now_ms)
+{
+    struct lease *lease = lease_of(t, m);
+    lease->sure_ms = earlier_ms(lease->sure_ms, now_ms + (uint64_t)lifetime_s * 1000);
+    lease->asking = true;
+    lease->releasing = lifetime_s == 0;
+    t->client[mapping_at(t, m)->client].asking++;
+}
+
+void lease_on_answered(struct mapping_tables *t, uint16_t m)
+{
+    lease_of(t, m)->asking = false;
+    t->client[mapping_at(t, m)->client].asking--;
+}
+
+void lease_on_withdrawn(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
+{
+    struct lease *lease = lease_of(t, m);
+    lease_on_answered(t, m);
+    set_state(t, m, LEASE_UNSURE);
+    lease->ends_ms = later_ms(lease->ends_ms, now_ms + (uint64_t)mapping_at(t, m)->job.asked_s * 1000);
+}
+
+/* ---- what the gateway answered ---- */
+
+void lease_on_granted(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o, uint64_t now_ms)
+{
+    struct lease *lease = lease_of(t, m);
+    set_state(t, m, LEASE_GRANTED);
+    lease->granted_s = o->lifetime_s < LEASE_MAX_S ? o->lifetime_s : LEASE_MAX_S;
+    lease->granted_ms = now_ms;
+    lease->ends_ms = o->asked_ms + (uint64_t)lease->granted_s * 1000;
+    lease->gone_ms = o->gone_ms;
+    lease->sure_ms = lease->ends_ms;
+    lease->slow = lease->slow || o->asked_ms + MEMORY_MS < now_ms;
+    lease->due = false;
+    lease->failures = 0;
+    lease->conflicts = 0;
+    set_external_port(t, m, o->external_port);
+}
+
+unsigned lease_on_conflict(struct mapping_tables *t, uint16_t m)
+{
+    struct lease *lease = lease_of(t, m);
+    set_state(t, m, lease->external_port != 0 ? LEASE_UNSURE : LEASE_NONE);
+    return ++lease->conflicts;
+}
+
+void lease_on_conflict_solved(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
+{
+    lease_of(t, m)->conflicts = 0;
+    lease_of(t, m)->retry_ms = now_ms + ROOM_RETRY_MS;
+}
+
+bool lease_on_unusable(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o,
+                       const struct strategy *strategy)
+{
+    struct lease *lease = lease_of(t, m);
+    /* Granted twice in a row, the port is the only one that the gateway has. */
+    bool moves = strategy->moves && lease->moves < MOVES_MAX && lease->moved_from != o->external_port;
+    set_state(t, m, LEASE_UNSURE);
+    lease->ends_ms = o->asked_ms + (uint64_t)o->lifetime_s * 1000;
+    lease->gone_ms = o->gone_ms;
+    if (!strategy->moves)
+        set_external_port(t, m, o->external_port); /* it is given back by its number */
+    lease->moved_from = o->external_port;
+    lease->moves = (uint8_t)(lease->moves + moves);
+    return moves;
+}
+
+void lease_on_refused(struct mapping_tables *t, uint16_t m, uint16_t result, uint64_t now_ms)
+{
+    lease_of(t, m)->result = result;
+    lease_retry_later(t, m, now_ms);
+}
+
+void lease_on_unanswered(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
+{
+    lease_retry_later(t, m, now_ms);
+    if (lease_of(t, m)->state != LEASE_NONE)
+        return;
+    set_state(t, m, LEASE_UNSURE);
+    lease_of(t, m)->ends_ms = now_ms + (uint64_t)mapping_at(t, m)->job.asked_s * 1000;
+}
+
+void lease_on_gone(struct mapping_tables *t, uint16_t m)
+{
+    set_state(t, m, LEASE_NONE);
+}
+
+void lease_on_port_lost(struct mapping_tables *t, uint16_t m)
+{
+    set_external_port(t, m, 0);
+}
+
+/* Requests carry no number and may overtake each other. A grant that nobody waits for: an answer to a request
+ * that was given up came late, and if its deletion was done before it, the gateway holds a lease that nobody
+ * wants. A deletion that nobody waits for: a retransmission may have hit the lease that was made after it. */
+bool lease_on_unsolicited(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o,
+                          uint64_t now_ms)
+{
+    struct mapping *mapping = mapping_at(t, m);
+    struct lease *lease = &mapping->lease;
+    bool contradicts = o->lifetime_s == 0 || o->external_port != lease->external_port;
+    if (lease->state == LEASE_GRANTED && contradicts) {
+        set_state(t, m, LEASE_UNSURE);
+        lease->due = mapping->job.kind == JOB_MAP;
+        if (mapping->wanted)
+            lease_recover(t, m);
+        return true;
+    }
+    if (o->lifetime_s == 0 || mapping->wanted || lease->state != LEASE_NONE)
+        return false;
+    mapping_wake(t, m);
+    set_state(t, m, LEASE_UNSURE);
+    lease->ends_ms = now_ms + (uint64_t)o->lifetime_s * 1000;
+    return true;
+}
+
+/* It says what the gateway thought a while ago. If that is another port than ours, one of the two is out of
+ * date, and nothing is advertised from memory until the gateway was asked. */
+void lease_on_late(struct mapping_tables *t, uint16_t m, uint16_t external_port)
+{
+    if (lease_of(t, m)->external_port != external_port)
+        lease_of(t, m)->sure_ms = 0;
+}
+
+void lease_on_state_lost(struct mapping_tables *t, uint16_t m)
+{
+    const struct mapping *mapping = mapping_at(t, m);
+    set_state(t, m, mapping->wanted || mapping->lease.asking ? LEASE_UNSURE : LEASE_NONE);
+    lease_of(t, m)->due = mapping->job.kind == JOB_MAP;
+}
+
+void lease_on_adopted(struct mapping_tables *t, uint16_t m, uint16_t external_port, uint64_t ends_ms)
+{
+    set_state(t, m, LEASE_UNSURE);
+    lease_of(t, m)->ends_ms = ends_ms;
+    if (external_port != 0)
+        set_external_port(t, m, external_port);
+}
+
+/* ---- what is to be done ---- */
+
+void lease_begin(struct mapping_tables *t, uint16_t m, bool again)
+{
+    struct lease *lease = lease_of(t, m);
+    lease->conflicts = 0;
+    lease->moves = 0;
+    lease->moved_from = 0;
+    lease->result = 0;
+    if (again)
+        return;
+    lease->due = true;
+    lease->failures = 0;
+    lease->retry_ms = 0;
+}
+
+void lease_end(struct mapping_tables *t, uint16_t m)
+{
+    if (mapping_at(t, m)->wanted)
+        lease_of(t, m)->retry_ms = 0;
+    mapping_set_wanted(t, m, false);
+}
+
+void lease_set_due(struct mapping_tables *t, uint16_t m)
+{
+    lease_of(t, m)->due = true;
+}
+
+void lease_recover(struct mapping_tables *t, uint16_t m)
+{
+    struct lease *lease = lease_of(t, m);
+    if (lease->recover)
+        return;
+    lease->recover = true;
+    lease->retry_ms = 0;
+    t->recovering++;
+}
+
+void lease_recovered(struct mapping_tables *t, uint16_t m)
+{
+    t->recovering = (uint16_t)(t->recovering - lease_of(t, m)->recover);
+    lease_of(t, m)->recover = false;
+}
+
+void lease_retry_at(struct mapping_tables *t, uint16_t m, uint64_t retry_ms)
+{
+    lease_of(t, m)->retry_ms = retry_ms;
+}
+
+void lease_retry_later(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
+{
+    struct lease *lease = lease_of(t, m);
+    lease->retry_ms = now_ms + backoff_ms(RETRY_FIRST_MS, RETRY_MAX_MS, lease->failures);
+    if (lease->failures < UINT8_MAX)
+        lease->failures++;
+}
+
+void lease_retry_soon(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
+{
+    struct lease *lease = lease_of(t, m);
+    lease->retry_ms = now_ms + backoff_ms(ROOM_RETRY_MS, ROOM_RETRY_MAX_MS, lease->failures - 1u);
+}
+
+void lease_on_rejoin_failed(struct mapping_tables *t, uint16_t m)
+{
+    struct lease *lease = lease_of(t, m);
+    set_state(t, m, LEASE_UNSURE);
+    lease->due = true;
+    lease->retry_ms = 0;
+}
+
+void lease_set_pair(struct mapping_tables *t, uint16_t m, enum lease_pair pair)
+{
+    lease_of(t, m)->pair = (uint8_t)pair;
+}
+
+void lease_rejoin(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
+{
+    lease_set_pair(t, m, PAIR_REJOINS);
+    lease_of(t, m)->rejoined_ms = now_ms;
+}
+
+void lease_note_pair(struct mapping_tables *t, uint16_t m, bool differs)
+{
+    lease_of(t, m)->pair_noted = differs;
+}
+
+unsigned lease_count_rotation(struct mapping_tables *t, uint16_t m, uint64_t now_ms, uint64_t *ret_since_ms)
+{
+    struct lease *lease = lease_of(t, m);
+    if (lease->rotations == 0 || lease->rotations_since_ms + OFTEN_MS <= now_ms) {
+        lease->rotations_since_ms = now_ms;
+        lease->rotations = 0;
+    }
+    if (lease->rotations < OFTEN)
+        lease->rotations++;
+    *ret_since_ms = lease->rotations_since_ms;
+    return lease->rotations >= OFTEN ? OFTEN : 0;
+}

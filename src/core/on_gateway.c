@@ -1,0 +1,348 @@
+#include "core/on_gateway.h"
+
+#include <assert.h>
+
+#include "core/address_use.h"
+#include "core/pair.h"
+#include "core/port.h"
+#include "core/recovery.h"
+#include "core/turn.h"
+
+enum {
+    CONFLICTS_MAX = 3,
+    /* A port that was granted so recently has not changed unnoticed. */
+    CONFIRMED_MS = 10 * 1000,
+    RELEASE_RETRY_MS = 30 * 1000,
+    /* The operator hears again of ports that change often when they had stopped for so long. */
+    ROTATION_NOTED_MS = 60 * 60 * 1000,
+};
+
+static const char component[] = "gateway";
+
+/* ---- TCP and UDP of one port ---- */
+
+static void compare(struct proxy *p, uint16_t m, uint16_t companion, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    const struct lease *one = &mapping_at(t, m)->lease;
+    const struct lease *other = &mapping_at(t, companion)->lease;
+    bool differs = other->external_port != one->external_port;
+    if (differs && !one->pair_noted && !other->pair_noted)
+        actions_log(step->out, LOG_LEVEL_WARN, component,
+                    "TCP and UDP of one port have different external ports: a program that announces one "
+                    "number is reached by one of them only %s external=%u other=%u",
+                    mapping_text(t, m).text, (unsigned)one->external_port, (unsigned)other->external_port);
+    lease_note_pair(t, m, differs);
+    lease_note_pair(t, companion, differs);
+}
+
+static void count_rotation(struct proxy *p, uint16_t m, const struct step *step)
+{
+    uint64_t since_ms;
+    unsigned changes = lease_count_rotation(&p->tables, m, step->now_ms, &since_ms);
+    if (changes == 0)
+        return;
+    if (p->rotation_noted_until_ms <= step->now_ms)
+        actions_log(
+            step->out, LOG_LEVEL_WARN, component,
+            "the gateway changes external ports often: most likely the same WireGuard key is in use "
+            "somewhere else at the same time, or the tunnel loses packets, or the server is in "
+            "trouble; make a key for this tunnel alone, then try another server changes=%u minutes=%u",
+            changes, (unsigned)((step->now_ms - since_ms) / 60000 + 1));
+    p->rotation_noted_until_ms = step->now_ms + ROTATION_NOTED_MS;
+}
+
+/* It is known now where the mapping stands. */
+static void pair_settled(struct proxy *p, uint16_t m, const struct step *step)
+{
+    const struct mapping *mapping = mapping_at(&p->tables, m);
+    lease_set_pair(&p->tables, m, PAIR_SETTLED);
+    if (mapping->promise.port != 0 && mapping->promise.port != mapping->lease.external_port)
+        recovery_note_broken(p, m, step);
+    mapping_touch(&p->tables, m);
+}
+
+static void port_granted(struct proxy *p, uint16_t m, uint16_t old, bool rotated, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    lease_set_pair(t, m, PAIR_SETTLED);
+    struct pair_verdict pair = pair_judge(t, p->strategy, m, old, rotated, step->now_ms);
+    if (pair.compare)
+        compare(p, m, pair.companion, step);
+    if (pair.changed)
+        actions_log(step->out, LOG_LEVEL_WARN, component,
+                    "the gateway changed the external port %s old=%u new=%u", mapping_text(t, m).text,
+                    (unsigned)old, (unsigned)mapping_at(t, m)->lease.external_port);
+    if (pair.changed && rotated)
+        count_rotation(p, m, step);
+    if (pair.ask_companion) {
+        lease_set_pair(t, m, PAIR_ASKED);
+        lease_set_due(t, pair.companion);
+        lease_retry_at(t, pair.companion, 0);
+        mapping_touch(t, pair.companion);
+    }
+    if (pair.broken)
+        recovery_note_broken(p, m, step);
+    switch (pair.companion_next) {
+    case PAIR_NEXT_NOTHING:
+        break;
+    case PAIR_NEXT_SETTLES:
+        pair_settled(p, pair.companion, step);
+        break;
+    case PAIR_NEXT_REJOINS:
+        lease_rejoin(t, pair.companion, step->now_ms);
+        mapping_touch(t, pair.companion);
+        break;
+    }
+}
+
+/* The gateway did not grant what it was asked for. */
+static void port_failed(struct proxy *p, uint16_t m, const struct step *step)
+{
+    const struct lease *lease = &mapping_at(&p->tables, m)->lease;
+    uint16_t companion = pair_companion(&p->tables, m, step->now_ms);
+    if (companion != 0 && mapping_at(&p->tables, companion)->lease.pair == PAIR_ASKED)
+        pair_settled(p, companion, step);
+    if (lease->pair == PAIR_REJOINS && !lease->releasing)
+        pair_settled(p, m, step);
+}
+
+/* ---- grants ---- */
+
+/* The gateway gave this mapping a port that another one has. Either the other one's is out of date: then
+ * asking for it again shows that. Or the gateway has only this one port: then the first holder keeps it, and
+ * nothing is deleted, for that would hit the holder [M-11]; unless it is only kept alive for a client that is
+ * not there. */
+static void conflict(struct proxy *p, uint16_t m, uint16_t holder, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    if (!mapping_at(t, holder)->lease.asking) {
+        lease_recover(t, holder);
+        mapping_touch(t, holder);
+    }
+    unsigned conflicts = lease_on_conflict(t, m);
+    bool confirmed = mapping_at(t, holder)->lease.granted_ms + CONFIRMED_MS > step->now_ms;
+    if (conflicts < CONFLICTS_MAX && !confirmed) {
+        if (mapping_at(t, m)->job.kind != JOB_MAP)
+            lease_recover(t, m);
+        lease_retry_later(t, m, step->now_ms);
+    } else if (turn_yield(p, m, holder, step)) {
+        lease_on_conflict_solved(t, m, step->now_ms);
+    } else {
+        turn_refuse(p, m, step);
+    }
+}
+
+/* Another router port may get another external one. */
+static void unusable(struct proxy *p, uint16_t m, const struct upstream_outcome *o, const struct step *step)
+{
+    if (lease_on_unusable(&p->tables, m, o, p->strategy))
+        mapping_set_moving(&p->tables, m, true);
+    else
+        turn_refuse(p, m, step);
+    lease_recovered(&p->tables, m);
+}
+
+static void usable(struct proxy *p, uint16_t m, const struct upstream_outcome *o, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    const struct mapping *mapping = mapping_at(t, m);
+    const struct lease *lease = &mapping->lease;
+    bool one_more = lease->state == LEASE_NONE && lease->result != NATPMP_OUT_OF_RESOURCES &&
+                    mapping_find_external_port(t, mapping_other_protocol(mapping), o->external_port) == 0;
+    bool rotated = lease_lives(mapping, step->now_ms);
+    uint16_t old = lease->external_port != 0 ? lease->external_port : mapping->promise.port;
+    p->ports_short_noted = p->ports_short_noted && !one_more;
+    p->unauthorized_noted = false;
+    lease_on_granted(t, m, o, step->now_ms);
+    promise_on_granted(t, m);
+    lease_recovered(t, m);
+    port_granted(p, m, old, rotated, step);
+}
+
+static void forget_dead_holder(struct proxy *p, enum natpmp_protocol protocol, uint16_t external_port,
+                               const struct step *step)
+{
+    uint16_t holder = port_dead_holder(&p->tables, protocol, external_port, step->now_ms);
+    if (holder == 0)
+        return;
+    lease_on_port_lost(&p->tables, holder);
+    mapping_touch(&p->tables, holder);
+}
+
+static void granted(struct proxy *p, uint16_t m, const struct upstream_outcome *o, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    enum natpmp_protocol protocol = mapping_protocol(mapping_at(t, m));
+    enum natpmp_protocol other = mapping_other_protocol(mapping_at(t, m));
+    enum port_verdict verdict = port_judge_grant(t, p->strategy, m, o->external_port, step->now_ms);
+    forget_dead_holder(p, protocol, o->external_port, step);
+    if (!p->strategy->is_being_released(t, other, o->external_port))
+        forget_dead_holder(p, other, o->external_port, step);
+    switch (verdict) {
+    case PORT_USABLE:
+        usable(p, m, o, step);
+        break;
+    case PORT_CONFLICTS:
+        conflict(p, m, mapping_find_external_port(t, protocol, o->external_port), step);
+        break;
+    case PORT_UNUSABLE:
+        unusable(p, m, o, step);
+        break;
+    }
+}
+
+/* ---- refusals and silence ---- */
+
+/* A deletion failed: it is tried again, unless the lease was to be made anew. */
+static void not_released(struct proxy *p, uint16_t m, uint64_t retry_ms, const struct step *step)
+{
+    const struct mapping *mapping = mapping_at(&p->tables, m);
+    if (mapping->lease.pair != PAIR_REJOINS || !mapping_ought(mapping)) {
+        lease_retry_at(&p->tables, m, retry_ms);
+        return;
+    }
+    lease_on_rejoin_failed(&p->tables, m);
+    pair_settled(p, m, step);
+}
+
+/* An error that does not pass is passed on at once, as it is [N-05] [R-10]; anything else, unknown results
+ * among it [C-25], may pass while the client waits. */
+static bool is_final(uint16_t result)
+{
+    return result == NATPMP_NOT_AUTHORIZED || result == NATPMP_OUT_OF_RESOURCES;
+}
+
+static void report_refusal(struct proxy *p, uint16_t m, uint16_t result, const struct step *step)
+{
+    if (!is_final(result) && mapping_at(&p->tables, m)->lease.result != result)
+        actions_log(step->out, LOG_LEVEL_WARN, component,
+                    "the gateway answers with an error; trying on result=%u %s", (unsigned)result,
+                    mapping_text(&p->tables, m).text);
+    if (result == NATPMP_NOT_AUTHORIZED && first_time(&p->unauthorized_noted))
+        actions_log(step->out, LOG_LEVEL_WARN, component,
+                    "the gateway does not authorize mappings (result 2); with ProtonVPN: a paid plan, a key "
+                    "made with "
+                    "NAT-PMP enabled, a P2P server; clients are refused until it does");
+}
+
+static void refused(struct proxy *p, uint16_t m, uint16_t result, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    const struct mapping *mapping = mapping_at(t, m);
+    report_refusal(p, m, result, step);
+    lease_on_refused(t, m, result, step->now_ms);
+    bool room = result == NATPMP_OUT_OF_RESOURCES && turn_make_room(p, m, step);
+    bool final = is_final(result) && !room;
+    if (room)
+        lease_retry_soon(t, m, step->now_ms);
+    if (final) {
+        job_refuse(t, m, (enum natpmp_result)result);
+        lease_recovered(t, m);
+    }
+    /* An error that passes says nothing of a lease of before our start. */
+    if (lease_lives(mapping, step->now_ms) || (!final && lease_may_live(mapping, step->now_ms)))
+        return;
+    /* Nothing is there any more: a rule without a lease leads nowhere. */
+    if (mapping->lease.state != LEASE_NONE)
+        recovery_note_broken(p, m, step);
+    lease_on_gone(t, m);
+    if (!final || !promise_lives(mapping, step->now_ms))
+        return;
+    actions_log(step->out, LOG_LEVEL_WARN, component,
+                "the gateway refuses a mapping that it held; it is removed result=%u %s", (unsigned)result,
+                mapping_text(t, m).text);
+    promise_end(t, m);
+}
+
+static void unanswered(struct proxy *p, uint16_t m, const struct step *step)
+{
+    const struct mapping *mapping = mapping_at(&p->tables, m);
+    if (promise_lives(mapping, step->now_ms) && !lease_lives(mapping, step->now_ms))
+        lease_recover(&p->tables, m); /* its client relies on it and nobody else asks */
+    lease_on_unanswered(&p->tables, m, step->now_ms);
+}
+
+/* ---- outcomes ---- */
+
+static void end_of_transaction(struct proxy *p, const struct upstream_outcome *o, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    uint16_t m = o->owner;
+    const struct mapping *mapping = mapping_at(t, m);
+    assert(mapping->client != 0 && mapping->lease.asking);
+    bool failed = o->type == UPSTREAM_FAILED || o->type == UPSTREAM_UNANSWERED;
+    bool hurry = p->stopping && o->type == UPSTREAM_UNANSWERED;
+    lease_on_answered(t, m);
+    turn_client(p, mapping->client);
+    if (failed)
+        port_failed(p, m, step);
+    if (o->type == UPSTREAM_GRANTED)
+        granted(p, m, o, step);
+    else if (o->type == UPSTREAM_DELETED)
+        lease_on_gone(t, m);
+    else if (mapping->lease.releasing)
+        not_released(p, m, hurry ? step->now_ms : step->now_ms + RELEASE_RETRY_MS, step);
+    else if (o->type == UPSTREAM_FAILED)
+        refused(p, m, o->result, step);
+    else
+        unanswered(p, m, step);
+    mapping_touch(t, m);
+}
+
+/* A success that answers no transaction of ours. */
+static void unexpected(struct proxy *p, const struct upstream_outcome *o, const struct step *step)
+{
+    uint16_t m = p->strategy->owner(p, o);
+    if (m == 0)
+        return;
+    if (o->type == UPSTREAM_LATE)
+        lease_on_late(&p->tables, m, o->external_port);
+    else if (lease_on_unsolicited(&p->tables, m, o, step->now_ms))
+        mapping_touch(&p->tables, m);
+}
+
+static void address_known(struct proxy *p, const struct step *step)
+{
+    uint32_t address = p->upstream.address;
+    const char *use = address_use(address);
+    actions_log(step->out, LOG_LEVEL_INFO, component, "external address address=%s",
+                address_text(address).text);
+    if (use != NULL)
+        actions_log(
+            step->out, LOG_LEVEL_WARN, component,
+            "the external address is %s: another NAT is behind the gateway, and nothing from the internet "
+            "arrives; check that VPN_GATEWAY is the VPN's gateway, or take a server with a public address "
+            "address=%s",
+            use, address_text(address).text);
+    p->address_flush = true;
+    server_announce(&p->server, step->now_ms); /* */
+}
+
+void on_gateway(struct proxy *p, const struct step *step)
+{
+    struct upstream_outcome o;
+    while (upstream_next(&p->upstream, step->now_ms, &o)) {
+        switch (o.type) {
+        case UPSTREAM_GRANTED:
+        case UPSTREAM_DELETED:
+        case UPSTREAM_FAILED:
+        case UPSTREAM_UNANSWERED:
+            end_of_transaction(p, &o, step);
+            break;
+        case UPSTREAM_UNSOLICITED:
+        case UPSTREAM_LATE:
+            unexpected(p, &o, step);
+            break;
+        case UPSTREAM_ADDRESS:
+            address_known(p, step);
+            break;
+        case UPSTREAM_NO_ADDRESS:
+            actions_log(step->out, LOG_LEVEL_WARN, component, "the gateway has lost its external address");
+            break;
+        case UPSTREAM_STATE_LOST:
+            recovery_begin(p, o.asked_ms, step);
+            break;
+        }
+    }
+}

@@ -1,0 +1,219 @@
+#include "core/on_lan.h"
+
+#include <assert.h>
+
+#include "core/deletion.h"
+#include "core/reply.h"
+
+static_assert(2 * CLIENT_MAPPINGS_MAX * PENDING_PER_REQUEST_MAX <= PENDING_REPLIES_MAX + 1,
+              "one client leaves half of the pending replies to the others");
+
+enum {
+    /* libtorrent's last copy comes after 9 s, libnatpmp's longest pause within the first seven is 8 s. */
+    COPIES_MAX_MS = 10 * 1000,
+};
+
+/* ---- creating and renewing ---- */
+
+/* The record of this request, found, woken or made; 0: there is no room for it. Its key is the source of the
+ * packet [M-12], the protocol and the internal port: what was suggested before does not matter [M-13]. */
+static uint16_t take_mapping(struct proxy *p, uint32_t address, const struct natpmp_request *request)
+{
+    struct mapping_tables *t = &p->tables;
+    uint16_t m = mapping_find(t, address, request->protocol, request->internal_port);
+    uint16_t c = client_find(t, address);
+    unsigned limit = p->config.client_mappings_max;
+    bool live = m != 0 && mapping_at(t, m)->wanted;
+    if (!live && request->lifetime_s > 0 && c != 0 && t->client[c].live >= limit)
+        return 0;
+    if (m != 0)
+        return m;
+    /* With those in quarantine: what a client gave up must not take the ports of the others. */
+    if (c != 0 && t->client[c].records >= 2 * limit && !mapping_free_quarantined_of(t, c))
+        return 0;
+    return mapping_new(t, address, request->protocol, request->internal_port);
+}
+
+/* Once, until one of its mappings ends; record 0 stands for hosts that have no record. */
+static void report_full(struct proxy *p, uint32_t address, const struct step *step)
+{
+    struct client *client = &p->tables.client[client_find(&p->tables, address)];
+    if (!first_time(&client->full_noted))
+        return;
+    actions_log(step->out, LOG_LEVEL_WARN, "mapping",
+                "no room for another mapping client=%s mappings=%u MAX_MAPPINGS_PER_CLIENT=%u",
+                address_text(address).text, (unsigned)client->live, (unsigned)p->config.client_mappings_max);
+}
+
+/* RFC 6886 section 3.3: a copy of a request gets the same answer. Mono.Nat sends one too many, and an answer
+ * may have been lost or be on its way; the gateway was asked for it just now. */
+static bool is_repeated(const struct mapping *mapping, const struct natpmp_request *request, uint64_t now_ms)
+{
+    const struct promise *promise = &mapping->promise;
+    uint64_t copies_for_ms = earlier_ms(promise_lifetime_ms(mapping) / 4, COPIES_MAX_MS);
+    return mapping->wanted && lease_left_ms(mapping, now_ms) > 0 &&
+           request->lifetime_s == mapping->job.asked_s && promise->until_ms > now_ms &&
+           now_ms < promise->advertised_ms + copies_for_ms;
+}
+
+/* The gateway granted less than was asked, and the client comes back only now that it is over: Transmission
+ * before 4.0 renews every 20 minutes, Syncthing every 30, whatever they were granted. */
+static void note_late(struct proxy *p, uint16_t m, const struct step *step)
+{
+    const struct mapping *mapping = mapping_at(&p->tables, m);
+    struct client *client = &p->tables.client[mapping->client];
+    if (client->late || mapping->job.kind != JOB_NONE || p->config.lease_hold != LEASE_HOLD_AUTO ||
+        !promise_was_outlived(mapping, step->now_ms))
+        return;
+    client->late = true;
+    actions_log(step->out, LOG_LEVEL_INFO, "mapping",
+                "a client renews later than it is told to: from now on its mappings are kept for as long as "
+                "it asks, at most two hours client=%s told=%u",
+                address_text(client->address).text, (unsigned)(promise_lifetime_ms(mapping) / 1000));
+}
+
+static void begin_map(struct proxy *p, uint16_t m, const struct natpmp_request *request,
+                      const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    const struct mapping *mapping = mapping_at(t, m);
+    if (mapping->job.kind == JOB_NONE) { /* else it is a copy of the request in work [M-14] */
+        bool again = is_repeated(mapping, request, step->now_ms);
+        job_begin_map(t, m, request, again, step->now_ms);
+        lease_begin(t, m, again);
+        rule_hurry(t, m);
+        mapping_set_wanted(t, m, true);
+        if (mapping->lease.asking && !again)
+            upstream_again(&p->upstream, request->protocol, p->strategy->request_port(mapping), step->now_ms);
+    }
+    job_set_lifetime(t, m, request->lifetime_s);
+    mapping_touch(t, m);
+}
+
+static void request_map(struct proxy *p, const struct event *event, const struct natpmp_request *request,
+                        const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    uint32_t address = event->lan.from.address;
+    if (request->internal_port == 0) {
+        /* Section 3.3 gives it no meaning with a lifetime, and some gateways do strange things with it
+         * [M-24]. */
+        reply_at_once(p, event, request, NATPMP_NOT_AUTHORIZED, step);
+        return;
+    }
+    uint16_t m = take_mapping(p, address, request);
+    if (m == 0) {
+        report_full(p, address, step);
+        reply_at_once(p, event, request, NATPMP_OUT_OF_RESOURCES, step); /* */
+        return;
+    }
+    const struct mapping *mapping = mapping_at(t, m);
+    if (!mapping->wanted && mapping->job.refused_until_ms > step->now_ms) {
+        reply_at_once(p, event, request, (enum natpmp_result)mapping->job.refusal, step);
+        return;
+    }
+    mapping_wake(t, m);
+    if (mapping->job.kind == JOB_DELETE)
+        reply_to_job(p, m, NATPMP_SUCCESS, 0, 0, step); /* the newer request wins [D-16] */
+    if (mapping->job.delete_all)
+        deletion_progress(p, m, NATPMP_SUCCESS, step);
+    struct pending_reply reply = reply_to(event);
+    job_add_pending(t, m, &reply);
+    note_late(p, m, step);
+    begin_map(p, m, request, step);
+}
+
+/* ---- deleting ---- */
+
+/* Before the first snapshot a rule of an earlier run may be there: the record keeps the request until it is
+ * known. Internal port 0 stands for all of this client and protocol. */
+static void keep_delete(struct proxy *p, const struct event *event, const struct natpmp_request *request,
+                        const struct step *step)
+{
+    uint16_t m = take_mapping(p, event->lan.from.address, request);
+    if (m == 0) {
+        reply_at_once(p, event, request, NATPMP_OUT_OF_RESOURCES, step);
+        return;
+    }
+    struct pending_reply reply = reply_to(event);
+    job_add_pending(&p->tables, m, &reply);
+    deletion_begin(p, m, step);
+}
+
+/* Of this source only [D-01] [D-12]; the suggested port is not looked at [D-02]. */
+static void request_delete(struct proxy *p, const struct event *event, const struct natpmp_request *request,
+                           const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    if (p->adopting) {
+        keep_delete(p, event, request, step);
+        return;
+    }
+    uint16_t m = mapping_find(t, event->lan.from.address, request->protocol, request->internal_port);
+    if (m == 0 || deletion_is_done(mapping_at(t, m))) {
+        reply_at_once(p, event, request, NATPMP_SUCCESS,
+                      step); /* section 3.4: as if it had worked [D-04] [D-05] */
+        return;
+    }
+    struct pending_reply reply = reply_to(event);
+    job_add_pending(t, m, &reply);
+    deletion_begin(p, m, step);
+}
+
+/* Internal port 0 means all mappings of this client and this protocol (section 3.4 [D-08]), whatever port is
+ * suggested [D-14]. It is never passed on: to the gateway we are one client. */
+static void request_delete_all(struct proxy *p, const struct event *event,
+                               const struct natpmp_request *request, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    uint16_t c = client_find(t, event->lan.from.address);
+    unsigned ending = 0;
+    for (uint16_t m = c != 0 ? t->client[c].mappings.first : 0; m != 0; m = t->of_client[m].next) {
+        if (mapping_protocol(mapping_at(t, m)) != request->protocol || deletion_is_done(mapping_at(t, m)))
+            continue;
+        job_set_delete_all(t, m, true);
+        deletion_begin(p, m, step);
+        ending++;
+    }
+    if (p->adopting) {
+        keep_delete(p, event, request, step);
+        return;
+    }
+    if (ending == 0) {
+        reply_at_once(p, event, request, NATPMP_SUCCESS, step);
+        return;
+    }
+    struct pending_reply reply = reply_to(event);
+    pending_add(t, &t->client[c].delete_all_pending[request->protocol], &reply);
+}
+
+/* ---- all requests ---- */
+
+void on_lan(struct proxy *p, const struct event *event, const struct step *step)
+{
+    const struct endpoint *from = &event->lan.from;
+    /* Section 3.8: a NAT that is about to go answers nothing any more [G-12]. */
+    if (p->stopping || !server_admits(from, event->lan.to)) {
+        p->server.dropped++;
+        return;
+    }
+    if (from->address == p->config.gateway || router_has_address(&p->router, from->address)) {
+        p->server.dropped++;
+        server_report_hidden(&p->server, from->address, step->now_ms, step->out);
+        return;
+    }
+    struct reply_path path = {.to = *from, .from = event->lan.to, .interface = event->lan.interface};
+    struct natpmp_request request;
+    if (!server_receive(&p->server, event->lan.bytes, &path, step->now_ms, &request, step->out))
+        return;
+    if (request.lifetime_s > LIFETIME_MAX_S)
+        request.lifetime_s = LIFETIME_MAX_S;
+    if (request.type == NATPMP_REQUEST_ADDRESS)
+        reply_address_request(p, event, step);
+    else if (request.lifetime_s > 0)
+        request_map(p, event, &request, step);
+    else if (request.internal_port != 0)
+        request_delete(p, event, &request, step);
+    else
+        request_delete_all(p, event, &request, step);
+}

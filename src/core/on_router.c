@@ -1,0 +1,309 @@
+#include "core/on_router.h"
+
+#include <assert.h>
+
+#include "core/deletion.h"
+
+enum {
+    /* An adopted mapping whose external port is not known is requested so much later. */
+    PENDING_DELAY_MS = 1000,
+};
+
+static const char component[] = "mapping";
+
+/* ---- rules as they stand on the router ---- */
+
+static bool id_is_valid(const struct proxy *p, uint16_t m)
+{
+    return m != 0 && rule_id_is_valid(&p->tables.mapping[m], p->router.ids_valid_from);
+}
+
+/* The mapping that holds this id, learned on the present connection; 0: none. */
+static uint16_t find_rule(const struct proxy *p, uint32_t id)
+{
+    uint16_t m = mapping_find_rule(&p->tables, id);
+    return id_is_valid(p, m) ? m : 0;
+}
+
+static void note_rule(struct proxy *p, uint16_t m, const struct nat_rule *row)
+{
+    struct mapping_tables *t = &p->tables;
+    /* The router dealt its ids anew: a mapping that held this one before the reconnect must not be found by
+     * it. */
+    uint16_t stale = mapping_find_rule(t, row->id);
+    if (stale != 0 && stale != m && !id_is_valid(p, stale))
+        rule_on_id_void(t, stale);
+    rule_on_row(t, m, row, p->router.snapshot);
+    mapping_touch(t, m);
+}
+
+static void drop_rule(struct proxy *p, const struct nat_rule *row, const char *why, const struct step *step)
+{
+    /* What the router refused to remove is found again and again. */
+    enum log_level level = p->router.orphan_failures == 0 ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG;
+    actions_log(step->out, level, component, "a rule with our mark is removed: %s id=*%X router=%u client=%s",
+                why, (unsigned)row->id, (unsigned)row->router_port, address_text(row->client).text);
+    router_orphan(&p->router, row->id, step->now_ms);
+}
+
+/* The record for a rule of an earlier run; 0: there is none to be had, and the rule is dropped. */
+static uint16_t record_for(struct proxy *p, const struct nat_rule *row, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    uint16_t m = mapping_find(t, row->client, row->protocol, row->internal_port);
+    bool other_port = m != 0 && mapping_at(t, m)->router_port != 0;
+    if (other_port || !mapping_port_free(t, row->client, row->protocol, row->router_port)) {
+        drop_rule(p, row, "there is another one for the same port", step);
+        return 0;
+    }
+    if (m == 0)
+        m = mapping_new(t, row->client, row->protocol, row->internal_port);
+    if (m == 0)
+        drop_rule(p, row, "there is no room for it", step);
+    return m;
+}
+
+/* A rule of an earlier run: it goes on until its lease is over, unless the client renews it. How much of the
+ * lease is left is not known, so it gets all of it. */
+static void adopt(struct proxy *p, const struct nat_rule *row, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    uint16_t m = record_for(p, row, step);
+    if (m == 0)
+        return;
+    uint32_t lease_s = rule_adopted_lease_s(row);
+    uint64_t ends_ms = step->now_ms + (uint64_t)lease_s * 1000;
+    bool free = mapping_find_external_port(t, row->protocol, row->external_port) == 0;
+    mapping_set_router_port(t, m, row->router_port);
+    job_on_adopted(t, m, lease_s);
+    lease_on_adopted(t, m, free ? row->external_port : 0, ends_ms);
+    promise_on_found(t, m, row->external_port);
+    note_rule(p, m, row);
+    /* At the end it is undone with the others. */
+    if (p->stopping || deletion_begin_kept(p, m, step))
+        return;
+    mapping_set_wanted(t, m, true);
+    promise_on_adopted(t, m, ends_ms);
+    lease_recover(t, m);
+    /* Those first whose external port is known: a new one for the others must not be it. */
+    if (row->external_port == 0)
+        lease_retry_at(t, m, step->now_ms + PENDING_DELAY_MS);
+    p->adopted++;
+    actions_log(step->out, LOG_LEVEL_INFO, component, "adopted %s external=%u lifetime=%u",
+                mapping_text(t, m).text, (unsigned)row->external_port, (unsigned)lease_s);
+}
+
+/* The row shows the rule that this mapping holds by its id. */
+static void known_rule(struct proxy *p, uint16_t m, const struct nat_rule *row, const struct step *step)
+{
+    const struct mapping *mapping = mapping_at(&p->tables, m);
+    if (mapping->rule.state != RULE_PRESENT) {
+        rule_on_row_early(&p->tables, m, 0, p->router.snapshot); /* ADDING, REMOVING: its answer decides */
+        return;
+    }
+    bool was_wrong = mapping->rule.wrong;
+    note_rule(p, m, row);
+    if (!mapping->rule.wrong || was_wrong)
+        return;
+    rule_on_undone(&p->tables, m, step->now_ms);
+    if (mapping->wanted)
+        actions_log(step->out, LOG_LEVEL_WARN, component,
+                    "the rule was changed on the router; it is put back %s",
+                    mapping_text(&p->tables, m).text);
+}
+
+/* The row shows a rule for the mapping's port under an id that was not known. */
+static void found_rule(struct proxy *p, uint16_t m, const struct nat_rule *row, const struct step *step)
+{
+    switch ((enum rule_state)mapping_at(&p->tables, m)->rule.state) {
+    case RULE_ABSENT:
+    case RULE_UNSURE:
+        mapping_wake(&p->tables, m);
+        note_rule(p, m, row);
+        return;
+    case RULE_ADDING:
+        if (!id_is_valid(p, m)) /* listen was faster than the answer */
+            rule_on_row_early(&p->tables, m, row->id, p->router.snapshot);
+        else /* two rules, and only the answer tells which of them was added: the look behind it drops the
+                other */
+            router_look(&p->router, step->now_ms);
+        return;
+    case RULE_PRESENT:
+        if (!id_is_valid(p, m)) {
+            note_rule(p, m, row);
+            return;
+        }
+        break;
+    case RULE_REMOVING:
+        break;
+    }
+    drop_rule(p, row, "there is another one for the same mapping", step);
+}
+
+static void take_rule(struct proxy *p, const struct nat_rule *row, const struct step *step)
+{
+    uint16_t m = find_rule(p, row->id);
+    if (m != 0) {
+        known_rule(p, m, row, step);
+        return;
+    }
+    if (!row->sound) {
+        drop_rule(p, row, "it makes no sense", step);
+        return;
+    }
+    m = mapping_find_router_port(&p->tables, row->protocol, row->router_port);
+    if (m != 0 && rule_matches(&p->tables, m, row))
+        found_rule(p, m, row, step);
+    else if (p->adopting)
+        adopt(p, row, step);
+    else
+        drop_rule(p, row, "it belongs to no mapping", step);
+}
+
+/* The id is gone, or its rule has lost our mark: then somebody took it over, and it is no longer ours to
+ * touch. */
+static void lose_rule(struct proxy *p, uint32_t id, bool removed, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    uint16_t m = find_rule(p, id);
+    if (m == 0) {
+        if (removed)
+            router_foreign_changed(&p->router, step->now_ms);
+        return;
+    }
+    const struct mapping *mapping = mapping_at(t, m);
+    if (mapping->rule.state == RULE_ADDING) {
+        rule_on_id_void(t, m);
+        router_look(&p->router, step->now_ms); /* the answer to come will say that it is there */
+    }
+    if (mapping->rule.state != RULE_PRESENT)
+        return;
+    rule_on_missing(t, m);
+    rule_on_undone(t, m, step->now_ms);
+    mapping_touch(t, m);
+    if (mapping->wanted)
+        actions_log(step->out, LOG_LEVEL_WARN, component,
+                    "the rule was %s on the router; it is made again %s",
+                    removed ? "removed" : "given another comment", mapping_text(t, m).text);
+}
+
+/* What the snapshot did not show is not there, and is made again (section 3.7 [N-06]). */
+static void sweep(struct proxy *p, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    uint32_t snapshot = p->router.snapshot;
+    for (unsigned i = 1; i <= t->used_mappings; i++) {
+        uint16_t m = (uint16_t)i;
+        const struct mapping *mapping = mapping_at(t, m);
+        bool present = mapping->rule.state == RULE_PRESENT && mapping->rule.seen != snapshot;
+        bool unsure = mapping->rule.state == RULE_UNSURE && mapping->rule.seen < snapshot;
+        bool missing = present || unsure;
+        if (mapping->client == 0 || (!missing && mapping->router_port != 0))
+            continue;
+        if (present && mapping->wanted)
+            actions_log(step->out, LOG_LEVEL_WARN, component,
+                        "the rule is not on the router; it is made again %s", mapping_text(t, m).text);
+        if (missing)
+            rule_on_missing(t, m);
+        mapping_touch(t, m);
+    }
+}
+
+static void snapshot_done(struct proxy *p, const struct step *step)
+{
+    sweep(p, step);
+    if (!p->adopting)
+        return;
+    p->adopting = false;
+    if (p->adopted > 0)
+        actions_log(step->out, LOG_LEVEL_INFO, component, "rules of an earlier run were adopted rules=%u",
+                    p->adopted);
+}
+
+/* ---- answers to our commands ---- */
+
+static void added(struct proxy *p, uint16_t m, uint32_t id, const struct step *step)
+{
+    uint32_t listened = mapping_at(&p->tables, m)->rule.id;
+    if (listened != 0 && listened != id)
+        router_orphan(&p->router, listened, step->now_ms);
+    rule_on_added(&p->tables, m, id, p->router.snapshot, step->now_ms);
+    if (id == 0)
+        router_look(&p->router, step->now_ms);
+}
+
+static void command_failed(struct proxy *p, const struct router_outcome *o, const struct step *step)
+{
+    if (o->kind == COMMAND_REMOVE)
+        rule_on_remove_failed(&p->tables, o->owner, step->now_ms);
+    else if (o->kind == COMMAND_SET)
+        rule_on_comment_failed(&p->tables, o->owner, step->now_ms);
+    else
+        rule_on_add_failed(&p->tables, o->owner, step->now_ms);
+    if (o->kind == COMMAND_ADD && o->error == ROS_ERROR_PERMISSION)
+        job_refuse(&p->tables, o->owner, NATPMP_NOT_AUTHORIZED);
+    /* The interface or the rule is not what it was. */
+    if (o->error == ROS_ERROR_INPUT || o->error == ROS_ERROR_NO_SUCH_ITEM)
+        router_look(&p->router, step->now_ms);
+}
+
+static void command_ended(struct proxy *p, const struct router_outcome *o, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    uint16_t m = o->owner;
+    if (m == 0)
+        return; /* an orphan's removal; if it failed, a snapshot soon shows the rule again */
+    assert(mapping_at(t, m)->client != 0);
+    if (o->type == ROUTER_ADDED)
+        added(p, m, o->id, step);
+    else if (o->type == ROUTER_REMOVED)
+        rule_on_removed(t, m);
+    else if (o->type == ROUTER_SET_DONE)
+        rule_on_comment_set(t, m);
+    else if (o->type == ROUTER_FAILED)
+        command_failed(p, o, step);
+    else if (o->kind == COMMAND_SET)
+        rule_on_comment_lost(t, m);
+    else
+        rule_on_command_lost(t, m, p->router.snapshot);
+    mapping_touch(t, m);
+}
+
+void on_router(struct proxy *p, const struct step *step)
+{
+    struct router_outcome o;
+    while (router_next(&p->router, step->now_ms, &o, step->out)) {
+        uint16_t m = find_rule(p, o.id);
+        switch (o.type) {
+        case ROUTER_RULE:
+            take_rule(p, &o.rule, step);
+            break;
+        case ROUTER_RULE_FOREIGN:
+            lose_rule(p, o.id, false, step);
+            break;
+        case ROUTER_RULE_GONE:
+            lose_rule(p, o.id, true, step);
+            break;
+        case ROUTER_RULE_DISABLED:
+            if (m != 0) {
+                rule_replace(&p->tables, m);
+                mapping_touch(&p->tables, m);
+            }
+            break;
+        case ROUTER_RULE_CHANGED:
+            if (m != 0)
+                rule_on_changed(&p->tables, m);
+            break;
+        case ROUTER_SNAPSHOT_DONE:
+            snapshot_done(p, step);
+            break;
+        case ROUTER_ADDED:
+        case ROUTER_REMOVED:
+        case ROUTER_SET_DONE:
+        case ROUTER_FAILED:
+        case ROUTER_LOST:
+            command_ended(p, &o, step);
+            break;
+        }
+    }
+}

@@ -1,0 +1,111 @@
+#include "core/port.h"
+
+/* ---- on the router ---- */
+
+bool port_is_available(const struct mapping_tables *t, const struct router *r, uint16_t m, uint16_t port)
+{
+    enum natpmp_protocol protocol = mapping_protocol(&t->mapping[m]);
+    return port != 0 && !router_port_taken(r, protocol, port) &&
+           mapping_port_free(t, mapping_address(t, m), protocol, port);
+}
+
+uint16_t port_preferred(const struct mapping_tables *t, const struct router *r, uint16_t m)
+{
+    const struct mapping *mapping = &t->mapping[m];
+    uint16_t companion_port = t->mapping[mapping_companion(t, m)].router_port;
+    if (mapping->lease.moves > 0)
+        return 0;
+    if (port_is_available(t, r, m, companion_port))
+        return companion_port;
+    return port_is_available(t, r, m, mapping->job.suggested_port) ? mapping->job.suggested_port : 0;
+}
+
+uint16_t port_free_from(const struct mapping_tables *t, const struct router *r, uint16_t start)
+{
+    const struct portset *sets[] = {&r->taken[0], &r->taken[1], &t->router_ports};
+    return portset_find_free(sets, ARRAY_LEN(sets), PORT_DYNAMIC_FIRST, PORT_DYNAMIC_LAST, start);
+}
+
+/* ---- at the gateway ---- */
+
+static bool is_quarantined(const struct mapping_tables *t, uint16_t m, uint16_t external_port,
+                           uint64_t now_ms)
+{
+    uint64_t since_ms = now_ms > QUARANTINE_MS ? now_ms - QUARANTINE_MS : 0;
+    return mapping_port_is_quarantined(t, m, external_port, since_ms);
+}
+
+/* Another client's rule stands on that port, and what the gateway granted for it is not known (yet): most
+ * likely this number. To give its companion to somebody else would be against section 3.3. */
+static bool is_claimed(const struct mapping_tables *t, uint16_t m, enum natpmp_protocol protocol,
+                       uint16_t port)
+{
+    uint16_t holder = mapping_find_router_port(t, protocol, port);
+    const struct mapping *mapping = &t->mapping[holder];
+    return holder != 0 && mapping->wanted && mapping->lease.external_port == 0 &&
+           mapping->client != t->mapping[m].client;
+}
+
+static bool is_foreign(const struct mapping_tables *t, uint16_t m, uint16_t port, uint64_t now_ms)
+{
+    const struct mapping *mapping = &t->mapping[m];
+    uint16_t holder = mapping_find_external_port(t, mapping_protocol(mapping), port);
+    uint16_t neighbour = mapping_find_external_port(t, mapping_other_protocol(mapping), port);
+    return (holder != 0 && holder != m) ||
+           (neighbour != 0 && t->mapping[neighbour].client != mapping->client) ||
+           is_claimed(t, m, NATPMP_UDP, port) || is_claimed(t, m, NATPMP_TCP, port) ||
+           is_quarantined(t, m, port, now_ms);
+}
+
+uint16_t port_suggestion(const struct mapping_tables *t, const struct strategy *strategy, uint16_t m,
+                         uint64_t now_ms)
+{
+    const struct mapping *mapping = &t->mapping[m];
+    if (mapping->lease.external_port != 0)
+        return mapping->lease.external_port;
+    uint16_t wish = mapping->lease.pair != PAIR_REJOINS ? mapping->promise.port : 0;
+    uint16_t companion = strategy->companion(t, m);
+    if (wish == 0 && companion != 0)
+        wish = t->mapping[companion].lease.external_port;
+    if (wish == 0)
+        wish = mapping->job.suggested_port;
+    return wish != 0 && !is_foreign(t, m, wish, now_ms) ? wish : 0;
+}
+
+static bool is_alive(const struct mapping *mapping, uint64_t now_ms)
+{
+    return lease_lives(mapping, now_ms) || lease_may_live(mapping, now_ms);
+}
+
+static uint16_t live_holder(const struct mapping_tables *t, enum natpmp_protocol protocol,
+                            uint16_t external_port, uint64_t now_ms)
+{
+    uint16_t holder = mapping_find_external_port(t, protocol, external_port);
+    return holder != 0 && is_alive(&t->mapping[holder], now_ms) ? holder : 0;
+}
+
+uint16_t port_dead_holder(const struct mapping_tables *t, enum natpmp_protocol protocol,
+                          uint16_t external_port, uint64_t now_ms)
+{
+    uint16_t holder = mapping_find_external_port(t, protocol, external_port);
+    return holder != 0 && !is_alive(&t->mapping[holder], now_ms) ? holder : 0;
+}
+
+enum port_verdict port_judge_grant(const struct mapping_tables *t, const struct strategy *strategy,
+                                   uint16_t m, uint16_t external_port, uint64_t now_ms)
+{
+    const struct mapping *mapping = &t->mapping[m];
+    enum natpmp_protocol other = mapping_other_protocol(mapping);
+    uint16_t holder = live_holder(t, mapping_protocol(mapping), external_port, now_ms);
+    uint16_t neighbour = live_holder(t, other, external_port, now_ms);
+    if (strategy->is_being_released(t, other, external_port))
+        neighbour = 0;
+    if (holder != 0 && holder != m)
+        return PORT_CONFLICTS;
+    /* RFC 6886 section 3.3 keeps both protocols of a port together [M-10]. */
+    if (neighbour != 0 && t->mapping[neighbour].client != mapping->client)
+        return PORT_UNUSABLE;
+    bool quarantined =
+        mapping->lease.external_port != external_port && is_quarantined(t, m, external_port, now_ms);
+    return quarantined ? PORT_UNUSABLE : PORT_USABLE;
+}

@@ -1,0 +1,115 @@
+#include "core/promise.h"
+
+#include "core/mapping.h"
+#include "core/step.h"
+
+enum {
+    /* What its client does not renew is kept alive no longer than this: Nicotine+, the latest, comes every
+     * two hours. */
+    KEEP_ALIVE_MAX_S = 2 * 60 * 60,
+};
+
+static struct promise *promise_of(struct mapping_tables *t, uint16_t m)
+{
+    return &mapping_at(t, m)->promise;
+}
+
+bool promise_lives(const struct mapping *mapping, uint64_t now_ms)
+{
+    return mapping->promise.ends_ms > now_ms;
+}
+
+bool promise_is_in_use(const struct mapping *mapping, uint64_t now_ms)
+{
+    return mapping->job.kind == JOB_MAP || mapping->promise.until_ms > now_ms;
+}
+
+enum promise_want promise_wants(const struct mapping *mapping, uint64_t now_ms)
+{
+    bool over = mapping->wanted && mapping->job.kind != JOB_MAP && !promise_lives(mapping, now_ms);
+    return over ? PROMISE_WANTS_END : PROMISE_WANTS_NOTHING;
+}
+
+uint64_t promise_due_ms(const struct mapping *mapping, uint64_t now_ms)
+{
+    if (!mapping->wanted)
+        return UINT64_MAX;
+    uint64_t due_ms = sooner_ms(UINT64_MAX, mapping->promise.until_ms, now_ms);
+    return sooner_ms(due_ms, mapping->promise.ends_ms, now_ms);
+}
+
+uint64_t promise_keep_alive_until_ms(const struct mapping *mapping)
+{
+    uint32_t asked_s = mapping->job.asked_s;
+    uint32_t keep_s = asked_s < KEEP_ALIVE_MAX_S ? asked_s : KEEP_ALIVE_MAX_S;
+    return mapping->promise.advertised_ms + (uint64_t)keep_s * 1000;
+}
+
+uint64_t promise_lifetime_ms(const struct mapping *mapping)
+{
+    return mapping->promise.until_ms - mapping->promise.advertised_ms;
+}
+
+bool promise_was_outlived(const struct mapping *mapping, uint64_t now_ms)
+{
+    uint64_t until_ms = mapping->promise.until_ms;
+    return until_ms != 0 && until_ms <= now_ms && until_ms < promise_keep_alive_until_ms(mapping);
+}
+
+void promise_on_advertised(struct mapping_tables *t, uint16_t m, uint32_t lifetime_s, bool kept_alive,
+                           uint64_t now_ms)
+{
+    struct promise *promise = promise_of(t, m);
+    promise->advertised_ms = now_ms;
+    promise->until_ms = now_ms + (uint64_t)lifetime_s * 1000; /* [M-20] */
+    promise->ends_ms = promise->until_ms;
+    if (kept_alive)
+        promise->ends_ms = later_ms(promise->ends_ms, promise_keep_alive_until_ms(mapping_at(t, m)));
+    promise->adopted = false;
+    promise_on_repeated(t, m);
+}
+
+void promise_on_repeated(struct mapping_tables *t, uint16_t m)
+{
+    promise_of(t, m)->port = mapping_at(t, m)->lease.external_port;
+}
+
+void promise_on_refused(struct mapping_tables *t, uint16_t m)
+{
+    promise_of(t, m)->until_ms = 0;
+}
+
+void promise_on_found(struct mapping_tables *t, uint16_t m, uint16_t external_port)
+{
+    promise_of(t, m)->port = external_port;
+}
+
+void promise_on_adopted(struct mapping_tables *t, uint16_t m, uint64_t ends_ms)
+{
+    struct promise *promise = promise_of(t, m);
+    promise->ends_ms = ends_ms;
+    promise->until_ms = ends_ms;
+    promise->adopted = true;
+}
+
+void promise_on_granted(struct mapping_tables *t, uint16_t m)
+{
+    struct promise *promise = promise_of(t, m);
+    uint64_t lease_ends_ms = mapping_at(t, m)->lease.ends_ms;
+    if (promise->adopted && lease_ends_ms < promise->ends_ms) {
+        promise->ends_ms = lease_ends_ms;
+        promise->until_ms = lease_ends_ms;
+    }
+    promise->adopted = false;
+}
+
+void promise_end(struct mapping_tables *t, uint16_t m)
+{
+    promise_of(t, m)->ends_ms = 0;
+    promise_of(t, m)->until_ms = 0;
+}
+
+void promise_stop(struct mapping_tables *t, uint16_t m)
+{
+    promise_of(t, m)->ends_ms = 0;
+}

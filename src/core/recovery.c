@@ -1,0 +1,71 @@
+#include "core/recovery.h"
+
+enum {
+    /* RFC 6886 section 3.7: a random delay before everybody recreates mappings at once [C-27]. */
+    DELAY_MS = 5 * 1000,
+    /* After that the clients must learn whether their ports still hold. */
+    PATIENCE_MS = 10 * 1000,
+};
+
+void recovery_note_broken(struct proxy *p, uint16_t m, const struct step *step)
+{
+    const struct mapping *mapping = mapping_at(&p->tables, m);
+    if (promise_lives(mapping, step->now_ms) && mapping->job.kind != JOB_MAP)
+        p->promises_broken = true;
+}
+
+/* Nothing that was granted before holds any more; only the requests wait. */
+void recovery_begin(struct proxy *p, uint64_t lost_ms, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    p->lost_ms = lost_ms;
+    for (unsigned m = 1; m <= t->used_mappings; m++) {
+        if (!lease_is_of_before(&t->mapping[m], lost_ms))
+            continue;
+        lease_on_state_lost(t, (uint16_t)m);
+        mapping_touch(t, (uint16_t)m);
+    }
+    if (p->recover_ms != UINT64_MAX)
+        return;
+    p->recover_ms = step->now_ms + prng_below(&p->prng, DELAY_MS + 1);
+    actions_log(
+        step->out, LOG_LEVEL_WARN, "gateway",
+        "the gateway has started anew and forgot its mappings; asking for all of them again mappings=%u",
+        (unsigned)t->live);
+}
+
+/* All of them now, not when each renewal is due (section 3.7 [C-28]). */
+static void recover_all(struct proxy *p)
+{
+    struct mapping_tables *t = &p->tables;
+    for (unsigned m = 1; m <= t->used_mappings; m++) {
+        if (!lease_is_of_before(&t->mapping[m], p->lost_ms) || !t->mapping[m].wanted)
+            continue;
+        lease_recover(t, (uint16_t)m);
+        mapping_touch(t, (uint16_t)m);
+    }
+}
+
+void recovery_tick(struct proxy *p, const struct step *step)
+{
+    const uint16_t *recovering = &p->tables.recovering;
+    if (p->recover_ms <= step->now_ms) {
+        p->recover_ms = UINT64_MAX;
+        p->recover_until_ms = step->now_ms + PATIENCE_MS;
+        recover_all(p);
+    }
+    if (p->recover_until_ms != UINT64_MAX && (*recovering == 0 || p->recover_until_ms <= step->now_ms)) {
+        p->recover_until_ms = UINT64_MAX;
+        p->promises_broken = p->promises_broken || *recovering > 0;
+    }
+    /* As long as the clients keep their ports they need not know [E-04]. */
+    if (!p->promises_broken || p->recover_until_ms != UINT64_MAX || p->recover_ms != UINT64_MAX)
+        return;
+    p->promises_broken = false;
+    server_reset_epoch(&p->server, step->now_ms, step->out);
+}
+
+uint64_t recovery_due_ms(const struct proxy *p)
+{
+    return earlier_ms(p->recover_ms, p->recover_until_ms);
+}

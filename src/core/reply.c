@@ -1,0 +1,135 @@
+#include "core/reply.h"
+
+static struct reply_path path_of(const struct pending_reply *reply)
+{
+    return (struct reply_path){.to = reply->from, .from = reply->to, .interface = reply->interface};
+}
+
+struct pending_reply reply_to(const struct event *event)
+{
+    return (struct pending_reply){
+        .from = event->lan.from,
+        .to = event->lan.to,
+        .interface = event->lan.interface,
+        .since_ms = event->now_ms,
+    };
+}
+
+/* ---- external address ---- */
+
+/* RFC 6886 section 3.2: what holds now [G-09] [N-04]; without an address result 3 [N-02]. */
+static void answer_address(struct proxy *p, const struct pending_reply *reply, const struct step *step)
+{
+    struct reply_path path = path_of(reply);
+    enum natpmp_result result = p->upstream.address_known ? NATPMP_SUCCESS : NATPMP_NETWORK_FAILURE;
+    server_reply_address(&p->server, &path, result, p->upstream.address, step->now_ms, step->out);
+}
+
+/* An address reply ahead of the answer to a MAP makes libtorrent forget the MAP: any packet from the gateway
+ * ends its retransmission. So it waits until no MAP of this client is in work. */
+static bool address_must_wait(const struct proxy *p, uint16_t c)
+{
+    return !p->upstream.address_known || p->tables.client[c].map_jobs > 0;
+}
+
+void reply_address_request(struct proxy *p, const struct event *event, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    struct pending_reply reply = reply_to(event);
+    uint16_t c = client_find(t, event->lan.from.address);
+    if (!address_must_wait(p, c)) {
+        answer_address(p, &reply, step);
+        return;
+    }
+    if (!p->upstream.address_known)
+        upstream_want_address(&p->upstream, step->now_ms);
+    c = client_take(t, event->lan.from.address);
+    if (c == 0)
+        return;
+    pending_add(t, &t->client[c].address_pending, &reply);
+    if (t->client[c].address_pending == 0)
+        client_release(t, c);
+    else if (!list_has(&t->address_waiting, t->address_waiting_link, c))
+        list_push(&t->address_waiting, t->address_waiting_link, c);
+}
+
+static void answer_addresses(struct proxy *p, uint16_t c, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    struct pending_reply reply;
+    while (pending_take(t, &t->client[c].address_pending, &reply))
+        answer_address(p, &reply, step);
+    list_remove(&t->address_waiting, t->address_waiting_link, c);
+    client_release(t, c);
+}
+
+static uint64_t address_due_ms(const struct proxy *p, uint16_t c)
+{
+    return p->tables.pending[p->tables.client[c].address_pending].since_ms + ANSWER_MS;
+}
+
+void reply_pump_addresses(struct proxy *p, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    uint16_t c = t->address_waiting.first;
+    while (c != 0 && actions_room(step->out) && address_due_ms(p, c) <= step->now_ms) {
+        answer_addresses(p, c, step);
+        c = t->address_waiting.first;
+    }
+    if (!p->address_flush)
+        return;
+    while (c != 0 && actions_room(step->out)) {
+        uint16_t next = t->address_waiting_link[c].next;
+        if (!address_must_wait(p, c))
+            answer_addresses(p, c, step);
+        c = next;
+    }
+    p->address_flush = c != 0;
+    p->more = p->more || p->address_flush;
+}
+
+uint64_t reply_addresses_due_ms(const struct proxy *p)
+{
+    uint16_t c = p->tables.address_waiting.first;
+    return c == 0 ? UINT64_MAX : address_due_ms(p, c);
+}
+
+/* ---- mappings ---- */
+
+void reply_at_once(struct proxy *p, const struct event *event, const struct natpmp_request *request,
+                   enum natpmp_result result, const struct step *step)
+{
+    struct pending_reply reply = reply_to(event);
+    struct reply_path path = path_of(&reply);
+    server_reply_map(&p->server, &path, request->protocol, result, request->internal_port, 0, 0, step->now_ms,
+                     step->out);
+}
+
+void reply_to_job(struct proxy *p, uint16_t m, enum natpmp_result result, uint16_t external_port,
+                  uint32_t lifetime_s, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    const struct mapping *mapping = mapping_at(t, m);
+    struct pending_reply reply;
+    while (job_take_pending(t, m, &reply)) {
+        struct reply_path path = path_of(&reply);
+        server_reply_map(&p->server, &path, mapping_protocol(mapping), result, mapping->internal_port,
+                         external_port, lifetime_s, step->now_ms, step->out);
+    }
+    job_end(t, m);
+    const struct client *client = &t->client[mapping->client];
+    if (client->map_jobs == 0 && client->address_pending != 0 && p->upstream.address_known)
+        answer_addresses(p, mapping->client, step);
+}
+
+void reply_to_delete_all(struct proxy *p, uint16_t c, enum natpmp_protocol protocol,
+                         enum natpmp_result result, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    struct pending_reply reply;
+    while (pending_take(t, &t->client[c].delete_all_pending[protocol], &reply)) {
+        struct reply_path path = path_of(&reply);
+        server_reply_map(&p->server, &path, protocol, result, 0, 0, 0, step->now_ms,
+                         step->out); /* port 0 [D-09] */
+    }
+}

@@ -1,0 +1,259 @@
+#include "core/rule.h"
+
+#include <assert.h>
+
+#include "core/mapping.h"
+#include "core/nat_rule.h"
+#include "core/step.h"
+
+enum {
+    /* For a rule whose comment does not say: the lifetime that most clients ask for. */
+    ADOPTED_LEASE_S = 3600,
+    RETRY_FIRST_MS = 1000,
+    RETRY_MAX_MS = 30 * 1000,
+    /* A rule that again and again does not last so long is not made anew at once: something is against it. */
+    REMAKE_MS = 3 * 1000,
+    REMAKES_MAX = 3,
+};
+
+static struct rule *rule_of(struct mapping_tables *t, uint16_t m)
+{
+    return &mapping_at(t, m)->rule;
+}
+
+/* The one place where the state changes; id 0 when there is none. Keeps by_rule. */
+static void set_state(struct mapping_tables *t, uint16_t m, enum rule_state state, uint32_t id)
+{
+    struct rule *rule = rule_of(t, m);
+    assert((state == RULE_PRESENT || state == RULE_REMOVING) <= (id != 0));
+    rule->state = (uint8_t)state;
+    if (state == RULE_ABSENT) {
+        rule->wrong = false;
+        rule->comment_stale = false;
+    }
+    if (rule->id == id)
+        return;
+    mapping_index_rule(t, m, id);
+    rule->id = id;
+}
+
+/* ---- what ought to be ---- */
+
+static bool comment_is_outdated(const struct mapping *mapping)
+{
+    const struct rule *rule = &mapping->rule;
+    const struct lease *lease = &mapping->lease;
+    if (rule->comment_stale)
+        return true;
+    if (lease->state != LEASE_GRANTED)
+        return false;
+    /* It must not promise less than the lease, nor much more. That it is not to the second spares the router
+     * a command at each renewal. */
+    return rule->comment.external_port != lease->external_port || lease->granted_s > rule->comment.lease_s ||
+           lease->granted_s < rule->comment.lease_s / 2;
+}
+
+enum rule_want rule_wants(const struct mapping *mapping, uint64_t now_ms)
+{
+    const struct rule *rule = &mapping->rule;
+    bool ought = mapping_ought(mapping);
+    if (rule->retry_ms > now_ms)
+        return RULE_WANTS_NOTHING;
+    if (rule->state == RULE_ABSENT)
+        return ought && mapping->router_port != 0 ? RULE_WANTS_ADD : RULE_WANTS_NOTHING;
+    if (rule->state != RULE_PRESENT || rule->comment_setting)
+        return RULE_WANTS_NOTHING;
+    if (!ought || rule->wrong)
+        return RULE_WANTS_REMOVE;
+    return comment_is_outdated(mapping) ? RULE_WANTS_COMMENT : RULE_WANTS_NOTHING;
+}
+
+uint64_t rule_due_ms(const struct mapping *mapping, uint64_t now_ms)
+{
+    return sooner_ms(UINT64_MAX, mapping->rule.retry_ms, now_ms);
+}
+
+bool rule_holds(const struct mapping *mapping)
+{
+    return mapping->rule.state == RULE_PRESENT && !mapping->rule.wrong;
+}
+
+struct rule_comment rule_comment_wanted(const struct mapping *mapping)
+{
+    const struct lease *lease = &mapping->lease;
+    return (struct rule_comment){
+        .external_port = lease->external_port,
+        .lease_s = lease->state == LEASE_GRANTED ? lease->granted_s : mapping->job.asked_s,
+    };
+}
+
+bool rule_matches(const struct mapping_tables *t, uint16_t m, const struct nat_rule *row)
+{
+    const struct mapping *mapping = &t->mapping[m];
+    return mapping->protocol == (unsigned)row->protocol && mapping->router_port == row->router_port &&
+           mapping->internal_port == row->internal_port && mapping_address(t, m) == row->client;
+}
+
+bool rule_id_is_valid(const struct mapping *mapping, uint32_t ids_valid_from)
+{
+    return mapping->rule.id != 0 && mapping->rule.seen >= ids_valid_from;
+}
+
+uint32_t rule_adopted_lease_s(const struct nat_rule *row)
+{
+    uint32_t lease_s = row->lease_s != 0 ? row->lease_s : ADOPTED_LEASE_S;
+    return lease_s < LIFETIME_MAX_S ? lease_s : LIFETIME_MAX_S;
+}
+
+/* ---- what was sent ---- */
+
+void rule_on_add_sent(struct mapping_tables *t, uint16_t m)
+{
+    rule_of(t, m)->comment = rule_comment_wanted(mapping_at(t, m));
+    set_state(t, m, RULE_ADDING, 0);
+}
+
+void rule_on_comment_sent(struct mapping_tables *t, uint16_t m)
+{
+    struct rule *rule = rule_of(t, m);
+    rule->comment = rule_comment_wanted(mapping_at(t, m));
+    if (rule->comment.lease_s < rule->comment_sure_s)
+        rule->comment_sure_s = rule->comment.lease_s;
+    rule->comment_stale = false;
+    rule->comment_setting = true;
+}
+
+void rule_on_remove_sent(struct mapping_tables *t, uint16_t m)
+{
+    set_state(t, m, RULE_REMOVING, rule_of(t, m)->id);
+}
+
+/* ---- what the router answered ---- */
+
+void rule_on_added(struct mapping_tables *t, uint16_t m, uint32_t id, uint32_t snapshot, uint64_t now_ms)
+{
+    struct rule *rule = rule_of(t, m);
+    assert(rule->state == RULE_ADDING);
+    rule->seen = snapshot;
+    rule->failures = 0;
+    rule->added_ms = now_ms;
+    rule->comment_sure_s = rule->comment.lease_s;
+    set_state(t, m, id != 0 ? RULE_PRESENT : RULE_UNSURE, id);
+}
+
+void rule_on_removed(struct mapping_tables *t, uint16_t m)
+{
+    assert(rule_of(t, m)->state == RULE_REMOVING);
+    set_state(t, m, RULE_ABSENT, 0);
+}
+
+void rule_on_comment_set(struct mapping_tables *t, uint16_t m)
+{
+    struct rule *rule = rule_of(t, m);
+    rule->comment_setting = false;
+    rule->comment_sure_s = rule->comment.lease_s;
+}
+
+static void try_again_later(struct rule *rule, uint64_t now_ms)
+{
+    rule->retry_ms = now_ms + backoff_ms(RETRY_FIRST_MS, RETRY_MAX_MS, rule->failures);
+    if (rule->failures < UINT8_MAX)
+        rule->failures++;
+}
+
+void rule_on_add_failed(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
+{
+    try_again_later(rule_of(t, m), now_ms);
+    set_state(t, m, RULE_ABSENT, 0);
+}
+
+void rule_on_comment_failed(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
+{
+    try_again_later(rule_of(t, m), now_ms);
+    rule_on_comment_lost(t, m);
+}
+
+void rule_on_remove_failed(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
+{
+    try_again_later(rule_of(t, m), now_ms);
+    set_state(t, m, RULE_PRESENT, rule_of(t, m)->id);
+}
+
+void rule_on_comment_lost(struct mapping_tables *t, uint16_t m)
+{
+    rule_of(t, m)->comment_setting = false;
+    rule_of(t, m)->comment_stale = true;
+}
+
+void rule_on_command_lost(struct mapping_tables *t, uint16_t m, uint32_t snapshot)
+{
+    rule_of(t, m)->seen = snapshot;
+    set_state(t, m, RULE_UNSURE, 0);
+}
+
+/* ---- what the router's table shows ---- */
+
+void rule_on_row(struct mapping_tables *t, uint16_t m, const struct nat_rule *row, uint32_t snapshot)
+{
+    struct rule *rule = rule_of(t, m);
+    set_state(t, m, RULE_PRESENT, row->id);
+    rule->seen = snapshot;
+    rule->wrong = !row->as_wanted || !rule_matches(t, m, row);
+    if (rule->comment_setting)
+        return;
+    rule->comment = (struct rule_comment){.external_port = row->external_port, .lease_s = row->lease_s};
+    rule->comment_sure_s = rule_adopted_lease_s(row);
+    rule->comment_stale = !row->comment_current;
+}
+
+void rule_on_row_early(struct mapping_tables *t, uint16_t m, uint32_t id, uint32_t snapshot)
+{
+    struct rule *rule = rule_of(t, m);
+    if (id != 0)
+        set_state(t, m, (enum rule_state)rule->state, id);
+    rule->seen = snapshot;
+}
+
+void rule_on_id_void(struct mapping_tables *t, uint16_t m)
+{
+    /* An add is on its way over another connection: its answer will come. */
+    bool adding = rule_of(t, m)->state == RULE_ADDING;
+    set_state(t, m, adding ? RULE_ADDING : RULE_UNSURE, 0);
+}
+
+void rule_on_missing(struct mapping_tables *t, uint16_t m)
+{
+    set_state(t, m, RULE_ABSENT, 0);
+}
+
+/* Two programs that undo each other's work, or a router that prints a rule in a form that we do not know,
+ * must not become a loop at the speed of the network. */
+void rule_on_undone(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
+{
+    struct rule *rule = rule_of(t, m);
+    if (rule->added_ms + REMAKE_MS <= now_ms)
+        rule->remakes = 0;
+    else if (rule->remakes < REMAKES_MAX)
+        rule->remakes++;
+    else
+        rule->retry_ms = now_ms + RETRY_FIRST_MS;
+}
+
+/* Success is not advertised on a rule of which only a part is known. */
+void rule_on_changed(struct mapping_tables *t, uint16_t m)
+{
+    if (rule_of(t, m)->state == RULE_PRESENT)
+        set_state(t, m, RULE_UNSURE, 0);
+}
+
+/* ---- what is to be done ---- */
+
+void rule_replace(struct mapping_tables *t, uint16_t m)
+{
+    rule_of(t, m)->wrong = rule_of(t, m)->state == RULE_PRESENT;
+}
+
+void rule_hurry(struct mapping_tables *t, uint16_t m)
+{
+    rule_of(t, m)->retry_ms = 0;
+}

@@ -1,0 +1,107 @@
+/* A gateway that forwards from an external port to the internal port that it was asked for (RFC 6886). */
+#include "core/port.h"
+#include "core/proxy_state.h"
+
+enum {
+    /* Records in quarantine that may be given up in one search for a port. */
+    EVICTIONS_MAX = 64,
+};
+
+/* The gateway sends to the rule's port [C-18]. */
+static uint16_t router_port_of(const struct mapping *mapping)
+{
+    return mapping->router_port;
+}
+
+static bool fits(const struct mapping *mapping)
+{
+    (void)mapping;
+    return true;
+}
+
+static uint16_t companion(const struct mapping_tables *t, uint16_t m)
+{
+    const struct mapping *mapping = &t->mapping[m];
+    return mapping_find_router_port(t, mapping_other_protocol(mapping), mapping->router_port);
+}
+
+static uint16_t random_port(struct proxy *p)
+{
+    struct mapping_tables *t = &p->tables;
+    unsigned range = PORT_DYNAMIC_LAST - PORT_DYNAMIC_FIRST + 1;
+    uint16_t start = (uint16_t)(PORT_DYNAMIC_FIRST + prng_below(&p->prng, range));
+    uint16_t port = port_free_from(t, &p->router, start);
+    for (unsigned i = 0; port == 0 && t->quarantine.first != 0 && i < EVICTIONS_MAX; i++) {
+        mapping_free(t, t->quarantine.first);
+        port = port_free_from(t, &p->router, start);
+    }
+    return port;
+}
+
+/* Before anything is on the router or at the gateway the port may still be chosen: at first, when it is to
+ * move, and when a foreign rule took it while it was in quarantine. */
+static void settle_port(struct proxy *p, uint16_t m, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    const struct mapping *mapping = mapping_at(t, m);
+    bool nowhere =
+        mapping->rule.state == RULE_ABSENT && mapping->lease.state == LEASE_NONE && !mapping->lease.asking;
+    if (!mapping->wanted || !nowhere || !router_is_ready(&p->router))
+        return;
+    bool taken = mapping->router_port != 0 &&
+                 router_port_taken(&p->router, mapping_protocol(mapping), mapping->router_port);
+    if (mapping->router_port != 0 && !mapping->moving && (!taken || promise_lives(mapping, step->now_ms)))
+        return;
+    mapping_set_moving(t, m, false);
+    uint16_t preferred = port_preferred(t, &p->router, m);
+    mapping_set_router_port(t, m, preferred != 0 ? preferred : random_port(p));
+    if (mapping->router_port != 0)
+        return;
+    job_refuse(t, m, NATPMP_OUT_OF_RESOURCES);
+    actions_log(step->out, LOG_LEVEL_WARN, "mapping",
+                "no router port is free: dst-nat rules on the router take the others %s",
+                mapping_text(t, m).text);
+}
+
+static bool holds_back(struct proxy *p, uint16_t m, bool releases, const struct step *step)
+{
+    (void)p;
+    (void)m;
+    (void)releases;
+    (void)step;
+    return false;
+}
+
+static bool is_being_released(const struct mapping_tables *t, enum natpmp_protocol protocol, uint16_t port)
+{
+    (void)t;
+    (void)protocol;
+    (void)port;
+    return false;
+}
+
+static uint16_t owner(const struct proxy *p, const struct upstream_outcome *o)
+{
+    return mapping_find_router_port(&p->tables, o->protocol, o->internal_port);
+}
+
+static void ended(struct mapping_tables *t, uint16_t m)
+{
+    (void)t;
+    (void)m;
+}
+
+const struct strategy strategy_normal = {
+    .request_port = router_port_of,
+    .release_port = router_port_of,
+    .rule_first = true,
+    .withdraws = true,
+    .moves = true,
+    .fits = fits,
+    .companion = companion,
+    .settle_port = settle_port,
+    .holds_back = holds_back,
+    .is_being_released = is_being_released,
+    .owner = owner,
+    .ended = ended,
+};

@@ -1,0 +1,148 @@
+#include "core/turn.h"
+
+#include "core/budget.h"
+#include "core/recovery.h"
+
+/* ---- turns ---- */
+
+static bool may_ask(const struct proxy *p, uint16_t m, enum lease_want want, uint64_t now_ms)
+{
+    const struct mapping *mapping = &p->tables.mapping[m];
+    if (want == LEASE_WANTS_NOTHING || mapping->lease.asking || mapping->lease.retry_ms > now_ms)
+        return false;
+    return want == LEASE_WANTS_RELEASE || upstream_quiet_ms(&p->upstream, mapping_protocol(mapping),
+                                                            p->strategy->request_port(mapping)) <= now_ms;
+}
+
+static enum lease_want wants(const struct proxy *p, uint16_t m, uint64_t now_ms)
+{
+    enum lease_want want = lease_wants(p->strategy, &p->tables.mapping[m], now_ms);
+    return may_ask(p, m, want, now_ms) ? want : LEASE_WANTS_NOTHING;
+}
+
+void turn_queue(struct proxy *p, uint16_t m, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    uint16_t c = mapping_at(t, m)->client;
+    if (wants(p, m, step->now_ms) == LEASE_WANTS_NOTHING || list_has(&t->client[c].queue, t->to_ask, m))
+        return;
+    list_push(&t->client[c].queue, t->to_ask, m);
+    turn_client(p, c);
+}
+
+uint64_t turn_due_ms(const struct proxy *p, uint16_t m, uint64_t now_ms)
+{
+    const struct mapping *mapping = &p->tables.mapping[m];
+    uint64_t due_ms = lease_due_ms(p->strategy, mapping, now_ms);
+    if (lease_wants(p->strategy, mapping, now_ms) != LEASE_WANTS_GRANT)
+        return due_ms;
+    uint16_t port = p->strategy->request_port(mapping);
+    return sooner_ms(due_ms, upstream_quiet_ms(&p->upstream, mapping_protocol(mapping), port), now_ms);
+}
+
+/* At the end nobody is there to be disturbed, and everything goes at once. */
+void turn_client(struct proxy *p, uint16_t c)
+{
+    struct mapping_tables *t = &p->tables;
+    unsigned limit = p->stopping ? UPSTREAM_PARALLEL_MAX : 1;
+    bool may = t->client[c].queue.first != 0 && t->client[c].asking < limit;
+    if (may && !list_has(&t->client_ready, t->client_ready_link, c))
+        list_push(&t->client_ready, t->client_ready_link, c);
+}
+
+uint16_t turn_next(struct proxy *p, enum lease_want *ret_want, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    while (t->client_ready.first != 0 && upstream_free(&p->upstream)) {
+        if (!actions_room(step->out)) {
+            p->more = true;
+            return 0;
+        }
+        uint16_t c = list_pop(&t->client_ready, t->client_ready_link);
+        uint16_t m = list_pop(&t->client[c].queue, t->to_ask);
+        *ret_want = m != 0 ? wants(p, m, step->now_ms) : LEASE_WANTS_NOTHING;
+        bool held_back = *ret_want != LEASE_WANTS_NOTHING &&
+                         p->strategy->holds_back(p, m, *ret_want == LEASE_WANTS_RELEASE, step);
+        if (*ret_want != LEASE_WANTS_NOTHING && !held_back)
+            return m;
+        if (held_back)
+            mapping_touch(t, m); /* for the time of its next try */
+        turn_client(p, c);
+    }
+    return 0;
+}
+
+/* ---- room at the gateway ---- */
+
+static void report_no_port(struct proxy *p, const struct step *step)
+{
+    if (!first_time(&p->ports_short_noted))
+        return;
+    struct budget_use use = budget_use(&p->tables);
+    if (p->strategy->no_port != NULL)
+        actions_log(step->out, LOG_LEVEL_WARN, "gateway", "%s", p->strategy->no_port);
+    else
+        actions_log(
+            step->out, LOG_LEVEL_WARN, "gateway",
+            "the gateway has no port left; mappings that nobody renewed are given up for new ones, then new "
+            "ones are refused; ProtonVPN gives five ports in all ports=%u ending=%u",
+            use.ports, use.ending);
+}
+
+static void release(struct proxy *p, uint16_t m, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    actions_log(step->out, LOG_LEVEL_INFO, "mapping",
+                "given up for a client that asks now: its own has not renewed it %s external=%u",
+                mapping_text(t, m).text, (unsigned)mapping_at(t, m)->lease.external_port);
+    promise_end(t, m);
+    lease_end(t, m);
+    mapping_touch(t, m);
+}
+
+static void hurry_deletions(struct mapping_tables *t)
+{
+    uint16_t m = t->spare.first;
+    for (unsigned i = 0; m != 0 && i < BUDGET_LOOK_AT_MAX; i++, m = t->spare_link[m].next) {
+        if (mapping_at(t, m)->wanted)
+            continue;
+        lease_retry_at(t, m, 0);
+        mapping_touch(t, m);
+    }
+}
+
+static bool carry_out(struct proxy *p, struct budget_decision decision, const struct step *step)
+{
+    switch (decision.verdict) {
+    case BUDGET_NOTHING:
+        return false;
+    case BUDGET_HURRY:
+        hurry_deletions(&p->tables);
+        break;
+    case BUDGET_RELEASE:
+        release(p, decision.mapping, step);
+        if (decision.twin != 0)
+            release(p, decision.twin, step);
+        break;
+    }
+    return true;
+}
+
+bool turn_make_room(struct proxy *p, uint16_t m, const struct step *step)
+{
+    report_no_port(p, step);
+    return carry_out(p, budget_make_room(&p->tables, m, step->now_ms), step);
+}
+
+bool turn_yield(struct proxy *p, uint16_t m, uint16_t holder, const struct step *step)
+{
+    return carry_out(p, budget_yield(&p->tables, m, holder, step->now_ms), step);
+}
+
+void turn_refuse(struct proxy *p, uint16_t m, const struct step *step)
+{
+    job_refuse(&p->tables, m, NATPMP_OUT_OF_RESOURCES);
+    recovery_note_broken(p, m, step);
+    promise_end(&p->tables, m);
+    lease_recovered(&p->tables, m);
+}

@@ -64,4 +64,3 @@ nodiscard_ bool driver_close(struct driver *d);
 
 /* From io's words to the core's. */
 enum gateway_error driver_gateway_error(enum udp_error error);
-enum router_close_reason driver_close_reason(enum stream_end end);

@@ -7,7 +7,7 @@ void judge(const struct survey *s, struct findings *ret_findings)
     struct scene scene;
     ret_findings->count = 0;
     scene_make(&scene, s, ret_findings);
-    if (judge_api(&scene) && s->failure == SESSION_FAILURE_NONE) {
+    if (judge_api(&scene) && s->failure == FAILURE_NONE) {
         judge_version(&scene);
         judge_service(&scene);
         judge_interface(&scene);

@@ -1,48 +1,6 @@
 /* How the program is, in few words. The log has said more when it came about. */
 #include "core/proxy_parts.h"
 
-/* NULL: nothing has failed yet. */
-static const char *session_trouble(enum session_failure failure)
-{
-    switch (failure) {
-    case SESSION_FAILURE_NONE:
-        return NULL;
-    case SESSION_FAILURE_RESOLVE:
-        return "the router's name cannot be resolved";
-    case SESSION_FAILURE_REFUSED:
-        return "the router refuses API connections";
-    case SESSION_FAILURE_UNREACHABLE:
-        return "the router cannot be reached";
-    case SESSION_FAILURE_TIMEOUT:
-        return "the router does not answer API connections";
-    case SESSION_FAILURE_HERE:
-        return "no connection to the router can be opened from here";
-    case SESSION_FAILURE_SILENT_LOGIN:
-        return "the router does not answer the login";
-    case SESSION_FAILURE_LOGIN:
-        return "the router refuses the login";
-    case SESSION_FAILURE_SILENT:
-        return "the router stopped answering";
-    case SESSION_FAILURE_LOST:
-        return "the connection to the router was lost";
-    case SESSION_FAILURE_PROTOCOL:
-        return "what answers at MIKROTIK_API_ADDRESS does not speak the RouterOS API";
-    case SESSION_FAILURE_TLS_REFUSED:
-        return "the router refuses TLS";
-    case SESSION_FAILURE_TLS_UNTRUSTED:
-        return "the router's certificate is from no CA that is trusted";
-    case SESSION_FAILURE_TLS_OUTDATED:
-        return "the router's certificate is expired or not yet valid";
-    case SESSION_FAILURE_TLS_WRONG_NAME:
-        return "the router's certificate is for another name";
-    case SESSION_FAILURE_TLS_WRONG_PRINT:
-        return "the router's certificate has another fingerprint";
-    case SESSION_FAILURE_TLS_BROKEN:
-        return "TLS with the router does not come about";
-    }
-    return NULL;
-}
-
 static const char *router_trouble(const struct router *r)
 {
     const char *words = NULL;
@@ -51,7 +9,7 @@ static const char *router_trouble(const struct router *r)
     case ROUTER_TROUBLE_COMMAND:
         break;
     case ROUTER_TROUBLE_SESSION:
-        words = session_trouble((enum session_failure)r->trouble_failure);
+        words = failure_text((enum failure)r->trouble_failure)->state;
         break;
     case ROUTER_TROUBLE_READ_POLICY:
         return "the API user may not read the router's tables";

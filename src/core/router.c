@@ -118,7 +118,7 @@ void router_event(struct router *r, const struct event *event, struct actions *o
         session_opened(s, r->user, r->password, event->router.peer, event->now_ms, out);
     } else if (event->type == EVENT_ROUTER_CLOSED) {
         bool alive = s->state != SESSION_CLOSED && s->state != SESSION_BROKEN;
-        session_closed(s, event->router.reason, event->now_ms, &r->prng);
+        session_closed(s, event->router.failure, event->now_ms, &r->prng);
         if (alive)
             broken(r, event->router.session, out);
     } else {
@@ -239,7 +239,7 @@ static bool next_input(struct router *r, uint64_t now_ms, struct router_outcome 
                 return true;
             break;
         case SESSION_FAILED:
-            session_break(s, (enum session_failure)s->failure, now_ms, &r->prng, out);
+            session_break(s, (enum failure)s->failure, now_ms, &r->prng, out);
             broken(r, r->input_session, out);
             r->input = span_of(NULL, 0);
             return false;
@@ -266,11 +266,11 @@ static void check_silence(struct router *r, unsigned i, uint64_t now_ms, struct 
     struct session *s = &r->session[i];
     if (!session_is_silent(s, now_ms))
         return;
-    enum session_failure failure = SESSION_FAILURE_SILENT;
+    enum failure failure = FAILURE_SILENT;
     if (s->state == SESSION_OPENING)
-        failure = SESSION_FAILURE_TIMEOUT;
+        failure = FAILURE_TIMEOUT;
     else if (s->state == SESSION_LOGIN)
-        failure = SESSION_FAILURE_SILENT_LOGIN;
+        failure = FAILURE_SILENT_LOGIN;
     session_break(s, failure, now_ms, &r->prng, out);
     broken(r, i, out);
 }

@@ -26,7 +26,7 @@ enum router_stage {
 
 enum router_trouble {
     ROUTER_TROUBLE_NONE,
-    ROUTER_TROUBLE_SESSION, /* see session_failure */
+    ROUTER_TROUBLE_SESSION, /* see trouble_failure */
     ROUTER_TROUBLE_READ_POLICY,
     ROUTER_TROUBLE_WRITE_POLICY,
     ROUTER_TROUBLE_NO_INTERFACE,
@@ -78,7 +78,7 @@ struct router {
     bool listen_refused;
     bool test_policy_logged;
     uint8_t trouble;         /* enum router_trouble: what the operator was told last */
-    uint8_t trouble_failure; /* enum session_failure */
+    uint8_t trouble_failure; /* enum failure */
     char version[32];
 
     char checked_way[INTERFACE_NAME_MAX + 1]; /* what the router says of the configured interface */

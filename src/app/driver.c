@@ -18,23 +18,6 @@ enum {
 
 static void dispatch(struct driver *d, struct event *event);
 
-/* ---- from io's words to the core's ---- */
-
-enum gateway_error driver_gateway_error(enum udp_error error)
-{
-    switch (error) {
-    case UDP_ERROR_REFUSED:
-        return GATEWAY_PORT_UNREACHABLE;
-    case UDP_ERROR_NO_ROUTE:
-        return GATEWAY_NO_ROUTE;
-    case UDP_ERROR_NO_SOURCE:
-        return GATEWAY_NO_SOURCE;
-    case UDP_ERROR_OTHER:
-        return GATEWAY_SEND_FAILED;
-    }
-    return GATEWAY_SEND_FAILED;
-}
-
 /* ---- what happens ---- */
 
 /* True if the operator is to hear that a counter has grown: the first time, and then each minute. */
@@ -93,9 +76,9 @@ static void on_gateway(void *context, struct span bytes)
     dispatch(context, &event);
 }
 
-static void on_gateway_failed(void *context, enum udp_error error)
+static void on_gateway_failed(void *context, enum gateway_error error)
 {
-    struct event event = {.type = EVENT_GATEWAY_ERROR, .gateway_error = driver_gateway_error(error)};
+    struct event event = {.type = EVENT_GATEWAY_ERROR, .gateway_error = error};
     dispatch(context, &event);
     settle(context);
 }

@@ -71,10 +71,9 @@ static void on_gateway(void *context, struct span bytes)
     dispatch(context, (struct event){.type = EVENT_GATEWAY, .gateway = bytes});
 }
 
-static void on_gateway_failed(void *context, enum udp_error error)
+static void on_gateway_failed(void *context, enum gateway_error error)
 {
-    dispatch(context,
-             (struct event){.type = EVENT_GATEWAY_ERROR, .gateway_error = driver_gateway_error(error)});
+    dispatch(context, (struct event){.type = EVENT_GATEWAY_ERROR, .gateway_error = error});
 }
 
 /* Each question goes out at once. */

@@ -1,4 +1,5 @@
-/* The ways in which a connection to the router fails: one row each, with all that the program says about it.
+/* The ways in which a connection to the router or the gateway fails: one row each, with all that the program
+ * says about it.
  *
  * It stands in base because io names the reason, core keeps and logs it, and check turns it into a finding.
  */
@@ -106,6 +107,53 @@
 
 #define FAILURES(X) FAILURES_OF_CONNECTION(X) FAILURES_OF_SESSION(X)
 
+/* ---- the gateway ---- */
+
+/* What the socket towards the gateway reports. */
+#define GATEWAY_ERRORS(X)                                                                                    \
+    /* ECONNREFUSED: the host is there, nothing listens on UDP port 5351. */                                 \
+    X(PORT_UNREACHABLE, .state = "the gateway refuses NAT-PMP",                                              \
+      .text = "the gateway refuses NAT-PMP (port unreachable); with ProtonVPN: make the key with NAT-PMP "   \
+              "enabled, choose a P2P server; trying on",                                                     \
+      .finding = "refuses NAT-PMP (port unreachable): the key was made without it, or the server does not "  \
+                 "offer it",                                                                                 \
+      .cure = "at ProtonVPN: make a new WireGuard key with NAT-PMP (port forwarding) enabled, for a P2P "    \
+              "server")                                                                                      \
+    /* ENETUNREACH, EHOSTUNREACH, here or at a router on the way: the tunnel is down. */                     \
+    X(NO_ROUTE, .state = "there is no route to the gateway",                                                 \
+      .text = "no route to the gateway; is the tunnel up? trying on",                                        \
+      .finding = "cannot be reached: no route from here, or from the router; is the tunnel up?",             \
+      .cure = "/interface/wireguard/peers/print detail")                                                     \
+    /* The configured source address or interface is not there. */                                           \
+    X(NO_SOURCE, .state = "GATEWAY_SOURCE or GATEWAY_DEVICE cannot be used",                                 \
+      .text = "this machine does not have the address or the interface that GATEWAY_SOURCE or "              \
+              "GATEWAY_DEVICE names (yet); is the tunnel up? trying on",                                     \
+      .finding = "cannot be reached: GATEWAY_SOURCE or GATEWAY_DEVICE is not there; is the tunnel up?",      \
+      .cure = "ip -4 address")                                                                               \
+    /* EPERM (a firewall), ENOBUFS and the rest. */                                                          \
+    X(SEND_FAILED, .state = "nothing can be sent to the gateway",                                            \
+      .text = "cannot send to the gateway; a local firewall may forbid it; trying on",                       \
+      .finding = "cannot be sent to: a firewall of this machine forbids it",                                 \
+      .cure = "allow UDP port 5351 out of this machine")
+
+/* How the gateway is when its socket reports no error. */
+#define GATEWAY_STATES(X)                                                                                    \
+    /* Nothing was heard and nothing is wrong yet. */                                                        \
+    X(UNKNOWN, .state = "the gateway is still being asked", .finding = GATEWAY_FINDING_SILENT,               \
+      .cure = GATEWAY_CURE_SILENT)                                                                           \
+    X(FINE, .finding = GATEWAY_FINDING_SILENT, .cure = GATEWAY_CURE_SILENT)                                  \
+    X(SILENT, .state = "the gateway does not answer",                                                        \
+      .text = "the gateway does not answer; check that the tunnel is up, that VPN_GATEWAY is right and "     \
+              "that its traffic leaves through the tunnel; trying on",                                       \
+      .finding = GATEWAY_FINDING_SILENT, .cure = GATEWAY_CURE_SILENT)                                        \
+    /* It answers the address request with an error, which has words of its own. */                          \
+    X(REFUSES, .state = "the gateway has no external address, or NAT-PMP is not allowed")
+
+#define GATEWAY_FINDING_SILENT                                                                               \
+    "does not answer: the tunnel is down, VPN_GATEWAY is wrong, or our traffic does not leave through the "  \
+    "tunnel"
+#define GATEWAY_CURE_SILENT "/ping {gateway} count=3"
+
 /* ---- texts of several rows ---- */
 
 #define FAILURE_SHOW_CERTIFICATE "show it: /certificate/print detail"
@@ -132,23 +180,41 @@ enum failure {
 #define FAILURE_ENUMERATOR(name, ...) FAILURE_##name,
     FAILURES(FAILURE_ENUMERATOR)
 #undef FAILURE_ENUMERATOR
+        FAILURES_END,
 };
 
-#define FAILURE_COUNT(name, ...) +1
-enum {
-    CONNECTION_FAILURES = 0 FAILURES_OF_CONNECTION(FAILURE_COUNT), /* FAILURE_RESOLVE is 1 */
-    ALL_FAILURES = 0 FAILURES(FAILURE_COUNT),
+enum gateway_error {
+#define GATEWAY_ENUMERATOR(name, ...) GATEWAY_##name,
+    GATEWAY_ERRORS(GATEWAY_ENUMERATOR)
 };
-#undef FAILURE_COUNT
+
+enum gateway_trouble {
+    GATEWAY_STATES(GATEWAY_ENUMERATOR)
+#undef GATEWAY_ENUMERATOR
+#define GATEWAY_ENUMERATOR(name, ...) GATEWAY_TROUBLE_##name,
+        GATEWAY_ERRORS(GATEWAY_ENUMERATOR)
+#undef GATEWAY_ENUMERATOR
+            GATEWAY_TROUBLES,
+};
+
+/* FAILURE_NONE + 1 to FAILURE_NONE + CONNECTION_FAILURES may come from io. */
+enum {
+#define FAILURE_NUMBER(name, ...) FAILURE_NUMBER_##name,
+    FAILURES_OF_CONNECTION(FAILURE_NUMBER)
+#undef FAILURE_NUMBER
+        CONNECTION_FAILURES,
+};
 
 struct failure_text {
     bool must_act;       /* it stays until the operator acts: an error in the log, not a warning */
-    const char *state;   /* for `health` */
+    const char *state;   /* for `health`; NULL: all is well */
     const char *text;    /* for the log */
     const char *remedy;  /* for the log; NULL: connecting again is all that can be done */
-    const char *finding; /* for `check`, behind "the API at HOST port PORT" */
-    const char *cure;    /* for `check`, with {service}, {host}, {port} and this machine's {address} */
+    const char *finding; /* for `check`, behind "the API at HOST port PORT" or "the gateway ADDRESS" */
+    const char
+        *cure; /* for `check`, with {service}, {host}, {port}, {gateway} and this machine's {address} */
 };
 
 /* All NULL for FAILURE_NONE. */
 const struct failure_text *failure_text(enum failure failure);
+const struct failure_text *gateway_trouble_text(enum gateway_trouble trouble);

@@ -1,41 +1,7 @@
 /* The router's API: reachable, the login, the policies, the version, the service. */
-#include <stdio.h>
-
 #include "check/judge_parts.h"
 
-static const char *service_name(const struct survey *s)
-{
-    return s->config->tls ? "api-ssl" : "api";
-}
-
 /* ---- the connection and the login ---- */
-
-/* Fills in what stands in braces in a row of FAILURES. */
-static void write_filled(struct writer *w, const struct survey *s, const char *text)
-{
-    const struct check_config *c = s->config;
-    char port[sizeof "65535"];
-    (void)snprintf(port, sizeof port, "%u", (unsigned)c->router_port);
-    struct log_safe host = log_safe(span_text(c->router_host));
-    struct address_text local = address_text(s->local != 0 ? s->local : s->owns > 0 ? s->own[0] : 0);
-    const struct {
-        const char *name;
-        const char *value;
-    } blanks[] = {
-        {"{service}", service_name(s)}, {"{port}", port}, {"{host}", host.text}, {"{address}", local.text}};
-    while (*text != '\0') {
-        unsigned i = 0;
-        while (i < ARRAY_LEN(blanks) && strncmp(text, blanks[i].name, strlen(blanks[i].name)) != 0)
-            i++;
-        if (i < ARRAY_LEN(blanks)) {
-            write_text(w, blanks[i].value);
-            text += strlen(blanks[i].name);
-        } else {
-            write_u8(w, (uint8_t)*text);
-            text++;
-        }
-    }
-}
 
 static void judge_unreachable(const struct survey *s, struct findings *out)
 {
@@ -46,10 +12,7 @@ static void judge_unreachable(const struct survey *s, struct findings *out)
         failure_text(s->failure != FAILURE_NONE ? (enum failure)s->failure : FAILURE_LOST);
     struct finding *f = finding_add(out, FINDING_API, FINDING_FAIL, "the API at %s port %u %s", host.text,
                                     (unsigned)c->router_port, t->finding);
-    char cure[FINDING_CURE_MAX];
-    struct writer w = writer_of(cure, sizeof cure);
-    write_filled(&w, s, t->cure);
-    finding_cure(f, "%.*s", (int)writer_span(&w).len, cure);
+    judge_cure(f, s, t->cure);
 }
 
 static void judge_login(const struct survey *s, struct findings *out)
@@ -175,7 +138,7 @@ bool judge_api(struct scene *scene)
     if (s->failure == FAILURE_NONE || refused)
         (void)finding_add(scene->out, FINDING_API, FINDING_PASS, "the API at %s port %u answers, service %s",
                           log_safe(span_text(s->config->router_host)).text, (unsigned)s->config->router_port,
-                          service_name(s));
+                          judge_service_name(s));
     else
         judge_unreachable(s, scene->out);
     judge_login(s, scene->out);
@@ -234,7 +197,7 @@ enum { SESSIONS_WANTED = ROUTER_SESSIONS_MAX + 1 };
 
 void judge_service(struct scene *scene)
 {
-    const char *name = service_name(scene->s);
+    const char *name = judge_service_name(scene->s);
     struct table_rows rows = table_rows_of(scene->s, TABLE_SERVICE);
     const struct ros_sentence *row;
     struct span text;

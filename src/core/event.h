@@ -31,13 +31,6 @@ enum event_type {
     EVENT_STOP,          /* SIGTERM or SIGINT: undo everything, then ACTION_EXIT */
 };
 
-enum gateway_error {
-    GATEWAY_PORT_UNREACHABLE, /* ECONNREFUSED: the host is there, nothing listens on UDP 5351 */
-    GATEWAY_NO_ROUTE,         /* ENETUNREACH, EHOSTUNREACH: the tunnel is down */
-    GATEWAY_NO_SOURCE,        /* the configured source address or interface is not there */
-    GATEWAY_SEND_FAILED,      /* EPERM (a firewall), ENOBUFS and the rest */
-};
-
 struct event {
     enum event_type type;
     uint64_t now_ms;        /* never before the last event's */

@@ -23,34 +23,11 @@ static const char *router_trouble(const struct router *r)
     return words != NULL ? words : "the router is still being asked";
 }
 
-static const char *gateway_trouble(const struct upstream *u)
-{
-    switch ((enum gateway_trouble)u->trouble) {
-    case GATEWAY_FINE:
-        return NULL;
-    case GATEWAY_UNKNOWN:
-        return "the gateway is still being asked";
-    case GATEWAY_SILENT:
-        return "the gateway does not answer";
-    case GATEWAY_TROUBLE_PORT_UNREACHABLE:
-        return "the gateway refuses NAT-PMP";
-    case GATEWAY_TROUBLE_NO_ROUTE:
-        return "there is no route to the gateway";
-    case GATEWAY_TROUBLE_NO_SOURCE:
-        return "GATEWAY_SOURCE or GATEWAY_DEVICE cannot be used";
-    case GATEWAY_TROUBLE_SEND_FAILED:
-        return "nothing can be sent to the gateway";
-    case GATEWAY_REFUSES:
-        return "the gateway has no external address, or NAT-PMP is not allowed";
-    }
-    return NULL;
-}
-
 struct proxy_status proxy_status(const struct proxy *p, uint64_t now_ms)
 {
     return (struct proxy_status){
         .router_trouble = router_trouble(&p->router),
-        .gateway_trouble = gateway_trouble(&p->upstream),
+        .gateway_trouble = gateway_trouble_text((enum gateway_trouble)p->upstream.trouble)->state,
         .external_address = p->upstream.address_known ? p->upstream.address : 0,
         .mappings = p->tables.live,
         .records = p->tables.records,

@@ -50,17 +50,29 @@ static const struct {
      "does not speak the RouterOS API", "set MIKROTIK_API_ADDRESS"},
 };
 
-static void check_contains(enum failure failure, const char *text, const char *part)
+/* The text of the one action, which is a line of the log. */
+static const char *only_line(const struct actions *out, enum log_level level)
+{
+    static char text[600];
+    assert_int_equal(out->count, 1);
+    assert_int_equal(out->at[0].type, ACTION_LOG);
+    assert_int_equal(out->at[0].log.level, level);
+    (void)snprintf(text, sizeof text, "%.*s", (int)out->at[0].log.text.len,
+                   (const char *)out->at[0].log.text.data);
+    return text;
+}
+
+static void check_contains(unsigned row, const char *text, const char *part)
 {
     if (text == NULL || strstr(text, part) == NULL)
-        fail_msg("failure %d: no \"%s\" in \"%s\"", (int)failure, part, text == NULL ? "" : text);
+        fail_msg("row %u: no \"%s\" in \"%s\"", row, part, text == NULL ? "" : text);
 }
 
 /* A row of the program without one here is a failure. */
 static void test_each_failure_once(void **state)
 {
     (void)state;
-    assert_int_equal(ARRAY_LEN(rows), ALL_FAILURES);
+    assert_int_equal(ARRAY_LEN(rows), FAILURES_END - 1);
     for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
         assert_int_equal(rows[i].failure, i + 1);
 }
@@ -70,7 +82,7 @@ static void test_health(void **state)
     (void)state;
     assert_null(failure_text(FAILURE_NONE)->state);
     for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
-        check_contains(rows[i].failure, failure_text(rows[i].failure)->state, rows[i].state);
+        check_contains(i, failure_text(rows[i].failure)->state, rows[i].state);
 }
 
 static void test_log(void **state)
@@ -79,21 +91,32 @@ static void test_log(void **state)
     static struct actions out;
     (void)state;
     for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
-        char text[600];
         actions_clear(&out, LOG_LEVEL_WARN);
         router.session[0].failure = (uint8_t)rows[i].failure;
         router_report(&router, ROUTER_TROUBLE_SESSION, span_of(NULL, 0), &out);
-        assert_int_equal(out.count, 1);
-        assert_int_equal(out.at[0].type, ACTION_LOG);
-        assert_int_equal(out.at[0].log.level, rows[i].level);
-        (void)snprintf(text, sizeof text, "%.*s", (int)out.at[0].log.text.len,
-                       (const char *)out.at[0].log.text.data);
-        check_contains(rows[i].failure, text, rows[i].log);
+        const char *text = only_line(&out, rows[i].level);
+        check_contains(i, text, rows[i].log);
         /* The line was not cut. */
         const char *end =
             failure_text(rows[i].failure)->remedy != NULL ? "; trying on" : "; connecting again";
         assert_string_equal(text + strlen(text) - strlen(end), end);
     }
+}
+
+/* One phrase behind what is judged, and the cure without a blank that was not filled in. */
+static void check_row(unsigned row, enum finding_id id, const char *subject, const char *what,
+                      const char *cure)
+{
+    const struct finding *f = find(id);
+    if (f == NULL) {
+        fail_msg("row %u: no finding", row);
+        return;
+    }
+    check_contains(row, f->what, subject);
+    check_contains(row, f->what, what);
+    check_contains(row, f->cure, cure);
+    if (strchr(f->cure, '{') != NULL)
+        fail_msg("row %u: %s", row, f->cure);
 }
 
 static void test_check(void **state)
@@ -105,23 +128,62 @@ static void test_check(void **state)
     config.router_port = 8729;
     for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
         survey->failure = (uint8_t)rows[i].failure;
-        const struct finding *f = find(FINDING_API);
         if (rows[i].finding == NULL)
             continue; /* has a finding of its own */
-        check_contains(rows[i].failure, f->what, "the API at 172.17.0.1 port 8729 ");
-        check_contains(rows[i].failure, f->what, rows[i].finding);
-        check_contains(rows[i].failure, f->cure, rows[i].cure);
-        assert_null(strchr(f->cure, '{'));
+        check_row(i, FINDING_API, "the API at 172.17.0.1 port 8729 ", rows[i].finding, rows[i].cure);
+    }
+}
+
+/* ---- the gateway ---- */
+
+static const struct {
+    enum gateway_trouble trouble;
+    enum log_level level;
+    const char *state;
+    const char *log;
+    const char *finding;
+    const char *cure;
+} gateway_rows[] = {
+    {GATEWAY_SILENT, LOG_LEVEL_WARN, "does not answer", "check that the tunnel is up", "the tunnel is down",
+     "/ping 10.2.0.1 count=3"},
+    {GATEWAY_REFUSES, LOG_LEVEL_WARN, "NAT-PMP is not allowed",
+     "tells no external address: we are not authorized", NULL, NULL},
+    {GATEWAY_TROUBLE_PORT_UNREACHABLE, LOG_LEVEL_WARN, "refuses NAT-PMP", "port unreachable",
+     "refuses NAT-PMP", "make a new WireGuard key with NAT-PMP"},
+    {GATEWAY_TROUBLE_NO_ROUTE, LOG_LEVEL_WARN, "no route to the gateway", "no route to the gateway",
+     "no route from here", "/interface/wireguard/peers/print detail"},
+    {GATEWAY_TROUBLE_NO_SOURCE, LOG_LEVEL_WARN, "GATEWAY_SOURCE or GATEWAY_DEVICE",
+     "does not have the address", "GATEWAY_SOURCE or GATEWAY_DEVICE", "ip -4 address"},
+    {GATEWAY_TROUBLE_SEND_FAILED, LOG_LEVEL_WARN, "nothing can be sent", "a local firewall",
+     "a firewall of this machine", "allow UDP port 5351"},
+};
+
+static void test_the_gateway(void **state)
+{
+    static struct upstream upstream;
+    static struct actions out;
+    (void)state;
+    assert_int_equal(ARRAY_LEN(gateway_rows), GATEWAY_TROUBLES - GATEWAY_SILENT);
+    survey->upstream.address_known = false;
+    upstream.trouble_result = NATPMP_NOT_AUTHORIZED;
+    for (unsigned i = 0; i < ARRAY_LEN(gateway_rows); i++) {
+        assert_int_equal(gateway_rows[i].trouble, GATEWAY_SILENT + i);
+        check_contains(i, gateway_trouble_text(gateway_rows[i].trouble)->state, gateway_rows[i].state);
+        actions_clear(&out, LOG_LEVEL_WARN);
+        upstream_report(&upstream, gateway_rows[i].trouble, &out);
+        check_contains(i, only_line(&out, gateway_rows[i].level), gateway_rows[i].log);
+        if (gateway_rows[i].finding == NULL)
+            continue; /* has findings of its own */
+        survey->upstream.trouble = (uint8_t)gateway_rows[i].trouble;
+        check_row(i, FINDING_GATEWAY, "the gateway 10.2.0.1 ", gateway_rows[i].finding, gateway_rows[i].cure);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_each_failure_once),
-        TEST(test_health),
-        TEST(test_log),
-        TEST(test_check),
+        TEST(test_each_failure_once), TEST(test_health), TEST(test_log), TEST(test_check),
+        TEST(test_the_gateway),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

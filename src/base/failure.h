@@ -34,7 +34,7 @@
       .finding = "cannot be asked: this machine makes no connection", .cure = "ip -4 address; ulimit -n")    \
     /* The peer closed or reset it. */                                                                       \
     X(LOST, .state = "the connection to the router was lost",                                                \
-      .text = "the connection to the router was lost", .finding = FAILURE_FINDING_ENDED,                     \
+      .text = "the connection to the router was lost; connecting again", .finding = FAILURE_FINDING_ENDED,   \
       .cure = FAILURE_CURE_LOG)                                                                              \
     /* The peer ended the handshake with an alert: as a rule, it has no certificate. */                      \
     X(TLS_REFUSED, .must_act = true, .state = "the router refuses TLS",                                      \
@@ -97,15 +97,29 @@
                 "policy=read,write,test,api",                                                                \
       .finding = FAILURE_FINDING_ENDED, .cure = FAILURE_CURE_LOG)                                            \
     /* A command was not answered in time. */                                                                \
-    X(SILENT, .state = "the router stopped answering", .text = "the router stopped answering",               \
-      .finding = FAILURE_FINDING_ENDED, .cure = FAILURE_CURE_LOG)                                            \
+    X(SILENT, .state = "the router stopped answering",                                                       \
+      .text = "the router stopped answering; connecting again", .finding = FAILURE_FINDING_ENDED,            \
+      .cure = FAILURE_CURE_LOG)                                                                              \
     X(PROTOCOL, .must_act = true,                                                                            \
       .state = "what answers at MIKROTIK_API_ADDRESS does not speak the RouterOS API",                       \
       .text = "what answers at MIKROTIK_API_ADDRESS does not speak the RouterOS API",                        \
       .remedy = "check the port", .finding = "does not speak the RouterOS API",                              \
       .cure = FAILURE_CURE_ADDRESS)
 
-#define FAILURES(X) FAILURES_OF_CONNECTION(X) FAILURES_OF_SESSION(X)
+/* What the router refuses, or does not know, over a session that works. */
+#define FAILURES_OF_COMMANDS(X)                                                                              \
+    X(READ_POLICY, .must_act = true, .state = "the API user may not read the router's tables",               \
+      .text = "the API user may not read the router's tables: /user/group/set [find name=<group>] "          \
+              "policy=read,write,test,api")                                                                  \
+    X(WRITE_POLICY, .must_act = true, .state = "the API user may not change NAT rules",                      \
+      .text = "the API user may not change NAT rules: /user/group/set [find name=<group>] "                  \
+              "policy=read,write,test,api")                                                                  \
+    X(NO_INTERFACE, .state = "the router has no route to the gateway",                                       \
+      .text = "the router has no route to the gateway, so the interface for the rules is not known and "     \
+              "nothing is mapped; is the tunnel up? or set MIKROTIK_IN_INTERFACE; trying on")                \
+    X(COMMAND, .text = "the router refused a command; trying on")
+
+#define FAILURES(X) FAILURES_OF_CONNECTION(X) FAILURES_OF_SESSION(X) FAILURES_OF_COMMANDS(X)
 
 /* ---- the gateway ---- */
 
@@ -209,7 +223,7 @@ struct failure_text {
     bool must_act;       /* it stays until the operator acts: an error in the log, not a warning */
     const char *state;   /* for `health`; NULL: all is well */
     const char *text;    /* for the log */
-    const char *remedy;  /* for the log; NULL: connecting again is all that can be done */
+    const char *remedy;  /* for the log, behind it; NULL: the text is the whole line */
     const char *finding; /* for `check`, behind "the API at HOST port PORT" or "the gateway ADDRESS" */
     const char
         *cure; /* for `check`, with {service}, {host}, {port}, {gateway} and this machine's {address} */

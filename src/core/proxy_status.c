@@ -3,24 +3,8 @@
 
 static const char *router_trouble(const struct router *r)
 {
-    const char *words = NULL;
-    switch ((enum router_trouble)r->trouble) {
-    case ROUTER_TROUBLE_NONE:
-    case ROUTER_TROUBLE_COMMAND:
-        break;
-    case ROUTER_TROUBLE_SESSION:
-        words = failure_text((enum failure)r->trouble_failure)->state;
-        break;
-    case ROUTER_TROUBLE_READ_POLICY:
-        return "the API user may not read the router's tables";
-    case ROUTER_TROUBLE_WRITE_POLICY:
-        return "the API user may not change NAT rules";
-    case ROUTER_TROUBLE_NO_INTERFACE:
-        return "the router has no route to the gateway";
-    }
-    if (router_is_ready(r))
-        return NULL;
-    return words != NULL ? words : "the router is still being asked";
+    const char *state = failure_text((enum failure)r->trouble)->state;
+    return state != NULL || router_is_ready(r) ? state : "the router is still being asked";
 }
 
 struct proxy_status proxy_status(const struct proxy *p, uint64_t now_ms)

@@ -39,11 +39,15 @@ static void write_filled(struct writer *w, const struct survey *s, const char *t
     }
 }
 
-void judge_cure(struct finding *f, const struct survey *s, const char *cure)
+void judge_failure(const struct survey *s, struct findings *out, enum finding_id id,
+                   const struct failure_text *t, const char *where)
 {
+    bool cause = t->cause != NULL;
+    struct finding *f = finding_add(out, id, FINDING_FAIL, "%s%s%s (%s)", t->state, cause ? ": " : "",
+                                    cause ? t->cause : "", where);
     char text[FINDING_CURE_MAX];
     struct writer w = writer_of(text, sizeof text);
-    write_filled(&w, s, cure);
+    write_filled(&w, s, t->cure);
     finding_cure(f, "%.*s", (int)writer_span(&w).len, text);
 }
 

@@ -1,18 +1,19 @@
 /* The router's API: reachable, the login, the policies, the version, the service. */
+#include <stdio.h>
+
 #include "check/judge_parts.h"
 
 /* ---- the connection and the login ---- */
 
 static void judge_unreachable(const struct survey *s, struct findings *out)
 {
-    const struct check_config *c = s->config;
-    struct log_safe host = log_safe(span_text(c->router_host));
-    /* A check that was stopped early has no reason. */
-    const struct failure_text *t =
-        failure_text(s->failure != FAILURE_NONE ? (enum failure)s->failure : FAILURE_LOST);
-    struct finding *f = finding_add(out, FINDING_API, FINDING_FAIL, "the API at %s port %u %s", host.text,
-                                    (unsigned)c->router_port, t->finding);
-    judge_cure(f, s, t->cure);
+    static const struct failure_text stopped = {.state = "the router was not read: the check was stopped",
+                                                .cure = ""};
+    bool failed = s->failure != FAILURE_NONE;
+    char where[sizeof(struct log_safe) + sizeof " port 65535"];
+    (void)snprintf(where, sizeof where, "%s port %u", log_safe(span_text(s->config->router_host)).text,
+                   (unsigned)s->config->router_port);
+    judge_failure(s, out, FINDING_API, failed ? failure_text((enum failure)s->failure) : &stopped, where);
 }
 
 static void judge_login(const struct survey *s, struct findings *out)

@@ -4,10 +4,10 @@
 
 static void judge_silent(const struct survey *s, struct findings *out)
 {
-    const struct failure_text *t = gateway_trouble_text((enum gateway_trouble)s->upstream.trouble);
-    struct finding *f = finding_add(out, FINDING_GATEWAY, FINDING_FAIL, "the gateway %s %s",
-                                    address_text(s->config->gateway).text, t->finding);
-    judge_cure(f, s, t->cure);
+    enum gateway_trouble trouble =
+        s->upstream.trouble > GATEWAY_SILENT ? (enum gateway_trouble)s->upstream.trouble : GATEWAY_SILENT;
+    judge_failure(s, out, FINDING_GATEWAY, gateway_trouble_text(trouble),
+                  address_text(s->config->gateway).text);
 }
 
 /* RFC 6886 section 3.5. */

@@ -56,8 +56,9 @@ bool scene_list_exists(const struct survey *s, const char *list);
 
 /* The router's service that the configuration asks for. */
 const char *judge_service_name(const struct survey *s);
-/* The cure of a row of base/failure.h, with what stands in braces filled in. */
-void judge_cure(struct finding *f, const struct survey *s, const char *cure);
+/* The finding of a row of base/failure.h; `where` is the address that did not answer as it should. */
+void judge_failure(const struct survey *s, struct findings *out, enum finding_id id,
+                   const struct failure_text *t, const char *where);
 
 /* ---- judge_api.c ---- */
 

@@ -4,7 +4,7 @@
 static const char *router_trouble(const struct router *r)
 {
     const char *state = failure_text((enum failure)r->trouble)->state;
-    return state != NULL || router_is_ready(r) ? state : "the router is still being asked";
+    return state != NULL || router_is_ready(r) ? state : "the router is not ready yet";
 }
 
 struct proxy_status proxy_status(const struct proxy *p, uint64_t now_ms)

@@ -1,4 +1,4 @@
-/* What is wrong with the router, in words, with the likely cause and the cure; once, when it changes. */
+/* Logs what is wrong with the router, with the likely cause and the remedy; once, when it changes. */
 #include "core/router.h"
 
 static const char component[] = "router";
@@ -10,14 +10,12 @@ void router_report(struct router *r, enum failure failure, struct span message, 
     if (r->trouble == (uint8_t)failure)
         return;
     r->trouble = (uint8_t)failure;
-    if (failure == FAILURE_NONE)
-        return;
-    if (failure == FAILURE_NO_INTERFACE)
-        actions_log(out, level, component, "%s gateway=%s", t->text, address_text(r->gateway).text);
-    else if (failure == FAILURE_COMMAND)
-        actions_log(out, level, component, "%s message=\"%s\"", t->text, log_safe(message).text);
-    else if (t->remedy != NULL)
-        actions_log(out, level, component, "%s; %s; trying on", t->text, t->remedy);
-    else
-        actions_log(out, level, component, "%s", t->text);
+    if (failure == FAILURE_COMMAND)
+        actions_log(out, level, component, "the router refused a command; retrying message=\"%s\"",
+                    log_safe(message).text);
+    else if (failure == FAILURE_NO_INTERFACE)
+        actions_log(out, level, component, "%s: %s; retrying gateway=%s fix=\"%s\"", t->state, t->cause,
+                    address_text(r->gateway).text, t->remedy);
+    else if (failure != FAILURE_NONE)
+        actions_log_failure(out, component, t);
 }

@@ -207,10 +207,10 @@ static void test_a_wrong_certificate_is_told_once(void **state)
         const char *says;
     } cases[] = {
         {FAILURE_TLS_REFUSED, "has no certificate"},
-        {FAILURE_TLS_UNTRUSTED, "not signed by a CA that is trusted here"},
-        {FAILURE_TLS_OUTDATED, "expired or is not valid yet"},
-        {FAILURE_TLS_WRONG_NAME, "for another name than MIKROTIK_API_TLS_NAME"},
-        {FAILURE_TLS_WRONG_PRINT, "another fingerprint than MIKROTIK_API_TLS_FINGERPRINT"},
+        {FAILURE_TLS_UNTRUSTED, "no CA that is trusted here signed it"},
+        {FAILURE_TLS_OUTDATED, "has expired or is not valid yet"},
+        {FAILURE_TLS_WRONG_NAME, "it must name MIKROTIK_API_TLS_NAME"},
+        {FAILURE_TLS_WRONG_PRINT, "has another fingerprint"},
     };
     (void)state;
     closed(0, FAILURE_LOST);
@@ -226,11 +226,11 @@ static void test_a_wrong_certificate_is_told_once(void **state)
             (void)snprintf(text, sizeof(text), "%.*s", (int)out.at[k].log.text.len,
                            (const char *)out.at[k].log.text.data);
             const char *const parts[] = {cases[i / 2].says, "/certificate/add name=api",
-                                         "/certificate/sign api", "/print detail", "; trying on"};
+                                         "/certificate/sign api", "/print detail", "; retrying fix=\""};
             for (size_t j = 0; j < ARRAY_LEN(parts); j++)
                 if (strstr(text, parts[j]) == NULL)
                     fail_msg("no \"%s\": %s", parts[j], text);
-            assert_string_equal(text + strlen(text) - strlen("; trying on"), "; trying on");
+            assert_int_equal(text[strlen(text) - 1], '"');
         }
     }
     wait_until(router_deadline_ms(router));

@@ -18,56 +18,6 @@ enum {
 
 static void dispatch(struct driver *d, struct event *event);
 
-/* ---- from io's words to the core's ---- */
-
-enum gateway_error driver_gateway_error(enum udp_error error)
-{
-    switch (error) {
-    case UDP_ERROR_REFUSED:
-        return GATEWAY_PORT_UNREACHABLE;
-    case UDP_ERROR_NO_ROUTE:
-        return GATEWAY_NO_ROUTE;
-    case UDP_ERROR_NO_SOURCE:
-        return GATEWAY_NO_SOURCE;
-    case UDP_ERROR_OTHER:
-        return GATEWAY_SEND_FAILED;
-    }
-    return GATEWAY_SEND_FAILED;
-}
-
-enum router_close_reason driver_close_reason(enum stream_end end)
-{
-    switch (end) {
-    case STREAM_END_RESOLVE:
-        return ROUTER_CLOSE_RESOLVE;
-    case STREAM_END_REFUSED:
-        return ROUTER_CLOSE_REFUSED;
-    case STREAM_END_UNREACHABLE:
-        return ROUTER_CLOSE_UNREACHABLE;
-    case STREAM_END_TIMEOUT:
-        return ROUTER_CLOSE_TIMEOUT;
-    case STREAM_END_RESET:
-        return ROUTER_CLOSE_RESET;
-    case STREAM_END_EOF:
-        return ROUTER_CLOSE_EOF;
-    case STREAM_END_TLS_REFUSED:
-        return ROUTER_CLOSE_TLS_REFUSED;
-    case STREAM_END_TLS_UNTRUSTED:
-        return ROUTER_CLOSE_TLS_UNTRUSTED;
-    case STREAM_END_TLS_OUTDATED:
-        return ROUTER_CLOSE_TLS_OUTDATED;
-    case STREAM_END_TLS_WRONG_NAME:
-        return ROUTER_CLOSE_TLS_WRONG_NAME;
-    case STREAM_END_TLS_WRONG_PRINT:
-        return ROUTER_CLOSE_TLS_WRONG_PRINT;
-    case STREAM_END_TLS_BROKEN:
-        return ROUTER_CLOSE_TLS_BROKEN;
-    case STREAM_END_FAILED:
-        return ROUTER_CLOSE_FAILED;
-    }
-    return ROUTER_CLOSE_FAILED;
-}
-
 /* ---- what happens ---- */
 
 /* True if the operator is to hear that a counter has grown: the first time, and then each minute. */
@@ -126,9 +76,9 @@ static void on_gateway(void *context, struct span bytes)
     dispatch(context, &event);
 }
 
-static void on_gateway_failed(void *context, enum udp_error error)
+static void on_gateway_failed(void *context, enum gateway_error error)
 {
-    struct event event = {.type = EVENT_GATEWAY_ERROR, .gateway_error = driver_gateway_error(error)};
+    struct event event = {.type = EVENT_GATEWAY_ERROR, .gateway_error = error};
     dispatch(context, &event);
     settle(context);
 }
@@ -158,10 +108,10 @@ static void on_router_data(void *context, struct span bytes)
     router_event(context, &event);
 }
 
-static void on_router_closed(void *context, enum stream_end end)
+static void on_router_closed(void *context, enum failure failure)
 {
     struct driver_session *session = context;
-    struct event event = {.type = EVENT_ROUTER_CLOSED, .router = {.reason = driver_close_reason(end)}};
+    struct event event = {.type = EVENT_ROUTER_CLOSED, .router = {.failure = failure}};
     session->stream = NULL;
     router_event(session, &event);
 }
@@ -302,7 +252,7 @@ static void dispatch(struct driver *d, struct event *event)
     for (unsigned i = 0; i < ROUTER_SESSIONS_MAX && !d->exiting; i++) {
         if (d->session[i].failed) {
             struct event closed = {.type = EVENT_ROUTER_CLOSED,
-                                   .router = {.session = i, .reason = ROUTER_CLOSE_FAILED}};
+                                   .router = {.session = i, .failure = FAILURE_HERE}};
             d->session[i].failed = false;
             step(d, &closed);
         }

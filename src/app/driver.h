@@ -61,7 +61,3 @@ nodiscard_ int driver_open(struct driver *d, const struct config *config, struct
 void driver_run(struct driver *d);
 /* False if a thread still waits for a name server: then only _exit does not wait for it too. */
 nodiscard_ bool driver_close(struct driver *d);
-
-/* From io's words to the core's. */
-enum gateway_error driver_gateway_error(enum udp_error error);
-enum router_close_reason driver_close_reason(enum stream_end end);

@@ -40,7 +40,7 @@ static void dispatch(struct inquiry *q, struct event event)
         return;
     step(q, &event);
     if (q->stream_failed && !q->ended) {
-        struct event closed = {.type = EVENT_ROUTER_CLOSED, .router = {.reason = ROUTER_CLOSE_FAILED}};
+        struct event closed = {.type = EVENT_ROUTER_CLOSED, .router = {.failure = FAILURE_HERE}};
         q->stream_failed = false;
         step(q, &closed);
     }
@@ -59,11 +59,11 @@ static void on_data(void *context, struct span bytes)
     dispatch(context, (struct event){.type = EVENT_ROUTER_DATA, .router = {.bytes = bytes}});
 }
 
-static void on_closed(void *context, enum stream_end end)
+static void on_closed(void *context, enum failure failure)
 {
     struct inquiry *q = context;
     q->stream = NULL;
-    dispatch(q, (struct event){.type = EVENT_ROUTER_CLOSED, .router = {.reason = driver_close_reason(end)}});
+    dispatch(q, (struct event){.type = EVENT_ROUTER_CLOSED, .router = {.failure = failure}});
 }
 
 static void on_gateway(void *context, struct span bytes)
@@ -71,10 +71,9 @@ static void on_gateway(void *context, struct span bytes)
     dispatch(context, (struct event){.type = EVENT_GATEWAY, .gateway = bytes});
 }
 
-static void on_gateway_failed(void *context, enum udp_error error)
+static void on_gateway_failed(void *context, enum gateway_error error)
 {
-    dispatch(context,
-             (struct event){.type = EVENT_GATEWAY_ERROR, .gateway_error = driver_gateway_error(error)});
+    dispatch(context, (struct event){.type = EVENT_GATEWAY_ERROR, .gateway_error = error});
 }
 
 /* Each question goes out at once. */

@@ -6,6 +6,7 @@
  * base/   what every program needs
  *   span.h, cursor   borrowed bytes; checked readers and writers
  *   limits.h         every capacity, with its reason
+ *   failure          each way in which a connection fails, and the words for it: one row
  *   portset, list, index, heap, prng   the containers and the generator of the core
  * wire/   bytes to structs and back, without state
  *   natpmp           RFC 6886 messages

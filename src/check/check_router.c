@@ -13,7 +13,7 @@ enum {
 void check_end_router(struct check *c, uint64_t now_ms, struct actions *out)
 {
     if (c->session.state != SESSION_CLOSED && c->session.state != SESSION_BROKEN)
-        session_break(&c->session, SESSION_FAILURE_NONE, now_ms, &c->prng, out);
+        session_break(&c->session, FAILURE_NONE, now_ms, &c->prng, out);
     c->phase = PHASE_ENDED;
 }
 
@@ -274,7 +274,7 @@ static void hear(struct check *c, struct span input, uint64_t now_ms, struct act
             command_done(c, &command, now_ms, out);
             break;
         case SESSION_FAILED:
-            session_break(&c->session, (enum session_failure)c->session.failure, now_ms, &c->prng, out);
+            session_break(&c->session, (enum failure)c->session.failure, now_ms, &c->prng, out);
             lost(c, now_ms);
             return;
         }
@@ -290,11 +290,11 @@ void check_tick_router(struct check *c, uint64_t now_ms, struct actions *out)
         session_open(s, now_ms, out);
     if (session_silent_ms(s) > now_ms)
         return;
-    enum session_failure failure = SESSION_FAILURE_SILENT;
+    enum failure failure = FAILURE_SILENT;
     if (s->state == SESSION_OPENING)
-        failure = SESSION_FAILURE_TIMEOUT;
+        failure = FAILURE_TIMEOUT;
     else if (s->state == SESSION_LOGIN)
-        failure = SESSION_FAILURE_SILENT_LOGIN;
+        failure = FAILURE_SILENT_LOGIN;
     session_break(s, failure, now_ms, &c->prng, out);
     lost(c, now_ms);
 }
@@ -314,7 +314,7 @@ void check_router_event(struct check *c, const struct event *event, struct actio
     } else if (event->type == EVENT_ROUTER_DATA) {
         hear(c, event->router.bytes, event->now_ms, out);
     } else {
-        session_closed(&c->session, event->router.reason, event->now_ms, &c->prng);
+        session_closed(&c->session, event->router.failure, event->now_ms, &c->prng);
         if (c->session.state == SESSION_BROKEN)
             lost(c, event->now_ms);
     }

@@ -3,115 +3,17 @@
 
 #include "check/judge_parts.h"
 
-static const char *service_name(const struct survey *s)
-{
-    return s->config->tls ? "api-ssl" : "api";
-}
-
 /* ---- the connection and the login ---- */
-
-static const char *why_of(enum session_failure failure)
-{
-    switch (failure) {
-    case SESSION_FAILURE_RESOLVE:
-        return "has no address that could be found";
-    case SESSION_FAILURE_REFUSED:
-        return "refuses connections: the service is disabled, or has another port";
-    case SESSION_FAILURE_UNREACHABLE:
-        return "cannot be reached: no route from here";
-    case SESSION_FAILURE_HERE:
-        return "cannot be asked: this machine makes no connection";
-    case SESSION_FAILURE_TIMEOUT:
-        return "does not answer: a firewall drops the connection, or it is not the router";
-    case SESSION_FAILURE_SILENT_LOGIN:
-        return "takes the connection and says nothing: this machine is not in the service's address list, or "
-               "max-sessions is used up";
-    case SESSION_FAILURE_PROTOCOL:
-        return "does not speak the RouterOS API";
-    case SESSION_FAILURE_TLS_REFUSED:
-        return "ends the TLS handshake: as a rule its service api-ssl has no certificate";
-    case SESSION_FAILURE_TLS_UNTRUSTED:
-        return "shows a certificate that is not signed by a CA that is trusted here, or not for a server";
-    case SESSION_FAILURE_TLS_OUTDATED:
-        return "shows a certificate that has expired or is not valid yet";
-    case SESSION_FAILURE_TLS_WRONG_NAME:
-        return "shows a certificate for another name";
-    case SESSION_FAILURE_TLS_WRONG_PRINT:
-        return "shows a certificate with another fingerprint";
-    case SESSION_FAILURE_TLS_BROKEN:
-        return "speaks no TLS, or ends it: another port, or this machine is not in the service's address "
-               "list";
-    case SESSION_FAILURE_NONE:
-    case SESSION_FAILURE_LOGIN:
-    case SESSION_FAILURE_SILENT:
-    case SESSION_FAILURE_LOST:
-        break;
-    }
-    return "ended the connection, or stopped answering";
-}
-
-static void cure_of(const struct survey *s, struct finding *f)
-{
-    const struct check_config *c = s->config;
-    struct log_safe host = log_safe(span_text(c->router_host));
-    struct address_text local = address_text(s->local != 0 ? s->local : s->owns > 0 ? s->own[0] : 0);
-    switch ((enum session_failure)s->failure) {
-    case SESSION_FAILURE_REFUSED:
-        finding_cure(f, "/ip/service/set %s disabled=no port=%u", service_name(s), (unsigned)c->router_port);
-        break;
-    case SESSION_FAILURE_HERE:
-        finding_cure(f, "ip -4 address; ulimit -n");
-        break;
-    case SESSION_FAILURE_TIMEOUT:
-        finding_cure(
-            f,
-            "/ip/firewall/filter/add chain=input src-address=%s protocol=tcp dst-port=%u action=accept "
-            "place-before=[:pick [/ip/firewall/filter/find dynamic=no] 0]",
-            local.text, (unsigned)c->router_port);
-        break;
-    case SESSION_FAILURE_TLS_REFUSED:
-    case SESSION_FAILURE_TLS_OUTDATED:
-    case SESSION_FAILURE_TLS_WRONG_NAME:
-        finding_cure(f,
-                     "/certificate/add name=api common-name=%s days-valid=3650; /certificate/sign api; "
-                     "/ip/service/set api-ssl certificate=api",
-                     host.text);
-        break;
-    case SESSION_FAILURE_TLS_UNTRUSTED:
-    case SESSION_FAILURE_TLS_WRONG_PRINT:
-        finding_cure(
-            f, ":put [/certificate/get [/ip/service/get api-ssl certificate] fingerprint] shows what to "
-               "set MIKROTIK_API_TLS_FINGERPRINT to, if it is the router that answers");
-        break;
-    case SESSION_FAILURE_TLS_BROKEN:
-    case SESSION_FAILURE_SILENT_LOGIN:
-        finding_cure(f, "/ip/service/print detail where name=%s", service_name(s));
-        break;
-    case SESSION_FAILURE_RESOLVE:
-    case SESSION_FAILURE_UNREACHABLE:
-    case SESSION_FAILURE_PROTOCOL:
-        finding_cure(
-            f,
-            "set MIKROTIK_API_ADDRESS to an address of the router that this machine reaches, and the "
-            "port of its service %s",
-            service_name(s));
-        break;
-    case SESSION_FAILURE_NONE:
-    case SESSION_FAILURE_LOGIN:
-    case SESSION_FAILURE_SILENT:
-    case SESSION_FAILURE_LOST:
-        finding_cure(f, "/log/print where topics~\"error|critical|system\"");
-        break;
-    }
-}
 
 static void judge_unreachable(const struct survey *s, struct findings *out)
 {
-    const struct check_config *c = s->config;
-    struct log_safe host = log_safe(span_text(c->router_host));
-    struct finding *f = finding_add(out, FINDING_API, FINDING_FAIL, "the API at %s port %u %s", host.text,
-                                    (unsigned)c->router_port, why_of((enum session_failure)s->failure));
-    cure_of(s, f);
+    static const struct failure_text stopped = {.state = "the router was not read: the check was stopped",
+                                                .cure = ""};
+    bool failed = s->failure != FAILURE_NONE;
+    char where[sizeof(struct log_safe) + sizeof " port 65535"];
+    (void)snprintf(where, sizeof where, "%s port %u", log_safe(span_text(s->config->router_host)).text,
+                   (unsigned)s->config->router_port);
+    judge_failure(s, out, FINDING_API, failed ? failure_text((enum failure)s->failure) : &stopped, where);
 }
 
 static void judge_login(const struct survey *s, struct findings *out)
@@ -229,15 +131,15 @@ void judge_trial(struct scene *scene)
 bool judge_api(struct scene *scene)
 {
     const struct survey *s = scene->s;
-    bool refused = s->failure == SESSION_FAILURE_LOGIN;
+    bool refused = s->failure == FAILURE_LOGIN;
     if (!s->logged_in && !refused) {
         judge_unreachable(s, scene->out);
         return false;
     }
-    if (s->failure == SESSION_FAILURE_NONE || refused)
+    if (s->failure == FAILURE_NONE || refused)
         (void)finding_add(scene->out, FINDING_API, FINDING_PASS, "the API at %s port %u answers, service %s",
                           log_safe(span_text(s->config->router_host)).text, (unsigned)s->config->router_port,
-                          service_name(s));
+                          judge_service_name(s));
     else
         judge_unreachable(s, scene->out);
     judge_login(s, scene->out);
@@ -296,7 +198,7 @@ enum { SESSIONS_WANTED = ROUTER_SESSIONS_MAX + 1 };
 
 void judge_service(struct scene *scene)
 {
-    const char *name = service_name(scene->s);
+    const char *name = judge_service_name(scene->s);
     struct table_rows rows = table_rows_of(scene->s, TABLE_SERVICE);
     const struct ros_sentence *row;
     struct span text;

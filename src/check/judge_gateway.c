@@ -4,42 +4,10 @@
 
 static void judge_silent(const struct survey *s, struct findings *out)
 {
-    struct address_text gateway = address_text(s->config->gateway);
-    const char *what =
-        "does not answer: the tunnel is down, VPN_GATEWAY is wrong, or our traffic does not leave "
-        "through the tunnel";
-    const char *cure = "";
-    struct finding *f;
-    switch ((enum gateway_trouble)s->upstream.trouble) {
-    case GATEWAY_UNKNOWN:
-    case GATEWAY_FINE:
-    case GATEWAY_SILENT:
-        f = finding_add(out, FINDING_GATEWAY, FINDING_FAIL, "the gateway %s %s", gateway.text, what);
-        finding_cure(f, "/ping %s count=3", gateway.text);
-        return;
-    case GATEWAY_TROUBLE_PORT_UNREACHABLE:
-        what = "refuses NAT-PMP (port unreachable): the key was made without it, or the server does not "
-               "offer it";
-        cure =
-            "at ProtonVPN: make a new WireGuard key with NAT-PMP (port forwarding) enabled, for a P2P server";
-        break;
-    case GATEWAY_TROUBLE_NO_ROUTE:
-        what = "cannot be reached: no route from here, or from the router; is the tunnel up?";
-        cure = "/interface/wireguard/peers/print detail";
-        break;
-    case GATEWAY_TROUBLE_NO_SOURCE:
-        what = "cannot be reached: GATEWAY_SOURCE or GATEWAY_DEVICE is not there; is the tunnel up?";
-        cure = "ip -4 address";
-        break;
-    case GATEWAY_TROUBLE_SEND_FAILED:
-        what = "cannot be sent to: a firewall of this machine forbids it";
-        cure = "allow UDP port 5351 out of this machine";
-        break;
-    case GATEWAY_REFUSES:
-        break;
-    }
-    f = finding_add(out, FINDING_GATEWAY, FINDING_FAIL, "the gateway %s %s", gateway.text, what);
-    finding_cure(f, "%s", cure);
+    enum gateway_trouble trouble =
+        s->upstream.trouble > GATEWAY_SILENT ? (enum gateway_trouble)s->upstream.trouble : GATEWAY_SILENT;
+    judge_failure(s, out, FINDING_GATEWAY, gateway_trouble_text(trouble),
+                  address_text(s->config->gateway).text);
 }
 
 /* RFC 6886 section 3.5. */

@@ -51,6 +51,15 @@ bool scene_is_member(const struct survey *s, const char *list, const char *inter
 /* An address that a redirect to this machine may name. */
 bool scene_is_own(const struct scene *scene, uint32_t address);
 bool scene_list_exists(const struct survey *s, const char *list);
+
+/* ---- judge.c ---- */
+
+/* The router's service that the configuration asks for. */
+const char *judge_service_name(const struct survey *s);
+/* The finding of a row of base/failure.h; `where` is the address that did not answer as it should. */
+void judge_failure(const struct survey *s, struct findings *out, enum finding_id id,
+                   const struct failure_text *t, const char *where);
+
 /* ---- judge_api.c ---- */
 
 /* False: the router said nothing that could be judged. */

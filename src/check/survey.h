@@ -80,7 +80,7 @@ struct survey {
     uint32_t local; /* the one towards the gateway; 0: no route */
 
     bool logged_in;
-    uint8_t failure; /* enum session_failure: why the router was not read to the end; NONE: it was */
+    uint8_t failure; /* enum failure: why the router was not read to the end; NONE: it was */
     struct table table[TABLES];
     uint8_t trial;
     uint8_t trial_error;

@@ -71,6 +71,15 @@ void actions_log(struct actions *out, enum log_level level, const char *componen
         });
 }
 
+void actions_log_failure(struct actions *out, const char *component, const struct failure_text *t)
+{
+    bool cause = t->cause != NULL;
+    bool remedy = t->remedy != NULL;
+    actions_log(out, t->must_act ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, component, "%s%s%s; retrying%s%s%s",
+                t->state, cause ? ": " : "", cause ? t->cause : "", remedy ? " fix=\"" : "",
+                remedy ? t->remedy : "", remedy ? "\"" : "");
+}
+
 struct log_safe log_safe(struct span text)
 {
     struct log_safe safe;

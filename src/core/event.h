@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/attributes.h"
+#include "base/failure.h"
 #include "base/limits.h"
 #include "base/span.h"
 
@@ -30,30 +31,6 @@ enum event_type {
     EVENT_STOP,          /* SIGTERM or SIGINT: undo everything, then ACTION_EXIT */
 };
 
-enum gateway_error {
-    GATEWAY_PORT_UNREACHABLE, /* ECONNREFUSED: the host is there, nothing listens on UDP 5351 */
-    GATEWAY_NO_ROUTE,         /* ENETUNREACH, EHOSTUNREACH: the tunnel is down */
-    GATEWAY_NO_SOURCE,        /* the configured source address or interface is not there */
-    GATEWAY_SEND_FAILED,      /* EPERM (a firewall), ENOBUFS and the rest */
-};
-
-enum router_close_reason {
-    ROUTER_CLOSE_RESOLVE,     /* the host name has no address */
-    ROUTER_CLOSE_REFUSED,     /* nothing listens: the API service is disabled */
-    ROUTER_CLOSE_UNREACHABLE, /* no route */
-    ROUTER_CLOSE_TIMEOUT,     /* no answer to the connection attempt: a firewall drops it */
-    ROUTER_CLOSE_RESET,
-    ROUTER_CLOSE_EOF,
-    /* Connected, but TLS did not come about: only before EVENT_ROUTER_OPEN. */
-    ROUTER_CLOSE_TLS_REFUSED,     /* the router's alert: as a rule, it has no certificate */
-    ROUTER_CLOSE_TLS_UNTRUSTED,   /* its certificate is from no CA that is trusted */
-    ROUTER_CLOSE_TLS_OUTDATED,    /* expired or not yet valid */
-    ROUTER_CLOSE_TLS_WRONG_NAME,  /* is for another name */
-    ROUTER_CLOSE_TLS_WRONG_PRINT, /* has another fingerprint */
-    ROUTER_CLOSE_TLS_BROKEN,      /* what answers speaks no TLS, or ended it */
-    ROUTER_CLOSE_FAILED,          /* anything else */
-};
-
 struct event {
     enum event_type type;
     uint64_t now_ms;        /* never before the last event's */
@@ -69,10 +46,10 @@ struct event {
         struct span gateway;
         enum gateway_error gateway_error;
         struct {
-            unsigned session; /* 0 .. ROUTER_SESSIONS_MAX - 1 */
-            uint32_t peer;    /* OPEN: the router's address as connected to */
-            uint32_t local;   /* OPEN: our address of that connection */
-            enum router_close_reason reason;
+            unsigned session;     /* 0 .. ROUTER_SESSIONS_MAX - 1 */
+            uint32_t peer;        /* OPEN: the router's address as connected to */
+            uint32_t local;       /* OPEN: our address of that connection */
+            enum failure failure; /* CLOSED: one of FAILURES_OF_CONNECTION */
             struct span bytes;
         } router;
     };
@@ -143,6 +120,9 @@ void actions_push(struct actions *out, struct action action);
  * go through log_safe first. */
 printf_(4, 5) void actions_log(struct actions *out, enum log_level level, const char *component,
                                const char *format, ...);
+
+/* "STATE: CAUSE; retrying fix="REMEDY"", as an error or a warning. */
+void actions_log_failure(struct actions *out, const char *component, const struct failure_text *t);
 
 /* Text from outside made fit for a log line: printable ASCII, quotes and backslashes replaced, cut at 80
  * characters. */

@@ -89,7 +89,7 @@ void router_hurry(struct router *r, uint64_t now_ms)
 /* The main connection is gone: what was known of ids is void. */
 static void go_down(struct router *r, struct actions *out)
 {
-    router_report(r, ROUTER_TROUBLE_SESSION, span_of(NULL, 0), out);
+    router_report(r, (enum failure)r->session[MAIN].failure, span_of(NULL, 0), out);
     r->ready = false;
     r->listening = false;
     r->stage = STAGE_IDLE;
@@ -118,7 +118,7 @@ void router_event(struct router *r, const struct event *event, struct actions *o
         session_opened(s, r->user, r->password, event->router.peer, event->now_ms, out);
     } else if (event->type == EVENT_ROUTER_CLOSED) {
         bool alive = s->state != SESSION_CLOSED && s->state != SESSION_BROKEN;
-        session_closed(s, event->router.reason, event->now_ms, &r->prng);
+        session_closed(s, event->router.failure, event->now_ms, &r->prng);
         if (alive)
             broken(r, event->router.session, out);
     } else {
@@ -178,9 +178,9 @@ static bool change_failed(struct router *r, const struct command *c, uint64_t no
     if (c->kind == COMMAND_REMOVE && c->cookie == 0)
         orphan_stays(r, now_ms);
     if (c->error == ROS_ERROR_PERMISSION)
-        router_report(r, ROUTER_TROUBLE_WRITE_POLICY, span_of(NULL, 0), out);
+        router_report(r, FAILURE_WRITE_POLICY, span_of(NULL, 0), out);
     else if (c->error != ROS_ERROR_NO_SUCH_ITEM)
-        router_report(r, ROUTER_TROUBLE_COMMAND, span_text(c->message.text), out);
+        router_report(r, FAILURE_COMMAND, span_text(c->message.text), out);
     o->type = ROUTER_FAILED;
     o->error = (enum ros_error)c->error;
     return true;
@@ -193,7 +193,7 @@ static bool change_done(struct router *r, const struct command *c, uint64_t now_
         .kind = (enum command_kind)c->kind, .owner = (uint16_t)c->cookie, .id = c->id};
     if (c->failed)
         return change_failed(r, c, now_ms, o, out);
-    router_report(r, ROUTER_TROUBLE_NONE, span_of(NULL, 0), out);
+    router_report(r, FAILURE_NONE, span_of(NULL, 0), out);
     if (c->kind == COMMAND_REMOVE && c->cookie == 0)
         r->orphan_failures = 0;
     if (c->kind == COMMAND_ADD)
@@ -239,7 +239,7 @@ static bool next_input(struct router *r, uint64_t now_ms, struct router_outcome 
                 return true;
             break;
         case SESSION_FAILED:
-            session_break(s, (enum session_failure)s->failure, now_ms, &r->prng, out);
+            session_break(s, (enum failure)s->failure, now_ms, &r->prng, out);
             broken(r, r->input_session, out);
             r->input = span_of(NULL, 0);
             return false;
@@ -266,11 +266,11 @@ static void check_silence(struct router *r, unsigned i, uint64_t now_ms, struct 
     struct session *s = &r->session[i];
     if (!session_is_silent(s, now_ms))
         return;
-    enum session_failure failure = SESSION_FAILURE_SILENT;
+    enum failure failure = FAILURE_SILENT;
     if (s->state == SESSION_OPENING)
-        failure = SESSION_FAILURE_TIMEOUT;
+        failure = FAILURE_TIMEOUT;
     else if (s->state == SESSION_LOGIN)
-        failure = SESSION_FAILURE_SILENT_LOGIN;
+        failure = FAILURE_SILENT_LOGIN;
     session_break(s, failure, now_ms, &r->prng, out);
     broken(r, i, out);
 }

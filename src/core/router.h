@@ -24,15 +24,6 @@ enum router_stage {
     STAGE_SNAPSHOT,
 };
 
-enum router_trouble {
-    ROUTER_TROUBLE_NONE,
-    ROUTER_TROUBLE_SESSION, /* see session_failure */
-    ROUTER_TROUBLE_READ_POLICY,
-    ROUTER_TROUBLE_WRITE_POLICY,
-    ROUTER_TROUBLE_NO_INTERFACE,
-    ROUTER_TROUBLE_COMMAND,
-};
-
 enum router_outcome_type {
     ROUTER_RULE,          /* a rule of ours as it stands on the router now */
     ROUTER_RULE_FOREIGN,  /* listen: this id carries no mark of ours (any more) */
@@ -77,8 +68,7 @@ struct router {
     bool listening;
     bool listen_refused;
     bool test_policy_logged;
-    uint8_t trouble;         /* enum router_trouble: what the operator was told last */
-    uint8_t trouble_failure; /* enum session_failure */
+    uint8_t trouble; /* enum failure: what the operator was told last */
     char version[32];
 
     char checked_way[INTERFACE_NAME_MAX + 1]; /* what the router says of the configured interface */
@@ -152,7 +142,7 @@ void router_hurry(struct router *r, uint64_t now_ms);
 
 /* ---- for router_look.c and router.c ---- */
 
-void router_report(struct router *r, enum router_trouble trouble, struct span message, struct actions *out);
+void router_report(struct router *r, enum failure failure, struct span message, struct actions *out);
 void router_begin_look(struct router *r, uint64_t now_ms, struct actions *out);
 /* One row or the end of a reading command. True if there is an outcome. */
 bool router_look_row(struct router *r, const struct command *c, uint64_t now_ms,

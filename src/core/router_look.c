@@ -93,12 +93,12 @@ void router_begin_look(struct router *r, uint64_t now_ms, struct actions *out)
 static void interface_found(struct router *r, uint64_t now_ms, struct actions *out)
 {
     if (r->way.interface[0] != '\0') {
-        if (r->trouble == ROUTER_TROUBLE_NO_INTERFACE)
-            router_report(r, ROUTER_TROUBLE_NONE, span_of(NULL, 0), out);
+        if (r->trouble == FAILURE_NO_INTERFACE)
+            router_report(r, FAILURE_NONE, span_of(NULL, 0), out);
         read_context(r, now_ms, out);
         return;
     }
-    router_report(r, ROUTER_TROUBLE_NO_INTERFACE, span_of(NULL, 0), out);
+    router_report(r, FAILURE_NO_INTERFACE, span_of(NULL, 0), out);
     r->stage = STAGE_IDLE;
     r->look_due_ms = now_ms + NO_INTERFACE_RETRY_MS;
 }
@@ -195,7 +195,7 @@ static bool snapshot_done(struct router *r, uint64_t now_ms, struct router_outco
     router_look(r, r->look_again ? now_ms : next_ms);
     if (!r->ready) {
         r->ready = true;
-        router_report(r, ROUTER_TROUBLE_NONE, span_of(NULL, 0), out);
+        router_report(r, FAILURE_NONE, span_of(NULL, 0), out);
         actions_log(out, LOG_LEVEL_INFO, component, "ready version=%s interface=%s",
                     r->version[0] != '\0' ? r->version : "unknown",
                     log_safe(span_text(r->context.interface)).text);
@@ -270,9 +270,9 @@ static void listen_ended(struct router *r, const struct command *c, uint64_t now
 static void reading_failed(struct router *r, const struct command *c, struct actions *out)
 {
     if (c->error == ROS_ERROR_PERMISSION)
-        router_report(r, ROUTER_TROUBLE_READ_POLICY, span_of(NULL, 0), out);
+        router_report(r, FAILURE_READ_POLICY, span_of(NULL, 0), out);
     else
-        router_report(r, ROUTER_TROUBLE_COMMAND, span_text(c->message.text), out);
+        router_report(r, FAILURE_COMMAND, span_text(c->message.text), out);
     r->stage_failed = true;
 }
 

@@ -76,7 +76,7 @@ static void back_off(struct session *s, uint64_t now_ms, struct prng *prng)
     s->backoff_ms = s->backoff_ms * 2 < BACKOFF_MAX_MS ? s->backoff_ms * 2 : BACKOFF_MAX_MS;
 }
 
-static void fail(struct session *s, enum session_failure failure, uint64_t now_ms, struct prng *prng)
+static void fail(struct session *s, enum failure failure, uint64_t now_ms, struct prng *prng)
 {
     back_off(s, now_ms, prng);
     s->failure = (uint8_t)failure;
@@ -91,50 +91,26 @@ static bool login_was_refused(const struct session *s)
     return false;
 }
 
-static enum session_failure failure_of(enum router_close_reason reason, enum session_state state)
+/* What io reports means something else in two states of the session. */
+static enum failure failure_in(enum session_state state, enum failure failure)
 {
-    switch (reason) {
-    case ROUTER_CLOSE_RESOLVE:
-        return SESSION_FAILURE_RESOLVE;
-    case ROUTER_CLOSE_REFUSED:
-        return SESSION_FAILURE_REFUSED;
-    case ROUTER_CLOSE_UNREACHABLE:
-        return SESSION_FAILURE_UNREACHABLE;
-    case ROUTER_CLOSE_TIMEOUT:
-        return SESSION_FAILURE_TIMEOUT;
-    case ROUTER_CLOSE_TLS_REFUSED:
-        return SESSION_FAILURE_TLS_REFUSED;
-    case ROUTER_CLOSE_TLS_UNTRUSTED:
-        return SESSION_FAILURE_TLS_UNTRUSTED;
-    case ROUTER_CLOSE_TLS_OUTDATED:
-        return SESSION_FAILURE_TLS_OUTDATED;
-    case ROUTER_CLOSE_TLS_WRONG_NAME:
-        return SESSION_FAILURE_TLS_WRONG_NAME;
-    case ROUTER_CLOSE_TLS_WRONG_PRINT:
-        return SESSION_FAILURE_TLS_WRONG_PRINT;
-    case ROUTER_CLOSE_TLS_BROKEN:
-        return SESSION_FAILURE_TLS_BROKEN;
-    case ROUTER_CLOSE_FAILED:
-        return state == SESSION_OPENING ? SESSION_FAILURE_HERE : SESSION_FAILURE_LOST;
-    case ROUTER_CLOSE_RESET:
-    case ROUTER_CLOSE_EOF:
-        break;
-    }
     /* Accepted and closed before the login was answered: the service's address list or its session limit. */
-    return state == SESSION_LOGIN ? SESSION_FAILURE_SILENT_LOGIN : SESSION_FAILURE_LOST;
+    if (failure == FAILURE_LOST && state == SESSION_LOGIN)
+        return FAILURE_SILENT_LOGIN;
+    if (failure == FAILURE_HERE && state != SESSION_OPENING)
+        return FAILURE_LOST;
+    return failure;
 }
 
-void session_closed(struct session *s, enum router_close_reason reason, uint64_t now_ms, struct prng *prng)
+void session_closed(struct session *s, enum failure failure, uint64_t now_ms, struct prng *prng)
 {
     if (s->state == SESSION_CLOSED || s->state == SESSION_BROKEN)
         return;
-    enum session_failure failure = failure_of(reason, (enum session_state)s->state);
-    if (s->state == SESSION_LOGIN && login_was_refused(s))
-        failure = SESSION_FAILURE_LOGIN;
-    fail(s, failure, now_ms, prng);
+    bool refused = s->state == SESSION_LOGIN && login_was_refused(s);
+    fail(s, refused ? FAILURE_LOGIN : failure_in((enum session_state)s->state, failure), now_ms, prng);
 }
 
-void session_break(struct session *s, enum session_failure failure, uint64_t now_ms, struct prng *prng,
+void session_break(struct session *s, enum failure failure, uint64_t now_ms, struct prng *prng,
                    struct actions *out)
 {
     actions_push(out, (struct action){.type = ACTION_ROUTER_CLOSE, .router = {.session = s->number}});
@@ -282,16 +258,16 @@ static enum session_reply login_done(struct session *s, const char *user, const 
     struct span challenge;
     char response[ROS_RESPONSE_LENGTH];
     if (c->failed) {
-        s->failure = SESSION_FAILURE_LOGIN;
+        s->failure = FAILURE_LOGIN;
         return SESSION_FAILED;
     }
     if (!ros_attribute(&s->reader.sentence, "ret", &challenge)) {
         s->state = SESSION_READY;
-        s->failure = SESSION_FAILURE_NONE;
+        s->failure = FAILURE_NONE;
         s->ready_ms = now_ms;
         return SESSION_UP;
     }
-    s->failure = SESSION_FAILURE_PROTOCOL;
+    s->failure = FAILURE_PROTOCOL;
     if (s->challenged || !ros_login_response(span_text(password), challenge, response))
         return SESSION_FAILED;
     s->challenged = true;
@@ -320,7 +296,7 @@ static enum session_reply take_sentence(struct session *s, const char *user, con
     const struct ros_sentence *sentence = &s->reader.sentence;
     if (ros_is(sentence, "!fatal")) {
         bool login_refused = ros_classify(ros_message(sentence)) == ROS_ERROR_LOGIN;
-        s->failure = login_refused ? SESSION_FAILURE_LOGIN : SESSION_FAILURE_LOST;
+        s->failure = login_refused ? FAILURE_LOGIN : FAILURE_LOST;
         return SESSION_FAILED;
     }
     struct command *c = find_command(s);
@@ -346,7 +322,7 @@ enum session_reply session_next(struct session *s, const char *user, const char 
         case ROS_NEED_MORE:
             return SESSION_NOTHING;
         case ROS_BAD_STREAM:
-            s->failure = SESSION_FAILURE_PROTOCOL;
+            s->failure = FAILURE_PROTOCOL;
             return SESSION_FAILED;
         case ROS_SENTENCE:
             break;

@@ -48,31 +48,10 @@ enum session_state {
     SESSION_BROKEN, /* closed; lost commands are still to be taken */
 };
 
-/* Why the last connection ended or could not be made, for the operator. */
-enum session_failure {
-    SESSION_FAILURE_NONE,
-    SESSION_FAILURE_RESOLVE,
-    SESSION_FAILURE_REFUSED,
-    SESSION_FAILURE_UNREACHABLE,
-    SESSION_FAILURE_TIMEOUT,
-    SESSION_FAILURE_HERE,         /* no attempt could be made: the cause is on this machine */
-    SESSION_FAILURE_SILENT_LOGIN, /* connected, but the login was not answered or the connection was closed */
-    SESSION_FAILURE_LOGIN,        /* the router refused user and password */
-    SESSION_FAILURE_SILENT,       /* a command was not answered in time */
-    SESSION_FAILURE_LOST,
-    SESSION_FAILURE_PROTOCOL,
-    SESSION_FAILURE_TLS_REFUSED,
-    SESSION_FAILURE_TLS_UNTRUSTED,
-    SESSION_FAILURE_TLS_OUTDATED,
-    SESSION_FAILURE_TLS_WRONG_NAME,
-    SESSION_FAILURE_TLS_WRONG_PRINT,
-    SESSION_FAILURE_TLS_BROKEN,
-};
-
 struct session {
-    uint8_t number; /* of the connection, for actions */
-    uint8_t state;  /* enum session_state */
-    uint8_t failure;
+    uint8_t number;     /* of the connection, for actions */
+    uint8_t state;      /* enum session_state */
+    uint8_t failure;    /* enum failure: why the last connection ended or could not be made */
     bool challenged;    /* the old login's second step is under way */
     uint16_t in_flight; /* commands but for listen */
     uint32_t next_tag;
@@ -95,9 +74,9 @@ void session_open(struct session *s, uint64_t now_ms, struct actions *out);
 void session_opened(struct session *s, const char *user, const char *password, uint32_t peer, uint64_t now_ms,
                     struct actions *out);
 /* It failed by itself. */
-void session_closed(struct session *s, enum router_close_reason reason, uint64_t now_ms, struct prng *prng);
+void session_closed(struct session *s, enum failure failure, uint64_t now_ms, struct prng *prng);
 /* We end it: the action, and the same state as if it had failed. */
-void session_break(struct session *s, enum session_failure failure, uint64_t now_ms, struct prng *prng,
+void session_break(struct session *s, enum failure failure, uint64_t now_ms, struct prng *prng,
                    struct actions *out);
 /* We end it because it is not needed: no back-off. Nothing may be in flight. */
 void session_close(struct session *s, struct actions *out);

@@ -26,18 +26,6 @@ struct transaction {
     uint64_t next_ms;
 };
 
-/* What is wrong with the gateway, told to the operator once when it changes. */
-enum gateway_trouble {
-    GATEWAY_UNKNOWN, /* nothing was heard and nothing is wrong yet */
-    GATEWAY_FINE,
-    GATEWAY_SILENT,
-    GATEWAY_TROUBLE_PORT_UNREACHABLE,
-    GATEWAY_TROUBLE_NO_ROUTE,
-    GATEWAY_TROUBLE_NO_SOURCE,
-    GATEWAY_TROUBLE_SEND_FAILED,
-    GATEWAY_REFUSES, /* answers the address request with an error */
-};
-
 enum upstream_outcome_type {
     UPSTREAM_GRANTED,
     UPSTREAM_DELETED,

@@ -1,39 +1,47 @@
-/* What is wrong with the gateway, in words, with the likely cause and the cure; once, when it changes. */
+/* Logs what is wrong with the gateway, with the likely cause and the remedy; once, when it changes. */
 #include "core/upstream.h"
 
 static const char component[] = "gateway";
 
-/* Why it does not tell its address, by RFC 6886 section 3.5. */
-static const char *refusal(uint16_t result)
+#define ANOTHER_SERVER "choose another server if this lasts"
+
+/* Why the gateway gives no address, by RFC 6886 section 3.5. */
+static void report_refusal(uint16_t result, struct actions *out)
 {
+    const char *cause = "it reports an error";
+    const char *remedy = ANOTHER_SERVER;
     switch ((enum natpmp_result)result) {
     case NATPMP_SUCCESS:
-        return "it says 0.0.0.0, so its own connection to the internet is down; take another server if it "
-               "lasts";
+        cause = "it reports 0.0.0.0, so its own connection to the internet is down";
+        break;
     case NATPMP_UNSUPPORTED_VERSION:
     case NATPMP_UNSUPPORTED_OPCODE:
-        return "it does not speak NAT-PMP; check that VPN_GATEWAY is the VPN's gateway and that the provider "
-               "offers NAT-PMP";
+        cause = "it does not speak NAT-PMP";
+        remedy = "check VPN_GATEWAY, and that the provider offers NAT-PMP";
+        break;
     case NATPMP_NOT_AUTHORIZED:
-        return "we are not authorized; with ProtonVPN: a paid plan, a key made with NAT-PMP enabled, a P2P "
-               "server";
+        cause = "it does not authorize this client";
+        remedy = "with ProtonVPN: use a paid plan, a key made with NAT-PMP enabled, and a P2P server";
+        break;
     case NATPMP_NETWORK_FAILURE:
-        return "its own network has failed; take another server if it lasts";
+        cause = "its own network failed";
+        break;
     case NATPMP_OUT_OF_RESOURCES:
         break;
     }
-    return "it is in trouble; take another server if it lasts";
+    actions_log(out, LOG_LEVEL_WARN, component, "%s: %s; retrying result=%u fix=\"%s\"",
+                gateway_trouble_text(GATEWAY_REFUSES)->state, cause, (unsigned)result, remedy);
 }
 
-/* The API connection goes to the router; requests to the gateway should go the same way, and on through the
- * tunnel. */
+/* Requests to the gateway should leave through the router, as the API connection does, because the tunnel
+ * begins there. */
 static void report_other_way(const struct upstream *u, struct actions *out)
 {
     actions_log(
         out, LOG_LEVEL_WARN, component,
-        "the gateway does not answer, and our requests leave by another way than to the router: another VPN "
-        "or route of this machine takes them; send VPN_GATEWAY to the router, or set GATEWAY_SOURCE or "
-        "GATEWAY_DEVICE; trying on from=%s router_from=%s",
+        "the gateway does not answer: requests to it do not leave through the router; retrying from=%s "
+        "router_from=%s fix=\"route VPN_GATEWAY through the router, or set GATEWAY_SOURCE or "
+        "GATEWAY_DEVICE\"",
         address_text(u->local).text, address_text(u->router_local).text);
 }
 
@@ -42,43 +50,13 @@ void upstream_report(struct upstream *u, enum gateway_trouble trouble, struct ac
     if (u->trouble == (uint8_t)trouble)
         return;
     u->trouble = (uint8_t)trouble;
-    const char *text = "";
-    switch (trouble) {
-    case GATEWAY_UNKNOWN:
-        return;
-    case GATEWAY_FINE:
+    bool other_way = u->local != 0 && u->router_local != 0 && u->local != u->router_local;
+    if (trouble == GATEWAY_FINE)
         actions_log(out, LOG_LEVEL_INFO, component, "the gateway answers");
-        return;
-    case GATEWAY_SILENT:
-        if (u->local != 0 && u->router_local != 0 && u->local != u->router_local) {
-            report_other_way(u, out);
-            return;
-        }
-        text = "the gateway does not answer; check that the tunnel is up, that VPN_GATEWAY is right and that "
-               "its "
-               "traffic leaves through the tunnel; trying on";
-        break;
-    case GATEWAY_TROUBLE_PORT_UNREACHABLE:
-        text = "the gateway refuses NAT-PMP (port unreachable); with ProtonVPN: make the key with NAT-PMP "
-               "enabled, "
-               "choose a P2P server; trying on";
-        break;
-    case GATEWAY_TROUBLE_NO_ROUTE:
-        text = "no route to the gateway; is the tunnel up? trying on";
-        break;
-    case GATEWAY_TROUBLE_NO_SOURCE:
-        text =
-            "this machine does not have the address or the interface that GATEWAY_SOURCE or GATEWAY_DEVICE "
-            "names (yet); is the tunnel up? trying on";
-        break;
-    case GATEWAY_TROUBLE_SEND_FAILED:
-        text = "cannot send to the gateway; a local firewall may forbid it; trying on";
-        break;
-    case GATEWAY_REFUSES:
-        actions_log(out, LOG_LEVEL_WARN, component,
-                    "the gateway tells no external address: %s; trying on result=%u",
-                    refusal(u->trouble_result), (unsigned)u->trouble_result);
-        return;
-    }
-    actions_log(out, LOG_LEVEL_WARN, component, "%s", text);
+    else if (trouble == GATEWAY_REFUSES)
+        report_refusal(u->trouble_result, out);
+    else if (trouble == GATEWAY_SILENT && other_way)
+        report_other_way(u, out);
+    else if (trouble != GATEWAY_UNKNOWN)
+        actions_log_failure(out, component, gateway_trouble_text(trouble));
 }

@@ -24,8 +24,8 @@ struct stream {
     const struct addrinfo *next;
     struct addrinfo literal;
     struct sockaddr_storage literal_address;
-    enum stream_end end;
-    unsigned references; /* handles that libuv has not given back */
+    enum failure failure; /* of the last attempt */
+    unsigned references;  /* handles that libuv has not given back */
     const struct stream_handlers *handlers;
     void *context;
     char input[STREAM_INPUT_MAX];
@@ -44,48 +44,25 @@ struct pending_write {
 
 static void attempt_next(struct stream *s);
 
-static enum stream_end end_of_handshake(enum tls_status status)
-{
-    switch (status) {
-    case TLS_REFUSED:
-        return STREAM_END_TLS_REFUSED;
-    case TLS_UNTRUSTED:
-        return STREAM_END_TLS_UNTRUSTED;
-    case TLS_OUTDATED:
-        return STREAM_END_TLS_OUTDATED;
-    case TLS_WRONG_NAME:
-        return STREAM_END_TLS_WRONG_NAME;
-    case TLS_WRONG_PRINT:
-        return STREAM_END_TLS_WRONG_PRINT;
-    case TLS_DONE:
-    case TLS_WAITING:
-    case TLS_CLOSED:
-    case TLS_BROKEN:
-        break;
-    }
-    return STREAM_END_TLS_BROKEN;
-}
-
-static enum stream_end end_of(int error)
+static enum failure failure_of(int error)
 {
     switch (error) {
-    case UV_EOF:
-        return STREAM_END_EOF;
     case UV_ECONNREFUSED:
-        return STREAM_END_REFUSED;
+        return FAILURE_REFUSED;
     case UV_ENETUNREACH:
     case UV_EHOSTUNREACH:
     case UV_ENETDOWN:
     case UV_EADDRNOTAVAIL:
-        return STREAM_END_UNREACHABLE;
+        return FAILURE_UNREACHABLE;
     case UV_ETIMEDOUT:
-        return STREAM_END_TIMEOUT;
+        return FAILURE_TIMEOUT;
+    case UV_EOF:
     case UV_ECONNRESET:
     case UV_ECONNABORTED:
     case UV_EPIPE:
-        return STREAM_END_RESET;
+        return FAILURE_LOST;
     default:
-        return STREAM_END_FAILED;
+        return FAILURE_HERE;
     }
 }
 
@@ -139,26 +116,26 @@ void stream_close(struct stream *s)
     uv_close((uv_handle_t *)&s->timer, on_timer_closed);
 }
 
-static void end(struct stream *s, enum stream_end reason)
+static void end(struct stream *s, enum failure failure)
 {
     const struct stream_handlers *handlers = s->handlers;
     void *context = s->context;
     if (s->dead)
         return;
     stream_close(s);
-    handlers->closed(context, reason);
+    handlers->closed(context, failure);
 }
 
 static void on_end_timer(uv_timer_t *timer)
 {
     struct stream *s = timer->data;
-    end(s, s->end);
+    end(s, s->failure);
 }
 
 /* From within a call of the owner, who hears of it when the loop runs. */
-static void end_later(struct stream *s, enum stream_end reason)
+static void end_later(struct stream *s, enum failure failure)
 {
-    s->end = reason;
+    s->failure = failure;
     (void)uv_timer_start(&s->timer, on_end_timer, 0, 0);
 }
 
@@ -169,7 +146,7 @@ static void on_written(uv_write_t *request, int status)
     struct stream *s = request->handle->data;
     free((struct pending_write *)request->data);
     if (status < 0 && status != UV_ECANCELED)
-        end(s, end_of(status));
+        end(s, failure_of(status));
 }
 
 static int queue_write(struct stream *s, struct span bytes)
@@ -204,7 +181,7 @@ static bool send_raw(struct stream *s, struct span bytes)
     if (sent >= 0 && (size_t)sent < bytes.len)
         sent = queue_write(s, span_skip(bytes, (size_t)sent));
     if (sent < 0)
-        end_later(s, end_of(sent));
+        end_later(s, failure_of(sent));
     return sent >= 0;
 }
 
@@ -216,7 +193,7 @@ void stream_send(struct stream *s, struct span bytes)
     if (s->tls == NULL)
         (void)send_raw(s, bytes);
     else if (!tls_write(s->tls, bytes) && !uv_is_active((const uv_handle_t *)&s->timer))
-        end_later(s, STREAM_END_FAILED);
+        end_later(s, FAILURE_HERE);
 }
 
 static bool send_encrypted(void *owner, struct span bytes)
@@ -273,14 +250,14 @@ static void decrypt(struct stream *s, struct span bytes)
         if (status == TLS_DONE)
             opened(s);
         else if (status != TLS_WAITING)
-            end(s, end_of_handshake(status));
+            end(s, tls_failure(s->tls));
     }
     while (status == TLS_DONE && !s->dead) {
         status = tls_read(s->tls, text, sizeof(text), &len);
         if (status == TLS_DONE)
             s->handlers->received(s->context, span_of(text, len));
         else if (status != TLS_WAITING)
-            end(s, status == TLS_CLOSED ? STREAM_END_EOF : STREAM_END_FAILED);
+            end(s, status == TLS_CLOSED ? FAILURE_LOST : FAILURE_HERE);
     }
 }
 
@@ -288,7 +265,7 @@ static void on_read(uv_stream_t *tcp, ssize_t len, const uv_buf_t *buffer)
 {
     struct stream *s = tcp->data;
     if (len < 0)
-        end(s, s->open ? end_of((int)len) : STREAM_END_TLS_BROKEN);
+        end(s, s->open ? failure_of((int)len) : FAILURE_TLS_BROKEN);
     else if (len > 0 && s->tls != NULL)
         decrypt(s, span_of(buffer->base, (size_t)len));
     else if (len > 0)
@@ -297,29 +274,29 @@ static void on_read(uv_stream_t *tcp, ssize_t len, const uv_buf_t *buffer)
 
 /* ---- connecting ---- */
 
-static void attempt_failed(struct stream *s, enum stream_end reason)
+static void attempt_failed(struct stream *s, enum failure failure)
 {
-    s->end = reason;
+    s->failure = failure;
     (void)uv_timer_stop(&s->timer);
     close_tcp(s);
 }
 
 static void on_handshake_timeout(uv_timer_t *timer)
 {
-    end(timer->data, STREAM_END_TLS_BROKEN);
+    end(timer->data, FAILURE_TLS_BROKEN);
 }
 
 static void start_tls(struct stream *s)
 {
     s->tls = tls_new(s->tls_context, send_encrypted, s);
     if (s->tls == NULL) {
-        end(s, STREAM_END_FAILED);
+        end(s, FAILURE_HERE);
         return;
     }
     (void)uv_timer_start(&s->timer, on_handshake_timeout, STREAM_TLS_TIMEOUT_MS, 0);
     enum tls_status status = tls_handshake(s->tls);
     if (status != TLS_WAITING)
-        end(s, end_of_handshake(status));
+        end(s, tls_failure(s->tls));
 }
 
 static void on_connected(uv_connect_t *request, int status)
@@ -331,7 +308,7 @@ static void on_connected(uv_connect_t *request, int status)
     if (status == 0)
         status = uv_read_start((uv_stream_t *)&s->tcp, on_room_wanted, on_read);
     if (status != 0) {
-        attempt_failed(s, end_of(status));
+        attempt_failed(s, failure_of(status));
         return;
     }
     (void)uv_tcp_nodelay(&s->tcp, 1);
@@ -344,7 +321,7 @@ static void on_connected(uv_connect_t *request, int status)
 
 static void on_connect_timeout(uv_timer_t *timer)
 {
-    attempt_failed(timer->data, STREAM_END_TIMEOUT);
+    attempt_failed(timer->data, FAILURE_TIMEOUT);
 }
 
 /* Only from the loop. The reason of the last address is the one that the owner hears. */
@@ -352,13 +329,13 @@ static void attempt_next(struct stream *s)
 {
     const struct addrinfo *address = s->next;
     if (address == NULL) {
-        end(s, s->end);
+        end(s, s->failure);
         return;
     }
     s->next = address->ai_next;
     int result = uv_tcp_init(s->loop, &s->tcp);
     if (result != 0) {
-        end(s, STREAM_END_FAILED);
+        end(s, FAILURE_HERE);
         return;
     }
     s->tcp.data = s;
@@ -367,7 +344,7 @@ static void attempt_next(struct stream *s)
     (void)uv_timer_start(&s->timer, on_connect_timeout, STREAM_CONNECT_TIMEOUT_MS, 0);
     result = uv_tcp_connect(&s->connect, &s->tcp, address->ai_addr, on_connected);
     if (result != 0)
-        attempt_failed(s, end_of(result));
+        attempt_failed(s, failure_of(result));
 }
 
 static void on_start_timer(uv_timer_t *timer)
@@ -389,7 +366,7 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
     s->lookup = NULL;
     s->found = found;
     s->next = found;
-    s->end = STREAM_END_RESOLVE;
+    s->failure = FAILURE_RESOLVE;
     (void)uv_timer_stop(&s->timer);
     (void)status; /* a failure has no addresses */
     attempt_next(s);
@@ -397,7 +374,7 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
 
 static void on_resolve_timeout(uv_timer_t *timer)
 {
-    end(timer->data, STREAM_END_RESOLVE);
+    end(timer->data, FAILURE_RESOLVE);
 }
 
 static int resolve(struct stream *s, const char *host, uint16_t port)
@@ -464,6 +441,6 @@ struct stream *stream_open(uv_loop_t *loop, const char *host, uint16_t port, str
     if (take_literal(s, host, port))
         (void)uv_timer_start(&s->timer, on_start_timer, 0, 0);
     else if (resolve(s, host, port) != 0)
-        end_later(s, STREAM_END_RESOLVE);
+        end_later(s, FAILURE_RESOLVE);
     return s;
 }

@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "base/attributes.h"
+#include "base/failure.h"
 #include "base/span.h"
 #include "io/tls.h"
 
@@ -26,28 +27,11 @@ enum {
     STREAM_HOST_MAX = 253, /* RFC 1035 section 2.3.4, as text */
 };
 
-enum stream_end {
-    STREAM_END_RESOLVE, /* the name has no address, or the resolver does not answer */
-    STREAM_END_REFUSED,
-    STREAM_END_UNREACHABLE,
-    STREAM_END_TIMEOUT,
-    STREAM_END_RESET,
-    STREAM_END_EOF,
-    /* Before `opened`: the peer is not who it must be, or no TLS came about. */
-    STREAM_END_TLS_REFUSED,
-    STREAM_END_TLS_UNTRUSTED,
-    STREAM_END_TLS_OUTDATED,
-    STREAM_END_TLS_WRONG_NAME,
-    STREAM_END_TLS_WRONG_PRINT,
-    STREAM_END_TLS_BROKEN,
-    STREAM_END_FAILED,
-};
-
 struct stream_handlers {
     /* With TLS, after the handshake. `peer` is the IPv4 address in host byte order, 0 for an IPv6 peer. */
     void (*opened)(void *context, uint32_t peer);
     void (*received)(void *context, struct span bytes);
-    void (*closed)(void *context, enum stream_end end);
+    void (*closed)(void *context, enum failure failure);
 };
 
 struct stream;

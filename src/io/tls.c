@@ -60,6 +60,7 @@ struct tls {
     struct span input;
     bool accepted; /* the peer's own certificate was looked at and is right */
     bool rejected;
+    enum failure failure; /* of the handshake */
 };
 
 /* ---- the file of CAs ---- */
@@ -308,20 +309,20 @@ static enum tls_status waiting(const struct tls *t)
     return TLS_WAITING;
 }
 
-static enum tls_status why_failed(const struct tls *t, int error)
+static enum failure why_failed(const struct tls *t, int error)
 {
     WOLFSSL_ALERT_HISTORY alerts;
     if (t->rejected) {
         if (t->context->pinned)
-            return TLS_WRONG_PRINT;
+            return FAILURE_TLS_WRONG_PRINT;
         if (error == ASN_BEFORE_DATE_E || error == ASN_AFTER_DATE_E)
-            return TLS_OUTDATED;
-        return error == DOMAIN_NAME_MISMATCH ? TLS_WRONG_NAME : TLS_UNTRUSTED;
+            return FAILURE_TLS_OUTDATED;
+        return error == DOMAIN_NAME_MISMATCH ? FAILURE_TLS_WRONG_NAME : FAILURE_TLS_UNTRUSTED;
     }
     if (wolf->wolfSSL_get_alert_history(t->ssl, &alerts) == WOLFSSL_SUCCESS &&
         alerts.last_rx.level == alert_fatal)
-        return TLS_REFUSED;
-    return TLS_BROKEN;
+        return FAILURE_TLS_REFUSED;
+    return FAILURE_TLS_BROKEN;
 }
 
 enum tls_status tls_handshake(struct tls *t)
@@ -329,10 +330,19 @@ enum tls_status tls_handshake(struct tls *t)
     int result = wolf->wolfSSL_connect(t->ssl);
     if (result == WOLFSSL_SUCCESS) {
         /* Whichever way the library came here: no peer that was not looked at. */
-        return t->accepted || t->context->insecure ? TLS_DONE : TLS_UNTRUSTED;
+        t->failure = FAILURE_TLS_UNTRUSTED;
+        return t->accepted || t->context->insecure ? TLS_DONE : TLS_FAILED;
     }
     int error = wolf->wolfSSL_get_error(t->ssl, result);
-    return error == WOLFSSL_ERROR_WANT_READ ? waiting(t) : why_failed(t, error);
+    if (error == WOLFSSL_ERROR_WANT_READ)
+        return waiting(t);
+    t->failure = why_failed(t, error);
+    return TLS_FAILED;
+}
+
+enum failure tls_failure(const struct tls *t)
+{
+    return t->failure;
 }
 
 enum tls_status tls_read(struct tls *t, uint8_t *ret_bytes, size_t capacity, size_t *ret_len)
@@ -349,7 +359,7 @@ enum tls_status tls_read(struct tls *t, uint8_t *ret_bytes, size_t capacity, siz
     case WOLFSSL_ERROR_ZERO_RETURN:
         return TLS_CLOSED;
     default:
-        return TLS_BROKEN;
+        return TLS_FAILED;
     }
 }
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/attributes.h"
+#include "base/failure.h"
 #include "base/span.h"
 
 enum { TLS_FINGERPRINT_SIZE = 32 };
@@ -31,14 +32,9 @@ enum tls_problem {
 
 enum tls_status {
     TLS_DONE,
-    TLS_WAITING,     /* more of the peer's bytes are needed */
-    TLS_CLOSED,      /* the peer has said that nothing follows */
-    TLS_REFUSED,     /* the peer ended it with an alert; without a certificate it has no suite in common */
-    TLS_UNTRUSTED,   /* no trusted CA has signed the certificate, or not for a server */
-    TLS_OUTDATED,    /* expired or not yet valid */
-    TLS_WRONG_NAME,  /* the certificate is for another name */
-    TLS_WRONG_PRINT, /* the certificate has another fingerprint */
-    TLS_BROKEN,      /* not TLS, or not as it must be */
+    TLS_WAITING, /* more of the peer's bytes are needed */
+    TLS_CLOSED,  /* the peer has said that nothing follows */
+    TLS_FAILED,  /* not TLS, or not as it must be; after the handshake tls_failure() says more */
 };
 
 struct tls_context;
@@ -60,6 +56,8 @@ void tls_free(struct tls *t);
 void tls_feed(struct tls *t, struct span bytes);
 /* TLS_DONE: the peer is who it must be. Any other answer than that and TLS_WAITING is the end. */
 nodiscard_ enum tls_status tls_handshake(struct tls *t);
+/* Why a handshake ended in TLS_FAILED: one of FAILURE_TLS_... */
+enum failure tls_failure(const struct tls *t);
 /* After the handshake. TLS_DONE: 1 to `capacity` bytes of plain text, and there may be more. */
 nodiscard_ enum tls_status tls_read(struct tls *t, uint8_t *ret_bytes, size_t capacity, size_t *ret_len);
 /* After the handshake. False: `send` said so. */

@@ -12,22 +12,22 @@
 
 static void on_ready(uv_poll_t *poll, int status, int events);
 
-static enum udp_error error_class(int error)
+static enum gateway_error error_class(int error)
 {
     switch (error) {
     case ECONNREFUSED:
-        return UDP_ERROR_REFUSED;
+        return GATEWAY_PORT_UNREACHABLE;
     case ENETUNREACH:
     case EHOSTUNREACH:
     case ENETDOWN:
     case EHOSTDOWN:
     case ENONET:
-        return UDP_ERROR_NO_ROUTE;
+        return GATEWAY_NO_ROUTE;
     case EADDRNOTAVAIL:
     case ENODEV:
-        return UDP_ERROR_NO_SOURCE;
+        return GATEWAY_NO_SOURCE;
     default:
-        return UDP_ERROR_OTHER;
+        return GATEWAY_SEND_FAILED;
     }
 }
 

@@ -13,6 +13,7 @@
 #include <uv.h>
 
 #include "base/attributes.h"
+#include "base/failure.h"
 #include "base/span.h"
 
 enum {
@@ -26,13 +27,6 @@ enum {
     UDP_CLIENT_DATAGRAM_MAX = 128,
 };
 
-enum udp_error {
-    UDP_ERROR_REFUSED,   /* the host is there, but not the service */
-    UDP_ERROR_NO_ROUTE,  /* here or at a router on the way */
-    UDP_ERROR_NO_SOURCE, /* this machine does not have the address or the interface of `way` */
-    UDP_ERROR_OTHER,     /* a local firewall, no buffers, no descriptors */
-};
-
 /* By which way the datagrams leave, for machines with several. */
 struct udp_way {
     uint32_t source;       /* our address; 0: the kernel chooses it */
@@ -44,7 +38,7 @@ struct udp_client_handlers {
     /* After the last datagram of a batch. */
     void (*batch_done)(void *context);
     /* At most once in a turn of the loop, however many datagrams failed. */
-    void (*failed)(void *context, enum udp_error error);
+    void (*failed)(void *context, enum gateway_error error);
 };
 
 /* Large, but only what was used costs memory, if it comes from calloc. */
@@ -56,7 +50,7 @@ struct udp_client {
     bool closed;
     bool connected;
     bool stale; /* to be connected anew before the next send */
-    enum udp_error error;
+    enum gateway_error error;
     uint64_t unanswered_ms; /* the first send since anything was heard; 0: none */
     uint32_t local;         /* our address, while it is connected */
     struct sockaddr_in peer;

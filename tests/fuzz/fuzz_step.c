@@ -289,10 +289,9 @@ static void router_state(struct run *run, unsigned session, bool close)
 
     if (close && connection->state != CLOSED) {
         connection->state = CLOSED;
-        give(run, (struct event){
-                      .type = EVENT_ROUTER_CLOSED,
-                      .router = {.session = session,
-                                 .reason = (enum router_close_reason)(reason % (ROUTER_CLOSE_FAILED + 1))}});
+        give(run, (struct event){.type = EVENT_ROUTER_CLOSED,
+                                 .router = {.session = session,
+                                            .failure = (enum failure)(1 + reason % CONNECTION_FAILURES)}});
     } else if (!close && connection->state == OPENING) {
         connection->state = OPEN;
         give(run,

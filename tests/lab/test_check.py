@@ -271,8 +271,8 @@ UNREACHED = [i for i in ALL if i not in ("api", *GATEWAY_ONES)]
 
 @pytest.mark.parametrize("access,what,cure", [
     ("refused", "refuses connections", "/ip/service/set api disabled=no port=8728"),
-    ("silent", "says nothing", "/ip/service/print detail where name=api"),
-    ("close", "says nothing", "/ip/service/print detail where name=api"),
+    ("silent", "does not answer the login", "/ip/service/print detail where name=api"),
+    ("close", "does not answer the login", "/ip/service/print detail where name=api"),
 ])
 def test_the_service_is_closed(stage, access, what, cure):
     with stage.gateway(), stage.router() as router:

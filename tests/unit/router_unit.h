@@ -48,9 +48,9 @@ static inline void opened(unsigned session)
     step((struct event){.type = EVENT_ROUTER_OPEN, .router = {.session = session, .peer = 0xc0a85801}});
 }
 
-static inline void closed(unsigned session, enum router_close_reason reason)
+static inline void closed(unsigned session, enum failure failure)
 {
-    step((struct event){.type = EVENT_ROUTER_CLOSED, .router = {.session = session, .reason = reason}});
+    step((struct event){.type = EVENT_ROUTER_CLOSED, .router = {.session = session, .failure = failure}});
 }
 
 /* Sentences, separated by '|', in one event. */

@@ -97,7 +97,7 @@ struct world {
     size_t received;
     uint8_t bytes[64];
     unsigned closed;
-    enum stream_end end;
+    enum failure end;
     bool in_call;
     bool close_when_opened;
     bool close_when_received;
@@ -133,7 +133,7 @@ static inline void on_received(void *context, struct span bytes)
         close_stream(w);
 }
 
-static inline void on_closed(void *context, enum stream_end end)
+static inline void on_closed(void *context, enum failure end)
 {
     struct world *w = context;
     assert_false(w->in_call);
@@ -205,7 +205,7 @@ static inline int teardown(void **state)
     return 0;
 }
 
-static inline void check_end(struct world *w, enum stream_end end)
+static inline void check_end(struct world *w, enum failure end)
 {
     loop_until(&w->loop, w->closed > 0);
     loop_until(&w->loop, !uv_loop_alive(&w->loop));

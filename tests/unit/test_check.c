@@ -117,7 +117,7 @@ static void step(struct event event)
 
 static void deliver_router(void)
 {
-    struct event event = {.type = EVENT_ROUTER_DATA, .router = {.reason = ROUTER_CLOSE_EOF}};
+    struct event event = {.type = EVENT_ROUTER_DATA, .router = {.failure = FAILURE_LOST}};
     static uint8_t bytes[sizeof(from_router[0].bytes)];
     size_t len = from_router[0].len;
     memcpy(bytes, from_router[0].bytes, len);
@@ -143,7 +143,7 @@ static void deliver_gateway(void)
 
 static void open_connection(void)
 {
-    struct event event = {.type = EVENT_ROUTER_OPEN, .router = {.reason = ROUTER_CLOSE_REFUSED}};
+    struct event event = {.type = EVENT_ROUTER_OPEN, .router = {.failure = FAILURE_REFUSED}};
     opening = false;
     session = router_model_connect(router, now_ms);
     if (session < 0) {
@@ -236,7 +236,7 @@ static void test_to_the_end(void **state)
     (void)state;
     set_up(false);
     run(UINT32_MAX);
-    assert_int_equal(subject->survey.failure, SESSION_FAILURE_NONE);
+    assert_int_equal(subject->survey.failure, FAILURE_NONE);
     assert_int_equal(subject->survey.trial, TRIAL_UNDONE);
     for (unsigned i = 0; i < TABLES; i++)
         assert_int_equal(subject->survey.table[i].state, TABLE_READ);
@@ -306,11 +306,10 @@ static void test_lost_at_every_command(void **state)
             run(UINT32_MAX);
             if (trial_is_there() || gateway_mappings != 0)
                 fail_msg("lost at command %u, point %u: something stayed", skip, drop);
-            bool over = router_model_counters(router)->connections == 1 &&
-                        subject->survey.failure == SESSION_FAILURE_NONE;
+            bool over =
+                router_model_counters(router)->connections == 1 && subject->survey.failure == FAILURE_NONE;
             /* The last command is the removal; what is lost behind it changes nothing. */
-            assert_true(subject->survey.trial == TRIAL_UNDONE ||
-                        subject->survey.failure != SESSION_FAILURE_NONE);
+            assert_true(subject->survey.trial == TRIAL_UNDONE || subject->survey.failure != FAILURE_NONE);
             tear_down();
             if (over)
                 break;

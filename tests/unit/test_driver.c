@@ -185,7 +185,7 @@ static void test_router_ends(void **state)
     (void)shutdown(w->router, SHUT_WR);
     loop_until(&w->driver->loop, count_of(EVENT_ROUTER_CLOSED) == 1);
     assert_int_equal(last_of(EVENT_ROUTER_CLOSED)->event.router.session, 2);
-    assert_int_equal(last_of(EVENT_ROUTER_CLOSED)->event.router.reason, ROUTER_CLOSE_EOF);
+    assert_int_equal(last_of(EVENT_ROUTER_CLOSED)->event.router.failure, FAILURE_LOST);
 }
 
 static void test_router_refuses(void **state)
@@ -196,7 +196,7 @@ static void test_router_refuses(void **state)
     w->listener = -1;
     start(w);
     loop_until(&w->driver->loop, count_of(EVENT_ROUTER_CLOSED) == 1);
-    assert_int_equal(last_of(EVENT_ROUTER_CLOSED)->event.router.reason, ROUTER_CLOSE_REFUSED);
+    assert_int_equal(last_of(EVENT_ROUTER_CLOSED)->event.router.failure, FAILURE_REFUSED);
 }
 
 static void react_reopen(const struct event *event, struct actions *out)

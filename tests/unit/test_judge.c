@@ -27,7 +27,7 @@ static void test_nothing_was_answered(void **state)
 {
     (void)state;
     survey->logged_in = false;
-    survey->failure = SESSION_FAILURE_TIMEOUT;
+    survey->failure = FAILURE_TIMEOUT;
     survey->trial = TRIAL_NONE;
     memset(survey->table, 0, sizeof(survey->table));
     survey->upstream.address_known = false;
@@ -39,34 +39,23 @@ static void test_nothing_was_answered(void **state)
     check_finding(FINDING_GATEWAY, FINDING_FAIL, "does not answer", "/ping 10.2.0.1");
 }
 
-static void test_session_failures(void **state)
+static void test_a_refused_login(void **state)
 {
     (void)state;
     survey->logged_in = false;
     survey->trial = TRIAL_NONE;
-    config.tls = true;
-    survey->failure = SESSION_FAILURE_REFUSED;
-    check_finding(FINDING_API, FINDING_FAIL, "refuses connections",
-                  "/ip/service/set api-ssl disabled=no port=8728");
-    survey->failure = SESSION_FAILURE_PROTOCOL;
-    check_finding(FINDING_API, FINDING_FAIL, "does not speak the RouterOS API", "MIKROTIK_API_ADDRESS");
-    survey->failure = SESSION_FAILURE_LOST;
-    check_finding(FINDING_API, FINDING_FAIL, "ended the connection", "/log/print");
-    survey->failure = SESSION_FAILURE_TLS_REFUSED;
-    check_finding(FINDING_API, FINDING_FAIL, "has no certificate", "/ip/service/set api-ssl certificate=api");
-    survey->failure = SESSION_FAILURE_TLS_UNTRUSTED;
-    check_finding(FINDING_API, FINDING_FAIL, "CA that is trusted here", "MIKROTIK_API_TLS_FINGERPRINT");
-    survey->failure = SESSION_FAILURE_TLS_OUTDATED;
-    check_finding(FINDING_API, FINDING_FAIL, "has expired", "/certificate/sign api");
-    survey->failure = SESSION_FAILURE_TLS_WRONG_NAME;
-    check_finding(FINDING_API, FINDING_FAIL, "for another name", "/certificate/add name=api common-name=");
-    survey->failure = SESSION_FAILURE_TLS_WRONG_PRINT;
-    check_finding(FINDING_API, FINDING_FAIL, "another fingerprint", "/certificate/get");
-    survey->failure = SESSION_FAILURE_TLS_BROKEN;
-    check_finding(FINDING_API, FINDING_FAIL, "speaks no TLS", "/ip/service/print detail where name=api-ssl");
-    survey->failure = SESSION_FAILURE_LOGIN;
+    survey->failure = FAILURE_LOGIN;
     check_finding(FINDING_API, FINDING_PASS, "answers", NULL);
     check_finding(FINDING_LOGIN, FINDING_FAIL, "refuses the login as natpmp", "/user/set [find name=natpmp]");
+}
+
+/* Before anything could fail. */
+static void test_a_check_that_was_stopped(void **state)
+{
+    (void)state;
+    survey->logged_in = false;
+    survey->trial = TRIAL_NONE;
+    check_finding(FINDING_API, FINDING_FAIL, "the check was stopped (172.17.0.1 port 8728)", NULL);
 }
 
 static void test_tables_that_are_not_whole(void **state)
@@ -287,7 +276,7 @@ static void test_results_of_the_gateway(void **state)
     survey->upstream.trouble = GATEWAY_TROUBLE_NO_SOURCE;
     check_finding(FINDING_GATEWAY, FINDING_FAIL, "GATEWAY_SOURCE", "ip -4 address");
     survey->upstream.trouble = GATEWAY_TROUBLE_SEND_FAILED;
-    check_finding(FINDING_GATEWAY, FINDING_FAIL, "cannot be sent to", "UDP port 5351");
+    check_finding(FINDING_GATEWAY, FINDING_FAIL, "nothing can be sent to the gateway", "UDP port 5351");
 }
 
 static void test_text_from_outside_is_made_safe(void **state)
@@ -295,7 +284,7 @@ static void test_text_from_outside_is_made_safe(void **state)
     (void)state;
     config.user = "o'\"n\\$\x01\x7f?";
     survey->logged_in = false;
-    survey->failure = SESSION_FAILURE_LOGIN;
+    survey->failure = FAILURE_LOGIN;
     check_finding(FINDING_LOGIN, FINDING_FAIL, "as o'?n?$???:", "[find name=\"o'\\\"n\\\\\\$\\01\\7F\\3F\"]");
 }
 
@@ -304,7 +293,8 @@ UNIT(judge)
     const struct CMUnitTest tests[] = {
         TEST(test_all_is_well),
         TEST(test_nothing_was_answered),
-        TEST(test_session_failures),
+        TEST(test_a_refused_login),
+        TEST(test_a_check_that_was_stopped),
         TEST(test_tables_that_are_not_whole),
         TEST(test_a_table_may_be_larger_than_the_memory),
         TEST(test_a_rule_with_too_many_words),

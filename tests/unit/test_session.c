@@ -130,12 +130,12 @@ static void test_challenges_that_lead_nowhere(void **state)
     (void)state;
     open_session();
     assert_int_equal(say_and_take("!done .tag=1 =ret=xyz", START_MS), SESSION_FAILED);
-    assert_int_equal(session.failure, SESSION_FAILURE_PROTOCOL);
+    assert_int_equal(session.failure, FAILURE_PROTOCOL);
     start(NULL);
     open_session();
     assert_int_equal(say_and_take("!done .tag=1 =ret=abc123", START_MS), SESSION_NOTHING);
     assert_int_equal(say_and_take("!done .tag=2 =ret=abc123", START_MS), SESSION_FAILED);
-    assert_int_equal(session.failure, SESSION_FAILURE_PROTOCOL);
+    assert_int_equal(session.failure, FAILURE_PROTOCOL);
 }
 
 static void test_refused_login(void **state)
@@ -145,60 +145,42 @@ static void test_refused_login(void **state)
     open_session();
     assert_int_equal(say_and_take(trap, START_MS), SESSION_NOTHING);
     assert_int_equal(say_and_take("!done .tag=1", START_MS), SESSION_FAILED);
-    assert_int_equal(session.failure, SESSION_FAILURE_LOGIN);
+    assert_int_equal(session.failure, FAILURE_LOGIN);
     /* The router may close behind the trap. */
     start(NULL);
     open_session();
     assert_int_equal(say_and_take(trap, START_MS), SESSION_NOTHING);
-    session_closed(&session, ROUTER_CLOSE_EOF, START_MS, &prng);
-    assert_int_equal(session.failure, SESSION_FAILURE_LOGIN);
+    session_closed(&session, FAILURE_LOST, START_MS, &prng);
+    assert_int_equal(session.failure, FAILURE_LOGIN);
     start(NULL);
     open_session();
     assert_int_equal(say_and_take("!fatal not_logged_in", START_MS), SESSION_FAILED);
-    assert_int_equal(session.failure, SESSION_FAILURE_LOGIN);
+    assert_int_equal(session.failure, FAILURE_LOGIN);
 }
 
 static void test_why_a_connection_failed(void **state)
 {
     (void)state;
-    static const struct {
-        enum router_close_reason reason;
-        enum session_failure opening;
-        enum session_failure login;
-        enum session_failure ready;
-    } cases[] = {
-        {ROUTER_CLOSE_RESOLVE, SESSION_FAILURE_RESOLVE, SESSION_FAILURE_RESOLVE, SESSION_FAILURE_RESOLVE},
-        {ROUTER_CLOSE_REFUSED, SESSION_FAILURE_REFUSED, SESSION_FAILURE_REFUSED, SESSION_FAILURE_REFUSED},
-        {ROUTER_CLOSE_TIMEOUT, SESSION_FAILURE_TIMEOUT, SESSION_FAILURE_TIMEOUT, SESSION_FAILURE_TIMEOUT},
-        {ROUTER_CLOSE_TLS_REFUSED, SESSION_FAILURE_TLS_REFUSED, SESSION_FAILURE_TLS_REFUSED,
-         SESSION_FAILURE_TLS_REFUSED},
-        {ROUTER_CLOSE_TLS_UNTRUSTED, SESSION_FAILURE_TLS_UNTRUSTED, SESSION_FAILURE_TLS_UNTRUSTED,
-         SESSION_FAILURE_TLS_UNTRUSTED},
-        {ROUTER_CLOSE_TLS_OUTDATED, SESSION_FAILURE_TLS_OUTDATED, SESSION_FAILURE_TLS_OUTDATED,
-         SESSION_FAILURE_TLS_OUTDATED},
-        {ROUTER_CLOSE_TLS_WRONG_NAME, SESSION_FAILURE_TLS_WRONG_NAME, SESSION_FAILURE_TLS_WRONG_NAME,
-         SESSION_FAILURE_TLS_WRONG_NAME},
-        {ROUTER_CLOSE_TLS_WRONG_PRINT, SESSION_FAILURE_TLS_WRONG_PRINT, SESSION_FAILURE_TLS_WRONG_PRINT,
-         SESSION_FAILURE_TLS_WRONG_PRINT},
-        {ROUTER_CLOSE_TLS_BROKEN, SESSION_FAILURE_TLS_BROKEN, SESSION_FAILURE_TLS_BROKEN,
-         SESSION_FAILURE_TLS_BROKEN},
-        {ROUTER_CLOSE_RESET, SESSION_FAILURE_LOST, SESSION_FAILURE_SILENT_LOGIN, SESSION_FAILURE_LOST},
-        {ROUTER_CLOSE_EOF, SESSION_FAILURE_LOST, SESSION_FAILURE_SILENT_LOGIN, SESSION_FAILURE_LOST},
-        {ROUTER_CLOSE_FAILED, SESSION_FAILURE_HERE, SESSION_FAILURE_LOST, SESSION_FAILURE_LOST},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+    for (unsigned i = 1; i <= CONNECTION_FAILURES; i++) {
+        enum failure failure = (enum failure)i;
+        enum failure login = failure;
+        enum failure ready = failure;
+        if (failure == FAILURE_HERE)
+            login = ready = FAILURE_LOST;
+        else if (failure == FAILURE_LOST)
+            login = FAILURE_SILENT_LOGIN;
         start(NULL);
         session_open(&session, START_MS, &out);
-        session_closed(&session, cases[i].reason, START_MS, &prng);
-        assert_int_equal(session.failure, cases[i].opening);
+        session_closed(&session, failure, START_MS, &prng);
+        assert_int_equal(session.failure, failure);
         start(NULL);
         open_session();
-        session_closed(&session, cases[i].reason, START_MS, &prng);
-        assert_int_equal(session.failure, cases[i].login);
+        session_closed(&session, failure, START_MS, &prng);
+        assert_int_equal(session.failure, login);
         start(NULL);
         log_in();
-        session_closed(&session, cases[i].reason, START_MS, &prng);
-        assert_int_equal(session.failure, cases[i].ready);
+        session_closed(&session, failure, START_MS, &prng);
+        assert_int_equal(session.failure, ready);
         assert_int_equal(session.state, SESSION_BROKEN);
     }
 }
@@ -262,7 +244,7 @@ static void test_fatal(void **state)
     log_in();
     send_command(COMMAND_ADD, 1, START_MS);
     assert_int_equal(say_and_take("!fatal session_terminated_on_request", START_MS), SESSION_FAILED);
-    assert_int_equal(session.failure, SESSION_FAILURE_LOST);
+    assert_int_equal(session.failure, FAILURE_LOST);
 }
 
 static void test_a_stream_that_cannot_go_on(void **state)
@@ -271,7 +253,7 @@ static void test_a_stream_that_cannot_go_on(void **state)
     log_in();
     input = BYTES("\xff");
     assert_int_equal(take(START_MS), SESSION_FAILED);
-    assert_int_equal(session.failure, SESSION_FAILURE_PROTOCOL);
+    assert_int_equal(session.failure, FAILURE_PROTOCOL);
 }
 
 static void test_bytes_one_by_one(void **state)
@@ -293,7 +275,7 @@ static void test_data_of_a_closed_connection(void **state)
 {
     (void)state;
     log_in();
-    session_closed(&session, ROUTER_CLOSE_EOF, START_MS, &prng);
+    session_closed(&session, FAILURE_LOST, START_MS, &prng);
     assert_int_equal(say_and_take("!done .tag=1", START_MS), SESSION_NOTHING);
     assert_int_equal(input.len, 0);
 }
@@ -384,7 +366,7 @@ static void test_lost_commands_come_back_once(void **state)
     send_command(COMMAND_LISTEN, 9, START_MS);
     send_command(COMMAND_ADD, 11, START_MS);
     send_command(COMMAND_REMOVE, 12, START_MS);
-    session_closed(&session, ROUTER_CLOSE_RESET, START_MS, &prng);
+    session_closed(&session, FAILURE_LOST, START_MS, &prng);
     uint32_t cookies = 0;
     for (unsigned i = 0; i < 3; i++) {
         assert_true(session_take_lost(&session, &command));
@@ -401,11 +383,11 @@ static void test_break_closes(void **state)
 {
     (void)state;
     log_in();
-    session_break(&session, SESSION_FAILURE_SILENT, START_MS, &prng, &out);
+    session_break(&session, FAILURE_SILENT, START_MS, &prng, &out);
     assert_int_equal(count_actions(&out, ACTION_ROUTER_CLOSE), 1);
-    assert_int_equal(session.failure, SESSION_FAILURE_SILENT);
-    session_closed(&session, ROUTER_CLOSE_EOF, START_MS, &prng); /* nothing more to it */
-    assert_int_equal(session.failure, SESSION_FAILURE_SILENT);
+    assert_int_equal(session.failure, FAILURE_SILENT);
+    session_closed(&session, FAILURE_LOST, START_MS, &prng); /* nothing more to it */
+    assert_int_equal(session.failure, FAILURE_SILENT);
     assert_false(session_take_lost(&session, &command));
     assert_int_equal(session.state, SESSION_CLOSED);
 }
@@ -433,7 +415,7 @@ static void test_back_off(void **state)
         prng = prng_seeded(seed);
         for (size_t i = 0; i < ARRAY_LEN(backoffs_ms); i++) {
             session_open(&session, START_MS, &out);
-            session_closed(&session, ROUTER_CLOSE_REFUSED, START_MS, &prng);
+            session_closed(&session, FAILURE_REFUSED, START_MS, &prng);
             session_take_lost(&session, &command);
             uint64_t wait_ms = session.retry_ms - START_MS;
             assert_in_range(wait_ms, backoffs_ms[i] / 2, backoffs_ms[i]);
@@ -453,12 +435,12 @@ static void test_back_off_of_a_connection_that_does_not_last(void **state)
     (void)state;
     for (unsigned i = 0; i < 4; i++) {
         log_in();
-        session_closed(&session, ROUTER_CLOSE_EOF, START_MS + 4999, &prng);
+        session_closed(&session, FAILURE_LOST, START_MS + 4999, &prng);
         session_take_lost(&session, &command);
         assert_in_range(session.retry_ms - START_MS - 4999, UINT64_C(250) << i, UINT64_C(500) << i);
     }
     log_in();
-    session_closed(&session, ROUTER_CLOSE_EOF, START_MS + 5000, &prng);
+    session_closed(&session, FAILURE_LOST, START_MS + 5000, &prng);
     assert_in_range(session.retry_ms - START_MS - 5000, 250, 500);
 }
 

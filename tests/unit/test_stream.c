@@ -106,7 +106,7 @@ static void test_peer_takes_nothing(void **state)
         if (i % 10 == 0)
             loop_turn(&w->loop);
     }
-    check_end(w, STREAM_END_FAILED);
+    check_end(w, FAILURE_HERE);
 }
 
 /* ---- ends ---- */
@@ -118,7 +118,7 @@ static void test_eof(void **state)
     assert_int_equal(write(w->peer, "last", 4), 4);
     (void)close(w->peer);
     w->peer = -1;
-    check_end(w, STREAM_END_EOF);
+    check_end(w, FAILURE_LOST);
     assert_int_equal(w->received, 4);
 }
 
@@ -130,7 +130,7 @@ static void test_reset(void **state)
     assert_int_equal(setsockopt(w->peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
     (void)close(w->peer);
     w->peer = -1;
-    check_end(w, STREAM_END_RESET);
+    check_end(w, FAILURE_LOST);
 }
 
 static void test_refused(void **state)
@@ -139,7 +139,7 @@ static void test_refused(void **state)
     (void)close(w->listener);
     w->listener = -1;
     open_to(w, "127.0.0.1", w->port);
-    check_end(w, STREAM_END_REFUSED);
+    check_end(w, FAILURE_REFUSED);
     assert_int_equal(w->opened, 0);
 }
 
@@ -154,7 +154,7 @@ static void test_no_descriptors(void **state)
     (void)uv_run(&w->loop, UV_RUN_NOWAIT);
     (void)uv_run(&w->loop, UV_RUN_NOWAIT);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    check_end(w, STREAM_END_FAILED);
+    check_end(w, FAILURE_HERE);
 }
 
 /* ---- closing ---- */

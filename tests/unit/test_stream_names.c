@@ -33,14 +33,14 @@ static void test_all_addresses_refuse(void **state)
     (void)close(w->listener);
     w->listener = -1;
     open_to(w, "second.test", w->port);
-    check_end(w, STREAM_END_REFUSED);
+    check_end(w, FAILURE_REFUSED);
 }
 
 static void test_no_such_name(void **state)
 {
     struct world *w = *state;
     open_to(w, "none.test", w->port);
-    check_end(w, STREAM_END_RESOLVE);
+    check_end(w, FAILURE_RESOLVE);
 }
 
 static void test_resolver_hangs(void **state)
@@ -54,10 +54,10 @@ static void test_resolver_hangs(void **state)
     assert_int_equal(w->closed, 0);
     skew_s += 1;
     loop_until(&w->loop, w->closed == 1);
-    assert_int_equal(w->end, STREAM_END_RESOLVE);
+    assert_int_equal(w->end, FAILURE_RESOLVE);
     /* Its late answer is for nobody. */
     assert_int_equal(sem_post(&resolver_may_go), 0);
-    check_end(w, STREAM_END_RESOLVE);
+    check_end(w, FAILURE_RESOLVE);
     assert_int_equal(w->opened, 0);
 }
 
@@ -112,7 +112,7 @@ static void test_unreachable(void **state)
     struct world *w = *state;
     need_network();
     open_to(w, "10.9.9.9", 8728);
-    check_end(w, STREAM_END_UNREACHABLE);
+    check_end(w, FAILURE_UNREACHABLE);
 }
 
 static void test_no_answer(void **state)
@@ -125,7 +125,7 @@ static void test_no_answer(void **state)
     loop_turn(&w->loop);
     assert_int_equal(w->closed, 0);
     skew_s += 1;
-    check_end(w, STREAM_END_TIMEOUT);
+    check_end(w, FAILURE_TIMEOUT);
 }
 
 static void test_next_address_after_no_answer(void **state)

@@ -169,7 +169,7 @@ static void test_peer_takes_nothing(void **state)
         if (i % 10 == 0)
             loop_turn(&w->loop);
     }
-    check_end(w, STREAM_END_FAILED);
+    check_end(w, FAILURE_HERE);
     tls_context_free(tls);
     stop_server(&server);
 }
@@ -182,13 +182,13 @@ static void test_why_it_did_not_open(void **state)
         const char *options;
         const char *ca;
         const char *name;
-        enum stream_end expected;
+        enum failure expected;
     } cases[] = {
-        {SERVER, "other.pem", NULL, STREAM_END_TLS_UNTRUSTED},
-        {SERVER, "ca.pem", "other", STREAM_END_TLS_WRONG_NAME},
-        {SERVER, NULL, NULL, STREAM_END_TLS_WRONG_PRINT},
-        {"-cert $d/past.pem -key $d/router.key", "ca.pem", NULL, STREAM_END_TLS_OUTDATED},
-        {"-nocert -tls1_2 -cipher ADH:@SECLEVEL=0", "ca.pem", NULL, STREAM_END_TLS_REFUSED},
+        {SERVER, "other.pem", NULL, FAILURE_TLS_UNTRUSTED},
+        {SERVER, "ca.pem", "other", FAILURE_TLS_WRONG_NAME},
+        {SERVER, NULL, NULL, FAILURE_TLS_WRONG_PRINT},
+        {"-cert $d/past.pem -key $d/router.key", "ca.pem", NULL, FAILURE_TLS_OUTDATED},
+        {"-nocert -tls1_2 -cipher ADH:@SECLEVEL=0", "ca.pem", NULL, FAILURE_TLS_REFUSED},
     };
     static const uint8_t no_fingerprint[TLS_FINGERPRINT_SIZE];
     struct world *w = *state;
@@ -216,7 +216,7 @@ static void test_plain_text(void **state)
     open_tls_to(w, w->port, tls);
     loop_until(&w->loop, (w->peer = accept4(w->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0);
     assert_int_equal(write(w->peer, "\x06!fatal\x0enot logged in\x00", 23), 23);
-    check_end(w, STREAM_END_TLS_BROKEN);
+    check_end(w, FAILURE_TLS_BROKEN);
     assert_int_equal(w->opened, 0);
     tls_context_free(tls);
 }
@@ -236,7 +236,7 @@ static void test_silence(void **state)
     loop_turn(&w->loop);
     assert_int_equal(w->closed, 0);
     skew_s = STREAM_TLS_TIMEOUT_MS / 1000 + 1;
-    check_end(w, STREAM_END_TLS_BROKEN);
+    check_end(w, FAILURE_TLS_BROKEN);
     assert_int_equal(w->opened, 0);
     tls_context_free(tls);
 }
@@ -273,7 +273,7 @@ static void cut_after(struct world *w, struct tls_context *tls, struct relay *re
     relay_close(relay, w);
     loop_until(&w->loop, w->closed == 1);
     loop_until(&w->loop, !uv_loop_alive(&w->loop));
-    if (w->end != STREAM_END_TLS_BROKEN || w->opened != 0)
+    if (w->end != FAILURE_TLS_BROKEN || w->opened != 0)
         fail_msg("cut after %zu: end %d, opened %u", limit, (int)w->end, w->opened);
 }
 
@@ -326,7 +326,7 @@ static void test_peer_closes(void **state)
     open_tls_to(w, server.port, tls);
     loop_until(&w->loop, w->opened == 1);
     send_bytes(w, BYTES("CLOSE\n"));
-    check_end(w, STREAM_END_EOF);
+    check_end(w, FAILURE_LOST);
     tls_context_free(tls);
     stop_server(&server);
 }
@@ -342,7 +342,7 @@ static void test_peer_dies(void **state)
     loop_until(&w->loop, w->closed == 1);
     loop_until(&w->loop, !uv_loop_alive(&w->loop));
     /* It depends on whether it had read all. */
-    assert_true(w->end == STREAM_END_EOF || w->end == STREAM_END_RESET);
+    assert_true(w->end == FAILURE_LOST || w->end == FAILURE_LOST);
     tls_context_free(tls);
 }
 
@@ -363,7 +363,7 @@ static void test_damage(void **state)
     loop_until(&w->loop, (relay_turn(&relay, w), (len = read(relay.up, record, sizeof(record))) > 0));
     record[len - 1] ^= 1;
     write_all(w->peer, record, (size_t)len);
-    check_end(w, STREAM_END_FAILED);
+    check_end(w, FAILURE_HERE);
     assert_int_equal(w->received, 0);
     tls_context_free(tls);
     relay_close(&relay, w);

@@ -21,7 +21,7 @@ struct world {
     uint8_t bytes[UDP_CLIENT_DATAGRAM_MAX];
     size_t length;
     unsigned failed;
-    enum udp_error error;
+    enum gateway_error error;
     bool in_call;
     bool close_at_once;
 };
@@ -37,7 +37,7 @@ static void on_received(void *context, struct span bytes)
         udp_client_close(&w->client);
 }
 
-static void on_failed(void *context, enum udp_error error)
+static void on_failed(void *context, enum gateway_error error)
 {
     struct world *w = context;
     assert_false(w->in_call);
@@ -194,7 +194,7 @@ static void test_refused(void **state)
     for (unsigned i = 1; i <= 3; i++) {
         say(w, "anybody?");
         loop_until(&w->loop, w->failed >= i);
-        assert_int_equal(w->error, UDP_ERROR_REFUSED);
+        assert_int_equal(w->error, GATEWAY_PORT_UNREACHABLE);
     }
     assert_int_equal(w->failed, 3);
     peer = peer_at(loopback, port);
@@ -218,7 +218,7 @@ static void test_an_old_error_costs_no_datagram(void **state)
     reply(peer, &from, "answer", 6);
     loop_until(&w->loop, w->received == 1 && w->failed > 0);
     assert_int_equal(w->failed, 1);
-    assert_int_equal(w->error, UDP_ERROR_REFUSED);
+    assert_int_equal(w->error, GATEWAY_PORT_UNREACHABLE);
     (void)close(peer);
 }
 
@@ -326,7 +326,7 @@ static void test_no_descriptors(void **state)
     say(w, "lost");
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
     loop_until(&w->loop, w->failed == 1);
-    assert_int_equal(w->error, UDP_ERROR_OTHER);
+    assert_int_equal(w->error, GATEWAY_SEND_FAILED);
     say(w, "sent");
     (void)hear(peer, "sent");
     (void)close(peer);
@@ -354,7 +354,7 @@ static void test_no_route_at_start(void **state)
     say(w, "lost");
     loop_until(&w->loop, w->failed > 0);
     assert_int_equal(w->failed, 1);
-    assert_int_equal(w->error, UDP_ERROR_NO_ROUTE);
+    assert_int_equal(w->error, GATEWAY_NO_ROUTE);
 
     shell("ip address add 10.9.9.9/32 dev lo");
     int peer = peer_at(0x0A090909, 5351);
@@ -385,7 +385,7 @@ static void test_source_follows_the_route(void **state)
     shell("ip route replace unreachable 10.2.0.1/32");
     say(w, "lost");
     loop_until(&w->loop, w->failed == 1);
-    assert_int_equal(w->error, UDP_ERROR_NO_ROUTE);
+    assert_int_equal(w->error, GATEWAY_NO_ROUTE);
     shell("ip route del unreachable 10.2.0.1/32; ip route replace 10.2.0.1/32 dev home0 src 192.168.88.2");
     say(w, "again");
     assert_int_equal(udp_client_local(&w->client), 0xC0A85802);
@@ -401,7 +401,7 @@ static void test_a_source_of_its_own(void **state)
     connect_by(w, 0x7F000001, 5351, (struct udp_way){.source = 0x0A080808});
     say(w, "lost");
     loop_until(&w->loop, w->failed == 1);
-    assert_int_equal(w->error, UDP_ERROR_NO_SOURCE);
+    assert_int_equal(w->error, GATEWAY_NO_SOURCE);
     for (unsigned i = 0; i < 2; i++) {
         shell("ip address add 10.8.8.8/32 dev lo");
         say(w, "sent");
@@ -414,7 +414,7 @@ static void test_a_source_of_its_own(void **state)
         w->failed = 0;
         say(w, "lost again");
         loop_until(&w->loop, w->failed == 1);
-        assert_int_equal(w->error, UDP_ERROR_NO_SOURCE);
+        assert_int_equal(w->error, GATEWAY_NO_SOURCE);
     }
     (void)close(peer);
 }
@@ -429,7 +429,7 @@ static void test_a_device_of_its_own(void **state)
         w->failed = 0;
         say(w, "lost");
         loop_until(&w->loop, w->failed == 1);
-        assert_int_equal(w->error, UDP_ERROR_NO_SOURCE);
+        assert_int_equal(w->error, GATEWAY_NO_SOURCE);
         shell("ip link add tunnel0 type veth peer name tunnel1 && ip address add 10.7.0.2/24 dev tunnel0 && "
               "ip link set tunnel0 up && ip link set tunnel1 up && ip neigh add 10.7.0.1 lladdr "
               "02:00:00:00:00:01 dev "
@@ -451,7 +451,7 @@ static void test_forbidden_here(void **state)
     say(w, "lost");
     loop_until(&w->loop, w->failed > 0);
     assert_int_equal(w->failed, 1);
-    assert_int_equal(w->error, UDP_ERROR_OTHER);
+    assert_int_equal(w->error, GATEWAY_SEND_FAILED);
 }
 
 /* A process in a namespace of its own, which the link away0 leads to and which forwards. */
@@ -493,7 +493,7 @@ static void test_no_route_beyond_the_router(void **state)
     assert_int_equal(udp_client_local(&w->client), 0x0A050002);
     say(w, "lost on the way");
     loop_until(&w->loop, w->failed > 0);
-    assert_int_equal(w->error, UDP_ERROR_NO_ROUTE);
+    assert_int_equal(w->error, GATEWAY_NO_ROUTE);
     assert_int_equal(w->failed, 1);
     (void)kill(router, SIGKILL);
     (void)waitpid(router, NULL, 0);

@@ -7,6 +7,15 @@ enum {
     HALF_OPEN_MS = 120000,
 };
 
+/* What happens to a connection, in more detail than the daemon hears it. */
+enum close {
+    CLOSE_RESOLVE,
+    CLOSE_REFUSED,
+    CLOSE_UNREACHABLE,
+    CLOSE_RESET,
+    CLOSE_EOF,
+};
+
 struct line_context {
     struct world *world;
     unsigned slot;
@@ -90,7 +99,7 @@ static void router_closes(void *context, int session, bool reset)
                                           .type = WORLD_ROUTER_CLOSED,
                                           .slot = (unsigned)slot,
                                           .generation = stream->generation,
-                                          .value = reset ? ROUTER_CLOSE_RESET : ROUTER_CLOSE_EOF},
+                                          .value = reset ? CLOSE_RESET : CLOSE_EOF},
                      span_of(NULL, 0));
 }
 
@@ -132,9 +141,9 @@ void world_router_open(struct world *w, unsigned slot)
     stream->out_trace.len = 0;
     stream->out_trace.lost = false;
     if (w->faults.router_unresolved)
-        push(w, slot, WORLD_ROUTER_CLOSED, w->now_ms + 50, ROUTER_CLOSE_RESOLVE);
+        push(w, slot, WORLD_ROUTER_CLOSED, w->now_ms + 50, CLOSE_RESOLVE);
     else if (w->faults.router_unreachable)
-        push(w, slot, WORLD_ROUTER_CLOSED, w->now_ms, ROUTER_CLOSE_UNREACHABLE);
+        push(w, slot, WORLD_ROUTER_CLOSED, w->now_ms, CLOSE_UNREACHABLE);
     else
         push(w, slot, WORLD_ROUTER_SYN, arrival_ms(w, &stream->in_free_ms), 0);
 }
@@ -184,7 +193,7 @@ static void syn_arrives(struct world *w, const struct world_event *event)
     int session = w->faults.router_refused ? -1 : router_model_connect(w->router, w->now_ms);
 
     if (session < 0) {
-        push(w, event->slot, WORLD_ROUTER_CLOSED, arrival_ms(w, &stream->out_free_ms), ROUTER_CLOSE_REFUSED);
+        push(w, event->slot, WORLD_ROUTER_CLOSED, arrival_ms(w, &stream->out_free_ms), CLOSE_REFUSED);
         return;
     }
     stream->session = session;
@@ -216,17 +225,25 @@ static void bytes_arrive(struct world *w, const struct world_event *event)
 
 static void closed(struct world *w, const struct world_event *event)
 {
-    static const char *const reasons[] = {"resolve", "refused", "unreachable", "timeout",
-                                          "reset",   "eof",     "failed"};
+    static const struct {
+        const char *name;
+        enum failure failure;
+    } closes[] = {
+        [CLOSE_RESOLVE] = {"resolve", FAILURE_RESOLVE},
+        [CLOSE_REFUSED] = {"refused", FAILURE_REFUSED},
+        [CLOSE_UNREACHABLE] = {"unreachable", FAILURE_UNREACHABLE},
+        [CLOSE_RESET] = {"reset", FAILURE_LOST},
+        [CLOSE_EOF] = {"eof", FAILURE_LOST},
+    };
 
     w->streams[event->slot].state = WORLD_STREAM_CLOSED;
     w->streams[event->slot].session = 0;
     w->streams[event->slot].generation = ++w->generation;
-    trace_line(&w->trace, w->now_ms, "router %u closed: %s", event->slot, reasons[event->value]);
+    trace_line(&w->trace, w->now_ms, "router %u closed: %s", event->slot, closes[event->value].name);
     inv_router_trouble(w);
     world_give(w, &(struct event){
                       .type = EVENT_ROUTER_CLOSED,
-                      .router = {.session = event->slot, .reason = (enum router_close_reason)event->value},
+                      .router = {.session = event->slot, .failure = closes[event->value].failure},
                   });
 }
 

@@ -1,0 +1,55 @@
+/* Addresses that the internet does not reach: the first and the last of each block, and their neighbours. */
+#include <stdio.h>
+
+#include "core/address_use.h"
+#include "core/event.h"
+#include "unit.h"
+
+static void check_use(uint32_t address, const char *use)
+{
+    const char *found = address_use(address);
+    if (found == use || (found != NULL && use != NULL && strcmp(found, use) == 0))
+        return;
+    fail_msg("%s is %s", address_text(address).text, found == NULL ? "public" : found);
+}
+
+/* IANA's registry of special-purpose addresses, RFC 6890. */
+static void test_blocks(void **state)
+{
+    static const struct {
+        uint32_t first;
+        uint32_t last;
+        const char *use;
+    } blocks[] = {
+        {0x00000000, 0x00FFFFFF, "not an address"},      /* 0.0.0.0/8 */
+        {0x0A000000, 0x0AFFFFFF, "private"},             /* 10.0.0.0/8 */
+        {0x64400000, 0x647FFFFF, "of a provider's NAT"}, /* 100.64.0.0/10 */
+        {0x7F000000, 0x7FFFFFFF, "loopback"},            /* 127.0.0.0/8 */
+        {0xA9FE0000, 0xA9FEFFFF, "link-local"},          /* 169.254.0.0/16 */
+        {0xAC100000, 0xAC1FFFFF, "private"},             /* 172.16.0.0/12 */
+        {0xC0000000, 0xC00000FF, "reserved"},            /* 192.0.0.0/24 */
+        {0xC0000200, 0xC00002FF, "for documentation"},   /* 192.0.2.0/24 */
+        {0xC0A80000, 0xC0A8FFFF, "private"},             /* 192.168.0.0/16 */
+        {0xC6120000, 0xC613FFFF, "for benchmarks"},      /* 198.18.0.0/15 */
+        {0xC6336400, 0xC63364FF, "for documentation"},   /* 198.51.100.0/24 */
+        {0xCB007100, 0xCB0071FF, "for documentation"},   /* 203.0.113.0/24 */
+        {0xE0000000, 0xFFFFFFFF, "multicast or reserved"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(blocks); i++) {
+        check_use(blocks[i].first, blocks[i].use);
+        check_use(blocks[i].last, blocks[i].use);
+        if (blocks[i].first != 0)
+            check_use(blocks[i].first - 1, NULL);
+        if (blocks[i].last != UINT32_MAX)
+            check_use(blocks[i].last + 1, NULL);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_blocks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

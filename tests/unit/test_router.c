@@ -23,6 +23,7 @@ static void test_route_check(void **state)
     check_sends(0);
     assert_false(router_is_ready(router));
     hear("!done .tag=6");
+    assert_int_equal(outcome_count, 0); /* nothing is known of the rules yet */
     check_attribute(check_sent(0, "/ip/firewall/nat/print"), ".proplist", nat_rule_proplist);
     hear("!done .tag=8");
     assert_true(router_is_ready(router));
@@ -44,6 +45,7 @@ static void check_routes_after(const char *sentences)
          "!re .tag=4 =dst-address=10.3.0.0/16 =immediate-gw=wg3|!done .tag=4");
     check_sends(0);
     hear("!re .tag=5 =address=192.168.88.1/24 =interface=bridge|!done .tag=5");
+    assert_int_equal(outcome_count, 0);
     check_sends(4);
     assert_string_equal(router->way.interface, "wg1");
 }
@@ -200,6 +202,46 @@ static void test_partial_row(void **state)
     check_sends(4); /* listen goes on */
 }
 
+/* The only foreign rule of the start goes, and no change is heard of: the next resync frees its port. */
+static void test_the_only_foreign_rule_goes(void **state)
+{
+    (void)state;
+    stop(NULL);
+    start_with("wg1");
+    hear("!done .tag=1");
+    hear("!done .tag=2|!done .tag=3|!done .tag=4|!done .tag=5|!done .tag=6");
+    hear("!re .tag=8 =.id=*1 " FOREIGN "|!done .tag=8");
+    assert_true(router_port_taken(router, NATPMP_TCP, 80));
+    router_look(router, now_ms);
+    wait_until(now_ms + 1);
+    hear("!done .tag=9|!done .tag=10|!done .tag=11|!done .tag=12");
+    assert_true(router_port_taken(router, NATPMP_TCP, 80)); /* as long as the table is read */
+    hear("!done .tag=13");
+    assert_int_equal(count_outcomes(ROUTER_SNAPSHOT_DONE), 1);
+    assert_false(router_port_taken(router, NATPMP_TCP, 80));
+}
+
+/* The router refuses to print its interface lists, or their members: a rule that names a list may match. */
+static void test_unknown_interface_lists(void **state)
+{
+    static const char *const answers[] = {
+        "!done .tag=5|!done .tag=6",
+        "!trap .tag=5 =message=failure|!done .tag=5|!done .tag=6",
+        "!done .tag=5|!trap .tag=6 =message=failure|!done .tag=6",
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+        stop(NULL);
+        start_with("wg1");
+        hear("!done .tag=1");
+        hear("!done .tag=2|!done .tag=3|!done .tag=4");
+        hear(answers[i]);
+        hear("!re .tag=8 =.id=*1 " FOREIGN " =in-interface-list=LAN|!done .tag=8");
+        assert_true(router_is_ready(router));
+        assert_int_equal(router_port_taken(router, NATPMP_TCP, 80), i > 0);
+    }
+}
+
 /* What listen says while a snapshot runs holds, too. */
 static void test_listen_during_a_snapshot(void **state)
 {
@@ -331,6 +373,8 @@ int main(void)
         TEST(test_snapshot),
         READY_TEST(test_listen),
         READY_TEST(test_partial_row),
+        TEST(test_the_only_foreign_rule_goes),
+        TEST(test_unknown_interface_lists),
         TEST(test_listen_during_a_snapshot),
         TEST(test_removed_during_a_snapshot),
         TEST(test_listen_is_refused_during_a_snapshot),

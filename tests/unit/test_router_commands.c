@@ -238,6 +238,33 @@ static void test_a_wrong_certificate_is_told_once(void **state)
     assert_int_equal(count_actions(&out, ACTION_LOG), 1);
 }
 
+/* Each reason for which a connection cannot be made has a line of its own: the operator does not do the same
+ * about two of them. */
+static void test_each_reason_has_its_own_line(void **state)
+{
+    static const enum router_close_reason reasons[] = {
+        ROUTER_CLOSE_RESOLVE,         ROUTER_CLOSE_REFUSED,      ROUTER_CLOSE_UNREACHABLE,
+        ROUTER_CLOSE_TIMEOUT,         ROUTER_CLOSE_FAILED,       ROUTER_CLOSE_TLS_REFUSED,
+        ROUTER_CLOSE_TLS_UNTRUSTED,   ROUTER_CLOSE_TLS_OUTDATED, ROUTER_CLOSE_TLS_WRONG_NAME,
+        ROUTER_CLOSE_TLS_WRONG_PRINT, ROUTER_CLOSE_TLS_BROKEN,
+    };
+    char lines[ARRAY_LEN(reasons)][600];
+    (void)state;
+    closed(0, ROUTER_CLOSE_EOF);
+    for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
+        wait_until(router_deadline_ms(router));
+        closed(0, reasons[i]);
+        assert_int_equal(count_actions(&out, ACTION_LOG), 1);
+        for (unsigned k = 0; k < out.count; k++)
+            if (out.at[k].type == ACTION_LOG)
+                (void)snprintf(lines[i], sizeof lines[i], "%.*s", (int)out.at[k].log.text.len,
+                               (const char *)out.at[k].log.text.data);
+        assert_true(strlen(lines[i]) > 20);
+        for (size_t j = 0; j < i; j++)
+            assert_string_not_equal(lines[i], lines[j]);
+    }
+}
+
 /* ---- more sessions ---- */
 
 static void add_so_many(unsigned count)
@@ -314,6 +341,7 @@ int main(void)
         READY_TEST(test_silent_connection_is_replaced),
         READY_TEST(test_trouble_is_told_once),
         READY_TEST(test_a_wrong_certificate_is_told_once),
+        READY_TEST(test_each_reason_has_its_own_line),
         READY_TEST(test_more_sessions_only_when_busy),
         READY_TEST(test_an_idle_extra_session_is_closed),
     };

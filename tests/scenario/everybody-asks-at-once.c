@@ -1,4 +1,4 @@
-/* Behind a power cut 60 hosts ask for eight ports each in the same moment, and the gateway is silent. After
+/* After a power cut 60 hosts ask for eight ports each in the same moment, and the gateway is silent. After
  * twelve seconds all 480 requests are to be answered, and all rules to be removed, which is more than one
  * step of the core can hold: each client hears Network Failure (3) on time, and nothing is left behind. */
 #include "scenario.h"

@@ -1,5 +1,5 @@
 /* With many requests at once double-natpmp adds rules over a second connection. That connection goes dead
- * behind one addition, so its answer never comes, although the router's events have shown the rule. Somebody
+ * after one addition, so its answer never comes, although the router's events have shown the rule. Somebody
  * removes the rule meanwhile. The next resync finds that it is gone, and it is added again, once. */
 #include "scenario.h"
 

@@ -1,6 +1,8 @@
 /* Rows of the NAT table as the router prints them, and what surrounds them. */
 #pragma once
 
+#include <stdio.h>
+
 #include "core/nat_rule.h"
 #include "unit.h"
 
@@ -23,14 +25,11 @@ static inline int start(void **state)
     return 0;
 }
 
-/* A row of words, separated by blanks, through the real writer and reader; '_' stands for a blank in a word.
- */
-static inline const struct ros_sentence *row(const char *words)
+/* Words, separated by blanks, through the real writer and reader; '_' stands for a blank in a word. */
+static inline const struct ros_sentence *sentence(const char *words)
 {
     static uint8_t buffer[4096];
     struct writer w = writer_of(buffer, sizeof(buffer));
-    ros_write_word(&w, span_text("!re"));
-    ros_write_word(&w, span_text(".tag=7"));
     while (*words != '\0') {
         char word[512];
         size_t len = 0;
@@ -44,4 +43,12 @@ static inline const struct ros_sentence *row(const char *words)
     ros_reader_init(&reader);
     assert_int_equal(ros_reader_next(&reader, &input), ROS_SENTENCE);
     return &reader.sentence;
+}
+
+/* A row of words, with the tag in front. */
+static inline const struct ros_sentence *row(const char *words)
+{
+    static char text[4096];
+    snprintf(text, sizeof(text), "!re .tag=7%s%s", *words != '\0' ? " " : "", words);
+    return sentence(text);
 }

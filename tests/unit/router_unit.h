@@ -17,10 +17,15 @@ static uint8_t stream[65536];
 
 /* ---- driving it ---- */
 
+/* An outcome that says nothing new would pass for the last one: so none is there before. */
 static inline void drain(void)
 {
-    while (router_next(router, now_ms, &outcomes[outcome_count], &out))
+    memset(&outcomes[outcome_count], 0xaa, sizeof(outcomes[0]));
+    while (router_next(router, now_ms, &outcomes[outcome_count], &out)) {
+        assert_in_range(outcomes[outcome_count].type, 0, ROUTER_LOST);
         assert_true(++outcome_count < OUTCOMES_MAX);
+        memset(&outcomes[outcome_count], 0xaa, sizeof(outcomes[0]));
+    }
 }
 
 /* As proxy_step does: the event, what came of it, what is due, what came of that. */

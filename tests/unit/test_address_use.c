@@ -46,7 +46,7 @@ static void test_blocks(void **state)
     }
 }
 
-int main(void)
+UNIT(address_use)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_blocks),

@@ -204,7 +204,7 @@ static void test_the_gateway(void **state)
     }
 }
 
-int main(void)
+UNIT(failure)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_each_failure_once),

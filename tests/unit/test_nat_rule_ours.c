@@ -174,6 +174,9 @@ static void test_partial_rows(void **state)
         assert_int_equal(rule.only_ours, rows[i].only_ours);
         assert_int_equal(rule.ours, !rows[i].partial);
     }
+    /* Some routers put the tag last: then the first word counts like the others. */
+    assert_true(nat_rule_parse(sentence("!re =bytes=12 =.id=*1 .tag=7"), &context).only_ours);
+    assert_false(nat_rule_parse(sentence("!re =disabled=true =.id=*1 .tag=7"), &context).only_ours);
     assert_int_equal(parse("=chain=dstnat =action=dst-nat").id, 0);
     assert_int_equal(parse("=.id=1A =chain=dstnat =action=dst-nat").id, 0);
 }

@@ -124,6 +124,36 @@ static void test_orphans_are_removed(void **state)
     assert_int_equal(outcomes[0].owner, 0);
 }
 
+/* More of them than are kept: a resync soon finds the others again. */
+static void test_more_orphans_than_are_kept(void **state)
+{
+    (void)state;
+    for (uint32_t i = 1; i <= ROUTER_ORPHANS_MAX; i++)
+        router_orphan(router, i, now_ms);
+    assert_true(router->look_due_ms > now_ms + 60000);
+    router_orphan(router, 1, now_ms); /* is kept already */
+    assert_true(router->look_due_ms > now_ms + 60000);
+    router_orphan(router, ROUTER_ORPHANS_MAX + 1, now_ms);
+    assert_int_equal(router->look_due_ms, now_ms + 10000);
+    assert_int_equal(router->orphans, ROUTER_ORPHANS_MAX);
+}
+
+/* As many commands are in flight as the connection may have: the comment is written later. */
+static void test_a_comment_waits_for_a_free_connection(void **state)
+{
+    (void)state;
+    while (router_remove(router, 1, 99, now_ms, &out))
+        actions_clear(&out, LOG_LEVEL_INFO);
+    assert_false(router_set_comment(router, 1, 98, 41000, 60, now_ms, &out));
+    assert_int_equal(out.count, 0);
+    hear("!done .tag=9");
+    assert_true(router_set_comment(router, 1, 98, 41000, 60, now_ms, &out));
+    check_attribute(check_sent(0, "/ip/firewall/nat/set"), "comment",
+                    "double-natpmp/default external 41000 lease 60 s");
+    closed(0, FAILURE_LOST);
+    assert_false(router_set_comment(router, 1, 98, 41000, 60, now_ms, &out));
+}
+
 /* It leads to somebody who did not ask for it: ten minutes are too long, and a router that refuses for good
  * is asked less and less often. */
 static void test_an_orphan_that_stayed_is_looked_for(void **state)
@@ -310,6 +340,8 @@ UNIT(router_commands)
         READY_TEST(test_lost_answers_are_settled_by_a_look),
         READY_TEST(test_orphans_of_the_last_connection_are_forgotten),
         READY_TEST(test_orphans_are_removed),
+        READY_TEST(test_more_orphans_than_are_kept),
+        READY_TEST(test_a_comment_waits_for_a_free_connection),
         READY_TEST(test_an_orphan_that_stayed_is_looked_for),
         READY_TEST(test_silent_connection_is_replaced),
         READY_TEST(test_trouble_is_told_once),

@@ -396,10 +396,20 @@ static void test_a_session_that_is_not_needed(void **state)
 {
     (void)state;
     log_in();
+    send_command(COMMAND_LISTEN, 9, START_MS);
+    actions_clear(&out, LOG_LEVEL_DEBUG);
     session_close(&session, &out);
     assert_int_equal(count_actions(&out, ACTION_ROUTER_CLOSE), 1);
     assert_int_equal(session.state, SESSION_CLOSED);
     assert_true(session.retry_ms <= START_MS);
+    for (unsigned i = 0; i < ROUTER_COMMANDS_MAX; i++)
+        assert_false(session.command[i].used);
+    log_in(); /* needed again: nothing of the old connection is left */
+    send_command(COMMAND_ADD, 11, START_MS);
+    session_closed(&session, FAILURE_LOST, START_MS, &prng);
+    assert_true(session_take_lost(&session, &command));
+    assert_int_equal(command.cookie, 11);
+    assert_false(session_take_lost(&session, &command));
 }
 
 /* 0.5 s, doubling to 30 s; between half of it and all of it. */

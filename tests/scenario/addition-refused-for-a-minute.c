@@ -1,0 +1,28 @@
+/* A rule of ours is removed by hand, and the router refuses to add it again. double-natpmp tries again after
+ * 1, 2, 4, 8 and 16 s, and then every 30 s: the client still believes in its port, and no one else asks. */
+#include "scenario.h"
+
+static void tell(struct world *w)
+{
+    uint64_t failed;
+
+    settle(w);
+    map(w, client(w, 10), TCP, 7000, 7000, 3600);
+    skip_s(w, 10);
+    failed = router_model_counters(w->router)->failed;
+    world_hand_begin(w, "a rule is removed");
+    router_model_rule_remove(w->router, rule_of(w, 10, TCP, 7000));
+    world_hand_end(w);
+    for (unsigned i = 0; i < 110; i++) {
+        router_model_fail_next(w->router, "/ip/firewall/nat/add", "failure: busy");
+        world_run_for(w, 1000);
+    }
+    expect(w, our_rules(w) == 0 && router_model_counters(w->router)->failed == failed + 8);
+    note(w, "the router accepts the rule again");
+    router_model_fail_next(w->router, "/no/such/command", "");
+    world_run_for(w, 30000);
+    expect(w, our_rules(w) == 1);
+    expect_rest(w);
+}
+
+const struct story story_addition_refused_for_a_minute = {.tell = tell};

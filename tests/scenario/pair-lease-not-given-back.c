@@ -1,0 +1,83 @@
+/* The gateway changes the external port of UDP alone, and UDP's lease is to be given back so that the gateway
+ * can grant TCP's number for it. The gateway does not answer the deletion, so nobody knows whether the lease
+ * is still there: it is asked for again, and the clients hear by our epoch which port they have. The next
+ * time the gateway answers the deletion with an error, with the same consequence. */
+#include "scenario.h"
+
+#include "bytes.h"
+
+static void options(struct world_options *options)
+{
+    like_proton(options);
+    options->config.lease_hold = LEASE_HOLD_ALWAYS;
+}
+
+static void next_port(struct world *w, bool tcp, uint16_t port)
+{
+    for (unsigned i = 0; i < w->gateway.leases_end; i++) {
+        if (w->gateway.leases[i].used && w->gateway.leases[i].tcp == tcp)
+            w->gateway.leases[i].next_port = port;
+    }
+}
+
+/* Until the deletion of UDP's lease is on its way. */
+static void change_port(struct world *w, uint16_t port)
+{
+    next_port(w, UDP, port);
+    show(w, false);
+    for (unsigned i = 0; i < 40000 && external_port_of(w, 10, UDP, 6881) != port; i++)
+        world_run_for(w, 1);
+    show(w, true);
+    note(w, "TCP is asked first, then UDP's lease is given back");
+    world_run_for(w, 65);
+}
+
+static void answer_with_error(struct world *w)
+{
+    uint32_t epoch_s = gateway_epoch_s(&w->gateway, w->now_ms);
+    uint16_t port = router_port_of(w, 10, UDP, 6881);
+    uint8_t reply[16] = {0, 129, 0, 3};
+
+    put32(reply + 4, epoch_s);
+    put16(reply + 8, port);
+    world_gateway_says(w, span_of(reply, sizeof(reply)));
+}
+
+static void tell(struct world *w)
+{
+    struct lan_client *a = client(w, 10);
+
+    settle(w);
+    show(w, false);
+    map(w, a, TCP, 6881, 6881, 7200);
+    world_run_for(w, 10000);
+    map(w, a, UDP, 6881, 6881, 7200);
+    world_run_for(w, 5000);
+    lan_vanish(a);
+    change_port(w, 50001);
+    note(w, "the gateway does not answer that");
+    w->gateway.faults.silent = true;
+    world_run_for(w, 2500);
+    w->gateway.faults.silent = false;
+    world_run_for(w, 2500);
+    expect(w, external_port_of(w, 10, UDP, 6881) == 50001);
+    expect(w, proxy_status(w->proxy, w->now_ms).epoch_s < 5);
+    note(w, "much later TCP gets the same number by itself");
+    next_port(w, TCP, 50001);
+    skip_s(w, 700);
+    expect(w, external_port_of(w, 10, TCP, 6881) == 50001 && external_port_of(w, 10, UDP, 6881) == 50001);
+    change_port(w, 50002);
+    note(w, "the gateway answers with error 3");
+    w->gateway.faults.silent = true;
+    world_run_for(w, 20);
+    answer_with_error(w);
+    world_run_for(w, 25);
+    w->gateway.faults.silent = false;
+    world_run_for(w, 2500);
+    expect(w, external_port_of(w, 10, UDP, 6881) == 50002);
+    expect(w, proxy_status(w->proxy, w->now_ms).epoch_s < 5);
+    skip_s(w, 60);
+    expect_rest(w);
+}
+
+const struct story story_pair_lease_not_given_back = {.options = options, .tell = tell};

@@ -1,0 +1,146 @@
+/* The whole core, with a router whose every word is written here: for what no router of the world says. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/proxy.h"
+#include "ros_unit.h"
+
+enum { CLIENT = 0xc0a8580a, STREAM_BYTES = 4096 };
+
+static struct proxy *proxy;
+static struct actions out;
+static uint64_t now_ms;
+
+static void give(struct event event)
+{
+    event.now_ms = now_ms;
+    proxy_step(proxy, &event, &out);
+}
+
+/* Sentences, separated by '|', as one piece of session 0. */
+static void hear(const char *sentences)
+{
+    static uint8_t stream[STREAM_BYTES];
+    struct writer w = writer_of(stream, sizeof(stream));
+    while (*sentences != '\0') {
+        char sentence[512];
+        size_t len = strcspn(sentences, "|");
+        assert_true(len < sizeof(sentence));
+        memcpy(sentence, sentences, len);
+        sentence[len] = '\0';
+        write_sentence(&w, sentence);
+        sentences += len + (sentences[len] == '|');
+    }
+    give((struct event){.type = EVENT_ROUTER_DATA, .router = {.bytes = writer_span(&w)}});
+}
+
+static void check_sent(unsigned nth, const char *path)
+{
+    unsigned session;
+    const struct ros_sentence *sent = sent_command(&out, nth, &session);
+    if (sent == NULL)
+        fail_msg("no command %s", path);
+    assert_span_text(ros_word(sent, 0), path);
+}
+
+/* Tag 1 is the login, 2 the version, 3 the route, 4 to 6 the tables around, 7 listen; 8 will be the
+ * snapshot's. */
+static int start(void **state)
+{
+    static const struct proxy_config config = {
+        .gateway = 0x0a020001,
+        .instance = "default",
+        .user = "natpmp",
+        .password = "secret",
+        .in_interface = "wg1",
+        .client_mappings_max = CLIENT_MAPPINGS_DEFAULT,
+        .log_level = LOG_LEVEL_INFO,
+    };
+    (void)state;
+    proxy = calloc(1, proxy_size());
+    assert_non_null(proxy);
+    now_ms = 100000;
+    proxy_init(proxy, &config, 1);
+    give((struct event){.type = EVENT_START});
+    assert_int_equal(count_actions(&out, ACTION_ROUTER_OPEN), 1);
+    give((struct event){.type = EVENT_ROUTER_OPEN, .router = {.peer = 0xc0a85801}});
+    hear("!done .tag=1");
+    hear("!done .tag=2|!done .tag=3|!done .tag=4|!done .tag=5|!done .tag=6");
+    check_sent(0, "/ip/firewall/nat/print");
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    free(proxy);
+    return 0;
+}
+
+/* The router confirms an addition and does not say which id the rule has. The client hears of success only
+ * when a resync has shown the rule. */
+static void test_an_addition_without_an_id(void **state)
+{
+    (void)state;
+    hear("!done .tag=8");
+    give((struct event){
+        .type = EVENT_LAN,
+        .lan = {.from = {CLIENT, 40000},
+                .to = 0xc0a85801,
+                .bytes = BYTES("\0\1\0\0\x1a\xe1\x1a\xe1\0\0\x0e\x10")},
+    });
+    check_sent(0, "/ip/firewall/nat/add");
+    give((struct event){
+        .type = EVENT_GATEWAY,
+        .gateway = BYTES("\0\x81\0\0\0\0\0\1\x1a\xe1\xa0\x28\0\0\x0e\x10"),
+    });
+    assert_int_equal(count_actions(&out, ACTION_LAN_SEND), 0);
+    hear("!done .tag=9");
+    assert_int_equal(count_actions(&out, ACTION_LAN_SEND), 0);
+    check_sent(0, "/ip/route/check");
+    hear("!done .tag=10|!done .tag=11|!done .tag=12|!done .tag=13");
+    check_sent(0, "/ip/firewall/nat/print");
+    hear("!re .tag=14 =.id=*5 =chain=dstnat =action=dst-nat =protocol=udp =in-interface=wg1 =dst-port=6881 "
+         "=to-addresses=192.168.88.10 =to-ports=6881 "
+         "=comment=double-natpmp/default_external_pending_lease_3600_s|!done .tag=14");
+    assert_int_equal(count_actions(&out, ACTION_LAN_SEND), 1);
+    assert_int_equal(proxy_status(proxy, now_ms).mappings, 1);
+    proxy_check(proxy);
+}
+
+/* An earlier run left rules for more clients than there is memory for: the rules that fit are adopted, and
+ * the last one is removed, for nobody would ever end it. */
+static void test_leftover_rules_of_too_many_clients(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i <= CLIENTS_MAX; i++) {
+        char text[512];
+        snprintf(text, sizeof(text),
+                 "!re .tag=8 =.id=*%X =chain=dstnat =action=dst-nat =protocol=udp =in-interface=wg1 "
+                 "=dst-port=%u =to-addresses=%s =to-ports=6881 "
+                 "=comment=double-natpmp/default_external_%u_lease_600_s",
+                 (unsigned)i + 1, (unsigned)(20000 + i), address_text(0xc0a80100 + i).text,
+                 (unsigned)(30000 + i));
+        hear(text);
+    }
+    assert_int_equal(proxy_status(proxy, now_ms).mappings, CLIENTS_MAX);
+    assert_int_equal(proxy_status(proxy, now_ms).clients, CLIENTS_MAX);
+    hear("!done .tag=8");
+    unsigned session;
+    const struct ros_sentence *sent = sent_command(&out, 0, &session);
+    if (sent == NULL)
+        fail_msg("nothing is removed");
+    assert_span_text(ros_word(sent, 0), "/ip/firewall/nat/remove");
+    check_attribute(sent, ".id", "*2000");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+
+UNIT(proxy)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_an_addition_without_an_id),
+        TEST(test_leftover_rules_of_too_many_clients),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "app/health.h"
-#include "io/resident.h"
 
 enum {
     NATPMP_ANNOUNCE_GROUP = (int)0xE0000001, /* 224.0.0.1, RFC 6886 section 3.2.1 */
@@ -143,13 +142,10 @@ static void router_event(struct driver_session *session, struct event *event)
 
 static void on_router_open(void *context, uint32_t peer)
 {
-    const struct driver_session *session = context;
+    struct driver_session *session = context;
     struct event event = {.type = EVENT_ROUTER_OPEN,
                           .router = {.peer = peer, .local = stream_local(session->stream)}};
-    router_event(context, &event);
-    /* A handshake needs most of the TLS library's code, and what follows little of it. */
-    if (session->driver->tls != NULL)
-        resident_trim();
+    router_event(session, &event);
 }
 
 static void on_router_data(void *context, struct span bytes)

@@ -30,7 +30,6 @@
  *   probe            the running daemon answers a question on this machine
  *   links            the machine's own addresses
  *   clock            time, the deadline, the seed
- *   resident         less memory while nothing happens
  *   notify           systemd hears that we serve
  *   confine          nothing can be opened or executed any more
  * app/    what makes a daemon of it
@@ -61,7 +60,6 @@
 #include "core/proxy.h"
 #include "io/confine.h"
 #include "io/notify.h"
-#include "io/resident.h"
 
 static const char usage[] =
     "usage: double-natpmp [--check-config | --help | --version]\n"
@@ -217,7 +215,6 @@ static int run(struct config *config, struct tls_context *tls)
     }
     notify_ready();
     give_up_rights(config, &log);
-    resident_trim();
     driver_run(driver);
     log_printf(&log, LOG_LEVEL_INFO, "main", "ended");
     if (!driver_close(driver))

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -32,194 +33,144 @@ static const char *const level_words[] = {
     [LOG_LEVEL_WARN] = "WARN",
     [LOG_LEVEL_INFO] = "INFO",
     [LOG_LEVEL_DEBUG] = "DEBUG",
+    NULL,
 };
 
 static const char *const hold_words[] = {
     [LEASE_HOLD_AUTO] = "auto",
     [LEASE_HOLD_ALWAYS] = "always",
     [LEASE_HOLD_OFF] = "off",
+    NULL,
 };
 
 static const char *const mode_words[] = {
     [GATEWAY_MODE_AUTO] = "auto",
     [GATEWAY_MODE_SYMMETRIC] = "symmetric",
+    NULL,
 };
 
-static bool take_gateway(struct config *c, struct span text)
-{
-    return config_parse_unicast(text, &c->gateway);
-}
-
-static bool take_gateway_source(struct config *c, struct span text)
-{
-    return config_parse_unicast(text, &c->gateway_way.source);
-}
-
-static bool take_gateway_device(struct config *c, struct span text)
-{
-    return config_parse_text(text, c->gateway_way.device, sizeof(c->gateway_way.device));
-}
-
-static bool take_router(struct config *c, struct span text)
-{
-    return config_parse_endpoint(text, c->router_host, &c->router_port);
-}
-
-static bool take_password(struct config *c, struct span text)
-{
-    return config_parse_text(text, c->password, sizeof(c->password));
-}
-
-static bool take_password_file(struct config *c, struct span text)
-{
-    return config_parse_text(text, c->password_file, sizeof(c->password_file));
-}
-
-static bool take_user(struct config *c, struct span text)
-{
-    return config_parse_text(text, c->user, sizeof(c->user));
-}
-
-static bool take_instance(struct config *c, struct span text)
-{
-    return config_parse_instance(text, c->instance);
-}
-
-static bool take_tls(struct config *c, struct span text)
-{
-    return config_parse_bool(text, &c->tls);
-}
-
-static bool take_tls_ca(struct config *c, struct span text)
-{
-    return config_parse_text(text, c->tls_ca_file, sizeof(c->tls_ca_file));
-}
-
-static bool take_tls_name(struct config *c, struct span text)
-{
-    return config_parse_text(text, c->tls_name, sizeof(c->tls_name));
-}
-
-static bool take_tls_fingerprint(struct config *c, struct span text)
-{
-    c->tls_pinned = true;
-    return config_parse_fingerprint(text, c->tls_fingerprint);
-}
-
-static bool take_tls_insecure(struct config *c, struct span text)
-{
-    return config_parse_bool(text, &c->tls_insecure);
-}
-
-static bool take_interface(struct config *c, struct span text)
-{
-    return config_parse_text(text, c->in_interface, sizeof(c->in_interface));
-}
-
-static bool take_listen(struct config *c, struct span text)
-{
-    return config_parse_listen(text, &c->listen_address, &c->listen_port);
-}
-
-static bool take_client_mappings(struct config *c, struct span text)
-{
-    uint64_t value;
-    if (!parse_decimal(text, CLIENT_MAPPINGS_MAX, &value) || value == 0)
-        return false;
-    c->client_mappings_max = (uint16_t)value;
-    return true;
-}
-
-static bool take_hold(struct config *c, struct span text)
-{
-    unsigned number;
-    if (!config_parse_word(text, hold_words, ARRAY_LEN(hold_words), &number))
-        return false;
-    c->lease_hold = (enum lease_hold)number;
-    return true;
-}
-
-static bool take_mode(struct config *c, struct span text)
-{
-    unsigned number;
-    if (!config_parse_word(text, mode_words, ARRAY_LEN(mode_words), &number))
-        return false;
-    c->gateway_mode = (enum gateway_mode)number;
-    return true;
-}
-
-static bool take_level(struct config *c, struct span text)
-{
-    unsigned number;
-    if (!config_parse_word(text, level_words, ARRAY_LEN(level_words), &number))
-        return false;
-    c->log_level = (enum log_level)number;
-    return true;
-}
+/* How a value is read into its field and printed from it. */
+enum kind {
+    KIND_TEXT,
+    KIND_ADDRESS,
+    KIND_BOOL,
+    KIND_WORD,
+    KIND_COUNT,
+    KIND_INSTANCE,
+    KIND_FINGERPRINT,
+    KIND_ROUTER, /* router_host and router_port */
+    KIND_LISTEN, /* listen_address and listen_port */
+};
 
 #define BOOLS "true, false, yes, no, on, off, 1 or 0"
 
 struct variable {
     const char *name;
-    bool (*take)(struct config *config, struct span text);
     const char *allowed;
+    enum kind kind;
+    size_t offset; /* of the field in struct config */
+    size_t size;
+    const char *const *words; /* of KIND_WORD, by number; NULL at the end */
     bool required;
     bool secret;
+    bool optional; /* not printed while it is not set */
     bool identity; /* tells one daemon on this machine from another */
 };
 
+#define FIELD(name) .offset = offsetof(struct config, name), .size = sizeof(((struct config *)0)->name)
+#define WORDS(list, name) .kind = KIND_WORD, .words = (list), FIELD(name)
+_Static_assert(sizeof(enum log_level) == sizeof(unsigned),
+               "take() and print_value() read an enum as unsigned");
+
 static const struct variable variables[] = {
     {.name = "VPN_GATEWAY",
-     .take = take_gateway,
+     .kind = KIND_ADDRESS,
+     FIELD(gateway),
      .allowed = "the IPv4 address of the VPN's NAT-PMP gateway, such as 10.2.0.1",
      .required = true},
     {.name = "GATEWAY_SOURCE",
-     .take = take_gateway_source,
-     .allowed = "an IPv4 address of this machine, such as 10.2.0.2"},
+     .kind = KIND_ADDRESS,
+     FIELD(gateway_way.source),
+     .allowed = "an IPv4 address of this machine, such as 10.2.0.2",
+     .optional = true},
     {.name = "GATEWAY_DEVICE",
-     .take = take_gateway_device,
-     .allowed = "the name of an interface of this machine, at most 15 bytes, such as wg0"},
+     FIELD(gateway_way.device),
+     .allowed = "the name of an interface of this machine, at most 15 bytes, such as wg0",
+     .optional = true},
     {.name = "MIKROTIK_API_ADDRESS",
-     .take = take_router,
+     .kind = KIND_ROUTER,
      .allowed = "host[:port] of the RouterOS API, such as 192.168.88.1, router.lan:8728 or [fd00::1]:8728",
      .required = true},
     {.name = PASSWORD,
-     .take = take_password,
+     FIELD(password),
      .allowed = "at most 255 bytes without control characters",
      .secret = true},
     {.name = PASSWORD_FILE,
-     .take = take_password_file,
-     .allowed = "the path of a file that holds the password"},
+     FIELD(password_file),
+     .allowed = "the path of a file that holds the password",
+     .optional = true},
     {.name = "MIKROTIK_API_USER",
-     .take = take_user,
+     FIELD(user),
      .allowed = "a RouterOS user name of at most 255 bytes without control characters"},
     {.name = "INSTANCE",
-     .take = take_instance,
+     .kind = KIND_INSTANCE,
+     FIELD(instance),
      .allowed = "1 to 32 of the characters A-Z a-z 0-9 _ . -",
      .identity = true},
-    {.name = TLS, .take = take_tls, .allowed = BOOLS},
-    {.name = TLS_CA, .take = take_tls_ca, .allowed = "the path of a PEM file with CA certificates"},
+    {.name = TLS, .kind = KIND_BOOL, FIELD(tls), .allowed = BOOLS},
+    {.name = TLS_CA, FIELD(tls_ca_file), .allowed = "the path of a PEM file with CA certificates"},
     {.name = TLS_NAME,
-     .take = take_tls_name,
+     FIELD(tls_name),
      .allowed = "the name or the address in the router's certificate, at most 253 bytes without control "
                 "characters"},
     {.name = TLS_FINGERPRINT,
-     .take = take_tls_fingerprint,
+     .kind = KIND_FINGERPRINT,
+     FIELD(tls_fingerprint),
      .allowed = "64 hexadecimal digits, as :put [/certificate/get <name> fingerprint] shows them"},
-    {.name = TLS_INSECURE, .take = take_tls_insecure, .allowed = BOOLS},
+    {.name = TLS_INSECURE, .kind = KIND_BOOL, FIELD(tls_insecure), .allowed = BOOLS},
     {.name = "MIKROTIK_IN_INTERFACE",
-     .take = take_interface,
+     FIELD(in_interface),
      .allowed = "the name of a RouterOS interface, at most 63 bytes without control characters"},
     {.name = "LISTEN_ADDR",
-     .take = take_listen,
+     .kind = KIND_LISTEN,
      .allowed =
          "[address]:port with an IPv4 address of this host or none, such as :5351 or 192.168.88.1:5351",
      .identity = true},
-    {.name = "MAX_MAPPINGS_PER_CLIENT", .take = take_client_mappings, .allowed = "1 to 1024"},
-    {.name = "GATEWAY_MODE", .take = take_mode, .allowed = "auto or symmetric"},
-    {.name = "LEASE_HOLD", .take = take_hold, .allowed = "auto, always or off"},
-    {.name = "LOG_LEVEL", .take = take_level, .allowed = "DEBUG, INFO, WARN or ERROR"},
+    {.name = "MAX_MAPPINGS_PER_CLIENT",
+     .kind = KIND_COUNT,
+     FIELD(client_mappings_max),
+     .allowed = "1 to 1024"},
+    {.name = "GATEWAY_MODE", WORDS(mode_words, gateway_mode), .allowed = "auto or symmetric"},
+    {.name = "LEASE_HOLD", WORDS(hold_words, lease_hold), .allowed = "auto, always or off"},
+    {.name = "LOG_LEVEL", WORDS(level_words, log_level), .allowed = "DEBUG, INFO, WARN or ERROR"},
 };
+
+static bool take(struct config *c, const struct variable *variable, struct span text)
+{
+    void *field = (uint8_t *)c + variable->offset;
+    switch (variable->kind) {
+    case KIND_TEXT:
+        return config_parse_text(text, field, variable->size);
+    case KIND_ADDRESS:
+        return config_parse_unicast(text, field);
+    case KIND_BOOL:
+        return config_parse_bool(text, field);
+    case KIND_WORD:
+        return config_parse_word(text, variable->words, field);
+    case KIND_COUNT:
+        return config_parse_count(text, CLIENT_MAPPINGS_MAX, field);
+    case KIND_INSTANCE:
+        return config_parse_instance(text, field);
+    case KIND_FINGERPRINT:
+        c->tls_pinned = true;
+        return config_parse_fingerprint(text, field);
+    case KIND_ROUTER:
+        return config_parse_endpoint(text, c->router_host, &c->router_port);
+    case KIND_LISTEN:
+        return config_parse_listen(text, &c->listen_address, &c->listen_port);
+    }
+    return false;
+}
 
 /* ---- errors ---- */
 
@@ -316,7 +267,7 @@ static bool parse(struct config *ret_config, const char *const *environment, boo
         const char *value = look_up(environment, variable->name);
         if (value == NULL && variable->required)
             return fail(ret_error, "%s is not set; allowed: %s", variable->name, variable->allowed);
-        if (value != NULL && !variable->take(ret_config, span_text(value)))
+        if (value != NULL && !take(ret_config, variable, span_text(value)))
             return fail_value(ret_error, variable, span_text(value));
     }
     if (ret_config->router_port == 0)
@@ -326,8 +277,7 @@ static bool parse(struct config *ret_config, const char *const *environment, boo
 
 bool config_parse(struct config *ret_config, const char *const *environment, struct config_error *ret_error)
 {
-    return parse(ret_config, environment, false, ret_error) &&
-           check_together(ret_config, ret_error);
+    return parse(ret_config, environment, false, ret_error) && check_together(ret_config, ret_error);
 }
 
 bool config_parse_identity(struct config *ret_config, const char *const *environment,
@@ -392,42 +342,64 @@ bool config_read_password(struct config *config, struct config_error *ret_error)
 
 /* ---- printing ---- */
 
-static void print_tls(const struct config *config, FILE *out)
+static void print_value(const struct config *c, const struct variable *variable, FILE *out)
 {
-    (void)fprintf(out, TLS "=%s\n", config->tls ? "true" : "false");
-    (void)fprintf(out, TLS_CA "=%s\n", config->tls_ca_file);
-    (void)fprintf(out, TLS_NAME "=%s\n", config->tls_name);
-    (void)fprintf(out, TLS_FINGERPRINT "=");
-    for (size_t i = 0; config->tls_pinned && i < CONFIG_FINGERPRINT_SIZE; i++)
-        (void)fprintf(out, "%02x", (unsigned)config->tls_fingerprint[i]);
-    (void)fprintf(out, "\n" TLS_INSECURE "=%s\n", config->tls_insecure ? "true" : "false");
+    const void *field = (const uint8_t *)c + variable->offset;
+    switch (variable->kind) {
+    case KIND_TEXT:
+    case KIND_INSTANCE:
+        (void)fputs(field, out);
+        break;
+    case KIND_ADDRESS:
+        (void)fputs(address_text(*(const uint32_t *)field).text, out);
+        break;
+    case KIND_BOOL:
+        (void)fputs(*(const bool *)field ? "true" : "false", out);
+        break;
+    case KIND_WORD:
+        (void)fputs(variable->words[*(const unsigned *)field], out);
+        break;
+    case KIND_COUNT:
+        (void)fprintf(out, "%u", (unsigned)*(const uint16_t *)field);
+        break;
+    case KIND_FINGERPRINT:
+        for (size_t i = 0; c->tls_pinned && i < CONFIG_FINGERPRINT_SIZE; i++)
+            (void)fprintf(out, "%02x", (unsigned)c->tls_fingerprint[i]);
+        break;
+    case KIND_ROUTER:
+        (void)fprintf(out, strchr(c->router_host, ':') != NULL ? "[%s]:%u" : "%s:%u", c->router_host,
+                      (unsigned)c->router_port);
+        break;
+    case KIND_LISTEN:
+        (void)fprintf(out, "%s:%u", c->listen_address == 0 ? "" : address_text(c->listen_address).text,
+                      (unsigned)c->listen_port);
+        break;
+    }
+}
+
+static bool is_set(const struct config *c, const struct variable *variable)
+{
+    for (size_t i = 0; i < variable->size; i++)
+        if (((const uint8_t *)c)[variable->offset + i] != 0)
+            return true;
+    return false;
 }
 
 void config_print(const struct config *config, FILE *out)
 {
-    bool ipv6 = strchr(config->router_host, ':') != NULL;
-    struct address_text listen = address_text(config->listen_address);
-    (void)fprintf(out, "VPN_GATEWAY=%s\n", address_text(config->gateway).text);
-    if (config->gateway_way.source != 0)
-        (void)fprintf(out, "GATEWAY_SOURCE=%s\n", address_text(config->gateway_way.source).text);
-    if (config->gateway_way.device[0] != '\0')
-        (void)fprintf(out, "GATEWAY_DEVICE=%s\n", config->gateway_way.device);
-    (void)fprintf(out, "MIKROTIK_API_ADDRESS=%s%s%s:%u\n", ipv6 ? "[" : "", config->router_host,
-                  ipv6 ? "]" : "", (unsigned)config->router_port);
-    if (config->password_file[0] != '\0')
-        (void)fprintf(out, PASSWORD_FILE "=%s\n", config->password_file);
-    else
-        (void)fprintf(out, PASSWORD "=(hidden)\n");
-    (void)fprintf(out, "MIKROTIK_API_USER=%s\n", config->user);
-    (void)fprintf(out, "INSTANCE=%s\n", config->instance);
-    print_tls(config, out);
-    (void)fprintf(out, "MIKROTIK_IN_INTERFACE=%s\n", config->in_interface);
-    (void)fprintf(out, "LISTEN_ADDR=%s:%u\n", config->listen_address == 0 ? "" : listen.text,
-                  (unsigned)config->listen_port);
-    (void)fprintf(out, "MAX_MAPPINGS_PER_CLIENT=%u\n", (unsigned)config->client_mappings_max);
-    (void)fprintf(out, "GATEWAY_MODE=%s\n", mode_words[config->gateway_mode]);
-    (void)fprintf(out, "LEASE_HOLD=%s\n", hold_words[config->lease_hold]);
-    (void)fprintf(out, "LOG_LEVEL=%s\n", level_words[config->log_level]);
+    for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
+        const struct variable *variable = &variables[i];
+        bool hidden = variable->secret ? config->password_file[0] != '\0'
+                                       : variable->optional && !is_set(config, variable);
+        if (hidden)
+            continue;
+        (void)fprintf(out, "%s=", variable->name);
+        if (variable->secret)
+            (void)fputs("(hidden)", out);
+        else
+            print_value(config, variable, out);
+        (void)fputc('\n', out);
+    }
 }
 
 void config_wipe_environment(char **environment)

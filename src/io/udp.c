@@ -211,10 +211,9 @@ static void receive(struct udp_server *s)
         batch_prepare(&batch, i, s->input[i], sizeof(s->input[i]));
     int count = recvmmsg(s->fd, batch.message, UDP_BATCH, MSG_DONTWAIT, NULL);
     uint64_t now_ms = clock_now_ms();
-    for (int i = 0; i < count && s->fd >= 0; i++) {
+    for (int i = 0; i < count && s->fd >= 0; i++)
         if (is_heard(s, ntohl(batch.address[i].sin_addr.s_addr), count == UDP_BATCH, now_ms))
             deliver(s, &batch, (unsigned)i);
-    }
     if (count > 0 && s->fd >= 0)
         s->handlers->batch_done(s->context);
 }

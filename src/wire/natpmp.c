@@ -167,9 +167,8 @@ static struct natpmp_reply decode_map_reply(struct reader *r, struct natpmp_repl
     uint16_t external_port = read_u16(r);
     uint32_t lifetime_s = read_u32(r);
     bool success = reply.result == NATPMP_SUCCESS;
-    if (success && r->failed) {
+    if (success && r->failed)
         return (struct natpmp_reply){.type = NATPMP_REPLY_MALFORMED};
-    }
     reply.type = NATPMP_REPLY_MAP;
     reply.internal_port = r->failed ? 0 : internal_port;
     reply.external_port = success ? external_port : 0;
@@ -181,9 +180,8 @@ static struct natpmp_reply decode_address_reply(struct reader *r, struct natpmp_
 {
     uint32_t address = read_u32(r);
     bool success = reply.result == NATPMP_SUCCESS;
-    if (success && r->failed) {
+    if (success && r->failed)
         return (struct natpmp_reply){.type = NATPMP_REPLY_MALFORMED};
-    }
     reply.type = NATPMP_REPLY_ADDRESS;
     reply.address = success ? address : 0; /* section 3.2 [C-13] */
     return reply;
@@ -197,22 +195,18 @@ struct natpmp_reply natpmp_decode_reply(struct span datagram)
     uint8_t first = read_u8(&r);
     uint8_t opcode = (uint8_t)(first & ~RESPONSE_BIT);
     uint16_t result = read_u16(&r);
-    if (r.failed || version != 0) {
+    if (r.failed || version != 0)
         return malformed;
-    }
     bool is_response = (first & RESPONSE_BIT) != 0;
     struct natpmp_reply reply = {.opcode = opcode, .result = result};
-    if (is_map(opcode)) {
+    if (is_map(opcode))
         reply.protocol = protocol_of(opcode);
-    }
-    if (is_response && result == NATPMP_UNSUPPORTED_OPCODE) {
+    if (is_response && result == NATPMP_UNSUPPORTED_OPCODE)
         return decode_unsupported_opcode(datagram, reply);
-    }
     reply.epoch_s = read_u32(&r);
     reply.has_epoch = !r.failed;
-    if (r.failed) {
+    if (r.failed)
         return malformed;
-    }
     /* Section 3.5 prints opcode 0 for this reply, erratum 3618 corrects it to 128, and some servers send 128
      * plus what was asked. One that names its mapping is the answer to that request alone
      * [C-30]. */
@@ -221,11 +215,9 @@ struct natpmp_reply natpmp_decode_reply(struct span datagram)
         reply.type = NATPMP_REPLY_UNSUPPORTED_VERSION;
         return reply;
     }
-    if (!is_response) {
+    if (!is_response)
         return malformed;
-    }
-    if (opcode == OPCODE_ADDRESS) {
+    if (opcode == OPCODE_ADDRESS)
         return decode_address_reply(&r, reply);
-    }
     return is_map(opcode) ? decode_map_reply(&r, reply) : malformed;
 }

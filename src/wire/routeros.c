@@ -53,13 +53,11 @@ static void store_word(struct ros_sentence *sentence, size_t length)
 
 static void skip_word(struct ros_sentence *sentence)
 {
-    if (sentence->skipped < UINT32_MAX) {
+    if (sentence->skipped < UINT32_MAX)
         sentence->skipped++;
-    }
     /* Otherwise the next word would pass for the reply word. */
-    if (sentence->words == 0) {
+    if (sentence->words == 0)
         store_word(sentence, 0);
-    }
 }
 
 /* The length of a word is known. True if it was the end of a sentence that is not empty. */
@@ -84,11 +82,10 @@ static void end_word(struct ros_reader *reader)
     struct span word = span_of(sentence->bytes + sentence->used, reader->word_length);
     bool keep =
         reader->storing && (has_common_room(sentence, reader->word_length) || span_starts(word, tag_prefix));
-    if (keep) {
+    if (keep)
         store_word(sentence, reader->word_length);
-    } else {
+    else
         skip_word(sentence);
-    }
     reader->state = STATE_WORD_BEGIN;
 }
 
@@ -102,9 +99,8 @@ static void take_word_bytes(struct ros_reader *reader, struct span *input)
     }
     *input = span_skip(*input, count);
     reader->word_left -= (uint32_t)count;
-    if (reader->word_left == 0) {
+    if (reader->word_left == 0)
         end_word(reader);
-    }
 }
 
 /* The one bits that the first byte begins with count the length bytes that follow it. */
@@ -150,9 +146,8 @@ static bool take_length_byte(struct ros_reader *reader, struct span *input)
 
 enum ros_read ros_reader_next(struct ros_reader *reader, struct span *input)
 {
-    if (reader->ended) {
+    if (reader->ended)
         begin_sentence(reader);
-    }
     while (reader->state != STATE_BAD && input->len > 0) {
         if (reader->state == STATE_WORD_BYTES) {
             take_word_bytes(reader, input);
@@ -167,9 +162,8 @@ enum ros_read ros_reader_next(struct ros_reader *reader, struct span *input)
 
 struct span ros_word(const struct ros_sentence *sentence, unsigned index)
 {
-    if (index >= sentence->words) {
+    if (index >= sentence->words)
         return span_of(NULL, 0);
-    }
     return span_of(sentence->bytes + sentence->start[index], sentence->length[index]);
 }
 
@@ -201,15 +195,13 @@ bool ros_attribute(const struct ros_sentence *sentence, const char *name, struct
 struct span ros_message(const struct ros_sentence *sentence)
 {
     struct span message;
-    if (ros_attribute(sentence, "message", &message)) {
+    if (ros_attribute(sentence, "message", &message))
         return message;
-    }
     /* "!fatal" brings its reason as a word without a name. */
     for (unsigned i = 1; i < sentence->words; i++) {
         struct span word = ros_word(sentence, i);
-        if (!span_starts(word, "=") && !span_starts(word, tag_prefix)) {
+        if (!span_starts(word, "=") && !span_starts(word, tag_prefix))
             return word;
-        }
     }
     return span_of(NULL, 0);
 }
@@ -222,15 +214,13 @@ bool ros_flag(const struct ros_sentence *sentence, const char *name)
 
 bool ros_parse_id(struct span text, uint32_t *ret_id)
 {
-    if (text.len < 2 || text.data[0] != '*') {
+    if (text.len < 2 || text.data[0] != '*')
         return false;
-    }
     uint32_t id = 0;
     for (size_t i = 1; i < text.len; i++) {
         int digit = hex_value(text.data[i]);
-        if (digit < 0 || id > UINT32_MAX >> 4) {
+        if (digit < 0 || id > UINT32_MAX >> 4)
             return false;
-        }
         id = id << 4 | (uint32_t)digit;
     }
     *ret_id = id;
@@ -315,12 +305,10 @@ static bool contains(struct span text, const char *part)
     size_t len = strlen(part);
     for (size_t at = 0; at + len <= text.len; at++) {
         size_t same = 0;
-        while (same < len && lower(text.data[at + same]) == (uint8_t)part[same]) {
+        while (same < len && lower(text.data[at + same]) == (uint8_t)part[same])
             same++;
-        }
-        if (same == len) {
+        if (same == len)
             return true;
-        }
     }
     return false;
 }
@@ -343,10 +331,8 @@ enum ros_error ros_classify(struct span message)
         {"unknown parameter", ROS_ERROR_UNKNOWN_PARAMETER},
         {"interrupted", ROS_ERROR_INTERRUPTED},
     };
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        if (contains(message, texts[i].part)) {
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        if (contains(message, texts[i].part))
             return texts[i].error;
-        }
-    }
     return ROS_ERROR_OTHER;
 }

@@ -1,19 +1,17 @@
 #include "app/config.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "app/config_values.h"
 #include "base/cursor.h"
+#include "io/file.h"
+#include "wire/natpmp.h"
 
 enum {
-    NATPMP_GATEWAY_PORT = 5351, /* RFC 6886 section 3: not configurable [C-04] */
     API_PORT = 8728,
     API_TLS_PORT = 8729,
 };
@@ -253,8 +251,8 @@ static bool parse(struct config *ret_config, const char *const *environment, boo
                   struct config_error *ret_error)
 {
     *ret_config = (struct config){
-        .gateway_port = NATPMP_GATEWAY_PORT,
-        .listen_port = NATPMP_GATEWAY_PORT,
+        .gateway_port = NATPMP_PORT, /* RFC 6886 section 3: not configurable [C-04] */
+        .listen_port = NATPMP_PORT,
         .user = "admin",
         .instance = "default",
         .client_mappings_max = CLIENT_MAPPINGS_DEFAULT,
@@ -288,33 +286,11 @@ bool config_parse_identity(struct config *ret_config, const char *const *environ
 
 /* ---- the password file ---- */
 
-static void close_fd(const int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-}
-
 static bool fail_file(struct config_error *ret_error, const struct config *config, const char *why)
 {
     return fail(ret_error,
                 PASSWORD_FILE "=\"%s\" %s; allowed: a readable file that holds the password in one line",
                 log_safe(span_text(config->password_file)).text, why);
-}
-
-/* Up to `capacity` bytes of the file; -1 and errno if it cannot be read. */
-static ssize_t read_file(const char *path, char *ret_bytes, size_t capacity)
-{
-    cleanup_(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    size_t len = 0;
-    while (fd >= 0 && len < capacity) {
-        ssize_t got = read(fd, ret_bytes + len, capacity - len);
-        if (got < 0 && errno != EINTR)
-            return -1;
-        if (got == 0)
-            break;
-        len += got > 0 ? (size_t)got : 0;
-    }
-    return fd < 0 ? -1 : (ssize_t)len;
 }
 
 bool config_read_password(struct config *config, struct config_error *ret_error)
@@ -323,7 +299,7 @@ bool config_read_password(struct config *config, struct config_error *ret_error)
         return true;
     /* The longest password, a line's end, and one more byte to see that there is more. */
     char bytes[CREDENTIAL_MAX + sizeof("\r\n")];
-    ssize_t got = read_file(config->password_file, bytes, sizeof(bytes));
+    ssize_t got = file_read(config->password_file, bytes, sizeof(bytes));
     if (got < 0)
         return fail_file(ret_error, config, strerror(errno));
     struct span text = span_of(bytes, (size_t)got);
@@ -363,7 +339,7 @@ static void print_value(const struct config *c, const struct variable *variable,
         (void)fprintf(out, "%u", (unsigned)*(const uint16_t *)field);
         break;
     case KIND_FINGERPRINT:
-        for (size_t i = 0; c->tls_pinned && i < CONFIG_FINGERPRINT_SIZE; i++)
+        for (size_t i = 0; c->tls_pinned && i < TLS_FINGERPRINT_SIZE; i++)
             (void)fprintf(out, "%02x", (unsigned)c->tls_fingerprint[i]);
         break;
     case KIND_ROUTER:

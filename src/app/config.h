@@ -10,12 +10,12 @@
 #include "base/limits.h"
 #include "core/event.h"
 #include "core/proxy.h"
+#include "io/tls.h"
 #include "io/udp_client.h"
 
 enum {
     CONFIG_HOST_MAX = 253, /* RFC 1035 section 2.3.4, as text */
     CONFIG_PATH_MAX = 1023,
-    CONFIG_FINGERPRINT_SIZE = 32, /* SHA-256 */
     CONFIG_ERROR_MAX = 512,
 };
 
@@ -37,7 +37,7 @@ struct config {
     bool tls;
     bool tls_insecure; /* then none of the three below */
     bool tls_pinned;   /* tls_fingerprint alone counts */
-    uint8_t tls_fingerprint[CONFIG_FINGERPRINT_SIZE];
+    uint8_t tls_fingerprint[TLS_FINGERPRINT_SIZE];
     char tls_ca_file[CONFIG_PATH_MAX + 1]; /* empty: the system's CAs */
     char tls_name[CONFIG_HOST_MAX + 1];    /* empty: not given */
     uint16_t client_mappings_max;          /* 1 .. CLIENT_MAPPINGS_MAX */

@@ -186,18 +186,18 @@ bool config_parse_instance(struct span text, char ret_name[INSTANCE_NAME_MAX + 1
 }
 
 /* RouterOS shows 64 digits, other programs put colons or spaces between each two. */
-bool config_parse_fingerprint(struct span text, uint8_t ret_fingerprint[CONFIG_FINGERPRINT_SIZE])
+bool config_parse_fingerprint(struct span text, uint8_t ret_fingerprint[TLS_FINGERPRINT_SIZE])
 {
     size_t digits = 0;
     for (size_t i = 0; i < text.len; i++) {
         int digit = hex_value(text.data[i]);
         if (digit < 0 && (text.data[i] == ':' || text.data[i] == ' ') && digits % 2 == 0)
             continue;
-        if (digit < 0 || digits == (size_t)2 * CONFIG_FINGERPRINT_SIZE)
+        if (digit < 0 || digits == (size_t)2 * TLS_FINGERPRINT_SIZE)
             return false;
         uint8_t *byte = &ret_fingerprint[digits / 2];
         *byte = (uint8_t)(digits % 2 == 0 ? digit << 4 : *byte | digit);
         digits++;
     }
-    return digits == (size_t)2 * CONFIG_FINGERPRINT_SIZE;
+    return digits == (size_t)2 * TLS_FINGERPRINT_SIZE;
 }

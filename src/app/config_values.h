@@ -18,4 +18,4 @@ bool config_parse_word(struct span text, const char *const *words, unsigned *ret
 /* A number from 1 to `max`. */
 bool config_parse_count(struct span text, uint16_t max, uint16_t *ret_count);
 bool config_parse_instance(struct span text, char ret_name[INSTANCE_NAME_MAX + 1]);
-bool config_parse_fingerprint(struct span text, uint8_t ret_fingerprint[CONFIG_FINGERPRINT_SIZE]);
+bool config_parse_fingerprint(struct span text, uint8_t ret_fingerprint[TLS_FINGERPRINT_SIZE]);

@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include "app/health.h"
+#include "wire/natpmp.h"
 
 enum {
     NATPMP_ANNOUNCE_GROUP = (int)0xE0000001, /* 224.0.0.1, RFC 6886 section 3.2.1 */
-    ANNOUNCE_PORT = 5350,
     TELL_AGAIN_MS = 60000,
     /* What closes does so in two turns; a resolver that hangs does not. */
     CLOSE_TURNS_MAX = 16,
@@ -219,7 +219,7 @@ static void open_session(struct driver *d, struct driver_session *session)
 static void announce(struct driver *d, struct span bytes)
 {
     struct udp_datagram datagram = {
-        .address = (uint32_t)NATPMP_ANNOUNCE_GROUP, .port = ANNOUNCE_PORT, .bytes = bytes};
+        .address = (uint32_t)NATPMP_ANNOUNCE_GROUP, .port = NATPMP_ANNOUNCE_PORT, .bytes = bytes};
     unsigned links =
         udp_server_announce(&d->lan, datagram, d->config->listen_address, udp_client_local(&d->gateway));
     log_printf(d->log, LOG_LEVEL_DEBUG, "driver", "announced links=%u", links);

@@ -30,6 +30,7 @@
  *   probe            the running daemon answers a question on this machine
  *   links            the machine's own addresses
  *   clock            time, the deadline, the seed
+ *   file             reads a small file
  *   notify           systemd hears that we serve
  *   confine          nothing can be opened or executed any more
  * app/    what makes a daemon of it

@@ -23,7 +23,6 @@ enum {
     /* A peer that takes no more than this behind is broken. */
     STREAM_QUEUE_MAX = 1 << 20,
     STREAM_INPUT_MAX = 4096,
-    STREAM_HOST_MAX = 253, /* RFC 1035 section 2.3.4, as text */
 };
 
 enum stream_end {

@@ -3,14 +3,13 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
+#include "io/file.h"
 #include "io/tls_library.h"
 
 #include <wolfssl/error-ssl.h>
@@ -64,53 +63,21 @@ struct tls {
 
 /* ---- the file of CAs ---- */
 
-static void close_fd(const int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-}
-
-/* The file's content, to be freed; NULL and errno if it cannot be read. */
-static uint8_t *read_file(const char *path, size_t *ret_len)
-{
-    cleanup_(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    uint8_t *bytes = NULL;
-    size_t len = 0;
-    size_t capacity = 0;
-    while (fd >= 0) {
-        if (len == capacity) {
-            capacity = capacity == 0 ? 16384 : capacity * 2;
-            uint8_t *larger = capacity > CA_FILE_MAX ? NULL : realloc(bytes, capacity);
-            if (larger == NULL) {
-                errno = capacity > CA_FILE_MAX ? EFBIG : ENOMEM;
-                break;
-            }
-            bytes = larger;
-        }
-        ssize_t got = read(fd, bytes + len, capacity - len);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            break;
-        if (got == 0) {
-            *ret_len = len;
-            return bytes;
-        }
-        len += (size_t)got;
-    }
-    free(bytes);
-    return NULL;
-}
-
 /* The library goes on behind a certificate that it does not understand; one that it does is enough. */
 static enum tls_problem load_cas(WOLFSSL_CTX *ctx, const char *path)
 {
-    size_t len;
-    uint8_t *bytes = read_file(path, &len);
-    if (bytes == NULL)
-        return TLS_PROBLEM_UNREADABLE;
-    int result = wolf->wolfSSL_CTX_load_verify_buffer(ctx, bytes, (long)len, WOLFSSL_FILETYPE_PEM);
+    uint8_t *bytes = malloc(CA_FILE_MAX);
+    ssize_t len = bytes == NULL ? -1 : file_read(path, bytes, CA_FILE_MAX);
+    int result = WOLFSSL_FAILURE;
+    if (len == CA_FILE_MAX) {
+        errno = EFBIG;
+        len = -1;
+    }
+    if (len >= 0)
+        result = wolf->wolfSSL_CTX_load_verify_buffer(ctx, bytes, (long)len, WOLFSSL_FILETYPE_PEM);
     free(bytes);
+    if (len < 0)
+        return TLS_PROBLEM_UNREADABLE;
     return result == WOLFSSL_SUCCESS ? TLS_PROBLEM_NONE : TLS_PROBLEM_NO_CA;
 }
 

@@ -11,7 +11,7 @@
 #include "base/attributes.h"
 #include "base/span.h"
 
-enum { TLS_FINGERPRINT_SIZE = 32 };
+enum { TLS_FINGERPRINT_SIZE = 32 }; /* SHA-256 */
 
 /* Who the peer must be. All is only read while the context is made. */
 struct tls_settings {

@@ -12,8 +12,6 @@ enum {
 
     REQUEST_LENGTH_MIN = 2,
     MAP_REQUEST_LENGTH = 12,
-    REPLY_HEADER_LENGTH = 8, /* version, opcode, result, epoch */
-    ADDRESS_REPLY_LENGTH = 12,
     MAP_REPLY_LENGTH = 16,
 };
 

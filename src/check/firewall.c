@@ -11,16 +11,21 @@ static enum cover negate(enum cover cover)
     return cover == COVER_NONE ? COVER_ALL : cover;
 }
 
-static bool list_has(struct span list, const char *name)
+static bool list_has_span(struct span list, struct span name)
 {
     while (list.len > 0) {
         const uint8_t *comma = memchr(list.data, ',', list.len);
         size_t len = comma != NULL ? (size_t)(comma - list.data) : list.len;
-        if (span_is(span_of(list.data, len), name))
+        if (span_equal(span_of(list.data, len), name))
             return true;
         list = span_skip(list, comma != NULL ? len + 1 : len);
     }
     return false;
+}
+
+static bool list_has(struct span list, const char *name)
+{
+    return list_has_span(list, span_text(name));
 }
 
 static enum cover all_or_none(bool all)
@@ -78,34 +83,24 @@ static enum cover cover_of_match(enum match match)
     return COVER_MAYBE;
 }
 
-static enum cover interface(struct span value, const struct nat_context *context)
-{
-    return context == NULL ? COVER_MAYBE : cover_of_match(nat_match_interface(context, value));
-}
-
-static enum cover list(struct span value, const struct nat_context *context)
-{
-    return context == NULL ? COVER_MAYBE : cover_of_match(nat_match_list(context, value));
-}
-
 static enum cover in_interface(struct span value, const struct packet *p)
 {
-    return interface(value, p->in);
+    return cover_of_match(nat_match_interface(p->in, value));
 }
 
 static enum cover in_interface_list(struct span value, const struct packet *p)
 {
-    return list(value, p->in);
+    return cover_of_match(nat_match_list(p->in, value));
 }
 
 static enum cover out_interface(struct span value, const struct packet *p)
 {
-    return interface(value, p->out);
+    return p->out == NULL ? COVER_MAYBE : cover_of_match(nat_match_interface(p->out, value));
 }
 
 static enum cover out_interface_list(struct span value, const struct packet *p)
 {
-    return list(value, p->out);
+    return p->out == NULL ? COVER_MAYBE : cover_of_match(nat_match_list(p->out, value));
 }
 
 static enum cover src_address(struct span value, const struct packet *p)
@@ -162,21 +157,7 @@ static enum cover ipsec_policy(struct span value, const struct packet *p)
     return list_has(value, "none") ? COVER_ALL : COVER_PART;
 }
 
-static enum cover part(struct span value, const struct packet *p)
-{
-    (void)value;
-    (void)p;
-    return COVER_PART;
-}
-
-static enum cover nothing(struct span value, const struct packet *p)
-{
-    (void)value;
-    (void)p;
-    return COVER_ALL;
-}
-
-/* What is not named here may cover anything. The protocol is judged apart, for it has names and numbers. */
+/* What is not named here may cover anything. */
 static const struct matcher {
     const char *name;
     enum cover (*cover)(struct span value, const struct packet *packet);
@@ -194,62 +175,21 @@ static const struct matcher {
     {"connection-state", connection_state},
     {"connection-nat-state", connection_nat_state},
     {"ipsec-policy", ipsec_policy},
-    /* of some senders, or at some times, or some kinds of traffic only */
-    {"src-address-list", part},
-    {"src-mac-address", part},
-    {"src-port", part},
-    {"connection-bytes", part},
-    {"connection-limit", part},
-    {"connection-rate", part},
-    {"connection-type", part},
-    {"content", part},
-    {"dscp", part},
-    {"dst-limit", part},
-    {"fragment", part},
-    {"hotspot", part},
-    {"icmp-options", part},
-    {"ingress-priority", part},
-    {"ipv4-options", part},
-    {"layer7-protocol", part},
-    {"limit", part},
-    {"nth", part},
-    {"p2p", part},
-    {"packet-size", part},
-    {"per-connection-classifier", part},
-    {"priority", part},
-    {"psd", part},
-    {"random", part},
-    {"realm", part},
-    {"tcp-flags", part},
-    {"tcp-mss", part},
-    {"time", part},
-    {"tls-host", part},
-    {"tos", part},
-    {"ttl", part},
-    /* no conditions */
-    {"protocol", nothing},
-    {".id", nothing},
-    {".nextid", nothing},
-    {".about", nothing},
-    {"action", nothing},
-    {"address-list", nothing},
-    {"address-list-timeout", nothing},
-    {"bytes", nothing},
-    {"chain", nothing},
-    {"comment", nothing},
-    {"disabled", nothing},
-    {"dynamic", nothing},
-    {"invalid", nothing},
-    {"jump-target", nothing},
-    {"log", nothing},
-    {"log-prefix", nothing},
-    {"packets", nothing},
-    {"randomise-ports", nothing},
-    {"reject-with", nothing},
-    {"same-not-by-dst", nothing},
-    {"to-addresses", nothing},
-    {"to-ports", nothing},
 };
+
+/* Conditions that some senders, some times or some kinds of traffic meet. */
+static const char partial[] =
+    "src-address-list,src-mac-address,src-port,connection-bytes,connection-limit,"
+    "connection-rate,connection-type,content,dscp,dst-limit,fragment,hotspot,icmp-options,"
+    "ingress-priority,ipv4-options,layer7-protocol,limit,nth,p2p,packet-size,"
+    "per-connection-classifier,priority,psd,random,realm,tcp-flags,tcp-mss,time,tls-host,"
+    "tos,ttl";
+
+/* These are not conditions. The protocol is matched apart, because it has names and numbers. */
+static const char unconditional[] =
+    "protocol,.id,.nextid,.about,action,address-list,address-list-timeout,bytes,chain,"
+    "comment,disabled,dynamic,invalid,jump-target,log,log-prefix,packets,randomise-ports,"
+    "reject-with,same-not-by-dst,to-addresses,to-ports";
 
 /* The name of an attribute word =name=value; *ret_value is empty if there is none. */
 static bool split_word(struct span word, struct span *ret_name, struct span *ret_value)
@@ -266,10 +206,14 @@ static bool split_word(struct span word, struct span *ret_name, struct span *ret
 
 static enum cover cover_word(struct span name, struct span value, const struct packet *packet)
 {
+    if (list_has_span(span_text(unconditional), name))
+        return COVER_ALL;
+    if (list_has_span(span_text(partial), name))
+        return COVER_PART;
     for (size_t i = 0; i < ARRAY_LEN(matchers); i++) {
         if (!span_is(name, matchers[i].name))
             continue;
-        if (matchers[i].cover == nothing || !span_starts(value, "!"))
+        if (!span_starts(value, "!"))
             return matchers[i].cover(value, packet);
         return negate(matchers[i].cover(span_skip(value, 1), packet));
     }

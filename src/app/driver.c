@@ -10,7 +10,7 @@
 
 enum {
     NATPMP_ANNOUNCE_GROUP = (int)0xE0000001, /* 224.0.0.1, RFC 6886 section 3.2.1 */
-    TELL_AGAIN_MS = 60000,
+    REPORT_AGAIN_MS = 60000,
     /* What closes does so in two turns; a resolver that hangs does not. */
     CLOSE_TURNS_MAX = 16,
 };
@@ -70,15 +70,14 @@ enum router_close_reason driver_close_reason(enum stream_end end)
 /* ---- what happens ---- */
 
 /* True if the operator is to hear that a counter has grown: the first time, and then each minute. */
-static bool worth_telling(uint64_t count, uint64_t *told, uint64_t *told_ms)
+static bool is_news(struct reported *reported, uint64_t count)
 {
-    if (count == *told)
+    if (count == reported->count)
         return false;
     uint64_t now_ms = clock_now_ms();
-    if (*told != 0 && now_ms - *told_ms < TELL_AGAIN_MS)
+    if (reported->count != 0 && now_ms - reported->at_ms < REPORT_AGAIN_MS)
         return false;
-    *told = count;
-    *told_ms = now_ms;
+    *reported = (struct reported){.count = count, .at_ms = now_ms};
     return true;
 }
 
@@ -90,11 +89,11 @@ static void settle(struct driver *d)
     udp_client_flush(&d->gateway);
     udp_server_flush(&d->lan);
     deadline_arm(&d->deadline, proxy_deadline_ms(d->proxy));
-    uint64_t dropped = d->lan.dropped - d->lan_dropped_told;
-    if (worth_telling(d->lan.dropped, &d->lan_dropped_told, &d->lan_dropped_told_ms))
+    uint64_t dropped = d->lan.dropped - d->lan_dropped.count;
+    if (is_news(&d->lan_dropped, d->lan.dropped))
         log_printf(d->log, LOG_LEVEL_WARN, "driver", "datagrams to the LAN were dropped count=%llu",
                    (unsigned long long)dropped);
-    if (worth_telling(d->lan.floods, &d->lan_floods_told, &d->lan_floods_told_ms))
+    if (is_news(&d->lan_floods, d->lan.floods))
         log_printf(
             d->log, LOG_LEVEL_WARN, "driver",
             "a host floods the NAT-PMP port and is not heard while it does, %u s at least; look at what "
@@ -307,11 +306,18 @@ static void dispatch(struct driver *d, struct event *event)
 
 /* ---- life ---- */
 
-static void watch_signal(struct driver *d, uv_signal_t *handle, int number)
+void driver_watch_signal(uv_loop_t *loop, uv_signal_t *handle, int number, uv_signal_cb callback, void *data)
 {
-    (void)uv_signal_init(&d->loop, handle);
-    handle->data = d;
-    (void)uv_signal_start(handle, on_signal, number);
+    (void)uv_signal_init(loop, handle);
+    handle->data = data;
+    (void)uv_signal_start(handle, callback, number);
+}
+
+bool driver_end_loop(uv_loop_t *loop)
+{
+    for (unsigned i = 0; i < CLOSE_TURNS_MAX && uv_loop_alive(loop); i++)
+        (void)uv_run(loop, UV_RUN_NOWAIT);
+    return uv_loop_close(loop) == 0;
 }
 
 /* The daemon serves as well without. */
@@ -353,8 +359,9 @@ int driver_open(struct driver *d, const struct config *config, struct tls_contex
     udp_client_open(&d->gateway, &d->loop, config->gateway, config->gateway_port, &config->gateway_way,
                     &gateway_handlers, d);
     open_probe(d);
-    watch_signal(d, &d->terminate, SIGTERM); /* the off switch of section 5 [G-17] */
-    watch_signal(d, &d->interrupt, SIGINT);
+    driver_watch_signal(&d->loop, &d->terminate, SIGTERM, on_signal,
+                        d); /* the off switch of section 5 [G-17] */
+    driver_watch_signal(&d->loop, &d->interrupt, SIGINT, on_signal, d);
     return 0;
 }
 
@@ -378,7 +385,5 @@ bool driver_close(struct driver *d)
     udp_client_close(&d->gateway);
     udp_server_close(&d->lan);
     deadline_close(&d->deadline);
-    for (unsigned i = 0; i < CLOSE_TURNS_MAX && uv_loop_alive(&d->loop); i++)
-        (void)uv_run(&d->loop, UV_RUN_NOWAIT);
-    return uv_loop_close(&d->loop) == 0;
+    return driver_end_loop(&d->loop);
 }

@@ -26,6 +26,12 @@ struct driver_session {
     bool failed;           /* there was no memory for one: the core is still to be told */
 };
 
+/* What the log has said of a counter. */
+struct reported {
+    uint64_t count;
+    uint64_t at_ms;
+};
+
 /* Large, but only what was used costs memory, if it comes from calloc. */
 struct driver {
     uv_loop_t loop;
@@ -43,10 +49,8 @@ struct driver {
     bool stepping;
     bool stopping; /* EVENT_STOP was given */
     bool exiting;
-    uint64_t lan_dropped_told;
-    uint64_t lan_dropped_told_ms;
-    uint64_t lan_floods_told;
-    uint64_t lan_floods_told_ms;
+    struct reported lan_dropped;
+    struct reported lan_floods;
     struct actions actions;
 };
 
@@ -62,6 +66,11 @@ void driver_run(struct driver *d);
 /* False if a thread still waits for a name server: then only _exit does not wait for it too. */
 nodiscard_ bool driver_close(struct driver *d);
 
-/* From io's words to the core's. */
+/* ---- what the driver of a check (app/inquiry.c) needs as well ---- */
+
+void driver_watch_signal(uv_loop_t *loop, uv_signal_t *handle, int number, uv_signal_cb callback, void *data);
+/* Runs the loop until all handles that were closed are gone, and closes it. False if a thread still waits for
+ * a name server. */
+nodiscard_ bool driver_end_loop(uv_loop_t *loop);
 enum gateway_error driver_gateway_error(enum udp_error error);
 enum router_close_reason driver_close_reason(enum stream_end end);

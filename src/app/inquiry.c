@@ -153,25 +153,15 @@ static void list_own(struct survey *survey)
             survey->own[survey->owns++] = links[i].address;
 }
 
-static void watch_signal(struct inquiry *q, uv_signal_t *handle, int number)
-{
-    (void)uv_signal_init(&q->loop, handle);
-    handle->data = q;
-    (void)uv_signal_start(handle, on_signal, number);
-}
-
 /* False: a resolver still has it. */
 static bool close_all(struct inquiry *q)
 {
-    enum { TURNS_MAX = 16 };
     close_stream(q);
     uv_close((uv_handle_t *)&q->terminate, NULL);
     uv_close((uv_handle_t *)&q->interrupt, NULL);
     udp_client_close(&q->gateway);
     deadline_close(&q->deadline);
-    for (unsigned i = 0; i < TURNS_MAX && uv_loop_alive(&q->loop); i++)
-        (void)uv_run(&q->loop, UV_RUN_NOWAIT);
-    return uv_loop_close(&q->loop) == 0;
+    return driver_end_loop(&q->loop);
 }
 
 static int open_all(struct inquiry *q)
@@ -186,8 +176,8 @@ static int open_all(struct inquiry *q)
     }
     udp_client_open(&q->gateway, &q->loop, q->config->gateway, q->config->gateway_port,
                     &q->config->gateway_way, &gateway_handlers, q);
-    watch_signal(q, &q->terminate, SIGTERM);
-    watch_signal(q, &q->interrupt, SIGINT);
+    driver_watch_signal(&q->loop, &q->terminate, SIGTERM, on_signal, q);
+    driver_watch_signal(&q->loop, &q->interrupt, SIGINT, on_signal, q);
     return 0;
 }
 

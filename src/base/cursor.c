@@ -45,7 +45,7 @@ struct writer writer_of(void *buffer, size_t capacity)
     return (struct writer){.data = buffer, .capacity = capacity};
 }
 
-/* A place for `count` bytes; NULL when there is no room. */
+/* Returns a place for `count` bytes, or NULL if there is no room. */
 static uint8_t *take_place(struct writer *w, size_t count)
 {
     if (w->failed || w->capacity - w->len < count) {
@@ -144,13 +144,13 @@ int hex_value(uint8_t digit)
     return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
 }
 
-/* Takes the digits in front of the next dot, or up to the end, and the dot. */
+/* Takes an octet and the dot behind it; the last octet has no dot. */
 static bool parse_octet(struct span *text, bool last, uint32_t *ret_octet)
 {
     size_t len = 0;
     while (len < text->len && text->data[len] != '.')
         len++;
-    /* A leading zero means octal to some readers and nothing to others. */
+    /* Some programs read a leading zero as octal and others ignore it, so it is refused. */
     bool ambiguous = len > 1 && text->data[0] == '0';
     uint64_t value;
     if (ambiguous || last != (len == text->len) || !parse_decimal(span_of(text->data, len), 255, &value))

@@ -9,7 +9,8 @@ enum {
     STATE_BAD,
 };
 
-/* What only the tag may use: without it a reply belongs to no command, and the command would never end. */
+/* Room that only the tag may use. A reply without its tag would belong to no command, and the command would
+ * never end. */
 enum {
     TAG_WORDS = 1,
     TAG_BYTES = 64,
@@ -55,12 +56,12 @@ static void skip_word(struct ros_sentence *sentence)
 {
     if (sentence->skipped < UINT32_MAX)
         sentence->skipped++;
-    /* Otherwise the next word would pass for the reply word. */
+    /* Without it the next word would be taken for the reply word. */
     if (sentence->words == 0)
         store_word(sentence, 0);
 }
 
-/* The length of a word is known. True if it was the end of a sentence that is not empty. */
+/* To be called when the length of a word is known. True if it ends a sentence that is not empty. */
 static bool begin_word(struct ros_reader *reader)
 {
     const struct ros_sentence *sentence = &reader->sentence;
@@ -69,7 +70,7 @@ static bool begin_word(struct ros_reader *reader)
         reader->ended = sentence->words > 0;
         return reader->ended;
     }
-    /* Whether it is a tag, for which there is more room, is seen when it is here. */
+    /* A tag has more room than other words have; end_word() sees whether this word is one. */
     reader->storing = reader->word_length <= ROUTER_WORD_MAX && has_room(sentence, reader->word_length);
     reader->word_left = reader->word_length;
     reader->state = STATE_WORD_BYTES;
@@ -103,7 +104,7 @@ static void take_word_bytes(struct ros_reader *reader, struct span *input)
         end_word(reader);
 }
 
-/* The one bits that the first byte begins with count the length bytes that follow it. */
+/* As many length bytes follow the first one as it has one bits at its front. */
 static void begin_length(struct ros_reader *reader, uint8_t first)
 {
     static const struct {
@@ -115,8 +116,8 @@ static void begin_length(struct ros_reader *reader, uint8_t first)
         {0xC0, 0x3F, 1},
         {0xE0, 0x1F, 2},
         {0xF0, 0x0F, 3},
-        /* 0xF0 is what is sent; the low three bits are not part of the number (the manual's own example
-           masks). */
+        /* RouterOS sends 0xF0. The low three bits are not part of the number: the manual's own example masks
+         * them out. */
         {0xF8, 0x00, 4},
     };
     for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
@@ -181,7 +182,8 @@ bool ros_attribute(const struct ros_sentence *sentence, const char *name, struct
         /* "=.id=*1" is an attribute, ".tag=1" an API word. */
         size_t begin = length > 0 && word[0] == '=';
         size_t sign = begin + len;
-        /* Each row is read by dozens of names: few words have the second sign at the right place. */
+        /* Each row is searched for dozens of names, and few words have the second sign at the right place. So
+         * this test comes before the comparison. */
         if (length <= sign || word[sign] != '=' || (begin == 0 && name[0] != '.'))
             continue;
         if (memcmp(word + begin, name, len) == 0) {
@@ -197,7 +199,7 @@ struct span ros_message(const struct ros_sentence *sentence)
     struct span message;
     if (ros_attribute(sentence, "message", &message))
         return message;
-    /* "!fatal" brings its reason as a word without a name. */
+    /* "!fatal" has its reason in a word without a name. */
     for (unsigned i = 1; i < sentence->words; i++) {
         struct span word = ros_word(sentence, i);
         if (!span_starts(word, "=") && !span_starts(word, tag_prefix))
@@ -315,7 +317,7 @@ static bool contains(struct span text, const char *part)
 
 enum ros_error ros_classify(struct span message)
 {
-    /* Numbers in brackets and what surrounds the text differ between versions. */
+    /* The text around these parts, and numbers in brackets, differ between versions of RouterOS. */
     static const struct {
         const char *part;
         enum ros_error error;

@@ -16,22 +16,23 @@
 #include <wolfssl/wolfcrypt/error-crypt.h>
 
 enum {
-    /* Of all the world's CAs; Debian's file has 0.2 MB. */
+    /* Enough for all public CAs: Debian's file has 0.2 MB. */
     CA_FILE_MAX = 4 << 20,
     SEED_DEVICE = 1,
     NAME_MAX_LEN = 255, /* RFC 1035 section 2.3.4 */
 };
 
-/* What the library would offer by itself includes what has been broken long ago. RouterOS 7 has
- * ECDHE-RSA-AES256-GCM-SHA384, version 6 DHE-RSA-AES256-GCM-SHA384; the rest is for what may stand in front.
- */
+/* By default the library offers suites that were broken long ago as well. RouterOS 7 has
+ * ECDHE-RSA-AES256-GCM-SHA384, RouterOS 6 has DHE-RSA-AES256-GCM-SHA384; the others are for a proxy in front
+ * of the router. */
 #define SUITES                                                                                               \
     "TLS13-AES256-GCM-SHA384:TLS13-CHACHA20-POLY1305-SHA256:TLS13-AES128-GCM-SHA256:"                        \
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:"               \
     "ECDHE-RSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"                 \
     "DHE-RSA-AES256-GCM-SHA384:DHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-SHA384:"                           \
     "ECDHE-RSA-AES128-SHA256:DHE-RSA-AES256-SHA256:DHE-RSA-AES128-SHA256"
-/* Of a RouterOS without a certificate. They come last, so that one with a certificate shows it. */
+/* A RouterOS without a certificate offers these. They come last, so that a router with a certificate shows
+ * it. */
 #define ANONYMOUS_SUITES ":ADH-AES256-GCM-SHA384:ADH-AES128-SHA"
 
 static const char *const system_ca_files[] = {
@@ -57,13 +58,13 @@ struct tls {
     bool (*send)(void *owner, struct span bytes);
     void *owner;
     struct span input;
-    bool accepted; /* the peer's own certificate was looked at and is right */
+    bool accepted; /* the peer's own certificate was checked and is right */
     bool rejected;
 };
 
 /* ---- the file of CAs ---- */
 
-/* The library goes on behind a certificate that it does not understand; one that it does is enough. */
+/* The library skips certificates that it cannot read; one that it can read is enough. */
 static enum tls_problem load_cas(WOLFSSL_CTX *ctx, const char *path)
 {
     uint8_t *bytes = malloc(CA_FILE_MAX);
@@ -99,8 +100,8 @@ static bool has_fingerprint(const struct tls_context *context, const WOLFSSL_X50
            memcmp(fingerprint, context->fingerprint, sizeof(fingerprint)) == 0;
 }
 
-/* Asked about each certificate that the library finds wrong, and always about the peer's own, which is the
- * first of `certs` and has depth 0. */
+/* The library calls this for each certificate that it finds wrong, and always for the peer's own, which is
+ * the first of `certs` and has depth 0. */
 static int on_certificate(int is_good, WOLFSSL_X509_STORE_CTX *store)
 {
     struct tls *t = store->userCtx;
@@ -112,7 +113,7 @@ static int on_certificate(int is_good, WOLFSSL_X509_STORE_CTX *store)
     return good ? 1 : 0;
 }
 
-/* The library compares addresses as text, an IPv6 address as eight groups of four digits. */
+/* The library compares addresses as text, and IPv6 addresses as eight groups of four digits. */
 static bool keep_name(struct tls_context *context, const char *name)
 {
     struct in6_addr address;
@@ -131,7 +132,8 @@ static bool keep_name(struct tls_context *context, const char *name)
 /* ---- contexts ---- */
 
 #ifdef WOLF_CRYPTO_CB
-/* Debian's build opens /dev/urandom for each connection; it need not be there, and may be forbidden. */
+/* Debian's build of the library opens /dev/urandom for each connection. The file may be missing, and the
+ * seccomp filter forbids to open it. */
 static int give_seed(int device, wc_CryptoInfo *info, void *context)
 {
     (void)device;
@@ -249,8 +251,8 @@ struct tls *tls_new(struct tls_context *context, bool (*send)(void *owner, struc
     wolf->wolfSSL_SetIOReadCtx(t->ssl, t);
     wolf->wolfSSL_SetIOWriteCtx(t->ssl, t);
     wolf->wolfSSL_SetCertCbCtx(t->ssl, t);
-    /* Whether the server's prime is one takes up to two seconds to find out. A server that was verified has
-     * signed it; of one that was not, nothing can be known anyway. */
+    /* The test whether the server's prime is one takes up to two seconds. A verified server has signed its
+     * prime; about one that was not verified, the test proves nothing. */
     (void)wolf->wolfSSL_SetEnableDhKeyTest(t->ssl, 0);
     return t;
 }
@@ -295,7 +297,7 @@ enum tls_status tls_handshake(struct tls *t)
 {
     int result = wolf->wolfSSL_connect(t->ssl);
     if (result == WOLFSSL_SUCCESS) {
-        /* Whichever way the library came here: no peer that was not looked at. */
+        /* Whatever the library did: a peer whose certificate was not checked is refused. */
         return t->accepted || t->context->insecure ? TLS_DONE : TLS_UNTRUSTED;
     }
     int error = wolf->wolfSSL_get_error(t->ssl, result);

@@ -60,7 +60,7 @@ int command_check(int count, char **arguments)
         status = 128 + end.signal;
     else
         status = tell(&check->survey, json);
-    /* At exit, libuv would wait for a name server. */
+    /* exit() would wait for libuv's thread, which waits for a name server. */
     if (end.hanging)
         _exit(status);
     free(check);

@@ -8,7 +8,7 @@
 #include "app/config.h"
 #include "app/health.h"
 
-/* Whoever has the name may say anything: the terminal sees printable ASCII alone. */
+/* Any process may have taken the name and send anything: the terminal gets printable ASCII only. */
 static void print_plain(const char *line)
 {
     for (; *line != '\0'; line++)
@@ -16,7 +16,7 @@ static void print_plain(const char *line)
     (void)putchar('\n');
 }
 
-/* The exit status is 0 or 1 alone: Docker keeps 2 for itself. */
+/* The exit status is only 0 or 1, because Docker reserves 2. */
 int command_health(int count, char **arguments)
 {
     static struct config config;

@@ -72,7 +72,7 @@ struct variable {
     bool required;
     bool secret;
     bool optional; /* not printed while it is not set */
-    bool identity; /* tells one daemon on this machine from another */
+    bool identity; /* distinguishes the daemons on this machine */
 };
 
 #define FIELD(name) .offset = offsetof(struct config, name), .size = sizeof(((struct config *)0)->name)
@@ -203,7 +203,7 @@ static const char *look_up(const char *const *environment, const char *name)
     return NULL;
 }
 
-/* Each of these asks for something that another one takes away. */
+/* Each of these settings contradicts another one. */
 static bool check_tls(const struct config *c, struct config_error *ret_error)
 {
     const char *check = NULL;
@@ -232,7 +232,7 @@ static bool check_tls(const struct config *c, struct config_error *ret_error)
     return true;
 }
 
-/* What one variable alone cannot tell. */
+/* Checks what depends on several variables. */
 static bool check_together(const struct config *c, struct config_error *ret_error)
 {
     if (c->password[0] != '\0' && c->password_file[0] != '\0') {
@@ -297,7 +297,7 @@ bool config_read_password(struct config *config, struct config_error *ret_error)
 {
     if (config->password_file[0] == '\0')
         return true;
-    /* The longest password, a line's end, and one more byte to see that there is more. */
+    /* Room for the longest password, the end of a line, and one more byte that shows that there is more. */
     char bytes[CREDENTIAL_MAX + sizeof("\r\n")];
     ssize_t got = file_read(config->password_file, bytes, sizeof(bytes));
     if (got < 0)

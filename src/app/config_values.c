@@ -19,7 +19,7 @@ static bool copy_text(char *ret_text, size_t capacity, struct span text)
     return true;
 }
 
-/* Bytes above ASCII are letters of a language that we need not know. */
+/* Bytes above ASCII are letters of other languages. */
 static bool is_one_line(struct span text)
 {
     for (size_t i = 0; i < text.len; i++)
@@ -42,7 +42,7 @@ bool config_parse_count(struct span text, uint16_t max, uint16_t *ret_count)
     return true;
 }
 
-/* One host: not 0.0.0.0/8, not multicast, not reserved or broadcast. */
+/* The address of one host: not in 0.0.0.0/8, not multicast, reserved or broadcast. */
 bool config_parse_unicast(struct span text, uint32_t *ret_address)
 {
     uint32_t address;
@@ -57,8 +57,8 @@ static bool is_alphanumeric(uint8_t byte)
     return (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
 }
 
-/* RFC 1123 section 2.1, and the underscore that container networks use in names. A name whose last label is a
- * number is an address with a mistake in it. */
+/* A name as in RFC 1123 section 2.1, and with the underscore that container networks use. A name whose last
+ * label is a number is a mistyped address. */
 static bool is_host_name(struct span text)
 {
     size_t label = 0;
@@ -68,7 +68,7 @@ static bool is_host_name(struct span text)
         if (byte == '.') {
             if (label == 0 || text.data[i - 1] == '-')
                 return false;
-            /* A dot at the end makes a name absolute, and its last label is the one before. */
+            /* A dot at the end makes a name absolute: its last label is the one before the dot. */
             if (i + 1 < text.len) {
                 label = 0;
                 digits = true;
@@ -100,8 +100,7 @@ static bool parse_ipv6(struct span text, char ret_host[CONFIG_HOST_MAX + 1])
            copy_text(ret_host, CONFIG_HOST_MAX + 1, text);
 }
 
-/* Splits `[host]rest` or `host:port`; the port is empty if there is none, and *ret_host what is in the
- * brackets. */
+/* Splits `[host]:port` or `host:port`. *ret_host has no brackets; *ret_port is empty if there is no port. */
 static bool split_host_port(struct span text, bool *ret_bracketed, struct span *ret_host,
                             struct span *ret_port)
 {
@@ -185,7 +184,7 @@ bool config_parse_instance(struct span text, char ret_name[INSTANCE_NAME_MAX + 1
     return copy_text(ret_name, INSTANCE_NAME_MAX + 1, text);
 }
 
-/* RouterOS shows 64 digits, other programs put colons or spaces between each two. */
+/* RouterOS prints 64 digits; other programs put a colon or a space after every two. */
 bool config_parse_fingerprint(struct span text, uint8_t ret_fingerprint[TLS_FINGERPRINT_SIZE])
 {
     size_t digits = 0;

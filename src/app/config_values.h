@@ -1,5 +1,5 @@
-/* The kinds of values that a configuration has: text to value. The span is never empty; false: it is not one.
- */
+/* Parsers for the kinds of values in a configuration. The span is never empty. They return false if the text
+ * is not such a value. */
 #pragma once
 
 #include <stdbool.h>

@@ -11,13 +11,13 @@
 enum {
     NATPMP_ANNOUNCE_GROUP = (int)0xE0000001, /* 224.0.0.1, RFC 6886 section 3.2.1 */
     REPORT_AGAIN_MS = 60000,
-    /* What closes does so in two turns; a resolver that hangs does not. */
+    /* Closing takes two turns of the loop, unless a thread waits for a name server. */
     CLOSE_TURNS_MAX = 16,
 };
 
 static void dispatch(struct driver *d, struct event *event);
 
-/* ---- from io's words to the core's ---- */
+/* ---- io's enums to the core's ---- */
 
 enum gateway_error driver_gateway_error(enum udp_error error)
 {
@@ -67,9 +67,10 @@ enum router_close_reason driver_close_reason(enum stream_end end)
     return ROUTER_CLOSE_FAILED;
 }
 
-/* ---- what happens ---- */
+/* ---- events ---- */
 
-/* True if the operator is to hear that a counter has grown: the first time, and then each minute. */
+/* True if the log is to report a counter: when it has changed for the first time, and then at most each
+ * minute. */
 static bool is_news(struct reported *reported, uint64_t count)
 {
     if (count == reported->count)
@@ -81,7 +82,7 @@ static bool is_news(struct reported *reported, uint64_t count)
     return true;
 }
 
-/* Datagrams queued by the last events go out, and the core is called again when it wants to be. */
+/* Sends the datagrams that were queued for the last events and sets the timer to the core's deadline. */
 static void settle(struct driver *d)
 {
     if (d->exiting)
@@ -179,7 +180,7 @@ static void on_signal(uv_signal_t *handle, int number)
 {
     struct driver *d = handle->data;
     if (d->stopping) {
-        /* Whoever asks twice does not want to wait for anything, not even for a thread at exit. */
+        /* A second signal means: wait for nothing, not even for a thread at exit. */
         log_printf(d->log, LOG_LEVEL_WARN, "driver", "ended at once, rules and leases may stay signal=%d",
                    number);
         _exit(128 + number);
@@ -196,7 +197,7 @@ static const struct udp_client_handlers gateway_handlers = {
 static const struct stream_handlers router_handlers = {
     .opened = on_router_open, .received = on_router_data, .closed = on_router_closed};
 
-/* ---- what is to be done ---- */
+/* ---- actions ---- */
 
 static void close_session(struct driver_session *session)
 {
@@ -226,7 +227,7 @@ static void announce(struct driver *d, struct span bytes)
 
 static void exit_loop(struct driver *d)
 {
-    /* The streams hold nothing that the kernel would have taken. */
+    /* Streams need no flush: they have given all bytes that the kernel takes. */
     udp_client_flush(&d->gateway);
     udp_server_flush(&d->lan);
     d->exiting = true;
@@ -272,7 +273,8 @@ static void perform(struct driver *d, const struct action *action)
 
 static void step(struct driver *d, struct event *event)
 {
-    /* Callbacks of io come from the loop alone: an event never meets another one's actions. */
+    /* Callbacks of io come from the loop only, so an event never arrives while another one's actions are
+     * performed. */
     assert(!d->stepping);
     d->stepping = true;
     event->now_ms = clock_now_ms();
@@ -288,7 +290,7 @@ static void step(struct driver *d, struct event *event)
     d->stepping = false;
 }
 
-/* One event and what follows from it at once. */
+/* Handles one event, and the failed connections that result from it at once. */
 static void dispatch(struct driver *d, struct event *event)
 {
     if (d->exiting)
@@ -320,7 +322,7 @@ bool driver_end_loop(uv_loop_t *loop)
     return uv_loop_close(loop) == 0;
 }
 
-/* The daemon serves as well without. */
+/* The daemon also works without it. */
 static void open_probe(struct driver *d)
 {
     struct health_name name =
@@ -360,7 +362,7 @@ int driver_open(struct driver *d, const struct config *config, struct tls_contex
                     &gateway_handlers, d);
     open_probe(d);
     driver_watch_signal(&d->loop, &d->terminate, SIGTERM, on_signal,
-                        d); /* the off switch of section 5 [G-17] */
+                        d); /* section 5 requires a way to switch the server off [G-17] */
     driver_watch_signal(&d->loop, &d->interrupt, SIGINT, on_signal, d);
     return 0;
 }

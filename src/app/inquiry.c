@@ -15,7 +15,7 @@ struct inquiry {
     struct deadline deadline;
     struct udp_client gateway;
     struct stream *stream; /* NULL: none */
-    bool stream_failed;    /* there was no memory for one: the check is still to be told */
+    bool stream_failed;    /* no memory for a stream: the check must be told */
     const struct config *config;
     struct tls_context *tls;
     struct check *check;
@@ -47,7 +47,7 @@ static void dispatch(struct inquiry *q, struct event event)
     deadline_arm(&q->deadline, check_deadline_ms(q->check));
 }
 
-/* ---- what happens ---- */
+/* ---- events ---- */
 
 static void on_open(void *context, uint32_t peer)
 {
@@ -77,7 +77,7 @@ static void on_gateway_failed(void *context, enum udp_error error)
              (struct event){.type = EVENT_GATEWAY_ERROR, .gateway_error = driver_gateway_error(error)});
 }
 
-/* Each question goes out at once. */
+/* Each request is sent at once, so a batch has no end. */
 static void on_batch(void *context)
 {
     (void)context;
@@ -102,7 +102,7 @@ static const struct stream_handlers router_handlers = {
 static const struct udp_client_handlers gateway_handlers = {
     .received = on_gateway, .batch_done = on_batch, .failed = on_gateway_failed};
 
-/* ---- what is to be done ---- */
+/* ---- actions ---- */
 
 static void close_stream(struct inquiry *q)
 {
@@ -153,7 +153,7 @@ static void list_own(struct survey *survey)
             survey->own[survey->owns++] = links[i].address;
 }
 
-/* False: a resolver still has it. */
+/* False if a thread still waits for a name server and uses the memory. */
 static bool close_all(struct inquiry *q)
 {
     close_stream(q);

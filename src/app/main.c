@@ -1,44 +1,45 @@
-/* double-natpmp answers NAT-PMP (RFC 6886) on a LAN in a MikroTik router's stead: for each mapping it makes a
- * dst-nat rule on the router, by the RouterOS API, and a mapping at the VPN gateway behind it.
+/* double-natpmp answers NAT-PMP (RFC 6886) on a LAN on behalf of its MikroTik router: for each mapping it
+ * adds a dst-nat rule to the router, by the RouterOS API, and requests a mapping from the VPN gateway behind
+ * it.
  *
- * The map of the program. Each folder includes only what stands above it.
+ * The map of the program. Each folder includes only the folders above it.
  *
- * base/   what every program needs
+ * base/   for every program
  *   span.h, cursor   borrowed bytes; checked readers and writers
  *   limits.h         every capacity, with its reason
- *   portset, list, index, heap, prng   the containers and the generator of the core
+ *   portset, list, index, heap, prng   the containers and the random numbers of the core
  * wire/   bytes to structs and back, without state
- *   natpmp           RFC 6886 messages
- *   routeros, login  the RouterOS API: words, sentences, the login
+ *   natpmp           the messages of RFC 6886
+ *   routeros, login  the RouterOS API: words, sentences, the old login
  * core/   the program itself, without I/O: one event in, actions out
  *   event.h          the contract
  *   server           the LAN's side: requests, replies, epoch, announcements
- *   upstream         the gateway's side: transactions and retransmission
- *   router, session, nat_rule   the router's side: connections, the mirror of its NAT table, our rules in it
+ *   upstream         the gateway's side: transactions and retransmissions
+ *   router, session, nat_rule   the router's side: connections, a copy of its NAT table, our rules in it
  *   mapping          the table
  *   proxy            joins them
- * check/  whether a set-up will work: rows in, findings out, without I/O
- *   check, check_router, check_gateway   the questions, one event in, actions out
+ * check/  will a set-up work? Rows in, findings out, without I/O
+ *   check, check_router, check_gateway   ask; one event in, actions out
  *   survey           the answers
  *   judge*, scene, firewall   the judgement
- *   finding          what it says
- *   ros_version, setup   what depends on the router's version; the commands for it
- * io/     sockets and time on the event loop, without protocol knowledge
- *   udp, udp_client  the LAN's socket; the gateway's socket
- *   flood            who floods the LAN's socket is shut out
+ *   finding          its results
+ *   ros_version, setup   what depends on the router's version; the commands that set it up
+ * io/     sockets and time on the event loop, without knowledge of protocols
+ *   udp, udp_client  the socket to the LAN; the socket to the gateway
+ *   flood            blocks a host that floods the socket to the LAN
  *   stream, tls      connections to the router
- *   probe            the running daemon answers a question on this machine
- *   links            the machine's own addresses
+ *   probe            one question to the running daemon, and its reply
+ *   links            this machine's addresses
  *   clock            time, the deadline, the seed
  *   file             reads a small file
- *   notify           systemd hears that we serve
- *   confine          nothing can be opened or executed any more
- * app/    what makes a daemon of it
+ *   notify           reports to systemd
+ *   confine          the seccomp filter
+ * app/    makes it a daemon
  *   config           environment to struct
- *   secure           what TLS needs, from the configuration
+ *   secure           sets up TLS from the configuration
  *   log              lines on stderr
- *   driver           io's callbacks to events, actions to io
- *   health           what it says of itself
+ *   driver           turns callbacks of io into events, and actions into calls of io
+ *   health           the reply to `double-natpmp health`
  *   command_*, inquiry, report   the subcommands; the driver of a check; its findings as text and JSON
  *   main             this file: arguments, start, end */
 
@@ -108,7 +109,8 @@ static const char usage[] =
 
 /* ---- before anything is opened ---- */
 
-/* Without a standard stream, a socket would take its number and receive what is meant for the terminal. */
+/* If a standard stream is closed, a socket would get its number, and messages for the terminal would be sent
+ * to the network. */
 static void open_standard_streams(void)
 {
     int fd;
@@ -119,7 +121,7 @@ static void open_standard_streams(void)
         (void)close(fd);
 }
 
-/* The password stays out of core dumps and away from other processes of the same user. */
+/* Keeps the password out of core dumps and away from other processes of the same user. */
 static void protect_memory(void)
 {
     const struct rlimit none = {0};
@@ -129,7 +131,7 @@ static void protect_memory(void)
 
 /* ---- start ---- */
 
-/* Tables of many megabytes, of which only what is used becomes real. */
+/* The tables have many megabytes; the kernel gives real memory only to the parts in use. */
 static struct proxy *make_proxy(struct config *config)
 {
     void *memory =
@@ -173,7 +175,7 @@ static const char *bind_advice(int error)
     }
 }
 
-/* Whatever is opened once and for all has been opened. */
+/* To be called when all files and sockets that stay open have been opened. */
 static void give_up_rights(const struct config *config, struct log *log)
 {
     unsigned more = stream_needs_resolver(config->router_host) ? CONFINE_NAMES : 0;
@@ -258,7 +260,7 @@ int main(int argc, char **argv)
         (void)fputs(usage, stderr);
         return EXIT_STATUS_USAGE;
     }
-    /* Before a thread starts: names are looked up one at a time, and a stack less is used. */
+    /* To be set before a thread starts: one thread is enough to look names up, and costs one stack. */
     (void)setenv("UV_THREADPOOL_SIZE", "1", 1);
     protect_memory();
     (void)signal(SIGPIPE, SIG_IGN);

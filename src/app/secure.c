@@ -44,7 +44,7 @@ bool secure_open(const struct config *config, struct tls_context **ret_tls)
     if (config->tls_name[0] != '\0')
         settings.name = config->tls_name;
     else if (!config->tls_insecure && !config->tls_pinned && settings.ca_file == NULL)
-        settings.name = config->router_host; /* the system's CAs sign for everybody */
+        settings.name = config->router_host; /* the system's CAs sign for any server */
     *ret_tls = tls_context_new(&settings, &problem);
     if (*ret_tls == NULL)
         complain(config, problem);

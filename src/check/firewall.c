@@ -121,7 +121,7 @@ static enum cover dst_port(struct span value, const struct packet *p)
     return parse_ports(value, &ports) ? all_or_none(portset_has(&ports, p->dst_port)) : COVER_MAYBE;
 }
 
-/* Of the source or of the destination; every source port is as good as another. */
+/* The port of the source or of the destination. The source port may be any. */
 static enum cover any_port(struct span value, const struct packet *p)
 {
     enum cover cover = dst_port(value, p);
@@ -133,7 +133,7 @@ static enum cover dst_address_type(struct span value, const struct packet *p)
     return all_or_none(list_has(value, p->dst_local ? "local" : "unicast"));
 }
 
-/* The sender is never the router. */
+/* The sender is never the router itself. */
 static enum cover src_address_type(struct span value, const struct packet *p)
 {
     (void)p;
@@ -226,7 +226,7 @@ enum cover firewall_cover(const struct ros_sentence *row, const struct packet *p
     for (unsigned i = 1; i < row->words; i++) {
         struct span name;
         struct span value;
-        /* Some versions print conditions that are not set, empty. */
+        /* Some versions of RouterOS print conditions that are not set with an empty value. */
         if (!split_word(ros_word(row, i), &name, &value) || value.len == 0)
             continue;
         enum cover cover = cover_word(name, value, packet);
@@ -238,18 +238,18 @@ enum cover firewall_cover(const struct ros_sentence *row, const struct packet *p
 /* ---- chains ---- */
 
 enum {
-    DEPTH_MAX = 8, /* also of those that call each other in a circle */
-    /* Chains that call each other more than once make many ways through few rules. */
+    DEPTH_MAX = 8, /* also for chains that jump to each other in a circle */
+    /* Chains that jump to each other several times make many paths through few rules. */
     ROWS_MAX = 1 << 20,
     CHAIN_NAME_MAX = 127,
 };
 
-/* A chain on the way, with how much of the class came into it. */
+/* A chain that is being followed, with how much of the class entered it. */
 struct frame {
     struct table_rows rows;
     enum cover limit;
     struct span chain;
-    uint8_t name[CHAIN_NAME_MAX]; /* what `chain` refers to: the row that jumped does not last */
+    uint8_t name[CHAIN_NAME_MAX]; /* what `chain` points to, because the row that jumped is not kept */
 };
 
 struct walk {
@@ -259,12 +259,12 @@ struct walk {
     uint32_t until;
     struct verdict *verdict;
     bool decided;
-    unsigned rows; /* taken so far */
+    unsigned rows; /* number of rows visited */
     unsigned depth;
     struct frame frame[DEPTH_MAX];
 };
 
-/* False: the packet goes on to the next rule. */
+/* False if the packet goes on to the next rule. */
 static bool ends_here(const struct ros_sentence *row, enum firewall_action *ret_action)
 {
     static const struct {
@@ -338,7 +338,7 @@ static void take_row(struct walk *walk, const struct ros_sentence *row)
     }
 }
 
-/* What would have come of the rest may be anything. */
+/* The rules that were not visited could do anything. */
 static void give_up(struct walk *walk, const struct ros_sentence *row)
 {
     for (unsigned action = 0; action < FIREWALL_ACTIONS; action++)

@@ -28,12 +28,12 @@
 #define ARCHITECTURE 0
 #endif
 
-/* ---- what is served ---- */
+/* ---- what is allowed ---- */
 
 /* The frequent ones come first, because before Linux 5.11 the kernel goes through the list at each call.
  * musl's headers for 32-bit processors have names of their own for the calls with times of 32 bits, which
  * musl falls back on. */
-static const uint32_t served[] = {
+static const uint32_t allowed[] = {
 #ifdef __NR_epoll_wait
     __NR_epoll_wait,
 #endif
@@ -110,7 +110,7 @@ static const uint32_t served[] = {
 };
 
 /* The resolvers of glibc and musl need these too, and so does the thread that libuv makes for them. */
-static const uint32_t served_for_names[] = {
+static const uint32_t allowed_for_names[] = {
     __NR_uname,      __NR_lseek,
 #ifdef __NR__llseek
     __NR__llseek,
@@ -134,7 +134,7 @@ static const uint32_t served_for_names[] = {
 
 /* Sanitizers open files, read the program's memory by ptrace from a process of their own, and end by a
  * signal. */
-static const uint32_t served_for_sanitizers[] = {
+static const uint32_t allowed_for_sanitizers[] = {
     __NR_openat,
 #ifdef __NR_open
     __NR_open,        __NR_readlink,
@@ -302,11 +302,11 @@ unsigned confine_code(unsigned more, struct sock_filter ret_code[CONFINE_CODE_MA
     put(&c, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0));
     put_return(&c, SECCOMP_RET_KILL_PROCESS);
     put_load(&c, offsetof(struct seccomp_data, nr));
-    put_list(&c, served, ARRAY_LEN(served), SECCOMP_RET_ALLOW);
+    put_list(&c, allowed, ARRAY_LEN(allowed), SECCOMP_RET_ALLOW);
     if (more & CONFINE_NAMES)
-        put_list(&c, served_for_names, ARRAY_LEN(served_for_names), SECCOMP_RET_ALLOW);
+        put_list(&c, allowed_for_names, ARRAY_LEN(allowed_for_names), SECCOMP_RET_ALLOW);
     if (more & CONFINE_SANITIZED)
-        put_list(&c, served_for_sanitizers, ARRAY_LEN(served_for_sanitizers), SECCOMP_RET_ALLOW);
+        put_list(&c, allowed_for_sanitizers, ARRAY_LEN(allowed_for_sanitizers), SECCOMP_RET_ALLOW);
     for (unsigned i = 0; i < ARRAY_LEN(rules); i++)
         put_rule(&c, &rules[i]);
     for (unsigned i = 0; (more & CONFINE_NAMES) && i < ARRAY_LEN(rules_for_names); i++)

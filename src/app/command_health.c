@@ -36,12 +36,12 @@ int command_health(int count, char **arguments)
     char line[PROBE_LINE_MAX + 1];
     int result = probe_ask(name.text, line);
     if (result == -ECONNREFUSED)
-        (void)printf("unhealthy: no daemon here has INSTANCE=%s and LISTEN_ADDR=%s:%u\n", config.instance,
-                     address_text(config.listen_address).text, (unsigned)config.listen_port);
+        (void)printf("unhealthy: no daemon runs here with INSTANCE=%s and LISTEN_ADDR=%s:%u\n",
+                     config.instance, address_text(config.listen_address).text, (unsigned)config.listen_port);
     else if (result == -EAGAIN)
         (void)printf("unhealthy: the daemon does not answer\n");
     else if (result != 0)
-        (void)printf("unhealthy: the daemon cannot be asked: %s\n", strerror(-result));
+        (void)printf("unhealthy: cannot ask the daemon: %s\n", strerror(-result));
     else
         print_plain(line);
     return result == 0 && health_is_good(line) ? EXIT_STATUS_DONE : EXIT_STATUS_FAILED;

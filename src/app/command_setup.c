@@ -160,7 +160,7 @@ static bool ask_version(struct config *config, struct ros_version *ret_version, 
             if (findings.at[i].status == FINDING_FAIL && findings.at[i].id <= FINDING_POLICY_READ)
                 (void)fprintf(stderr, "double-natpmp: %s\n", findings.at[i].what);
         (void)fputs(
-            "double-natpmp: the router could not be asked for its version; give it: setup --routeros 7.20\n",
+            "double-natpmp: cannot read the RouterOS version from the router; run setup --routeros 7.20\n",
             stderr);
     }
     *ret_hanging = end.hanging;
@@ -176,15 +176,15 @@ static int set_up(struct config *config, const char *given, bool can_ask, bool *
     struct ros_version version;
     struct config_error error;
     if (given != NULL && !ros_version_parse(span_text(given), &version)) {
-        (void)fprintf(stderr, "double-natpmp: --routeros \"%s\" is no version; such as 7.20\n",
+        (void)fprintf(stderr,
+                      "double-natpmp: --routeros \"%s\" is not a RouterOS version; use one such as 7.20\n",
                       log_safe(span_text(given)).text);
         return EXIT_STATUS_USAGE;
     }
     if (given == NULL && !can_ask) {
-        (void)fputs(
-            "double-natpmp: which RouterOS? give setup --routeros 7.20, or MIKROTIK_API_ADDRESS and a "
-            "password, so that the router can be asked\n",
-            stderr);
+        (void)fputs("double-natpmp: the RouterOS version is unknown; run setup --routeros 7.20, or set "
+                    "MIKROTIK_API_ADDRESS and a password so that setup can ask the router\n",
+                    stderr);
         return EXIT_STATUS_USAGE;
     }
     if (given == NULL && !config_read_password(config, &error)) {
@@ -195,8 +195,8 @@ static int set_up(struct config *config, const char *given, bool can_ask, bool *
         return EXIT_STATUS_FAILED;
     if (ros_version_dialect(version) == CONTAINER_NONE) {
         (void)fprintf(stderr,
-                      "double-natpmp: RouterOS %u.%u has no containers (7.4 is the first): let double-natpmp "
-                      "run on another machine\n",
+                      "double-natpmp: RouterOS %u.%u has no containers; upgrade it to 7.4 or later, or run "
+                      "double-natpmp on another machine\n",
                       version.major, version.minor);
         return EXIT_STATUS_FAILED;
     }

@@ -101,11 +101,11 @@ static const struct variable variables[] = {
      .required = true},
     {.name = PASSWORD,
      FIELD(password),
-     .allowed = "at most 255 bytes without control characters",
+     .allowed = "a password of at most 255 bytes without control characters",
      .secret = true},
     {.name = PASSWORD_FILE,
      FIELD(password_file),
-     .allowed = "the path of a file that holds the password",
+     .allowed = "the path of a file that contains the password",
      .optional = true},
     {.name = "MIKROTIK_API_USER",
      FIELD(user),
@@ -113,7 +113,7 @@ static const struct variable variables[] = {
     {.name = "INSTANCE",
      .kind = KIND_INSTANCE,
      FIELD(instance),
-     .allowed = "1 to 32 of the characters A-Z a-z 0-9 _ . -",
+     .allowed = "a name of 1 to 32 characters from A-Z a-z 0-9 _ . -",
      .identity = true},
     {.name = TLS, .kind = KIND_BOOL, FIELD(tls), .allowed = BOOLS},
     {.name = TLS_CA, FIELD(tls_ca_file), .allowed = "the path of a PEM file with CA certificates"},
@@ -132,12 +132,12 @@ static const struct variable variables[] = {
     {.name = "LISTEN_ADDR",
      .kind = KIND_LISTEN,
      .allowed =
-         "[address]:port with an IPv4 address of this host or none, such as :5351 or 192.168.88.1:5351",
+         "[address]:port with an IPv4 address of this machine or none, such as :5351 or 192.168.88.1:5351",
      .identity = true},
     {.name = "MAX_MAPPINGS_PER_CLIENT",
      .kind = KIND_COUNT,
      FIELD(client_mappings_max),
-     .allowed = "1 to 1024"},
+     .allowed = "a number from 1 to 1024"},
     {.name = "GATEWAY_MODE", WORDS(mode_words, gateway_mode), .allowed = "auto or symmetric"},
     {.name = "LEASE_HOLD", WORDS(hold_words, lease_hold), .allowed = "auto, always or off"},
     {.name = "LOG_LEVEL", WORDS(level_words, log_level), .allowed = "DEBUG, INFO, WARN or ERROR"},
@@ -184,8 +184,8 @@ static printf_(2, 3) bool fail(struct config_error *ret_error, const char *forma
 static bool fail_value(struct config_error *ret_error, const struct variable *variable, struct span value)
 {
     if (variable->secret)
-        return fail(ret_error, "%s=(hidden) is not allowed; allowed: %s", variable->name, variable->allowed);
-    return fail(ret_error, "%s=\"%s\" is not allowed; allowed: %s", variable->name, log_safe(value).text,
+        return fail(ret_error, "%s=(hidden) is not valid; set it to %s", variable->name, variable->allowed);
+    return fail(ret_error, "%s=\"%s\" is not valid; set it to %s", variable->name, log_safe(value).text,
                 variable->allowed);
 }
 
@@ -216,7 +216,7 @@ static bool check_tls(const struct config *c, struct config_error *ret_error)
     if (!c->tls && (check != NULL || c->tls_insecure))
         return fail(ret_error,
                     "%s is not allowed while " TLS
-                    " is not true: the password would be sent in clear; set " TLS "=true",
+                    " is not true: the password would be sent in clear text; set " TLS "=true",
                     check != NULL ? check : TLS_INSECURE);
     if (c->tls_insecure && check != NULL)
         return fail(ret_error,
@@ -227,7 +227,7 @@ static bool check_tls(const struct config *c, struct config_error *ret_error)
     if (c->tls_pinned && (c->tls_ca_file[0] != '\0' || c->tls_name[0] != '\0'))
         return fail(ret_error,
                     "%s is not allowed while " TLS_FINGERPRINT
-                    " is set, which alone decides; unset one of the two",
+                    " is set: only the fingerprint is checked; unset one of the two",
                     c->tls_ca_file[0] != '\0' ? TLS_CA : TLS_NAME);
     return true;
 }
@@ -242,7 +242,7 @@ static bool check_together(const struct config *c, struct config_error *ret_erro
     }
     if (c->password[0] == '\0' && c->password_file[0] == '\0') {
         return fail(ret_error, PASSWORD " is not set; set it, or " PASSWORD_FILE
-                                        " to the path of a file that holds the password");
+                                        " to the path of a file that contains the password");
     }
     return check_tls(c, ret_error);
 }
@@ -264,7 +264,7 @@ static bool parse(struct config *ret_config, const char *const *environment, boo
             continue;
         const char *value = look_up(environment, variable->name);
         if (value == NULL && variable->required)
-            return fail(ret_error, "%s is not set; allowed: %s", variable->name, variable->allowed);
+            return fail(ret_error, "%s is not set; set it to %s", variable->name, variable->allowed);
         if (value != NULL && !take(ret_config, variable, span_text(value)))
             return fail_value(ret_error, variable, span_text(value));
     }
@@ -289,7 +289,8 @@ bool config_parse_identity(struct config *ret_config, const char *const *environ
 static bool fail_file(struct config_error *ret_error, const struct config *config, const char *why)
 {
     return fail(ret_error,
-                PASSWORD_FILE "=\"%s\" %s; allowed: a readable file that holds the password in one line",
+                PASSWORD_FILE
+                "=\"%s\" cannot be used: %s; set it to a readable file that contains only the password",
                 log_safe(span_text(config->password_file)).text, why);
 }
 
@@ -307,11 +308,11 @@ bool config_read_password(struct config *config, struct config_error *ret_error)
         text.len -= text.len > 1 && text.data[text.len - 2] == '\r' ? 2 : 1;
     const char *why = NULL;
     if (text.len == 0)
-        why = "holds no password";
+        why = "it is empty";
     else if (text.len > CREDENTIAL_MAX)
-        why = "holds more than 255 bytes";
+        why = "the password has more than 255 bytes";
     else if (!config_parse_text(text, config->password, sizeof(config->password)))
-        why = "holds more than one line, or control characters";
+        why = "it has more than one line, or control characters";
     explicit_bzero(bytes, sizeof(bytes));
     return why == NULL || fail_file(ret_error, config, why);
 }

@@ -92,14 +92,15 @@ static void settle(struct driver *d)
     deadline_arm(&d->deadline, proxy_deadline_ms(d->proxy));
     uint64_t dropped = d->lan.dropped - d->lan_dropped.count;
     if (is_news(&d->lan_dropped, d->lan.dropped))
-        log_printf(d->log, LOG_LEVEL_WARN, "driver", "datagrams to the LAN were dropped count=%llu",
+        log_printf(d->log, LOG_LEVEL_WARN, "driver",
+                   "replies to the LAN could not be sent; clients repeat their requests count=%llu",
                    (unsigned long long)dropped);
     if (is_news(&d->lan_floods, d->lan.floods))
-        log_printf(
-            d->log, LOG_LEVEL_WARN, "driver",
-            "a host floods the NAT-PMP port and is not heard while it does, %u s at least; look at what "
-            "runs there source=%s",
-            FLOOD_SHUT_MS / 1000, address_text(d->lan.flooder).text);
+        log_printf(d->log, LOG_LEVEL_WARN, "driver",
+                   "a host floods the NAT-PMP port; its requests are ignored for at least %u s; check what "
+                   "runs on it "
+                   "source=%s",
+                   FLOOD_SHUT_MS / 1000, address_text(d->lan.flooder).text);
 }
 
 static void on_lan(void *context, const struct udp_datagram *datagram)
@@ -181,7 +182,9 @@ static void on_signal(uv_signal_t *handle, int number)
     struct driver *d = handle->data;
     if (d->stopping) {
         /* A second signal means: wait for nothing, not even for a thread at exit. */
-        log_printf(d->log, LOG_LEVEL_WARN, "driver", "ended at once, rules and leases may stay signal=%d",
+        log_printf(d->log, LOG_LEVEL_WARN, "driver",
+                   "stopped by a second signal; rules may remain until the next start, and leases until they "
+                   "expire signal=%d",
                    number);
         _exit(128 + number);
     }
@@ -222,7 +225,7 @@ static void announce(struct driver *d, struct span bytes)
         .address = (uint32_t)NATPMP_ANNOUNCE_GROUP, .port = NATPMP_ANNOUNCE_PORT, .bytes = bytes};
     unsigned links =
         udp_server_announce(&d->lan, datagram, d->config->listen_address, udp_client_local(&d->gateway));
-    log_printf(d->log, LOG_LEVEL_DEBUG, "driver", "announced links=%u", links);
+    log_printf(d->log, LOG_LEVEL_DEBUG, "driver", "sent announcements links=%u", links);
 }
 
 static void exit_loop(struct driver *d)
@@ -284,7 +287,7 @@ static void step(struct driver *d, struct event *event)
     for (unsigned i = 0; i < d->actions.count && !d->exiting; i++)
         perform(d, &d->actions.at[i]);
     if (d->actions.dropped_logs > 0) {
-        log_printf(d->log, LOG_LEVEL_WARN, "driver", "lines of one step found no room count=%u",
+        log_printf(d->log, LOG_LEVEL_WARN, "driver", "log lines are missing: one step had too many count=%u",
                    d->actions.dropped_logs);
     }
     d->stepping = false;
@@ -330,8 +333,9 @@ static void open_probe(struct driver *d)
     int result = probe_open(&d->probe, &d->loop, name.text, on_probe, d);
     if (result != 0)
         log_printf(d->log, LOG_LEVEL_WARN, "driver",
-                   "nobody can ask for the health of this daemon socket=@%s error=\"%s\"", name.text,
-                   strerror(-result));
+                   "cannot open the socket for double-natpmp health; check for a daemon with the same "
+                   "INSTANCE socket=@%s error=\"%s\"",
+                   name.text, strerror(-result));
 }
 
 int driver_open(struct driver *d, const struct config *config, struct tls_context *tls, struct proxy *proxy,

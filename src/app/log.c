@@ -98,7 +98,8 @@ static bool recover(struct log *log)
     if (log->lost > 0) {
         char line[LOG_LINE_MAX];
         size_t len = write_prefix(line, sizeof(line), LOG_LEVEL_WARN, "log");
-        int rest = snprintf(line + len, sizeof(line) - len, "lines were lost count=%llu\n",
+        int rest = snprintf(line + len, sizeof(line) - len,
+                            "log lines were lost: the reader of the log is too slow count=%llu\n",
                             (unsigned long long)log->lost);
         if (!put(log, line, len + (size_t)rest))
             return false;

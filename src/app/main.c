@@ -69,43 +69,41 @@ static const char usage[] =
     "       double-natpmp health\n"
     "       double-natpmp setup [--routeros VERSION]\n"
     "\n"
-    "A NAT-PMP server for a LAN whose MikroTik router has a second NAT behind it, at a VPN provider.\n"
+    "A NAT-PMP server for a LAN behind two NATs, a MikroTik router's and a VPN provider's.\n"
     "\n"
-    "  check           say whether router and gateway are set up for this configuration, and end; changes\n"
-    "                  nothing that it does not undo; exit status 1 if something fails\n"
-    "  health          ask the daemon that runs here, with the same INSTANCE and LISTEN_ADDR: exit status 0 "
-    "if\n"
-    "                  router and gateway can be used, else 1 and why not\n"
-    "  setup           print the RouterOS commands that set up a container on the router; executes nothing\n"
-    "  --check-config  say what the configuration amounts to, or what is wrong with it, and end\n"
-    "  --help          this text\n"
-    "  --version       the version\n"
+    "  check           check whether router and gateway are set up for this configuration; undoes all its\n"
+    "                  changes; exit status 1 if a check fails\n"
+    "  health          ask the running daemon with the same INSTANCE and LISTEN_ADDR whether router and\n"
+    "                  gateway work; exit status 1 and the reason if they do not\n"
+    "  setup           print the RouterOS commands that set up a container on the router; executes none\n"
+    "  --check-config  print the configuration in force, or what is wrong with it\n"
+    "  --help          print this text\n"
+    "  --version       print the version\n"
     "\n"
-    "Configuration is by environment variables (default in parentheses):\n"
+    "Environment variables configure it (default in parentheses):\n"
     "  VPN_GATEWAY                 IPv4 address of the VPN's NAT-PMP gateway (required)\n"
-    "  GATEWAY_SOURCE              address of this machine that requests to the gateway leave from\n"
-    "  GATEWAY_DEVICE              interface of this machine that they leave by\n"
+    "  GATEWAY_SOURCE              address of this machine from which to send to the gateway\n"
+    "  GATEWAY_DEVICE              interface of this machine by which to send to the gateway\n"
     "  MIKROTIK_API_ADDRESS        host[:port] of the RouterOS API (required; port 8728, with TLS 8729)\n"
-    "  MIKROTIK_API_PASSWORD       password, or\n"
-    "  MIKROTIK_API_PASSWORD_FILE  a file that holds it (one of the two is required)\n"
-    "  MIKROTIK_API_USER           user (admin)\n"
-    "  MIKROTIK_API_TLS            true or false (false); then the router must show a certificate:\n"
+    "  MIKROTIK_API_PASSWORD       password of the user, or\n"
+    "  MIKROTIK_API_PASSWORD_FILE  file that contains it (one of the two is required)\n"
+    "  MIKROTIK_API_USER           RouterOS user (admin)\n"
+    "  MIKROTIK_API_TLS            true: use TLS (false); the router's certificate must then be\n"
     "  MIKROTIK_API_TLS_CA           signed by a CA in this PEM file (the system's CAs)\n"
     "  MIKROTIK_API_TLS_NAME         for this name (with the system's CAs, MIKROTIK_API_ADDRESS)\n"
-    "  MIKROTIK_API_TLS_FINGERPRINT  or just with this SHA-256 fingerprint\n"
-    "  MIKROTIK_API_TLS_INSECURE     true: any certificate, or none\n"
-    "  MIKROTIK_IN_INTERFACE       RouterOS interface towards the gateway (found by asking the router)\n"
-    "  INSTANCE                    name in the comments of our rules, one for each daemon on a router "
+    "  MIKROTIK_API_TLS_FINGERPRINT  or only have this SHA-256 fingerprint\n"
+    "  MIKROTIK_API_TLS_INSECURE     true: accept any certificate, or none (false)\n"
+    "  MIKROTIK_IN_INTERFACE       RouterOS interface towards the gateway (the one of the router's route)\n"
+    "  INSTANCE                    name in the comments of this daemon's rules, unique on the router "
     "(default)\n"
-    "  LISTEN_ADDR                 [address]:port to answer NAT-PMP on (:5351)\n"
-    "  MAX_MAPPINGS_PER_CLIENT     how many one host may hold (64)\n"
-    "  GATEWAY_MODE                auto, or symmetric for a gateway that forwards port n to port n only "
-    "(auto)\n"
-    "  LEASE_HOLD                  auto, always or off: keep mappings whose client renews too late (auto)\n"
+    "  LISTEN_ADDR                 [address]:port on which to answer NAT-PMP (:5351)\n"
+    "  MAX_MAPPINGS_PER_CLIENT     mappings for one host (64)\n"
+    "  GATEWAY_MODE                auto, or symmetric if the gateway forwards port n to port n only (auto)\n"
+    "  LEASE_HOLD                  auto, always or off: renew mappings whose client renews too late (auto)\n"
     "  LOG_LEVEL                   DEBUG, INFO, WARN or ERROR (INFO)\n"
     "\n"
     "Exit status: 0 after SIGTERM or SIGINT, 1 if LISTEN_ADDR cannot be bound, 2 for a bad configuration,\n"
-    "128 + n if a second signal n cut the end short.\n";
+    "128 + n if a second signal n ended it early.\n";
 
 /* ---- before anything is opened ---- */
 
@@ -158,20 +156,14 @@ static const char *bind_advice(int error)
 {
     switch (error) {
     case EADDRINUSE:
-        return "another program answers there already: a second instance, miniupnpd or another NAT-PMP "
-               "server; stop "
-               "it (ss -lunp shows it) or set LISTEN_ADDR to another address or port";
+        return "another NAT-PMP server uses the port; change LISTEN_ADDR or stop it (ss -lunp shows it)";
     case EACCES:
     case EPERM:
-        return "a port below 1024 needs CAP_NET_BIND_SERVICE; use one above, such as 5351, and let the "
-               "router "
-               "redirect to it";
+        return "a port below 1024 needs CAP_NET_BIND_SERVICE; use port 5351 and redirect to it on the router";
     case EADDRNOTAVAIL:
-        return "no interface of this machine has the address; ip -4 address lists them, and "
-               "LISTEN_ADDR=:5351 takes "
-               "all";
+        return "no interface of this machine has the address; use one that ip -4 address shows";
     default:
-        return "look at LISTEN_ADDR and at the limits of this process";
+        return "check LISTEN_ADDR and the limits of this process";
     }
 }
 
@@ -184,8 +176,8 @@ static void give_up_rights(const struct config *config, struct log *log)
 #endif
     int result = confine(more);
     if (result != 0)
-        log_printf(log, LOG_LEVEL_DEBUG, "main", "runs without a seccomp filter error=\"%s\"",
-                   strerror(-result));
+        log_printf(log, LOG_LEVEL_DEBUG, "main",
+                   "the kernel has no seccomp filter; running without one error=\"%s\"", strerror(-result));
 }
 
 static int run(struct config *config, struct tls_context *tls)
@@ -195,26 +187,27 @@ static int run(struct config *config, struct tls_context *tls)
     log_init(&log, STDERR_FILENO, config->log_level);
     struct proxy *proxy = make_proxy(config);
     if (proxy == NULL || driver == NULL) {
-        log_printf(&log, LOG_LEVEL_ERROR, "main", "no memory for the tables bytes=%zu", proxy_size());
+        log_printf(
+            &log, LOG_LEVEL_ERROR, "main",
+            "cannot reserve memory for the tables; raise the limit of address space (ulimit -v) bytes=%zu",
+            proxy_size());
         free(driver);
         return EXIT_STATUS_FAILED;
     }
     struct address_text address = address_text(config->listen_address);
     int result = driver_open(driver, config, tls, proxy, &log);
     if (result != 0) {
-        log_printf(&log, LOG_LEVEL_ERROR, "main", "cannot listen LISTEN_ADDR=%s:%u error=\"%s\": %s",
-                   address.text, (unsigned)config->listen_port, strerror(-result), bind_advice(-result));
+        log_printf(&log, LOG_LEVEL_ERROR, "main", "cannot listen: %s LISTEN_ADDR=%s:%u error=\"%s\"",
+                   bind_advice(-result), address.text, (unsigned)config->listen_port, strerror(-result));
         free(driver);
         return EXIT_STATUS_FAILED;
     }
     log_printf(&log, LOG_LEVEL_INFO, "main", "listening address=%s:%u version=%s instance=%s", address.text,
                (unsigned)config->listen_port, VERSION, config->instance);
     if (config->tls_insecure) {
-        log_printf(
-            &log, LOG_LEVEL_WARN, "main",
-            "MIKROTIK_API_TLS_INSECURE: the router's certificate is not checked; whoever can stand between "
-            "here and the router can pose as it, read the password and change its rules; only mere "
-            "listening is kept out");
+        log_printf(&log, LOG_LEVEL_WARN, "main",
+                   "the router's certificate is not checked: an attacker in between can read the password; "
+                   "unset MIKROTIK_API_TLS_INSECURE");
     }
     notify_ready();
     give_up_rights(config, &log);

@@ -55,12 +55,12 @@ int command_check(int count, char **arguments)
     }
     explicit_bzero(config.password, sizeof(config.password));
     if (end.error != 0)
-        (void)fputs("double-natpmp: no memory or no descriptors for a check\n", stderr);
+        (void)fputs("double-natpmp: the check needs more memory or file descriptors (ulimit -a)\n", stderr);
     else if (end.signal != 0)
         status = 128 + end.signal;
     else
         status = tell(&check->survey, json);
-    /* At exit, libuv would wait for a name server. */
+    /* exit() would wait for libuv's thread, which waits for a name server. */
     if (end.hanging)
         _exit(status);
     free(check);

@@ -8,7 +8,7 @@
 #include "app/config.h"
 #include "app/health.h"
 
-/* Whoever has the name may say anything: the terminal sees printable ASCII alone. */
+/* Any process may have taken the name and send anything: the terminal gets printable ASCII only. */
 static void print_plain(const char *line)
 {
     for (; *line != '\0'; line++)
@@ -16,7 +16,7 @@ static void print_plain(const char *line)
     (void)putchar('\n');
 }
 
-/* The exit status is 0 or 1 alone: Docker keeps 2 for itself. */
+/* The exit status is only 0 or 1, because Docker reserves 2. */
 int command_health(int count, char **arguments)
 {
     static struct config config;
@@ -36,12 +36,12 @@ int command_health(int count, char **arguments)
     char line[PROBE_LINE_MAX + 1];
     int result = probe_ask(name.text, line);
     if (result == -ECONNREFUSED)
-        (void)printf("unhealthy: no daemon here has INSTANCE=%s and LISTEN_ADDR=%s:%u\n", config.instance,
-                     address_text(config.listen_address).text, (unsigned)config.listen_port);
+        (void)printf("unhealthy: no daemon runs here with INSTANCE=%s and LISTEN_ADDR=%s:%u\n",
+                     config.instance, address_text(config.listen_address).text, (unsigned)config.listen_port);
     else if (result == -EAGAIN)
         (void)printf("unhealthy: the daemon does not answer\n");
     else if (result != 0)
-        (void)printf("unhealthy: the daemon cannot be asked: %s\n", strerror(-result));
+        (void)printf("unhealthy: cannot ask the daemon: %s\n", strerror(-result));
     else
         print_plain(line);
     return result == 0 && health_is_good(line) ? EXIT_STATUS_DONE : EXIT_STATUS_FAILED;

@@ -23,8 +23,8 @@ static bool is_set(const char *name)
     return value != NULL && value[0] != '\0';
 }
 
-/* Only the gateway must be known to write the commands: what else is required has a value in the container.
- */
+/* Only the gateway must be configured to write the commands: the other required settings have a known value
+ * in the container. */
 static const char **complete_environment(bool *ret_can_ask)
 {
     size_t count = 0;
@@ -35,7 +35,7 @@ static const char **complete_environment(bool *ret_can_ask)
     const char **list = calloc(count + 3, sizeof(*list));
     if (list == NULL)
         return NULL;
-    /* The first one of a name counts. */
+    /* config_parse() takes the first entry of a name. */
     memcpy(list, environ, count * sizeof(*list));
     for (size_t i = 0; i < count; i++)
         if (strcmp(list[i], "MIKROTIK_API_ADDRESS=") == 0 || strcmp(list[i], "MIKROTIK_API_PASSWORD=") == 0)
@@ -48,7 +48,7 @@ static const char **complete_environment(bool *ret_can_ask)
     return list;
 }
 
-/* The settings as lines of NAME=value, for the caller to free. */
+/* The settings as lines of NAME=value. The caller frees them. */
 static char *print_config(const struct config *config)
 {
     char *text = NULL;
@@ -72,7 +72,8 @@ static bool has_line(const char *text, const char *line, size_t len)
     return false;
 }
 
-/* What the container needs to know: all that is not a default, and the password's place. */
+/* The environment of the container: all settings that are not the default, with a placeholder for the
+ * password. */
 static void add_envs(struct setup *setup, const char *text, const char *defaults)
 {
     for (const char *line = text; *line != '\0' && setup->envs < SETUP_ENVS_MAX;) {
@@ -89,7 +90,8 @@ static void add_envs(struct setup *setup, const char *text, const char *defaults
     }
 }
 
-/* The configuration as the container is to have it: its own addresses, and a user that is not the owner's. */
+/* Adapts the configuration to the container: to its addresses, and to a RouterOS user that is not the
+ * owner's. */
 static void fit_container(struct config *config, uint32_t container)
 {
     struct address_text router = address_text(setup_router(container));
@@ -135,7 +137,7 @@ static bool print_setup(struct config *config, struct ros_version version)
 
 /* ---- the version ---- */
 
-/* True if it is known; else it is said why not. */
+/* False if the version is unknown; then stderr says why. */
 static bool ask_version(struct config *config, struct ros_version *ret_version, bool *ret_hanging)
 {
     static struct findings findings;
@@ -158,7 +160,7 @@ static bool ask_version(struct config *config, struct ros_version *ret_version, 
             if (findings.at[i].status == FINDING_FAIL && findings.at[i].id <= FINDING_POLICY_READ)
                 (void)fprintf(stderr, "double-natpmp: %s\n", findings.at[i].what);
         (void)fputs(
-            "double-natpmp: the router could not be asked for its version; give it: setup --routeros 7.20\n",
+            "double-natpmp: cannot read the RouterOS version from the router; run setup --routeros 7.20\n",
             stderr);
     }
     *ret_hanging = end.hanging;
@@ -174,15 +176,15 @@ static int set_up(struct config *config, const char *given, bool can_ask, bool *
     struct ros_version version;
     struct config_error error;
     if (given != NULL && !ros_version_parse(span_text(given), &version)) {
-        (void)fprintf(stderr, "double-natpmp: --routeros \"%s\" is no version; such as 7.20\n",
+        (void)fprintf(stderr,
+                      "double-natpmp: --routeros \"%s\" is not a RouterOS version; use one such as 7.20\n",
                       log_safe(span_text(given)).text);
         return EXIT_STATUS_USAGE;
     }
     if (given == NULL && !can_ask) {
-        (void)fputs(
-            "double-natpmp: which RouterOS? give setup --routeros 7.20, or MIKROTIK_API_ADDRESS and a "
-            "password, so that the router can be asked\n",
-            stderr);
+        (void)fputs("double-natpmp: the RouterOS version is unknown; run setup --routeros 7.20, or set "
+                    "MIKROTIK_API_ADDRESS and a password so that setup can ask the router\n",
+                    stderr);
         return EXIT_STATUS_USAGE;
     }
     if (given == NULL && !config_read_password(config, &error)) {
@@ -193,8 +195,8 @@ static int set_up(struct config *config, const char *given, bool can_ask, bool *
         return EXIT_STATUS_FAILED;
     if (ros_version_dialect(version) == CONTAINER_NONE) {
         (void)fprintf(stderr,
-                      "double-natpmp: RouterOS %u.%u has no containers (7.4 is the first): let double-natpmp "
-                      "run on another machine\n",
+                      "double-natpmp: RouterOS %u.%u has no containers; upgrade it to 7.4 or later, or run "
+                      "double-natpmp on another machine\n",
                       version.major, version.minor);
         return EXIT_STATUS_FAILED;
     }

@@ -1,18 +1,17 @@
 #include "app/config.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "app/config_values.h"
 #include "base/cursor.h"
+#include "io/file.h"
+#include "wire/natpmp.h"
 
 enum {
-    NATPMP_GATEWAY_PORT = 5351, /* RFC 6886 section 3: not configurable [C-04] */
     API_PORT = 8728,
     API_TLS_PORT = 8729,
 };
@@ -32,194 +31,144 @@ static const char *const level_words[] = {
     [LOG_LEVEL_WARN] = "WARN",
     [LOG_LEVEL_INFO] = "INFO",
     [LOG_LEVEL_DEBUG] = "DEBUG",
+    NULL,
 };
 
 static const char *const hold_words[] = {
     [LEASE_HOLD_AUTO] = "auto",
     [LEASE_HOLD_ALWAYS] = "always",
     [LEASE_HOLD_OFF] = "off",
+    NULL,
 };
 
 static const char *const mode_words[] = {
     [GATEWAY_MODE_AUTO] = "auto",
     [GATEWAY_MODE_SYMMETRIC] = "symmetric",
+    NULL,
 };
 
-static bool take_gateway(struct config *c, struct span text)
-{
-    return config_parse_unicast(text, &c->gateway);
-}
-
-static bool take_gateway_source(struct config *c, struct span text)
-{
-    return config_parse_unicast(text, &c->gateway_way.source);
-}
-
-static bool take_gateway_device(struct config *c, struct span text)
-{
-    return config_parse_text(text, c->gateway_way.device, sizeof(c->gateway_way.device));
-}
-
-static bool take_router(struct config *c, struct span text)
-{
-    return config_parse_endpoint(text, c->router_host, &c->router_port);
-}
-
-static bool take_password(struct config *c, struct span text)
-{
-    return config_parse_text(text, c->password, sizeof(c->password));
-}
-
-static bool take_password_file(struct config *c, struct span text)
-{
-    return config_parse_text(text, c->password_file, sizeof(c->password_file));
-}
-
-static bool take_user(struct config *c, struct span text)
-{
-    return config_parse_text(text, c->user, sizeof(c->user));
-}
-
-static bool take_instance(struct config *c, struct span text)
-{
-    return config_parse_instance(text, c->instance);
-}
-
-static bool take_tls(struct config *c, struct span text)
-{
-    return config_parse_bool(text, &c->tls);
-}
-
-static bool take_tls_ca(struct config *c, struct span text)
-{
-    return config_parse_text(text, c->tls_ca_file, sizeof(c->tls_ca_file));
-}
-
-static bool take_tls_name(struct config *c, struct span text)
-{
-    return config_parse_text(text, c->tls_name, sizeof(c->tls_name));
-}
-
-static bool take_tls_fingerprint(struct config *c, struct span text)
-{
-    c->tls_pinned = true;
-    return config_parse_fingerprint(text, c->tls_fingerprint);
-}
-
-static bool take_tls_insecure(struct config *c, struct span text)
-{
-    return config_parse_bool(text, &c->tls_insecure);
-}
-
-static bool take_interface(struct config *c, struct span text)
-{
-    return config_parse_text(text, c->in_interface, sizeof(c->in_interface));
-}
-
-static bool take_listen(struct config *c, struct span text)
-{
-    return config_parse_listen(text, &c->listen_address, &c->listen_port);
-}
-
-static bool take_client_mappings(struct config *c, struct span text)
-{
-    uint64_t value;
-    if (!parse_decimal(text, CLIENT_MAPPINGS_MAX, &value) || value == 0)
-        return false;
-    c->client_mappings_max = (uint16_t)value;
-    return true;
-}
-
-static bool take_hold(struct config *c, struct span text)
-{
-    unsigned number;
-    if (!config_parse_word(text, hold_words, ARRAY_LEN(hold_words), &number))
-        return false;
-    c->lease_hold = (enum lease_hold)number;
-    return true;
-}
-
-static bool take_mode(struct config *c, struct span text)
-{
-    unsigned number;
-    if (!config_parse_word(text, mode_words, ARRAY_LEN(mode_words), &number))
-        return false;
-    c->gateway_mode = (enum gateway_mode)number;
-    return true;
-}
-
-static bool take_level(struct config *c, struct span text)
-{
-    unsigned number;
-    if (!config_parse_word(text, level_words, ARRAY_LEN(level_words), &number))
-        return false;
-    c->log_level = (enum log_level)number;
-    return true;
-}
+/* How a value is read into its field and printed from it. */
+enum kind {
+    KIND_TEXT,
+    KIND_ADDRESS,
+    KIND_BOOL,
+    KIND_WORD,
+    KIND_COUNT,
+    KIND_INSTANCE,
+    KIND_FINGERPRINT,
+    KIND_ROUTER, /* router_host and router_port */
+    KIND_LISTEN, /* listen_address and listen_port */
+};
 
 #define BOOLS "true, false, yes, no, on, off, 1 or 0"
 
 struct variable {
     const char *name;
-    bool (*take)(struct config *config, struct span text);
     const char *allowed;
+    enum kind kind;
+    size_t offset; /* of the field in struct config */
+    size_t size;
+    const char *const *words; /* of KIND_WORD, by number; NULL at the end */
     bool required;
     bool secret;
-    bool identity; /* tells one daemon on this machine from another */
+    bool optional; /* not printed while it is not set */
+    bool identity; /* distinguishes the daemons on this machine */
 };
+
+#define FIELD(name) .offset = offsetof(struct config, name), .size = sizeof(((struct config *)0)->name)
+#define WORDS(list, name) .kind = KIND_WORD, .words = (list), FIELD(name)
+_Static_assert(sizeof(enum log_level) == sizeof(unsigned),
+               "take() and print_value() read an enum as unsigned");
 
 static const struct variable variables[] = {
     {.name = "VPN_GATEWAY",
-     .take = take_gateway,
+     .kind = KIND_ADDRESS,
+     FIELD(gateway),
      .allowed = "the IPv4 address of the VPN's NAT-PMP gateway, such as 10.2.0.1",
      .required = true},
     {.name = "GATEWAY_SOURCE",
-     .take = take_gateway_source,
-     .allowed = "an IPv4 address of this machine, such as 10.2.0.2"},
+     .kind = KIND_ADDRESS,
+     FIELD(gateway_way.source),
+     .allowed = "an IPv4 address of this machine, such as 10.2.0.2",
+     .optional = true},
     {.name = "GATEWAY_DEVICE",
-     .take = take_gateway_device,
-     .allowed = "the name of an interface of this machine, at most 15 bytes, such as wg0"},
+     FIELD(gateway_way.device),
+     .allowed = "the name of an interface of this machine, at most 15 bytes, such as wg0",
+     .optional = true},
     {.name = "MIKROTIK_API_ADDRESS",
-     .take = take_router,
+     .kind = KIND_ROUTER,
      .allowed = "host[:port] of the RouterOS API, such as 192.168.88.1, router.lan:8728 or [fd00::1]:8728",
      .required = true},
     {.name = PASSWORD,
-     .take = take_password,
-     .allowed = "at most 255 bytes without control characters",
+     FIELD(password),
+     .allowed = "a password of at most 255 bytes without control characters",
      .secret = true},
     {.name = PASSWORD_FILE,
-     .take = take_password_file,
-     .allowed = "the path of a file that holds the password"},
+     FIELD(password_file),
+     .allowed = "the path of a file that contains the password",
+     .optional = true},
     {.name = "MIKROTIK_API_USER",
-     .take = take_user,
+     FIELD(user),
      .allowed = "a RouterOS user name of at most 255 bytes without control characters"},
     {.name = "INSTANCE",
-     .take = take_instance,
-     .allowed = "1 to 32 of the characters A-Z a-z 0-9 _ . -",
+     .kind = KIND_INSTANCE,
+     FIELD(instance),
+     .allowed = "a name of 1 to 32 characters from A-Z a-z 0-9 _ . -",
      .identity = true},
-    {.name = TLS, .take = take_tls, .allowed = BOOLS},
-    {.name = TLS_CA, .take = take_tls_ca, .allowed = "the path of a PEM file with CA certificates"},
+    {.name = TLS, .kind = KIND_BOOL, FIELD(tls), .allowed = BOOLS},
+    {.name = TLS_CA, FIELD(tls_ca_file), .allowed = "the path of a PEM file with CA certificates"},
     {.name = TLS_NAME,
-     .take = take_tls_name,
+     FIELD(tls_name),
      .allowed = "the name or the address in the router's certificate, at most 253 bytes without control "
                 "characters"},
     {.name = TLS_FINGERPRINT,
-     .take = take_tls_fingerprint,
+     .kind = KIND_FINGERPRINT,
+     FIELD(tls_fingerprint),
      .allowed = "64 hexadecimal digits, as :put [/certificate/get <name> fingerprint] shows them"},
-    {.name = TLS_INSECURE, .take = take_tls_insecure, .allowed = BOOLS},
+    {.name = TLS_INSECURE, .kind = KIND_BOOL, FIELD(tls_insecure), .allowed = BOOLS},
     {.name = "MIKROTIK_IN_INTERFACE",
-     .take = take_interface,
+     FIELD(in_interface),
      .allowed = "the name of a RouterOS interface, at most 63 bytes without control characters"},
     {.name = "LISTEN_ADDR",
-     .take = take_listen,
+     .kind = KIND_LISTEN,
      .allowed =
-         "[address]:port with an IPv4 address of this host or none, such as :5351 or 192.168.88.1:5351",
+         "[address]:port with an IPv4 address of this machine or none, such as :5351 or 192.168.88.1:5351",
      .identity = true},
-    {.name = "MAX_MAPPINGS_PER_CLIENT", .take = take_client_mappings, .allowed = "1 to 1024"},
-    {.name = "GATEWAY_MODE", .take = take_mode, .allowed = "auto or symmetric"},
-    {.name = "LEASE_HOLD", .take = take_hold, .allowed = "auto, always or off"},
-    {.name = "LOG_LEVEL", .take = take_level, .allowed = "DEBUG, INFO, WARN or ERROR"},
+    {.name = "MAX_MAPPINGS_PER_CLIENT",
+     .kind = KIND_COUNT,
+     FIELD(client_mappings_max),
+     .allowed = "a number from 1 to 1024"},
+    {.name = "GATEWAY_MODE", WORDS(mode_words, gateway_mode), .allowed = "auto or symmetric"},
+    {.name = "LEASE_HOLD", WORDS(hold_words, lease_hold), .allowed = "auto, always or off"},
+    {.name = "LOG_LEVEL", WORDS(level_words, log_level), .allowed = "DEBUG, INFO, WARN or ERROR"},
 };
+
+static bool take(struct config *c, const struct variable *variable, struct span text)
+{
+    void *field = (uint8_t *)c + variable->offset;
+    switch (variable->kind) {
+    case KIND_TEXT:
+        return config_parse_text(text, field, variable->size);
+    case KIND_ADDRESS:
+        return config_parse_unicast(text, field);
+    case KIND_BOOL:
+        return config_parse_bool(text, field);
+    case KIND_WORD:
+        return config_parse_word(text, variable->words, field);
+    case KIND_COUNT:
+        return config_parse_count(text, CLIENT_MAPPINGS_MAX, field);
+    case KIND_INSTANCE:
+        return config_parse_instance(text, field);
+    case KIND_FINGERPRINT:
+        c->tls_pinned = true;
+        return config_parse_fingerprint(text, field);
+    case KIND_ROUTER:
+        return config_parse_endpoint(text, c->router_host, &c->router_port);
+    case KIND_LISTEN:
+        return config_parse_listen(text, &c->listen_address, &c->listen_port);
+    }
+    return false;
+}
 
 /* ---- errors ---- */
 
@@ -235,8 +184,8 @@ static printf_(2, 3) bool fail(struct config_error *ret_error, const char *forma
 static bool fail_value(struct config_error *ret_error, const struct variable *variable, struct span value)
 {
     if (variable->secret)
-        return fail(ret_error, "%s=(hidden) is not allowed; allowed: %s", variable->name, variable->allowed);
-    return fail(ret_error, "%s=\"%s\" is not allowed; allowed: %s", variable->name, log_safe(value).text,
+        return fail(ret_error, "%s=(hidden) is not valid; set it to %s", variable->name, variable->allowed);
+    return fail(ret_error, "%s=\"%s\" is not valid; set it to %s", variable->name, log_safe(value).text,
                 variable->allowed);
 }
 
@@ -254,7 +203,7 @@ static const char *look_up(const char *const *environment, const char *name)
     return NULL;
 }
 
-/* Each of these asks for something that another one takes away. */
+/* Each of these settings contradicts another one. */
 static bool check_tls(const struct config *c, struct config_error *ret_error)
 {
     const char *check = NULL;
@@ -267,7 +216,7 @@ static bool check_tls(const struct config *c, struct config_error *ret_error)
     if (!c->tls && (check != NULL || c->tls_insecure))
         return fail(ret_error,
                     "%s is not allowed while " TLS
-                    " is not true: the password would be sent in clear; set " TLS "=true",
+                    " is not true: the password would be sent in clear text; set " TLS "=true",
                     check != NULL ? check : TLS_INSECURE);
     if (c->tls_insecure && check != NULL)
         return fail(ret_error,
@@ -278,12 +227,12 @@ static bool check_tls(const struct config *c, struct config_error *ret_error)
     if (c->tls_pinned && (c->tls_ca_file[0] != '\0' || c->tls_name[0] != '\0'))
         return fail(ret_error,
                     "%s is not allowed while " TLS_FINGERPRINT
-                    " is set, which alone decides; unset one of the two",
+                    " is set: only the fingerprint is checked; unset one of the two",
                     c->tls_ca_file[0] != '\0' ? TLS_CA : TLS_NAME);
     return true;
 }
 
-/* What one variable alone cannot tell. */
+/* Checks what depends on several variables. */
 static bool check_together(const struct config *c, struct config_error *ret_error)
 {
     if (c->password[0] != '\0' && c->password_file[0] != '\0') {
@@ -293,7 +242,7 @@ static bool check_together(const struct config *c, struct config_error *ret_erro
     }
     if (c->password[0] == '\0' && c->password_file[0] == '\0') {
         return fail(ret_error, PASSWORD " is not set; set it, or " PASSWORD_FILE
-                                        " to the path of a file that holds the password");
+                                        " to the path of a file that contains the password");
     }
     return check_tls(c, ret_error);
 }
@@ -302,8 +251,8 @@ static bool parse(struct config *ret_config, const char *const *environment, boo
                   struct config_error *ret_error)
 {
     *ret_config = (struct config){
-        .gateway_port = NATPMP_GATEWAY_PORT,
-        .listen_port = NATPMP_GATEWAY_PORT,
+        .gateway_port = NATPMP_PORT, /* RFC 6886 section 3: not configurable [C-04] */
+        .listen_port = NATPMP_PORT,
         .user = "admin",
         .instance = "default",
         .client_mappings_max = CLIENT_MAPPINGS_DEFAULT,
@@ -315,8 +264,8 @@ static bool parse(struct config *ret_config, const char *const *environment, boo
             continue;
         const char *value = look_up(environment, variable->name);
         if (value == NULL && variable->required)
-            return fail(ret_error, "%s is not set; allowed: %s", variable->name, variable->allowed);
-        if (value != NULL && !variable->take(ret_config, span_text(value)))
+            return fail(ret_error, "%s is not set; set it to %s", variable->name, variable->allowed);
+        if (value != NULL && !take(ret_config, variable, span_text(value)))
             return fail_value(ret_error, variable, span_text(value));
     }
     if (ret_config->router_port == 0)
@@ -326,8 +275,7 @@ static bool parse(struct config *ret_config, const char *const *environment, boo
 
 bool config_parse(struct config *ret_config, const char *const *environment, struct config_error *ret_error)
 {
-    return parse(ret_config, environment, false, ret_error) &&
-           check_together(ret_config, ret_error);
+    return parse(ret_config, environment, false, ret_error) && check_together(ret_config, ret_error);
 }
 
 bool config_parse_identity(struct config *ret_config, const char *const *environment,
@@ -338,42 +286,21 @@ bool config_parse_identity(struct config *ret_config, const char *const *environ
 
 /* ---- the password file ---- */
 
-static void close_fd(const int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-}
-
 static bool fail_file(struct config_error *ret_error, const struct config *config, const char *why)
 {
     return fail(ret_error,
-                PASSWORD_FILE "=\"%s\" %s; allowed: a readable file that holds the password in one line",
+                PASSWORD_FILE
+                "=\"%s\" cannot be used: %s; set it to a readable file that contains only the password",
                 log_safe(span_text(config->password_file)).text, why);
-}
-
-/* Up to `capacity` bytes of the file; -1 and errno if it cannot be read. */
-static ssize_t read_file(const char *path, char *ret_bytes, size_t capacity)
-{
-    cleanup_(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    size_t len = 0;
-    while (fd >= 0 && len < capacity) {
-        ssize_t got = read(fd, ret_bytes + len, capacity - len);
-        if (got < 0 && errno != EINTR)
-            return -1;
-        if (got == 0)
-            break;
-        len += got > 0 ? (size_t)got : 0;
-    }
-    return fd < 0 ? -1 : (ssize_t)len;
 }
 
 bool config_read_password(struct config *config, struct config_error *ret_error)
 {
     if (config->password_file[0] == '\0')
         return true;
-    /* The longest password, a line's end, and one more byte to see that there is more. */
+    /* Room for the longest password, the end of a line, and one more byte that shows that there is more. */
     char bytes[CREDENTIAL_MAX + sizeof("\r\n")];
-    ssize_t got = read_file(config->password_file, bytes, sizeof(bytes));
+    ssize_t got = file_read(config->password_file, bytes, sizeof(bytes));
     if (got < 0)
         return fail_file(ret_error, config, strerror(errno));
     struct span text = span_of(bytes, (size_t)got);
@@ -381,53 +308,75 @@ bool config_read_password(struct config *config, struct config_error *ret_error)
         text.len -= text.len > 1 && text.data[text.len - 2] == '\r' ? 2 : 1;
     const char *why = NULL;
     if (text.len == 0)
-        why = "holds no password";
+        why = "it is empty";
     else if (text.len > CREDENTIAL_MAX)
-        why = "holds more than 255 bytes";
+        why = "the password has more than 255 bytes";
     else if (!config_parse_text(text, config->password, sizeof(config->password)))
-        why = "holds more than one line, or control characters";
+        why = "it has more than one line, or control characters";
     explicit_bzero(bytes, sizeof(bytes));
     return why == NULL || fail_file(ret_error, config, why);
 }
 
 /* ---- printing ---- */
 
-static void print_tls(const struct config *config, FILE *out)
+static void print_value(const struct config *c, const struct variable *variable, FILE *out)
 {
-    (void)fprintf(out, TLS "=%s\n", config->tls ? "true" : "false");
-    (void)fprintf(out, TLS_CA "=%s\n", config->tls_ca_file);
-    (void)fprintf(out, TLS_NAME "=%s\n", config->tls_name);
-    (void)fprintf(out, TLS_FINGERPRINT "=");
-    for (size_t i = 0; config->tls_pinned && i < CONFIG_FINGERPRINT_SIZE; i++)
-        (void)fprintf(out, "%02x", (unsigned)config->tls_fingerprint[i]);
-    (void)fprintf(out, "\n" TLS_INSECURE "=%s\n", config->tls_insecure ? "true" : "false");
+    const void *field = (const uint8_t *)c + variable->offset;
+    switch (variable->kind) {
+    case KIND_TEXT:
+    case KIND_INSTANCE:
+        (void)fputs(field, out);
+        break;
+    case KIND_ADDRESS:
+        (void)fputs(address_text(*(const uint32_t *)field).text, out);
+        break;
+    case KIND_BOOL:
+        (void)fputs(*(const bool *)field ? "true" : "false", out);
+        break;
+    case KIND_WORD:
+        (void)fputs(variable->words[*(const unsigned *)field], out);
+        break;
+    case KIND_COUNT:
+        (void)fprintf(out, "%u", (unsigned)*(const uint16_t *)field);
+        break;
+    case KIND_FINGERPRINT:
+        for (size_t i = 0; c->tls_pinned && i < TLS_FINGERPRINT_SIZE; i++)
+            (void)fprintf(out, "%02x", (unsigned)c->tls_fingerprint[i]);
+        break;
+    case KIND_ROUTER:
+        (void)fprintf(out, strchr(c->router_host, ':') != NULL ? "[%s]:%u" : "%s:%u", c->router_host,
+                      (unsigned)c->router_port);
+        break;
+    case KIND_LISTEN:
+        (void)fprintf(out, "%s:%u", c->listen_address == 0 ? "" : address_text(c->listen_address).text,
+                      (unsigned)c->listen_port);
+        break;
+    }
+}
+
+static bool is_set(const struct config *c, const struct variable *variable)
+{
+    for (size_t i = 0; i < variable->size; i++)
+        if (((const uint8_t *)c)[variable->offset + i] != 0)
+            return true;
+    return false;
 }
 
 void config_print(const struct config *config, FILE *out)
 {
-    bool ipv6 = strchr(config->router_host, ':') != NULL;
-    struct address_text listen = address_text(config->listen_address);
-    (void)fprintf(out, "VPN_GATEWAY=%s\n", address_text(config->gateway).text);
-    if (config->gateway_way.source != 0)
-        (void)fprintf(out, "GATEWAY_SOURCE=%s\n", address_text(config->gateway_way.source).text);
-    if (config->gateway_way.device[0] != '\0')
-        (void)fprintf(out, "GATEWAY_DEVICE=%s\n", config->gateway_way.device);
-    (void)fprintf(out, "MIKROTIK_API_ADDRESS=%s%s%s:%u\n", ipv6 ? "[" : "", config->router_host,
-                  ipv6 ? "]" : "", (unsigned)config->router_port);
-    if (config->password_file[0] != '\0')
-        (void)fprintf(out, PASSWORD_FILE "=%s\n", config->password_file);
-    else
-        (void)fprintf(out, PASSWORD "=(hidden)\n");
-    (void)fprintf(out, "MIKROTIK_API_USER=%s\n", config->user);
-    (void)fprintf(out, "INSTANCE=%s\n", config->instance);
-    print_tls(config, out);
-    (void)fprintf(out, "MIKROTIK_IN_INTERFACE=%s\n", config->in_interface);
-    (void)fprintf(out, "LISTEN_ADDR=%s:%u\n", config->listen_address == 0 ? "" : listen.text,
-                  (unsigned)config->listen_port);
-    (void)fprintf(out, "MAX_MAPPINGS_PER_CLIENT=%u\n", (unsigned)config->client_mappings_max);
-    (void)fprintf(out, "GATEWAY_MODE=%s\n", mode_words[config->gateway_mode]);
-    (void)fprintf(out, "LEASE_HOLD=%s\n", hold_words[config->lease_hold]);
-    (void)fprintf(out, "LOG_LEVEL=%s\n", level_words[config->log_level]);
+    for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
+        const struct variable *variable = &variables[i];
+        bool hidden = variable->secret ? config->password_file[0] != '\0'
+                                       : variable->optional && !is_set(config, variable);
+        if (hidden)
+            continue;
+        (void)fprintf(out, "%s=", variable->name);
+        if (variable->secret)
+            (void)fputs("(hidden)", out);
+        else
+            print_value(config, variable, out);
+        (void)fputc('\n', out);
+    }
 }
 
 void config_wipe_environment(char **environment)

@@ -1,5 +1,5 @@
-/* The configuration: environment variables to a struct, or one line that says what is wrong with which of
- * them. */
+/* The configuration: from environment variables to a struct, or to one line that says which variable is wrong
+ * and why. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,12 +10,12 @@
 #include "base/limits.h"
 #include "core/event.h"
 #include "core/proxy.h"
+#include "io/tls.h"
 #include "io/udp_client.h"
 
 enum {
     CONFIG_HOST_MAX = 253, /* RFC 1035 section 2.3.4, as text */
     CONFIG_PATH_MAX = 1023,
-    CONFIG_FINGERPRINT_SIZE = 32, /* SHA-256 */
     CONFIG_ERROR_MAX = 512,
 };
 
@@ -29,38 +29,38 @@ struct config {
     uint16_t router_port;
     char user[CREDENTIAL_MAX + 1];
     char password[CREDENTIAL_MAX + 1];
-    char password_file[CONFIG_PATH_MAX + 1]; /* empty: the password was given itself */
+    char password_file[CONFIG_PATH_MAX + 1]; /* empty: the password itself is configured */
     char instance[INSTANCE_NAME_MAX + 1];
-    char in_interface[INTERFACE_NAME_MAX + 1]; /* empty: the router is asked */
+    char in_interface[INTERFACE_NAME_MAX + 1]; /* empty: the interface on the router's route to the gateway */
     enum lease_hold lease_hold;
     enum gateway_mode gateway_mode;
     bool tls;
-    bool tls_insecure; /* then none of the three below */
+    bool tls_insecure; /* if set, none of the three below is */
     bool tls_pinned;   /* tls_fingerprint alone counts */
-    uint8_t tls_fingerprint[CONFIG_FINGERPRINT_SIZE];
+    uint8_t tls_fingerprint[TLS_FINGERPRINT_SIZE];
     char tls_ca_file[CONFIG_PATH_MAX + 1]; /* empty: the system's CAs */
     char tls_name[CONFIG_HOST_MAX + 1];    /* empty: not given */
     uint16_t client_mappings_max;          /* 1 .. CLIENT_MAPPINGS_MAX */
     enum log_level log_level;
 };
 
-/* One line without its newline, printable, never with a password. */
+/* One printable line without a newline, which never contains a password. */
 struct config_error {
     char text[CONFIG_ERROR_MAX];
 };
 
-/* Text to struct only: no file, no name server. `environment` is a list of NAME=value that ends with NULL; an
- * empty value counts as not set. Variables of other programs are left alone. */
+/* Parses text only: opens no file and asks no name server. `environment` is a list of NAME=value that ends
+ * with NULL; an empty value counts as not set. Variables of other programs are ignored. */
 nodiscard_ bool config_parse(struct config *ret_config, const char *const *environment,
                              struct config_error *ret_error);
-/* The same for what tells one daemon on this machine from another, INSTANCE and LISTEN_ADDR, alone: the rest
- * may be missing. */
+/* Reads only INSTANCE and LISTEN_ADDR, which distinguish the daemons on this machine. Others may be
+ * missing. */
 nodiscard_ bool config_parse_identity(struct config *ret_config, const char *const *environment,
                                       struct config_error *ret_error);
-/* Fills in the password from the file, if one is named. */
+/* Reads the password from its file, if one is configured. */
 nodiscard_ bool config_read_password(struct config *config, struct config_error *ret_error);
-/* The effective values as lines of NAME=value, with "(hidden)" for a password. */
+/* Prints the values in force as lines of NAME=value, with "(hidden)" for a password. */
 void config_print(const struct config *config, FILE *out);
-/* Overwrites the password in the environment with zeros where it stands, so that neither /proc nor a child
- * shows it. */
+/* Removes the password from the environment and overwrites it with zeros, so that neither /proc nor a child
+ * process shows it. */
 void config_wipe_environment(char **environment);

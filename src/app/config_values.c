@@ -19,7 +19,7 @@ static bool copy_text(char *ret_text, size_t capacity, struct span text)
     return true;
 }
 
-/* Bytes above ASCII are letters of a language that we need not know. */
+/* Bytes above ASCII are letters of other languages. */
 static bool is_one_line(struct span text)
 {
     for (size_t i = 0; i < text.len; i++)
@@ -33,16 +33,16 @@ bool config_parse_text(struct span text, char *ret_text, size_t capacity)
     return is_one_line(text) && copy_text(ret_text, capacity, text);
 }
 
-static bool parse_port(struct span text, uint16_t *ret_port)
+bool config_parse_count(struct span text, uint16_t max, uint16_t *ret_count)
 {
     uint64_t value;
-    if (!parse_decimal(text, UINT16_MAX, &value) || value == 0)
+    if (!parse_decimal(text, max, &value) || value == 0)
         return false;
-    *ret_port = (uint16_t)value;
+    *ret_count = (uint16_t)value;
     return true;
 }
 
-/* One host: not 0.0.0.0/8, not multicast, not reserved or broadcast. */
+/* The address of one host: not in 0.0.0.0/8, not multicast, reserved or broadcast. */
 bool config_parse_unicast(struct span text, uint32_t *ret_address)
 {
     uint32_t address;
@@ -57,8 +57,8 @@ static bool is_alphanumeric(uint8_t byte)
     return (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
 }
 
-/* RFC 1123 section 2.1, and the underscore that container networks use in names. A name whose last label is a
- * number is an address with a mistake in it. */
+/* A name as in RFC 1123 section 2.1, and with the underscore that container networks use. A name whose last
+ * label is a number is a mistyped address. */
 static bool is_host_name(struct span text)
 {
     size_t label = 0;
@@ -68,7 +68,7 @@ static bool is_host_name(struct span text)
         if (byte == '.') {
             if (label == 0 || text.data[i - 1] == '-')
                 return false;
-            /* A dot at the end makes a name absolute, and its last label is the one before. */
+            /* A dot at the end makes a name absolute: its last label is the one before the dot. */
             if (i + 1 < text.len) {
                 label = 0;
                 digits = true;
@@ -100,8 +100,7 @@ static bool parse_ipv6(struct span text, char ret_host[CONFIG_HOST_MAX + 1])
            copy_text(ret_host, CONFIG_HOST_MAX + 1, text);
 }
 
-/* Splits `[host]rest` or `host:port`; the port is empty if there is none, and *ret_host what is in the
- * brackets. */
+/* Splits `[host]:port` or `host:port`. *ret_host has no brackets; *ret_port is empty if there is no port. */
 static bool split_host_port(struct span text, bool *ret_bracketed, struct span *ret_host,
                             struct span *ret_port)
 {
@@ -128,7 +127,7 @@ bool config_parse_endpoint(struct span text, char ret_host[CONFIG_HOST_MAX + 1],
     struct span port;
     return split_host_port(text, &bracketed, &host, &port) &&
            (bracketed ? parse_ipv6(host, ret_host) : parse_host(host, ret_host)) &&
-           (port.len == 0 || parse_port(port, ret_port));
+           (port.len == 0 || config_parse_count(port, UINT16_MAX, ret_port));
 }
 
 bool config_parse_listen(struct span text, uint32_t *ret_address, uint16_t *ret_port)
@@ -137,7 +136,7 @@ bool config_parse_listen(struct span text, uint32_t *ret_address, uint16_t *ret_
     struct span host;
     struct span port;
     uint32_t address = 0;
-    if (!split_host_port(text, &bracketed, &host, &port) || !parse_port(port, ret_port))
+    if (!split_host_port(text, &bracketed, &host, &port) || !config_parse_count(port, UINT16_MAX, ret_port))
         return false;
     if (host.len > 0 && !span_is(host, "0.0.0.0") && !config_parse_unicast(host, &address))
         return false;
@@ -164,10 +163,9 @@ bool config_parse_bool(struct span text, bool *ret_value)
     return false;
 }
 
-/* The number of the word. */
-bool config_parse_word(struct span text, const char *const *words, unsigned count, unsigned *ret_number)
+bool config_parse_word(struct span text, const char *const *words, unsigned *ret_number)
 {
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; words[i] != NULL; i++) {
         if (is_any_case(text, words[i])) {
             *ret_number = i;
             return true;
@@ -186,27 +184,19 @@ bool config_parse_instance(struct span text, char ret_name[INSTANCE_NAME_MAX + 1
     return copy_text(ret_name, INSTANCE_NAME_MAX + 1, text);
 }
 
-static int hex_digit(uint8_t byte)
-{
-    if (byte >= '0' && byte <= '9')
-        return byte - '0';
-    byte |= 0x20;
-    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
-}
-
-/* RouterOS shows 64 digits, other programs put colons or spaces between each two. */
-bool config_parse_fingerprint(struct span text, uint8_t ret_fingerprint[CONFIG_FINGERPRINT_SIZE])
+/* RouterOS prints 64 digits; other programs put a colon or a space after every two. */
+bool config_parse_fingerprint(struct span text, uint8_t ret_fingerprint[TLS_FINGERPRINT_SIZE])
 {
     size_t digits = 0;
     for (size_t i = 0; i < text.len; i++) {
-        int digit = hex_digit(text.data[i]);
+        int digit = hex_value(text.data[i]);
         if (digit < 0 && (text.data[i] == ':' || text.data[i] == ' ') && digits % 2 == 0)
             continue;
-        if (digit < 0 || digits == (size_t)2 * CONFIG_FINGERPRINT_SIZE)
+        if (digit < 0 || digits == (size_t)2 * TLS_FINGERPRINT_SIZE)
             return false;
         uint8_t *byte = &ret_fingerprint[digits / 2];
         *byte = (uint8_t)(digits % 2 == 0 ? digit << 4 : *byte | digit);
         digits++;
     }
-    return digits == (size_t)2 * CONFIG_FINGERPRINT_SIZE;
+    return digits == (size_t)2 * TLS_FINGERPRINT_SIZE;
 }

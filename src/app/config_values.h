@@ -1,5 +1,5 @@
-/* The kinds of values that a configuration has: text to value. The span is never empty; false: it is not one.
- */
+/* Parsers for the kinds of values in a configuration. The span is never empty. They return false if the text
+ * is not such a value. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,6 +13,9 @@ bool config_parse_unicast(struct span text, uint32_t *ret_address);
 bool config_parse_endpoint(struct span text, char ret_host[CONFIG_HOST_MAX + 1], uint16_t *ret_port);
 bool config_parse_listen(struct span text, uint32_t *ret_address, uint16_t *ret_port);
 bool config_parse_bool(struct span text, bool *ret_value);
-bool config_parse_word(struct span text, const char *const *words, unsigned count, unsigned *ret_number);
+/* The index of the word in a list that ends with NULL. */
+bool config_parse_word(struct span text, const char *const *words, unsigned *ret_number);
+/* A number from 1 to `max`. */
+bool config_parse_count(struct span text, uint16_t max, uint16_t *ret_count);
 bool config_parse_instance(struct span text, char ret_name[INSTANCE_NAME_MAX + 1]);
-bool config_parse_fingerprint(struct span text, uint8_t ret_fingerprint[CONFIG_FINGERPRINT_SIZE]);
+bool config_parse_fingerprint(struct span text, uint8_t ret_fingerprint[TLS_FINGERPRINT_SIZE]);

@@ -6,34 +6,33 @@
 #include <unistd.h>
 
 #include "app/health.h"
-#include "io/resident.h"
+#include "wire/natpmp.h"
 
 enum {
     NATPMP_ANNOUNCE_GROUP = (int)0xE0000001, /* 224.0.0.1, RFC 6886 section 3.2.1 */
-    ANNOUNCE_PORT = 5350,
-    TELL_AGAIN_MS = 60000,
-    /* What closes does so in two turns; a resolver that hangs does not. */
+    REPORT_AGAIN_MS = 60000,
+    /* Closing takes two turns of the loop, unless a thread waits for a name server. */
     CLOSE_TURNS_MAX = 16,
 };
 
 static void dispatch(struct driver *d, struct event *event);
 
-/* ---- what happens ---- */
+/* ---- events ---- */
 
-/* True if the operator is to hear that a counter has grown: the first time, and then each minute. */
-static bool worth_telling(uint64_t count, uint64_t *told, uint64_t *told_ms)
+/* True if the log is to report a counter: when it has changed for the first time, and then at most each
+ * minute. */
+static bool is_news(struct reported *reported, uint64_t count)
 {
-    if (count == *told)
+    if (count == reported->count)
         return false;
     uint64_t now_ms = clock_now_ms();
-    if (*told != 0 && now_ms - *told_ms < TELL_AGAIN_MS)
+    if (reported->count != 0 && now_ms - reported->at_ms < REPORT_AGAIN_MS)
         return false;
-    *told = count;
-    *told_ms = now_ms;
+    *reported = (struct reported){.count = count, .at_ms = now_ms};
     return true;
 }
 
-/* Datagrams queued by the last events go out, and the core is called again when it wants to be. */
+/* Sends the datagrams that were queued for the last events and sets the timer to the core's deadline. */
 static void settle(struct driver *d)
 {
     if (d->exiting)
@@ -41,16 +40,17 @@ static void settle(struct driver *d)
     udp_client_flush(&d->gateway);
     udp_server_flush(&d->lan);
     deadline_arm(&d->deadline, proxy_deadline_ms(d->proxy));
-    uint64_t dropped = d->lan.dropped - d->lan_dropped_told;
-    if (worth_telling(d->lan.dropped, &d->lan_dropped_told, &d->lan_dropped_told_ms))
-        log_printf(d->log, LOG_LEVEL_WARN, "driver", "datagrams to the LAN were dropped count=%llu",
+    uint64_t dropped = d->lan.dropped - d->lan_dropped.count;
+    if (is_news(&d->lan_dropped, d->lan.dropped))
+        log_printf(d->log, LOG_LEVEL_WARN, "driver",
+                   "replies to the LAN could not be sent; clients repeat their requests count=%llu",
                    (unsigned long long)dropped);
-    if (worth_telling(d->lan.floods, &d->lan_floods_told, &d->lan_floods_told_ms))
-        log_printf(
-            d->log, LOG_LEVEL_WARN, "driver",
-            "a host floods the NAT-PMP port and is not heard while it does, %u s at least; look at what "
-            "runs there source=%s",
-            FLOOD_SHUT_MS / 1000, address_text(d->lan.flooder).text);
+    if (is_news(&d->lan_floods, d->lan.floods))
+        log_printf(d->log, LOG_LEVEL_WARN, "driver",
+                   "a host floods the NAT-PMP port; its requests are ignored for at least %u s; check what "
+                   "runs on it "
+                   "source=%s",
+                   FLOOD_SHUT_MS / 1000, address_text(d->lan.flooder).text);
 }
 
 static void on_lan(void *context, const struct udp_datagram *datagram)
@@ -93,13 +93,10 @@ static void router_event(struct driver_session *session, struct event *event)
 
 static void on_router_open(void *context, uint32_t peer)
 {
-    const struct driver_session *session = context;
+    struct driver_session *session = context;
     struct event event = {.type = EVENT_ROUTER_OPEN,
                           .router = {.peer = peer, .local = stream_local(session->stream)}};
-    router_event(context, &event);
-    /* A handshake needs most of the TLS library's code, and what follows little of it. */
-    if (session->driver->tls != NULL)
-        resident_trim();
+    router_event(session, &event);
 }
 
 static void on_router_data(void *context, struct span bytes)
@@ -134,8 +131,10 @@ static void on_signal(uv_signal_t *handle, int number)
 {
     struct driver *d = handle->data;
     if (d->stopping) {
-        /* Whoever asks twice does not want to wait for anything, not even for a thread at exit. */
-        log_printf(d->log, LOG_LEVEL_WARN, "driver", "ended at once, rules and leases may stay signal=%d",
+        /* A second signal means: wait for nothing, not even for a thread at exit. */
+        log_printf(d->log, LOG_LEVEL_WARN, "driver",
+                   "stopped by a second signal; rules may remain until the next start, and leases until they "
+                   "expire signal=%d",
                    number);
         _exit(128 + number);
     }
@@ -151,7 +150,7 @@ static const struct udp_client_handlers gateway_handlers = {
 static const struct stream_handlers router_handlers = {
     .opened = on_router_open, .received = on_router_data, .closed = on_router_closed};
 
-/* ---- what is to be done ---- */
+/* ---- actions ---- */
 
 static void close_session(struct driver_session *session)
 {
@@ -173,15 +172,15 @@ static void open_session(struct driver *d, struct driver_session *session)
 static void announce(struct driver *d, struct span bytes)
 {
     struct udp_datagram datagram = {
-        .address = (uint32_t)NATPMP_ANNOUNCE_GROUP, .port = ANNOUNCE_PORT, .bytes = bytes};
+        .address = (uint32_t)NATPMP_ANNOUNCE_GROUP, .port = NATPMP_ANNOUNCE_PORT, .bytes = bytes};
     unsigned links =
         udp_server_announce(&d->lan, datagram, d->config->listen_address, udp_client_local(&d->gateway));
-    log_printf(d->log, LOG_LEVEL_DEBUG, "driver", "announced links=%u", links);
+    log_printf(d->log, LOG_LEVEL_DEBUG, "driver", "sent announcements links=%u", links);
 }
 
 static void exit_loop(struct driver *d)
 {
-    /* The streams hold nothing that the kernel would have taken. */
+    /* Streams need no flush: they have given all bytes that the kernel takes. */
     udp_client_flush(&d->gateway);
     udp_server_flush(&d->lan);
     d->exiting = true;
@@ -227,7 +226,8 @@ static void perform(struct driver *d, const struct action *action)
 
 static void step(struct driver *d, struct event *event)
 {
-    /* Callbacks of io come from the loop alone: an event never meets another one's actions. */
+    /* Callbacks of io come from the loop only, so an event never arrives while another one's actions are
+     * performed. */
     assert(!d->stepping);
     d->stepping = true;
     event->now_ms = clock_now_ms();
@@ -237,13 +237,13 @@ static void step(struct driver *d, struct event *event)
     for (unsigned i = 0; i < d->actions.count && !d->exiting; i++)
         perform(d, &d->actions.at[i]);
     if (d->actions.dropped_logs > 0) {
-        log_printf(d->log, LOG_LEVEL_WARN, "driver", "lines of one step found no room count=%u",
+        log_printf(d->log, LOG_LEVEL_WARN, "driver", "log lines are missing: one step had too many count=%u",
                    d->actions.dropped_logs);
     }
     d->stepping = false;
 }
 
-/* One event and what follows from it at once. */
+/* Handles one event, and the failed connections that result from it at once. */
 static void dispatch(struct driver *d, struct event *event)
 {
     if (d->exiting)
@@ -261,14 +261,21 @@ static void dispatch(struct driver *d, struct event *event)
 
 /* ---- life ---- */
 
-static void watch_signal(struct driver *d, uv_signal_t *handle, int number)
+void driver_watch_signal(uv_loop_t *loop, uv_signal_t *handle, int number, uv_signal_cb callback, void *data)
 {
-    (void)uv_signal_init(&d->loop, handle);
-    handle->data = d;
-    (void)uv_signal_start(handle, on_signal, number);
+    (void)uv_signal_init(loop, handle);
+    handle->data = data;
+    (void)uv_signal_start(handle, callback, number);
 }
 
-/* The daemon serves as well without. */
+bool driver_end_loop(uv_loop_t *loop)
+{
+    for (unsigned i = 0; i < CLOSE_TURNS_MAX && uv_loop_alive(loop); i++)
+        (void)uv_run(loop, UV_RUN_NOWAIT);
+    return uv_loop_close(loop) == 0;
+}
+
+/* The daemon also works without it. */
 static void open_probe(struct driver *d)
 {
     struct health_name name =
@@ -276,8 +283,9 @@ static void open_probe(struct driver *d)
     int result = probe_open(&d->probe, &d->loop, name.text, on_probe, d);
     if (result != 0)
         log_printf(d->log, LOG_LEVEL_WARN, "driver",
-                   "nobody can ask for the health of this daemon socket=@%s error=\"%s\"", name.text,
-                   strerror(-result));
+                   "cannot open the socket for double-natpmp health; check for a daemon with the same "
+                   "INSTANCE socket=@%s error=\"%s\"",
+                   name.text, strerror(-result));
 }
 
 int driver_open(struct driver *d, const struct config *config, struct tls_context *tls, struct proxy *proxy,
@@ -307,8 +315,9 @@ int driver_open(struct driver *d, const struct config *config, struct tls_contex
     udp_client_open(&d->gateway, &d->loop, config->gateway, config->gateway_port, &config->gateway_way,
                     &gateway_handlers, d);
     open_probe(d);
-    watch_signal(d, &d->terminate, SIGTERM); /* the off switch of section 5 [G-17] */
-    watch_signal(d, &d->interrupt, SIGINT);
+    driver_watch_signal(&d->loop, &d->terminate, SIGTERM, on_signal,
+                        d); /* section 5 requires a way to switch the server off [G-17] */
+    driver_watch_signal(&d->loop, &d->interrupt, SIGINT, on_signal, d);
     return 0;
 }
 
@@ -332,7 +341,5 @@ bool driver_close(struct driver *d)
     udp_client_close(&d->gateway);
     udp_server_close(&d->lan);
     deadline_close(&d->deadline);
-    for (unsigned i = 0; i < CLOSE_TURNS_MAX && uv_loop_alive(&d->loop); i++)
-        (void)uv_run(&d->loop, UV_RUN_NOWAIT);
-    return uv_loop_close(&d->loop) == 0;
+    return driver_end_loop(&d->loop);
 }

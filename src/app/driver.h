@@ -1,7 +1,7 @@
-/* Between the core and the world: what happens becomes an event, and the actions that come back are carried
- * out.
+/* Connects the core with the sockets: what happens becomes an event, and the actions that the core returns
+ * are performed.
  *
- * The only file that knows both sides. Nothing is decided here. */
+ * Only this file knows both sides. It decides nothing. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,10 +23,16 @@ struct driver;
 struct driver_session {
     struct driver *driver;
     struct stream *stream; /* NULL: none */
-    bool failed;           /* there was no memory for one: the core is still to be told */
+    bool failed;           /* no memory for a stream: the core must be told */
 };
 
-/* Large, but only what was used costs memory, if it comes from calloc. */
+/* What the log has said of a counter. */
+struct reported {
+    uint64_t count;
+    uint64_t at_ms;
+};
+
+/* The struct is large. If it comes from calloc(), only the parts in use cost memory. */
 struct driver {
     uv_loop_t loop;
     uv_signal_t terminate;
@@ -41,23 +47,28 @@ struct driver {
     struct proxy *proxy;
     struct log *log;
     bool stepping;
-    bool stopping; /* EVENT_STOP was given */
+    bool stopping; /* the core has received EVENT_STOP */
     bool exiting;
-    uint64_t lan_dropped_told;
-    uint64_t lan_dropped_told_ms;
-    uint64_t lan_floods_told;
-    uint64_t lan_floods_told_ms;
+    struct reported lan_dropped;
+    struct reported lan_floods;
     struct actions actions;
 };
 
-/* Opens everything and binds. The memory is zero, and the others outlive the driver; `tls` is NULL if the
- * router is spoken to without it. 0, or a negative errno: then LISTEN_ADDR could not be bound, and nothing
- * stays open.
- */
+/* Opens all sockets. The memory must be zero, and the other arguments must outlive the driver; `tls` is NULL
+ * for a connection to the router without TLS. Returns 0, or a negative errno if LISTEN_ADDR cannot be bound;
+ * then everything is closed again. */
 nodiscard_ int driver_open(struct driver *d, const struct config *config, struct tls_context *tls,
                            struct proxy *proxy, struct log *log);
-/* Runs the core from EVENT_START until it asks for the end. A second SIGTERM or SIGINT ends the process at
- * once, with 128 and the signal's number as exit status. */
+/* Runs the core from EVENT_START until it asks to exit. A second SIGTERM or SIGINT ends the process at once;
+ * the exit status is then 128 plus the number of the signal. */
 void driver_run(struct driver *d);
-/* False if a thread still waits for a name server: then only _exit does not wait for it too. */
+/* False if a thread still waits for a name server: the process can then end only by _exit(), because exit()
+ * waits for the thread. */
 nodiscard_ bool driver_close(struct driver *d);
+
+/* ---- what the driver of a check (app/inquiry.c) needs as well ---- */
+
+void driver_watch_signal(uv_loop_t *loop, uv_signal_t *handle, int number, uv_signal_cb callback, void *data);
+/* Runs the loop until all handles that were closed are gone, and closes it. False if a thread still waits for
+ * a name server. */
+nodiscard_ bool driver_end_loop(uv_loop_t *loop);

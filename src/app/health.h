@@ -1,4 +1,4 @@
-/* What the running daemon tells `double-natpmp health`, and where. */
+/* The reply of the running daemon to `double-natpmp health`, and the name of the socket where it is asked. */
 #pragma once
 
 #include "core/proxy.h"
@@ -8,9 +8,10 @@ struct health_name {
     char text[PROBE_NAME_MAX + 1];
 };
 
-/* One for each daemon of a network namespace: no two of them answer NAT-PMP on the same address and port. */
+/* The name differs for each daemon of a network namespace, because no two of them answer NAT-PMP on the same
+ * address and port. */
 struct health_name health_name(const char *instance, uint32_t listen_address, uint16_t listen_port);
 
-/* One line: "healthy ...", or "unhealthy: " and why. */
+/* Writes one line: "healthy ...", or "unhealthy: " and the reason. */
 void health_write(const struct proxy_status *status, char ret_line[PROBE_LINE_MAX + 1]);
 bool health_is_good(const char *line);

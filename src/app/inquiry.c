@@ -15,7 +15,7 @@ struct inquiry {
     struct deadline deadline;
     struct udp_client gateway;
     struct stream *stream; /* NULL: none */
-    bool stream_failed;    /* there was no memory for one: the check is still to be told */
+    bool stream_failed;    /* no memory for a stream: the check must be told */
     const struct config *config;
     struct tls_context *tls;
     struct check *check;
@@ -47,7 +47,7 @@ static void dispatch(struct inquiry *q, struct event event)
     deadline_arm(&q->deadline, check_deadline_ms(q->check));
 }
 
-/* ---- what happens ---- */
+/* ---- events ---- */
 
 static void on_open(void *context, uint32_t peer)
 {
@@ -76,7 +76,7 @@ static void on_gateway_failed(void *context, enum gateway_error error)
     dispatch(context, (struct event){.type = EVENT_GATEWAY_ERROR, .gateway_error = error});
 }
 
-/* Each question goes out at once. */
+/* Each request is sent at once, so a batch has no end. */
 static void on_batch(void *context)
 {
     (void)context;
@@ -101,7 +101,7 @@ static const struct stream_handlers router_handlers = {
 static const struct udp_client_handlers gateway_handlers = {
     .received = on_gateway, .batch_done = on_batch, .failed = on_gateway_failed};
 
-/* ---- what is to be done ---- */
+/* ---- actions ---- */
 
 static void close_stream(struct inquiry *q)
 {
@@ -152,25 +152,15 @@ static void list_own(struct survey *survey)
             survey->own[survey->owns++] = links[i].address;
 }
 
-static void watch_signal(struct inquiry *q, uv_signal_t *handle, int number)
-{
-    (void)uv_signal_init(&q->loop, handle);
-    handle->data = q;
-    (void)uv_signal_start(handle, on_signal, number);
-}
-
-/* False: a resolver still has it. */
+/* False if a thread still waits for a name server and uses the memory. */
 static bool close_all(struct inquiry *q)
 {
-    enum { TURNS_MAX = 16 };
     close_stream(q);
     uv_close((uv_handle_t *)&q->terminate, NULL);
     uv_close((uv_handle_t *)&q->interrupt, NULL);
     udp_client_close(&q->gateway);
     deadline_close(&q->deadline);
-    for (unsigned i = 0; i < TURNS_MAX && uv_loop_alive(&q->loop); i++)
-        (void)uv_run(&q->loop, UV_RUN_NOWAIT);
-    return uv_loop_close(&q->loop) == 0;
+    return driver_end_loop(&q->loop);
 }
 
 static int open_all(struct inquiry *q)
@@ -185,8 +175,8 @@ static int open_all(struct inquiry *q)
     }
     udp_client_open(&q->gateway, &q->loop, q->config->gateway, q->config->gateway_port,
                     &q->config->gateway_way, &gateway_handlers, q);
-    watch_signal(q, &q->terminate, SIGTERM);
-    watch_signal(q, &q->interrupt, SIGINT);
+    driver_watch_signal(&q->loop, &q->terminate, SIGTERM, on_signal, q);
+    driver_watch_signal(&q->loop, &q->interrupt, SIGINT, on_signal, q);
     return 0;
 }
 

@@ -1,5 +1,5 @@
-/* Runs the questions of a check (check/check.h) over real sockets until they are answered. What the driver is
- * for the daemon; nothing is decided here. */
+/* Runs a check (check/check.h) over real sockets until it has asked everything. It is to the check what the
+ * driver is to the daemon, and decides nothing. */
 #pragma once
 
 #include "app/config.h"
@@ -7,12 +7,12 @@
 #include "io/tls.h"
 
 struct inquiry_end {
-    int error;    /* not 0: there are no means for it, and nothing was asked */
-    int signal;   /* not 0: what cut it short; what was begun by then has been undone */
-    bool hanging; /* a thread still waits for a name server: then only _exit does not wait for it too */
+    int error;    /* not 0: no memory or no descriptors; nothing was asked */
+    int signal;   /* not 0: this signal ended it early; all changes have been undone */
+    bool hanging; /* a thread still waits for a name server: the process can end only by _exit() */
 };
 
-/* `tls` is NULL for a router that is spoken to without it. A second signal ends the process at once. */
+/* `tls` is NULL for a connection to the router without TLS. A second signal ends the process at once. */
 struct inquiry_end inquiry_run(struct check *check, const struct config *config, struct tls_context *tls);
-/* The part of the configuration that a check is about; borrows from it. */
+/* The part of the configuration that a check needs. It points into `config`. */
 struct check_config inquiry_config(const struct config *config);

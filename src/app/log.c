@@ -35,8 +35,8 @@ struct date {
     unsigned day;
 };
 
-/* The Gregorian calendar in years that begin on the first of March, so that the leap day is the last; 400
- * years have 146097 days. The C library's gmtime_r would read the time zone's file for this. */
+/* Counts years from the first of March, so that the leap day is the last of its year; 400 years have 146097
+ * days. gmtime_r() of the C library would read the file of the time zone. */
 static struct date date_of(uint64_t days_since_1970)
 {
     uint64_t days = days_since_1970 + 719468; /* since 0000-03-01 */
@@ -52,7 +52,7 @@ static struct date date_of(uint64_t days_since_1970)
     };
 }
 
-/* Time, level and component. */
+/* Writes time, level and component. */
 static size_t write_prefix(char *line, size_t capacity, enum log_level level, const char *component)
 {
     struct timespec now;
@@ -67,8 +67,8 @@ static size_t write_prefix(char *line, size_t capacity, enum log_level level, co
     return (size_t)len;
 }
 
-/* Whether a write would not block. The file may be shared with other processes (a terminal, a pipe of the
- * service manager), for whom O_NONBLOCK would change too: so ask instead. */
+/* True if a write would not block. O_NONBLOCK is no way: it would also change the file for other processes
+ * that share it (a terminal, a pipe of the service manager). */
 static bool writable(int fd)
 {
     struct pollfd file = {.fd = fd, .events = POLLOUT};
@@ -76,12 +76,12 @@ static bool writable(int fd)
            (file.revents & (POLLERR | POLLHUP)) == 0;
 }
 
-/* True if the line, whose last byte is a newline, is out. */
+/* True if all of the line, whose last byte is a newline, was written. */
 static bool put(struct log *log, const char *line, size_t len)
 {
     if (!writable(log->fd))
         return false;
-    /* A socket tells by itself whether it has room for all of it. */
+    /* On a socket that has room for a part of the line only, send() does not block. */
     ssize_t written = send(log->fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (written < 0 && errno == ENOTSOCK)
         written = write(log->fd, line, len);
@@ -90,7 +90,7 @@ static bool put(struct log *log, const char *line, size_t len)
     return written == (ssize_t)len;
 }
 
-/* Makes up for what went wrong before. */
+/* Ends a line that was written in part and reports the lines that were lost. */
 static bool recover(struct log *log)
 {
     if (log->torn && !put(log, "\n", 1))
@@ -98,7 +98,8 @@ static bool recover(struct log *log)
     if (log->lost > 0) {
         char line[LOG_LINE_MAX];
         size_t len = write_prefix(line, sizeof(line), LOG_LEVEL_WARN, "log");
-        int rest = snprintf(line + len, sizeof(line) - len, "lines were lost count=%llu\n",
+        int rest = snprintf(line + len, sizeof(line) - len,
+                            "log lines were lost: the reader of the log is too slow count=%llu\n",
                             (unsigned long long)log->lost);
         if (!put(log, line, len + (size_t)rest))
             return false;

@@ -1,45 +1,46 @@
-/* double-natpmp answers NAT-PMP (RFC 6886) on a LAN in a MikroTik router's stead: for each mapping it makes a
- * dst-nat rule on the router, by the RouterOS API, and a mapping at the VPN gateway behind it.
+/* double-natpmp answers NAT-PMP (RFC 6886) on a LAN on behalf of its MikroTik router: for each mapping it
+ * adds a dst-nat rule to the router, by the RouterOS API, and requests a mapping from the VPN gateway behind
+ * it.
  *
- * The map of the program. Each folder includes only what stands above it.
+ * The map of the program. Each folder includes only the folders above it.
  *
- * base/   what every program needs
+ * base/   for every program
  *   span.h, cursor   borrowed bytes; checked readers and writers
  *   limits.h         every capacity, with its reason
  *   failure          each way in which a connection fails, and the words for it: one row
- *   portset, list, index, heap, prng   the containers and the generator of the core
+ *   portset, list, index, heap, prng   the containers and the random numbers of the core
  * wire/   bytes to structs and back, without state
- *   natpmp           RFC 6886 messages
- *   routeros, login  the RouterOS API: words, sentences, the login
+ *   natpmp           the messages of RFC 6886
+ *   routeros, login  the RouterOS API: words, sentences, the old login
  * core/   the program itself, without I/O: one event in, actions out
  *   event.h          the contract
  *   server           the LAN's side: requests, replies, epoch, announcements
- *   upstream         the gateway's side: transactions and retransmission
- *   router, session, nat_rule   the router's side: connections, the mirror of its NAT table, our rules in it
+ *   upstream         the gateway's side: transactions and retransmissions
+ *   router, session, nat_rule   the router's side: connections, a copy of its NAT table, our rules in it
  *   mapping          the table
  *   proxy            joins them
- * check/  whether a set-up will work: rows in, findings out, without I/O
- *   check, check_router, check_gateway   the questions, one event in, actions out
+ * check/  will a set-up work? Rows in, findings out, without I/O
+ *   check, check_router, check_gateway   ask; one event in, actions out
  *   survey           the answers
  *   judge*, scene, firewall   the judgement
- *   finding          what it says
- *   ros_version, setup   what depends on the router's version; the commands for it
- * io/     sockets and time on the event loop, without protocol knowledge
- *   udp, udp_client  the LAN's socket; the gateway's socket
- *   flood            who floods the LAN's socket is shut out
+ *   finding          its results
+ *   ros_version, setup   what depends on the router's version; the commands that set it up
+ * io/     sockets and time on the event loop, without knowledge of protocols
+ *   udp, udp_client  the socket to the LAN; the socket to the gateway
+ *   flood            blocks a host that floods the socket to the LAN
  *   stream, tls      connections to the router
- *   probe            the running daemon answers a question on this machine
- *   links            the machine's own addresses
+ *   probe            one question to the running daemon, and its reply
+ *   links            this machine's addresses
  *   clock            time, the deadline, the seed
- *   resident         less memory while nothing happens
- *   notify           systemd hears that we serve
- *   confine          nothing can be opened or executed any more
- * app/    what makes a daemon of it
+ *   file             reads a small file
+ *   notify           reports to systemd
+ *   confine          the seccomp filter
+ * app/    makes it a daemon
  *   config           environment to struct
- *   secure           what TLS needs, from the configuration
+ *   secure           sets up TLS from the configuration
  *   log              lines on stderr
- *   driver           io's callbacks to events, actions to io
- *   health           what it says of itself
+ *   driver           turns callbacks of io into events, and actions into calls of io
+ *   health           the reply to `double-natpmp health`
  *   command_*, inquiry, report   the subcommands; the driver of a check; its findings as text and JSON
  *   main             this file: arguments, start, end */
 
@@ -62,7 +63,6 @@
 #include "core/proxy.h"
 #include "io/confine.h"
 #include "io/notify.h"
-#include "io/resident.h"
 
 static const char usage[] =
     "usage: double-natpmp [--check-config | --help | --version]\n"
@@ -70,47 +70,46 @@ static const char usage[] =
     "       double-natpmp health\n"
     "       double-natpmp setup [--routeros VERSION]\n"
     "\n"
-    "A NAT-PMP server for a LAN whose MikroTik router has a second NAT behind it, at a VPN provider.\n"
+    "A NAT-PMP server for a LAN behind two NATs, a MikroTik router's and a VPN provider's.\n"
     "\n"
-    "  check           say whether router and gateway are set up for this configuration, and end; changes\n"
-    "                  nothing that it does not undo; exit status 1 if something fails\n"
-    "  health          ask the daemon that runs here, with the same INSTANCE and LISTEN_ADDR: exit status 0 "
-    "if\n"
-    "                  router and gateway can be used, else 1 and why not\n"
-    "  setup           print the RouterOS commands that set up a container on the router; executes nothing\n"
-    "  --check-config  say what the configuration amounts to, or what is wrong with it, and end\n"
-    "  --help          this text\n"
-    "  --version       the version\n"
+    "  check           check whether router and gateway are set up for this configuration; undoes all its\n"
+    "                  changes; exit status 1 if a check fails\n"
+    "  health          ask the running daemon with the same INSTANCE and LISTEN_ADDR whether router and\n"
+    "                  gateway work; exit status 1 and the reason if they do not\n"
+    "  setup           print the RouterOS commands that set up a container on the router; executes none\n"
+    "  --check-config  print the configuration in force, or what is wrong with it\n"
+    "  --help          print this text\n"
+    "  --version       print the version\n"
     "\n"
-    "Configuration is by environment variables (default in parentheses):\n"
+    "Environment variables configure it (default in parentheses):\n"
     "  VPN_GATEWAY                 IPv4 address of the VPN's NAT-PMP gateway (required)\n"
-    "  GATEWAY_SOURCE              address of this machine that requests to the gateway leave from\n"
-    "  GATEWAY_DEVICE              interface of this machine that they leave by\n"
+    "  GATEWAY_SOURCE              address of this machine from which to send to the gateway\n"
+    "  GATEWAY_DEVICE              interface of this machine by which to send to the gateway\n"
     "  MIKROTIK_API_ADDRESS        host[:port] of the RouterOS API (required; port 8728, with TLS 8729)\n"
-    "  MIKROTIK_API_PASSWORD       password, or\n"
-    "  MIKROTIK_API_PASSWORD_FILE  a file that holds it (one of the two is required)\n"
-    "  MIKROTIK_API_USER           user (admin)\n"
-    "  MIKROTIK_API_TLS            true or false (false); then the router must show a certificate:\n"
+    "  MIKROTIK_API_PASSWORD       password of the user, or\n"
+    "  MIKROTIK_API_PASSWORD_FILE  file that contains it (one of the two is required)\n"
+    "  MIKROTIK_API_USER           RouterOS user (admin)\n"
+    "  MIKROTIK_API_TLS            true: use TLS (false); the router's certificate must then be\n"
     "  MIKROTIK_API_TLS_CA           signed by a CA in this PEM file (the system's CAs)\n"
     "  MIKROTIK_API_TLS_NAME         for this name (with the system's CAs, MIKROTIK_API_ADDRESS)\n"
-    "  MIKROTIK_API_TLS_FINGERPRINT  or just with this SHA-256 fingerprint\n"
-    "  MIKROTIK_API_TLS_INSECURE     true: any certificate, or none\n"
-    "  MIKROTIK_IN_INTERFACE       RouterOS interface towards the gateway (found by asking the router)\n"
-    "  INSTANCE                    name in the comments of our rules, one for each daemon on a router "
+    "  MIKROTIK_API_TLS_FINGERPRINT  or only have this SHA-256 fingerprint\n"
+    "  MIKROTIK_API_TLS_INSECURE     true: accept any certificate, or none (false)\n"
+    "  MIKROTIK_IN_INTERFACE       RouterOS interface towards the gateway (the one of the router's route)\n"
+    "  INSTANCE                    name in the comments of this daemon's rules, unique on the router "
     "(default)\n"
-    "  LISTEN_ADDR                 [address]:port to answer NAT-PMP on (:5351)\n"
-    "  MAX_MAPPINGS_PER_CLIENT     how many one host may hold (64)\n"
-    "  GATEWAY_MODE                auto, or symmetric for a gateway that forwards port n to port n only "
-    "(auto)\n"
-    "  LEASE_HOLD                  auto, always or off: keep mappings whose client renews too late (auto)\n"
+    "  LISTEN_ADDR                 [address]:port on which to answer NAT-PMP (:5351)\n"
+    "  MAX_MAPPINGS_PER_CLIENT     mappings for one host (64)\n"
+    "  GATEWAY_MODE                auto, or symmetric if the gateway forwards port n to port n only (auto)\n"
+    "  LEASE_HOLD                  auto, always or off: renew mappings whose client renews too late (auto)\n"
     "  LOG_LEVEL                   DEBUG, INFO, WARN or ERROR (INFO)\n"
     "\n"
     "Exit status: 0 after SIGTERM or SIGINT, 1 if LISTEN_ADDR cannot be bound, 2 for a bad configuration,\n"
-    "128 + n if a second signal n cut the end short.\n";
+    "128 + n if a second signal n ended it early.\n";
 
 /* ---- before anything is opened ---- */
 
-/* Without a standard stream, a socket would take its number and receive what is meant for the terminal. */
+/* If a standard stream is closed, a socket would get its number, and messages for the terminal would be sent
+ * to the network. */
 static void open_standard_streams(void)
 {
     int fd;
@@ -121,7 +120,7 @@ static void open_standard_streams(void)
         (void)close(fd);
 }
 
-/* The password stays out of core dumps and away from other processes of the same user. */
+/* Keeps the password out of core dumps and away from other processes of the same user. */
 static void protect_memory(void)
 {
     const struct rlimit none = {0};
@@ -131,7 +130,7 @@ static void protect_memory(void)
 
 /* ---- start ---- */
 
-/* Tables of many megabytes, of which only what is used becomes real. */
+/* The tables have many megabytes; the kernel gives real memory only to the parts in use. */
 static struct proxy *make_proxy(struct config *config)
 {
     void *memory =
@@ -158,24 +157,18 @@ static const char *bind_advice(int error)
 {
     switch (error) {
     case EADDRINUSE:
-        return "another program answers there already: a second instance, miniupnpd or another NAT-PMP "
-               "server; stop "
-               "it (ss -lunp shows it) or set LISTEN_ADDR to another address or port";
+        return "another NAT-PMP server uses the port; change LISTEN_ADDR or stop it (ss -lunp shows it)";
     case EACCES:
     case EPERM:
-        return "a port below 1024 needs CAP_NET_BIND_SERVICE; use one above, such as 5351, and let the "
-               "router "
-               "redirect to it";
+        return "a port below 1024 needs CAP_NET_BIND_SERVICE; use port 5351 and redirect to it on the router";
     case EADDRNOTAVAIL:
-        return "no interface of this machine has the address; ip -4 address lists them, and "
-               "LISTEN_ADDR=:5351 takes "
-               "all";
+        return "no interface of this machine has the address; use one that ip -4 address shows";
     default:
-        return "look at LISTEN_ADDR and at the limits of this process";
+        return "check LISTEN_ADDR and the limits of this process";
     }
 }
 
-/* Whatever is opened once and for all has been opened. */
+/* To be called when all files and sockets that stay open have been opened. */
 static void give_up_rights(const struct config *config, struct log *log)
 {
     unsigned more = stream_needs_resolver(config->router_host) ? CONFINE_NAMES : 0;
@@ -184,8 +177,8 @@ static void give_up_rights(const struct config *config, struct log *log)
 #endif
     int result = confine(more);
     if (result != 0)
-        log_printf(log, LOG_LEVEL_DEBUG, "main", "runs without a seccomp filter error=\"%s\"",
-                   strerror(-result));
+        log_printf(log, LOG_LEVEL_DEBUG, "main",
+                   "the kernel has no seccomp filter; running without one error=\"%s\"", strerror(-result));
 }
 
 static int run(struct config *config, struct tls_context *tls)
@@ -195,30 +188,30 @@ static int run(struct config *config, struct tls_context *tls)
     log_init(&log, STDERR_FILENO, config->log_level);
     struct proxy *proxy = make_proxy(config);
     if (proxy == NULL || driver == NULL) {
-        log_printf(&log, LOG_LEVEL_ERROR, "main", "no memory for the tables bytes=%zu", proxy_size());
+        log_printf(
+            &log, LOG_LEVEL_ERROR, "main",
+            "cannot reserve memory for the tables; raise the limit of address space (ulimit -v) bytes=%zu",
+            proxy_size());
         free(driver);
         return EXIT_STATUS_FAILED;
     }
     struct address_text address = address_text(config->listen_address);
     int result = driver_open(driver, config, tls, proxy, &log);
     if (result != 0) {
-        log_printf(&log, LOG_LEVEL_ERROR, "main", "cannot listen LISTEN_ADDR=%s:%u error=\"%s\": %s",
-                   address.text, (unsigned)config->listen_port, strerror(-result), bind_advice(-result));
+        log_printf(&log, LOG_LEVEL_ERROR, "main", "cannot listen: %s LISTEN_ADDR=%s:%u error=\"%s\"",
+                   bind_advice(-result), address.text, (unsigned)config->listen_port, strerror(-result));
         free(driver);
         return EXIT_STATUS_FAILED;
     }
     log_printf(&log, LOG_LEVEL_INFO, "main", "listening address=%s:%u version=%s instance=%s", address.text,
                (unsigned)config->listen_port, VERSION, config->instance);
     if (config->tls_insecure) {
-        log_printf(
-            &log, LOG_LEVEL_WARN, "main",
-            "MIKROTIK_API_TLS_INSECURE: the router's certificate is not checked; whoever can stand between "
-            "here and the router can pose as it, read the password and change its rules; only mere "
-            "listening is kept out");
+        log_printf(&log, LOG_LEVEL_WARN, "main",
+                   "the router's certificate is not checked: an attacker in between can read the password; "
+                   "unset MIKROTIK_API_TLS_INSECURE");
     }
     notify_ready();
     give_up_rights(config, &log);
-    resident_trim();
     driver_run(driver);
     log_printf(&log, LOG_LEVEL_INFO, "main", "ended");
     if (!driver_close(driver))
@@ -261,7 +254,7 @@ int main(int argc, char **argv)
         (void)fputs(usage, stderr);
         return EXIT_STATUS_USAGE;
     }
-    /* Before a thread starts: names are looked up one at a time, and a stack less is used. */
+    /* To be set before a thread starts: one thread is enough to look names up, and costs one stack. */
     (void)setenv("UV_THREADPOOL_SIZE", "1", 1);
     protect_memory();
     (void)signal(SIGPIPE, SIG_IGN);

@@ -19,7 +19,7 @@ void report_text(const struct findings *findings, FILE *out)
                   report_count(findings, FINDING_WARN), report_count(findings, FINDING_FAIL));
 }
 
-/* Printable ASCII. */
+/* The text must be printable ASCII. */
 static void write_string(const char *text, FILE *out)
 {
     (void)fputc('"', out);

@@ -1,13 +1,13 @@
-/* Findings for people, a line each, and for machines, as one JSON document. */
+/* Prints findings as one line each for people, or as one JSON document for programs. */
 #pragma once
 
 #include <stdio.h>
 
 #include "check/finding.h"
 
-/* "status  what  - cure", and a last line with how many there are of each. */
+/* Prints "status what - cure" for each finding, and a last line that counts them by status. */
 void report_text(const struct findings *findings, FILE *out);
-/* {"result": "pass" or "fail", "pass": N, "warn": N, "fail": N, "findings": [{"id", "status", "what",
- * "cure"}, ...]}; what was not looked at is not there, and a finding without a cure has null. */
+/* Prints {"result": "pass" or "fail", "pass": N, "warn": N, "fail": N, "findings": [{"id", "status", "what",
+ * "cure"}, ...]}. What could not be checked is left out; a finding without a remedy has null as its cure. */
 void report_json(const struct findings *findings, FILE *out);
 unsigned report_count(const struct findings *findings, enum finding_status status);

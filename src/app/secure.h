@@ -1,4 +1,4 @@
-/* TLS to the router, as the configuration asks for it. */
+/* Sets up TLS for the connection to the router, as configured. */
 #pragma once
 
 #include <stdbool.h>
@@ -6,6 +6,6 @@
 #include "app/config.h"
 #include "io/tls.h"
 
-/* *ret_tls is NULL if the router is spoken to without TLS; else it is the caller's. False: what is asked for
- * cannot be had, and it was said on stderr why. */
+/* *ret_tls is NULL if TLS is not configured; otherwise the caller frees it. Returns false, after a message on
+ * stderr, if the configured TLS is not possible. */
 nodiscard_ bool secure_open(const struct config *config, struct tls_context **ret_tls);

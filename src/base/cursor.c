@@ -20,9 +20,8 @@ static uint32_t read_number(struct reader *r, size_t size)
 {
     struct span bytes = read_bytes(r, size);
     uint32_t value = 0;
-    for (size_t i = 0; i < bytes.len; i++) {
+    for (size_t i = 0; i < bytes.len; i++)
         value = value << 8 | bytes.data[i];
-    }
     return value;
 }
 
@@ -46,7 +45,7 @@ struct writer writer_of(void *buffer, size_t capacity)
     return (struct writer){.data = buffer, .capacity = capacity};
 }
 
-/* A place for `count` bytes; NULL when there is no room. */
+/* Returns a place for `count` bytes, or NULL if there is no room. */
 static uint8_t *take_place(struct writer *w, size_t count)
 {
     if (w->failed || w->capacity - w->len < count) {
@@ -121,18 +120,15 @@ struct span writer_span(const struct writer *w)
 
 bool parse_decimal(struct span text, uint64_t max, uint64_t *ret_value)
 {
-    if (text.len == 0) {
+    if (text.len == 0)
         return false;
-    }
     uint64_t value = 0;
     for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9') {
+        if (text.data[i] < '0' || text.data[i] > '9')
             return false;
-        }
         uint64_t digit = (uint64_t)(text.data[i] - '0');
-        if (digit > max || value > (max - digit) / 10) {
+        if (digit > max || value > (max - digit) / 10)
             return false;
-        }
         value = value * 10 + digit;
     }
     *ret_value = value;
@@ -141,28 +137,24 @@ bool parse_decimal(struct span text, uint64_t max, uint64_t *ret_value)
 
 int hex_value(uint8_t digit)
 {
-    if (digit >= '0' && digit <= '9') {
+    if (digit >= '0' && digit <= '9')
         return digit - '0';
-    }
-    if (digit >= 'A' && digit <= 'F') {
+    if (digit >= 'A' && digit <= 'F')
         return digit - 'A' + 10;
-    }
     return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
 }
 
-/* Takes the digits in front of the next dot, or up to the end, and the dot. */
+/* Takes an octet and the dot behind it; the last octet has no dot. */
 static bool parse_octet(struct span *text, bool last, uint32_t *ret_octet)
 {
     size_t len = 0;
-    while (len < text->len && text->data[len] != '.') {
+    while (len < text->len && text->data[len] != '.')
         len++;
-    }
-    /* A leading zero means octal to some readers and nothing to others. */
+    /* Some programs read a leading zero as octal and others ignore it, so it is refused. */
     bool ambiguous = len > 1 && text->data[0] == '0';
     uint64_t value;
-    if (ambiguous || last != (len == text->len) || !parse_decimal(span_of(text->data, len), 255, &value)) {
+    if (ambiguous || last != (len == text->len) || !parse_decimal(span_of(text->data, len), 255, &value))
         return false;
-    }
     *text = span_skip(*text, last ? len : len + 1);
     *ret_octet = (uint32_t)value;
     return true;
@@ -173,9 +165,8 @@ bool parse_address(struct span text, uint32_t *ret_address)
     uint32_t address = 0;
     for (unsigned part = 0; part < 4; part++) {
         uint32_t octet;
-        if (!parse_octet(&text, part == 3, &octet)) {
+        if (!parse_octet(&text, part == 3, &octet))
             return false;
-        }
         address = address << 8 | octet;
     }
     *ret_address = address;

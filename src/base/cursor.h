@@ -32,17 +32,17 @@ void write_u16(struct writer *w, uint16_t value);
 void write_u32(struct writer *w, uint32_t value);
 void write_bytes(struct writer *w, struct span bytes);
 void write_text(struct writer *w, const char *text);
-/* Decimal without padding. */
+/* Decimal, without padding. */
 void write_decimal(struct writer *w, uint64_t value);
 /* Dotted quad of an address in host byte order. */
 void write_address(struct writer *w, uint32_t address);
-/* What was written so far; empty when the writer failed. */
+/* All that was written; empty if the writer failed. */
 struct span writer_span(const struct writer *w);
 
-/* Text to numbers: true only if the whole span is decimal digits (leading zeros too) of a number up to `max`.
- */
+/* True if the whole span is a decimal number of at most `max`; it may begin with zeros. */
 bool parse_decimal(struct span text, uint64_t max, uint64_t *ret_value);
-/* Strict dotted quad (four decimal parts; no sign, blank or leading zero) to host byte order. */
+/* Reads a strict dotted quad (four decimal parts without sign, blank or leading zero) into host byte
+ * order. */
 bool parse_address(struct span text, uint32_t *ret_address);
-/* A hexadecimal digit of either case; -1 for any other byte. */
+/* The value of a hexadecimal digit of either case; -1 for any other byte. */
 int hex_value(uint8_t digit);

@@ -45,7 +45,7 @@ static void sift_down(struct heap *heap, unsigned position, uint16_t record, uin
     place(heap, position, record, due_ms);
 }
 
-/* To where it belongs from a position that has become free. */
+/* Puts the record where it belongs, beginning at a position that has become free. */
 static void settle(struct heap *heap, unsigned position, uint16_t record, uint64_t due_ms)
 {
     if (position > 1 && heap->due_ms[parent_of(position)] > due_ms)

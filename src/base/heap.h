@@ -1,6 +1,6 @@
-/* The earliest due time of records numbered 1..65535: a heap with one time for each record, in which each has
- * up to four below it: they stand side by side, so a full heap is eight steps and few cache lines high. All
- * zero is empty. */
+/* Finds the record with the earliest due time among records numbered 1..65535. In this heap a node has up to
+ * four children, which stand side by side: a full heap has eight levels, and each level costs about one cache
+ * line. A heap of zero bytes is empty. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,7 +13,7 @@ struct heap {
     uint16_t position[65536]; /* of a record in at[]; 0: not in the heap */
 };
 
-/* Adds the record or moves it; UINT64_MAX takes it out. */
+/* Adds the record or changes its time; UINT64_MAX removes it. */
 void heap_set(struct heap *heap, uint16_t record, uint64_t due_ms);
 bool heap_has(const struct heap *heap, uint16_t record);
 /* The record that is due first; 0 if there is none. */

@@ -13,8 +13,8 @@ uint32_t index_hash(uint64_t key)
     return (uint32_t)key;
 }
 
-/* With `buckets` between two powers of two, the buckets that were split already are addressed by one bit
- * more. */
+/* While `buckets` is between two powers of two, the buckets that were split already are addressed with one
+ * bit more than the others. */
 static uint32_t bucket_of(const struct index *index, uint32_t hash)
 {
     uint32_t mask = UINT32_MAX >> __builtin_clz(index->buckets);

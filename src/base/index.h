@@ -1,6 +1,6 @@
-/* An index from a hash to records numbered 1..65535, by linear hashing: the number of buckets grows one at a
- * time with the records, so that neither time nor touched memory jumps. Records with the same hash form a
- * chain; the caller compares their keys. All zero is an empty index. */
+/* An index from a hash to records numbered 1..65535, by linear hashing: buckets are added one at a time, so
+ * neither the time of an insertion nor the memory in use ever jumps. Records with the same hash form a chain,
+ * and the caller compares their keys. An index of zero bytes is empty. */
 #pragma once
 
 #include <stdint.h>
@@ -10,7 +10,7 @@ struct index {
     uint32_t count;
     uint16_t head[65536];
     struct {
-        uint16_t hash[2]; /* in halves: a whole one would cost two bytes of padding */
+        uint16_t hash[2]; /* in halves, because a uint32_t would cost two bytes of padding */
         uint16_t next;
     } entry[65536];
 };
@@ -21,6 +21,6 @@ uint32_t index_hash(uint64_t key);
 void index_add(struct index *index, uint32_t hash, uint16_t record);
 /* `record` must be in the index under the hash that it was added with. */
 void index_remove(struct index *index, uint16_t record);
-/* The first record of that hash, then the next one after `record`; 0 at the end. */
+/* The first record of that hash, and the one that follows `record`; 0 if there is none. */
 uint16_t index_first(const struct index *index, uint32_t hash);
 uint16_t index_next(const struct index *index, uint16_t record);

@@ -1,6 +1,6 @@
 /* Doubly linked lists of records numbered 1..65535. The links stand in an array of their own, indexed by
- * record: one array serves any number of lists as long as a record is in at most one of them. All zero is
- * empty. */
+ * record: one array serves any number of lists as long as a record is in at most one of them. A list of zero
+ * bytes is empty. */
 #pragma once
 
 #include <stdbool.h>

@@ -14,12 +14,10 @@ static uint64_t bit_of(uint16_t port)
 static uint64_t mask_of(unsigned index, uint16_t first, uint16_t last)
 {
     uint64_t mask = UINT64_MAX;
-    if (index == first / WORD_BITS) {
+    if (index == first / WORD_BITS)
         mask &= UINT64_MAX << first % WORD_BITS;
-    }
-    if (index == last / WORD_BITS) {
+    if (index == last / WORD_BITS)
         mask &= UINT64_MAX >> (WORD_BITS - 1 - last % WORD_BITS);
-    }
     return mask;
 }
 
@@ -45,9 +43,8 @@ void portset_remove(struct portset *set, uint16_t port)
 
 void portset_add_range(struct portset *set, uint16_t first, uint16_t last)
 {
-    for (unsigned i = first / WORD_BITS; i <= last / WORD_BITS; i++) {
+    for (unsigned i = first / WORD_BITS; i <= last / WORD_BITS; i++)
         set->word[i] |= mask_of(i, first, last);
-    }
 }
 
 bool portset_has(const struct portset *set, uint16_t port)
@@ -59,12 +56,10 @@ static uint16_t find_upwards(const struct portset *const *sets, unsigned count, 
 {
     for (unsigned i = from / WORD_BITS; i <= to / WORD_BITS; i++) {
         uint64_t free = mask_of(i, from, to);
-        for (unsigned s = 0; s < count; s++) {
+        for (unsigned s = 0; s < count; s++)
             free &= ~sets[s]->word[i];
-        }
-        if (free != 0) {
+        if (free != 0)
             return (uint16_t)(i * WORD_BITS + (unsigned)__builtin_ctzll(free));
-        }
     }
     return 0;
 }
@@ -74,8 +69,7 @@ uint16_t portset_find_free(const struct portset *const *sets, unsigned count, ui
 {
     assert(first > 0 && first <= start && start <= last);
     uint16_t port = find_upwards(sets, count, start, last);
-    if (port == 0 && start > first) {
+    if (port == 0 && start > first)
         port = find_upwards(sets, count, first, (uint16_t)(start - 1));
-    }
     return port;
 }

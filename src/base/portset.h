@@ -12,7 +12,7 @@ void portset_clear(struct portset *set);
 void portset_fill(struct portset *set);
 void portset_add(struct portset *set, uint16_t port);
 void portset_remove(struct portset *set, uint16_t port);
-/* Nothing if first > last. */
+/* Adds nothing if first > last. */
 void portset_add_range(struct portset *set, uint16_t first, uint16_t last);
 bool portset_has(const struct portset *set, uint16_t port);
 

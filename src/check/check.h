@@ -1,6 +1,7 @@
-/* The questions that `double-natpmp check` asks of router and gateway, by the core's contract: one event in,
- * ordered actions out, one deadline; no I/O. It uses session 0 alone. What it did to router and gateway it
- * has undone when it asks for the end with ACTION_EXIT; then the survey is complete, as far as it goes. */
+/* Asks the router and the gateway what `double-natpmp check` needs to know. Its contract is the core's: one
+ * event in, ordered actions out, one deadline, no I/O. It uses session 0 only. Before it asks to exit by
+ * ACTION_EXIT, it has undone its changes to router and gateway; the survey is then as complete as it can
+ * be. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,19 +18,19 @@ enum { CHECK_LEFTOVERS_MAX = 16 };
 struct check {
     const struct check_config *config;
     bool version_only;
-    bool stopping; /* EVENT_STOP: what is to be undone is undone, nothing else is asked */
+    bool stopping; /* EVENT_STOP came: changes are undone, nothing else is asked */
     bool ended;
     uint64_t stop_ms;
 
     struct prng prng;
     struct session session;
     uint8_t phase; /* enum check_phase */
-    uint8_t table; /* enum table_name: being read */
+    uint8_t table; /* enum table_name: the one that is being read */
     uint8_t attempts;
-    uint64_t again_ms; /* when to connect again, to undo */
+    uint64_t again_ms; /* when to connect again to undo a change */
     uint32_t leftover[CHECK_LEFTOVERS_MAX];
     unsigned leftovers;
-    unsigned removing; /* the one of them that is being removed */
+    unsigned removing; /* the one that is being removed */
 
     struct upstream upstream;
     uint8_t gateway_phase; /* enum check_gateway_phase */
@@ -38,10 +39,9 @@ struct check {
     struct survey survey;
 };
 
-/* The memory must be zero; the configuration is borrowed. The addresses in the survey are the caller's to
- * fill in, before EVENT_START. With version_only the router's version is all that is asked for, and nothing
- * is changed. */
+/* The memory must be zero. The configuration is borrowed. The caller writes this machine's addresses into the
+ * survey before EVENT_START. With version_only, it asks for the router's version only and changes nothing. */
 void check_init(struct check *c, const struct check_config *config, bool version_only, uint64_t seed);
-/* Of events, those of the LAN do not occur. */
+/* Takes all events but those of the LAN. */
 void check_step(struct check *c, const struct event *event, struct actions *out);
 uint64_t check_deadline_ms(const struct check *c);

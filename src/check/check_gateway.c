@@ -1,12 +1,12 @@
-/* The gateway's side: its address, and a mapping that is made and deleted. */
+/* The gateway's side: asks for its address, and makes and deletes a mapping. */
 #include "check/check_parts.h"
 #include "core/nat_rule.h"
 
 enum {
-    /* The fifth copy of a request goes out after 3.75 s (RFC 6886 section 3.1); then it has time for an
-       answer. */
+    /* The fourth retransmission is sent after 3.75 s (RFC 6886 section 3.1); this leaves time for its
+     * reply. */
     SILENCE_MS = 4500,
-    /* An error may pass: three copies go out meanwhile. */
+    /* An error may be temporary: three requests are sent in this time. */
     TROUBLE_MS = 1500,
     TEST_LIFETIME_S = 60,
     TEST_PORT_FIRST = 49152,
@@ -76,7 +76,7 @@ static uint64_t gateway_limit_ms(const struct check *c)
     return c->gateway_ms + (trouble ? TROUBLE_MS : SILENCE_MS);
 }
 
-/* The address is known, or it will not be. */
+/* To be called when the address is known, or the gateway did not give it in time. */
 static void address_settled(struct check *c)
 {
     c->survey.upstream.trouble = c->upstream.trouble;
@@ -104,7 +104,7 @@ void check_tick_gateway(struct check *c, uint64_t now_ms, struct actions *out)
         ask_mapping(c, now_ms, out);
     if (c->gateway_phase == GATEWAY_MAPPING && (late || c->stopping)) {
         c->survey.upstream.trial = GATEWAY_TRIAL_SILENT;
-        /* It may have been granted all the same. */
+        /* The gateway may have granted the mapping without an answer. */
         ask_deletion(c, now_ms, out);
     }
 }

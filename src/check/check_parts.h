@@ -1,4 +1,4 @@
-/* What the files of the check share. */
+/* Shared by the files of the check. */
 #pragma once
 
 #include "check/check.h"
@@ -6,17 +6,17 @@
 enum check_phase {
     PHASE_CONNECTING,
     PHASE_READING,
-    PHASE_CLEANING, /* rules that an earlier check has left */
+    PHASE_CLEANING, /* removing rules that an earlier check left behind */
     PHASE_ADDING,
     PHASE_REMOVING,
-    PHASE_RETURNING, /* the connection was lost while our rule may have been there */
-    PHASE_SEEKING,   /* connected again: is it there? */
+    PHASE_RETURNING, /* the connection was lost while our rule may exist */
+    PHASE_SEEKING,   /* connected again, looking for our rule */
     PHASE_ENDED,
 };
 
 enum check_gateway_phase {
     GATEWAY_ADDRESS,
-    GATEWAY_WAITING, /* for the router's rules: the test must not meet a mapping of the daemon */
+    GATEWAY_WAITING, /* until the router's rules are read: the test must not use a port of the daemon */
     GATEWAY_MAPPING,
     GATEWAY_DELETING,
     GATEWAY_ENDED,

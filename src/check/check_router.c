@@ -1,4 +1,4 @@
-/* The router's side: login, the tables one after another, and a rule that is made and removed. */
+/* The router's side: logs in, reads the tables one after another, and adds and removes a rule. */
 #include "check/check_parts.h"
 #include "core/nat_rule.h"
 #include "core/router_rows.h"
@@ -30,7 +30,7 @@ static const char *table_path(enum table_name name)
     return paths[name];
 }
 
-/* NULL: all attributes; of rules every condition matters, known or not. */
+/* NULL means all attributes: in a rule every condition matters, known or not. */
 static const char *table_proplist(enum table_name name)
 {
     static const char *const lists[TABLES] = {
@@ -43,7 +43,7 @@ static const char *table_proplist(enum table_name name)
     return lists[name];
 }
 
-/* A router may have a million routes: where the interface is known, only the default route is of interest. */
+/* A router may have a million routes. If the interface is known, only the default route matters. */
 static bool knows_interface(const struct check *c)
 {
     struct table_rows rows = table_rows_of(&c->survey, TABLE_ROUTE_CHECK);
@@ -63,7 +63,7 @@ static void read_table(struct check *c, uint64_t now_ms, struct actions *out)
     struct writer w = session_begin(&c->session, COMMAND_SNAPSHOT, name, table_path(name), now_ms, out);
     if (name == TABLE_ROUTE_CHECK) {
         ros_write_pair_text(&w, "=dst-ip=", address_text(c->config->gateway).text);
-        /* Without `once` the router repeats the answer until it is cancelled. */
+        /* Without `once` the router repeats its answer until the command is cancelled. */
         ros_write_word(&w, span_text("=once="));
     }
     if (proplist != NULL)
@@ -76,7 +76,7 @@ static void read_table(struct check *c, uint64_t now_ms, struct actions *out)
     session_end(&c->session, &w, out);
 }
 
-/* ---- the router: a rule and back ---- */
+/* ---- the router: adding and removing a rule ---- */
 
 static void note_leftover(struct check *c, const struct ros_sentence *row)
 {
@@ -94,7 +94,7 @@ static void add_trial(struct check *c, uint64_t now_ms, struct actions *out)
     c->survey.trial = TRIAL_STAYS;
     struct writer w = session_begin(&c->session, COMMAND_ADD, 0, "/ip/firewall/nat/add", now_ms, out);
     ros_write_word(&w, span_text("=chain=dstnat"));
-    /* Would do nothing even if a hand enabled it. */
+    /* This action does nothing, even if somebody enables the rule. */
     ros_write_word(&w, span_text("=action=passthrough"));
     ros_write_word(&w, span_text("=disabled=yes"));
     ros_write_pair(&w, "=comment=", writer_span(&text));
@@ -111,7 +111,7 @@ static void seek_trial(struct check *c, uint64_t now_ms, struct actions *out)
     session_end(&c->session, &w, out);
 }
 
-/* What is in the list, one by one; then what comes next. */
+/* Removes the rules in the list one by one, then goes on with what follows. */
 static void remove_next(struct check *c, uint64_t now_ms, struct actions *out)
 {
     if (c->removing < c->leftovers) {
@@ -166,7 +166,7 @@ static void leftover_removed(struct check *c, const struct command *command, uin
     remove_next(c, now_ms, out);
 }
 
-/* ---- the router: what comes back ---- */
+/* ---- the router: replies ---- */
 
 static void table_done(struct check *c, const struct command *command, uint64_t now_ms, struct actions *out)
 {
@@ -179,7 +179,7 @@ static void table_done(struct check *c, const struct command *command, uint64_t 
         check_end_router(c, now_ms, out);
         return;
     }
-    /* Who may not read may yet have the other policies. */
+    /* A user without the policy read may still have the others, so their commands are tried. */
     bool all = c->survey.table[TABLE_RESOURCE].state == TABLE_READ;
     do
         c->table++;
@@ -237,7 +237,7 @@ static void logged_in(struct check *c, uint64_t now_ms, struct actions *out)
     read_table(c, now_ms, out);
 }
 
-/* The session is broken. A rule of ours may stay behind: then it is worth to come back. */
+/* To be called when the session is broken. If our rule may exist, it connects again to remove it. */
 static void lost(struct check *c, uint64_t now_ms)
 {
     struct command command;

@@ -1,4 +1,4 @@
-/* What `double-natpmp check` has to say: one line for each thing that was looked at. */
+/* The findings of `double-natpmp check`, one for each thing that it checks. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,11 +11,11 @@
 
 enum finding_status {
     FINDING_PASS,
-    FINDING_WARN, /* works, or may work; worth a look */
+    FINDING_WARN, /* works or may work; look into it */
     FINDING_FAIL,
 };
 
-/* In the order in which they are told. Their names are keys for machines and never change. */
+/* In the order in which they are printed. Their names are keys for programs and never change. */
 enum finding_id {
     FINDING_API,
     FINDING_LOGIN,
@@ -45,15 +45,15 @@ enum {
     FINDING_CURE_MAX = 1024,
 };
 
-/* Printable ASCII in one line each. */
+/* Both texts are one line of printable ASCII. */
 struct finding {
     uint8_t id;
     uint8_t status;
     char what[FINDING_WHAT_MAX];
-    char cure[FINDING_CURE_MAX]; /* a command to paste, or what to do; empty: nothing */
+    char cure[FINDING_CURE_MAX]; /* a command to paste, or an instruction; empty: none */
 };
 
-/* At most one of each id; what could not be looked at is left out. */
+/* At most one of each id. What could not be checked is left out. */
 struct findings {
     unsigned count;
     struct finding at[FINDINGS];
@@ -62,9 +62,9 @@ struct findings {
 const char *finding_name(enum finding_id id);
 const char *finding_status_name(enum finding_status status);
 
-/* The new finding, for a cure. Values from outside go through log_safe first. */
+/* Adds a finding and returns it for finding_cure(). Values from outside must pass log_safe() first. */
 printf_(4, 5) struct finding *finding_add(struct findings *out, enum finding_id id,
                                           enum finding_status status, const char *format, ...);
-/* Values from outside go through ros_quote first. A command that finds no room is left out: half of one would
- * do harm. */
+/* Values from outside must pass ros_quote() first. A command that does not fit is left out, because a part of
+ * one would do harm. */
 printf_(2, 3) void finding_cure(struct finding *finding, const char *format, ...);

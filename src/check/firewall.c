@@ -11,16 +11,21 @@ static enum cover negate(enum cover cover)
     return cover == COVER_NONE ? COVER_ALL : cover;
 }
 
-static bool list_has(struct span list, const char *name)
+static bool list_has_span(struct span list, struct span name)
 {
     while (list.len > 0) {
         const uint8_t *comma = memchr(list.data, ',', list.len);
         size_t len = comma != NULL ? (size_t)(comma - list.data) : list.len;
-        if (span_is(span_of(list.data, len), name))
+        if (span_equal(span_of(list.data, len), name))
             return true;
         list = span_skip(list, comma != NULL ? len + 1 : len);
     }
     return false;
+}
+
+static bool list_has(struct span list, const char *name)
+{
+    return list_has_span(list, span_text(name));
 }
 
 static enum cover all_or_none(bool all)
@@ -78,34 +83,24 @@ static enum cover cover_of_match(enum match match)
     return COVER_MAYBE;
 }
 
-static enum cover interface(struct span value, const struct nat_context *context)
-{
-    return context == NULL ? COVER_MAYBE : cover_of_match(nat_match_interface(context, value));
-}
-
-static enum cover list(struct span value, const struct nat_context *context)
-{
-    return context == NULL ? COVER_MAYBE : cover_of_match(nat_match_list(context, value));
-}
-
 static enum cover in_interface(struct span value, const struct packet *p)
 {
-    return interface(value, p->in);
+    return cover_of_match(nat_match_interface(p->in, value));
 }
 
 static enum cover in_interface_list(struct span value, const struct packet *p)
 {
-    return list(value, p->in);
+    return cover_of_match(nat_match_list(p->in, value));
 }
 
 static enum cover out_interface(struct span value, const struct packet *p)
 {
-    return interface(value, p->out);
+    return p->out == NULL ? COVER_MAYBE : cover_of_match(nat_match_interface(p->out, value));
 }
 
 static enum cover out_interface_list(struct span value, const struct packet *p)
 {
-    return list(value, p->out);
+    return p->out == NULL ? COVER_MAYBE : cover_of_match(nat_match_list(p->out, value));
 }
 
 static enum cover src_address(struct span value, const struct packet *p)
@@ -126,7 +121,7 @@ static enum cover dst_port(struct span value, const struct packet *p)
     return parse_ports(value, &ports) ? all_or_none(portset_has(&ports, p->dst_port)) : COVER_MAYBE;
 }
 
-/* Of the source or of the destination; every source port is as good as another. */
+/* The port of the source or of the destination. The source port may be any. */
 static enum cover any_port(struct span value, const struct packet *p)
 {
     enum cover cover = dst_port(value, p);
@@ -138,7 +133,7 @@ static enum cover dst_address_type(struct span value, const struct packet *p)
     return all_or_none(list_has(value, p->dst_local ? "local" : "unicast"));
 }
 
-/* The sender is never the router. */
+/* The sender is never the router itself. */
 static enum cover src_address_type(struct span value, const struct packet *p)
 {
     (void)p;
@@ -162,21 +157,7 @@ static enum cover ipsec_policy(struct span value, const struct packet *p)
     return list_has(value, "none") ? COVER_ALL : COVER_PART;
 }
 
-static enum cover part(struct span value, const struct packet *p)
-{
-    (void)value;
-    (void)p;
-    return COVER_PART;
-}
-
-static enum cover nothing(struct span value, const struct packet *p)
-{
-    (void)value;
-    (void)p;
-    return COVER_ALL;
-}
-
-/* What is not named here may cover anything. The protocol is judged apart, for it has names and numbers. */
+/* What is not named here may cover anything. */
 static const struct matcher {
     const char *name;
     enum cover (*cover)(struct span value, const struct packet *packet);
@@ -194,62 +175,21 @@ static const struct matcher {
     {"connection-state", connection_state},
     {"connection-nat-state", connection_nat_state},
     {"ipsec-policy", ipsec_policy},
-    /* of some senders, or at some times, or some kinds of traffic only */
-    {"src-address-list", part},
-    {"src-mac-address", part},
-    {"src-port", part},
-    {"connection-bytes", part},
-    {"connection-limit", part},
-    {"connection-rate", part},
-    {"connection-type", part},
-    {"content", part},
-    {"dscp", part},
-    {"dst-limit", part},
-    {"fragment", part},
-    {"hotspot", part},
-    {"icmp-options", part},
-    {"ingress-priority", part},
-    {"ipv4-options", part},
-    {"layer7-protocol", part},
-    {"limit", part},
-    {"nth", part},
-    {"p2p", part},
-    {"packet-size", part},
-    {"per-connection-classifier", part},
-    {"priority", part},
-    {"psd", part},
-    {"random", part},
-    {"realm", part},
-    {"tcp-flags", part},
-    {"tcp-mss", part},
-    {"time", part},
-    {"tls-host", part},
-    {"tos", part},
-    {"ttl", part},
-    /* no conditions */
-    {"protocol", nothing},
-    {".id", nothing},
-    {".nextid", nothing},
-    {".about", nothing},
-    {"action", nothing},
-    {"address-list", nothing},
-    {"address-list-timeout", nothing},
-    {"bytes", nothing},
-    {"chain", nothing},
-    {"comment", nothing},
-    {"disabled", nothing},
-    {"dynamic", nothing},
-    {"invalid", nothing},
-    {"jump-target", nothing},
-    {"log", nothing},
-    {"log-prefix", nothing},
-    {"packets", nothing},
-    {"randomise-ports", nothing},
-    {"reject-with", nothing},
-    {"same-not-by-dst", nothing},
-    {"to-addresses", nothing},
-    {"to-ports", nothing},
 };
+
+/* Conditions that some senders, some times or some kinds of traffic meet. */
+static const char partial[] =
+    "src-address-list,src-mac-address,src-port,connection-bytes,connection-limit,"
+    "connection-rate,connection-type,content,dscp,dst-limit,fragment,hotspot,icmp-options,"
+    "ingress-priority,ipv4-options,layer7-protocol,limit,nth,p2p,packet-size,"
+    "per-connection-classifier,priority,psd,random,realm,tcp-flags,tcp-mss,time,tls-host,"
+    "tos,ttl";
+
+/* These are not conditions. The protocol is matched apart, because it has names and numbers. */
+static const char unconditional[] =
+    "protocol,.id,.nextid,.about,action,address-list,address-list-timeout,bytes,chain,"
+    "comment,disabled,dynamic,invalid,jump-target,log,log-prefix,packets,randomise-ports,"
+    "reject-with,same-not-by-dst,to-addresses,to-ports";
 
 /* The name of an attribute word =name=value; *ret_value is empty if there is none. */
 static bool split_word(struct span word, struct span *ret_name, struct span *ret_value)
@@ -266,10 +206,14 @@ static bool split_word(struct span word, struct span *ret_name, struct span *ret
 
 static enum cover cover_word(struct span name, struct span value, const struct packet *packet)
 {
+    if (list_has_span(span_text(unconditional), name))
+        return COVER_ALL;
+    if (list_has_span(span_text(partial), name))
+        return COVER_PART;
     for (size_t i = 0; i < ARRAY_LEN(matchers); i++) {
         if (!span_is(name, matchers[i].name))
             continue;
-        if (matchers[i].cover == nothing || !span_starts(value, "!"))
+        if (!span_starts(value, "!"))
             return matchers[i].cover(value, packet);
         return negate(matchers[i].cover(span_skip(value, 1), packet));
     }
@@ -282,7 +226,7 @@ enum cover firewall_cover(const struct ros_sentence *row, const struct packet *p
     for (unsigned i = 1; i < row->words; i++) {
         struct span name;
         struct span value;
-        /* Some versions print conditions that are not set, empty. */
+        /* Some versions of RouterOS print conditions that are not set with an empty value. */
         if (!split_word(ros_word(row, i), &name, &value) || value.len == 0)
             continue;
         enum cover cover = cover_word(name, value, packet);
@@ -294,18 +238,18 @@ enum cover firewall_cover(const struct ros_sentence *row, const struct packet *p
 /* ---- chains ---- */
 
 enum {
-    DEPTH_MAX = 8, /* also of those that call each other in a circle */
-    /* Chains that call each other more than once make many ways through few rules. */
+    DEPTH_MAX = 8, /* also for chains that jump to each other in a circle */
+    /* Chains that jump to each other several times make many paths through few rules. */
     ROWS_MAX = 1 << 20,
     CHAIN_NAME_MAX = 127,
 };
 
-/* A chain on the way, with how much of the class came into it. */
+/* A chain that is being followed, with how much of the class entered it. */
 struct frame {
     struct table_rows rows;
     enum cover limit;
     struct span chain;
-    uint8_t name[CHAIN_NAME_MAX]; /* what `chain` refers to: the row that jumped does not last */
+    uint8_t name[CHAIN_NAME_MAX]; /* what `chain` points to, because the row that jumped is not kept */
 };
 
 struct walk {
@@ -315,12 +259,12 @@ struct walk {
     uint32_t until;
     struct verdict *verdict;
     bool decided;
-    unsigned rows; /* taken so far */
+    unsigned rows; /* number of rows visited */
     unsigned depth;
     struct frame frame[DEPTH_MAX];
 };
 
-/* False: the packet goes on to the next rule. */
+/* False if the packet goes on to the next rule. */
 static bool ends_here(const struct ros_sentence *row, enum firewall_action *ret_action)
 {
     static const struct {
@@ -394,7 +338,7 @@ static void take_row(struct walk *walk, const struct ros_sentence *row)
     }
 }
 
-/* What would have come of the rest may be anything. */
+/* The rules that were not visited could do anything. */
 static void give_up(struct walk *walk, const struct ros_sentence *row)
 {
     for (unsigned action = 0; action < FIREWALL_ACTIONS; action++)

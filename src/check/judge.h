@@ -1,4 +1,4 @@
-/* Rows in, findings out: whether this configuration will work with that router and that gateway. Pure. */
+/* From the survey to findings: will this configuration work with that router and that gateway? Pure. */
 #pragma once
 
 #include "check/finding.h"

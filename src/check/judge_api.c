@@ -40,7 +40,7 @@ static void cure_policies(const struct survey *s, struct finding *f)
                  ros_quote(span_text(s->config->user)).text);
 }
 
-/* A table without which something is judged by a part of what there is, or not at all. */
+/* A table that could not be read, or not completely, so that the findings are uncertain. */
 static const struct table *find_gap(const struct survey *s)
 {
     for (unsigned i = 0; i < TABLES; i++) {
@@ -181,7 +181,8 @@ void judge_version(struct scene *scene)
                           "the router's version \"%s\" is not a known form", safe.text);
         return;
     }
-    /* Before 6.43 the router asks for a hash of the password, but only after it has come in clear. */
+    /* Before 6.43 the login asks for a hash of the password, but only after the client has sent it in clear
+     * text. */
     bool old = scene->version.major < 6 || (scene->version.major == 6 && scene->version.minor < 43);
     struct finding *f = finding_add(
         scene->out, FINDING_VERSION, old ? FINDING_WARN : FINDING_PASS, "RouterOS %s: %s, %s%s", safe.text,
@@ -193,7 +194,7 @@ void judge_version(struct scene *scene)
         finding_cure(f, "/system/package/update/install");
 }
 
-/* The daemon's sessions and this one. */
+/* The daemon's sessions and the one of this check. */
 enum { SESSIONS_WANTED = ROUTER_SESSIONS_MAX + 1 };
 
 void judge_service(struct scene *scene)

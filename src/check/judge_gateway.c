@@ -1,4 +1,4 @@
-/* The gateway: does it answer, does it map, and is its address one that the internet can reach? */
+/* The gateway: does it answer, does it grant mappings, and can the internet reach its address? */
 #include "check/judge_parts.h"
 #include "core/address_use.h"
 
@@ -42,7 +42,7 @@ static void cure_result(struct finding *f, uint16_t result)
         finding_cure(f, "ask the gateway's operator, or take another server");
 }
 
-/* The running daemon may hold all the ports that the provider gives: then that is how it should be. */
+/* The running daemon may use all the ports that the provider gives. Then a refusal is normal. */
 static bool daemon_has_rules(const struct survey *s)
 {
     struct nat_context context = {.instance = s->config->instance};

@@ -1,9 +1,9 @@
-/* The way to the gateway, as the router sees it. */
+/* The interface and the route to the gateway, as the router sees them. */
 #include "check/judge_parts.h"
 
 #include "core/router_rows.h"
 
-/* A tunnel that could be the one, for the cure; empty: none. */
+/* A tunnel that may be the right one, for the remedy; empty: none. */
 static struct ros_quoted find_tunnel(const struct survey *s)
 {
     struct table_rows rows = table_rows_of(s, TABLE_INTERFACE);
@@ -22,7 +22,7 @@ static void cure_route(const struct survey *s, struct finding *f)
                  tunnel.text[0] != '\0' ? tunnel.text : "YOUR-TUNNEL");
 }
 
-/* What leads into the internet or the LAN rather than into a tunnel. */
+/* Links of these types lead to the internet or to the LAN, not through a tunnel. */
 static bool is_plain_link(const char *type)
 {
     static const char *const types[] = {"ether", "bridge", "vlan", "wlan", "wifi", "bond"};
@@ -37,7 +37,8 @@ static bool is_private(uint32_t address)
     return address >> 24 == 10 || address >> 20 == 0xAC1 || address >> 16 == 0xC0A8;
 }
 
-/* A private gateway, yet not in the subnet of the interface: it is the default route that was found. */
+/* True if the gateway has a private address that is not in the subnet of the interface: the router found only
+ * its default route. */
 static bool is_lost(const struct scene *scene, const char *type)
 {
     char interface[INTERFACE_NAME_MAX + 1];

@@ -1,4 +1,4 @@
-/* What the files of the judgement share. */
+/* Shared by the files of the judgement. */
 #pragma once
 
 #include "check/finding.h"
@@ -7,7 +7,7 @@
 #include "check/survey.h"
 #include "core/nat_rule.h"
 
-/* The rule that leads NAT-PMP requests to us, or comes nearest to it. */
+/* The rule that sends NAT-PMP requests to this machine, or the one most like it. */
 struct redirect {
     bool found;
     uint32_t id;
@@ -21,34 +21,34 @@ struct redirect {
         interface[INTERFACE_NAME_MAX + 1]; /* in-interface, or in-interface-list if by_list; empty: neither */
 };
 
-/* The places between which packets go, as far as the tables tell. */
+/* The interfaces and addresses between which packets go, as far as the tables say. */
 struct scene {
     const struct survey *s;
     struct findings *out;
     bool version_known;
     struct ros_version version;
 
-    struct nat_context vpn; /* interface empty: not known; as all three */
+    struct nat_context vpn; /* an empty interface means unknown, also below */
     struct nat_context lan;
     struct nat_context ours; /* the interface towards this machine */
-    bool attached;           /* this machine has an address in a subnet of the router's */
-    uint32_t us;             /* where NAT-PMP requests should go; 0: not known */
+    bool attached;           /* this machine has an address in a subnet of the router */
+    uint32_t us;             /* the address to which NAT-PMP requests should go; 0: unknown */
     struct redirect redirect;
-    uint32_t first_dstnat; /* the first rule of chain dstnat that a rule may be placed before; 0: none */
+    uint32_t first_dstnat; /* the first rule of chain dstnat before which a rule can be placed; 0: none */
 };
 
 /* ---- scene.c ---- */
 
 void scene_make(struct scene *scene, const struct survey *s, struct findings *out);
-/* The type of an interface ("wg", "ether", ...); empty: not known. */
+/* The type of an interface ("wg", "ether", ...); empty: unknown. */
 struct log_safe scene_type(const struct survey *s, const char *interface);
 /* The address and prefix of the router on that interface; false if it has none. */
 bool scene_prefix(const struct survey *s, const char *interface, struct prefix *ret_prefix);
-/* The router's interface in whose subnet the address is. */
+/* Finds the router's interface in whose subnet the address is. */
 bool scene_interface_of(const struct survey *s, uint32_t address, char ret_interface[INTERFACE_NAME_MAX + 1]);
-/* Is it a member of a list, as far as its members are named one by one? */
+/* True if the list names the interface as a member; included lists are not followed. */
 bool scene_is_member(const struct survey *s, const char *list, const char *interface);
-/* An address that a redirect to this machine may name. */
+/* True if a redirect to this machine may use the address. */
 bool scene_is_own(const struct scene *scene, uint32_t address);
 bool scene_list_exists(const struct survey *s, const char *list);
 
@@ -62,7 +62,7 @@ void judge_failure(const struct survey *s, struct findings *out, enum finding_id
 
 /* ---- judge_api.c ---- */
 
-/* False: the router said nothing that could be judged. */
+/* False if nothing could be read from the router. */
 bool judge_api(struct scene *scene);
 void judge_trial(struct scene *scene);
 void judge_version(struct scene *scene);

@@ -1,11 +1,11 @@
-/* From the client to us and back: the redirect, what stands before it, and what hides or loses the clients.
- */
+/* The path from a client to this machine and back: the redirect, the rules before it, and the rules and
+ * subnets that hide or lose the clients. */
 #include <stdio.h>
 
 #include "check/judge_parts.h"
 #include "core/router_rows.h"
 
-/* A NAT-PMP request as it comes in by that interface. */
+/* A NAT-PMP request that enters by that interface. */
 static struct packet request_from(const struct scene *scene, const struct nat_context *in, bool lan)
 {
     struct packet packet = {
@@ -21,7 +21,7 @@ static struct packet request_from(const struct scene *scene, const struct nat_co
 
 /* ---- is it there? ---- */
 
-/* The interface that clients come in by, for a rule that has none yet or another one. */
+/* The condition for the clients' interface, for a rule that has none or a wrong one. */
 struct lan_condition {
     char text[sizeof("!in-interface-list in-interface=") + sizeof(struct ros_quoted)];
 };
@@ -59,7 +59,7 @@ static void cure_missing(const struct scene *scene, struct finding *f)
                  lan_condition(scene, false).text, address_text(scene->us).text, to_ports, place);
 }
 
-/* Behind Docker's address translation the router's target is the host, which we cannot see. */
+/* If Docker translates addresses, the router's target is the Docker host, whose address we cannot see. */
 static void judge_target(struct scene *scene)
 {
     const struct redirect *r = &scene->redirect;
@@ -86,7 +86,7 @@ static void judge_target(struct scene *scene)
     }
 }
 
-/* True if the rule is in force, so that more can be said of it. */
+/* True if the rule is in force, so that it can be checked further. */
 static bool judge_presence(struct scene *scene)
 {
     const struct redirect *r = &scene->redirect;
@@ -121,7 +121,7 @@ static bool judge_presence(struct scene *scene)
 
 /* ---- does it come first? ---- */
 
-/* The first other rule that ends a request's way before it; the sure ones first. */
+/* The first other rule that decides over a request before the redirect; certain ones first. */
 static const struct ruling *find_obstacle(const struct verdict *verdict, uint32_t redirect)
 {
     if (verdict->sure.found && verdict->sure.id != redirect)
@@ -159,7 +159,7 @@ static void judge_order(struct scene *scene)
 
 /* ---- is it limited to the LAN? ---- */
 
-/* Would the redirect take a request that comes in there? */
+/* True if the redirect takes, or may take, a request that enters by that interface. */
 static bool takes_from(const struct scene *scene, const char *interface, const struct ros_sentence *rule)
 {
     struct nat_context context = {.instance = scene->s->config->instance};
@@ -175,7 +175,7 @@ static bool takes_from(const struct scene *scene, const char *interface, const s
     return firewall_cover(rule, &packet) >= COVER_MAYBE;
 }
 
-/* The tunnel, the members of WAN, and where the default route leads. */
+/* Tries the tunnel, the members of the list WAN, and the interface of the default route. */
 static bool takes_from_outside(const struct scene *scene, const struct ros_sentence *rule,
                                char ret_interface[INTERFACE_NAME_MAX + 1])
 {
@@ -229,7 +229,7 @@ static void judge_lan(struct scene *scene)
     }
 }
 
-/* ---- do we see who asks? ---- */
+/* ---- are the clients visible? ---- */
 
 static void judge_visible(struct scene *scene)
 {
@@ -275,7 +275,7 @@ static void judge_subnet(struct scene *scene)
     struct address_text address = address_text(target);
     if (target == 0)
         return;
-    /* A veth has nobody on it but the container. */
+    /* A veth interface has only the container on it. */
     bool alone = strcmp(scene_type(scene->s, ours).text, "veth") == 0;
     bool same = strcmp(ours, scene->lan.interface) == 0;
     const char *list = r->by_list ? r->interface : "LAN";

@@ -1,4 +1,4 @@
-/* What other rules of the router do to the ports that we open. */
+/* What other rules of the router do to the ports that double-natpmp opens. */
 #include "check/judge_parts.h"
 
 /* ---- ports ---- */
@@ -26,9 +26,9 @@ static unsigned count_dynamic(const struct portset *set)
 
 struct taken {
     struct portset all[2];
-    uint32_t most_id; /* the rule that takes most */
+    uint32_t most_id; /* the rule that takes the most ports */
     unsigned most;
-    bool most_is_here; /* it names our interface itself */
+    bool most_is_here; /* it names the VPN interface itself */
 };
 
 static void add_rule(struct taken *taken, const struct ros_sentence *row, const struct nat_context *vpn)
@@ -49,7 +49,7 @@ static void add_rule(struct taken *taken, const struct ros_sentence *row, const 
             taken->all[protocol].word[i] |= one[protocol].word[i];
 }
 
-/* A connection from the internet, before our rules at the end of the chain see it. */
+/* A connection from the internet, before it reaches our rules at the end of the chain. */
 static struct packet arrival(const struct scene *scene, enum natpmp_protocol protocol)
 {
     struct packet packet = {.in = &scene->vpn, .protocol = protocol, .dst_local = true};
@@ -58,7 +58,8 @@ static struct packet arrival(const struct scene *scene, enum natpmp_protocol pro
     return packet;
 }
 
-/* A rule that ends the chain without translating; nat_rule_take_ports sees only those that translate. */
+/* Finds a rule that ends the chain without translating. nat_rule_take_ports() sees only rules that
+ * translate. */
 static const struct ruling *find_accept(const struct scene *scene, struct verdict verdicts[2])
 {
     for (unsigned protocol = 0; protocol < 2; protocol++) {

@@ -2,7 +2,7 @@
 
 #include "base/cursor.h"
 
-/* Digits at the front of *text, which is left behind them. */
+/* Takes the digits at the front of *text. */
 static bool take_number(struct span *text, unsigned *ret_number)
 {
     size_t len = 0;

@@ -10,14 +10,14 @@ struct ros_version {
     unsigned minor;
 };
 
-/* "7.18.2 (stable)", "7.22rc4", "7.20"; false if it begins with no version. */
+/* Parses "7.18.2 (stable)", "7.22rc4", "7.20". False if the text does not begin with a version. */
 bool ros_version_parse(struct span text, struct ros_version *ret_version);
 bool ros_version_is(struct ros_version version, unsigned major, unsigned minor); /* at least */
 
-/* /ip/route/check: in RouterOS 6, and again since 7.18. */
+/* RouterOS 6 has /ip/route/check, and RouterOS 7 has it since 7.18. */
 bool ros_version_has_route_check(struct ros_version version);
 
-/* The names that /container takes: they changed twice. */
+/* The parameters of /container were renamed twice. */
 enum container_dialect {
     CONTAINER_NONE, /* before 7.4 */
     CONTAINER_7_19, /* envs name=, envlist=, mounts name= */

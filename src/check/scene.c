@@ -59,7 +59,7 @@ bool scene_list_exists(const struct survey *s, const char *list)
 
 /* ---- places ---- */
 
-/* Nothing is known of a table that could not be read: what depends on it is a maybe. */
+/* If a table could not be read, what depends on it is uncertain. */
 static void fill_context(const struct survey *s, struct nat_context *context)
 {
     static const struct {
@@ -86,8 +86,8 @@ static void fill_context(const struct survey *s, struct nat_context *context)
     }
 }
 
-/* As the daemon finds it: configured, else from /ip/route/check, else the longest match of routes and
- * addresses. */
+/* Finds the interface as the daemon does: the configured one, else that of /ip/route/check, else the longest
+ * match of routes and addresses. */
 static void find_vpn(struct scene *scene)
 {
     const struct survey *s = scene->s;
@@ -113,8 +113,8 @@ static void find_vpn(struct scene *scene)
     copy_interface(scene->vpn.interface, span_text(choice.interface));
 }
 
-/* The address that the router should send requests to: the configured one; or that of ours which it sees in a
- * subnet of its own; or, behind further routers, the one that looks its way. */
+/* The address to which the router should send requests: the configured one; else an address of ours in a
+ * subnet of the router; else, behind further routers, the one that leads towards the gateway. */
 static void find_us(struct scene *scene)
 {
     const struct survey *s = scene->s;
@@ -175,7 +175,7 @@ bool scene_is_own(const struct scene *scene, uint32_t address)
     return address != 0 && address == scene->us;
 }
 
-/* Of several, the one that is in force and leads to us. */
+/* The best of several redirects is in force and leads to this machine. */
 static unsigned rank(const struct scene *scene, const struct redirect *r)
 {
     return !r->found ? 0 : 1U + !r->disabled + 2U * !r->to_router + 4U * scene_is_own(scene, r->target);
@@ -199,8 +199,8 @@ static void find_redirect(struct scene *scene)
 
 /* ---- the LAN ---- */
 
-/* A member of the list where clients may be: not the tunnel, and rather not the link to this machine alone.
- */
+/* Chooses the member of the list where the clients may be: not the tunnel, and preferably not the link to
+ * this machine. */
 static void take_member(struct scene *scene, const char *list)
 {
     struct table_rows rows = table_rows_of(scene->s, TABLE_MEMBER);

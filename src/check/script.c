@@ -11,7 +11,7 @@ static bool is_plain(uint8_t byte)
 static void write_escaped(struct writer *w, uint8_t byte)
 {
     static const char hex[] = "0123456789ABCDEF";
-    /* A question mark asks RouterOS 6's console for help, even within quotes. */
+    /* RouterOS 6's console takes a question mark as a request for help, even within quotes. */
     bool by_number = byte < ' ' || byte > '~' || byte == '?';
     if (by_number || byte == '"' || byte == '\\' || byte == '$')
         write_u8(w, '\\');

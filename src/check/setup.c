@@ -101,7 +101,7 @@ static void write_envs(const struct setup *s, enum container_dialect dialect, st
     }
 }
 
-/* The folder of a path; empty if the value is no path of a file in a folder. */
+/* The folder of an absolute path; empty if the value is not the path of a file in a folder. */
 static struct span folder_of(struct span value)
 {
     size_t len = value.len;
@@ -112,7 +112,7 @@ static struct span folder_of(struct span value)
     return span_of(value.data, len > 1 ? len - 1 : 0);
 }
 
-/* The folders of all files, each once. */
+/* Lists the folders of all files, each once. */
 static unsigned list_folders(const struct setup *s, struct span ret_folders[SETUP_ENVS_MAX])
 {
     unsigned count = 0;

@@ -7,7 +7,7 @@ void survey_begin_table(struct survey *s, enum table_name name)
     s->table[name] = (struct table){.start = s->used};
 }
 
-/* A word that had no room may have been a condition: a name that no rule has says so. */
+/* A word that had no room may have been a condition. So the row gets a name that no rule has. */
 static const char skipped[] = "=.skipped=yes";
 
 void survey_add_row(struct survey *s, enum table_name name, const struct ros_sentence *row)

@@ -1,4 +1,4 @@
-/* What router and gateway said when they were asked: all that the judgement is made from. */
+/* What the router and the gateway answered: everything that the judgement needs. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,7 +11,8 @@
 
 enum {
     SURVEY_OWN_MAX = 64,
-    /* A rule takes 200 to 300 bytes: some 15000 rules. Only what is used becomes real memory. */
+    /* A rule takes 200 to 300 bytes, so this is enough for some 15,000 rules. Only what is used costs
+     * memory. */
     SURVEY_BYTES_MAX = 4 << 20,
 };
 
@@ -24,12 +25,12 @@ struct check_config {
     const char *user;
     const char *password;
     const char *instance;
-    const char *in_interface; /* empty: the router is asked */
+    const char *in_interface; /* empty: the interface on the router's route to the gateway */
     bool tls;
 };
 
 enum table_name {
-    TABLE_RESOURCE, /* the first one: it tells whether anything may be read */
+    TABLE_RESOURCE, /* the first one: it shows whether anything can be read */
     TABLE_SERVICE,
     TABLE_INTERFACE,
     TABLE_ADDRESS,
@@ -52,16 +53,16 @@ enum table_state {
 struct table {
     uint8_t state;
     uint8_t error;   /* enum ros_error */
-    bool incomplete; /* there was no room for all of it */
+    bool incomplete; /* there was not enough room for all rows */
     size_t start;
     size_t len;
     struct log_safe message;
 };
 
-/* The rule that shows whether rules may be written. */
+/* The result of adding a rule, which shows whether rules can be written. */
 enum trial {
     TRIAL_NONE,
-    TRIAL_REFUSED, /* trial_error and trial_message: why it could not be added */
+    TRIAL_REFUSED, /* it could not be added, see trial_error and trial_message */
     TRIAL_STAYS,   /* it was added, or may have been, and its removal is not confirmed */
     TRIAL_UNDONE,
 };
@@ -75,12 +76,12 @@ enum gateway_trial {
 
 struct survey {
     const struct check_config *config;
-    uint32_t own[SURVEY_OWN_MAX]; /* this machine's addresses, but for loopback */
+    uint32_t own[SURVEY_OWN_MAX]; /* this machine's addresses without loopback */
     unsigned owns;
-    uint32_t local; /* the one towards the gateway; 0: no route */
+    uint32_t local; /* the address towards the gateway; 0: no route */
 
     bool logged_in;
-    uint8_t failure; /* enum failure: why the router was not read to the end; NONE: it was */
+    uint8_t failure; /* enum failure: why the router was not read to the end, or NONE */
     struct table table[TABLES];
     uint8_t trial;
     uint8_t trial_error;
@@ -101,17 +102,17 @@ struct survey {
     } upstream;
 
     size_t used;
-    uint8_t bytes[SURVEY_BYTES_MAX]; /* rows, as sentences, one table behind the other */
+    uint8_t bytes[SURVEY_BYTES_MAX]; /* rows as sentences, one table after the other */
 };
 
-/* Rows come table by table: begin, add, add, ... */
+/* Rows are added table by table: begin, add, add, ... */
 void survey_begin_table(struct survey *s, enum table_name name);
 void survey_add_row(struct survey *s, enum table_name name, const struct ros_sentence *row);
 
-/* An attribute that is there and not empty. */
+/* True if the row has the attribute and it is not empty. */
 bool row_get(const struct ros_sentence *row, const char *name, struct span *ret_value);
 bool row_is(const struct ros_sentence *row, const char *name, const char *value);
-/* 0 if it has none. */
+/* The row's id; 0 if it has none. */
 uint32_t row_id(const struct ros_sentence *row);
 
 /* for (struct table_rows rows = table_rows_of(s, name); (row = table_rows_next(&rows)) != NULL;) */

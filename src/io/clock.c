@@ -14,7 +14,7 @@ enum {
 uint64_t clock_now_ms(void)
 {
     struct timespec now;
-    (void)clock_gettime(CLOCK_BOOTTIME, &now); /* goes on in suspend, heeds no step of the time [E-03] */
+    (void)clock_gettime(CLOCK_BOOTTIME, &now); /* counts suspend, ignores changes of the date [E-03] */
     return (uint64_t)now.tv_sec * MS_PER_S + (uint64_t)now.tv_nsec / NS_PER_MS;
 }
 
@@ -23,7 +23,8 @@ uint64_t clock_seed(void)
     uint64_t seed;
     if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) == (ssize_t)sizeof(seed))
         return seed;
-    /* The pool is not ready, or an old kernel of a router has no such call: two instances still differ. */
+    /* Early at boot the kernel has no random numbers yet, and old kernels of routers have no such call. Two
+     * instances get different seeds nevertheless. */
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
     return ((uint64_t)now.tv_sec << 32 ^ (uint64_t)now.tv_nsec << 16) ^ (uint64_t)getpid();
@@ -34,7 +35,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     struct deadline *d = poll->data;
     uint64_t expirations;
     (void)events;
-    /* Nothing to read: it was armed anew after the loop saw it expire. */
+    /* There is nothing to read if the timer was armed again after the loop saw it expire. */
     if (status == 0 && read(d->fd, &expirations, sizeof(expirations)) < 0)
         return;
     d->armed_ms = CLOCK_NEVER;
@@ -67,7 +68,7 @@ void deadline_arm(struct deadline *d, uint64_t at_ms)
     struct itimerspec timer = {0};
     if (at_ms != CLOCK_NEVER) {
         timer.it_value.tv_sec = (time_t)(at_ms / MS_PER_S);
-        /* All zero would disarm it. */
+        /* A time of zero would disarm the timer. */
         timer.it_value.tv_nsec = (long)(at_ms % MS_PER_S) * NS_PER_MS + (at_ms == 0);
     }
     (void)timerfd_settime(d->fd, TFD_TIMER_ABSTIME, &timer, NULL);

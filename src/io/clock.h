@@ -1,7 +1,8 @@
-/* The time that goes on while the machine sleeps, one deadline on it, and a seed.
+/* The time since boot, one deadline on it, and a seed.
  *
- * A lease ends at the gateway whether or not this machine slept: CLOCK_BOOTTIME everywhere, so that after a
- * resume what has run out is seen at once. A step of the wall clock changes nothing. */
+ * A lease ends at the gateway even while this machine sleeps. So all times are CLOCK_BOOTTIME, which counts
+ * the sleep: after a resume, what has expired meanwhile is noticed at once. Changes of the date have no
+ * effect. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,7 +15,7 @@
 #define CLOCK_NEVER UINT64_MAX
 
 uint64_t clock_now_ms(void);
-/* Random enough for ports and jitter; never blocks, also early at boot. */
+/* Random enough for ports and jitter. It never blocks, not even early at boot. */
 uint64_t clock_seed(void);
 
 struct deadline {
@@ -28,8 +29,8 @@ struct deadline {
 /* 0 or a negative errno. */
 nodiscard_ int deadline_open(struct deadline *d, uv_loop_t *loop, void (*fired)(void *context),
                              void *context);
-/* `fired` is called once, from the loop, when `at_ms` has come; CLOCK_NEVER disarms. Costs nothing if it is
- * armed for that time already. */
+/* `fired` is called once, from the loop, when `at_ms` is reached; CLOCK_NEVER disarms. Arming for the same
+ * time again costs nothing. */
 void deadline_arm(struct deadline *d, uint64_t at_ms);
-/* The memory is needed until the loop has run once more. */
+/* The memory must stay until the loop has run once more. */
 void deadline_close(struct deadline *d);

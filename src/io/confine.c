@@ -17,7 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The numbers below are those of one architecture; the same number means something else in another one. */
+/* The numbers of system calls belong to one architecture: on another one the same number is another call. */
 #if defined(__x86_64__) && !defined(__ILP32__)
 #define ARCHITECTURE AUDIT_ARCH_X86_64
 #elif defined(__aarch64__) && !defined(__AARCH64EB__)
@@ -28,11 +28,12 @@
 #define ARCHITECTURE 0
 #endif
 
-/* ---- what is served ---- */
+/* ---- what is allowed ---- */
 
-/* Frequent ones first: before Linux 5.11 each call goes through the list. In musl's headers for 32 bits, the
- * calls with seconds of 32 bits, which it falls back on, have names of their own. */
-static const uint32_t served[] = {
+/* The frequent ones come first, because before Linux 5.11 the kernel goes through the list at each call.
+ * musl's headers for 32-bit processors have names of their own for the calls with times of 32 bits, which
+ * musl falls back on. */
+static const uint32_t allowed[] = {
 #ifdef __NR_epoll_wait
     __NR_epoll_wait,
 #endif
@@ -108,8 +109,8 @@ static const uint32_t served[] = {
     __NR_exit_group,
 };
 
-/* What the resolvers of glibc and musl do besides, and the thread that libuv makes for them. */
-static const uint32_t served_for_names[] = {
+/* The resolvers of glibc and musl need these too, and so does the thread that libuv makes for them. */
+static const uint32_t allowed_for_names[] = {
     __NR_uname,      __NR_lseek,
 #ifdef __NR__llseek
     __NR__llseek,
@@ -131,8 +132,9 @@ static const uint32_t served_for_names[] = {
     __NR_prlimit64,  __NR_set_robust_list, __NR_rseq,
 };
 
-/* They open files, follow the others' memory by ptrace from a process of their own, and end by a signal. */
-static const uint32_t served_for_sanitizers[] = {
+/* Sanitizers open files, read the program's memory by ptrace from a process of their own, and end by a
+ * signal. */
+static const uint32_t allowed_for_sanitizers[] = {
     __NR_openat,
 #ifdef __NR_open
     __NR_open,        __NR_readlink,
@@ -150,7 +152,7 @@ static const uint32_t served_for_sanitizers[] = {
     __NR_sched_yield, __NR_sched_getaffinity, __NR_kill,
 };
 
-/* What libraries try, and do without. */
+/* Libraries try these and can do without them. */
 static const uint32_t refused[] = {
     __NR_ioctl, __NR_socket, __NR_openat, __NR_clone3,
 #ifdef __NR_open
@@ -164,8 +166,8 @@ struct condition {
     uint32_t argument;
 };
 
-/* A call that is served if all conditions hold. Of an argument the lower half is looked at: the kernel takes
- * an int from these, or has nothing in the upper half. */
+/* A call that is allowed if all conditions hold. Only the lower half of an argument is compared: the kernel
+ * takes an int from these arguments, or the upper half is always zero. */
 struct rule {
     uint32_t call;
     struct condition condition[3];
@@ -195,7 +197,7 @@ struct rule {
     }
 
 static const struct rule rules[] = {
-    /* The router's API, by either family; the gateway; a list of the links. */
+    /* The router's API over IPv4 or IPv6, the gateway, and the list of network interfaces. */
     SOCKET(AF_INET, SOCK_STREAM, 0),
     SOCKET(AF_INET6, SOCK_STREAM, 0),
     SOCKET(AF_INET, SOCK_DGRAM, 0),
@@ -203,7 +205,7 @@ static const struct rule rules[] = {
     {.call = __NR_ioctl, .condition = {ARGUMENT_IS(1, SIOCGIFCONF)}},
     {.call = __NR_ioctl, .condition = {ARGUMENT_IS(1, SIOCGIFINDEX)}},
     {.call = __NR_ioctl, .condition = {ARGUMENT_IS(1, SIOCGIFFLAGS)}},
-    /* Memory, but none that could be executed. */
+    /* Memory that cannot be executed. */
     {.call = CALL_MMAP, .condition = {ARGUMENT_LACKS(2, PROT_EXEC)}},
     {.call = __NR_mprotect, .condition = {ARGUMENT_LACKS(2, PROT_EXEC)}},
 };
@@ -219,7 +221,7 @@ static const struct rule rules_for_names[] = {
     SOCKET(AF_INET, SOCK_DGRAM, IPPROTO_UDP),
     SOCKET(AF_INET6, SOCK_DGRAM, IPPROTO_UDP),
     {.call = __NR_ioctl, .condition = {ARGUMENT_IS(1, FIONREAD)}},
-    /* A thread, not a process. */
+    /* A thread is allowed, a process is not. */
     {.call = __NR_clone,
      .condition = {{.argument = 0,
                     .mask = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_NEWNS | CLONE_NEWUSER |
@@ -250,17 +252,17 @@ static void put_return(struct code *c, uint32_t verdict)
     put(c, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, verdict));
 }
 
-/* The number is loaded. */
+/* To be called when the number of the system call is loaded. */
 static void put_list(struct code *c, const uint32_t *calls, size_t count, uint32_t verdict)
 {
-    /* The last instruction of the list is passed by those that are not in it. */
+    /* A call that is not in the list skips the last instruction. */
     for (size_t i = 0; i < count; i++)
         put(c, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i], (uint8_t)(count - i), 0));
     put(c, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JA, 1, 0, 0));
     put_return(c, verdict);
 }
 
-/* The number is loaded, and is so again at the end. */
+/* To be called when the number of the system call is loaded; it is loaded again at the end. */
 static void put_rule(struct code *c, const struct rule *rule)
 {
     enum { CONDITION_CODE = 3 };
@@ -281,7 +283,8 @@ static void put_rule(struct code *c, const struct rule *rule)
     put_load(c, offsetof(struct seccomp_data, nr));
 }
 
-/* An abort is to end the process as it always does. musl's names no process, only its first thread. */
+/* An abort must end the process as it always does. musl's abort() names the first thread instead of the
+ * process. */
 static void put_own_signals(struct code *c)
 {
     const struct rule own = {.call = __NR_tgkill, .condition = {ARGUMENT_IS(0, getpid())}};
@@ -299,18 +302,19 @@ unsigned confine_code(unsigned more, struct sock_filter ret_code[CONFINE_CODE_MA
     put(&c, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0));
     put_return(&c, SECCOMP_RET_KILL_PROCESS);
     put_load(&c, offsetof(struct seccomp_data, nr));
-    put_list(&c, served, ARRAY_LEN(served), SECCOMP_RET_ALLOW);
+    put_list(&c, allowed, ARRAY_LEN(allowed), SECCOMP_RET_ALLOW);
     if (more & CONFINE_NAMES)
-        put_list(&c, served_for_names, ARRAY_LEN(served_for_names), SECCOMP_RET_ALLOW);
+        put_list(&c, allowed_for_names, ARRAY_LEN(allowed_for_names), SECCOMP_RET_ALLOW);
     if (more & CONFINE_SANITIZED)
-        put_list(&c, served_for_sanitizers, ARRAY_LEN(served_for_sanitizers), SECCOMP_RET_ALLOW);
+        put_list(&c, allowed_for_sanitizers, ARRAY_LEN(allowed_for_sanitizers), SECCOMP_RET_ALLOW);
     for (unsigned i = 0; i < ARRAY_LEN(rules); i++)
         put_rule(&c, &rules[i]);
     for (unsigned i = 0; (more & CONFINE_NAMES) && i < ARRAY_LEN(rules_for_names); i++)
         put_rule(&c, &rules_for_names[i]);
     put_own_signals(&c);
-    /* As an older kernel would answer: each library has a way for that, where a way is needed. To be killed
-     * for what nobody foresaw would leave rules on the router, and stops an intruder no better. */
+    /* The filter answers as an older kernel would, and each library that needs another way has one for that.
+     * Killing the process instead would leave rules on the router, and would not stop an intruder any
+     * better. */
     const uint32_t unknown = SECCOMP_RET_ERRNO | ENOSYS;
     put_list(&c, refused, ARRAY_LEN(refused), unknown);
     put_return(&c, more & CONFINE_SANITIZED ? SECCOMP_RET_KILL_PROCESS : unknown);

@@ -1,5 +1,5 @@
-/* What this process may still ask the kernel for: a seccomp filter, after which nothing can be executed or
- * opened, whoever gets hold of the program. */
+/* A seccomp filter: from then on this process can neither execute a program nor open a file, even if an
+ * attacker takes it over. */
 #pragma once
 
 #include <stdint.h>
@@ -9,19 +9,19 @@
 #include "base/attributes.h"
 
 enum confine_more {
-    /* Names are looked up: files are opened to read them, and a thread is made for it. */
+    /* Host names are looked up: the resolver opens files to read them, and libuv makes a thread for it. */
     CONFINE_NAMES = 1 << 0,
-    /* For the tests, in a build with sanitizers: what these ask for themselves, and whatever else the filter
-     * does not know ends the process, so that it is noticed. */
+    /* For the tests, in a build with sanitizers: allows what these need, and kills the process at any other
+     * call that the filter does not know, so that a test notices. */
     CONFINE_SANITIZED = 1 << 1,
 };
 
 enum { CONFINE_CODE_MAX = 512 };
 
-/* For this thread and those that it makes from now on, for good. 0, or a negative errno: the kernel, or this
- * processor, has no such filter, and nothing has changed but that no program gains rights by being executed.
- */
+/* Confines this thread and all threads that it makes, for good. Returns 0, or a negative errno if the kernel
+ * or this processor has no such filter; then the only change is that executing a program cannot give new
+ * rights. */
 nodiscard_ int confine(unsigned more);
 
-/* The filter: how many instructions it has, 0 if it is not written for this processor. */
+/* Writes the filter and returns the number of its instructions; 0 if there is none for this processor. */
 unsigned confine_code(unsigned more, struct sock_filter ret_code[CONFINE_CODE_MAX]);

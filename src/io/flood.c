@@ -7,7 +7,8 @@
 
 #include "base/span.h"
 
-/* The majority vote of Boyer and Moore: one counter finds whoever sends more than the others together. */
+/* The majority vote of Boyer and Moore: one counter finds the source that sends more than all others
+ * together. */
 enum flood_verdict flood_count(struct flood *f, uint32_t source, uint64_t now_ms)
 {
     if (now_ms - f->window_ms >= FLOOD_WINDOW_MS) {

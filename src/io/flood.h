@@ -1,7 +1,8 @@
-/* One host that floods a socket fills its buffer, and the kernel then drops what the others send. Who sends
- * more than all others together, and more than a client needs, is not answered any more, so that the buffer
- * empties as fast as it can be read; at far more it is shut out for a while, in the kernel, where it takes no
- * room. A few of its datagrams still come through: they tell whether it goes on. */
+/* A host that floods the socket fills its buffer, and the kernel then drops what other hosts send. A source
+ * that sends more than all others together, and more than a client needs, is ignored, so that the buffer
+ * empties as fast as it can be read. At a far higher rate a filter in the kernel drops what it sends, before
+ * it takes room in the buffer. A small sample still passes the filter: it shows whether the flood
+ * continues. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,20 +12,20 @@
 
 enum {
     FLOOD_WINDOW_MS = 250,
-    /* A host that asks at once for all that CLIENT_MAPPINGS_DEFAULT gives it, with a copy of each, and as
-     * much again. */
+    /* A host that requests all of its CLIENT_MAPPINGS_DEFAULT mappings at once and retransmits each request
+     * once, and as much again. */
     FLOOD_HEARD = 256,
-    /* A host that asks anew for CLIENT_MAPPINGS_MAX mappings at once, and again for want of an answer. */
+    /* A host that requests CLIENT_MAPPINGS_MAX mappings at once and retransmits all requests once. */
     FLOOD_LEAD = 2048,
     FLOOD_SHUT_MS = 10 * 1000,
-    /* One datagram of so many of a host that is shut out comes through; a power of two. */
+    /* One datagram in so many from the blocked source passes the filter; a power of two. */
     FLOOD_SAMPLE = 64,
 };
 
 struct flood {
     uint64_t window_ms; /* when the counting began */
     uint32_t suspect;
-    unsigned lead; /* so many more datagrams of the suspect than of all others */
+    unsigned lead; /* how many more datagrams came from the suspect than from all others */
 };
 
 enum flood_verdict {
@@ -33,9 +34,9 @@ enum flood_verdict {
     FLOOD_SHUT,
 };
 
-/* Counts a datagram, and says what to do with its source. */
+/* Counts a datagram and decides what to do with its source. */
 enum flood_verdict flood_count(struct flood *f, uint32_t source, uint64_t now_ms);
-/* The kernel drops what this source sends to the socket, but for the sample; false: it cannot. */
+/* Makes the kernel drop all datagrams of this source but the sample. False if it cannot. */
 nodiscard_ bool flood_shut(int fd, uint32_t source);
-/* Everybody is heard again. */
+/* Removes the filter. */
 void flood_open(int fd);

@@ -7,13 +7,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What the kernel says of the interface that holds an address; false if it has gone meanwhile. */
+/* Describes the interface that has an address; false if it was removed meanwhile. */
 static bool describe(int fd, const struct ifreq *one, struct link *ret_link)
 {
     struct sockaddr_in address;
     struct ifreq request = {0};
     memcpy(&address, &one->ifr_addr, sizeof(address));
-    /* A further address may carry a label such as eth0:1, which is not the name of an interface. */
+    /* An additional address may have a label such as eth0:1, which is not the name of an interface. */
     size_t length = strcspn(one->ifr_name, ":");
     memcpy(request.ifr_name, one->ifr_name, length);
     if (ioctl(fd, SIOCGIFINDEX, &request) != 0)
@@ -31,7 +31,7 @@ static bool describe(int fd, const struct ifreq *one, struct link *ret_link)
     return true;
 }
 
-/* By ioctl rather than getifaddrs, which allocates, speaks netlink and tells the same. */
+/* ioctl() is used because getifaddrs() allocates memory and opens a netlink socket for the same answer. */
 unsigned links_list(struct link *ret_links, unsigned max)
 {
     struct ifreq found[LINKS_MAX];
@@ -49,7 +49,8 @@ unsigned links_list(struct link *ret_links, unsigned max)
     return count;
 }
 
-/* RFC 1918 and RFC 3927: what a LAN behind a NAT uses. 100.64.0.0/10 (RFC 6598) is a provider's side. */
+/* RFC 1918 and RFC 3927: the addresses of a LAN behind a NAT. 100.64.0.0/10 (RFC 6598) is used by
+ * providers. */
 static bool is_private(uint32_t address)
 {
     return address >> 24 == 10 || address >> 20 == 0xAC1 || address >> 16 == 0xC0A8 ||
@@ -85,7 +86,7 @@ unsigned links_choose(const struct link *links, unsigned count, uint32_t listen,
                 uplinks[uplink_count++] = link;
         }
     }
-    /* A container has one interface, to the LAN and to the gateway alike. */
+    /* A container has one interface, which leads to the LAN and to the gateway. */
     if (chosen == 0) {
         memcpy(ret_links, uplinks, uplink_count * sizeof(uplinks[0]));
         chosen = uplink_count;

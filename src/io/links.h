@@ -1,4 +1,4 @@
-/* The machine's own IPv4 addresses and the links they are on. */
+/* This machine's IPv4 addresses and the interfaces that have them. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,12 +14,13 @@ struct link {
     bool multicast;
 };
 
-/* The addresses in use now, at most `max`; 0 also if the kernel does not tell. */
+/* Lists at most `max` addresses; returns 0 if there are none or the kernel does not list them. */
 unsigned links_list(struct link *ret_links, unsigned max);
 
-/* Those of the `count` links that a service bound to `listen` (0: every address) announces itself on: the one
- * that holds the address; or else every private address of a multicast link that is up, but not the link of
- * `uplink` (our address towards the other side; 0: not known), unless there is no other. Returns how many
- * were written to ret_links, which has room for `count` and may be `links` itself. */
+/* Chooses the links on which a service that is bound to `listen` (0: to every address) sends its
+ * announcements. If `listen` is an address, the link that has it. Otherwise all private addresses of
+ * multicast links that are up; the link of `uplink` (our address towards the gateway; 0: unknown) only if
+ * there is no other. Returns the number of links written to ret_links, which has room for `count` and may be
+ * `links` itself. */
 unsigned links_choose(const struct link *links, unsigned count, uint32_t listen, uint32_t uplink,
                       struct link *ret_links);

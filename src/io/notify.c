@@ -7,7 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* By sd_notify(3): one datagram, to a path, or to an abstract name behind an @. */
+/* The protocol of sd_notify(3): one datagram to a path, or to an abstract name that begins with an @. */
 void notify_ready(void)
 {
     static const char ready[] = "READY=1";

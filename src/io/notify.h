@@ -1,5 +1,6 @@
-/* A word to the service manager that started us. */
+/* Tells the service manager that started this process about its state. */
 #pragma once
 
-/* Ready to serve: what systemd waits for with Type=notify. Nothing happens without $NOTIFY_SOCKET. */
+/* Reports that the daemon is ready, which systemd waits for with Type=notify. Does nothing if $NOTIFY_SOCKET
+ * is not set. */
 void notify_ready(void);

@@ -18,8 +18,8 @@ static socklen_t abstract_address(const char *name, struct sockaddr_un *ret_addr
 
 /* ---- answering ---- */
 
-/* To a name in the file system the answer would go with our rights: to a socket that the asker may not write
- * to, if it has put a link there. */
+/* Only abstract names are answered. A reply to a path would be sent with our rights: if the asker had put a
+ * link there, to a socket that the asker itself may not write to. */
 static bool answerable(const struct sockaddr_un *from, socklen_t len)
 {
     return len > offsetof(struct sockaddr_un, sun_path) && from->sun_path[0] == '\0';
@@ -40,7 +40,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         if (!answerable(&from, len))
             continue;
         s->asked(s->context, line);
-        /* Who does not read its answers has none. */
+        /* A client that does not read its replies loses them. */
         (void)sendto(s->fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&from,
                      len);
     }
@@ -96,8 +96,8 @@ void probe_close(struct probe_server *s)
 static int ask(int fd, const struct sockaddr_un *address, socklen_t len, char ret_line[PROBE_LINE_MAX + 1])
 {
     const struct timeval wait = {.tv_sec = PROBE_WAIT_MS / 1000};
-    /* The kernel gives a name of our own, so that there is somebody to answer; once connected, we hear nobody
-     * but whom we asked. */
+    /* The kernel chooses a name for this socket, so that the daemon can reply to it. A connected socket
+     * receives from its peer alone. */
     const struct sockaddr_un any = {.sun_family = AF_UNIX};
     if (bind(fd, (const struct sockaddr *)&any, sizeof(any.sun_family)) != 0 ||
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) != 0 ||

@@ -1,8 +1,8 @@
-/* One question and one line in answer, between two processes of this program: a datagram each way, over an
- * abstract Unix socket. Such a name belongs to the network namespace: it needs no directory and no
- * permission, and is gone with whoever holds it.
+/* One question and one line as the reply, between two processes of this program: a datagram each way over an
+ * abstract Unix socket. An abstract name belongs to the network namespace: it needs no directory and no
+ * permission, and disappears with the process that has it.
  *
- * Anybody in the namespace may ask, and may have taken the name before us. */
+ * Every process in the namespace can ask, and another one may have taken the name before us. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,26 +13,27 @@
 #include "base/attributes.h"
 
 enum {
-    PROBE_NAME_MAX = 107, /* what sun_path holds after the zero that makes it abstract */
+    PROBE_NAME_MAX = 107, /* the room in sun_path behind the zero that makes the name abstract */
     PROBE_LINE_MAX = 511,
-    /* Questions before other sockets have their turn. */
+    /* The number of questions that are answered before other sockets have their turn. */
     PROBE_BATCH = 4,
     PROBE_WAIT_MS = 3000,
 };
 
 struct probe_server {
     uv_poll_t poll;
-    int fd; /* -1: it is not open */
-    /* Writes the answer, a text of at most PROBE_LINE_MAX bytes. */
+    int fd; /* -1: not open */
+    /* Writes the reply, at most PROBE_LINE_MAX bytes of text. */
     void (*asked)(void *context, char ret_line[PROBE_LINE_MAX + 1]);
     void *context;
 };
 
-/* 0, or a negative errno: -EADDRINUSE if another process has the name. */
+/* Returns 0 or a negative errno: -EADDRINUSE if another process has the name. */
 nodiscard_ int probe_open(struct probe_server *s, uv_loop_t *loop, const char *name,
                           void (*asked)(void *context, char ret_line[PROBE_LINE_MAX + 1]), void *context);
 void probe_close(struct probe_server *s);
 
-/* Asks whoever has the name, and waits for PROBE_WAIT_MS at the most. 0, or a negative errno: -ECONNREFUSED
- * if nobody has it, -EAGAIN if no answer came in time. The line holds whatever was sent. */
+/* Asks the process that has the name and waits for at most PROBE_WAIT_MS. Returns 0 or a negative errno:
+ * -ECONNREFUSED if no process has the name, -EAGAIN if no reply came in time. The line contains what was
+ * sent, unchecked. */
 nodiscard_ int probe_ask(const char *name, char ret_line[PROBE_LINE_MAX + 1]);

@@ -7,34 +7,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One attempt after another: each address has a handle of its own, which must be closed before the next one.
- */
+/* The addresses of the host are tried one after another. Each attempt has a handle of its own, which must be
+ * closed before the next one. */
 struct stream {
     uv_loop_t *loop;
     uv_timer_t timer;
     uv_tcp_t tcp;
-    bool tcp_used; /* the handle is initialised and not closed */
+    bool tcp_used; /* the handle is initialised and not yet closed */
     bool open;
-    bool dead;                       /* no callback to the owner any more */
+    bool dead;                       /* the owner gets no more callbacks */
     struct tls_context *tls_context; /* NULL: plain */
-    struct tls *tls;                 /* from the connection on */
+    struct tls *tls;                 /* NULL until TCP is connected */
     uv_connect_t connect;
-    struct lookup *lookup; /* under way */
+    struct lookup *lookup; /* NULL: none is under way */
     struct addrinfo *found;
     const struct addrinfo *next;
     struct addrinfo literal;
     struct sockaddr_storage literal_address;
     enum failure failure; /* of the last attempt */
-    unsigned references;  /* handles that libuv has not given back */
+    unsigned references;  /* handles that libuv has not closed yet */
     const struct stream_handlers *handlers;
     void *context;
     char input[STREAM_INPUT_MAX];
 };
 
-/* The resolver cannot be interrupted: a stream that ends meanwhile leaves this behind. */
+/* A lookup cannot be interrupted. If the stream is closed meanwhile, this stays until the lookup ends. */
 struct lookup {
     uv_getaddrinfo_t request;
-    struct stream *stream; /* NULL: nobody waits */
+    struct stream *stream; /* NULL: the stream is closed */
 };
 
 struct pending_write {
@@ -108,7 +108,8 @@ void stream_close(struct stream *s)
     s->dead = true;
     if (s->lookup != NULL) {
         s->lookup->stream = NULL;
-        /* Works only for one that waits for its turn; so those never pile up behind a slow resolver. */
+        /* Only a lookup that has not started yet can be cancelled. It must be, or lookups would pile up
+         * behind a slow resolver. */
         (void)uv_cancel((uv_req_t *)&s->lookup->request);
         s->lookup = NULL;
     }
@@ -132,7 +133,7 @@ static void on_end_timer(uv_timer_t *timer)
     end(s, s->failure);
 }
 
-/* From within a call of the owner, who hears of it when the loop runs. */
+/* To be called within a call of the owner: `closed` must come from the loop. */
 static void end_later(struct stream *s, enum failure failure)
 {
     s->failure = failure;
@@ -165,16 +166,16 @@ static int queue_write(struct stream *s, struct span bytes)
     return result;
 }
 
-/* False: the stream ends, which the owner hears when the loop runs. */
+/* False if the stream fails; the owner's `closed` then comes from the loop. */
 static bool send_raw(struct stream *s, struct span bytes)
 {
-    /* libuv only reads them, but does not say so. */
+    /* uv_buf_t is not const, but libuv only reads from it here. */
     union {
         const uint8_t *read_only;
         char *base;
     } data = {.read_only = bytes.data};
     uv_buf_t buffer = uv_buf_init(data.base, (unsigned)bytes.len);
-    /* Nothing passes what is queued: libuv refuses with EAGAIN while there is a queue. */
+    /* Bytes stay in order: while some are queued, libuv refuses others with EAGAIN. */
     int sent = uv_try_write((uv_stream_t *)&s->tcp, &buffer, 1);
     if (sent == UV_EAGAIN)
         sent = 0;
@@ -238,7 +239,7 @@ static void opened(struct stream *s)
     s->handlers->opened(s->context, peer_address(s));
 }
 
-/* Returns when all that came is used up or the stream has ended. */
+/* Returns when all of the bytes are used up or the stream has ended. */
 static void decrypt(struct stream *s, struct span bytes)
 {
     uint8_t text[STREAM_INPUT_MAX];
@@ -324,7 +325,7 @@ static void on_connect_timeout(uv_timer_t *timer)
     attempt_failed(timer->data, FAILURE_TIMEOUT);
 }
 
-/* Only from the loop. The reason of the last address is the one that the owner hears. */
+/* To be called from the loop only. If all addresses fail, the owner hears the reason of the last one. */
 static void attempt_next(struct stream *s)
 {
     const struct addrinfo *address = s->next;
@@ -368,7 +369,7 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
     s->next = found;
     s->failure = FAILURE_RESOLVE;
     (void)uv_timer_stop(&s->timer);
-    (void)status; /* a failure has no addresses */
+    (void)status; /* if the lookup failed, there are no addresses */
     attempt_next(s);
 }
 

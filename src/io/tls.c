@@ -3,36 +3,36 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
+#include "io/file.h"
 #include "io/tls_library.h"
 
 #include <wolfssl/error-ssl.h>
 #include <wolfssl/wolfcrypt/error-crypt.h>
 
 enum {
-    /* Of all the world's CAs; Debian's file has 0.2 MB. */
+    /* Enough for all public CAs: Debian's file has 0.2 MB. */
     CA_FILE_MAX = 4 << 20,
     SEED_DEVICE = 1,
     NAME_MAX_LEN = 255, /* RFC 1035 section 2.3.4 */
 };
 
-/* What the library would offer by itself includes what has been broken long ago. RouterOS 7 has
- * ECDHE-RSA-AES256-GCM-SHA384, version 6 DHE-RSA-AES256-GCM-SHA384; the rest is for what may stand in front.
- */
+/* By default the library offers suites that were broken long ago as well. RouterOS 7 has
+ * ECDHE-RSA-AES256-GCM-SHA384, RouterOS 6 has DHE-RSA-AES256-GCM-SHA384; the others are for a proxy in front
+ * of the router. */
 #define SUITES                                                                                               \
     "TLS13-AES256-GCM-SHA384:TLS13-CHACHA20-POLY1305-SHA256:TLS13-AES128-GCM-SHA256:"                        \
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:"               \
     "ECDHE-RSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"                 \
     "DHE-RSA-AES256-GCM-SHA384:DHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-SHA384:"                           \
     "ECDHE-RSA-AES128-SHA256:DHE-RSA-AES256-SHA256:DHE-RSA-AES128-SHA256"
-/* Of a RouterOS without a certificate. They come last, so that one with a certificate shows it. */
+/* A RouterOS without a certificate offers these. They come last, so that a router with a certificate shows
+ * it. */
 #define ANONYMOUS_SUITES ":ADH-AES256-GCM-SHA384:ADH-AES128-SHA"
 
 static const char *const system_ca_files[] = {
@@ -58,60 +58,28 @@ struct tls {
     bool (*send)(void *owner, struct span bytes);
     void *owner;
     struct span input;
-    bool accepted; /* the peer's own certificate was looked at and is right */
+    bool accepted; /* the peer's own certificate was checked and is right */
     bool rejected;
     enum failure failure; /* of the handshake */
 };
 
 /* ---- the file of CAs ---- */
 
-static void close_fd(const int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-}
-
-/* The file's content, to be freed; NULL and errno if it cannot be read. */
-static uint8_t *read_file(const char *path, size_t *ret_len)
-{
-    cleanup_(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    uint8_t *bytes = NULL;
-    size_t len = 0;
-    size_t capacity = 0;
-    while (fd >= 0) {
-        if (len == capacity) {
-            capacity = capacity == 0 ? 16384 : capacity * 2;
-            uint8_t *larger = capacity > CA_FILE_MAX ? NULL : realloc(bytes, capacity);
-            if (larger == NULL) {
-                errno = capacity > CA_FILE_MAX ? EFBIG : ENOMEM;
-                break;
-            }
-            bytes = larger;
-        }
-        ssize_t got = read(fd, bytes + len, capacity - len);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            break;
-        if (got == 0) {
-            *ret_len = len;
-            return bytes;
-        }
-        len += (size_t)got;
-    }
-    free(bytes);
-    return NULL;
-}
-
-/* The library goes on behind a certificate that it does not understand; one that it does is enough. */
+/* The library skips certificates that it cannot read; one that it can read is enough. */
 static enum tls_problem load_cas(WOLFSSL_CTX *ctx, const char *path)
 {
-    size_t len;
-    uint8_t *bytes = read_file(path, &len);
-    if (bytes == NULL)
-        return TLS_PROBLEM_UNREADABLE;
-    int result = wolf->wolfSSL_CTX_load_verify_buffer(ctx, bytes, (long)len, WOLFSSL_FILETYPE_PEM);
+    uint8_t *bytes = malloc(CA_FILE_MAX);
+    ssize_t len = bytes == NULL ? -1 : file_read(path, bytes, CA_FILE_MAX);
+    int result = WOLFSSL_FAILURE;
+    if (len == CA_FILE_MAX) {
+        errno = EFBIG;
+        len = -1;
+    }
+    if (len >= 0)
+        result = wolf->wolfSSL_CTX_load_verify_buffer(ctx, bytes, (long)len, WOLFSSL_FILETYPE_PEM);
     free(bytes);
+    if (len < 0)
+        return TLS_PROBLEM_UNREADABLE;
     return result == WOLFSSL_SUCCESS ? TLS_PROBLEM_NONE : TLS_PROBLEM_NO_CA;
 }
 
@@ -133,8 +101,8 @@ static bool has_fingerprint(const struct tls_context *context, const WOLFSSL_X50
            memcmp(fingerprint, context->fingerprint, sizeof(fingerprint)) == 0;
 }
 
-/* Asked about each certificate that the library finds wrong, and always about the peer's own, which is the
- * first of `certs` and has depth 0. */
+/* The library calls this for each certificate that it finds wrong, and always for the peer's own, which is
+ * the first of `certs` and has depth 0. */
 static int on_certificate(int is_good, WOLFSSL_X509_STORE_CTX *store)
 {
     struct tls *t = store->userCtx;
@@ -146,7 +114,7 @@ static int on_certificate(int is_good, WOLFSSL_X509_STORE_CTX *store)
     return good ? 1 : 0;
 }
 
-/* The library compares addresses as text, an IPv6 address as eight groups of four digits. */
+/* The library compares addresses as text, and IPv6 addresses as eight groups of four digits. */
 static bool keep_name(struct tls_context *context, const char *name)
 {
     struct in6_addr address;
@@ -165,7 +133,8 @@ static bool keep_name(struct tls_context *context, const char *name)
 /* ---- contexts ---- */
 
 #ifdef WOLF_CRYPTO_CB
-/* Debian's build opens /dev/urandom for each connection; it need not be there, and may be forbidden. */
+/* Debian's build of the library opens /dev/urandom for each connection. The file may be missing, and the
+ * seccomp filter forbids to open it. */
 static int give_seed(int device, wc_CryptoInfo *info, void *context)
 {
     (void)device;
@@ -283,8 +252,8 @@ struct tls *tls_new(struct tls_context *context, bool (*send)(void *owner, struc
     wolf->wolfSSL_SetIOReadCtx(t->ssl, t);
     wolf->wolfSSL_SetIOWriteCtx(t->ssl, t);
     wolf->wolfSSL_SetCertCbCtx(t->ssl, t);
-    /* Whether the server's prime is one takes up to two seconds to find out. A server that was verified has
-     * signed it; of one that was not, nothing can be known anyway. */
+    /* The test whether the server's prime is one takes up to two seconds. A verified server has signed its
+     * prime; about one that was not verified, the test proves nothing. */
     (void)wolf->wolfSSL_SetEnableDhKeyTest(t->ssl, 0);
     return t;
 }
@@ -329,7 +298,7 @@ enum tls_status tls_handshake(struct tls *t)
 {
     int result = wolf->wolfSSL_connect(t->ssl);
     if (result == WOLFSSL_SUCCESS) {
-        /* Whichever way the library came here: no peer that was not looked at. */
+        /* Whatever the library did: a peer whose certificate was not checked is refused. */
         t->failure = FAILURE_TLS_UNTRUSTED;
         return t->accepted || t->context->insecure ? TLS_DONE : TLS_FAILED;
     }

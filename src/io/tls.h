@@ -1,7 +1,7 @@
-/* TLS 1.2 and 1.3 as a client, between ciphertext that somebody else carries and plain text. Knows no socket,
- * never waits, and holds nothing back: what is fed is used up, what is written is sent at once.
+/* TLS 1.2 and 1.3 as a client, between ciphertext that the caller carries and plain text. It has no socket,
+ * never waits and keeps nothing back: input is used up and output is sent at once.
  *
- * A context is made once and serves all connections; until then nothing of the library is touched. */
+ * A context is made once and serves all connections. Before it is made, the library is not used at all. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,55 +12,58 @@
 #include "base/failure.h"
 #include "base/span.h"
 
-enum { TLS_FINGERPRINT_SIZE = 32 };
+enum { TLS_FINGERPRINT_SIZE = 32 }; /* SHA-256 */
 
-/* Who the peer must be. All is only read while the context is made. */
+/* Who the peer must be. The settings are read only while the context is made. */
 struct tls_settings {
     const char *ca_file;        /* PEM; NULL: the system's CAs */
-    const char *name;           /* that the certificate must be for; NULL: whatever it is for */
-    const uint8_t *fingerprint; /* SHA-256 of the peer's certificate, which then alone counts; NULL: none */
-    bool insecure;              /* any certificate is taken, and none (anonymous Diffie-Hellman) */
+    const char *name;           /* the name in the certificate; NULL: any name */
+    const uint8_t *fingerprint; /* SHA-256 of the peer's certificate, the only check then; NULL: none */
+    bool insecure;              /* accepts any certificate, and none (anonymous Diffie-Hellman) */
 };
 
 enum tls_problem {
     TLS_PROBLEM_NONE,
     TLS_PROBLEM_MEMORY,
-    TLS_PROBLEM_UNREADABLE, /* errno says why the file of CAs cannot be read */
+    TLS_PROBLEM_UNREADABLE, /* the file of CAs cannot be read, see errno */
     TLS_PROBLEM_LIBRARY,    /* wolfSSL is not installed */
-    TLS_PROBLEM_NO_CA,      /* the file holds no certificate that is of use */
+    TLS_PROBLEM_NO_CA,      /* the file has no usable certificate */
 };
 
 enum tls_status {
     TLS_DONE,
-    TLS_WAITING, /* more of the peer's bytes are needed */
-    TLS_CLOSED,  /* the peer has said that nothing follows */
-    TLS_FAILED,  /* not TLS, or not as it must be; after the handshake tls_failure() says more */
+    TLS_WAITING, /* more bytes from the peer are needed */
+    TLS_CLOSED,  /* the peer has closed the connection */
+    TLS_FAILED,  /* not TLS, or not the right peer; after the handshake tls_failure() says more */
 };
 
 struct tls_context;
 struct tls;
 
-/* NULL: *ret_problem says why. */
+/* NULL if it fails; *ret_problem says why. */
 nodiscard_ struct tls_context *tls_context_new(const struct tls_settings *settings,
                                                enum tls_problem *ret_problem);
-/* NULL is allowed. After all its connections. */
+/* NULL is allowed. To be called after tls_free() of all connections. */
 void tls_context_free(struct tls_context *context);
 
-/* `send` takes all of the ciphertext; false: it cannot, and never will. NULL only if there is no memory. */
+/* `send` takes all of the ciphertext; it returns false if the connection is broken. Returns NULL only if
+ * there is no memory. */
 nodiscard_ struct tls *tls_new(struct tls_context *context, bool (*send)(void *owner, struct span bytes),
                                void *owner);
 /* NULL is allowed. */
 void tls_free(struct tls *t);
 
-/* Ciphertext that has come. It is borrowed until tls_handshake or tls_read answers TLS_WAITING. */
+/* Gives received ciphertext, which is borrowed until tls_handshake() or tls_read() returns TLS_WAITING. */
 void tls_feed(struct tls *t, struct span bytes);
-/* TLS_DONE: the peer is who it must be. Any other answer than that and TLS_WAITING is the end. */
+/* TLS_DONE: the handshake is over and the peer is who it must be. Everything but TLS_DONE and TLS_WAITING is
+ * final. */
 nodiscard_ enum tls_status tls_handshake(struct tls *t);
 /* Why a handshake ended in TLS_FAILED: one of FAILURE_TLS_... */
 enum failure tls_failure(const struct tls *t);
-/* After the handshake. TLS_DONE: 1 to `capacity` bytes of plain text, and there may be more. */
+/* To be called after the handshake. TLS_DONE: there are 1 to `capacity` bytes of plain text, and there may be
+ * more. */
 nodiscard_ enum tls_status tls_read(struct tls *t, uint8_t *ret_bytes, size_t capacity, size_t *ret_len);
-/* After the handshake. False: `send` said so. */
+/* To be called after the handshake. False if `send` returned false. */
 nodiscard_ bool tls_write(struct tls *t, struct span bytes);
-/* Tells the peer that nothing follows. */
+/* Tells the peer that nothing more follows. */
 void tls_close(struct tls *t);

@@ -3,7 +3,7 @@
 #include <dlfcn.h>
 #include <stddef.h>
 
-/* The build names the shared library, or none if it links the static one. */
+/* The build defines the name of the shared library; without one it links the static library. */
 #ifdef WOLFSSL_SHARED
 
 const struct tls_library *tls_library(void)

@@ -1,5 +1,5 @@
-/* The functions of wolfSSL that we use. Where it is a shared library, it is loaded only when TLS is asked
- * for: as soon as it is linked it takes 400 kB, a fifth of what the daemon needs in all. */
+/* The functions of wolfSSL that are used. A shared library is loaded only if TLS is configured: once linked
+ * it would take 400 kB, a fifth of what the daemon needs in all. */
 #pragma once
 
 #include <stdbool.h>
@@ -58,5 +58,5 @@ struct tls_library {
 #undef POINTER
 };
 
-/* NULL: it is not installed. It stays loaded. */
+/* Returns NULL if the library is not installed. It stays loaded. */
 nodiscard_ const struct tls_library *tls_library(void);

@@ -10,7 +10,7 @@
 #include "io/clock.h"
 #include "io/links.h"
 
-/* Room for the one control message that is used, aligned as the kernel wants it. */
+/* Room for the one control message that is used, aligned as the kernel requires. */
 union control {
     struct cmsghdr align;
     uint8_t bytes[CMSG_SPACE(sizeof(struct in_pktinfo))];
@@ -62,7 +62,7 @@ static void prepare_send(struct udp_server *s, struct batch *b, unsigned i, cons
     memcpy(CMSG_DATA(header), &info, sizeof(info));
 }
 
-/* Forgets the first `count` of the queue. */
+/* Removes the first `count` datagrams of the queue. */
 static void queue_pop(struct udp_server *s, unsigned count)
 {
     if (count == s->queued) {
@@ -93,7 +93,8 @@ void udp_server_flush(struct udp_server *s)
         } else if (errno == EAGAIN) {
             break;
         } else if (errno != EINTR) {
-            /* This one cannot go (its host or link is gone): the others are not to wait for it. */
+            /* This datagram cannot be sent (its host or interface is gone); the others must not wait for
+             * it. */
             s->dropped++;
             done++;
         }
@@ -133,8 +134,8 @@ unsigned udp_server_announce(struct udp_server *s, struct udp_datagram datagram,
 
 /* ---- receiving ---- */
 
-/* False for what is not addressed to this host alone: an answer would come from an address that nobody asked.
- */
+/* False for a datagram to a broadcast or multicast address: its reply would come from an address that the
+ * client did not ask. */
 static bool asked_address(struct msghdr *header, struct udp_datagram *datagram)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
@@ -163,7 +164,8 @@ static void deliver(struct udp_server *s, struct batch *b, unsigned i)
 
 static void on_reopen(uv_timer_t *timer);
 
-/* For another while, if it goes on. Opening to see that would cost the others what they send just then. */
+/* Keeps the filter if the flood continues. Removing it to see would cost the other hosts what they send in
+ * that moment. */
 static void on_looked(uv_timer_t *timer)
 {
     struct udp_server *s = timer->data;
@@ -181,8 +183,8 @@ static void on_reopen(uv_timer_t *timer)
     (void)uv_timer_start(&s->reopen, on_looked, FLOOD_WINDOW_MS, 0);
 }
 
-/* True: it is taken. Who waits for each answer before it asks again may be as fast as it likes: nothing piles
- * up. */
+/* True if the datagram is to be delivered. A host that waits for each reply before its next request may be as
+ * fast as it can: its requests do not pile up. */
 static bool is_heard(struct udp_server *s, uint32_t source, bool piled_up, uint64_t now_ms)
 {
     if (s->shut && source == s->flooder) {
@@ -211,10 +213,9 @@ static void receive(struct udp_server *s)
         batch_prepare(&batch, i, s->input[i], sizeof(s->input[i]));
     int count = recvmmsg(s->fd, batch.message, UDP_BATCH, MSG_DONTWAIT, NULL);
     uint64_t now_ms = clock_now_ms();
-    for (int i = 0; i < count && s->fd >= 0; i++) {
+    for (int i = 0; i < count && s->fd >= 0; i++)
         if (is_heard(s, ntohl(batch.address[i].sin_addr.s_addr), count == UDP_BATCH, now_ms))
             deliver(s, &batch, (unsigned)i);
-    }
     if (count > 0 && s->fd >= 0)
         s->handlers->batch_done(s->context);
 }
@@ -223,7 +224,7 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 {
     struct udp_server *s = poll->data;
     if (status < 0) {
-        /* An error is pending, and the loop has stopped watching: reading takes the error away. */
+        /* An error is pending, and the loop has stopped watching the socket: reading clears the error. */
         s->events = 0;
     }
     if (status < 0 || (events & UV_READABLE) != 0)

@@ -31,8 +31,8 @@ static enum gateway_error error_class(int error)
     }
 }
 
-/* What is wrong may be the route by which the socket was connected; a lack of memory says nothing about it.
- */
+/* The cause may be the route by which the socket was connected. A lack of memory says nothing about the
+ * route. */
 static void distrust_route(struct udp_client *c, int error)
 {
     c->stale = c->stale || (error != ENOBUFS && error != ENOMEM && error != EAGAIN);
@@ -75,7 +75,8 @@ static int new_descriptor(const struct udp_client *c)
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    /* Without this, "network unreachable" from a router on the way is not told to a connected socket. */
+    /* Without this option a connected socket does not receive "network unreachable" from a router on the
+     * way. */
     const int on = 1;
     (void)setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
     int result = take_way(c, fd);
@@ -101,9 +102,9 @@ static int make_socket(struct udp_client *c)
     return 0;
 }
 
-/* An interface that was made anew has another number, and a socket stays bound to the old one; to bind it
- * again takes a privilege. The new socket takes the place of the old one, so that the loop's handle can stay.
- */
+/* An interface that was created again has another index, and a socket stays bound to the old one; to bind it
+ * again takes a privilege. The new socket takes the descriptor of the old one, so that the loop's handle can
+ * stay. */
 static int replace_socket(struct udp_client *c)
 {
     int fd = new_descriptor(c);
@@ -117,8 +118,8 @@ static int replace_socket(struct udp_client *c)
     return result;
 }
 
-/* Connects, or connects anew: the kernel chooses the source address and the source port again, and drops what
- * comes from elsewhere (RFC 6886 section 3.2 [C-12]). */
+/* Connects the socket, or connects it again: the kernel then chooses source address and source port again. It
+ * drops datagrams from other hosts (RFC 6886 section 3.2 [C-12]). */
 static int ensure_connected(struct udp_client *c)
 {
     if (c->fd < 0) {
@@ -150,7 +151,7 @@ static int ensure_connected(struct udp_client *c)
 
 /* ---- receiving ---- */
 
-/* The last of the errors that the kernel keeps for this socket; 0: none. */
+/* The last error in the kernel's list for this socket; 0: none. */
 static int take_queued_errors(struct udp_client *c)
 {
     int last = 0;
@@ -176,15 +177,15 @@ static int take_queued_errors(struct udp_client *c)
     return last;
 }
 
-/* Between socket and connect it could have received from anybody. */
+/* Between socket() and connect() the socket could receive from any host. */
 static bool from_peer(const struct udp_client *c, const struct sockaddr_in *source)
 {
     return source->sin_family == AF_INET && source->sin_addr.s_addr == c->peer.sin_addr.s_addr &&
            source->sin_port == c->peer.sin_port;
 }
 
-/* Up to a limit, so that a flood leaves the other sockets their turn. Returns the error that was met, or 0.
- */
+/* Receives a limited number of datagrams, so that other sockets have their turn during a flood. Returns an
+ * errno, or 0. */
 static int receive(struct udp_client *c)
 {
     struct mmsghdr message[UDP_CLIENT_BATCH];
@@ -213,13 +214,13 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 {
     struct udp_client *c = poll->data;
     (void)events;
-    /* The kernel tells of its list of errors by POLLERR. */
+    /* POLLERR says that the kernel's list has errors. */
     int queued = status < 0 ? take_queued_errors(c) : 0;
     int error = receive(c);
     if (c->closed)
         return;
     if (status < 0) {
-        /* With an error pending the loop stops watching. */
+        /* The loop stops watching a socket with a pending error. */
         (void)uv_poll_start(&c->poll, UV_READABLE, on_ready);
     }
     error = queued != 0 ? queued : error;
@@ -231,7 +232,7 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 
 /* ---- sending ---- */
 
-/* What the kernel takes of the queue from `first` on: a number, or a negative errno. */
+/* Sends the queue from `first` on. Returns how many datagrams the kernel took, or a negative errno. */
 static int send_queued(struct udp_client *c, unsigned first)
 {
     struct mmsghdr message[UDP_CLIENT_QUEUE_MAX];
@@ -247,7 +248,7 @@ static int send_queued(struct udp_client *c, unsigned first)
     return sent >= 0 ? sent : -errno;
 }
 
-/* A peer that was silent for so long may be behind another route by now. */
+/* A peer that has not answered for so long may have another route by now. */
 static void watch_silence(struct udp_client *c)
 {
     uint64_t now_ms = clock_now_ms();
@@ -272,8 +273,8 @@ void udp_client_flush(struct udp_client *c)
             again = false;
             continue;
         }
-        /* The error may belong to an earlier datagram, and this one was not sent for it: it has one more try.
-         * The same error in the kernel's list is not to be reported twice. */
+        /* The error may belong to an earlier datagram and have kept this one from being sent, so it gets a
+         * second try. The same error in the kernel's list must not be reported again. */
         done += again;
         again = !again;
         report_later(c, -sent);
@@ -316,7 +317,7 @@ void udp_client_open(struct udp_client *c, uv_loop_t *loop, uint32_t address, ui
     c->context = context;
     (void)uv_timer_init(loop, &c->report);
     c->report.data = c;
-    /* For our address towards the peer. Without a route now, a send tries again. */
+    /* This tells our address towards the peer. Without a route now, a send tries again. */
     (void)ensure_connected(c);
 }
 

@@ -1,8 +1,8 @@
-/* A UDP socket with one peer on the event loop. It outlives routes: it is made when the first route is there,
- * and made anew when the old one may lead nowhere.
+/* A UDP socket with one peer on the event loop. It is made when there is a route for the first time, and made
+ * again when the old route may lead nowhere.
  *
  * Addresses and ports are in host byte order. Nothing here blocks. Callbacks come from the loop only, never
- * from within a call of a function below; a callback may close the socket. */
+ * within a call of a function below; a callback may close the socket. */
 #pragma once
 
 #include <net/if.h>
@@ -17,42 +17,42 @@
 #include "base/span.h"
 
 enum {
-    /* Longer than a peer takes to answer. A source address and, at a NAT on the way, a translation that were
-     * chosen while a tunnel was down may stay wrong for as long as they are used. */
+    /* Longer than a peer takes to answer. A source address that was chosen while a tunnel was down, and a
+     * translation at a NAT on the way, may stay wrong as long as they are used. */
     UDP_SILENCE_MS = 8000,
-    /* Datagrams by one system call, and before other sockets have their turn; errors too. */
+    /* The number of datagrams, and of errors, before other sockets have their turn. */
     UDP_CLIENT_BATCH = 32,
     UDP_CLIENT_QUEUE_MAX = 64,
-    /* NAT-PMP has at most 16 bytes; what is longer is dropped. */
+    /* NAT-PMP replies have at most 16 bytes; a longer datagram is dropped. */
     UDP_CLIENT_DATAGRAM_MAX = 128,
 };
 
-/* By which way the datagrams leave, for machines with several. */
+/* How datagrams leave a machine with several interfaces. */
 struct udp_way {
-    uint32_t source;       /* our address; 0: the kernel chooses it */
-    char device[IFNAMSIZ]; /* our interface; empty: by the routes */
+    uint32_t source;       /* our address; 0: the kernel chooses */
+    char device[IFNAMSIZ]; /* our interface; empty: the routing table decides */
 };
 
 struct udp_client_handlers {
     void (*received)(void *context, struct span bytes);
-    /* After the last datagram of a batch. */
+    /* Comes after the last datagram of a batch. */
     void (*batch_done)(void *context);
-    /* At most once in a turn of the loop, however many datagrams failed. */
+    /* Comes at most once in a turn of the loop, however many datagrams failed. */
     void (*failed)(void *context, enum gateway_error error);
 };
 
-/* Large, but only what was used costs memory, if it comes from calloc. */
+/* The struct is large. If it comes from calloc(), only the parts in use cost memory. */
 struct udp_client {
     uv_loop_t *loop;
     uv_poll_t poll;
-    uv_timer_t report; /* brings an error of a send to the loop */
-    int fd;            /* -1: not made yet */
+    uv_timer_t report; /* reports a failed send from the loop */
+    int fd;            /* -1: none yet */
     bool closed;
     bool connected;
-    bool stale; /* to be connected anew before the next send */
+    bool stale; /* to be connected again before the next send */
     enum gateway_error error;
-    uint64_t unanswered_ms; /* the first send since anything was heard; 0: none */
-    uint32_t local;         /* our address, while it is connected */
+    uint64_t unanswered_ms; /* time of the first send since the last reply; 0: none */
+    uint32_t local;         /* our address while connected */
     struct sockaddr_in peer;
     struct udp_way way;
     const struct udp_client_handlers *handlers;
@@ -63,14 +63,15 @@ struct udp_client {
     uint8_t input[UDP_CLIENT_BATCH][UDP_CLIENT_DATAGRAM_MAX];
 };
 
-/* Never fails: without a route, a descriptor, or what `way` names the socket is made by a later send. */
+/* Never fails. While there is no route, no descriptor or no such `way`, each send tries to make the
+ * socket. */
 void udp_client_open(struct udp_client *c, uv_loop_t *loop, uint32_t address, uint16_t port,
                      const struct udp_way *way, const struct udp_client_handlers *handlers, void *context);
-/* Takes a copy of up to UDP_CLIENT_DATAGRAM_MAX bytes for the next flush. */
+/* Copies up to UDP_CLIENT_DATAGRAM_MAX bytes for the next flush. */
 void udp_client_queue(struct udp_client *c, struct span bytes);
-/* Sends what is queued. What cannot be sent is dropped, and `failed` comes. */
+/* Sends what is queued. What cannot be sent is dropped, and `failed` is called. */
 void udp_client_flush(struct udp_client *c);
 /* Our address towards the peer; 0 while there is no route. */
 uint32_t udp_client_local(const struct udp_client *c);
-/* The memory is needed until the loop has run once more. */
+/* The memory must stay until the loop has run once more. */
 void udp_client_close(struct udp_client *c);

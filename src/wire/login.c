@@ -11,9 +11,8 @@ static bool parse_hex(struct span hex, uint8_t *ret_bytes)
     for (size_t i = 0; i < hex.len / 2; i++) {
         int high = hex_value(hex.data[2 * i]);
         int low = hex_value(hex.data[2 * i + 1]);
-        if (high < 0 || low < 0) {
+        if (high < 0 || low < 0)
             return false;
-        }
         ret_bytes[i] = (uint8_t)(high << 4 | low);
     }
     return true;

@@ -12,8 +12,6 @@ enum {
 
     REQUEST_LENGTH_MIN = 2,
     MAP_REQUEST_LENGTH = 12,
-    REPLY_HEADER_LENGTH = 8, /* version, opcode, result, epoch */
-    ADDRESS_REPLY_LENGTH = 12,
     MAP_REPLY_LENGTH = 16,
 };
 
@@ -53,9 +51,9 @@ struct natpmp_request natpmp_decode_request(struct span datagram)
     if (r.failed || datagram.len > DATAGRAM_MAX) { /* */
         return request;
     }
-    /* The response bit comes before the version: a response of any version must never be answered, or two
-     * servers could go on answering each other [R-03]. Then the version, whatever the opcode [R-01]; of the
-     * others only UDP and TCP can be mapped [G-19]. */
+    /* The response bit is checked before the version: a response of any version must never be answered, or
+     * two servers would answer each other forever [R-03]. The version is checked before the opcode [R-01].
+     * Only UDP and TCP can be mapped [G-19]. */
     if ((opcode & RESPONSE_BIT) != 0) {
         request.type = NATPMP_REQUEST_RESPONSE;
     } else if (version != 0) {
@@ -70,7 +68,7 @@ struct natpmp_request natpmp_decode_request(struct span datagram)
     return request;
 }
 
-/* Each packet carries the epoch, errors as well [G-06] [R-06] [M-16]. */
+/* Every reply carries the epoch, and so does every error [G-06] [R-06] [M-16]. */
 static void write_reply_header(struct writer *w, uint8_t request_opcode, uint16_t result, uint32_t epoch_s)
 {
     write_u8(w, 0);
@@ -96,7 +94,7 @@ size_t natpmp_encode_map_reply(uint8_t *buffer, enum natpmp_protocol protocol, u
     struct writer w = writer_of(buffer, NATPMP_REPLY_MAX);
     write_reply_header(&w, opcode_of(protocol), result, epoch_s); /* 129 or 130 [M-03] */
     write_u16(&w, internal_port);
-    /* Section 3.5: both are zero when no mapping was made. */
+    /* Section 3.5: both are zero if no mapping was made. */
     write_u16(&w, success ? external_port : 0);
     write_u32(&w, success ? lifetime_s : 0);
     return w.len;
@@ -148,8 +146,9 @@ size_t natpmp_encode_map_request(uint8_t *buffer, enum natpmp_protocol protocol,
     return w.len;
 }
 
-/* Result 5 brings the request back. A map request comes with its port at offset 4; who answers with a whole
- * map reply instead has it at offset 8. Our requests have 12 bytes and such a reply has 16. */
+/* With result 5 the server returns the request (section 3.5), where a map request has its internal port at
+ * offset 4. Some servers send a whole map reply instead, with the port at offset 8. The length tells which:
+ * our requests have 12 bytes, a map reply has 16. */
 static struct natpmp_reply decode_unsupported_opcode(struct span datagram, struct natpmp_reply reply)
 {
     reply.type = NATPMP_REPLY_UNSUPPORTED_OPCODE;
@@ -167,13 +166,12 @@ static struct natpmp_reply decode_map_reply(struct reader *r, struct natpmp_repl
     uint16_t external_port = read_u16(r);
     uint32_t lifetime_s = read_u32(r);
     bool success = reply.result == NATPMP_SUCCESS;
-    if (success && r->failed) {
+    if (success && r->failed)
         return (struct natpmp_reply){.type = NATPMP_REPLY_MALFORMED};
-    }
     reply.type = NATPMP_REPLY_MAP;
     reply.internal_port = r->failed ? 0 : internal_port;
     reply.external_port = success ? external_port : 0;
-    reply.lifetime_s = success ? lifetime_s : 0; /* section 3.4: that of an error means nothing [C-23] */
+    reply.lifetime_s = success ? lifetime_s : 0; /* an error has no lifetime: section 3.4 [C-23] */
     return reply;
 }
 
@@ -181,9 +179,8 @@ static struct natpmp_reply decode_address_reply(struct reader *r, struct natpmp_
 {
     uint32_t address = read_u32(r);
     bool success = reply.result == NATPMP_SUCCESS;
-    if (success && r->failed) {
+    if (success && r->failed)
         return (struct natpmp_reply){.type = NATPMP_REPLY_MALFORMED};
-    }
     reply.type = NATPMP_REPLY_ADDRESS;
     reply.address = success ? address : 0; /* section 3.2 [C-13] */
     return reply;
@@ -197,35 +194,28 @@ struct natpmp_reply natpmp_decode_reply(struct span datagram)
     uint8_t first = read_u8(&r);
     uint8_t opcode = (uint8_t)(first & ~RESPONSE_BIT);
     uint16_t result = read_u16(&r);
-    if (r.failed || version != 0) {
+    if (r.failed || version != 0)
         return malformed;
-    }
     bool is_response = (first & RESPONSE_BIT) != 0;
     struct natpmp_reply reply = {.opcode = opcode, .result = result};
-    if (is_map(opcode)) {
+    if (is_map(opcode))
         reply.protocol = protocol_of(opcode);
-    }
-    if (is_response && result == NATPMP_UNSUPPORTED_OPCODE) {
+    if (is_response && result == NATPMP_UNSUPPORTED_OPCODE)
         return decode_unsupported_opcode(datagram, reply);
-    }
     reply.epoch_s = read_u32(&r);
     reply.has_epoch = !r.failed;
-    if (r.failed) {
+    if (r.failed)
         return malformed;
-    }
     /* Section 3.5 prints opcode 0 for this reply, erratum 3618 corrects it to 128, and some servers send 128
-     * plus what was asked. One that names its mapping is the answer to that request alone
-     * [C-30]. */
+     * plus the request's opcode. A reply that names its mapping answers that request alone [C-30]. */
     bool names_mapping = is_map(opcode) && datagram.len >= MAP_REPLY_LENGTH;
     if (result == NATPMP_UNSUPPORTED_VERSION && (is_response ? !names_mapping : opcode == OPCODE_ADDRESS)) {
         reply.type = NATPMP_REPLY_UNSUPPORTED_VERSION;
         return reply;
     }
-    if (!is_response) {
+    if (!is_response)
         return malformed;
-    }
-    if (opcode == OPCODE_ADDRESS) {
+    if (opcode == OPCODE_ADDRESS)
         return decode_address_reply(&r, reply);
-    }
     return is_map(opcode) ? decode_map_reply(&r, reply) : malformed;
 }

@@ -36,7 +36,7 @@ enum natpmp_result {
 /* What a datagram from the LAN is. */
 enum natpmp_request_type {
     NATPMP_REQUEST_MALFORMED,           /* too short, or longer than DATAGRAM_MAX: no answer */
-    NATPMP_REQUEST_RESPONSE,            /* opcode >= 128: never answered, so that two servers cannot chat */
+    NATPMP_REQUEST_RESPONSE,            /* opcode >= 128: never answered, or two servers would never stop */
     NATPMP_REQUEST_UNSUPPORTED_VERSION, /* answered with the 8 bytes of natpmp_encode_unsupported_version */
     NATPMP_REQUEST_UNSUPPORTED_OPCODE,  /* answered with natpmp_encode_unsupported_opcode */
     NATPMP_REQUEST_ADDRESS,
@@ -51,39 +51,39 @@ struct natpmp_request {
     uint32_t lifetime_s;
 };
 
-/* The order of checks: length, response bit, version, opcode; a map request needs its 12 bytes. Bytes behind
- * the 2 or 12 that a request needs are ignored; Reserved is ignored (section 3.3). */
+/* Checks length, response bit, version and opcode in this order. Reserved and all bytes behind the 2 or 12
+ * that a request needs are ignored (section 3.3). */
 struct natpmp_request natpmp_decode_request(struct span datagram);
 
-/* Encoders return the length written into `buffer`, which holds at least NATPMP_REPLY_MAX bytes. With a
- * result other than success the address (section 3.2), or the external port and the lifetime (section 3.5),
- * go out as zero. */
+/* Encoders return the length written into `buffer`, which holds at least NATPMP_REPLY_MAX bytes. If the
+ * result is not success, the address (section 3.2), or the external port and the lifetime (section 3.5), are
+ * sent as zero. */
 size_t natpmp_encode_address_reply(uint8_t *buffer, uint16_t result, uint32_t epoch_s, uint32_t address);
 size_t natpmp_encode_map_reply(uint8_t *buffer, enum natpmp_protocol protocol, uint16_t result,
                                uint32_t epoch_s, uint16_t internal_port, uint16_t external_port,
                                uint32_t lifetime_s);
-/* 00 80 00 01 and the epoch: erratum 3618 corrects the opcode to 128, whatever was asked. */
+/* Writes 00 80 00 01 and the epoch: erratum 3618 corrects the opcode to 128, whatever the request had. */
 size_t natpmp_encode_unsupported_version(uint8_t *buffer, uint32_t epoch_s);
-/* The whole request comes back (section 3.5) with the top bit of the opcode set and result 5. Requests of up
- * to four bytes are extended to eight with the epoch; in longer ones it would overwrite what was asked.
- * `buffer` holds DATAGRAM_MAX bytes and is not the request's own, request.len is 2 .. DATAGRAM_MAX. */
+/* Returns the whole request (section 3.5) with the top bit of its opcode set and result 5. A request of up to
+ * four bytes is extended to eight with the epoch; in a longer one the epoch would overwrite the request.
+ * `buffer` holds DATAGRAM_MAX bytes and is not the request's own; request.len is 2 .. DATAGRAM_MAX. */
 size_t natpmp_encode_unsupported_opcode(uint8_t *buffer, struct span request, uint32_t epoch_s);
 
-/* The client's half: what goes to the gateway, at least NATPMP_REQUEST_MAX bytes of buffer. */
+/* The client's half. `buffer` holds at least NATPMP_REQUEST_MAX bytes. */
 size_t natpmp_encode_address_request(uint8_t *buffer);
-/* lifetime_s 0 deletes; then the external port goes out as 0 (section 3.4). */
+/* A lifetime of 0 deletes the mapping; its external port is then sent as 0 (section 3.4). */
 size_t natpmp_encode_map_request(uint8_t *buffer, enum natpmp_protocol protocol, uint16_t internal_port,
                                  uint16_t external_port, uint32_t lifetime_s);
 
 enum natpmp_reply_type {
-    NATPMP_REPLY_MALFORMED, /* a request, a wrong length, a version that is not 0: drop it */
+    NATPMP_REPLY_MALFORMED, /* a request, a wrong length, or a version that is not 0: to be dropped */
     NATPMP_REPLY_ADDRESS,
     NATPMP_REPLY_MAP,
-    /* Result 1 with opcode 0 (as section 3.5 prints it) or 128 (erratum 3618), or any response too short to
-     * name a mapping; 8 bytes or more. It names no request. A whole map reply with result 1 is a MAP. */
+    /* Result 1 in 8 bytes or more that name no mapping; the opcode is 0 (as section 3.5 prints it), 128
+     * (erratum 3618) or the request's. A whole map reply with result 1 is a MAP. */
     NATPMP_REPLY_UNSUPPORTED_VERSION,
-    /* Result 5: the request with the top bit set, 4 bytes or more. Its bytes 4 to 7 are no epoch
-       (section 3.5). */
+    /* Result 5: the request with the top bit set, 4 bytes or more. Its bytes 4 to 7 are not an epoch (section
+     * 3.5). */
     NATPMP_REPLY_UNSUPPORTED_OPCODE,
 };
 
@@ -95,11 +95,11 @@ struct natpmp_reply {
     uint32_t epoch_s;
     uint32_t address;              /* ADDRESS with result 0 */
     enum natpmp_protocol protocol; /* MAP, UNSUPPORTED_OPCODE of a map request (opcode 1 or 2) */
-    uint16_t internal_port;        /* likewise; 0: the reply was too short to tell */
+    uint16_t internal_port;        /* likewise; 0 if the reply was too short to contain it */
     uint16_t external_port;        /* MAP with result 0, as is lifetime_s */
     uint32_t lifetime_s;
 };
 
-/* Error replies to a map request may come short (8 bytes, some servers): they decode as MAP with
- * internal_port 0. An address error reply may come with 8 bytes as well. Trailing bytes are tolerated. */
+/* Some servers send only 8 bytes when a request fails. Such a reply to a map request decodes as MAP with
+ * internal_port 0, one to an address request as ADDRESS. Trailing bytes are ignored. */
 struct natpmp_reply natpmp_decode_reply(struct span datagram);

@@ -9,7 +9,8 @@ enum {
     STATE_BAD,
 };
 
-/* What only the tag may use: without it a reply belongs to no command, and the command would never end. */
+/* Room that only the tag may use. A reply without its tag would belong to no command, and the command would
+ * never end. */
 enum {
     TAG_WORDS = 1,
     TAG_BYTES = 64,
@@ -53,16 +54,14 @@ static void store_word(struct ros_sentence *sentence, size_t length)
 
 static void skip_word(struct ros_sentence *sentence)
 {
-    if (sentence->skipped < UINT32_MAX) {
+    if (sentence->skipped < UINT32_MAX)
         sentence->skipped++;
-    }
-    /* Otherwise the next word would pass for the reply word. */
-    if (sentence->words == 0) {
+    /* Without it the next word would be taken for the reply word. */
+    if (sentence->words == 0)
         store_word(sentence, 0);
-    }
 }
 
-/* The length of a word is known. True if it was the end of a sentence that is not empty. */
+/* To be called when the length of a word is known. True if it ends a sentence that is not empty. */
 static bool begin_word(struct ros_reader *reader)
 {
     const struct ros_sentence *sentence = &reader->sentence;
@@ -71,7 +70,7 @@ static bool begin_word(struct ros_reader *reader)
         reader->ended = sentence->words > 0;
         return reader->ended;
     }
-    /* Whether it is a tag, for which there is more room, is seen when it is here. */
+    /* A tag has more room than other words have; end_word() sees whether this word is one. */
     reader->storing = reader->word_length <= ROUTER_WORD_MAX && has_room(sentence, reader->word_length);
     reader->word_left = reader->word_length;
     reader->state = STATE_WORD_BYTES;
@@ -84,11 +83,10 @@ static void end_word(struct ros_reader *reader)
     struct span word = span_of(sentence->bytes + sentence->used, reader->word_length);
     bool keep =
         reader->storing && (has_common_room(sentence, reader->word_length) || span_starts(word, tag_prefix));
-    if (keep) {
+    if (keep)
         store_word(sentence, reader->word_length);
-    } else {
+    else
         skip_word(sentence);
-    }
     reader->state = STATE_WORD_BEGIN;
 }
 
@@ -102,12 +100,11 @@ static void take_word_bytes(struct ros_reader *reader, struct span *input)
     }
     *input = span_skip(*input, count);
     reader->word_left -= (uint32_t)count;
-    if (reader->word_left == 0) {
+    if (reader->word_left == 0)
         end_word(reader);
-    }
 }
 
-/* The one bits that the first byte begins with count the length bytes that follow it. */
+/* As many length bytes follow the first one as it has one bits at its front. */
 static void begin_length(struct ros_reader *reader, uint8_t first)
 {
     static const struct {
@@ -119,8 +116,8 @@ static void begin_length(struct ros_reader *reader, uint8_t first)
         {0xC0, 0x3F, 1},
         {0xE0, 0x1F, 2},
         {0xF0, 0x0F, 3},
-        /* 0xF0 is what is sent; the low three bits are not part of the number (the manual's own example
-           masks). */
+        /* RouterOS sends 0xF0. The low three bits are not part of the number: the manual's own example masks
+         * them out. */
         {0xF8, 0x00, 4},
     };
     for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
@@ -150,9 +147,8 @@ static bool take_length_byte(struct ros_reader *reader, struct span *input)
 
 enum ros_read ros_reader_next(struct ros_reader *reader, struct span *input)
 {
-    if (reader->ended) {
+    if (reader->ended)
         begin_sentence(reader);
-    }
     while (reader->state != STATE_BAD && input->len > 0) {
         if (reader->state == STATE_WORD_BYTES) {
             take_word_bytes(reader, input);
@@ -167,9 +163,8 @@ enum ros_read ros_reader_next(struct ros_reader *reader, struct span *input)
 
 struct span ros_word(const struct ros_sentence *sentence, unsigned index)
 {
-    if (index >= sentence->words) {
+    if (index >= sentence->words)
         return span_of(NULL, 0);
-    }
     return span_of(sentence->bytes + sentence->start[index], sentence->length[index]);
 }
 
@@ -187,7 +182,8 @@ bool ros_attribute(const struct ros_sentence *sentence, const char *name, struct
         /* "=.id=*1" is an attribute, ".tag=1" an API word. */
         size_t begin = length > 0 && word[0] == '=';
         size_t sign = begin + len;
-        /* Each row is read by dozens of names: few words have the second sign at the right place. */
+        /* Each row is searched for dozens of names, and few words have the second sign at the right place. So
+         * this test comes before the comparison. */
         if (length <= sign || word[sign] != '=' || (begin == 0 && name[0] != '.'))
             continue;
         if (memcmp(word + begin, name, len) == 0) {
@@ -201,15 +197,13 @@ bool ros_attribute(const struct ros_sentence *sentence, const char *name, struct
 struct span ros_message(const struct ros_sentence *sentence)
 {
     struct span message;
-    if (ros_attribute(sentence, "message", &message)) {
+    if (ros_attribute(sentence, "message", &message))
         return message;
-    }
-    /* "!fatal" brings its reason as a word without a name. */
+    /* "!fatal" has its reason in a word without a name. */
     for (unsigned i = 1; i < sentence->words; i++) {
         struct span word = ros_word(sentence, i);
-        if (!span_starts(word, "=") && !span_starts(word, tag_prefix)) {
+        if (!span_starts(word, "=") && !span_starts(word, tag_prefix))
             return word;
-        }
     }
     return span_of(NULL, 0);
 }
@@ -222,15 +216,13 @@ bool ros_flag(const struct ros_sentence *sentence, const char *name)
 
 bool ros_parse_id(struct span text, uint32_t *ret_id)
 {
-    if (text.len < 2 || text.data[0] != '*') {
+    if (text.len < 2 || text.data[0] != '*')
         return false;
-    }
     uint32_t id = 0;
     for (size_t i = 1; i < text.len; i++) {
         int digit = hex_value(text.data[i]);
-        if (digit < 0 || id > UINT32_MAX >> 4) {
+        if (digit < 0 || id > UINT32_MAX >> 4)
             return false;
-        }
         id = id << 4 | (uint32_t)digit;
     }
     *ret_id = id;
@@ -315,19 +307,17 @@ static bool contains(struct span text, const char *part)
     size_t len = strlen(part);
     for (size_t at = 0; at + len <= text.len; at++) {
         size_t same = 0;
-        while (same < len && lower(text.data[at + same]) == (uint8_t)part[same]) {
+        while (same < len && lower(text.data[at + same]) == (uint8_t)part[same])
             same++;
-        }
-        if (same == len) {
+        if (same == len)
             return true;
-        }
     }
     return false;
 }
 
 enum ros_error ros_classify(struct span message)
 {
-    /* Numbers in brackets and what surrounds the text differ between versions. */
+    /* The text around these parts, and numbers in brackets, differ between versions of RouterOS. */
     static const struct {
         const char *part;
         enum ros_error error;
@@ -343,10 +333,8 @@ enum ros_error ros_classify(struct span message)
         {"unknown parameter", ROS_ERROR_UNKNOWN_PARAMETER},
         {"interrupted", ROS_ERROR_INTERRUPTED},
     };
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        if (contains(message, texts[i].part)) {
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        if (contains(message, texts[i].part))
             return texts[i].error;
-        }
-    }
     return ROS_ERROR_OTHER;
 }

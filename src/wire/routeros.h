@@ -33,39 +33,39 @@ struct ros_reader {
     uint8_t state;
     uint8_t length_bytes_left;
     bool storing;
-    bool ended; /* the sentence was handed out: the next byte begins a new one */
+    bool ended; /* the caller has the sentence: the next byte begins a new one */
     uint32_t word_left;
     uint32_t word_length;
 };
 
 enum ros_read {
-    ROS_NEED_MORE,  /* input is used up; come again with more */
+    ROS_NEED_MORE,  /* the input is used up; call again with more */
     ROS_SENTENCE,   /* reader->sentence is complete until the next call */
-    ROS_BAD_STREAM, /* a control byte (0xF8 and above), now or before: the stream cannot go on; close it */
+    ROS_BAD_STREAM, /* a control byte (0xF8 and above) came: the stream is unusable, close it */
 };
 
 void ros_reader_init(struct ros_reader *reader);
 /* Takes bytes from the front of *input until a sentence is complete or the input is used up. Empty sentences
- * are passed over. Call again with the same input after ROS_SENTENCE. */
+ * are skipped. After ROS_SENTENCE, call again with the same input. */
 enum ros_read ros_reader_next(struct ros_reader *reader, struct span *input);
 
 struct span ros_word(const struct ros_sentence *sentence, unsigned index);
 /* True if the sentence's reply word is `word`, for instance "!re". */
 bool ros_is(const struct ros_sentence *sentence, const char *word);
-/* The value of attribute word =name=value, or of an API word such as ".tag" as .tag=value. False if it is not
- * there (or was skipped). The last one wins. */
+/* The value of an attribute word =name=value, or of an API word .tag=value if the name begins with a dot.
+ * False if it is missing or was skipped. If there are several, the last one counts. */
 bool ros_attribute(const struct ros_sentence *sentence, const char *name, struct span *ret_value);
-/* Text of a !trap or !fatal: =message=text, or the bare word behind the reply word. Empty if there is none.
- */
+/* The text of a !trap or !fatal: =message=text, or the bare word behind the reply word. Empty if there is
+ * none. */
 struct span ros_message(const struct ros_sentence *sentence);
-/* "true", "yes", as the router prints a boolean; anything else is false. */
+/* True for "true" and "yes", as the router prints a boolean; false for anything else. */
 bool ros_flag(const struct ros_sentence *sentence, const char *name);
 /* An item id "*1A" as a number; false for anything else or more than 32 bits. */
 bool ros_parse_id(struct span text, uint32_t *ret_id);
 
 /* ---- writing ---- */
 
-/* Minimal length form. The word is not empty: that would end the sentence. */
+/* Writes the length in its shortest form. The word must not be empty: an empty word ends the sentence. */
 void ros_write_word(struct writer *w, struct span word);
 /* One word of `prefix` and then `value`, for instance "=name=" and the user. */
 void ros_write_pair(struct writer *w, const char *prefix, struct span value);
@@ -85,15 +85,15 @@ nodiscard_ bool ros_login_response(struct span password, struct span challenge_h
 
 /* ---- errors ---- */
 
-/* Classified by text: the category attribute is often missing (only console errors have it). */
+/* Errors are classified by their text, because RouterOS sends the category with console errors only. */
 enum ros_error {
     ROS_ERROR_OTHER,
     ROS_ERROR_LOGIN,        /* invalid user name or password, cannot log in, not logged in */
     ROS_ERROR_PERMISSION,   /* not enough permissions (9) */
-    ROS_ERROR_NO_SUCH_ITEM, /* no such item (4): the rule is gone already */
+    ROS_ERROR_NO_SUCH_ITEM, /* no such item (4): the rule was removed already */
     ROS_ERROR_NO_COMMAND,   /* no such command, no such command or directory, no such command prefix */
-    ROS_ERROR_INPUT,       /* input does not match any value of ...: for instance an interface that is gone */
-    ROS_ERROR_INTERRUPTED, /* the end of a cancelled command */
+    ROS_ERROR_INPUT,        /* input does not match any value of ...: for instance a removed interface */
+    ROS_ERROR_INTERRUPTED,  /* the end of a cancelled command */
     ROS_ERROR_UNKNOWN_PARAMETER,
 };
 

@@ -10,8 +10,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lab"))
 from api_ssl import ApiSsl, fingerprint, make_certificates  # noqa: E402
 from lab import Lab, wait_until  # noqa: E402
 
-IDLE_MAX_KB = 512
-FOUR_SESSIONS_MAX_KB = 700
+IDLE_MAX_KB = 700
+FOUR_SESSIONS_MAX_KB = 850
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])

@@ -489,8 +489,8 @@ def test_setup_mounts_the_password_file(stage):
     (["--routeros", "7.20", "x"], {}, "usage"),
     (["--version"], {}, "usage"),
     (["--routeros", "7.20"], {"VPN_GATEWAY": None}, "VPN_GATEWAY"),
-    ([], {"MIKROTIK_API_PASSWORD": None}, "which RouterOS"),
-    ([], {"MIKROTIK_API_ADDRESS": None}, "which RouterOS"),
+    ([], {"MIKROTIK_API_PASSWORD": None}, "the RouterOS version is unknown"),
+    ([], {"MIKROTIK_API_ADDRESS": None}, "the RouterOS version is unknown"),
     ([], {"MIKROTIK_API_PASSWORD": "", "MIKROTIK_API_PASSWORD_FILE": "/nowhere"}, "/nowhere"),
 ])
 def test_setup_is_asked_wrongly(stage, arguments, env, what):

@@ -1,7 +1,6 @@
 """double-natpmp check in the lab: with a real gateway, before the daemon runs and beside it."""
 
 import json
-import re
 
 from router import PASSWORD
 
@@ -38,14 +37,3 @@ def test_beside_the_daemon(lab):
     assert daemon.log_lines("warn") == [] and daemon.log_lines("error") == []
     assert daemon.stop() == 0
     assert lab.router.own_rules() == [] and lab.gateway.mappings() == {}
-
-
-def test_the_daemon_holds_nothing_of_it(lab):
-    """The code of the subcommands is a mapping of its own (src/app/late.ld), and no page of it is resident."""
-    build = lab.build.parent / "release"
-    assert (build / "double-natpmp").exists(), "build the release first: make release"
-    daemon = lab.daemon(build=build)
-    assert lab.client("lan1").map("udp", 5000).result == 0
-    resident = [int(rss) for rss in re.findall(r"r-xp \S+ \S+ \S+ +\S*/double-natpmp\n(?:.*\n)*?Rss: +(\d+) kB",
-                                               open(f"/proc/{daemon.pid}/smaps").read())]
-    assert len(resident) == 2 and resident[0] > 0 and resident[1] == 0, resident

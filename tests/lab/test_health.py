@@ -20,7 +20,7 @@ def says(lab, status, text, **env):
 
 def test_router_and_gateway_come_and_go(make_lab):
     lab = make_lab(router=False, gateway=False)
-    assert health(lab) == (1, "unhealthy: no daemon here has INSTANCE=default and LISTEN_ADDR=0.0.0.0:5351")
+    assert health(lab) == (1, "unhealthy: no daemon runs here with INSTANCE=default and LISTEN_ADDR=0.0.0.0:5351")
     daemon = lab.daemon()
     status, line = health(lab)
     assert status == 1 and line.startswith("unhealthy: the router ")

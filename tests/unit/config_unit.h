@@ -37,7 +37,7 @@ static inline void check_bad(const char *line)
     char expected[CONFIG_ERROR_MAX];
     const char *value = strchr(line, '=');
     assert_non_null(value);
-    (void)snprintf(expected, sizeof(expected), "%.*s=\"%s\" is not allowed; allowed: ", (int)(value - line),
+    (void)snprintf(expected, sizeof(expected), "%.*s=\"%s\" is not valid; set it to ", (int)(value - line),
                    line, value + 1);
     if (parse_with(line))
         fail_msg("taken: %s", line);

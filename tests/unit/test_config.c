@@ -31,16 +31,16 @@ static void test_missing(void **state)
     (void)state;
     const char *no_gateway[] = {ROUTER, PASSWORD, NULL};
     check_error(no_gateway,
-                "VPN_GATEWAY is not set; allowed: the IPv4 address of the VPN's NAT-PMP gateway, such as "
+                "VPN_GATEWAY is not set; set it to the IPv4 address of the VPN's NAT-PMP gateway, such as "
                 "10.2.0.1");
     const char *no_router[] = {GATEWAY, PASSWORD, NULL};
     check_error(no_router,
-                "MIKROTIK_API_ADDRESS is not set; allowed: host[:port] of the RouterOS API, such as "
+                "MIKROTIK_API_ADDRESS is not set; set it to host[:port] of the RouterOS API, such as "
                 "192.168.88.1, router.lan:8728 or [fd00::1]:8728");
     const char *no_password[] = {GATEWAY, ROUTER, NULL};
     check_error(no_password,
                 "MIKROTIK_API_PASSWORD is not set; set it, or MIKROTIK_API_PASSWORD_FILE to the path of "
-                "a file that holds the password");
+                "a file that contains the password");
     const char *nothing[] = {NULL};
     assert_false(config_parse(&config, nothing, &error));
 }
@@ -62,7 +62,7 @@ static void test_identity(void **state)
     assert_int_equal(config.listen_address, 0xC0A85802);
     assert_int_equal(config.listen_port, 5352);
     assert_false(config_parse_identity(&config, bad, &error));
-    assert_non_null(strstr(error.text, "LISTEN_ADDR=\"5352\" is not allowed"));
+    assert_non_null(strstr(error.text, "LISTEN_ADDR=\"5352\" is not valid"));
 }
 
 static void test_empty_is_not_set(void **state)
@@ -177,7 +177,7 @@ static void test_router_lengths(void **state)
     check_good(line);
     value[253] = 'a';
     assert_false(parse_with(line));
-    assert_non_null(strstr(error.text, "aaa...\" is not allowed"));
+    assert_non_null(strstr(error.text, "aaa...\" is not valid"));
 }
 
 static void test_credentials(void **state)
@@ -193,7 +193,7 @@ static void test_credentials(void **state)
     assert_false(parse_with("MIKROTIK_API_USER=a\x7f"));
     assert_false(parse_with("MIKROTIK_API_USER=a\nb"));
     assert_string_equal(error.text,
-                        "MIKROTIK_API_USER=\"a?b\" is not allowed; allowed: a RouterOS user name of at "
+                        "MIKROTIK_API_USER=\"a?b\" is not valid; set it to a RouterOS user name of at "
                         "most 255 bytes without control characters");
 }
 
@@ -205,9 +205,9 @@ static void test_password_is_never_shown(void **state)
     check_good(line);
     line[strlen(line)] = 'p';
     assert_false(parse_with(line));
-    assert_string_equal(error.text,
-                        "MIKROTIK_API_PASSWORD=(hidden) is not allowed; allowed: at most 255 bytes "
-                        "without control characters");
+    assert_string_equal(
+        error.text, "MIKROTIK_API_PASSWORD=(hidden) is not valid; set it to a password of at most 255 bytes "
+                    "without control characters");
     assert_false(parse_with("MIKROTIK_API_PASSWORD=" SECRET "\r"));
     assert_null(strstr(error.text, SECRET));
 }

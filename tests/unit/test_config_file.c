@@ -39,10 +39,10 @@ static bool read_password(struct span content)
 static void check_file_error(const char *why)
 {
     char expected[CONFIG_ERROR_MAX];
-    (void)snprintf(
-        expected, sizeof(expected),
-        "MIKROTIK_API_PASSWORD_FILE=\"%s\" %s; allowed: a readable file that holds the password in one line",
-        path, why);
+    (void)snprintf(expected, sizeof(expected),
+                   "MIKROTIK_API_PASSWORD_FILE=\"%s\" cannot be used: %s; set it to a readable file that "
+                   "contains only the password",
+                   path, why);
     assert_string_equal(error.text, expected);
 }
 
@@ -70,23 +70,23 @@ static void test_file_lengths(void **state)
     assert_true(read_password(span_of(content, CREDENTIAL_MAX + 2)));
     assert_int_equal(strlen(config.password), CREDENTIAL_MAX);
     assert_false(read_password(span_of(content, CREDENTIAL_MAX + 3)));
-    check_file_error("holds more than 255 bytes");
+    check_file_error("the password has more than 255 bytes");
     memset(content, 'p', sizeof(content));
     assert_false(read_password(span_of(content, CREDENTIAL_MAX + 1)));
-    check_file_error("holds more than 255 bytes");
+    check_file_error("the password has more than 255 bytes");
 }
 
 static void test_file_bad_content(void **state)
 {
     (void)state;
     assert_false(read_password(BYTES("")));
-    check_file_error("holds no password");
+    check_file_error("it is empty");
     assert_false(read_password(BYTES("\n")));
-    check_file_error("holds no password");
+    check_file_error("it is empty");
     assert_false(read_password(BYTES(SECRET "\n\n")));
-    check_file_error("holds more than one line, or control characters");
+    check_file_error("it has more than one line, or control characters");
     assert_false(read_password(BYTES(SECRET "\0x")));
-    check_file_error("holds more than one line, or control characters");
+    check_file_error("it has more than one line, or control characters");
 }
 
 static void test_file_unreadable(void **state)

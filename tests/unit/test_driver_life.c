@@ -23,7 +23,8 @@ static void test_log(void **state)
     const char *first = strstr(w->lines, "Z info  core    first\n");
     const char *second = strstr(w->lines, "Z info  core    second key=value\n");
     assert_true(first != NULL && second != NULL && first < second);
-    assert_non_null(strstr(w->lines, "Z warn  driver  lines of one step found no room count=5\n"));
+    assert_non_null(
+        strstr(w->lines, "Z warn  driver  log lines are missing: one step had too many count=5\n"));
 }
 
 static void react_announce(const struct event *event, struct actions *out)
@@ -38,7 +39,7 @@ static void test_announce(void **state)
     struct world *w = *state;
     core.react = react_announce;
     start(w);
-    assert_non_null(strstr(read_lines(w), "debug driver  announced links="));
+    assert_non_null(strstr(read_lines(w), "debug driver  sent announcements links="));
 }
 
 static void react_exit(const struct event *event, struct actions *out)
@@ -120,7 +121,7 @@ static void test_stop_signals(void **state)
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_true(WIFEXITED(status));
         assert_int_equal(WEXITSTATUS(status), 128 + signals[i]);
-        assert_non_null(strstr(read_lines(w), "ended at once, rules and leases may stay"));
+        assert_non_null(strstr(read_lines(w), "stopped by a second signal; rules may remain"));
     }
     assert_int_equal(count_of(EVENT_STOP), 1);
 }
@@ -170,7 +171,7 @@ static void test_health_of_another(void **state)
     udp_server_close(&w->driver->lan);
     loop_until(&w->driver->loop, probe_open(&second, &w->driver->loop, name.text, NULL, NULL) == 0);
     assert_int_equal(driver_open(other, &config, NULL, &core, &w->log), 0);
-    assert_non_null(strstr(read_lines(w), "nobody can ask for the health of this daemon"));
+    assert_non_null(strstr(read_lines(w), "cannot open the socket for double-natpmp health"));
     assert_true(driver_close(other));
     probe_close(&second);
     free(other);

@@ -130,7 +130,8 @@ static void check_recovery(struct log *log, int reader)
         assert_null(strstr(received, "lost"));
     log_printf(log, LOG_LEVEL_INFO, "x", "again");
     take(reader);
-    assert_non_null(strstr(received, "Z warn  log     lines were lost count=3\n"));
+    assert_non_null(
+        strstr(received, "Z warn  log     log lines were lost: the reader of the log is too slow count=3\n"));
     assert_non_null(strstr(received, "Z info  x       again\n"));
     log_printf(log, LOG_LEVEL_INFO, "x", "more");
     assert_null(strstr(take(reader), "lost"));
@@ -212,7 +213,8 @@ static void test_disk_full_amid_a_line(void **state)
     log_printf(&log, LOG_LEVEL_INFO, "x", "whole");
     assert_int_equal(lseek(file, 0, SEEK_SET), 0);
     assert_string_equal(take(file), "2026-11-22T14:01:02.123Z info  x       torn ap\n"
-                                    "2026-11-22T14:01:02.123Z warn  log     lines were lost count=2\n"
+                                    "2026-11-22T14:01:02.123Z warn  log     log lines were lost: the reader "
+                                    "of the log is too slow count=2\n"
                                     "2026-11-22T14:01:02.123Z info  x       whole\n");
     (void)close(file);
 }

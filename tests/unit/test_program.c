@@ -153,8 +153,8 @@ static void test_bad_configuration(void **state)
                                           "MIKROTIK_API_PASSWORD_FILE=/nonexistent", NULL};
     static const char *const *const cases[] = {bad, tls, both, no_file};
     static const char *const expected[] = {
-        "VPN_GATEWAY=\"vpn?example\"", "MIKROTIK_API_TLS_CA=\"/nonexistent\" is not possible: No such file",
-        "MIKROTIK_API_TLS_INSECURE is not allowed", "\"/nonexistent\" No such file"};
+        "VPN_GATEWAY=\"vpn?example\"", "MIKROTIK_API_TLS_CA=\"/nonexistent\" cannot be used: No such file",
+        "MIKROTIK_API_TLS_INSECURE is not allowed", "\"/nonexistent\" cannot be used: No such file"};
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         for (unsigned check = 0; check < 2; check++) {
@@ -314,8 +314,8 @@ static void test_address_in_use(void **state)
     struct run *r = run_program(NULL, NULL, complete, -1);
     assert_int_equal(finish(r), 1);
     check_one_line(r->err_text);
-    assert_non_null(
-        strstr(r->err_text, "LISTEN_ADDR=127.0.0.1:5351 error=\"Address already in use\": another program"));
+    assert_non_null(strstr(r->err_text, "cannot listen: another NAT-PMP server uses the port; "));
+    assert_non_null(strstr(r->err_text, " LISTEN_ADDR=127.0.0.1:5351 error=\"Address already in use\"\n"));
     (void)close(fd);
 }
 

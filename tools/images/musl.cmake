@@ -27,9 +27,7 @@ set(CMAKE_EXE_LINKER_FLAGS_INIT "-L${MUSL_SYSROOT}/lib")
 # The compilers for 32-bit ARM ask for one nevertheless, unless the linker itself is told.
 # What is to be read-only after relocation is not made so by musl in a static program; to allow for it would cost up to
 # 64 KiB of padding in the file where pages may be as large.
-# The kernel maps code in pieces of 64 KiB. Segments that begin at one make it independent of the program's random address
-# which pieces are resident: 470 kB instead of up to 530 with TLS on amd64, where pages are smaller. Elsewhere it is so anyway.
-string(JOIN "," linker -Wl -static --no-dynamic-linker -z text -z norelro -z max-page-size=65536 --build-id=none)
+string(JOIN "," linker -Wl -static --no-dynamic-linker -z text -z norelro --build-id=none)
 set(CMAKE_C_STANDARD_LIBRARIES_INIT "-static-pie ${linker}")
 
 set(CMAKE_FIND_ROOT_PATH ${MUSL_SYSROOT})

@@ -14,11 +14,17 @@
  *   routeros, login  the RouterOS API: words, sentences, the old login
  * core/   the program itself, without I/O: one event in, actions out
  *   event.h          the contract
- *   server           the LAN's side: requests, replies, epoch, announcements
+ *   proxy            one step, the deadline, start and stop
+ *   on_lan, on_router, on_gateway   what an event does to the parts of the mappings
+ *   drive            asks the parts what they want, answers clients, and sends
+ *   strategy         how the gateway forwards: normal or symmetric
+ *   deletion, reply, turn, recovery   deletions; pending replies; turns at the gateway; its lost state
+ *   port, budget, pair   choices: ports, the gateway's few ports, TCP and UDP of one port
+ *   rule, lease, promise, job   the four parts of a mapping
+ *   mapping          the tables
  *   upstream         the gateway's side: transactions and retransmissions
  *   router, session, nat_rule   the router's side: connections, a copy of its NAT table, our rules in it
- *   mapping          the table
- *   proxy            joins them
+ *   server           the LAN's side: requests, replies, epoch, announcements
  * check/  will a set-up work? Rows in, findings out, without I/O
  *   check, check_router, check_gateway   ask; one event in, actions out
  *   survey           the answers

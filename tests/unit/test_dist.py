@@ -116,6 +116,22 @@ class Install(unittest.TestCase):
             self.assertNotIn("/usr/local", unit)
 
 
+class Commands(unittest.TestCase):
+    """The README's steps for a container are what `setup` prints, in that order."""
+
+    def test_the_readme_has_what_setup_prints(self):
+        printed = [line for line in (ROOT / "tests/unit/setup/7.20.rsc").read_text().splitlines() if line.startswith("/")]
+        self.assertGreater(len(printed), 10)
+        lines = iter((ROOT / "README.md").read_text().splitlines())
+        for command in printed:
+            self.assertIn(command, lines)
+
+    def test_two_commands_for_developers(self):
+        for name in ("demo", "test"):
+            self.assertTrue(os.access(ROOT / name, os.X_OK))
+            self.assertRegex((ROOT / "README.md").read_text(), rf"(?m)^\./{name}\b")
+
+
 class Picture(unittest.TestCase):
     def test_it_stands_alone(self):
         path = ROOT / "docs" / "two-nats.svg"

@@ -5,7 +5,7 @@ import time
 from lab import CLIENTS, wait_until
 from programs import HOME
 
-COLUMNS = ("client", "version", "asks", "port", "reachable", "after 90 s", "when held", "new port", "at exit")
+COLUMNS = ("client", "version", "asks", "port", "reachable", "after 90 s", "kept alive", "new port", "at exit")
 LEASE_S = 60
 LATER_S = 90  # a lease and a half: by then it lives only if somebody renewed it
 RETRY_S = 5   # asks that are closer together are copies of one
@@ -78,12 +78,12 @@ class Story:
     def is_held(self, expected=True):
         """From now on it is renewed for the program, though nobody asks."""
         assert self.lab.gateway.mappings()
-        self.after_90_s(expected, "when held")
+        self.after_90_s(expected, "kept alive")
         assert self.lab.gateway.mappings()
 
     def is_held_from_the_start(self):
         self.after_90_s()
-        self.row["when held"] = "yes"
+        self.row["kept alive"] = "yes"
 
     # ---- rotation, end ----
 

@@ -66,7 +66,7 @@ sim: simulation
 load: S = 300
 load: release
 	@tools/install lab
-	@$(call build,sim,--target routerd --target strangers)
+	@$(call build,sim,--target routerd --target gatewayd --target strangers)
 	@BUILD_DIR=build/sim tests/lab/enter tests/load/load.py --seconds $(S)
 
 # make fuzz T=natpmp S=60: that target for so many seconds; what is new goes to build/fuzz/corpus.

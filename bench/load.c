@@ -19,6 +19,7 @@
 #include <time.h>
 
 #include "arguments.h"
+#include "bytes.h"
 #include "datagrams.h"
 #include "histogram.h"
 
@@ -114,12 +115,6 @@ static void set_option(const char *word)
 
 /* ---- requests and answers ---- */
 
-static void put_u16(uint8_t *place, unsigned value)
-{
-    place[0] = (uint8_t)(value >> 8);
-    place[1] = (uint8_t)value;
-}
-
 /* Mappings 2n and 2n + 1 are UDP and TCP of one internal port; each such pair suggests a port of its own. */
 static void make_request(struct datagram *datagram, unsigned c, unsigned mapping, unsigned round)
 {
@@ -130,11 +125,11 @@ static void make_request(struct datagram *datagram, unsigned c, unsigned mapping
         return;
     datagram->len = 12;
     datagram->bytes[1] = 1 + mapping % 2;
-    put_u16(datagram->bytes + 4, FIRST_INTERNAL_PORT + pair);
+    put16(datagram->bytes + 4, FIRST_INTERNAL_PORT + pair);
     if (option.kind == 'd')
         return;
-    put_u16(datagram->bytes + 6, FIRST_SUGGESTED_PORT + ((option.first + c) * pairs + pair) % PORTS);
-    put_u16(datagram->bytes + 10, option.lifetime_s - round % 2);
+    put16(datagram->bytes + 6, FIRST_SUGGESTED_PORT + ((option.first + c) * pairs + pair) % PORTS);
+    put16(datagram->bytes + 10, option.lifetime_s - round % 2);
 }
 
 static bool all_begun(uint64_t end_ns)
@@ -172,7 +167,7 @@ static void take_answer(const struct datagram *datagram, uint64_t now_ns)
     unsigned c = datagram->local - FIRST_CLIENT - option.first;
     const uint8_t *bytes = datagram->bytes;
     bool echoed = datagram->len >= 2 && bytes[1] < 128;
-    bool other_port = datagram->len == 16 && (bytes[8] << 8 | bytes[9]) != client[c].internal_port;
+    bool other_port = datagram->len == 16 && get16(bytes + 8) != client[c].internal_port;
     if (c >= option.clients || client[c].asked_ns == 0 || other_port) {
         strange++;
         return;

@@ -1,4 +1,5 @@
 /* A gateway that grants whatever is asked, at once and without memory: the external port is the internal one.
+ * The model in tests/models keeps leases; here the gateway has to cost less than any daemon that is measured.
  */
 #pragma once
 

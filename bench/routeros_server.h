@@ -1,5 +1,7 @@
 /* The RouterOS API of a router whose work takes no time: bytes of a connection in, bytes out, no sockets. It
- * knows the commands that the daemon uses, and believes what it is told. */
+ * knows the commands that the daemon uses, and checks nothing. It is not the model in tests/models, which
+ * checks what a router checks: an addition takes 12 us there and 1.6 us here, and a print of 60,000 rules 460
+ * ms and 15 ms. */
 #pragma once
 
 #include <stdbool.h>

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "arguments.h"
+#include "bytes.h"
 #include "core/proxy.h"
 #include "natpmp_answer.h"
 #include "routeros_server.h"
@@ -118,18 +119,10 @@ static void settle(void)
 
 static void ask(unsigned client, uint8_t opcode, unsigned port, unsigned suggested, unsigned lifetime_s)
 {
-    uint8_t bytes[12] = {0,
-                         opcode,
-                         0,
-                         0,
-                         (uint8_t)(port >> 8),
-                         (uint8_t)port,
-                         (uint8_t)(suggested >> 8),
-                         (uint8_t)suggested,
-                         0,
-                         0,
-                         (uint8_t)(lifetime_s >> 8),
-                         (uint8_t)lifetime_s};
+    uint8_t bytes[12] = {0, opcode};
+    put16(bytes + 4, port);
+    put16(bytes + 6, suggested);
+    put32(bytes + 8, lifetime_s);
     step((struct event){
         .type = EVENT_LAN,
         .lan = {.from = {.address = FIRST_CLIENT + client, .port = 40000},

@@ -19,8 +19,8 @@ import time
 
 from daemon import Daemon
 from gateway import Gateway
+from gateway_model import PROTON, GatewayModel
 from natpmp import Client, map_request, natpmpc
-from proton import ProtonGateway
 from router import Router
 from traffic import EXTERNAL, INTERNET_HOST, Listener
 from wire import Wire
@@ -131,7 +131,7 @@ class Lab:
         self.processes = []
         self.wires = []
         self.router = Router(self)
-        self.gateway = ProtonGateway(self) if proton else Gateway(self)
+        self.gateway = GatewayModel(self, *PROTON) if proton else Gateway(self)
         self._start_router = router
         self._start_gateway = gateway
 

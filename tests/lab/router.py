@@ -1,8 +1,7 @@
 """The MikroTik router: a model of RouterOS's API (tests/models) whose dst-nat rules become those of
 nftables."""
 
-import json
-import socket
+from control import Control
 
 USER = "natpmp"
 PASSWORD = "a lab's secret, 4711"
@@ -17,7 +16,7 @@ class Router:
     def __init__(self, lab):
         self.lab = lab
         self.process = None
-        self.control = lab.folder / "routerd.control"
+        self.control = Control(lab.folder / "routerd.control")
         self.password_file = lab.folder / "password"
         self.password_file.write_text(PASSWORD + "\n")
 
@@ -26,7 +25,7 @@ class Router:
         backup. Without nft the rules stay in its table."""
         argv = [
             self.lab.program("routerd"), "--listen", "172.17.0.1:8728", "--version", version,
-            "--control", self.control,
+            "--control", self.control.path,
             "--user", USER, "--password-file", self.password_file, "--policies", POLICIES,
             *(["--nft-chain", "ip nat dstnat"] if nft else []),
             "--interface", "ether1=203.0.113.2/24", "--interface", "ether2", "--interface", "ether3",
@@ -35,7 +34,7 @@ class Router:
             "--route", "0.0.0.0/0=203.0.113.1", "--route", "0.0.0.0/0=10.2.0.1,table=vpn"]
         for rule in rules:
             argv += ["--rule", rule]
-        self.control.unlink(missing_ok=True)
+        self.control.path.unlink(missing_ok=True)
         self.process = self.lab.popen("routerd", "rtr", argv + list(options))
         self.lab.wait_until(self._answers, what="routerd answers")
 
@@ -44,28 +43,14 @@ class Router:
 
     def _answers(self):
         assert self.process.running(), self.process.log()
-        try:
-            return self.ask("counters")
-        except OSError:
-            return None
+        return self.control.answers()
 
     def ask(self, command):
-        """A command of routerd's control socket (routerd --help); its answer without the closing ok."""
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(10)
-            s.connect(str(self.control))
-            s.sendall(command.encode() + b"\n")
-            lines = []
-            for line in s.makefile():
-                if line == "ok\n":
-                    return "".join(lines)
-                assert not line.startswith("error "), f"{command}: {line}"
-                lines.append(line)
-        raise ConnectionError(f"{command}: no answer")
+        return self.control.ask(command)
 
     def rules(self):
         """All rules, in order, as dictionaries of RouterOS's property names."""
-        return json.loads(self.ask("list"))
+        return self.control.json("list")
 
     def own_rules(self, instance="default"):
         return [r for r in self.rules() if r.get("comment", "").startswith(f"{MARK}{instance} ")]
@@ -81,7 +66,7 @@ class Router:
         return found[0] if found else None
 
     def counters(self):
-        return json.loads(self.ask("counters"))
+        return self.control.json("counters")
 
     def add(self, attributes):
         return self.ask(f"add {attributes}").strip()

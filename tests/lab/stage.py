@@ -1,19 +1,15 @@
 """A small stage for programs that only ask: the program in a namespace of its own, and on the other side of one link the
-router model and a gateway that says what it is told to. Works inside `tests/lab/enter`, as the lab does."""
+models of the router and of the gateway. Works inside `tests/lab/enter`, as the lab does."""
 
 import contextlib
-import json
 import os
 import pathlib
 import shutil
 import signal
-import socket
-import struct
 import subprocess
 import tempfile
-import threading
-import time
 
+from control import Control
 from lab import ROOT, inside, wait_until
 
 US = "172.17.0.2"
@@ -54,105 +50,60 @@ def build():
     return pathlib.Path(os.environ.get("BUILD_DIR", ROOT / "build/dev")).resolve()
 
 
-class Gateway:
-    """Answers each request by what `answers` holds for its opcode: a result code, or None for silence. Deletions are asked
-    for under "delete"."""
+class Model:
+    """A program of tests/models in the namespace on the other side."""
 
-    def __init__(self, external=EXTERNAL, **answers):
-        self.answers = {"address": 0, "map": 0, "delete": 0, **answers}
-        self.external = external
-        self.mappings = {}
-        self.granted = 0
-        with inside("rtr"):
-            self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind((GATEWAY, 5351))
-        self.thread = threading.Thread(target=self._serve)
-        self.thread.start()
-
-    def _serve(self):
-        while True:
-            request, source = self.socket.recvfrom(2048)
-            if request == b"end":
-                return
-            reply = self._answer(request)
-            if reply is not None:
-                self.socket.sendto(reply, source)
-
-    def _answer(self, request):
-        epoch = int(time.monotonic())
-        if len(request) < 12:
-            result = self.answers["address"]
-            if result is None:
-                return None
-            address = self.external if result == 0 else "0.0.0.0"
-            return struct.pack("!BBHI4s", 0, 128, result, epoch, socket.inet_aton(address))
-        _, opcode, _, internal, _, lifetime = struct.unpack("!BBHHHI", request)
-        result = self.answers["map" if lifetime else "delete"]
-        if result is None:
-            return None
-        external = 0
-        if result == 0 and lifetime:
-            external = 45001
-            self.mappings[internal] = lifetime
-            self.granted += 1
-        elif result == 0:
-            self.mappings.pop(internal, None)
-        return struct.pack("!BBHIHHI", 0, 128 + opcode, result, epoch, internal, external,
-                           lifetime if result == 0 else 0)
-
-    def close(self):
-        self.socket.sendto(b"end", (GATEWAY, 5351))
-        self.thread.join()
-        self.socket.close()
-
-
-class Router:
-    """routerd with options by name; a value of None takes the base's away."""
-
-    def __init__(self, folder, options):
-        self.folder = folder
-        self.control = folder / "control"
-        self.log = folder / "routerd.log"
-        self.argv = [build() / "routerd", "--listen", f"{ROUTER}:8728", "--user", USER, "--password", PASSWORD,
-                     "--control", self.control]
-        for name, values in {**BASE, **options}.items():
-            for value in values or ():
-                self.argv += [f"--{name}", value]
+    def __init__(self, folder, program, arguments):
+        self.control = Control(folder / f"{program}.control")
+        self.log = folder / f"{program}.log"
+        self.argv = [build() / program, "--control", self.control.path, *arguments]
         with open(self.log, "wb") as log, inside("rtr"):
             self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_until(self._answers, what="routerd answers")
+        wait_until(self._answers, what=f"{program} answers")
 
     def _answers(self):
         assert self.process.poll() is None, self.log.read_text()
-        try:
-            return self.ask("counters")
-        except OSError:
-            return None
-
-    def ask(self, command):
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(10)
-            s.connect(str(self.control))
-            s.sendall(command.encode() + b"\n")
-            lines = []
-            for line in s.makefile():
-                if line == "ok\n":
-                    return "".join(lines)
-                assert not line.startswith("error "), f"{command}: {line}"
-                lines.append(line)
-        raise ConnectionError(f"{command}: no answer")
-
-    def rules(self):
-        return json.loads(self.ask("list"))
-
-    def counters(self):
-        return json.loads(self.ask("counters"))
+        return self.control.answers()
 
     def close(self):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(10)
         text = self.log.read_text()
         assert "Sanitizer" not in text and "runtime error" not in text, text
+
+
+class Gateway(Model):
+    """Answers each request for an address, map or delete by the result of that name, or not at all: "silent"."""
+
+    def __init__(self, folder, external=EXTERNAL, **results):
+        super().__init__(folder, "gatewayd", [
+            "--listen", GATEWAY, "--external", external,
+            *(word for kind, result in results.items() for word in ("--result", f"{kind}={result}"))])
+
+    def leases(self):
+        return self.control.json("leases")
+
+    def granted(self):
+        return self.control.json("counters")["grants"]
+
+
+class Router(Model):
+    """routerd with options by name; a value of None takes the base's away."""
+
+    def __init__(self, folder, options):
+        super().__init__(folder, "routerd", [
+            "--listen", f"{ROUTER}:8728", "--user", USER, "--password", PASSWORD,
+            *(word for name, values in {**BASE, **options}.items() for value in values or ()
+              for word in (f"--{name}", value))])
+
+    def ask(self, command):
+        return self.control.ask(command)
+
+    def rules(self):
+        return self.control.json("list")
+
+    def counters(self):
+        return self.control.json("counters")
 
 
 class Stage:
@@ -173,22 +124,14 @@ class Stage:
             subprocess.run(["ip", "netns", "del", name], check=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    @contextlib.contextmanager
     def gateway(self, **options):
-        gateway = Gateway(**options)
-        try:
-            yield gateway
-        finally:
-            gateway.close()
+        return contextlib.closing(Gateway(self._new_folder(), **options))
 
-    @contextlib.contextmanager
     def router(self, **options):
-        folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
-        router = Router(folder, options)
-        try:
-            yield router
-        finally:
-            router.close()
+        return contextlib.closing(Router(self._new_folder(), options))
+
+    def _new_folder(self):
+        return pathlib.Path(tempfile.mkdtemp(dir=self.folder))
 
     def popen(self, *arguments, **env):
         environment = {

@@ -12,6 +12,7 @@ import threading
 
 import librouteros
 import pytest
+from control import Control
 from librouteros.exceptions import ConnectionClosed, FatalError, MultiTrapError, TrapError
 from librouteros.login import token
 from librouteros.query import And, Key, Or
@@ -43,20 +44,7 @@ class Routerd:
         return librouteros.connect("127.0.0.1", user, password, port=self.port, timeout=5, **more)
 
     def ask(self, command):
-        """Text before the final line "ok"; the error as an exception."""
-        with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(5)
-            line.connect(str(self.control))
-            line.sendall(command.encode() + b"\n")
-            answer = line.makefile()
-            text = ""
-            for row in answer:
-                if row == "ok\n":
-                    return text
-                if row.startswith("error "):
-                    raise RuntimeError(row[6:].strip())
-                text += row
-        raise RuntimeError("no answer")
+        return Control(self.control).ask(command)
 
     def stop(self):
         self.process.terminate()

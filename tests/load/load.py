@@ -2,7 +2,7 @@
 """Many clients for a long time: tests/lab/enter tests/load/load.py [--seconds 300] ...
 
 Hosts on the lab's LAN hold mappings, renew them, give some up, forget others and make new ones, against the
-release daemon, the router model (without nftables) and a gateway of a few lines. Then one host floods. Beside
+release daemon and the models of router and gateway (without nftables). Then one host floods. Beside
 it a program that only sends back what it gets shows what the machine itself delays. Prints figures; exit status
 1 if an answer was lost, memory grew, a flood delayed others, or router, gateway and clients do not agree at the
 end."""
@@ -22,7 +22,8 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lab"))
 
-from lab import CLIENTS, GATEWAY, ROUTER_LAN, Lab, inside, release_build  # noqa: E402
+from gateway_model import GatewayModel  # noqa: E402
+from lab import CLIENTS, ROUTER_LAN, Lab, inside, release_build  # noqa: E402
 from natpmp import OPCODES, PORT, map_request, parse_mapping  # noqa: E402
 
 LIFETIME = 60
@@ -37,45 +38,6 @@ NEVER = float("inf")
 
 def address_of(number):
     return f"192.168.{90 + number // 250}.{2 + number % 250}"
-
-
-def gateway(endpoint, control):
-    """Grants what is asked, and the suggested port if it is free."""
-    start = time.monotonic()
-    leases = {}   # (opcode, internal) -> (external, end)
-    holders = {}  # (opcode, external) -> internal
-
-    def expire(now):
-        for key in [key for key, (_, end) in leases.items() if end <= now]:
-            del holders[key[0], leases.pop(key)[0]]
-
-    while True:
-        for ready in select.select([endpoint, control], [], [])[0]:
-            now = time.monotonic()
-            if ready is control:
-                if not control.recv():
-                    return
-                expire(now)
-                control.send({key: external for key, (external, _) in leases.items()})
-                continue
-            request, source = endpoint.recvfrom(100)
-            epoch = 100000 + int(now - start)
-            if request == b"\0\0":
-                endpoint.sendto(struct.pack("!BBHI4s", 0, 128, 0, epoch, bytes([11, 22, 33, 44])), source)
-                continue
-            _, opcode, _, internal, suggested, lifetime = struct.unpack("!BBHHHI", request)
-            key = opcode, internal
-            external = leases.pop(key, (suggested or internal, 0))[0]
-            if lifetime:
-                while holders.get((opcode, external), internal) != internal:
-                    external = external % 64511 + 1024
-                holders[opcode, external] = internal
-                leases[key] = external, now + lifetime
-            else:
-                holders.pop((opcode, external), None)
-                external = 0
-            endpoint.sendto(
-                struct.pack("!BBHIHHI", 0, 128 + opcode, 0, epoch, internal, external, lifetime), source)
 
 
 def echo(endpoint):
@@ -282,17 +244,12 @@ class Trial:
                namespace="rtr")
         lab.ip(*(f"addr add {address_of(i)}/23 dev eth0" for i in range(self.options.clients)),
                namespace="lan1")
-        with inside("gw"):
-            endpoint = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        endpoint.bind((GATEWAY, PORT))
         with inside("rtr"):
             mirror = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         mirror.bind((ROUTER_LAN, ECHO_PORT))
         multiprocessing.Process(target=echo, args=(mirror,), daemon=True).start()
-        self.control, other = multiprocessing.Pipe()
-        self.gateway = multiprocessing.Process(target=gateway, args=(endpoint, other), daemon=True)
-        self.gateway.start()
+        lab.gateway = GatewayModel(lab)
+        lab.gateway.start()
         lab.router.start(nft=False)
 
     def sample(self):
@@ -337,11 +294,9 @@ class Trial:
         load.run(lambda now: (now > end and load.at_rest()) or now > end + 60, self.sample)
         rules = {(r["to-addresses"], r["protocol"], int(r["to-ports"]), int(r["comment"].split()[2])):
                  (r["protocol"], int(r["dst-port"])) for r in self.lab.router.own_rules()}
-        self.control.send(True)
-        leases = self.control.recv()
+        leases = self.lab.gateway.leases()
         opened = {(protocol, external): rule for (_, protocol, _, external), rule in rules.items()}
-        granted = {(protocol, external): (protocol, internal) for protocol, opcode in OPCODES.items()
-                   for (code, internal), external in leases.items() if code == opcode}
+        granted = {(protocol, external): (protocol, internal) for (protocol, internal), external in leases.items()}
         held = load.held()
         print(f"at the end: {len(held)} mappings held, {len(rules)} rules, {len(leases)} leases")
         self.check(rules.keys() == held,
@@ -373,12 +328,10 @@ class Trial:
         start = time.monotonic()
         status = self.daemon.stop(10)
         rules = len(self.lab.router.own_rules())
-        self.control.send(True)
-        leases = len(self.control.recv())
+        leases = len(self.lab.gateway.leases())
         print(f"stopped in {time.monotonic() - start:.1f} s with status {status}: "
               f"{rules} rules, {leases} leases left")
         self.check(status == 0 and rules == leases == 0, "something was left behind")
-        self.control.send(False)
 
     def run(self):
         self.network()

@@ -1,5 +1,5 @@
-/* Numbers of two and four bytes as NAT-PMP has them. Not the core's cursor: what that misreads would be
- * misread here, too. */
+/* Numbers of two and four bytes as NAT-PMP has them, for the models, the world and the benchmark. Not the
+ * core's cursor: what that misreads would be misread here, too. */
 #pragma once
 
 #include <stdint.h>

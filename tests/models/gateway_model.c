@@ -19,7 +19,7 @@ enum {
 void gateway_init(struct gateway_model *g, const struct gateway_options *options,
                   const struct gateway_callbacks *callbacks, uint64_t seed)
 {
-    memset(g, 0, sizeof(*g));
+    memset(g, 0, offsetof(struct gateway_model, leases));
     g->options = *options;
     if (g->options.profile == GATEWAY_PROTON && g->options.ports_max == 0)
         g->options.ports_max = PROTON_PORTS;
@@ -114,15 +114,17 @@ static unsigned distinct_ports(struct gateway_model *g)
 
 static struct gateway_lease *add(struct gateway_model *g)
 {
-    for (unsigned i = 0; i < GATEWAY_LEASES_MAX; i++) {
-        if (!g->leases[i].used) {
-            if (i >= g->leases_end)
-                g->leases_end = i + 1;
-            g->leases[i] = (struct gateway_lease){.used = true};
-            return &g->leases[i];
-        }
-    }
-    return NULL;
+    unsigned i = 0;
+
+    while (i < g->leases_end && g->leases[i].used)
+        i++;
+    if (i == GATEWAY_LEASES_MAX)
+        return NULL;
+    if (i == g->leases_end)
+        g->leases_end++;
+    g->leases[i] = (struct gateway_lease){.used = true};
+    g->grants++;
+    return &g->leases[i];
 }
 
 /* 0: there is none. */
@@ -151,7 +153,8 @@ static uint16_t choose_port(struct gateway_model *g, bool tcp, uint16_t internal
         return pair ? pair->external_port : random_port(g);
     if (g->options.one_port)
         return DYNAMIC_FIRST + 4242;
-    if (g->options.profile == GATEWAY_PROTON && pair && !find_external(g, tcp, pair->external_port))
+    if ((g->options.profile == GATEWAY_PROTON || g->options.pairs) && pair &&
+        !find_external(g, tcp, pair->external_port))
         return pair->external_port;
     if (g->options.ports_max > 0 && distinct_ports(g) >= g->options.ports_max)
         return 0;
@@ -243,6 +246,8 @@ static void reply_map(struct gateway_model *g, uint64_t now_ms, const uint8_t *r
 {
     uint8_t reply[16] = {0};
 
+    if (result == GATEWAY_NO_ANSWER)
+        return;
     reply[1] = (uint8_t)(128 + request[1]);
     put16(reply + 2, result);
     put32(reply + 4, gateway_epoch_s(g, now_ms));
@@ -279,6 +284,10 @@ static void take_delete(struct gateway_model *g, uint64_t now_ms, uint64_t sent_
     uint16_t internal_port = get16(request + 4);
     struct gateway_lease *lease = find(g, tcp, internal_port);
 
+    if (g->faults.refuse_delete != 0) {
+        reply_map(g, now_ms, request, g->faults.refuse_delete, 0, 0);
+        return;
+    }
     if (lease && sent_ms < lease->asked_ms)
         remember_lost(g, lease, now_ms);
     if (lease)
@@ -386,7 +395,8 @@ void gateway_receive(struct gateway_model *g, uint64_t now_ms, uint64_t sent_ms,
     } else if (datagram.data[1] > 2) {
         reply_unsupported_opcode(g, now_ms, datagram);
     } else if (datagram.data[1] == 0) {
-        send(g, reply, gateway_announcement(g, now_ms, reply));
+        if (g->faults.refuse_address != GATEWAY_NO_ANSWER)
+            send(g, reply, gateway_announcement(g, now_ms, reply));
     } else if (datagram.len >= 12) {
         if (get32(datagram.data + 8) == 0)
             take_delete(g, now_ms, sent_ms, datagram.data);

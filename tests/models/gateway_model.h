@@ -28,6 +28,7 @@ struct gateway_options {
     unsigned rotate_percent; /* of renewals: another external port is given */
     bool one_port;           /* every mapping gets the same external port */
     bool ignore_suggestion;
+    bool pairs;       /* STRICT: TCP and UDP of one internal port get one number, where it is free */
     bool symmetric;   /* forwards port n to port n only: asked for internal port 0, one port for everybody */
     bool echoes_zero; /* SYMMETRIC: its replies name internal port 0 always; else, as ProtonVPN's do, the port
                          if none was suggested */
@@ -37,9 +38,11 @@ struct gateway_options {
 /* May be changed at any time. */
 struct gateway_faults {
     bool silent;
-    bool unreachable;        /* nothing listens: the host answers each datagram with ICMP port unreachable */
-    uint16_t refuse;         /* this result to each map request that does not delete; 0: none */
-    uint16_t refuse_address; /* this result to each address request; 0: none */
+    bool unreachable; /* nothing listens: the host answers each datagram with ICMP port unreachable */
+    /* This result, or no answer, to each ...; 0: none. */
+    uint16_t refuse;         /* ... map request that does not delete */
+    uint16_t refuse_delete;  /* ... that deletes */
+    uint16_t refuse_address; /* ... address request */
     bool short_errors;       /* errors come with 8 bytes only */
     unsigned junk_percent;   /* of requests: a foreign or malformed datagram comes before the answer */
     unsigned late_percent;   /* of replies: come `late_ms` later */
@@ -61,7 +64,8 @@ struct gateway_lease {
 };
 
 enum {
-    GATEWAY_LEASES_MAX = 2048,
+    GATEWAY_NO_ANSWER = 0xffff, /* in place of a result */
+    GATEWAY_LEASES_MAX = 16384,
     GATEWAY_LOST_MAX = 512,
     /* By the test of section 3.6 a reply that is 2 s old cannot be told from a fresh one; seconds are cut
        off. */
@@ -97,10 +101,11 @@ struct gateway_model {
     uint64_t reboots;
     uint64_t losses; /* leases that ran out, were lost or got another port */
     uint64_t requests;
-    struct gateway_lease leases[GATEWAY_LEASES_MAX];
-    unsigned leases_end; /* no used entry at or behind */
+    uint64_t grants; /* new leases */
     struct gateway_lease lost[GATEWAY_LOST_MAX];
     unsigned lost_next;
+    unsigned leases_end; /* no used entry at or behind; what is there is not even zero */
+    struct gateway_lease leases[GATEWAY_LEASES_MAX];
 };
 
 void gateway_init(struct gateway_model *g, const struct gateway_options *options,

@@ -1,12 +1,9 @@
-/* The gateway model behind a real socket, its leases as rules of nftables: ProtonVPN's NAT-PMP for the lab,
- * which no server in Debian can play. 60 s whatever is asked, five random external ports.
- *
- *   gatewayd ADDRESS EXTERNAL-ADDRESS CLIENT "FAMILY TABLE CHAIN"
- *
- * serves the one CLIENT on ADDRESS:5351 until SIGTERM. SIGUSR1: the next renewals give other external ports.
- */
+/* The gateway model behind a real socket, for the lab; `gatewayd --help`. With nftables its leases are rules
+ * of the kernel: that is ProtonVPN's NAT-PMP, which no server in Debian can play. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,23 +15,50 @@
 #include <unistd.h>
 
 #include "base/attributes.h"
+#include "control.h"
 #include "gateway_model.h"
 #include "nft.h"
+
+static const char help[] =
+    "usage: gatewayd --listen ADDRESS --external ADDRESS [OPTION...]\n"
+    "A NAT-PMP gateway on port 5351 that grants what is asked, and one number to TCP and UDP of one port. "
+    "Ends at\n"
+    "SIGTERM.\n"
+    "\n"
+    "  --proton                  60 s whatever is asked, five random external ports, as ProtonVPN does\n"
+    "  --result KIND=RESULT      see below\n"
+    "  --nft-chain \"FAMILY TABLE CHAIN\"   leases are rules of this chain, which lead to the client\n"
+    "  --client ADDRESS          of the other end of the tunnel\n"
+    "  --control SOCKET          Unix socket for commands\n"
+    "\n"
+    "Commands on the control socket, one a line; the answer ends with \"ok\" or \"error TEXT\":\n"
+    "  leases                    JSON\n"
+    "  counters                  JSON: requests, and new leases that were granted\n"
+    "  result KIND RESULT        of each request for an address, map or delete: a number, or silent\n"
+    "  rotate                    the next renewals give other external ports\n";
 
 enum {
     PORT = 5351,
     EPOCH_S = 108573, /* a server that has run for a day */
     TURN_MS = 100,    /* leases end so late at the most */
+    RECEIVE_BUFFER = 1 << 20,
 };
+
+/* Where in the list of what poll() waits for. */
+enum { POLL_SOCKET, POLL_SIGNAL, POLL_CONTROL, POLLS = POLL_CONTROL + CONTROL_POLLS };
 
 struct gatewayd {
     struct gateway_model model;
     struct gateway_lease applied[GATEWAY_LEASES_MAX]; /* what the kernel's rules say */
     unsigned applied_end;
     struct sockaddr_in peer; /* of the request in work */
+    struct control control;
+    const char *listen;
     const char *external;
     const char *client;
-    const char *chain;
+    const char *chain; /* NULL: no nftables */
+    const char *control_path;
+    bool proton;
     int fd;
     int signal_fd;
 };
@@ -71,7 +95,7 @@ static void apply(struct gatewayd *d)
     size_t len = 0;
     FILE *out;
 
-    if (is_applied(d))
+    if (!d->chain || is_applied(d))
         return;
     out = open_memstream(&script, &len);
     if (!out)
@@ -90,7 +114,7 @@ static void apply(struct gatewayd *d)
     if (!nft_run(script, len))
         fprintf(stderr, "gatewayd: nft refused:\n%s\n", script);
     free(script);
-    memcpy(d->applied, d->model.leases, sizeof(d->applied));
+    memcpy(d->applied, d->model.leases, d->model.leases_end * sizeof(d->applied[0]));
     d->applied_end = d->model.leases_end;
 }
 
@@ -115,17 +139,6 @@ static void model_complains(void *context, const char *what, struct span datagra
     fprintf(stderr, "gatewayd: %s\n", what);
 }
 
-static void take_signal(struct gatewayd *d)
-{
-    struct signalfd_siginfo info;
-
-    if (read(d->signal_fd, &info, sizeof(info)) != sizeof(info))
-        return;
-    if (info.ssi_signo != SIGUSR1)
-        exit(0);
-    gateway_rotate(&d->model, clock_ms());
-}
-
 static void take_datagram(struct gatewayd *d)
 {
     uint8_t bytes[2048];
@@ -136,67 +149,191 @@ static void take_datagram(struct gatewayd *d)
         gateway_receive(&d->model, clock_ms(), clock_ms(), span_of(bytes, (size_t)n));
 }
 
+/* ---- commands ---- */
+
+static void write_leases(const struct gateway_model *g, FILE *out)
+{
+    const char *separator = "[";
+
+    for (unsigned i = 0; i < g->leases_end; i++) {
+        const struct gateway_lease *lease = &g->leases[i];
+
+        if (!lease->used)
+            continue;
+        fprintf(out, "%s{\"protocol\": \"%s\", \"internal\": %u, \"external\": %u}", separator,
+                lease->tcp ? "tcp" : "udp", lease->internal_port, lease->external_port);
+        separator = ",\n ";
+    }
+    fputs(*separator == '[' ? "[]\n" : "]\n", out);
+}
+
+static const char *set_result(struct gateway_faults *faults, const char *kind, const char *result)
+{
+    uint16_t *place = strcmp(kind, "address") == 0  ? &faults->refuse_address
+                      : strcmp(kind, "map") == 0    ? &faults->refuse
+                      : strcmp(kind, "delete") == 0 ? &faults->refuse_delete
+                                                    : NULL;
+
+    if (!place)
+        return "address, map or delete";
+    *place = strcmp(result, "silent") == 0 ? GATEWAY_NO_ANSWER : (uint16_t)strtoul(result, NULL, 10);
+    return NULL;
+}
+
+static const char *obey(void *context, char *rest, FILE *out)
+{
+    struct gatewayd *d = context;
+    struct gateway_model *g = &d->model;
+    const char *verb = control_word(&rest);
+
+    gateway_expire(g, clock_ms());
+    if (strcmp(verb, "leases") == 0) {
+        write_leases(g, out);
+    } else if (strcmp(verb, "counters") == 0) {
+        fprintf(out, "{\"requests\": %" PRIu64 ", \"grants\": %" PRIu64 "}\n", g->requests, g->grants);
+    } else if (strcmp(verb, "rotate") == 0) {
+        gateway_rotate(g, clock_ms());
+    } else if (strcmp(verb, "result") == 0) {
+        const char *kind = control_word(&rest);
+
+        return set_result(&g->faults, kind, control_word(&rest));
+    } else {
+        return "unknown command";
+    }
+    return NULL;
+}
+
 /* ---- start ---- */
+
+_Noreturn static void stop(const char *what, const char *value)
+{
+    fprintf(stderr, "gatewayd: %s: %s\n", what, value);
+    exit(2);
+}
 
 static uint32_t address_of(const char *text)
 {
     struct in_addr address;
 
-    if (inet_pton(AF_INET, text, &address) != 1) {
-        fprintf(stderr, "gatewayd: not an address: %s\n", text);
-        exit(2);
-    }
+    if (inet_pton(AF_INET, text, &address) != 1)
+        stop("not an address", text);
     return ntohl(address.s_addr);
 }
 
-static void open_sockets(struct gatewayd *d, const char *address)
+static void option_result(struct gateway_faults *faults, char *text)
+{
+    char *equals = strchr(text, '=');
+    const char *error;
+
+    if (!equals)
+        stop("KIND=RESULT", text);
+    *equals = '\0';
+    error = set_result(faults, text, equals + 1);
+    if (error)
+        stop(error, text);
+}
+
+/* The model's faults are in force from the start. */
+static void read_arguments(struct gatewayd *d, int argc, char **argv, struct gateway_faults *faults)
+{
+    static const struct option options[] = {{"listen", required_argument, NULL, 'l'},
+                                            {"external", required_argument, NULL, 'e'},
+                                            {"proton", no_argument, NULL, 'p'},
+                                            {"result", required_argument, NULL, 'r'},
+                                            {"client", required_argument, NULL, 'c'},
+                                            {"nft-chain", required_argument, NULL, 'n'},
+                                            {"control", required_argument, NULL, 's'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        switch (option) {
+        case 'l':
+            d->listen = optarg;
+            break;
+        case 'e':
+            d->external = optarg;
+            break;
+        case 'p':
+            d->proton = true;
+            break;
+        case 'r':
+            option_result(faults, optarg);
+            break;
+        case 'c':
+            d->client = optarg;
+            break;
+        case 'n':
+            d->chain = optarg;
+            break;
+        case 's':
+            d->control_path = optarg;
+            break;
+        default:
+            fputs(help, option == 'h' ? stdout : stderr);
+            exit(option == 'h' ? 0 : 2);
+        }
+    }
+    if (!d->listen || !d->external || !d->client != !d->chain || optind < argc) {
+        fputs(help, stderr);
+        exit(2);
+    }
+}
+
+static void open_sockets(struct gatewayd *d)
 {
     struct sockaddr_in own = {
-        .sin_family = AF_INET, .sin_port = htons(PORT), .sin_addr.s_addr = htonl(address_of(address))};
+        .sin_family = AF_INET, .sin_port = htons(PORT), .sin_addr.s_addr = htonl(address_of(d->listen))};
+    int buffer = RECEIVE_BUFFER;
     sigset_t signals;
 
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGUSR1);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     d->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
     d->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (d->fd < 0 || d->signal_fd < 0 ||
-        bind(d->fd, (const struct sockaddr *)(const void *)&own, sizeof(own)) < 0) {
-        fprintf(stderr, "gatewayd: %s: %s\n", address, strerror(errno));
-        exit(2);
-    }
+        bind(d->fd, (const struct sockaddr *)(const void *)&own, sizeof(own)) < 0)
+        stop(d->listen, strerror(errno));
+    (void)setsockopt(d->fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
+    control_open(&d->control, d->control_path, obey, d);
+}
+
+static void start(struct gatewayd *d, const struct gateway_faults *faults)
+{
+    struct gateway_callbacks callbacks = {d, model_sends, NULL, model_complains};
+
+    gateway_init(&d->model,
+                 &(struct gateway_options){.profile = d->proton ? GATEWAY_PROTON : GATEWAY_STRICT,
+                                           .external_address = address_of(d->external),
+                                           .epoch_s = EPOCH_S,
+                                           .pairs = true},
+                 &callbacks, clock_ms());
+    d->model.epoch_origin_ms = clock_ms();
+    d->model.faults = *faults;
+    open_sockets(d);
 }
 
 int main(int argc, char **argv)
 {
     static struct gatewayd d;
-    struct gateway_callbacks callbacks = {&d, model_sends, NULL, model_complains};
+    struct gateway_faults faults = {0};
 
-    if (argc != 5) {
-        fprintf(stderr, "usage: gatewayd ADDRESS EXTERNAL-ADDRESS CLIENT \"FAMILY TABLE CHAIN\"\n");
-        return 2;
-    }
-    d.external = argv[2];
-    d.client = argv[3];
-    d.chain = argv[4];
-    gateway_init(&d.model,
-                 &(struct gateway_options){.profile = GATEWAY_PROTON,
-                                           .external_address = address_of(d.external),
-                                           .epoch_s = EPOCH_S},
-                 &callbacks, clock_ms());
-    d.model.epoch_origin_ms = clock_ms();
-    open_sockets(&d, argv[1]);
+    read_arguments(&d, argc, argv, &faults);
+    start(&d, &faults);
     for (;;) {
-        struct pollfd polls[] = {{.fd = d.fd, .events = POLLIN}, {.fd = d.signal_fd, .events = POLLIN}};
+        struct pollfd polls[POLLS] = {[POLL_SOCKET] = {.fd = d.fd, .events = POLLIN},
+                                      [POLL_SIGNAL] = {.fd = d.signal_fd, .events = POLLIN}};
 
-        if (poll(polls, ARRAY_LEN(polls), TURN_MS) < 0 && errno != EINTR)
+        control_polls(&d.control, polls + POLL_CONTROL);
+        if (poll(polls, POLLS, TURN_MS) < 0 && errno != EINTR)
             return 2;
-        if (polls[1].revents)
-            take_signal(&d);
-        if (polls[0].revents)
+        if (polls[POLL_SIGNAL].revents)
+            return 0;
+        if (polls[POLL_SOCKET].revents)
             take_datagram(&d);
+        control_turn(&d.control, polls + POLL_CONTROL);
         gateway_expire(&d.model, clock_ms());
         apply(&d);
     }

@@ -4,13 +4,17 @@
 
 #include <stdio.h>
 
+static bool listens(const struct rm_session *s, const struct rm_command *c, enum rm_menu menu)
+{
+    return s->state == RM_LIVE && !s->closing && c->menu == menu &&
+           (c->stage == RM_STAGE_LISTENING || (c->follow && c->ids));
+}
+
 static void tell(struct router_model *m, enum rm_menu menu, const struct rm_row *row)
 {
     for (struct rm_session *s = m->sessions; s; s = s->next) {
-        if (s->state != RM_LIVE || s->closing)
-            continue;
         for (const struct rm_command *c = s->commands; c; c = c->next) {
-            if (c->menu != menu || (c->stage != RM_STAGE_LISTENING && !(c->follow && c->ids)))
+            if (!listens(s, c, menu))
                 continue;
             m->event.start = m->event.end = 0;
             rm_row_write(m, &m->event, c, row);
@@ -24,10 +28,8 @@ static void tell_removed(struct router_model *m, enum rm_menu menu, uint32_t id)
     char text[16];
     snprintf(text, sizeof(text), "*%X", id);
     for (struct rm_session *s = m->sessions; s; s = s->next) {
-        if (s->state != RM_LIVE || s->closing)
-            continue;
         for (const struct rm_command *c = s->commands; c; c = c->next) {
-            if (c->menu != menu || (c->stage != RM_STAGE_LISTENING && !(c->follow && c->ids)))
+            if (!listens(s, c, menu))
                 continue;
             m->event.start = m->event.end = 0;
             rm_begin(m, &m->event, "!re", c->tag);

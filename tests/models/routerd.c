@@ -12,11 +12,17 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { POLLS_MAX = 3 + ROUTERD_CONNECTIONS_MAX + ROUTERD_CONTROLS_MAX };
+/* Where in the list of what poll() waits for. */
+enum {
+    POLL_SIGNAL,
+    POLL_LISTEN,
+    POLL_CONTROL,
+    POLL_CONNECTIONS = POLL_CONTROL + CONTROL_POLLS,
+    POLLS = POLL_CONNECTIONS + ROUTERD_CONNECTIONS_MAX,
+};
 
 static uint64_t clock_ms(void)
 {
@@ -174,36 +180,6 @@ static void write_connection(struct routerd *d, struct routerd_connection *c)
 
 /* ---- control ---- */
 
-static void open_control(struct routerd *d)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", d->config.control);
-    unlink(d->config.control);
-    d->control_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (d->control_fd < 0 || strlen(d->config.control) >= sizeof(address.sun_path) ||
-        bind(d->control_fd, (const struct sockaddr *)(const void *)&address, sizeof(address)) < 0 ||
-        listen(d->control_fd, ROUTERD_CONTROLS_MAX) < 0) {
-        fprintf(stderr, "routerd: %s: %s\n", d->config.control, strerror(errno));
-        exit(2);
-    }
-}
-
-static void accept_control(struct routerd *d)
-{
-    /* Blocking: a line's answer is written at once, and whoever asks reads it. */
-    int fd = accept4(d->control_fd, NULL, NULL, SOCK_CLOEXEC);
-    if (fd < 0)
-        return;
-    for (unsigned i = 0; i < ROUTERD_CONTROLS_MAX; i++) {
-        if (d->control[i].fd < 0) {
-            d->control[i].fd = fd;
-            d->control[i].used = 0;
-            return;
-        }
-    }
-    close(fd);
-}
-
 static void apply(struct routerd *d)
 {
     if (!d->changed)
@@ -214,50 +190,15 @@ static void apply(struct routerd *d)
 }
 
 /* The answer comes when what was asked is in force. */
-static void obey_line(struct routerd *d, struct routerd_control *control, const char *line)
+static const char *obey(void *context, char *line, FILE *out)
 {
-    char *answer = NULL;
-    size_t len = 0;
-    FILE *out = open_memstream(&answer, &len);
-    if (!out)
-        abort();
+    struct routerd *d = context;
     router_model_run(d->model, routerd_now_ms(d));
-    routerd_obey(d, line, out);
-    if (fclose(out) != 0)
-        abort();
+    const char *error = routerd_obey(d, line, out);
     router_model_run(d->model, routerd_now_ms(d));
     apply(d);
     update_listener(d);
-    for (size_t sent = 0; sent < len;) {
-        ssize_t n = send(control->fd, answer + sent, len - sent, MSG_NOSIGNAL);
-        if (n <= 0)
-            break;
-        sent += (size_t)n;
-    }
-    free(answer);
-}
-
-static void read_control(struct routerd *d, struct routerd_control *control)
-{
-    ssize_t n = recv(control->fd, control->line + control->used, sizeof(control->line) - 1 - control->used,
-                     MSG_DONTWAIT);
-    if (n < 0 && errno == EAGAIN)
-        return;
-    if (n <= 0) {
-        close(control->fd);
-        control->fd = -1;
-        return;
-    }
-    control->used += (size_t)n;
-    control->line[control->used] = 0;
-    for (char *end; (end = strchr(control->line, '\n')) != NULL;) {
-        *end = 0;
-        obey_line(d, control, control->line);
-        control->used -= (size_t)(end + 1 - control->line);
-        memmove(control->line, end + 1, control->used + 1);
-    }
-    if (control->used == sizeof(control->line) - 1)
-        control->used = 0;
+    return error;
 }
 
 /* ---- the loop ---- */
@@ -285,39 +226,26 @@ static short connection_events(const struct routerd *d, const struct routerd_con
 /* False: the end. */
 static bool turn(struct routerd *d)
 {
-    struct pollfd polls[POLLS_MAX];
-    unsigned at[POLLS_MAX];
-    unsigned count = 0;
-    polls[count++] = (struct pollfd){.fd = d->signal_fd, .events = POLLIN};
-    polls[count++] = (struct pollfd){.fd = d->listen_fd, .events = POLLIN};
-    polls[count++] = (struct pollfd){.fd = d->control_fd, .events = POLLIN};
-    unsigned controls = count;
-    for (unsigned i = 0; i < ROUTERD_CONTROLS_MAX; i++)
-        if (d->control[i].fd >= 0) {
-            at[count] = i;
-            polls[count++] = (struct pollfd){.fd = d->control[i].fd, .events = POLLIN};
-        }
-    unsigned connections = count;
+    struct pollfd polls[POLLS];
+    struct pollfd *connections = polls + POLL_CONNECTIONS;
+    polls[POLL_SIGNAL] = (struct pollfd){.fd = d->signal_fd, .events = POLLIN};
+    polls[POLL_LISTEN] = (struct pollfd){.fd = d->listen_fd, .events = POLLIN};
+    control_polls(&d->control, polls + POLL_CONTROL);
+    for (unsigned i = 0; i < ROUTERD_CONNECTIONS_MAX; i++) {
+        connections[i] = (struct pollfd){.fd = d->connection[i].fd};
+        if (d->connection[i].fd >= 0)
+            connections[i].events = connection_events(d, &d->connection[i]);
+    }
+    if (poll(polls, POLLS, timeout_ms(d)) < 0 && errno != EINTR)
+        return false;
+    if (polls[POLL_SIGNAL].revents)
+        return false;
     for (unsigned i = 0; i < ROUTERD_CONNECTIONS_MAX; i++)
-        if (d->connection[i].fd >= 0) {
-            at[count] = i;
-            polls[count++] =
-                (struct pollfd){.fd = d->connection[i].fd, .events = connection_events(d, &d->connection[i])};
-        }
-    if (poll(polls, count, timeout_ms(d)) < 0 && errno != EINTR)
-        return false;
-    if (polls[0].revents)
-        return false;
-    for (unsigned i = connections; i < count; i++)
-        if (polls[i].revents & (POLLIN | POLLHUP | POLLERR))
-            read_connection(d, &d->connection[at[i]]);
-    for (unsigned i = controls; i < connections; i++)
-        if (polls[i].revents)
-            read_control(d, &d->control[at[i]]);
-    if (polls[1].revents && d->listen_fd >= 0)
+        if (connections[i].revents & (POLLIN | POLLHUP | POLLERR))
+            read_connection(d, &d->connection[i]);
+    control_turn(&d->control, polls + POLL_CONTROL);
+    if (polls[POLL_LISTEN].revents && d->listen_fd >= 0)
         accept_one(d);
-    if (polls[2].revents)
-        accept_control(d);
     router_model_run(d->model, routerd_now_ms(d));
     apply(d);
     update_listener(d);
@@ -333,12 +261,9 @@ static void init(struct routerd *d, const struct router_model_options *options)
     d->start_ms = clock_ms();
     d->model = router_model_new(options, &callbacks, d->config.seed);
     d->listen_fd = -1;
-    d->control_fd = -1;
     d->changed = true;
     for (unsigned i = 0; i < ROUTERD_CONNECTIONS_MAX; i++)
         d->connection[i].fd = -1;
-    for (unsigned i = 0; i < ROUTERD_CONTROLS_MAX; i++)
-        d->control[i].fd = -1;
     routerd_configure(d->model);
 }
 
@@ -356,8 +281,7 @@ int main(int argc, char **argv)
     d.signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     init(&d, &options);
     apply(&d);
-    if (d.config.control)
-        open_control(&d);
+    control_open(&d.control, d.config.control, obey, &d);
     open_listener(&d);
     if (d.listen_fd < 0) {
         fprintf(stderr, "routerd: cannot listen: %s\n", strerror(errno));

@@ -4,12 +4,11 @@
 #include <stdio.h>
 #include <netinet/in.h>
 
+#include "control.h"
 #include "router_model.h"
 
 enum {
     ROUTERD_CONNECTIONS_MAX = 128,
-    ROUTERD_CONTROLS_MAX = 8,
-    ROUTERD_LINE_MAX = 4096,
     ROUTERD_DEVICES_MAX = 32,
     /* Of output that a peer does not take: then its input is not read, and at last the connection is reset.
      */
@@ -45,22 +44,15 @@ struct routerd_connection {
     size_t out_capacity;
 };
 
-struct routerd_control {
-    int fd; /* -1: free */
-    size_t used;
-    char line[ROUTERD_LINE_MAX];
-};
-
 struct routerd {
     struct routerd_config config;
     struct router_model *model;
     uint64_t start_ms;
     int listen_fd; /* -1 while connections are refused */
-    int control_fd;
     int signal_fd;
     bool changed; /* the NAT table, since it was applied */
     struct routerd_connection connection[ROUTERD_CONNECTIONS_MAX];
-    struct routerd_control control[ROUTERD_CONTROLS_MAX];
+    struct control control;
 };
 
 /* ---- routerd_config.c ---- */
@@ -83,12 +75,10 @@ void routerd_write_script(const struct routerd *d, FILE *out);
 
 /* ---- routerd_control.c ---- */
 
-/* Answers one line on `out`; the last line is "ok" or "error ...". */
-void routerd_obey(struct routerd *d, const char *line, FILE *out);
+/* Carries out a line of the control socket; NULL: fine. */
+const char *routerd_obey(struct routerd *d, char *line, FILE *out);
 void routerd_write_rules(const struct router_model *m, FILE *out);
 void routerd_write_state(const struct routerd *d);
-/* The other end: sends a line to a control socket and prints the answer; the program's exit status. */
-int routerd_ask(const char *path, const char *line);
 
 /* ---- routerd.c ---- */
 

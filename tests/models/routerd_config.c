@@ -311,14 +311,14 @@ static void read_lines(const char *path, struct router_model_options *options, s
 
 static _Noreturn void ask(int argc, char **argv, const char *path)
 {
-    char line[ROUTERD_LINE_MAX] = "";
+    char line[CONTROL_LINE_MAX] = "";
     for (int i = optind; i < argc; i++) {
         if (strlen(line) + strlen(argv[i]) + 2 >= sizeof(line))
             stop("ask: too long");
         size_t used = strlen(line);
         snprintf(line + used, sizeof(line) - used, "%s%s", used ? " " : "", argv[i]);
     }
-    exit(routerd_ask(path, line));
+    exit(control_ask(path, line));
 }
 
 void routerd_arguments(int argc, char **argv, struct router_model_options *options,

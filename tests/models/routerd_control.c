@@ -4,9 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 /* ---- JSON ---- */
 
@@ -83,16 +80,6 @@ static void write_counters(const struct router_model *m, FILE *out)
 
 /* ---- commands ---- */
 
-/* The next word of the line; the rest begins behind it. */
-static const char *word(char **rest)
-{
-    char *start = *rest + strspn(*rest, " ");
-    char *end = start + strcspn(start, " ");
-    *rest = *end ? end + 1 : end;
-    *end = 0;
-    return start;
-}
-
 static uint32_t id_of(const char *text)
 {
     return (uint32_t)strtoul(text + (*text == '*'), NULL, 16);
@@ -114,24 +101,24 @@ static const char *add_rule(struct router_model *m, const char *attributes, bool
 
 static const char *change_rule(struct router_model *m, const char *verb, char *rest)
 {
-    uint32_t id = id_of(word(&rest));
+    uint32_t id = id_of(control_word(&rest));
     if (strcmp(verb, "set") == 0)
         return done(router_model_rule_set(m, id, rest), m);
     if (strcmp(verb, "unset") == 0)
-        return done(router_model_rule_unset(m, id, word(&rest)), m);
+        return done(router_model_rule_unset(m, id, control_word(&rest)), m);
     if (strcmp(verb, "enable") == 0)
         return done(router_model_rule_set(m, id, "disabled=no"), m);
     if (strcmp(verb, "disable") == 0)
         return done(router_model_rule_set(m, id, "disabled=yes"), m);
     if (strcmp(verb, "remove") == 0)
         return done(router_model_rule_remove(m, id), m);
-    return done(router_model_rule_move(m, id, id_of(word(&rest))), m);
+    return done(router_model_rule_move(m, id, id_of(control_word(&rest))), m);
 }
 
 static const char *change_interface(struct router_model *m, char *rest)
 {
-    const char *name = word(&rest);
-    const char *what = word(&rest);
+    const char *name = control_word(&rest);
+    const char *what = control_word(&rest);
     if (strcmp(what, "add") == 0)
         return done(router_model_interface_add(m, name, "ether"), m);
     if (strcmp(what, "remove") == 0)
@@ -143,9 +130,9 @@ static const char *change_interface(struct router_model *m, char *rest)
 
 static const char *change_member(struct router_model *m, char *rest)
 {
-    const char *list = word(&rest);
-    const char *interface = word(&rest);
-    if (strcmp(word(&rest), "remove") == 0)
+    const char *list = control_word(&rest);
+    const char *interface = control_word(&rest);
+    if (strcmp(control_word(&rest), "remove") == 0)
         return done(router_model_member_remove(m, list, interface), m);
     return done(router_model_member_add(m, list, interface), m);
 }
@@ -154,15 +141,15 @@ static const char *drop_at(struct router_model *m, char *rest)
 {
     static const char *const points[] = {"before", "after", "amid", "done"};
     struct router_model_drop_fault fault = {.drop = ROUTER_MODEL_DROP_BEFORE};
-    const char *point = word(&rest);
+    const char *point = control_word(&rest);
     unsigned i = 0;
     while (i < ARRAY_LEN(points) && strcmp(points[i], point) != 0)
         i++;
     if (i == ARRAY_LEN(points))
         return "before, after, amid or done";
     fault.drop = (enum router_model_drop)i;
-    snprintf(fault.command, sizeof(fault.command), "%s", word(&rest));
-    const char *how = word(&rest);
+    snprintf(fault.command, sizeof(fault.command), "%s", control_word(&rest));
+    const char *how = control_word(&rest);
     fault.silent = strcmp(how, "silent") == 0;
     fault.reset = strcmp(how, "reset") == 0;
     router_model_drop_at(m, &fault);
@@ -183,8 +170,8 @@ static const char *set_access(struct router_model *m, const char *name)
 
 static const char *set_latency(struct router_model *m, char *rest)
 {
-    const char *min = word(&rest);
-    const char *max = word(&rest);
+    const char *min = control_word(&rest);
+    const char *max = control_word(&rest);
     router_model_options(m)->latency_min_ms = (uint32_t)strtoul(min, NULL, 10);
     router_model_options(m)->latency_max_ms = (uint32_t)strtoul(*max ? max : min, NULL, 10);
     return NULL;
@@ -192,13 +179,13 @@ static const char *set_latency(struct router_model *m, char *rest)
 
 static const char *set_user(struct router_model *m, const char *verb, char *rest)
 {
-    const char *user = word(&rest);
+    const char *user = control_word(&rest);
     unsigned policies;
     if (strcmp(verb, "password") == 0) {
-        router_model_set_password(m, user, word(&rest));
+        router_model_set_password(m, user, control_word(&rest));
         return NULL;
     }
-    if (!routerd_parse_policies(word(&rest), &policies))
+    if (!routerd_parse_policies(control_word(&rest), &policies))
         return "of read,write,test,api";
     router_model_set_policies(m, user, policies);
     return NULL;
@@ -207,14 +194,14 @@ static const char *set_user(struct router_model *m, const char *verb, char *rest
 static const char *make_trouble(struct routerd *d, const char *verb, char *rest)
 {
     struct router_model *m = d->model;
-    const char *first = word(&rest);
+    const char *first = control_word(&rest);
     if (strcmp(verb, "mute") == 0) {
-        bool executes = strcmp(word(&rest), "executes") == 0;
+        bool executes = strcmp(control_word(&rest), "executes") == 0;
         router_model_mute(m, routerd_now_ms(d) + strtoul(first, NULL, 10), executes);
     } else if (strcmp(verb, "drop") == 0) {
         router_model_drop_session(m, 0, strcmp(first, "reset") == 0);
     } else if (strcmp(verb, "reboot") == 0) {
-        bool reset = strcmp(word(&rest), "reset") == 0;
+        bool reset = strcmp(control_word(&rest), "reset") == 0;
         router_model_reboot(m, (uint32_t)strtoul(first, NULL, 10), reset);
     } else if (strcmp(verb, "fail") == 0) {
         router_model_fail_next(m, first, rest);
@@ -227,20 +214,10 @@ static const char *make_trouble(struct routerd *d, const char *verb, char *rest)
     return NULL;
 }
 
-static bool is_one_of(const char *verb, const char *names)
-{
-    size_t length = strlen(verb);
-    for (const char *at = names; length > 0 && (at = strstr(at, verb)) != NULL; at++)
-        if ((at == names || at[-1] == ' ') && (at[length] == ' ' || !at[length]))
-            return true;
-    return false;
-}
-
-/* NULL: fine. */
-static const char *obey(struct routerd *d, char *rest, FILE *out)
+const char *routerd_obey(struct routerd *d, char *line, FILE *out)
 {
     struct router_model *m = d->model;
-    const char *verb = word(&rest);
+    const char *verb = control_word(&line);
     if (strcmp(verb, "list") == 0)
         routerd_write_rules(m, out);
     else if (strcmp(verb, "counters") == 0)
@@ -248,60 +225,22 @@ static const char *obey(struct routerd *d, char *rest, FILE *out)
     else if (strcmp(verb, "script") == 0 && d->config.nft_family)
         routerd_write_script(d, out);
     else if (strcmp(verb, "add") == 0 || strcmp(verb, "add-dynamic") == 0)
-        return add_rule(m, rest, verb[3] == '-', out);
-    else if (is_one_of(verb, "set unset enable disable remove move"))
-        return change_rule(m, verb, rest);
+        return add_rule(m, line, verb[3] == '-', out);
+    else if (control_is_one_of(verb, "set unset enable disable remove move"))
+        return change_rule(m, verb, line);
     else if (strcmp(verb, "interface") == 0)
-        return change_interface(m, rest);
+        return change_interface(m, line);
     else if (strcmp(verb, "member") == 0)
-        return change_member(m, rest);
+        return change_member(m, line);
     else if (strcmp(verb, "drop-at") == 0)
-        return drop_at(m, rest);
+        return drop_at(m, line);
     else if (strcmp(verb, "access") == 0)
-        return set_access(m, word(&rest));
+        return set_access(m, control_word(&line));
     else if (strcmp(verb, "latency") == 0)
-        return set_latency(m, rest);
-    else if (is_one_of(verb, "policies password"))
-        return set_user(m, verb, rest);
+        return set_latency(m, line);
+    else if (control_is_one_of(verb, "policies password"))
+        return set_user(m, verb, line);
     else
-        return make_trouble(d, verb, rest);
+        return make_trouble(d, verb, line);
     return NULL;
-}
-
-void routerd_obey(struct routerd *d, const char *line, FILE *out)
-{
-    char text[ROUTERD_LINE_MAX];
-    snprintf(text, sizeof(text), "%s", line);
-    const char *error = obey(d, text, out);
-    fprintf(out, error ? "error %s\n" : "ok\n", error);
-}
-
-/* ---- the other end ---- */
-
-int routerd_ask(const char *path, const char *line)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    FILE *stream = fd < 0 ? NULL : fdopen(fd, "r+");
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-    if (!stream || connect(fd, (const struct sockaddr *)(const void *)&address, sizeof(address)) < 0) {
-        fprintf(stderr, "routerd: %s: %s\n", path, strerror(errno));
-        return 2;
-    }
-    fprintf(stream, "%s\n", line);
-    if (fflush(stream) != 0)
-        return 2;
-    char *answer = NULL;
-    size_t capacity = 0;
-    int status = 2;
-    while (status == 2 && getline(&answer, &capacity, stream) > 0) {
-        if (strcmp(answer, "ok\n") == 0)
-            status = 0;
-        else if (strncmp(answer, "error ", 6) == 0)
-            status = 1;
-        fputs(answer, status == 1 ? stderr : stdout);
-    }
-    free(answer);
-    (void)fclose(stream);
-    return status;
 }

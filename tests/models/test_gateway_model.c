@@ -251,6 +251,7 @@ static void test_overtaken_deletion(void **state)
 static void test_faults(void **state)
 {
     static const uint8_t bad_delete[] = {0, 1, 0, 0, 0x17, 0x70, 0x17, 0x70, 0, 0, 0, 0};
+    static const uint8_t refused[] = {0, 129, 0, 2, 0, 0, 0x03, 0xe8, 0x17, 0x70, 0, 0, 0, 0, 0, 0};
 
     (void)state;
     begin((struct gateway_options){0});
@@ -259,7 +260,17 @@ static void test_faults(void **state)
     assert_int_equal(f.out.unreachable, 1);
     f.gateway.faults = (struct gateway_faults){.silent = true};
     exchange(0, map_udp_6000, 12, NULL, 0);
+    f.gateway.faults = (struct gateway_faults){.refuse_address = GATEWAY_NO_ANSWER};
+    exchange(0, "\0\0", 2, NULL, 0);
+    f.gateway.faults = (struct gateway_faults){.refuse_delete = GATEWAY_NO_ANSWER};
+    gateway_receive(&f.gateway, 0, 0, span_of(map_udp_6000, 12));
+    exchange(0, delete_udp_6000, 12, NULL, 0);
+    f.gateway.faults.refuse_delete = 2;
+    exchange(0, delete_udp_6000, 12, refused, sizeof(refused));
+    assert_int_equal(gateway_count(&f.gateway, 0), 1);
+    assert_int_equal(f.gateway.grants, 1);
     f.gateway.faults = (struct gateway_faults){.junk_percent = 100};
+    f.out.count = 0;
     gateway_receive(&f.gateway, 0, 0, span_of(map_udp_6000, 12));
     assert_int_equal(f.out.count, 2);
     gateway_receive(&f.gateway, 0, 0, span_of(bad_delete, 12));

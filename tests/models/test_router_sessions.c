@@ -178,6 +178,20 @@ static void output_may_dribble(void **state)
     assert_string_equal(client_take(t, s), "!re|=name=MikroTik\n!done\n");
 }
 
+/* Commands with the tags a to h; the tags in the order in which they are done. */
+static void ask_eight(struct client *t, int s, char ret_order[16])
+{
+    for (int tag = 'a'; tag < 'i'; tag++) {
+        char words[64];
+        snprintf(words, sizeof(words), "/system/identity/print|=.proplist=x|.tag=%c", tag);
+        client_tell(t, s, words);
+    }
+    client_run(t, 1000);
+    ret_order[0] = 0;
+    for (const char *at = client_take(t, s); (at = strstr(at, "!done|.tag=")) != NULL; at++)
+        snprintf(ret_order + strlen(ret_order), 2, "%c", at[11]);
+}
+
 static void commands_take_their_time(void **state)
 {
     struct router_model_options options = router_model_defaults("7.18");
@@ -193,26 +207,12 @@ static void commands_take_their_time(void **state)
     assert_string_equal(client_take(t, s), "!done|=ret=*1\n");
     router_model_options(t->m)->latency_min_ms = 0;
     router_model_options(t->m)->latency_max_ms = 100;
-    char in_order[64] = "";
-    for (int tag = 'a'; tag < 'i'; tag++) {
-        char words[64];
-        snprintf(words, sizeof(words), "/system/identity/print|=.proplist=x|.tag=%c", tag);
-        client_tell(t, s, words);
-    }
-    client_run(t, 1000);
-    for (const char *at = client_take(t, s); (at = strstr(at, "!done|.tag=")) != NULL; at++)
-        snprintf(in_order + strlen(in_order), 2, "%c", at[11]);
+    char in_order[16];
+    ask_eight(t, s, in_order);
     assert_string_equal(in_order, "abcdefgh");
     router_model_options(t->m)->out_of_order = true;
-    char out_of_order[64] = "";
-    for (int tag = 'a'; tag < 'i'; tag++) {
-        char words[64];
-        snprintf(words, sizeof(words), "/system/identity/print|=.proplist=x|.tag=%c", tag);
-        client_tell(t, s, words);
-    }
-    client_run(t, 1000);
-    for (const char *at = client_take(t, s); (at = strstr(at, "!done|.tag=")) != NULL; at++)
-        snprintf(out_of_order + strlen(out_of_order), 2, "%c", at[11]);
+    char out_of_order[16];
+    ask_eight(t, s, out_of_order);
     assert_int_equal(strlen(out_of_order), 8);
     assert_string_not_equal(out_of_order, in_order);
 }

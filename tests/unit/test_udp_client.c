@@ -112,6 +112,16 @@ static uint16_t port_of(int fd)
     return ntohs(local.sin_port);
 }
 
+/* The port of a socket that is closed already. */
+static uint16_t connect_to_nobody(struct world *w)
+{
+    int peer = peer_at(loopback, 0);
+    uint16_t port = port_of(peer);
+    (void)close(peer);
+    connect_to(w, loopback, port);
+    return port;
+}
+
 /* What the peer hears must be `text`; the sender's address is returned. */
 static struct sockaddr_in hear(int fd, const char *text)
 {
@@ -187,17 +197,14 @@ static void test_strangers_are_not_heard(void **state)
 static void test_refused(void **state)
 {
     struct world *w = *state;
-    int peer = peer_at(loopback, 0);
-    uint16_t port = port_of(peer);
-    (void)close(peer);
-    connect_to(w, loopback, port);
+    uint16_t port = connect_to_nobody(w);
     for (unsigned i = 1; i <= 3; i++) {
         say(w, "anybody?");
         loop_until(&w->loop, w->failed >= i);
         assert_int_equal(w->error, GATEWAY_PORT_UNREACHABLE);
     }
     assert_int_equal(w->failed, 3);
-    peer = peer_at(loopback, port);
+    int peer = peer_at(loopback, port);
     say(w, "now?");
     (void)hear(peer, "now?");
     (void)close(peer);
@@ -206,12 +213,9 @@ static void test_refused(void **state)
 static void test_an_old_error_costs_no_datagram(void **state)
 {
     struct world *w = *state;
-    int peer = peer_at(loopback, 0);
-    uint16_t port = port_of(peer);
-    (void)close(peer);
-    connect_to(w, loopback, port);
+    uint16_t port = connect_to_nobody(w);
     say(w, "lost");
-    peer = peer_at(loopback, port);
+    int peer = peer_at(loopback, port);
     /* The error of the first is reported to the send of the second. */
     say(w, "kept");
     struct sockaddr_in from = hear(peer, "kept");
@@ -279,12 +283,9 @@ static void test_many_at_once(void **state)
 static void test_an_old_error_costs_no_datagram_of_many(void **state)
 {
     struct world *w = *state;
-    int peer = peer_at(loopback, 0);
-    uint16_t port = port_of(peer);
-    (void)close(peer);
-    connect_to(w, loopback, port);
+    uint16_t port = connect_to_nobody(w);
     say(w, "lost");
-    peer = peer_at(loopback, port);
+    int peer = peer_at(loopback, port);
     udp_client_queue(&w->client, span_text("1"));
     udp_client_queue(&w->client, span_text("2"));
     udp_client_flush(&w->client);

@@ -24,7 +24,7 @@ static void tell(struct world *w)
     for (unsigned i = 0; i < HOSTS; i++) {
         struct lan_client *from = client(w, 10 + i);
 
-        for (uint16_t k = 0; k < PORTS; k++)
+        for (unsigned k = 0; k < PORTS; k++)
             map(w, from, UDP, (uint16_t)(6000 + k), (uint16_t)(6000 + i * PORTS + k), 3600);
     }
     world_run_for(w, 11900);

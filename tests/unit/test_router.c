@@ -74,6 +74,7 @@ static void test_longest_match(void **state)
     } rows[] = {
         {"=dst-address=10.2.0.1/32 =immediate-gw=10.2.0.1%wg2,10.9.9.9%wg3", "wg2"},
         {"=dst-address=10.2.0.0/24 =gateway-status=10.2.0.1_reachable_via__wg6", "wg6"},
+        {"=dst-address=10.2.0.0/24 =gateway-status=10.2.0.1_unreachable =gateway=wg7", "wg7"},
         {"=dst-address=10.2.0.0/24 =gateway-status=10.2.0.1_reachable_via_", "ether1"},
         {"=dst-address=10.2.0.0/24 =gateway-status=10.2.0.1_reachable_via__", "ether1"},
         {"=dst-address=10.2.0.0/24 =gateway=wg7", "wg7"},
@@ -224,6 +225,24 @@ static void test_the_only_foreign_rule_goes(void **state)
     hear("!done .tag=13");
     assert_int_equal(count_outcomes(ROUTER_SNAPSHOT_DONE), 1);
     assert_false(router_port_taken(router, NATPMP_TCP, 80));
+}
+
+/* A foreign rule that is removed starts a resync after two seconds, but not within 15 s of the last one. */
+static void test_resyncs_for_foreign_rules_are_apart(void **state)
+{
+    (void)state;
+    uint64_t looked_ms = now_ms;
+    router_foreign_changed(router, now_ms);
+    assert_int_equal(router->look_due_ms, looked_ms + 15000);
+    router_foreign_changed(router, looked_ms + 12999);
+    assert_int_equal(router->look_due_ms, looked_ms + 15000);
+    stop(NULL);
+    start_ready(NULL);
+    looked_ms = now_ms;
+    router_foreign_changed(router, looked_ms + 13001);
+    assert_int_equal(router->look_due_ms, looked_ms + 15001);
+    router_foreign_changed(router, looked_ms + 14000); /* the one that is due is soon enough */
+    assert_int_equal(router->look_due_ms, looked_ms + 15001);
 }
 
 /* The router refuses to print its interface lists, or their members: a rule that names a list may match. */
@@ -381,6 +400,7 @@ UNIT(router)
         READY_TEST(test_listen),
         READY_TEST(test_partial_row),
         TEST(test_the_only_foreign_rule_goes),
+        READY_TEST(test_resyncs_for_foreign_rules_are_apart),
         TEST(test_unknown_interface_lists),
         TEST(test_listen_during_a_snapshot),
         TEST(test_removed_during_a_snapshot),

@@ -208,6 +208,18 @@ static void test_silent_connection_is_replaced(void **state)
     assert_int_equal(count_actions(&out, ACTION_ROUTER_OPEN), 1);
 }
 
+/* At the end nobody waits for the next attempt: the rules are to go. */
+static void test_an_attempt_that_is_urgent(void **state)
+{
+    (void)state;
+    closed(0, ROUTER_CLOSE_EOF);
+    assert_true(router_deadline_ms(router) > now_ms + 100);
+    router_hurry(router, now_ms);
+    assert_int_equal(router_deadline_ms(router), now_ms);
+    step((struct event){.type = EVENT_DEADLINE});
+    assert_int_equal(count_actions(&out, ACTION_ROUTER_OPEN), 1);
+}
+
 static void test_trouble_is_told_once(void **state)
 {
     (void)state;
@@ -287,6 +299,8 @@ static void test_more_sessions_only_when_busy(void **state)
     unsigned extra = out.at[8].router.session;
     assert_int_not_equal(extra, 0);
     opened(extra);
+    assert_true(router_add(router, 29, &rule, now_ms, &out));
+    assert_int_equal(count_actions(&out, ACTION_ROUTER_OPEN), 0); /* as long as it logs in, too */
     hear_from(extra, "!done .tag=1");
     check_sends(0); /* nothing but adding there */
     unsigned session = 0;
@@ -344,6 +358,7 @@ UNIT(router_commands)
         READY_TEST(test_a_comment_waits_for_a_free_connection),
         READY_TEST(test_an_orphan_that_stayed_is_looked_for),
         READY_TEST(test_silent_connection_is_replaced),
+        READY_TEST(test_an_attempt_that_is_urgent),
         READY_TEST(test_trouble_is_told_once),
         READY_TEST(test_a_wrong_certificate_is_told_once),
         READY_TEST(test_more_sessions_only_when_busy),

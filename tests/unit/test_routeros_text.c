@@ -57,6 +57,8 @@ static void test_classification(void **state)
         {"failure: already have such entry", ROS_ERROR_OTHER},
         {"value of range out of range (0..65535)", ROS_ERROR_OTHER},
         {"item referred by 'place-before' does not exist (11)", ROS_ERROR_OTHER},
+        {"INVALID USER NAME OR PASSWORD (6)", ROS_ERROR_LOGIN},
+        {"No Such Item", ROS_ERROR_NO_SUCH_ITEM},
         {"no such ite", ROS_ERROR_OTHER},
         {"", ROS_ERROR_OTHER},
     };

@@ -90,6 +90,42 @@ static void test_sizes(void **state)
     (void)close(client);
 }
 
+/* An error is pending at the socket, here that of a datagram to a closed port. It is taken away, and requests
+ * are heard as before. */
+static void test_a_socket_error_deafens_nobody(void **state)
+{
+    struct world *w = *state;
+    struct world other = {0};
+    struct sockaddr_in closed_port = at(loopback, 0);
+    struct sockaddr_in nobody = {.sin_family = AF_UNSPEC};
+    socklen_t len = sizeof(closed_port);
+    int fd = client_from(loopback);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&closed_port, &len), 0);
+    (void)close(fd);
+    fd = client_from(loopback);
+    struct sockaddr_in free_port = at(loopback, 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&free_port, &len), 0);
+    (void)close(fd);
+    /* A port of our choice is kept when the socket is connected and set free again. */
+    assert_int_equal(
+        udp_server_open(&other.server, &w->loop, loopback, ntohs(free_port.sin_port), &handlers, &other), 0);
+    other.port = udp_server_port(&other.server);
+    (void)uv_run(&w->loop, UV_RUN_NOWAIT);
+    int client = client_from(loopback);
+    for (unsigned i = 1; i <= 3; i++) {
+        fd = other.server.fd;
+        assert_int_equal(connect(fd, (const struct sockaddr *)&closed_port, sizeof(closed_port)), 0);
+        assert_int_equal(send(fd, "x", 1, 0), 1);
+        assert_int_equal(connect(fd, (const struct sockaddr *)&nobody, sizeof(nobody)), 0);
+        loop_turn(&w->loop);
+        ask(&other, client, loopback, "asked", 5);
+        loop_until(&w->loop, other.received == i);
+    }
+    udp_server_close(&other.server);
+    (void)close(client);
+    (void)uv_run(&w->loop, UV_RUN_NOWAIT);
+}
+
 static void test_close_amid_a_batch(void **state)
 {
     struct world *w = *state;
@@ -210,6 +246,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bound_to_one_address, setup, teardown),
         cmocka_unit_test_setup_teardown(test_batches, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sizes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_socket_error_deafens_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(test_close_amid_a_batch, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_send_buffer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_queue_by_bytes, setup, teardown),

@@ -126,6 +126,7 @@ static inline int setup(void **state)
     assert_non_null(w);
     memset(&fault, 0, sizeof(fault));
     assert_int_equal(uv_loop_init(&w->loop), 0);
+    memset(&w->server, 0xff, sizeof(w->server)); /* opening it says all that is to be known */
     assert_int_equal(udp_server_open(&w->server, &w->loop, 0, 0, &handlers, w), 0);
     w->port = udp_server_port(&w->server);
     assert_true(w->port > 0);

@@ -1,0 +1,41 @@
+/* An earlier run left two UDP rules, and now GATEWAY_MODE=symmetric is set for a gateway that has one port
+ * for each protocol. One of the two can be had again. The other one is ended: its deletion at the gateway
+ * waits until the request for the first is answered, since requests of one protocol cannot be told apart. */
+#include "scenario.h"
+
+static void options(struct world_options *options)
+{
+    options->config.gateway_mode = GATEWAY_MODE_SYMMETRIC;
+    options->gateway.symmetric = true;
+    options->gateway.offer_port = 40001;
+}
+
+static void leftover(struct world *w, unsigned last_byte, uint16_t port)
+{
+    char text[256];
+
+    (void)snprintf(text, sizeof(text),
+                   "chain=dstnat action=dst-nat in-interface=wg0 protocol=udp dst-port=%u "
+                   "to-addresses=192.168.88.%u to-ports=6881 comment=\"double-natpmp/default external %u "
+                   "lease 600 s\"",
+                   port, last_byte, port);
+    router_model_rule_add(w->router, text, false);
+    inv_asked_before(w, lan_address(last_byte), UDP, 6881);
+}
+
+static void tell(struct world *w)
+{
+    world_hand_begin(w, "two rules of an earlier run");
+    leftover(w, 10, 40001);
+    leftover(w, 11, 40002);
+    world_hand_end(w);
+    gateway_late(w, 500);
+    world_start(w, 1);
+    world_run_for(w, 20000);
+    gateway_late(w, 0);
+    expect(w, our_rules(w) == 1);
+    skip_s(w, 100);
+    expect_rest(w);
+}
+
+const struct story story = {.options = options, .tell = tell};

@@ -32,4 +32,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story = {.tell = tell};
+const struct story story_all_rules_back_after_restart = {.tell = tell};

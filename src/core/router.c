@@ -9,11 +9,9 @@ enum {
     EXTRA_IDLE_MS = 60 * 1000,
     /* So many commands wait on each open session before another one is opened. */
     SESSION_BUSY = 8,
-    FOREIGN_CHANGE_MS = 2 * 1000,
     ORPHANS_LATER_MS = 10 * 1000,
     ORPHAN_RETRY_MS = 1000,  /* after the first removal that failed; then four times that, and so on ... */
     ORPHAN_RETRY_LONGER = 3, /* ... so often: a minute */
-    FOREIGN_LOOKS_APART_MS = 15 * 1000,
 };
 
 static const char component[] = "router";
@@ -57,28 +55,6 @@ bool router_has_address(const struct router *r, uint32_t address)
         if (r->session[i].peer == address && address != 0)
             return true;
     return false;
-}
-
-void router_look(struct router *r, uint64_t at_ms)
-{
-    if (r->stage == STAGE_SNAPSHOT)
-        r->look_again = true; /* it may have read the row already */
-    if (at_ms < r->look_due_ms)
-        r->look_due_ms = at_ms;
-}
-
-/* Unlike router_look, what the running snapshot shows is good enough. */
-static void look_later(struct router *r, uint64_t at_ms)
-{
-    if (at_ms < r->look_due_ms)
-        r->look_due_ms = at_ms;
-}
-
-void router_foreign_changed(struct router *r, uint64_t now_ms)
-{
-    uint64_t at_ms = now_ms + FOREIGN_CHANGE_MS;
-    uint64_t apart_ms = r->looked_ms + FOREIGN_LOOKS_APART_MS;
-    look_later(r, at_ms > apart_ms ? at_ms : apart_ms);
 }
 
 void router_hurry(struct router *r, uint64_t now_ms)
@@ -160,7 +136,7 @@ static void orphan_stays(struct router *r, uint64_t now_ms)
 {
     if (r->orphan_snapshot == r->snapshot)
         return;
-    look_later(r, now_ms + ((uint64_t)ORPHAN_RETRY_MS << (2 * r->orphan_failures)));
+    router_look_later(r, now_ms + ((uint64_t)ORPHAN_RETRY_MS << (2 * r->orphan_failures)));
     r->orphan_snapshot = r->snapshot;
     if (r->orphan_failures < ORPHAN_RETRY_LONGER)
         r->orphan_failures++;

@@ -143,6 +143,8 @@ void router_hurry(struct router *r, uint64_t now_ms);
 /* ---- for router_look.c and router.c ---- */
 
 void router_report(struct router *r, enum failure failure, struct span message, struct actions *out);
+/* Unlike with router_look, what the running snapshot shows is good enough. */
+void router_look_later(struct router *r, uint64_t at_ms);
 void router_begin_look(struct router *r, uint64_t now_ms, struct actions *out);
 /* One row or the end of a reading command. True if there is an outcome. */
 bool router_look_row(struct router *r, const struct command *c, uint64_t now_ms,

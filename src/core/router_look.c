@@ -10,9 +10,36 @@ enum {
     NO_INTERFACE_RETRY_MS = 5 * 1000,
     FAILED_RETRY_MS = 10 * 1000,
     PARTIAL_ROW_MS = 100,
+    FOREIGN_CHANGE_MS = 2 * 1000,
+    FOREIGN_LOOKS_APART_MS = 15 * 1000,
 };
 
 static const char component[] = "router";
+
+/* ---- when ---- */
+
+void router_look(struct router *r, uint64_t at_ms)
+{
+    if (r->stage == STAGE_SNAPSHOT)
+        r->look_again = true; /* it may have read the row already */
+    if (at_ms < r->look_due_ms)
+        r->look_due_ms = at_ms;
+}
+
+void router_look_later(struct router *r, uint64_t at_ms)
+{
+    if (at_ms < r->look_due_ms)
+        r->look_due_ms = at_ms;
+}
+
+void router_foreign_changed(struct router *r, uint64_t now_ms)
+{
+    uint64_t at_ms = now_ms + FOREIGN_CHANGE_MS;
+    uint64_t apart_ms = r->looked_ms + FOREIGN_LOOKS_APART_MS;
+    router_look_later(r, at_ms > apart_ms ? at_ms : apart_ms);
+}
+
+/* ---- reading ---- */
 
 static struct session *main_session(struct router *r)
 {
@@ -256,8 +283,7 @@ static void listen_ended(struct router *r, const struct command *c, uint64_t now
     r->listening = false;
     /* Not router_look: the running snapshot is no worse for it, and another one at its end would bring the
      * same refusal again. */
-    uint64_t look_ms = now_ms + BLIND_INTERVAL_MS;
-    r->look_due_ms = look_ms < r->look_due_ms ? look_ms : r->look_due_ms;
+    router_look_later(r, now_ms + BLIND_INTERVAL_MS);
     if (r->listen_refused)
         return;
     r->listen_refused = true;

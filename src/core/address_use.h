@@ -1,7 +1,7 @@
-/* Whether an address can be reached from the internet. */
+/* Tells public addresses from those that the internet cannot reach. */
 #pragma once
 
 #include <stdint.h>
 
-/* What RFC 6890 sets the address aside for, in words; NULL: it is public. */
+/* The purpose for which RFC 6890 reserves the address; NULL: it is public. */
 const char *address_use(uint32_t address);

@@ -4,6 +4,7 @@
 #include "core/deletion.h"
 #include "core/port.h"
 #include "core/reply.h"
+#include "core/strategy.h"
 #include "core/turn.h"
 
 enum {

@@ -49,8 +49,8 @@ void actions_log(struct actions *out, enum log_level level, const char *componen
 {
     if (level > out->log_level)
         return;
-    /* Lines never take the room of what must be done in the same step, for instance behind a snapshot's rows.
-     */
+    /* A line never takes the room of an action that the same step still has to make, for instance after the
+     * rows of a snapshot. */
     if (!actions_room(out)) {
         out->dropped_logs++;
         return;

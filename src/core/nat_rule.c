@@ -1,6 +1,6 @@
 #include "core/nat_rule.h"
 
-/* The mark of the Go program that this one replaces; its rules are taken over by the default instance. */
+/* The mark of the Go program that this one replaces. The instance `default` adopts its rules. */
 static const char old_mark[] = "double-natpmp-";
 static const char mark[] = "double-natpmp/";
 
@@ -11,8 +11,7 @@ const char nat_rule_proplist[] =
 
 /* ---- values ---- */
 
-/* An attribute that is there and not empty: RouterOS leaves unset matchers out, but some versions print them
- * empty. */
+/* An attribute that is present and not empty. RouterOS omits unset matchers, or prints them empty. */
 static bool attribute(const struct ros_sentence *row, const char *name, struct span *ret_value)
 {
     return ros_attribute(row, name, ret_value) && ret_value->len > 0;
@@ -30,7 +29,7 @@ static bool is(const struct ros_sentence *row, const char *name, const char *tex
     return attribute(row, name, &value) && span_is(value, text);
 }
 
-/* The part before the separator; *rest is what follows it, or empty. */
+/* Returns the part before the separator, and in *rest the part after it, which may be empty. */
 static struct span cut(struct span text, char separator, struct span *rest)
 {
     const uint8_t *at = text.len > 0 ? memchr(text.data, separator, text.len) : NULL;
@@ -93,7 +92,7 @@ void nat_rule_write_comment(struct writer *w, const char *instance, uint16_t ext
     write_text(w, " s");
 }
 
-/* What follows the mark; false if the comment does not carry it. */
+/* *ret_rest is the text after the mark; false: the comment has no mark. */
 static bool is_marked(struct span comment, const char *instance, struct span *ret_rest)
 {
     size_t len = strlen(instance);
@@ -164,7 +163,7 @@ static bool parse_protocol(struct span text, enum natpmp_protocol *ret_protocol)
     return tcp || span_is(text, "udp") || span_is(text, "17");
 }
 
-/* A single address, however the version prints it: a.b.c.d, a.b.c.d/32, or a.b.c.d-a.b.c.d. */
+/* A single address. Versions print it as a.b.c.d, a.b.c.d/32 or a.b.c.d-a.b.c.d. */
 static bool parse_single_address(struct span text, uint32_t *ret_address)
 {
     struct span rest;
@@ -206,8 +205,8 @@ static bool in_force(const struct ros_sentence *row, const struct nat_context *c
            !has(row, "dst-address") && !has(row, "src-address-list") && !has(row, "dst-address-list");
 }
 
-/* Some routers push counters, and some push only what changed: then our own change of the comment looks like
- * this. */
+/* Some versions send rows for changed counters, and some send only the attributes that changed, also after
+ * our own change of the comment. Such a row contains no news. */
 static bool only_ours(const struct ros_sentence *row, const char *instance)
 {
     struct span rest;
@@ -233,7 +232,7 @@ struct nat_rule nat_rule_parse(const struct ros_sentence *row, const struct nat_
     rule.only_ours = rule.partial && only_ours(row, context->instance);
     if (rule.partial || ros_flag(row, "dynamic") || !attribute(row, "comment", &value))
         return rule;
-    /* Only the exact form: an owner may well begin the comment of his own rule with our name. */
+    /* Only the exact form is ours: the operator may begin the comment of another rule with our name. */
     rule.comment_current =
         is_marked(value, context->instance, &state) && parse_state(state, &rule.external_port, &rule.lease_s);
     rule.ours = rule.comment_current || is_old_marked(value, context->instance);
@@ -283,7 +282,7 @@ enum match nat_match_interface(const struct nat_context *context, struct span na
 {
     if (span_is(name, context->interface))
         return MATCH_YES;
-    /* all-ethernet, all-ppp, all-vlan, all-wireless stand for kinds of interfaces. */
+    /* all-ethernet, all-ppp, all-vlan and all-wireless are kinds of interfaces. */
     return span_starts(name, "all-") ? MATCH_MAYBE : MATCH_NO;
 }
 
@@ -313,7 +312,7 @@ static enum match match_destination(const struct nat_context *context, struct sp
     return any_in ? MATCH_YES : MATCH_NO;
 }
 
-/* Could a packet pass this matcher, which may be missing or negated by a leading '!'? */
+/* Whether a packet could match. The matcher may be missing, or negated by a leading '!'. */
 static bool could_match(const struct ros_sentence *row, const struct nat_context *context, const char *name,
                         enum match (*match)(const struct nat_context *, struct span))
 {
@@ -349,7 +348,7 @@ bool parse_ports(struct span text, struct portset *ret_set)
     return true;
 }
 
-/* What cannot be read takes every port. */
+/* An invalid text takes every port. */
 static void add_ports(struct span text, struct portset *set)
 {
     bool negated = span_starts(text, "!");

@@ -6,6 +6,7 @@
 #include "core/pair.h"
 #include "core/port.h"
 #include "core/recovery.h"
+#include "core/strategy.h"
 #include "core/turn.h"
 
 enum {

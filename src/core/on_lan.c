@@ -4,6 +4,7 @@
 
 #include "core/deletion.h"
 #include "core/reply.h"
+#include "core/strategy.h"
 
 static_assert(2 * CLIENT_MAPPINGS_MAX * PENDING_PER_REQUEST_MAX <= PENDING_REPLIES_MAX + 1,
               "one client leaves half of the pending replies to the others");

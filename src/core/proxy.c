@@ -8,6 +8,7 @@
 #include "core/on_router.h"
 #include "core/recovery.h"
 #include "core/reply.h"
+#include "core/strategy.h"
 #include "core/turn.h"
 
 enum {

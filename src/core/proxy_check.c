@@ -1,7 +1,8 @@
 /* Every invariant of the tables, asserted: for tests. */
-#include "core/proxy_state.h"
-
 #include <assert.h>
+
+#include "core/proxy_state.h"
+#include "core/strategy.h"
 
 static void check_ports(const struct proxy *p, uint16_t m)
 {

@@ -2,13 +2,14 @@
 #pragma once
 
 #include "base/prng.h"
-#include "core/strategy.h"
 #include "core/mapping.h"
 #include "core/proxy.h"
 #include "core/router.h"
 #include "core/server.h"
 #include "core/step.h"
 #include "core/upstream.h"
+
+struct strategy;
 
 struct proxy {
     struct proxy_config config;

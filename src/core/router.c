@@ -5,15 +5,13 @@
 enum {
     MAIN = 0,
     KEEP_ALIVE_MS = 30 * 1000,
-    /* Extra sessions are few on a router and shared with other tools. */
+    /* RouterOS limits the number of sessions, and other tools need some. */
     EXTRA_IDLE_MS = 60 * 1000,
-    /* So many commands wait on each open session before another one is opened. */
+    /* Another session is opened when each open one has this many commands in flight. */
     SESSION_BUSY = 8,
-    FOREIGN_CHANGE_MS = 2 * 1000,
     ORPHANS_LATER_MS = 10 * 1000,
-    ORPHAN_RETRY_MS = 1000,  /* after the first removal that failed; then four times that, and so on ... */
-    ORPHAN_RETRY_LONGER = 3, /* ... so often: a minute */
-    FOREIGN_LOOKS_APART_MS = 15 * 1000,
+    ORPHAN_RETRY_MS = 1000,  /* after the first failed removal; each later delay is four times as long ... */
+    ORPHAN_RETRY_LONGER = 3, /* ... up to this many times: 64 s */
 };
 
 static const char component[] = "router";
@@ -21,8 +19,8 @@ static const char component[] = "router";
 void router_init(struct router *r, const char *user, const char *password, const char *instance,
                  const char *configured_interface, uint32_t gateway, uint64_t seed)
 {
-    /* The rest is zero already, and stays untouched until it is needed: four sessions' buffers are real
-     * memory. */
+    /* The rest is zero already and must not be touched, so that the unused sessions' buffers do not become
+     * resident memory. */
     r->user = user;
     r->password = password;
     r->configured_interface = configured_interface;
@@ -59,34 +57,12 @@ bool router_has_address(const struct router *r, uint32_t address)
     return false;
 }
 
-void router_look(struct router *r, uint64_t at_ms)
-{
-    if (r->stage == STAGE_SNAPSHOT)
-        r->look_again = true; /* it may have read the row already */
-    if (at_ms < r->look_due_ms)
-        r->look_due_ms = at_ms;
-}
-
-/* Unlike router_look, what the running snapshot shows is good enough. */
-static void look_later(struct router *r, uint64_t at_ms)
-{
-    if (at_ms < r->look_due_ms)
-        r->look_due_ms = at_ms;
-}
-
-void router_foreign_changed(struct router *r, uint64_t now_ms)
-{
-    uint64_t at_ms = now_ms + FOREIGN_CHANGE_MS;
-    uint64_t apart_ms = r->looked_ms + FOREIGN_LOOKS_APART_MS;
-    look_later(r, at_ms > apart_ms ? at_ms : apart_ms);
-}
-
 void router_hurry(struct router *r, uint64_t now_ms)
 {
     r->session[MAIN].retry_ms = now_ms;
 }
 
-/* The main connection is gone: what was known of ids is void. */
+/* The main connection ended, and the ids that it reported are invalid. */
 static void go_down(struct router *r, struct actions *out)
 {
     router_report(r, (enum failure)r->session[MAIN].failure, span_of(NULL, 0), out);
@@ -146,7 +122,7 @@ static bool is_change(const struct command *c)
     return c->kind == COMMAND_ADD || c->kind == COMMAND_REMOVE || c->kind == COMMAND_SET;
 }
 
-/* It is still there: when somebody removes it, that is news. */
+/* The rule still exists. If somebody else removes it, listen_row must report that. */
 static void forget_removal(struct router *r, uint32_t id)
 {
     for (unsigned i = 0; i < ROUTER_ORPHANS_MAX; i++)
@@ -154,13 +130,13 @@ static void forget_removal(struct router *r, uint32_t id)
             r->removed[i] = 0;
 }
 
-/* Not the id is kept, but the rule is looked for again: it may have lost our mark by then. One look finds all
- * of them. */
+/* The router refused to remove an orphan. Its id is not kept, because the rule may lose our mark until the
+ * next attempt; a resync finds all orphans again. */
 static void orphan_stays(struct router *r, uint64_t now_ms)
 {
     if (r->orphan_snapshot == r->snapshot)
         return;
-    look_later(r, now_ms + ((uint64_t)ORPHAN_RETRY_MS << (2 * r->orphan_failures)));
+    router_look_later(r, now_ms + ((uint64_t)ORPHAN_RETRY_MS << (2 * r->orphan_failures)));
     r->orphan_snapshot = r->snapshot;
     if (r->orphan_failures < ORPHAN_RETRY_LONGER)
         r->orphan_failures++;
@@ -334,7 +310,7 @@ uint64_t router_deadline_ms(const struct router *r)
 
 /* ---- changing rules ---- */
 
-/* The session with the least to do; when all are busy, one more is opened for the next time. */
+/* The session with the fewest commands in flight. If all are busy, another one is opened, for later ones. */
 static struct session *session_for_add(struct router *r, uint64_t now_ms, struct actions *out)
 {
     struct session *best = NULL;
@@ -413,5 +389,5 @@ void router_orphan(struct router *r, uint32_t id, uint64_t now_ms)
     if (r->orphans < ROUTER_ORPHANS_MAX)
         r->orphan[r->orphans++] = id;
     else
-        router_look(r, now_ms + ORPHANS_LATER_MS); /* the rest is found again */
+        router_look(r, now_ms + ORPHANS_LATER_MS); /* it finds the others again */
 }

@@ -1,9 +1,10 @@
-/* The router's side: sessions, the interface towards the gateway, a mirror of the NAT table by snapshot and
- * listen, and the three commands that change it. What a rule is for is not known here.
+/* The router's side: API sessions, the interface towards the gateway, a mirror of the NAT table from
+ * snapshots and listen, and the three commands that change a rule. This module does not know what a rule is
+ * for.
  *
- * Session 0 is the main one: everything that uses or learns item ids goes over it alone, so that an id can
- * never reach a router that has renumbered its items since. The others only add rules; they are opened when
- * many are wanted at once. */
+ * Session 0 is the main one. Only this session learns and uses item ids: RouterOS may number its items anew
+ * when it reboots, and a reboot ends the connection and thereby the validity of its ids. The other sessions
+ * only add rules, and are opened when many rules are needed at once. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,35 +15,35 @@
 #include "core/router_rows.h"
 #include "core/session.h"
 
-/* A look at the router: from the interface to the snapshot. The first one after connecting makes the router
- * ready; it is repeated every ten minutes and whenever something happened that listen does not explain. */
+/* The stages of a resync, a full read of the router's tables. The first resync of a connection makes the
+ * router ready. A resync follows every ten minutes, and after each event that listen does not explain. */
 enum router_stage {
     STAGE_IDLE,
     STAGE_INTERFACE, /* /ip/route/check */
-    STAGE_ROUTES,    /* without it: routes and addresses, the longest match */
-    STAGE_CONTEXT,   /* addresses and interface lists; listen begins */
+    STAGE_ROUTES,    /* instead, if the router refuses it: the longest match of routes and addresses */
+    STAGE_CONTEXT,   /* addresses and interface lists; listen starts */
     STAGE_SNAPSHOT,
 };
 
 enum router_outcome_type {
-    ROUTER_RULE,          /* a rule of ours as it stands on the router now */
-    ROUTER_RULE_FOREIGN,  /* listen: this id carries no mark of ours (any more) */
-    ROUTER_RULE_GONE,     /* listen: this id was removed */
-    ROUTER_RULE_DISABLED, /* listen: this id was disabled, the rest of the row is not told */
-    ROUTER_RULE_CHANGED,  /* listen: this id was changed, the rest of the row is not told; a look follows */
-    ROUTER_SNAPSHOT_DONE, /* what was not seen in it is not there */
+    ROUTER_RULE,          /* a rule of ours, as it is on the router now */
+    ROUTER_RULE_FOREIGN,  /* listen: the rule with this id does not carry our mark, or lost it */
+    ROUTER_RULE_GONE,     /* listen: the rule with this id was removed */
+    ROUTER_RULE_DISABLED, /* listen: the rule with this id was disabled; the row has no more attributes */
+    ROUTER_RULE_CHANGED, /* listen: the rule with this id was changed; the row is partial, a resync follows */
+    ROUTER_SNAPSHOT_DONE, /* rules that it did not show do not exist */
     ROUTER_ADDED,
-    ROUTER_REMOVED, /* or was gone already */
+    ROUTER_REMOVED, /* or did not exist any more */
     ROUTER_SET_DONE,
     ROUTER_FAILED, /* the router refused the command */
-    ROUTER_LOST,   /* the connection was lost before the answer: a look will show what happened */
+    ROUTER_LOST,   /* the connection ended before the answer: a resync will show the result */
 };
 
 struct router_outcome {
     enum router_outcome_type type;
     enum command_kind kind; /* FAILED, LOST: COMMAND_ADD, COMMAND_REMOVE or COMMAND_SET */
     enum ros_error error;   /* FAILED */
-    uint16_t owner;         /* as given with the command */
+    uint16_t owner;         /* as passed with the command */
     uint32_t id;
     struct nat_rule rule; /* RULE */
 };
@@ -59,92 +60,94 @@ struct router_rule {
 struct router {
     const char *user;
     const char *password;
-    const char *configured_interface; /* empty: ask the router */
+    const char *configured_interface; /* empty: the router is asked */
     uint32_t gateway;
     struct prng prng;
 
     struct session session[ROUTER_SESSIONS_MAX];
-    bool ready; /* a look was completed on the present main connection */
+    bool ready; /* a resync was completed on the present main connection */
     bool listening;
     bool listen_refused;
     bool test_policy_logged;
-    uint8_t trouble; /* enum failure: what the operator was told last */
+    uint8_t trouble; /* enum failure: what was logged last */
     char version[32];
 
-    char checked_way[INTERFACE_NAME_MAX + 1]; /* what the router says of the configured interface */
+    char checked_way[INTERFACE_NAME_MAX + 1]; /* what /ip/route/check says while an interface is configured */
     bool other_way_told;
 
     uint8_t stage;    /* enum router_stage */
-    unsigned reading; /* commands of this stage that have not ended */
+    unsigned reading; /* commands of this stage in flight */
     bool stage_failed;
-    struct route_choice way; /* its interface is the best match, or what the router or the owner said */
+    struct route_choice way; /* its interface is configured, reported by the router, or the best match */
     struct nat_context context;
-    struct nat_context next_context; /* what STAGE_CONTEXT reads */
+    struct nat_context next_context; /* STAGE_CONTEXT collects it */
 
-    /* Ports that foreign rules take from us, by protocol; `building` grows while a snapshot runs. */
+    /* Ports that foreign rules may take from us, by protocol. A running snapshot fills `building`. */
     struct portset taken[2];
     struct portset building[2];
-    bool any_taken; /* else the sets are empty and were not even touched: they would be real memory */
+    bool any_taken; /* false: the sets are empty and untouched, so that their pages stay unused */
     bool any_building;
-    bool look_again;         /* what the running snapshot shows may be out of date */
+    bool look_again;         /* the running snapshot may be out of date */
     uint32_t snapshot;       /* number of the running or last one */
-    uint32_t ids_valid_from; /* ids seen in earlier ones are void */
+    uint32_t ids_valid_from; /* ids of earlier ones are invalid */
     uint64_t look_due_ms;
     uint64_t looked_ms; /* when the last snapshot began */
 
-    /* ids of rules with our mark that belong to no mapping */
+    /* ids of orphans: rules with our mark that belong to no mapping */
     uint32_t orphan[ROUTER_ORPHANS_MAX];
     unsigned orphans;
-    unsigned orphan_failures; /* looks one after the other behind which the router refused to remove some */
-    uint32_t orphan_snapshot; /* the last of them */
-    /* ids that we removed: listen tells about them, too */
+    unsigned orphan_failures; /* consecutive resyncs after which the router refused to remove some */
+    uint32_t orphan_snapshot; /* the number of the last of them */
+    /* ids that we removed: listen reports them, too */
     uint32_t removed[ROUTER_ORPHANS_MAX];
     unsigned removed_next;
 
-    /* the event that is being worked on */
+    /* the event in progress */
     unsigned input_session;
     struct span input;
 };
 
-/* The strings are borrowed for the router's life. The memory must be zero. */
+/* The strings must live as long as the router. The memory must be zero. */
 void router_init(struct router *r, const char *user, const char *password, const char *instance,
                  const char *configured_interface, uint32_t gateway, uint64_t seed);
 
-/* Takes an EVENT_ROUTER_*; then router_next until it is false, within the same step. */
+/* Takes an EVENT_ROUTER_*. Then call router_next until it returns false, within the same step. */
 void router_event(struct router *r, const struct event *event, struct actions *out);
 bool router_next(struct router *r, uint64_t now_ms, struct router_outcome *ret_outcome, struct actions *out);
-/* Time-outs, connections, snapshots. Afterwards router_next again. */
+/* Time-outs, connections, resyncs. Call router_next again afterwards. */
 void router_tick(struct router *r, uint64_t now_ms, struct actions *out);
 uint64_t router_deadline_ms(const struct router *r);
 
-/* The table is known: rules may be added, and ports judged. */
+/* The NAT table is known: rules can be added, and router_port_taken is reliable. */
 bool router_is_ready(const struct router *r);
-/* A foreign rule could take this port from us. */
+/* A foreign rule may take this port from us. */
 bool router_port_taken(const struct router *r, enum natpmp_protocol protocol, uint16_t port);
-/* One of the router's own addresses, or the one that its API is reached by. */
+/* One of the router's addresses, or the address of its API. */
 bool router_has_address(const struct router *r, uint32_t address);
 
-/* The three commands; false: no session can take one now, come again. `owner` comes back with the outcome.
- * Ids must have been seen in a snapshot from ids_valid_from on. */
+/* The three commands. False: no session can take one now; try again later. The outcome carries `owner`. Ids
+ * must be from the snapshot ids_valid_from or a later one. */
 bool router_add(struct router *r, uint16_t owner, const struct router_rule *rule, uint64_t now_ms,
                 struct actions *out);
 bool router_remove(struct router *r, uint16_t owner, uint32_t id, uint64_t now_ms, struct actions *out);
 bool router_set_comment(struct router *r, uint16_t owner, uint32_t id, uint16_t external_port,
                         uint32_t lease_s, uint64_t now_ms, struct actions *out);
-/* A rule of ours that belongs to nothing: it will be removed. */
+/* A rule of ours that belongs to no mapping: it will be removed. */
 void router_orphan(struct router *r, uint32_t id, uint64_t now_ms);
-/* A look soon, at `at_ms` or before: something happened that listen does not explain. */
+/* Requests a resync at `at_ms` or earlier, because something happened that listen does not explain. */
 void router_look(struct router *r, uint64_t at_ms);
-/* A foreign rule was changed or removed: the ports that it took are found by a look, not too often. */
+/* A foreign rule was changed or removed: a resync finds out which ports it took. At most every 15 s. */
 void router_foreign_changed(struct router *r, uint64_t now_ms);
-/* Work on the router is urgent: a waiting connection attempt is made now. */
+/* A change on the router is urgent: the next connection attempt does not wait for the back-off. */
 void router_hurry(struct router *r, uint64_t now_ms);
 
-/* ---- for router_look.c and router.c ---- */
+/* ---- between router.c and router_look.c ---- */
 
 void router_report(struct router *r, enum failure failure, struct span message, struct actions *out);
+/* Requests a resync like router_look, but the running one is good enough. */
+void router_look_later(struct router *r, uint64_t at_ms);
 void router_begin_look(struct router *r, uint64_t now_ms, struct actions *out);
-/* One row or the end of a reading command. True if there is an outcome. */
+/* One row, or the end, of a command that reads. True: *ret_outcome is set. */
 bool router_look_row(struct router *r, const struct command *c, uint64_t now_ms,
                      struct router_outcome *ret_outcome);
 bool router_look_done(struct router *r, const struct command *c, uint64_t now_ms,

@@ -1,18 +1,46 @@
-/* Looking at the router: which interface leads to the gateway, what surrounds it, and the NAT table. */
+/* The resync: reads which interface leads to the gateway, the addresses and lists of that interface, and the
+ * NAT table. */
 #include "core/router.h"
 
 #include <assert.h>
 
 enum {
     LOOK_INTERVAL_MS = 10 * 60 * 1000,
-    /* Without listen, changes by hand are seen this often. */
+    /* If the router refuses listen, only a resync shows what somebody else changed. */
     BLIND_INTERVAL_MS = 30 * 1000,
     NO_INTERFACE_RETRY_MS = 5 * 1000,
     FAILED_RETRY_MS = 10 * 1000,
     PARTIAL_ROW_MS = 100,
+    FOREIGN_CHANGE_MS = 2 * 1000,
+    FOREIGN_LOOKS_APART_MS = 15 * 1000,
 };
 
 static const char component[] = "router";
+
+/* ---- when ---- */
+
+void router_look(struct router *r, uint64_t at_ms)
+{
+    if (r->stage == STAGE_SNAPSHOT)
+        r->look_again = true; /* the router may have sent the row already */
+    if (at_ms < r->look_due_ms)
+        r->look_due_ms = at_ms;
+}
+
+void router_look_later(struct router *r, uint64_t at_ms)
+{
+    if (at_ms < r->look_due_ms)
+        r->look_due_ms = at_ms;
+}
+
+void router_foreign_changed(struct router *r, uint64_t now_ms)
+{
+    uint64_t at_ms = now_ms + FOREIGN_CHANGE_MS;
+    uint64_t apart_ms = r->looked_ms + FOREIGN_LOOKS_APART_MS;
+    router_look_later(r, at_ms > apart_ms ? at_ms : apart_ms);
+}
+
+/* ---- reading ---- */
 
 static struct session *main_session(struct router *r)
 {
@@ -44,7 +72,7 @@ static void read_context(struct router *r, uint64_t now_ms, struct actions *out)
     read_table(r, COMMAND_MEMBERS, "/interface/list/member/print", "list,interface,disabled", NULL, now_ms,
                out);
     if (!r->listening) {
-        /* Listen first, then print: so nothing is missed between the two. */
+        /* Listen starts before the snapshot, so that no change between the two is missed. */
         struct writer w =
             session_begin(main_session(r), COMMAND_LISTEN, 0, "/ip/firewall/nat/listen", now_ms, out);
         session_end(main_session(r), &w, out);
@@ -65,7 +93,7 @@ static void check_route(struct router *r, uint64_t now_ms, struct actions *out)
 {
     struct writer w = session_begin(main_session(r), COMMAND_ROUTE_CHECK, 0, "/ip/route/check", now_ms, out);
     ros_write_pair_text(&w, "=dst-ip=", address_text(r->gateway).text);
-    /* Without `once` the router repeats the answer until it is cancelled. */
+    /* Without `once` the router repeats its answer until we cancel the command. */
     ros_write_word(&w, span_text("=once="));
     session_end(main_session(r), &w, out);
 }
@@ -155,14 +183,14 @@ static bool listen_row(struct router *r, const struct ros_sentence *row, uint64_
 {
     struct span dead;
     if (!r->ready && r->stage != STAGE_SNAPSHOT)
-        return false; /* the first snapshot is yet to be asked for and will show it */
+        return false; /* the first snapshot has not started, and it will show the rule */
     struct nat_rule rule = nat_rule_parse(row, &r->context);
     if (ros_attribute(row, ".dead", &dead) && !span_is(dead, "false") && !span_is(dead, "no")) {
         *o = (struct router_outcome){.type = ROUTER_RULE_GONE, .id = rule.id};
         if (rule.id == 0 || was_removed_by_us(r, rule.id))
             return false;
         if (r->stage == STAGE_SNAPSHOT)
-            r->look_again = true; /* its row may be on the way yet */
+            r->look_again = true; /* the snapshot may still deliver its row */
         return true;
     }
     if (rule.only_ours)
@@ -254,10 +282,8 @@ bool router_look_row(struct router *r, const struct command *c, uint64_t now_ms,
 static void listen_ended(struct router *r, const struct command *c, uint64_t now_ms, struct actions *out)
 {
     r->listening = false;
-    /* Not router_look: the running snapshot is no worse for it, and another one at its end would bring the
-     * same refusal again. */
-    uint64_t look_ms = now_ms + BLIND_INTERVAL_MS;
-    r->look_due_ms = look_ms < r->look_due_ms ? look_ms : r->look_due_ms;
+    /* Not router_look: the running snapshot stays valid, and a resync after it would be refused again. */
+    router_look_later(r, now_ms + BLIND_INTERVAL_MS);
     if (r->listen_refused)
         return;
     r->listen_refused = true;
@@ -276,7 +302,7 @@ static void reading_failed(struct router *r, const struct command *c, struct act
     r->stage_failed = true;
 }
 
-/* What comes through the tunnel would meet no rule of ours. */
+/* Our rules match only packets that arrive on the configured interface. */
 static void compare_way(struct router *r, struct actions *out)
 {
     bool other = r->checked_way[0] != '\0' && strcmp(r->checked_way, r->configured_interface) != 0;
@@ -309,7 +335,7 @@ static void route_check_done(struct router *r, const struct command *c, uint64_t
         read_routes(r, now_ms, out);
 }
 
-/* All commands of a stage that is made of several have ended. */
+/* All commands of a stage with several commands have ended. */
 static bool stage_done(struct router *r, uint64_t now_ms, struct router_outcome *o, struct actions *out)
 {
     if (r->stage_failed) {
@@ -345,7 +371,7 @@ bool router_look_done(struct router *r, const struct command *c, uint64_t now_ms
         return false;
     case COMMAND_LISTS:
     case COMMAND_MEMBERS:
-        /* Not vital: without them every list may hold the interface. */
+        /* Not essential: without them, any list may contain the interface. */
         if (c->failed)
             r->next_context.lists_incomplete = true;
         break;

@@ -12,9 +12,9 @@ void copy_interface(char name[INTERFACE_NAME_MAX + 1], struct span text)
     name[len] = '\0';
 }
 
-/* ---- the way to an address ---- */
+/* ---- the route to an address ---- */
 
-/* The interface in "10.2.0.1%wg1", or in "wg1" alone; of several gateways the first one counts. */
+/* The interface of "10.2.0.1%wg1" or of "wg1"; of several gateways, the first one counts. */
 static struct span gateway_interface(struct span text)
 {
     for (size_t i = 0; i < text.len; i++)
@@ -27,7 +27,7 @@ static struct span gateway_interface(struct span text)
     return parse_address(text, &address) ? span_of(NULL, 0) : text;
 }
 
-/* RouterOS 6 says "10.2.0.1 reachable via  wg1". */
+/* RouterOS 6 prints "10.2.0.1 reachable via  wg1". */
 static struct span status_interface(struct span text)
 {
     static const char via[] = "via ";
@@ -83,7 +83,7 @@ void route_choice_address(struct route_choice *c, const struct ros_sentence *row
         consider(c, prefix, interface);
 }
 
-/* ---- what surrounds an interface ---- */
+/* ---- the addresses and lists of an interface ---- */
 
 bool address_row_parse(const struct ros_sentence *row, struct prefix *ret_prefix, struct span *ret_interface)
 {

@@ -1,4 +1,4 @@
-/* Rows of the router's tables other than NAT, and what they tell about it. */
+/* Rows of the router's tables other than NAT: routes, addresses, interface lists. */
 #pragma once
 
 #include <stdbool.h>
@@ -6,11 +6,11 @@
 
 #include "core/nat_rule.h"
 
-/* Cuts nothing: a name that is too long is left out, and the result is empty. */
+/* A name that is too long is not cut: the result is empty. */
 void copy_interface(char name[INTERFACE_NAME_MAX + 1], struct span text);
 
-/* The way to an address, where /ip/route/check cannot tell: the longest prefix of all rows seen so far. Zero
- * but for the target at first. */
+/* The route to an address, for routers without /ip/route/check: the longest matching prefix of all rows so
+ * far. Initialize it to zero with the target set. */
 struct route_choice {
     uint32_t target;
     struct prefix best;
@@ -18,20 +18,19 @@ struct route_choice {
     char interface[INTERFACE_NAME_MAX + 1]; /* empty: none */
 };
 
-/* The attributes that these look at, for .proplist. */
+/* The attributes that these functions read, for .proplist. */
 extern const char route_proplist[];
 extern const char address_proplist[];
 
 /* A row of /ip/route/print, of active routes only. */
 void route_choice_route(struct route_choice *c, const struct ros_sentence *row);
-/* A row of /ip/address/print: what is directly connected. */
+/* A row of /ip/address/print: a directly connected subnet. */
 void route_choice_address(struct route_choice *c, const struct ros_sentence *row);
 
-/* A row of /ip/address/print; false if it is disabled or cannot be read. The interface is borrowed from the
- * row. */
+/* A row of /ip/address/print; false if it is disabled or invalid. *ret_interface points into the row. */
 bool address_row_parse(const struct ros_sentence *row, struct prefix *ret_prefix, struct span *ret_interface);
 
-/* What surrounds context->interface: rows of /ip/address, /interface/list and /interface/list/member. */
+/* Rows of /ip/address, /interface/list and /interface/list/member that concern context->interface. */
 void nat_context_add_address(struct nat_context *context, const struct ros_sentence *row);
 void nat_context_add_list(struct nat_context *context, const struct ros_sentence *row);
 void nat_context_add_member(struct nat_context *context, const struct ros_sentence *row);

@@ -1,11 +1,11 @@
 #include "core/server.h"
 
 enum {
-    /* RFC 6886 section 3.2.1: ten, the first gap 250 ms, each next one doubled. */
+    /* RFC 6886 section 3.2.1: ten, the first interval 250 ms, each next one twice as long. */
     ANNOUNCEMENTS_MAX = 10,
     ANNOUNCE_INTERVAL_MS = 250,
-    /* Clients tolerate two seconds (section 3.6), so that two restarts close together look like one: the
-     * later losses wait [E-06]. */
+    /* Clients tolerate two seconds (section 3.6). They would not notice a second restart that follows at
+     * once, so it waits [E-06]. */
     RESETS_APART_MS = 10 * 1000,
     HIDDEN_INTERVAL_MS = 60 * 60 * 1000,
 };
@@ -31,7 +31,7 @@ static bool is_private(uint32_t address)
            address >> 16 == (169u << 8 | 254) || address >> 24 == 127;
 }
 
-/* Section 3.3: nothing from outside [M-15]. */
+/* Section 3.3: no requests from the internet [M-15]. */
 bool server_admits(const struct endpoint *from, uint32_t to)
 {
     bool multicast_or_broadcast = to >> 28 == 14 || to == UINT32_MAX;
@@ -126,7 +126,7 @@ void server_announce(struct server *s, uint64_t when_ms)
     s->announce_next_ms = when_ms;
 }
 
-/* First the new epoch, then the news of it [A-07] [E-02]. */
+/* The epoch restarts before it is announced [A-07] [E-02]. */
 static void restart_epoch(struct server *s, uint64_t now_ms, struct actions *out)
 {
     s->reset_wanted = false;
@@ -146,7 +146,7 @@ void server_reset_epoch(struct server *s, uint64_t now_ms, struct actions *out)
         restart_epoch(s, now_ms, out);
 }
 
-/* Section 3.8: who is no NAT any more announces nothing. */
+/* Section 3.8: a gateway that stops its service sends no announcements. */
 void server_stop(struct server *s)
 {
     s->stopped = true;
@@ -160,7 +160,7 @@ void server_tick(struct server *s, uint32_t address, uint64_t now_ms, struct act
         restart_epoch(s, now_ms, out);
     if (s->announcements >= ANNOUNCEMENTS_MAX || now_ms < s->announce_next_ms || !actions_room(out))
         return;
-    /* Epoch and address of this moment; none is result 3. */
+    /* The present epoch and address; without an address the result is 3. */
     uint8_t *place = actions_bytes(out, NATPMP_REPLY_MAX);
     uint16_t result = address != 0 ? NATPMP_SUCCESS : NATPMP_NETWORK_FAILURE;
     size_t len = natpmp_encode_address_reply(place, result, server_epoch_s(s, now_ms), address);

@@ -1,5 +1,5 @@
-/* The LAN's side: which datagrams are requests and from whom, the replies, our epoch and its announcements
- * (RFC 6886 sections 3.2 to 3.7). What a request means for the mappings is not known here. */
+/* The LAN's side: which datagrams are requests and who may send them, the replies, our epoch and its
+ * announcements (RFC 6886 sections 3.2 to 3.7). This module does not know about mappings. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,7 +8,7 @@
 #include "core/event.h"
 #include "wire/natpmp.h"
 
-/* Where a reply goes and from which of our addresses it leaves. */
+/* The destination of a reply, and its source address. */
 struct reply_path {
     struct endpoint to;
     uint32_t from;
@@ -17,12 +17,13 @@ struct reply_path {
 
 struct server {
     uint64_t epoch_origin_ms;
-    bool stopped;          /* nothing is announced any more */
-    bool reset_wanted;     /* the epoch restarts as soon as the last restart is old enough to be told apart */
-    uint8_t announcements; /* sent of the series; ANNOUNCEMENTS_MAX: none is under way */
+    bool stopped;      /* no more announcements */
+    bool reset_wanted; /* the epoch restarts as soon as clients can notice it, RESETS_APART_MS after the last
+                          time */
+    uint8_t announcements; /* how many of the series were sent; ANNOUNCEMENTS_MAX: no series is running */
     uint64_t announce_next_ms;
     uint64_t dropped;
-    uint64_t hidden_logged_ms; /* when the operator was last told of masqueraded requests */
+    uint64_t hidden_logged_ms; /* when the last warning about masqueraded requests was logged */
     bool hidden_logged;
 };
 
@@ -30,14 +31,14 @@ void server_init(struct server *s, uint64_t now_ms);
 /* Seconds Since Start of Epoch at now_ms. */
 uint32_t server_epoch_s(const struct server *s, uint64_t now_ms);
 
-/* True if a datagram from this source to that address may be a request: from a private, link-local or
- * loopback address (sections 3.3 and 5: never from outside), to one address of ours. */
+/* True if a datagram from this source to that destination may be a request: the source is a private,
+ * link-local or loopback address (sections 3.3 and 5 forbid others), and the destination is unicast. */
 bool server_admits(const struct endpoint *from, uint32_t to);
-/* Answers what needs no knowledge of mappings: unsupported versions and opcodes; drops what is never
- * answered. True if *ret_request is an address or map request for the caller. */
+/* Answers unsupported versions and opcodes, and drops datagrams that get no answer. True: *ret_request is an
+ * address or map request for the caller. */
 bool server_receive(struct server *s, struct span datagram, const struct reply_path *path, uint64_t now_ms,
                     struct natpmp_request *ret_request, struct actions *out);
-/* Says, at most once an hour, that requests come with the router's own source address. */
+/* Warns, at most once an hour, that requests arrive with the router's own source address. */
 void server_report_hidden(struct server *s, uint32_t source, uint64_t now_ms, struct actions *out);
 
 void server_reply_address(const struct server *s, const struct reply_path *path, enum natpmp_result result,
@@ -46,12 +47,12 @@ void server_reply_map(const struct server *s, const struct reply_path *path, enu
                       enum natpmp_result result, uint16_t internal_port, uint16_t external_port,
                       uint32_t lifetime_s, uint64_t now_ms, struct actions *out);
 
-/* Begins the series of ten announcements anew (section 3.2.1), the first one at `when_ms`. */
+/* Restarts the series of ten announcements (section 3.2.1), with the first one at `when_ms`. */
 void server_announce(struct server *s, uint64_t when_ms);
-/* State was lost that clients rely on (section 3.7): the epoch restarts, then it is announced. */
+/* Mappings that clients use were lost (section 3.7): restarts the epoch and announces it. */
 void server_reset_epoch(struct server *s, uint64_t now_ms, struct actions *out);
-/* The end: a running series ends as well, and no other one begins. */
+/* Ends the running series of announcements and prevents others. */
 void server_stop(struct server *s);
-/* Sends what is due. The address is 0 while none is known: then the announcement carries result 3. */
+/* Sends the announcement that is due. `address` is the external one; 0: unknown, announced as result 3. */
 void server_tick(struct server *s, uint32_t address, uint64_t now_ms, struct actions *out);
 uint64_t server_deadline_ms(const struct server *s);

@@ -3,20 +3,20 @@
 #include <assert.h>
 
 enum {
-    /* The driver's own limits are shorter and say more: 10 s for a name, 5 s for each of its addresses. */
+    /* The driver's limits are shorter and give a more exact reason: 10 s for a name, 5 s for each address. */
     OPEN_TIMEOUT_MS = 20 * 1000,
     LOGIN_TIMEOUT_MS = 5000,
-    /* Nothing at all was heard while commands wait. Short enough to start over within the 12 s that a client
-       gets. */
+    /* The router sent nothing while commands are in flight. Short enough to connect again within the 12 s
+     * that a client waits. */
     SILENCE_MS = 4000,
-    /* One command, while others are answered; the snapshot of a large table may take longer. */
+    /* For one command while the router answers others. The snapshot of a large table takes longer. */
     COMMAND_TIMEOUT_MS = 10 * 1000,
     SNAPSHOT_TIMEOUT_MS = 120 * 1000,
     BACKOFF_FIRST_MS = 500,
     BACKOFF_MAX_MS = 30 * 1000,
     LASTING_MS = 5 * 1000,
     COMMAND_BYTES_MAX = 1024,
-    /* Slots kept for reading the table, keep-alive and listen. */
+    /* Slots reserved for reading the tables, keep-alive and listen. */
     COMMANDS_RESERVED = 8,
     TAG_BYTES = 24,
 };
@@ -66,8 +66,8 @@ void session_opened(struct session *s, const char *user, const char *password, u
     login(s, user, password, span_of(NULL, 0), now_ms, out);
 }
 
-/* Half of the interval is sure, half is chance, so that two daemons do not knock in step. A connection that
- * does not last is no better than one that cannot be made. */
+/* Half of the interval is random, so that two daemons do not connect at the same moments. A connection that
+ * does not last counts like one that could not be opened. */
 static void back_off(struct session *s, uint64_t now_ms, struct prng *prng)
 {
     if (s->state == SESSION_READY && s->ready_ms + LASTING_MS <= now_ms)
@@ -91,10 +91,10 @@ static bool login_was_refused(const struct session *s)
     return false;
 }
 
-/* What io reports means something else in two states of the session. */
+/* In two states of the session, what io reports has another meaning. */
 static enum failure failure_in(enum session_state state, enum failure failure)
 {
-    /* Accepted and closed before the login was answered: the service's address list or its session limit. */
+    /* RouterOS does this if the service's address list or its session limit excludes us. */
     if (failure == FAILURE_LOST && state == SESSION_LOGIN)
         return FAILURE_SILENT_LOGIN;
     if (failure == FAILURE_HERE && state != SESSION_OPENING)
@@ -177,8 +177,8 @@ bool session_free(const struct session *s)
     return s->state == SESSION_READY && s->in_flight < ROUTER_COMMANDS_MAX - COMMANDS_RESERVED;
 }
 
-/* Tags count up and are never used twice on a connection: the router may still answer for one that was given
- * up. */
+/* Tags increase and are never used twice on a connection, because the router may still answer a command that
+ * timed out. */
 static struct command *take_slot(struct session *s)
 {
     while (s->command[s->next_tag % ROUTER_COMMANDS_MAX].used)
@@ -200,7 +200,7 @@ static struct writer begin(struct session *s, struct command command, const char
     if (c->kind != COMMAND_LISTEN)
         s->in_flight++;
     if (now_ms + SILENCE_MS < s->trusted_ms)
-        s->trusted_ms = now_ms + SILENCE_MS; /* no limit is shorter */
+        s->trusted_ms = now_ms + SILENCE_MS; /* the shortest limit */
     struct writer w = writer_of(actions_bytes(out, COMMAND_BYTES_MAX), COMMAND_BYTES_MAX);
     ros_write_word(&w, span_text(path));
     ros_write_pair_decimal(&w, ".tag=", c->tag);
@@ -244,14 +244,13 @@ static struct command *find_command(struct session *s)
 static void note_trap(struct command *c, struct span message)
 {
     if (c->failed)
-        return; /* an unknown path gives two: the first one says what is missing */
+        return; /* RouterOS sends two for an unknown path, and the first one names the cause */
     c->failed = true;
     c->error = (uint8_t)ros_classify(message);
     c->message = log_safe(message);
 }
 
-/* The new form of the login was sent. A router before 6.43 answers it with a challenge instead of an error.
- */
+/* We send the new form of the login. RouterOS before 6.43 answers it with a challenge. */
 static enum session_reply login_done(struct session *s, const char *user, const char *password,
                                      struct command *c, uint64_t now_ms, struct actions *out)
 {
@@ -301,13 +300,13 @@ static enum session_reply take_sentence(struct session *s, const char *user, con
     }
     struct command *c = find_command(s);
     if (c == NULL)
-        return SESSION_NOTHING; /* of a command that was given up, or of nobody */
+        return SESSION_NOTHING; /* the command timed out, or the tag is not ours */
     if (ros_is(sentence, "!trap"))
         note_trap(c, ros_message(sentence));
     else if (ros_is(sentence, "!done"))
         return finish(s, user, password, c, now_ms, ret_command, out);
     if (!ros_is(sentence, "!re"))
-        return SESSION_NOTHING; /* !empty since 7.18, and whatever comes next */
+        return SESSION_NOTHING; /* !empty since RouterOS 7.18, and other replies of later versions */
     *ret_command = *c;
     return SESSION_ROW;
 }

@@ -1,8 +1,8 @@
-/* One connection to the RouterOS API: its life, the login in both forms, tagged commands in flight, and
- * silence.
+/* One connection to the RouterOS API: how it opens and ends, both forms of the login, tagged commands in
+ * flight, and time-outs.
  *
- * The owner asks for a command with session_begin and session_end; rows and ends of commands come out of
- * session_next. A connection that fails loses its commands: session_take_lost hands them back one by one. */
+ * The owner sends a command with session_begin and session_end; session_next returns the rows and the ends of
+ * commands. A connection that fails loses its commands: session_take_lost returns them one by one. */
 #pragma once
 
 #include <stdbool.h>
@@ -30,12 +30,12 @@ enum command_kind {
 
 struct command {
     bool used;
-    bool failed; /* a !trap came; the !done is still to come */
+    bool failed; /* a !trap arrived; the !done will follow */
     uint8_t kind;
     uint8_t error; /* enum ros_error of the first !trap */
     uint32_t tag;
-    uint32_t cookie; /* the owner's */
-    uint32_t id;     /* of ret in !done: the new item; of a removal: the item */
+    uint32_t cookie; /* chosen by the owner */
+    uint32_t id;     /* of an addition: the new item, from `ret` of its !done; of a removal: the item */
     uint64_t sent_ms;
     struct log_safe message; /* of the first !trap */
 };
@@ -45,23 +45,23 @@ enum session_state {
     SESSION_OPENING,
     SESSION_LOGIN,
     SESSION_READY,
-    SESSION_BROKEN, /* closed; lost commands are still to be taken */
+    SESSION_BROKEN, /* closed, but session_take_lost has not returned all commands yet */
 };
 
 struct session {
     uint8_t number;     /* of the connection, for actions */
     uint8_t state;      /* enum session_state */
-    uint8_t failure;    /* enum failure: why the last connection ended or could not be made */
-    bool challenged;    /* the old login's second step is under way */
-    uint16_t in_flight; /* commands but for listen */
+    uint8_t failure;    /* enum failure: why the last connection ended or could not be opened */
+    bool challenged;    /* the second step of the old login is in flight */
+    uint16_t in_flight; /* commands without listen */
     uint32_t next_tag;
     uint32_t peer;
     uint64_t opened_ms;
-    uint64_t ready_ms; /* of the login */
+    uint64_t ready_ms; /* when the login succeeded */
     uint64_t heard_ms;
     uint64_t used_ms;    /* when the last command was sent */
-    uint64_t retry_ms;   /* not to be opened before */
-    uint64_t trusted_ms; /* not too silent before */
+    uint64_t retry_ms;   /* no new attempt before */
+    uint64_t trusted_ms; /* no time-out is possible before */
     uint32_t backoff_ms;
     struct command command[ROUTER_COMMANDS_MAX];
     struct ros_reader reader;
@@ -70,20 +70,20 @@ struct session {
 /* The memory must be zero. */
 void session_init(struct session *s, unsigned number);
 void session_open(struct session *s, uint64_t now_ms, struct actions *out);
-/* The connection is there: sends the login. */
+/* The connection is open: sends the login. */
 void session_opened(struct session *s, const char *user, const char *password, uint32_t peer, uint64_t now_ms,
                     struct actions *out);
-/* It failed by itself. */
+/* The driver reports that the connection failed or ended. */
 void session_closed(struct session *s, enum failure failure, uint64_t now_ms, struct prng *prng);
-/* We end it: the action, and the same state as if it had failed. */
+/* Closes the connection; the state is the same as after a failure. */
 void session_break(struct session *s, enum failure failure, uint64_t now_ms, struct prng *prng,
                    struct actions *out);
-/* We end it because it is not needed: no back-off. Nothing may be in flight. */
+/* Closes a connection that is not needed, without back-off. No command may be in flight. */
 void session_close(struct session *s, struct actions *out);
 
-/* True if another command that changes a rule may be sent; a few slots are kept for reading. */
+/* True if one more command that changes a rule may be sent. A few slots are reserved for reading. */
 bool session_free(const struct session *s);
-/* Begins a command sentence; write its attribute words, then session_end. The session must be ready. */
+/* Begins the sentence of a command: write its attributes, then call session_end. It must be READY. */
 struct writer session_begin(struct session *s, enum command_kind kind, uint32_t cookie, const char *path,
                             uint64_t now_ms, struct actions *out);
 /* The same for a removal of that item. */
@@ -95,17 +95,17 @@ enum session_reply {
     SESSION_NOTHING, /* the input is used up */
     SESSION_UP,      /* logged in */
     SESSION_ROW,     /* *ret_command and session->reader.sentence */
-    SESSION_DONE,    /* *ret_command has ended, well or with failed and error */
-    SESSION_FAILED,  /* the stream cannot go on: the owner breaks the session */
+    SESSION_DONE,    /* *ret_command has ended; see failed and error */
+    SESSION_FAILED,  /* the stream is unusable: the owner must call session_break */
 };
 
-/* Takes from *input until something is worth telling. *ret_command is a copy. */
+/* Consumes *input up to the next reply that concerns the owner. *ret_command is a copy. */
 enum session_reply session_next(struct session *s, const char *user, const char *password, struct span *input,
                                 uint64_t now_ms, struct command *ret_command, struct actions *out);
-/* One command that was lost with the connection; false and CLOSED after the last one. */
+/* Returns one command that was lost with the connection. False: none is left; the session is CLOSED. */
 bool session_take_lost(struct session *s, struct command *ret_command);
 
-/* When the session is too silent to be trusted; UINT64_MAX: never. */
+/* When the session times out; UINT64_MAX: never. */
 uint64_t session_silent_ms(const struct session *s);
-/* Is it so now? Costs nothing most times. */
+/* Whether it has timed out. Most calls are one comparison. */
 bool session_is_silent(struct session *s, uint64_t now_ms);

@@ -1,6 +1,7 @@
 /* A gateway that forwards from an external port to the internal port that it was asked for (RFC 6886). */
 #include "core/port.h"
 #include "core/proxy_state.h"
+#include "core/strategy.h"
 
 enum {
     /* Records in quarantine that may be given up in one search for a port. */

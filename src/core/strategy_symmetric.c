@@ -4,6 +4,7 @@
  * a request and a deletion, in either order, a pause in which what is under way arrives: from then on the
  * epoch tells what is late. */
 #include "core/port.h"
+#include "core/strategy.h"
 #include "core/turn.h"
 
 enum {

@@ -2,6 +2,7 @@
 
 #include "core/budget.h"
 #include "core/recovery.h"
+#include "core/strategy.h"
 
 /* ---- turns ---- */
 

@@ -9,20 +9,32 @@ import unittest
 LAYERS = pathlib.Path(__file__).resolve().parents[2] / "tools" / "layers"
 
 SOURCES = {
-    "src/base/span.h": "#include <stdint.h>\n#include <string.h>\nstatic inline int one(void) { return 1; }\n",
+    "src/base/span.h": "#pragma once\n#include <stdint.h>\n#include <string.h>\n"
+                       "static inline int one(void) { return 1; }\n",
     "src/base/prng.c": '#include "base/span.h"\nint prng(void);\nint prng(void) { return one(); }\n',
     "src/wire/natpmp.c": '#include <md5.h>\n#include "base/span.h"\nint prng(void);\nint natpmp(void);\n'
                          "int natpmp(void) { return prng(); }\n",
-    "src/core/event.h": '#include "base/span.h"\n',
-    "src/core/session.h": '#include "core/event.h"\n',
-    "src/core/server.h": '#include "core/event.h"\n',
-    "src/core/router.h": '#include "core/session.h"\n',
+    "src/core/event.h": '#pragma once\n#include "base/span.h"\n',
+    "src/core/session.h": '#pragma once\n#include "core/event.h"\n',
+    "src/core/server.h": '#pragma once\n#include "core/event.h"\n',
+    "src/core/router.h": '#pragma once\n#include "core/session.h"\n',
     "src/core/router_look.c": '#include "core/router.h"\n',
     "src/core/server.c": '#include <stdio.h>\n#include "core/server.h"\nint natpmp(void);\n'
                          "int server(char *out, const char *text);\n"
                          "int server(char *out, const char *text)\n"
                          '{ return snprintf(out, 9, "%sx", text) + natpmp(); }\n',
-    "src/core/proxy.h": '#include "core/event.h"\n',
+    "src/core/rule.h": "#pragma once\nstruct mapping;\nstruct rule { int state; };\n"
+                       "int rule_add(struct mapping *mapping);\n",
+    "src/core/rule.c": '#include "core/mapping.h"\n'
+                       "int rule_add(struct mapping *mapping)\n{ mapping->rule.state = 1; return mapping_find(); }\n",
+    "src/core/mapping.h": '#pragma once\n#include "core/rule.h"\n'
+                          "struct mapping { struct rule rule; };\nint mapping_find(void);\n",
+    "src/core/mapping.c": '#include "core/mapping.h"\nint mapping_find(void) { return 0; }\n',
+    "src/core/turn.h": '#pragma once\n#include "core/mapping.h"\nint turn_next(struct mapping *mapping);\n',
+    "src/core/turn.c": '#include "core/turn.h"\n'
+                       "int turn_next(struct mapping *mapping)\n"
+                       "{ return mapping->rule.state == 1 ? rule_add(mapping) : 0; }\n",
+    "src/core/proxy.h": '#pragma once\n#include "core/event.h"\n',
     "src/core/proxy_lan.c": '#include "core/router.h"\n#include "core/server.h"\n',
     "src/check/judge.c": '#include <stdio.h>\n#include "core/session.h"\nint server(char *out, const char *text);\n'
                          'int judge(void);\nint judge(void) { return server((char *)0, ""); }\n',
@@ -37,8 +49,8 @@ class LayersTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.root = pathlib.Path(folder.name)
-        for name, text in SOURCES.items():
-            self.write(name, text)
+        for name in SOURCES:
+            self.restore(name)
 
     def write(self, name, text):
         path = self.root / name
@@ -48,17 +60,25 @@ class LayersTest(unittest.TestCase):
     def append(self, name, text):
         self.write(name, SOURCES.get(name, "") + text)
 
+    def restore(self, name):
+        if name in SOURCES:
+            self.write(name, SOURCES[name])
+        else:
+            (self.root / name).unlink()
+
     def check(self, *options):
         result = subprocess.run([LAYERS, "--root", self.root, *options], capture_output=True, text=True, check=False)
         return result.returncode, result.stdout
 
-    def build(self):
+    def build(self, *more):
         build = self.root / "build" / "release"
-        build.mkdir(parents=True)
-        for layer, source in (("base", "prng"), ("wire", "natpmp"), ("core", "server"), ("check", "judge")):
-            subprocess.run(["cc", "-c", "-w", "-I", self.root / "src", "-o", build / f"{source}.o",
-                            self.root / "src" / layer / f"{source}.c"], check=True)
-            subprocess.run(["ar", "rc", build / f"lib{layer}.a", build / f"{source}.o"], check=True)
+        build.mkdir(parents=True, exist_ok=True)
+        for layer, sources in (("base", ["prng"]), ("wire", ["natpmp"]), ("check", ["judge"]),
+                               ("core", ["server", "mapping", "rule", "turn", *more])):
+            for source in sources:
+                subprocess.run(["cc", "-c", "-w", "-I", self.root / "src", "-o", build / f"{source}.c.o",
+                                self.root / "src" / layer / f"{source}.c"], check=True)
+                subprocess.run(["ar", "rc", build / f"lib{layer}.a", build / f"{source}.c.o"], check=True)
 
     def expect(self, finding, *options):
         status, output = self.check(*(options or ["--includes-only"]))
@@ -80,9 +100,12 @@ class LayersTest(unittest.TestCase):
             ("src/core/server.c", '#include "app/log.h"', "core may not include app"),
             ("src/core/server.c", "#include <stdlib.h>", "core may not include <stdlib.h>"),
             ("src/core/server.c", "#include <errno.h>", "core may not include <errno.h>"),
-            ("src/core/server.c", '#include "core/router.h"', "only proxy joins the modules of the core"),
-            ("src/core/router_look.c", '#include "core/server.h"', "only proxy joins the modules of the core"),
-            ("src/core/session.h", '#include "core/router.h"', "only proxy joins the modules of the core"),
+            ("src/core/server.c", '#include "core/router.h"', "sideways: server may not include"),
+            ("src/core/router_look.c", '#include "core/server.h"', "sideways: router may not include"),
+            ("src/core/session.c", '#include "core/router.h"', "session.c:1: upwards: session may not include"),
+            ("src/core/mapping.c", '#include "core/rule.h"', "mapping.c:3: upwards: mapping may not include"),
+            ("src/core/lease.c", '#include "core/rule.h"', "sideways: lease may not include"),
+            ("src/core/other.c", '#include "core/event.h"', "other.c: not in the list CORE_ORDER"),
             ("src/core/server.c", '#include "check/judge.h"', "core may not include check"),
             ("src/check/judge.c", '#include "io/udp.h"', "check may not include io"),
             ("src/check/judge.c", "#include <time.h>", "check may not include <time.h>"),
@@ -98,10 +121,79 @@ class LayersTest(unittest.TestCase):
             with self.subTest(name=name, line=line):
                 self.append(name, line + "\n")
                 self.expect(finding)
-                if name in SOURCES:
-                    self.write(name, SOURCES[name])
-                else:
-                    (self.root / name).unlink()
+                self.restore(name)
+
+    def test_circle_of_headers(self):
+        self.append("src/core/rule.h", '#include "core/mapping.h"\n')
+        self.expect("circle of includes: core/mapping.h -> core/rule.h -> core/mapping.h")
+
+    def test_foreign_writes(self):
+        for line in (
+            "mapping->rule.state = 2;",
+            "mapping->rule.state |= 2;",
+            "mapping->rule.state <<= 2;",
+            "mapping->rule.state++;",
+            "--mapping->rule.state;",
+            "++all[3].rule.state;",
+            "all[3].rule.comment[1] = 'x';",
+            "mapping->rule = (struct rule){0};",
+            "memset(&mapping->rule, 0, sizeof mapping->rule);",
+            "struct rule *rule = &mapping->rule;",
+            "mapping\n    ->rule\n    .state\n    = 1;",
+        ):
+            with self.subTest(line=line):
+                self.append("src/core/turn.c", line + "\n")
+                self.expect("only rule.c writes rule")
+                self.restore("src/core/turn.c")
+
+    def test_what_is_no_foreign_write(self):
+        self.append("src/core/rule_text.c", "mapping->rule.state = 2;\n")
+        self.append("src/core/turn.c", """
+/* mapping->rule.state = 2; */
+static const char text[] = "mapping->rule.state = 2;";
+if (mapping->rule.state == 2 || mapping->rule.state <= 3 || mapping->rule.state != 4)
+    rule.state = mapping->rule.state;
+mapping->ruler.state = mapping->lease.state = 2; /* a part without a file */
+const struct rule *rule = &mapping->rule;
+outcome = (struct outcome){.rule = mapping->rule};
+rule_add(&mapping->rule);
+""")
+        self.assertEqual(self.check("--includes-only"), (0, "layers: 0 findings\n"))
+
+    def test_calls(self):
+        build = ["--build", self.root / "build" / "release"]
+        for name, declaration, call, finding, sources in (
+            ("src/core/mapping.c", "int rule_add(struct mapping *);", "rule_add(0)", "upwards: mapping calls rule_add of rule", []),
+            ("src/core/server.c", "int router(void);", "router()", "sideways: server calls router of router_look",
+             ["router_look"]),
+            ("src/core/rule.c", "int turn_next(struct mapping *);", "turn_next(0)", "upwards: rule calls turn_next of turn", []),
+        ):
+            with self.subTest(name=name, call=call):
+                self.append("src/core/router_look.c", "int router(void);\nint router(void) { return 1; }\n")
+                self.append(name, f"{declaration}\nint planted(void);\nint planted(void) {{ return {call}; }}\n")
+                self.build(*sources)
+                status, output = self.check(*build)
+                self.assertEqual(status, 1, output)
+                self.assertIn(f"libcore.a: {finding}", output)
+                self.restore(name)
+                subprocess.run(["rm", "-r", self.root / "build"], check=True)
+
+    def test_circles(self):
+        """Two files of one module may not call each other either."""
+        for one, other, findings in (("router", "router_look", 1), ("rule", "turn", 2)):
+            with self.subTest(one=one):
+                for name, wanted in ((one, other), (other, one)):
+                    self.append(f"src/core/{name}.c", f"int {wanted}_x(void);\nint {name}_x(void);\n"
+                                                      f"int {name}_x(void) {{ return {wanted}_x(); }}\n")
+                self.build(one, other)
+                status, output = self.check("--build", self.root / "build" / "release")
+                self.assertEqual(status, 1 if findings else 0, output)
+                self.assertIn(f"layers: {findings} findings", output)
+                if findings:
+                    self.assertIn(f"libcore.a: circle: {one} -> {other} -> {one}", output)
+                for name in (one, other):
+                    self.restore(f"src/core/{name}.c")
+                subprocess.run(["rm", "-r", self.root / "build"], check=True)
 
     def test_long_file(self):
         self.append("src/io/udp.c", "\n" * 697)
@@ -115,13 +207,13 @@ class LayersTest(unittest.TestCase):
                 self.append("src/core/server.c",
                             f"extern int {symbol}();\nint stray(void);\nint stray(void) {{ return {symbol}(0); }}\n")
                 self.build()
-                self.expect(f"libcore.a: server.o uses {symbol}", "--build", self.root / "build" / "release")
+                self.expect(f"libcore.a: server.c.o uses {symbol}", "--build", self.root / "build" / "release")
                 subprocess.run(["rm", "-r", self.root / "build"], check=True)
 
     def test_symbols_below_the_core(self):
         self.append("src/base/prng.c", "extern int rand();\nint stray(void);\nint stray(void) { return rand(); }\n")
         self.build()
-        self.expect("libbase.a: prng.o uses rand", "--build", self.root / "build" / "release")
+        self.expect("libbase.a: prng.c.o uses rand", "--build", self.root / "build" / "release")
 
     def test_nothing_to_check(self):
         status, output = self.check()

@@ -212,7 +212,7 @@ static void test_silent_connection_is_replaced(void **state)
 static void test_an_attempt_that_is_urgent(void **state)
 {
     (void)state;
-    closed(0, ROUTER_CLOSE_EOF);
+    closed(0, FAILURE_LOST);
     assert_true(router_deadline_ms(router) > now_ms + 100);
     router_hurry(router, now_ms);
     assert_int_equal(router_deadline_ms(router), now_ms);

@@ -20,13 +20,13 @@ static void judge_login(const struct survey *s, struct findings *out)
 {
     struct log_safe user = log_safe(span_text(s->config->user));
     if (s->logged_in) {
-        (void)finding_add(out, FINDING_LOGIN, FINDING_PASS, "logged in as %s; its policy api is there",
-                          user.text);
+        (void)finding_add(out, FINDING_LOGIN, FINDING_PASS,
+                          "the router accepts the login as %s, whose group has the policy api", user.text);
         return;
     }
     struct finding *f = finding_add(
         out, FINDING_LOGIN, FINDING_FAIL,
-        "the router refuses the login as %s: the password, the user's allowed addresses, or no policy api",
+        "the router refuses the login as %s: check its password, its allowed addresses and the policy api",
         user.text);
     finding_cure(f, "/user/set [find name=%s] password=CHANGE-ME",
                  ros_quote(span_text(s->config->user)).text);
@@ -60,16 +60,17 @@ static bool judge_read(struct scene *scene)
     const struct table *gap = find_gap(scene->s);
     struct finding *f;
     if (gap == NULL) {
-        (void)finding_add(scene->out, FINDING_POLICY_READ, FINDING_PASS, "policy read: tables can be read");
+        (void)finding_add(scene->out, FINDING_POLICY_READ, FINDING_PASS,
+                          "the user has the policy read: the router's tables can be read");
     } else if (first->state == TABLE_READ) {
         (void)finding_add(scene->out, FINDING_POLICY_READ, FINDING_WARN,
-                          "not all tables could be read, so not all of this is sure (%s)",
+                          "not all tables could be read, so some findings are uncertain (%s)",
                           gap->incomplete ? "too many rows" : gap->message.text);
     } else {
         bool permission = first->error == ROS_ERROR_PERMISSION;
         f = finding_add(scene->out, FINDING_POLICY_READ, FINDING_FAIL, "%s (%s)",
-                        permission ? "policy read is missing: nothing can be read"
-                                   : "the router refuses to be read",
+                        permission ? "the user lacks the policy read: nothing can be checked"
+                                   : "the router refuses to list its settings",
                         first->message.text);
         if (permission)
             cure_policies(scene->s, f);
@@ -84,18 +85,18 @@ static void judge_test(struct scene *scene)
         return;
     if (table->state == TABLE_REFUSED && table->error == ROS_ERROR_NO_COMMAND) {
         (void)finding_add(scene->out, FINDING_POLICY_TEST, FINDING_PASS,
-                          "policy test is not needed: this RouterOS has no /ip/route/check");
+                          "the policy test is not needed: this RouterOS version has no /ip/route/check");
         return;
     }
     if (table->state == TABLE_REFUSED && table->error == ROS_ERROR_PERMISSION) {
-        struct finding *f =
-            finding_add(scene->out, FINDING_POLICY_TEST, FINDING_WARN,
-                        "policy test is missing: /ip/route/check cannot be asked, and the interface to the "
-                        "gateway is guessed from the routing table");
+        struct finding *f = finding_add(
+            scene->out, FINDING_POLICY_TEST, FINDING_WARN,
+            "the user lacks the policy test: the interface to the gateway is guessed from the routing table");
         cure_policies(scene->s, f);
         return;
     }
-    (void)finding_add(scene->out, FINDING_POLICY_TEST, FINDING_PASS, "policy test: /ip/route/check answers");
+    (void)finding_add(scene->out, FINDING_POLICY_TEST, FINDING_PASS,
+                      "the user has the policy test: /ip/route/check answers");
 }
 
 void judge_trial(struct scene *scene)
@@ -107,21 +108,22 @@ void judge_trial(struct scene *scene)
         break;
     case TRIAL_UNDONE:
         (void)finding_add(scene->out, FINDING_POLICY_WRITE, FINDING_PASS,
-                          "policy write: a disabled rule was added and removed again%s",
-                          s->leftovers > 0 ? ", and one that an earlier check had left" : "");
+                          "the user has the policy write: a disabled rule was added and removed again%s",
+                          s->leftovers > 0 ? ", and a rule that an earlier check left behind was removed"
+                                           : "");
         break;
     case TRIAL_REFUSED:
         f = finding_add(scene->out, FINDING_POLICY_WRITE, FINDING_FAIL, "%s (%s)",
                         s->trial_error == ROS_ERROR_PERMISSION
-                            ? "policy write is missing: no rule can be made"
-                            : "the router refuses a rule",
+                            ? "the user lacks the policy write: no rule can be added"
+                            : "the router refuses to add a rule",
                         s->trial_message.text);
         if (s->trial_error == ROS_ERROR_PERMISSION)
             cure_policies(s, f);
         break;
     case TRIAL_STAYS:
         f = finding_add(scene->out, FINDING_POLICY_WRITE, FINDING_FAIL,
-                        "a disabled rule that this check made may still be there; the next check removes it");
+                        "the disabled rule that this check added may still exist; the next check removes it");
         finding_cure(f, "/ip/firewall/nat/remove [find comment=\"double-natpmp/%s check, may be removed\"]",
                      s->config->instance);
         break;
@@ -137,7 +139,7 @@ bool judge_api(struct scene *scene)
         return false;
     }
     if (s->failure == FAILURE_NONE || refused)
-        (void)finding_add(scene->out, FINDING_API, FINDING_PASS, "the API at %s port %u answers, service %s",
+        (void)finding_add(scene->out, FINDING_API, FINDING_PASS, "the API at %s port %u answers (service %s)",
                           log_safe(span_text(s->config->router_host)).text, (unsigned)s->config->router_port,
                           judge_service_name(s));
     else
@@ -159,11 +161,11 @@ static const char *dialect_text(enum container_dialect dialect)
     case CONTAINER_NONE:
         return "no containers";
     case CONTAINER_7_19:
-        return "containers as up to 7.19";
+        return "container commands as up to 7.19";
     case CONTAINER_7_20:
-        return "containers as in 7.20";
+        return "container commands as in 7.20";
     case CONTAINER_7_21:
-        return "containers as from 7.21 on";
+        return "container commands as since 7.21";
     }
     return "";
 }
@@ -178,7 +180,7 @@ void judge_version(struct scene *scene)
     struct log_safe safe = log_safe(text);
     if (!scene->version_known) {
         (void)finding_add(scene->out, FINDING_VERSION, FINDING_WARN,
-                          "the router's version \"%s\" is not a known form", safe.text);
+                          "the version of the router, \"%s\", has an unknown form", safe.text);
         return;
     }
     /* Before 6.43 the login asks for a hash of the password, but only after the client has sent it in clear
@@ -186,10 +188,10 @@ void judge_version(struct scene *scene)
     bool old = scene->version.major < 6 || (scene->version.major == 6 && scene->version.minor < 43);
     struct finding *f = finding_add(
         scene->out, FINDING_VERSION, old ? FINDING_WARN : FINDING_PASS, "RouterOS %s: %s, %s%s", safe.text,
-        ros_version_has_route_check(scene->version) ? "finds the interface by /ip/route/check"
-                                                    : "finds the interface in the routing table",
+        ros_version_has_route_check(scene->version) ? "/ip/route/check names the interface to the gateway"
+                                                    : "the routing table names the interface to the gateway",
         dialect_text(ros_version_dialect(scene->version)),
-        old ? "; the login of this version is outdated" : "");
+        old ? "; its login sends the password in clear text without TLS" : "");
     if (old)
         finding_cure(f, "/system/package/update/install");
 }
@@ -211,17 +213,18 @@ void judge_service(struct scene *scene)
     bool listed = row_get(row, "address", &text) || row_get(row, "available-from", &text);
     struct log_safe from = log_safe(listed ? text : span_text("any address"));
     if (ros_flag(row, "disabled")) {
-        struct finding *f = finding_add(scene->out, FINDING_SERVICE, FINDING_FAIL,
-                                        "service %s is disabled: it was reached in another way", name);
+        struct finding *f =
+            finding_add(scene->out, FINDING_SERVICE, FINDING_FAIL,
+                        "the service %s is disabled, although the API was reached in another way", name);
         finding_cure(f, "/ip/service/enable %s", name);
     } else if (row_get(row, "max-sessions", &text) && parse_decimal(text, UINT32_MAX, &max) &&
                max < SESSIONS_WANTED) {
         struct finding *f = finding_add(scene->out, FINDING_SERVICE, FINDING_WARN,
-                                        "service %s allows %u sessions; the daemon opens up to %u", name,
-                                        (unsigned)max, (unsigned)ROUTER_SESSIONS_MAX);
+                                        "the service %s allows %u sessions, but the daemon opens up to %u",
+                                        name, (unsigned)max, (unsigned)ROUTER_SESSIONS_MAX);
         finding_cure(f, "/ip/service/set %s max-sessions=20", name);
     } else {
-        (void)finding_add(scene->out, FINDING_SERVICE, FINDING_PASS, "service %s is enabled, for %s", name,
+        (void)finding_add(scene->out, FINDING_SERVICE, FINDING_PASS, "the service %s is enabled for %s", name,
                           from.text);
     }
 }

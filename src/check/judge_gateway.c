@@ -15,31 +15,30 @@ static const char *result_text(uint16_t result)
 {
     switch ((enum natpmp_result)result) {
     case NATPMP_SUCCESS:
-        return "but gives no address";
+        return "but without an address";
     case NATPMP_UNSUPPORTED_VERSION:
-        return "does not speak NAT-PMP: unsupported version";
+        return "unsupported version: it does not speak NAT-PMP";
     case NATPMP_NOT_AUTHORIZED:
-        return "does not allow us port mappings: not authorized";
+        return "not authorized: it does not let this machine map ports";
     case NATPMP_NETWORK_FAILURE:
-        return "has no external address: network failure";
+        return "network failure: it has no external address";
     case NATPMP_OUT_OF_RESOURCES:
-        return "has no port left: out of resources";
+        return "out of resources: it has no free port";
     case NATPMP_UNSUPPORTED_OPCODE:
-        return "does not know the request: unsupported opcode";
+        return "unsupported opcode: it does not know the request";
     }
-    return "answers with an unknown error";
+    return "an unknown error";
 }
 
 static void cure_result(struct finding *f, uint16_t result)
 {
     if (result == NATPMP_NOT_AUTHORIZED)
-        finding_cure(
-            f, "at ProtonVPN: make a new WireGuard key with NAT-PMP (port forwarding) enabled, for a P2P "
-               "server; on a server of your own, allow our address port mappings");
+        finding_cure(f, "at ProtonVPN, create a WireGuard key for a P2P server with NAT-PMP (port "
+                        "forwarding) enabled; on your own server, allow this address to map ports");
     else if (result == NATPMP_OUT_OF_RESOURCES)
-        finding_cure(f, "end a mapping (ProtonVPN gives five), or wait until one has run out");
+        finding_cure(f, "delete a mapping (ProtonVPN gives five), or wait until one expires");
     else
-        finding_cure(f, "ask the gateway's operator, or take another server");
+        finding_cure(f, "ask the operator of the gateway, or use another server");
 }
 
 /* The running daemon may use all the ports that the provider gives. Then a refusal is normal. */
@@ -64,23 +63,24 @@ static void judge_mapping(const struct survey *s, struct findings *out)
     case GATEWAY_TRIAL_GRANTED:
         (void)finding_add(out, FINDING_GATEWAY_MAPPING,
                           s->upstream.deleted && s->upstream.lifetime_s > 0 ? FINDING_PASS : FINDING_WARN,
-                          "a test mapping was granted for %u s (external port %u) and %s",
+                          "the gateway granted a test mapping for %u s (external port %u), which %s",
                           (unsigned)s->upstream.lifetime_s, (unsigned)s->upstream.external_port,
-                          s->upstream.deleted ? "deleted again"
-                                              : "its deletion was not confirmed: it ends by itself");
+                          s->upstream.deleted
+                              ? "was deleted again"
+                              : "may remain until it expires: its deletion was not confirmed");
         break;
     case GATEWAY_TRIAL_FAILED:
         f = finding_add(out, FINDING_GATEWAY_MAPPING, full ? FINDING_WARN : FINDING_FAIL,
-                        "no test mapping: the gateway %s (result %u)%s",
-                        result_text(s->upstream.trial_result), (unsigned)s->upstream.trial_result,
-                        full ? "; the daemon may hold them all" : "");
+                        "the gateway refuses a test mapping with result %u, %s%s",
+                        (unsigned)s->upstream.trial_result, result_text(s->upstream.trial_result),
+                        full ? "; the daemon may use all of them" : "");
         cure_result(f, s->upstream.trial_result);
         break;
     case GATEWAY_TRIAL_SILENT:
         f = finding_add(
             out, FINDING_GATEWAY_MAPPING, FINDING_FAIL,
-            "no test mapping: the gateway tells its address, but does not answer a mapping request");
-        finding_cure(f, "take another server of the provider");
+            "the gateway tells its external address, but does not answer a request for a mapping");
+        finding_cure(f, "use another server of the provider");
         break;
     }
 }
@@ -94,12 +94,11 @@ static void judge_external(const struct survey *s, struct findings *out)
                           address.text);
         return;
     }
-    struct finding *f =
-        finding_add(out, FINDING_EXTERNAL_ADDRESS, FINDING_FAIL,
-                    "the external address %s is %s: another NAT is behind the gateway, and nothing "
-                    "from the internet arrives",
-                    address.text, use);
-    finding_cure(f, "take a gateway with a public address");
+    struct finding *f = finding_add(out, FINDING_EXTERNAL_ADDRESS, FINDING_FAIL,
+                                    "the external address %s is %s: behind the gateway is another NAT, so "
+                                    "nothing from the internet arrives",
+                                    address.text, use);
+    finding_cure(f, "use a gateway with a public address");
 }
 
 void judge_gateway(const struct survey *s, struct findings *out)
@@ -110,9 +109,9 @@ void judge_gateway(const struct survey *s, struct findings *out)
     }
     if (!s->upstream.address_known) {
         struct finding *f =
-            finding_add(out, FINDING_GATEWAY, FINDING_FAIL, "the gateway %s answers, %s (result %u)",
-                        address_text(s->config->gateway).text, result_text(s->upstream.result),
-                        (unsigned)s->upstream.result);
+            finding_add(out, FINDING_GATEWAY, FINDING_FAIL, "the gateway %s answers with result %u, %s",
+                        address_text(s->config->gateway).text, (unsigned)s->upstream.result,
+                        result_text(s->upstream.result));
         cure_result(f, s->upstream.result);
         return;
     }

@@ -66,13 +66,13 @@ static void judge_not_lan(struct scene *scene, const char *name)
         return;
     if (!same && !listed) {
         (void)finding_add(scene->out, FINDING_INTERFACE_NOT_LAN, FINDING_PASS,
-                          "%s is not the LAN's interface (%s)", name,
+                          "the interface for the rules, %s, is not the LAN's interface (%s)", name,
                           log_safe(span_text(scene->lan.interface)).text);
         return;
     }
     struct finding *f = finding_add(
         scene->out, FINDING_INTERFACE_NOT_LAN, FINDING_FAIL,
-        "%s, where rules would be made, is on the LAN: nothing from the internet comes in there", name);
+        "the interface for the rules, %s, is on the LAN: nothing from the internet arrives there", name);
     if (listed && !same)
         finding_cure(f, "/interface/list/member/remove [find list=%s interface=%s]",
                      ros_quote(span_text(r->interface)).text,
@@ -88,21 +88,22 @@ static void judge_state(struct scene *scene, const struct ros_sentence *row, con
     struct address_text gateway = address_text(scene->s->config->gateway);
     struct finding *f;
     if (ros_flag(row, "disabled")) {
-        f = finding_add(scene->out, FINDING_INTERFACE, FINDING_FAIL, "%s, the interface to %s, is disabled",
-                        name, gateway.text);
+        f = finding_add(scene->out, FINDING_INTERFACE, FINDING_FAIL,
+                        "%s, the interface to the gateway %s, is disabled", name, gateway.text);
         finding_cure(f, "/interface/enable %s", quoted.text);
     } else if (is_lost(scene, type.text)) {
-        f = finding_add(scene->out, FINDING_INTERFACE, FINDING_FAIL,
-                        "the way to %s is by %s (%s), past the tunnel: there is no route to it", gateway.text,
-                        name, type.text);
+        f = finding_add(
+            scene->out, FINDING_INTERFACE, FINDING_FAIL,
+            "the route to the gateway %s uses %s (%s) instead of the tunnel: add a route through the tunnel",
+            gateway.text, name, type.text);
         cure_route(scene->s, f);
     } else if (row_is(row, "running", "false")) {
         f = finding_add(scene->out, FINDING_INTERFACE, FINDING_WARN,
-                        "%s, the interface to %s, is not running", name, gateway.text);
+                        "%s, the interface to the gateway %s, is not running", name, gateway.text);
         finding_cure(f, "/interface/print detail where name=%s", quoted.text);
     } else {
-        (void)finding_add(scene->out, FINDING_INTERFACE, FINDING_PASS, "the way to %s is by %s (%s)",
-                          gateway.text, name, type.text);
+        (void)finding_add(scene->out, FINDING_INTERFACE, FINDING_PASS,
+                          "the route to the gateway %s uses %s (%s)", gateway.text, name, type.text);
     }
 }
 
@@ -114,9 +115,10 @@ void judge_interface(struct scene *scene)
     struct table_rows rows = table_rows_of(scene->s, TABLE_INTERFACE);
     struct finding *f;
     if (interface[0] == '\0') {
-        f = finding_add(scene->out, FINDING_INTERFACE, FINDING_FAIL,
-                        "the router has no route to %s: no interface for the rules, nothing can be mapped",
-                        gateway.text);
+        f = finding_add(
+            scene->out, FINDING_INTERFACE, FINDING_FAIL,
+            "the router has no route to the gateway %s: without its interface no rule can be added",
+            gateway.text);
         cure_route(scene->s, f);
         return;
     }
@@ -124,12 +126,12 @@ void judge_interface(struct scene *scene)
     if (row == NULL && scene->s->table[TABLE_INTERFACE].state == TABLE_READ) {
         f = finding_add(scene->out, FINDING_INTERFACE, FINDING_FAIL, "the router has no interface %s",
                         name.text);
-        finding_cure(f, "set MIKROTIK_IN_INTERFACE to a name that /interface/print shows, or leave it out");
+        finding_cure(f, "set MIKROTIK_IN_INTERFACE to a name that /interface/print shows, or unset it");
         return;
     }
     if (row == NULL)
-        (void)finding_add(scene->out, FINDING_INTERFACE, FINDING_PASS, "the way to %s is by %s", gateway.text,
-                          name.text);
+        (void)finding_add(scene->out, FINDING_INTERFACE, FINDING_PASS, "the route to the gateway %s uses %s",
+                          gateway.text, name.text);
     else
         judge_state(scene, row, name.text);
     judge_not_lan(scene, name.text);

@@ -68,20 +68,20 @@ static void judge_target(struct scene *scene)
     bool far = !scene->attached && scene->s->config->listen_address == 0;
     if (!scene_is_own(scene, r->target)) {
         f = finding_add(scene->out, FINDING_REDIRECT, far ? FINDING_WARN : FINDING_FAIL,
-                        "rule *%X leads NAT-PMP requests to %s, which is not an address of this machine%s",
+                        "rule *%X sends NAT-PMP requests to %s, which is not an address of this machine%s",
                         (unsigned)r->id, r->target != 0 ? address_text(r->target).text : "no single address",
-                        far ? "; fine if that host passes them on to here" : "");
+                        far ? "; this works if that host forwards them to this machine" : "");
         if (scene->us != 0)
             finding_cure(f, "/ip/firewall/nat/set *%X to-addresses=%s", (unsigned)r->id,
                          address_text(scene->us).text);
     } else if (r->port != port) {
         f = finding_add(scene->out, FINDING_REDIRECT, FINDING_FAIL,
-                        "rule *%X leads NAT-PMP requests to port %u, but LISTEN_ADDR has port %u",
+                        "rule *%X sends NAT-PMP requests to port %u, but LISTEN_ADDR has port %u",
                         (unsigned)r->id, (unsigned)r->port, (unsigned)port);
         finding_cure(f, "/ip/firewall/nat/set *%X to-ports=%u", (unsigned)r->id, (unsigned)port);
     } else {
         (void)finding_add(scene->out, FINDING_REDIRECT, FINDING_PASS,
-                          "rule *%X leads NAT-PMP requests to %s, this machine", (unsigned)r->id,
+                          "rule *%X sends NAT-PMP requests to this machine (%s)", (unsigned)r->id,
                           address_text(r->target).text);
     }
 }
@@ -93,24 +93,24 @@ static bool judge_presence(struct scene *scene)
     struct finding *f;
     if (!r->found) {
         f = finding_add(scene->out, FINDING_REDIRECT, FINDING_FAIL,
-                        "no rule leads NAT-PMP requests of the LAN (UDP 5351) to this machine");
+                        "no rule sends the NAT-PMP requests of the LAN (UDP port 5351) to this machine");
         cure_missing(scene, f);
     } else if (r->disabled) {
         f = finding_add(scene->out, FINDING_REDIRECT, FINDING_FAIL,
-                        "rule *%X, which leads NAT-PMP requests here, is disabled", (unsigned)r->id);
+                        "rule *%X, which sends NAT-PMP requests to this machine, is disabled",
+                        (unsigned)r->id);
         finding_cure(f, "/ip/firewall/nat/enable *%X", (unsigned)r->id);
     } else if (r->to_router) {
         f = finding_add(scene->out, FINDING_REDIRECT, FINDING_FAIL,
-                        "rule *%X has action=redirect, which leads NAT-PMP requests to the router itself",
+                        "rule *%X has action=redirect, which sends NAT-PMP requests to the router itself",
                         (unsigned)r->id);
         finding_cure(f, "/ip/firewall/nat/set *%X action=dst-nat to-addresses=%s to-ports=%u",
                      (unsigned)r->id, address_text(scene->us).text, (unsigned)scene->s->config->listen_port);
     } else if (r->invalid) {
-        f = finding_add(
-            scene->out, FINDING_REDIRECT, FINDING_FAIL,
-            "rule *%X, which leads NAT-PMP requests here, is invalid: its interface or list is gone or "
-            "down",
-            (unsigned)r->id);
+        f = finding_add(scene->out, FINDING_REDIRECT, FINDING_FAIL,
+                        "rule *%X, which sends NAT-PMP requests to this machine, is invalid: its interface "
+                        "or list is missing or down",
+                        (unsigned)r->id);
         cure_limit(scene, f);
     } else {
         judge_target(scene);
@@ -143,13 +143,14 @@ static void judge_order(struct scene *scene)
     if (obstacle != NULL) {
         bool sure = obstacle == &verdict.sure;
         f = finding_add(scene->out, FINDING_REDIRECT_ORDER, sure ? FINDING_FAIL : FINDING_WARN,
-                        "rule *%X stands before *%X and %s NAT-PMP requests", (unsigned)obstacle->id,
+                        "rule *%X comes before *%X and %s NAT-PMP requests", (unsigned)obstacle->id,
                         (unsigned)id, sure ? "takes" : "may take");
         finding_cure(f, "/ip/firewall/nat/move *%X destination=*%X", (unsigned)id, (unsigned)obstacle->id);
     } else if (!verdict.sure.found) {
-        f = finding_add(scene->out, FINDING_REDIRECT_ORDER, FINDING_FAIL,
-                        "no request reaches rule *%X: its chain is not dstnat, and no rule jumps there",
-                        (unsigned)id);
+        f = finding_add(
+            scene->out, FINDING_REDIRECT_ORDER, FINDING_FAIL,
+            "no request reaches rule *%X: its chain is not dstnat, and no rule jumps to its chain",
+            (unsigned)id);
         finding_cure(f, "/ip/firewall/nat/set *%X chain=dstnat", (unsigned)id);
     } else {
         (void)finding_add(scene->out, FINDING_REDIRECT_ORDER, FINDING_PASS,
@@ -215,13 +216,14 @@ static void judge_lan(struct scene *scene)
         return;
     if (takes_from_outside(scene, rule, interface)) {
         f = finding_add(scene->out, FINDING_REDIRECT_LAN, FINDING_FAIL,
-                        "rule *%X takes requests from %s, too: strangers could ask", id,
-                        log_safe(span_text(interface)).text);
+                        "rule *%X also takes requests from %s: hosts outside the LAN could request mappings",
+                        id, log_safe(span_text(interface)).text);
         cure_limit(scene, f);
     } else if (!scene_prefix(scene->s, scene->lan.interface, &prefix)) {
         f = finding_add(scene->out, FINDING_REDIRECT_LAN, FINDING_WARN,
-                        "rule *%X is for %s, which has no address: is it a port of a bridge?", id,
-                        log_safe(span_text(scene->lan.interface)).text);
+                        "rule *%X takes requests from %s, which has no address; if it is a port of a bridge, "
+                        "use the bridge",
+                        id, log_safe(span_text(scene->lan.interface)).text);
         cure_limit(scene, f);
     } else {
         (void)finding_add(scene->out, FINDING_REDIRECT_LAN, FINDING_PASS, "rule *%X is limited to the LAN",
@@ -256,7 +258,7 @@ static void judge_visible(struct scene *scene)
     bool sure = hides == &verdict.sure;
     struct finding *f = finding_add(
         scene->out, FINDING_CLIENTS_VISIBLE, sure ? FINDING_FAIL : FINDING_WARN,
-        "srcnat rule *%X %s the clients behind the router's address, to which their mappings would lead",
+        "srcnat rule *%X %s the clients' addresses: their mappings would lead to the router instead",
         (unsigned)hides->id, sure ? "hides" : "may hide");
     finding_cure(f,
                  "/ip/firewall/nat/add chain=srcnat action=accept protocol=udp dst-address=%s dst-port=%u "
@@ -286,11 +288,10 @@ static void judge_subnet(struct scene *scene)
                           ours[0] != '\0' ? ", but behind " : "", name.text);
         return;
     }
-    struct finding *f = finding_add(
-        scene->out, FINDING_CONTAINER_SUBNET, same ? FINDING_FAIL : FINDING_WARN,
-        "%s is in the subnet of %s clients, on %s: replies would reach them past the router's NAT, from a "
-        "stranger's address",
-        address.text, same ? "the" : "some", name.text);
+    struct finding *f = finding_add(scene->out, FINDING_CONTAINER_SUBNET, same ? FINDING_FAIL : FINDING_WARN,
+                                    "%s is in the subnet of %s clients, on %s: its replies bypass the "
+                                    "router's NAT, and clients ignore their source address",
+                                    address.text, same ? "the" : "some", name.text);
     finding_cure(f, "/interface/veth/add name=veth-natpmp address=172.30.254.2/30 gateway=172.30.254.1; "
                     "/ip/address/add address=172.30.254.1/30 interface=veth-natpmp");
 }

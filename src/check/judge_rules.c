@@ -99,16 +99,16 @@ static void judge_ports(struct scene *scene)
     bool sure = accept == &verdicts[0].sure || accept == &verdicts[1].sure;
     if (udp < PORTS_FEW || tcp < PORTS_FEW) {
         bool none = udp == 0 || tcp == 0;
-        f = finding_add(
-            scene->out, FINDING_PORTS, none ? FINDING_FAIL : FINDING_WARN,
-            "dst-nat rules take the ports of the tunnel from us, rule *%X most of them: %u are free for "
-            "UDP, %u for TCP",
-            (unsigned)taken.most_id, udp, tcp);
+        f = finding_add(scene->out, FINDING_PORTS, none ? FINDING_FAIL : FINDING_WARN,
+                        "dst-nat rules use the ports of the tunnel, rule *%X most of them: %u are free for "
+                        "UDP, %u for TCP",
+                        (unsigned)taken.most_id, udp, tcp);
         cure_taker(scene, f, taken.most_id, taken.most_is_here);
     } else if (accept != NULL) {
-        f = finding_add(scene->out, FINDING_PORTS, sure ? FINDING_FAIL : FINDING_WARN,
-                        "dstnat rule *%X %s what comes by the tunnel before our rules see it",
-                        (unsigned)accept->id, sure ? "accepts" : "may accept");
+        f = finding_add(
+            scene->out, FINDING_PORTS, sure ? FINDING_FAIL : FINDING_WARN,
+            "dstnat rule *%X %s connections from the tunnel before the rules of double-natpmp see them",
+            (unsigned)accept->id, sure ? "accepts" : "may accept");
         cure_taker(scene, f, accept->id, false);
     } else {
         (void)finding_add(scene->out, FINDING_PORTS, FINDING_PASS,
@@ -125,15 +125,15 @@ static void judge_nat_pmp(struct scene *scene)
     const struct ros_sentence *row = table_rows_next(&rows);
     if (table->state == TABLE_REFUSED && table->error == ROS_ERROR_NO_COMMAND) {
         (void)finding_add(scene->out, FINDING_ROUTER_NAT_PMP, FINDING_PASS,
-                          "this RouterOS has no NAT-PMP of its own");
+                          "this RouterOS version has no NAT-PMP server");
     } else if (row != NULL && ros_flag(row, "enabled")) {
-        struct finding *f =
-            finding_add(scene->out, FINDING_ROUTER_NAT_PMP, FINDING_WARN,
-                        "RouterOS's own NAT-PMP is enabled: what the redirect does not take gets the "
-                        "router's answers, with the wrong address");
+        struct finding *f = finding_add(scene->out, FINDING_ROUTER_NAT_PMP, FINDING_WARN,
+                                        "the router's own NAT-PMP server is enabled: it answers requests "
+                                        "that the redirect does not take, with a wrong address");
         finding_cure(f, "/ip/nat-pmp/set enabled=no");
     } else if (row != NULL) {
-        (void)finding_add(scene->out, FINDING_ROUTER_NAT_PMP, FINDING_PASS, "RouterOS's own NAT-PMP is off");
+        (void)finding_add(scene->out, FINDING_ROUTER_NAT_PMP, FINDING_PASS,
+                          "the router's own NAT-PMP server is disabled");
     }
 }
 
@@ -160,9 +160,8 @@ static void judge_forward(struct scene *scene)
     const struct ruling *ruling = NULL;
     bool sure = false;
     if (scene->s->table[TABLE_FILTER].state != TABLE_READ) {
-        (void)finding_add(
-            scene->out, FINDING_FORWARD, FINDING_WARN,
-            "the filter rules could not be read: whether they let connections through is not known");
+        (void)finding_add(scene->out, FINDING_FORWARD, FINDING_WARN,
+                          "the filter rules could not be read: they may drop connections to mapped ports");
         return;
     }
     for (unsigned protocol = 0; protocol < 2; protocol++) {
@@ -177,17 +176,16 @@ static void judge_forward(struct scene *scene)
     }
     if (ruling == NULL) {
         (void)finding_add(scene->out, FINDING_FORWARD, FINDING_PASS,
-                          "the filter lets connections from the tunnel to mapped ports through");
+                          "the filter rules accept connections from the tunnel to mapped ports");
         return;
     }
     struct finding *f = finding_add(scene->out, FINDING_FORWARD, sure ? FINDING_FAIL : FINDING_WARN,
                                     "filter rule *%X %s connections from the tunnel to mapped ports",
                                     (unsigned)ruling->id, sure ? "drops" : "may drop");
-    finding_cure(
-        f,
-        "/ip/firewall/filter/add chain=forward in-interface=%s connection-nat-state=dstnat action=accept "
-        "place-before=*%X",
-        ros_quote(span_text(scene->vpn.interface)).text, (unsigned)ruling->id);
+    finding_cure(f,
+                 "/ip/firewall/filter/add chain=forward in-interface=%s connection-nat-state=dstnat "
+                 "action=accept place-before=*%X",
+                 ros_quote(span_text(scene->vpn.interface)).text, (unsigned)ruling->id);
 }
 
 void judge_rules(struct scene *scene)

@@ -23,8 +23,8 @@ static void write_user(const struct setup *s, struct writer *w)
 {
     const char *service = s->tls ? "api-ssl" : "api";
     struct ros_quoted user = ros_quote(span_text(s->user));
-    write_line(w, "# A user for the API. The policy test is for /ip/route/check, which finds the interface "
-                  "to the gateway.");
+    write_line(w, "# A user for the API. It needs the policy test for /ip/route/check, which names the "
+                  "interface to the gateway.");
     write_line(w, "/user/group/add name=natpmp policy=read,write,test,api");
     write_text(w, "/user/add name=");
     write_text(w, user.text);
@@ -44,8 +44,8 @@ static void write_user(const struct setup *s, struct writer *w)
 
 static void write_network(const struct setup *s, struct writer *w)
 {
-    write_line(w, "# A network of its own for the container. In the LAN's subnet or bridge its replies would "
-                  "get lost.");
+    write_line(w, "# A separate network for the container: in the subnet of the LAN its replies would bypass "
+                  "the router's NAT.");
     write_text(w, "/interface/veth/add name=veth-natpmp address=");
     write_address(w, s->container);
     write_text(w, "/30 gateway=");
@@ -61,10 +61,10 @@ static void write_network(const struct setup *s, struct writer *w)
 
 static void write_redirect(const struct setup *s, struct writer *w)
 {
-    write_line(w, "# NAT-PMP requests from the LAN go to the container, before other rules can take them.");
-    write_text(w,
-               "/ip/firewall/nat/add chain=dstnat in-interface-list=LAN dst-address-type=local protocol=udp "
-               "dst-port=5351 action=dst-nat to-addresses=");
+    write_line(w, "# NAT-PMP requests from the LAN go to the container. The rule comes first, so that no "
+                  "other rule takes them.");
+    write_text(w, "/ip/firewall/nat/add chain=dstnat in-interface-list=LAN dst-address-type=local "
+                  "protocol=udp dst-port=5351 action=dst-nat to-addresses=");
     write_address(w, s->container);
     if (s->listen_port != NATPMP_PORT) {
         write_text(w, " to-ports=");
@@ -131,7 +131,7 @@ static void write_mounts(const struct span *folders, unsigned count, enum contai
                          struct writer *w)
 {
     for (unsigned i = 0; i < count; i++) {
-        write_text(w, "# Put the files that the container is to see in ");
+        write_text(w, "# Copy the files that the container needs in ");
         write_bytes(w, folders[i]);
         write_text(w, " into this folder of the router: double-natpmp");
         write_decimal(w, i + 1);
@@ -162,15 +162,15 @@ static void write_container(const struct setup *s, struct writer *w)
     enum container_dialect dialect = ros_version_dialect(s->version);
     struct span folders[SETUP_ENVS_MAX];
     unsigned count = list_folders(s, folders);
-    write_line(w, "# The container, from the uploaded file double-natpmp.tar. Without a DNS server "
-                  "(/ip/dns/print) none starts.");
+    write_line(w, "# The container, from the uploaded file double-natpmp.tar. The router must have a DNS "
+                  "server (/ip/dns/print).");
     write_envs(s, dialect, w);
     write_mounts(folders, count, dialect, w);
     write_text(w, "/container/add file=double-natpmp.tar interface=veth-natpmp ");
     write_text(w, dialect == CONTAINER_7_19 ? "envlist=natpmp" : "envlists=natpmp");
     write_mount_names(count, dialect, w);
     write_line(w, " logging=yes start-on-boot=yes");
-    write_line(w, "# When /container/print shows that it is extracted (stopped):");
+    write_line(w, "# Start it when /container/print shows that it is extracted (stopped):");
     write_line(w, "/container/start [find interface=veth-natpmp]");
 }
 
@@ -180,10 +180,10 @@ void setup_write(const struct setup *s, struct writer *w)
     write_decimal(w, s->version.major);
     write_text(w, ".");
     write_decimal(w, s->version.minor);
-    write_text(w, ". Nothing of this has been executed.\n"
-                  "# Replace CHANGE-ME by a password, the same in each place, and ");
+    write_text(w, ". None of these commands has been executed.\n"
+                  "# Replace CHANGE-ME with the same password everywhere, and ");
     write_address(w, s->container & ~UINT32_C(3));
-    write_text(w, "/30 if the router uses it already.\n\n");
+    write_text(w, "/30 with another network if the router uses it already.\n\n");
     write_user(s, w);
     write_network(s, w);
     write_redirect(s, w);

@@ -184,18 +184,19 @@ CASES = {
     "an unreachable gateway": Case("gateway", "fail", "/interface/wireguard/peers/print", env={
         "VPN_GATEWAY": UNREACHABLE}, what="no route", without=GATEWAY_ONES[1:]),
     "not authorized": Case("gateway", "fail", "NAT-PMP (port forwarding) enabled", gateway={"address": 2},
-                           what="not authorized (result 2)", without=GATEWAY_ONES[1:]),
+                           what="result 2, not authorized", without=GATEWAY_ONES[1:]),
     "a gateway without an address": Case("gateway", "fail", "operator", gateway={"address": 3},
-                                         what="network failure (result 3)", without=GATEWAY_ONES[1:]),
+                                         what="result 3, network failure", without=GATEWAY_ONES[1:]),
     "mappings not authorized": Case("gateway-mapping", "fail", "NAT-PMP", gateway={"map": 2}, what="result 2"),
     "no port left": Case("gateway-mapping", "fail", "ProtonVPN gives five", gateway={"map": 4}, what="result 4"),
     "no port left but the daemon's": Case(
         "gateway-mapping", "warn", "ProtonVPN gives five", rules(
             REDIRECT, MASQUERADE, 'chain=dstnat action=dst-nat in-interface=wg1 protocol=udp dst-port=50000 '
             'to-addresses=192.168.88.11 to-ports=50000 comment="double-natpmp/default external 41000 lease 60 s"'),
-        gateway={"map": 4}, what="the daemon may hold them"),
+        gateway={"map": 4}, what="the daemon may use all"),
     "no answer to a mapping": Case("gateway-mapping", "fail", "another server", gateway={"map": "silent"}),
-    "an unconfirmed deletion": Case("gateway-mapping", "warn", "", gateway={"delete": "silent"}, what="ends by itself"),
+    "an unconfirmed deletion": Case("gateway-mapping", "warn", "", gateway={"delete": "silent"},
+                                    what="may remain until it expires"),
     "a private external address": Case("external-address", "fail", "public", gateway={"external": "192.168.1.7"},
                                        what="192.168.1.7 is private"),
     "a provider's NAT": Case("external-address", "fail", "public", gateway={"external": "100.64.3.4"},
@@ -320,7 +321,7 @@ def test_a_rule_of_a_killed_check_is_removed_by_the_next(stage):
         assert len(trials(router)) == 1, "it was killed in time"
         router.ask("latency 0")
         status, out, _ = stage.run("check")
-        assert status == 0 and "one that an earlier check had left" in out
+        assert status == 0 and "a rule that an earlier check left behind was removed" in out
         assert trials(router) == []
         # A hand has enabled one: it is no check's any more, and not for us to remove.
         router.ask(f'add chain=dstnat action=passthrough comment="{TRIAL}"')
@@ -377,10 +378,10 @@ def test_text(stage):
         lines = out.splitlines()
         assert (status, err) == (1, "")
         assert lines[-1] == "18 pass, 1 warn, 1 fail"
-        assert f"pass  the API at 172.17.0.1 port 8728 answers, service api" in lines
-        assert "warn  RouterOS's own NAT-PMP is enabled: what the redirect does not take gets the router's answers, " \
-               "with the wrong address  - /ip/nat-pmp/set enabled=no" in lines
-        assert f"fail  policy write is missing: no rule can be made (not enough permissions (9))  - {POLICIES}" in lines
+        assert f"pass  the API at 172.17.0.1 port 8728 answers (service api)" in lines
+        assert "warn  the router's own NAT-PMP server is enabled: it answers requests that the redirect does not take, " \
+               "with a wrong address  - /ip/nat-pmp/set enabled=no" in lines
+        assert f"fail  the user lacks the policy write: no rule can be added (not enough permissions (9))  - {POLICIES}" in lines
         router.ask("policies natpmp read,write,test,api")
         assert stage.run("check")[0] == 0, "a warning does not fail"
 
@@ -423,7 +424,7 @@ def test_setup_asks_the_router(stage, version, word):
 def test_setup_without_an_answer(stage):
     with stage.router(policies=("write,api",)):
         status, out, err = stage.run("setup")
-        assert (status, out) == (1, "") and "policy read is missing" in err and "--routeros" in err
+        assert (status, out) == (1, "") and "the user lacks the policy read" in err and "--routeros" in err
     status, out, err = stage.run("setup")
     assert (status, out) == (1, "") and "refuses connections" in err
     with stage.router(version=("6.49.10",)):
@@ -485,7 +486,7 @@ def test_setup_mounts_the_password_file(stage):
 
 @pytest.mark.parametrize("arguments,env,what", [
     (["--routeros"], {}, "usage"),
-    (["--routeros", "seven"], {}, "no version"),
+    (["--routeros", "seven"], {}, "is not a RouterOS version"),
     (["--routeros", "7.20", "x"], {}, "usage"),
     (["--version"], {}, "usage"),
     (["--routeros", "7.20"], {"VPN_GATEWAY": None}, "VPN_GATEWAY"),

@@ -120,17 +120,20 @@ static void test_versions(void **state)
         enum finding_status status;
         const char *what;
     } versions[] = {
-        {"=version=7.18.2_(stable)", FINDING_PASS, "/ip/route/check, containers as up to 7.19"},
-        {"=version=7.17.1_(stable)", FINDING_PASS, "routing table, containers as up to 7.19"},
-        {"=version=7.20_(stable)", FINDING_PASS, "containers as in 7.20"},
-        {"=version=7.21rc1_(testing)", FINDING_PASS, "containers as from 7.21 on"},
+        {"=version=7.18.2_(stable)", FINDING_PASS,
+         "/ip/route/check names the interface to the gateway, container commands as up to 7.19"},
+        {"=version=7.17.1_(stable)", FINDING_PASS,
+         "routing table names the interface to the gateway, container commands as up to 7.19"},
+        {"=version=7.20_(stable)", FINDING_PASS, "container commands as in 7.20"},
+        {"=version=7.21rc1_(testing)", FINDING_PASS, "container commands as since 7.21"},
         {"=version=7.3.1_(stable)", FINDING_PASS, "no containers"},
-        {"=version=8.0", FINDING_PASS, "containers as from 7.21 on"},
-        {"=version=6.49.10_(long-term)", FINDING_PASS, "/ip/route/check, no containers"},
-        {"=version=6.42.12", FINDING_WARN, "outdated"},
-        {"=version=new", FINDING_WARN, "\"new\" is not a known form"},
-        {"=version=7", FINDING_WARN, "not a known form"},
-        {"=board-name=x", FINDING_WARN, "\"\" is not a known form"},
+        {"=version=8.0", FINDING_PASS, "container commands as since 7.21"},
+        {"=version=6.49.10_(long-term)", FINDING_PASS,
+         "/ip/route/check names the interface to the gateway, no containers"},
+        {"=version=6.42.12", FINDING_WARN, "in clear text"},
+        {"=version=new", FINDING_WARN, "\"new\", has an unknown form"},
+        {"=version=7", FINDING_WARN, "has an unknown form"},
+        {"=board-name=x", FINDING_WARN, "\"\", has an unknown form"},
     };
     for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
         set_table(TABLE_RESOURCE, ROWS(versions[i].row));
@@ -145,16 +148,16 @@ static void test_the_interface(void **state)
 {
     (void)state;
     set_table(TABLE_ROUTE_CHECK, ROWS("=status=failed"));
-    check_finding(FINDING_INTERFACE, FINDING_PASS, "by wg1 (wg)", NULL); /* its address is in the subnet */
+    check_finding(FINDING_INTERFACE, FINDING_PASS, "uses wg1 (wg)", NULL); /* its address is in the subnet */
     set_table(TABLE_ROUTE, ROWS("=dst-address=10.2.0.1/32 =immediate-gw=wg1"));
     set_table(TABLE_ADDRESS, ROWS("=address=192.168.88.1/24 =interface=bridge"));
-    check_finding(FINDING_INTERFACE, FINDING_PASS, "by wg1 (wg)", NULL);
+    check_finding(FINDING_INTERFACE, FINDING_PASS, "uses wg1 (wg)", NULL);
     set_table(TABLE_INTERFACE, ROWS("=name=wg1 =type=wg =running=false =disabled=true"));
     check_finding(FINDING_INTERFACE, FINDING_FAIL, "disabled", "/interface/enable wg1");
     set_table(TABLE_INTERFACE, ROWS("=name=wg1 =type=wg =running=false =disabled=false"));
     check_finding(FINDING_INTERFACE, FINDING_WARN, "not running", "name=wg1");
     refuse(TABLE_INTERFACE, ROS_ERROR_OTHER, "x");
-    check_finding(FINDING_INTERFACE, FINDING_PASS, "by wg1", NULL);
+    check_finding(FINDING_INTERFACE, FINDING_PASS, "uses wg1", NULL);
     set_table(TABLE_ROUTE, NULL);
     set_table(TABLE_INTERFACE, ROWS("=name=ether1 =type=ether"));
     check_finding(FINDING_INTERFACE, FINDING_FAIL, "no route", "gateway=YOUR-TUNNEL");
@@ -165,12 +168,12 @@ static void test_a_gateway_without_a_tunnel(void **state)
 {
     (void)state;
     set_table(TABLE_ROUTE_CHECK, ROWS("=status=ok =interface=ether1"));
-    check_finding(FINDING_INTERFACE, FINDING_PASS, "by ether1",
+    check_finding(FINDING_INTERFACE, FINDING_PASS, "uses ether1",
                   NULL); /* wg1 has its subnet, but is not asked */
     set_table(TABLE_ADDRESS, ROWS("=address=192.168.88.1/24 =interface=bridge"));
-    check_finding(FINDING_INTERFACE, FINDING_FAIL, "past the tunnel", "gateway=wg1");
+    check_finding(FINDING_INTERFACE, FINDING_FAIL, "instead of the tunnel", "gateway=wg1");
     config.gateway = 0xcb007101;
-    check_finding(FINDING_INTERFACE, FINDING_PASS, "by ether1", NULL);
+    check_finding(FINDING_INTERFACE, FINDING_PASS, "uses ether1", NULL);
 }
 
 static void test_the_best_redirect_is_judged(void **state)
@@ -197,7 +200,8 @@ static void test_behind_another_translation(void **state)
     survey->own[0] = 0xac120003;
     survey->local = 0xac120003;
     check_finding(FINDING_REDIRECT, FINDING_WARN,
-                  "172.17.0.2, which is not an address of this machine; fine if", "to-addresses=172.18.0.3");
+                  "172.17.0.2, which is not an address of this machine; this works if",
+                  "to-addresses=172.18.0.3");
     config.listen_address = 0xac110002;
     check_finding(FINDING_REDIRECT, FINDING_PASS, "172.17.0.2", NULL);
     survey->owns = 0;
@@ -210,13 +214,13 @@ static void test_cures_for_a_missing_redirect(void **state)
 {
     (void)state;
     set_table(TABLE_NAT, NULL);
-    check_finding(FINDING_REDIRECT, FINDING_FAIL, "no rule leads",
+    check_finding(FINDING_REDIRECT, FINDING_FAIL, "no rule sends",
                   "to-addresses=172.17.0.2 comment=\"NAT-PMP to double-natpmp\"");
     assert_null(strstr(find(FINDING_REDIRECT)->cure, "place-before"));
     config.listen_port = 5360;
     set_table(TABLE_NAT,
               ROWS("=.id=*9 =chain=dstnat =dynamic=true", "=.id=*A =chain=srcnat", "=.id=*B =chain=dstnat"));
-    check_finding(FINDING_REDIRECT, FINDING_FAIL, "no rule leads",
+    check_finding(FINDING_REDIRECT, FINDING_FAIL, "no rule sends",
                   "to-ports=5360 comment=\"NAT-PMP to double-natpmp\" place-before=*B");
 }
 
@@ -264,8 +268,8 @@ static void test_external_addresses(void **state)
 static void test_results_of_the_gateway(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"gives no address", "unsupported version", "not authorized",
-                                        "network failure",  "out of resources",    "unsupported opcode",
+    static const char *const texts[] = {"without an address", "unsupported version", "not authorized",
+                                        "network failure",    "out of resources",    "unsupported opcode",
                                         "unknown error"};
     survey->upstream.address_known = false;
     survey->upstream.trouble = GATEWAY_REFUSES;

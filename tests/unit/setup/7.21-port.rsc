@@ -1,22 +1,22 @@
-# double-natpmp in a container on RouterOS 7.21. Nothing of this has been executed.
-# Replace CHANGE-ME by a password, the same in each place, and 172.20.0.0/30 if the router uses it already.
+# double-natpmp in a container on RouterOS 7.21. None of these commands has been executed.
+# Replace CHANGE-ME with the same password everywhere, and 172.20.0.0/30 with another network if the router uses it already.
 
-# A user for the API. The policy test is for /ip/route/check, which finds the interface to the gateway.
+# A user for the API. It needs the policy test for /ip/route/check, which names the interface to the gateway.
 /user/group/add name=natpmp policy=read,write,test,api
 /user/add name="port mapper" group=natpmp password=CHANGE-ME address=172.20.0.2
 /ip/service/set api disabled=no port=9000
 
-# A network of its own for the container. In the LAN's subnet or bridge its replies would get lost.
+# A separate network for the container: in the subnet of the LAN its replies would bypass the router's NAT.
 /interface/veth/add name=veth-natpmp address=172.20.0.2/30 gateway=172.20.0.1
 /ip/address/add address=172.20.0.1/30 interface=veth-natpmp
 /ip/firewall/filter/add chain=input in-interface=veth-natpmp protocol=tcp dst-port=9000 action=accept comment="double-natpmp: API" place-before=[:pick [/ip/firewall/filter/find dynamic=no] 0]
 
-# NAT-PMP requests from the LAN go to the container, before other rules can take them.
+# NAT-PMP requests from the LAN go to the container. The rule comes first, so that no other rule takes them.
 /ip/firewall/nat/add chain=dstnat in-interface-list=LAN dst-address-type=local protocol=udp dst-port=5351 action=dst-nat to-addresses=172.20.0.2 to-ports=5360 comment="NAT-PMP to double-natpmp"
 /ip/firewall/nat/move [find comment="NAT-PMP to double-natpmp"] destination=[:pick [/ip/firewall/nat/find chain=dstnat dynamic=no] 0]
 /ip/nat-pmp/set enabled=no
 
-# The container, from the uploaded file double-natpmp.tar. Without a DNS server (/ip/dns/print) none starts.
+# The container, from the uploaded file double-natpmp.tar. The router must have a DNS server (/ip/dns/print).
 /container/envs/add list=natpmp key=VPN_GATEWAY value=10.2.0.1
 /container/envs/add list=natpmp key=MIKROTIK_API_ADDRESS value=172.20.0.1:8729
 /container/envs/add list=natpmp key=MIKROTIK_API_PASSWORD_FILE value=/run/secrets/password
@@ -25,10 +25,10 @@
 /container/envs/add list=natpmp key=A_FILE value=/run/secrets/router.pem
 /container/envs/add list=natpmp key=ANOTHER_FILE value="/etc/double natpmp/ca.pem"
 /container/envs/add list=natpmp key=MIKROTIK_IN_INTERFACE value="wg \"1\""
-# Put the files that the container is to see in /run/secrets into this folder of the router: double-natpmp1
+# Copy the files that the container needs in /run/secrets into this folder of the router: double-natpmp1
 /container/mounts/add list=natpmp src=/double-natpmp1 dst=/run/secrets
-# Put the files that the container is to see in /etc/double natpmp into this folder of the router: double-natpmp2
+# Copy the files that the container needs in /etc/double natpmp into this folder of the router: double-natpmp2
 /container/mounts/add list=natpmp src=/double-natpmp2 dst="/etc/double natpmp"
 /container/add file=double-natpmp.tar interface=veth-natpmp envlists=natpmp mountlists=natpmp logging=yes start-on-boot=yes
-# When /container/print shows that it is extracted (stopped):
+# Start it when /container/print shows that it is extracted (stopped):
 /container/start [find interface=veth-natpmp]

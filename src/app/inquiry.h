@@ -1,5 +1,5 @@
-/* Runs a check (check/check.h) over real sockets until it has asked everything. It is to the check what the
- * driver is to the daemon, and decides nothing. */
+/* Runs a check (check/check.h) over real sockets, by the driver of the daemon, until it has asked everything.
+ */
 #pragma once
 
 #include "app/config.h"

@@ -150,10 +150,7 @@ static bool ask_version(struct config *config, struct ros_version *ret_version, 
         return false;
     check_init(check, &about, true, clock_seed());
     struct inquiry_end end = inquiry_run(check, config, tls);
-    struct table_rows rows = table_rows_of(&check->survey, TABLE_RESOURCE);
-    const struct ros_sentence *row = table_rows_next(&rows);
-    struct span text;
-    bool known = row != NULL && row_get(row, "version", &text) && ros_version_parse(text, ret_version);
+    bool known = survey_version(&check->survey, ret_version);
     if (!known && end.signal == 0) {
         judge(&check->survey, &findings);
         for (unsigned i = 0; i < findings.count; i++)

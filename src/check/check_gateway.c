@@ -1,6 +1,5 @@
 /* The gateway's side: asks for its address, and makes and deletes a mapping. */
 #include "check/check_parts.h"
-#include "core/nat_rule.h"
 
 enum {
     /* The fourth retransmission is sent after 3.75 s (RFC 6886 section 3.1); this leaves time for its
@@ -14,25 +13,12 @@ enum {
     OWNER_TEST = 1,
 };
 
-static bool is_ours(const struct check *c, uint16_t port)
-{
-    struct nat_context context = {.instance = c->config->instance};
-    struct table_rows rows = table_rows_of(&c->survey, TABLE_NAT);
-    const struct ros_sentence *row;
-    while ((row = table_rows_next(&rows)) != NULL) {
-        struct nat_rule rule = nat_rule_parse(row, &context);
-        if (rule.ours && rule.router_port == port)
-            return true;
-    }
-    return false;
-}
-
 static void ask_mapping(struct check *c, uint64_t now_ms, struct actions *out)
 {
     uint16_t port;
     do
         port = (uint16_t)(TEST_PORT_FIRST + prng_below(&c->prng, TEST_PORTS));
-    while (is_ours(c, port));
+    while (survey_has_rule(&c->survey, port));
     c->survey.upstream.internal_port = port;
     c->gateway_phase = GATEWAY_MAPPING;
     c->gateway_ms = now_ms;

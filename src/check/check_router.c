@@ -46,11 +46,9 @@ static const char *table_proplist(enum table_name name)
 /* A router may have a million routes. If the interface is known, only the default route matters. */
 static bool knows_interface(const struct check *c)
 {
-    struct table_rows rows = table_rows_of(&c->survey, TABLE_ROUTE_CHECK);
-    const struct ros_sentence *row;
     struct span interface;
-    while ((row = table_rows_next(&rows)) != NULL)
-        if (row_get(row, "interface", &interface))
+    for (struct table_rows t = table_rows_of(&c->survey, TABLE_ROUTE_CHECK); table_rows_next(&t) != NULL;)
+        if (row_get(t.row, "interface", &interface))
             return true;
     return c->config->in_interface[0] != '\0';
 }

@@ -203,11 +203,9 @@ void judge_service(struct scene *scene)
 {
     const char *name = judge_service_name(scene->s);
     struct table_rows rows = table_rows_of(scene->s, TABLE_SERVICE);
-    const struct ros_sentence *row;
+    const struct ros_sentence *row = table_find(&rows, "name", name);
     struct span text;
     uint64_t max = 0;
-    while ((row = table_rows_next(&rows)) != NULL && !row_is(row, "name", name))
-        ;
     if (row == NULL)
         return;
     bool listed = row_get(row, "address", &text) || row_get(row, "available-from", &text);

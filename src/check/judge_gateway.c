@@ -41,22 +41,11 @@ static void cure_result(struct finding *f, uint16_t result)
         finding_cure(f, "ask the operator of the gateway, or use another server");
 }
 
-/* The running daemon may use all the ports that the provider gives. Then a refusal is normal. */
-static bool daemon_has_rules(const struct survey *s)
-{
-    struct nat_context context = {.instance = s->config->instance};
-    struct table_rows rows = table_rows_of(s, TABLE_NAT);
-    const struct ros_sentence *row;
-    while ((row = table_rows_next(&rows)) != NULL)
-        if (nat_rule_parse(row, &context).ours)
-            return true;
-    return false;
-}
-
 static void judge_mapping(const struct survey *s, struct findings *out)
 {
     struct finding *f;
-    bool full = s->upstream.trial_result == NATPMP_OUT_OF_RESOURCES && daemon_has_rules(s);
+    /* The running daemon may use all the ports that the provider gives. Then a refusal is normal. */
+    bool full = s->upstream.trial_result == NATPMP_OUT_OF_RESOURCES && survey_has_rule(s, 0);
     switch ((enum gateway_trial)s->upstream.trial) {
     case GATEWAY_TRIAL_NONE:
         break;

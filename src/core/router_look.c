@@ -224,7 +224,7 @@ static bool snapshot_done(struct router *r, uint64_t now_ms, struct router_outco
     if (!r->ready) {
         r->ready = true;
         router_report(r, FAILURE_NONE, span_of(NULL, 0), out);
-        actions_log(out, LOG_LEVEL_INFO, component, "ready version=%s interface=%s",
+        actions_log(out, LOG_LEVEL_INFO, component, "the router is ready version=%s interface=%s",
                     r->version[0] != '\0' ? r->version : "unknown",
                     log_safe(span_text(r->context.interface)).text);
     }
@@ -287,10 +287,10 @@ static void listen_ended(struct router *r, const struct command *c, uint64_t now
     if (r->listen_refused)
         return;
     r->listen_refused = true;
-    actions_log(
-        out, LOG_LEVEL_WARN, component,
-        "the router does not tell about changes of its rules; looking every %u s instead message=\"%s\"",
-        (unsigned)BLIND_INTERVAL_MS / 1000, c->message.text);
+    actions_log(out, LOG_LEVEL_WARN, component,
+                "the router refuses to report changes of its NAT rules; reading them every %u s instead "
+                "message=\"%s\"",
+                (unsigned)BLIND_INTERVAL_MS / 1000, c->message.text);
 }
 
 static void reading_failed(struct router *r, const struct command *c, struct actions *out)
@@ -309,9 +309,8 @@ static void compare_way(struct router *r, struct actions *out)
     if (other && !r->other_way_told)
         actions_log(
             out, LOG_LEVEL_WARN, component,
-            "the router reaches the gateway by another interface than MIKROTIK_IN_INTERFACE names: what "
-            "comes "
-            "through the tunnel meets no rule; correct it, or leave it out interface=%s configured=%s",
+            "the route to the gateway does not use MIKROTIK_IN_INTERFACE, so incoming packets match no rule "
+            "interface=%s configured=%s fix=\"correct MIKROTIK_IN_INTERFACE, or remove it\"",
             log_safe(span_text(r->checked_way)).text, log_safe(span_text(r->configured_interface)).text);
     r->other_way_told = other;
 }
@@ -324,10 +323,9 @@ static void route_check_done(struct router *r, const struct command *c, uint64_t
     }
     if (c->failed && c->error == ROS_ERROR_PERMISSION && !r->test_policy_logged) {
         r->test_policy_logged = true;
-        actions_log(
-            out, LOG_LEVEL_WARN, component,
-            "the API user may not use /ip/route/check; the interface is taken from the routing table; to "
-            "allow it: /user/group/set [find name=<group>] policy=read,write,test,api");
+        actions_log(out, LOG_LEVEL_WARN, component,
+                    "the API user may not use /ip/route/check; the interface is taken from the routing table "
+                    "fix=\"" FAILURE_SET_POLICIES "\"");
     }
     if (r->way.interface[0] != '\0')
         interface_found(r, now_ms, out);

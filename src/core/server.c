@@ -88,8 +88,8 @@ void server_report_hidden(struct server *s, uint32_t source, uint64_t now_ms, st
     s->hidden_logged_ms = now_ms;
     actions_log(
         out, LOG_LEVEL_WARN, component,
-        "requests come from the router's or the gateway's own address and are ignored: a masquerade rule on "
-        "the router hides the clients; exclude UDP port 5351 from it source=%s",
+        "requests come from the router's or the gateway's own address and are ignored: a masquerade rule "
+        "hides the clients source=%s fix=\"exclude UDP port 5351 from that rule\"",
         address_text(source).text);
 }
 
@@ -132,7 +132,7 @@ static void restart_epoch(struct server *s, uint64_t now_ms, struct actions *out
     s->reset_wanted = false;
     s->epoch_origin_ms = now_ms;
     actions_log(out, LOG_LEVEL_WARN, component,
-                "mappings were lost that clients rely on: the epoch starts anew and is announced");
+                "mappings that clients use were lost; the epoch restarts and is announced");
     server_announce(s, now_ms);
 }
 

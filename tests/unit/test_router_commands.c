@@ -280,8 +280,18 @@ static void test_a_wrong_certificate_is_told_once(void **state)
     assert_int_equal(count_actions(&out, ACTION_LOG), 1);
 }
 
-/* Each reason for which a connection cannot be made has a line of its own: the operator does not do the same
- * about two of them. */
+/* The one line of this step. */
+static void take_line(char *line, size_t size)
+{
+    assert_int_equal(count_actions(&out, ACTION_LOG), 1);
+    for (unsigned k = 0; k < out.count; k++)
+        if (out.at[k].type == ACTION_LOG)
+            (void)snprintf(line, size, "%.*s", (int)out.at[k].log.text.len,
+                           (const char *)out.at[k].log.text.data);
+}
+
+/* Each reason for which there is no connection has a line of its own: the operator does not do the same about
+ * two of them. */
 static void test_each_reason_has_its_own_line(void **state)
 {
     static const enum router_close_reason reasons[] = {
@@ -290,17 +300,33 @@ static void test_each_reason_has_its_own_line(void **state)
         ROUTER_CLOSE_TLS_UNTRUSTED,   ROUTER_CLOSE_TLS_OUTDATED, ROUTER_CLOSE_TLS_WRONG_NAME,
         ROUTER_CLOSE_TLS_WRONG_PRINT, ROUTER_CLOSE_TLS_BROKEN,
     };
-    char lines[ARRAY_LEN(reasons)][600];
+    enum { LOST = ARRAY_LEN(reasons), SILENT_LOGIN, LOGIN, PROTOCOL, SILENT, COUNT };
+    char lines[COUNT][600];
     (void)state;
     closed(0, ROUTER_CLOSE_EOF);
+    take_line(lines[LOST], sizeof lines[0]);
     for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
         wait_until(router_deadline_ms(router));
         closed(0, reasons[i]);
-        assert_int_equal(count_actions(&out, ACTION_LOG), 1);
-        for (unsigned k = 0; k < out.count; k++)
-            if (out.at[k].type == ACTION_LOG)
-                (void)snprintf(lines[i], sizeof lines[i], "%.*s", (int)out.at[k].log.text.len,
-                               (const char *)out.at[k].log.text.data);
+        take_line(lines[i], sizeof lines[0]);
+    }
+    for (unsigned i = SILENT_LOGIN; i <= PROTOCOL; i++) {
+        wait_until(router_deadline_ms(router));
+        opened(0);
+        if (i == SILENT_LOGIN)
+            closed(0, ROUTER_CLOSE_EOF);
+        else if (i == LOGIN)
+            hear("!trap .tag=1 =message=invalid_user_name_or_password_(6)|!done .tag=1");
+        else
+            step((struct event){.type = EVENT_ROUTER_DATA, .router = {.bytes = BYTES("\xff")}});
+        take_line(lines[i], sizeof lines[0]);
+    }
+    stop(NULL);
+    start_ready(NULL);
+    router_add(router, 5, &rule, now_ms, &out);
+    wait_until(now_ms + 4000);
+    take_line(lines[SILENT], sizeof lines[0]);
+    for (size_t i = 0; i < COUNT; i++) {
         assert_true(strlen(lines[i]) > 20);
         for (size_t j = 0; j < i; j++)
             assert_string_not_equal(lines[i], lines[j]);

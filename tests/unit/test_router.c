@@ -127,6 +127,36 @@ static void test_no_interface_means_no_guess(void **state)
     check_sent(3, "/ip/firewall/nat/listen");
 }
 
+/* The tunnel is down for a while, twice: both times it is said, and in between nothing is wrong. */
+static void test_no_interface_for_a_while(void **state)
+{
+    (void)state;
+    hear("!done .tag=1|!done .tag=2|!re .tag=3 =interface=wg1|!done .tag=3");
+    hear("!done .tag=4|!done .tag=5|!done .tag=6|!done .tag=8");
+    assert_true(router_is_ready(router));
+    for (unsigned tag = 9; tag < 9 + 2 * 8; tag += 8) {
+        char words[128];
+        router_look(router, now_ms);
+        wait_until(now_ms + 1);
+        snprintf(words, sizeof(words), "!done .tag=%u", tag);
+        hear(words);
+        snprintf(words, sizeof(words), "!done .tag=%u|!done .tag=%u", tag + 1, tag + 2);
+        hear(words);
+        assert_int_equal(count_actions(&out, ACTION_LOG), 1);
+        assert_int_equal(router->trouble, ROUTER_TROUBLE_NO_INTERFACE);
+        wait_until(router_deadline_ms(router));
+        snprintf(words, sizeof(words), "!re .tag=%u =interface=wg1|!done .tag=%u", tag + 3, tag + 3);
+        hear(words);
+        assert_int_equal(router->trouble, ROUTER_TROUBLE_NONE);
+        snprintf(words, sizeof(words), "!done .tag=%u|!done .tag=%u|!done .tag=%u", tag + 4, tag + 5,
+                 tag + 6);
+        hear(words);
+        snprintf(words, sizeof(words), "!done .tag=%u", tag + 7);
+        hear(words);
+        assert_int_equal(count_outcomes(ROUTER_SNAPSHOT_DONE), 1);
+    }
+}
+
 /* What is missing is said once, not at each look. */
 static void test_a_missing_test_policy_is_told_once(void **state)
 {
@@ -395,6 +425,7 @@ int main(void)
         TEST(test_without_route_check),
         TEST(test_longest_match),
         TEST(test_no_interface_means_no_guess),
+        TEST(test_no_interface_for_a_while),
         TEST(test_a_missing_test_policy_is_told_once),
         TEST(test_snapshot),
         READY_TEST(test_listen),

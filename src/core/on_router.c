@@ -124,9 +124,9 @@ static void found_rule(struct proxy *p, uint16_t m, const struct nat_rule *row, 
     case RULE_ADDING:
         if (!id_is_valid(p, m)) /* listen was faster than the answer */
             rule_on_row_early(&p->tables, m, row->id, p->router.snapshot);
-        else /* two rules, and only the answer tells which of them was added: the look behind it drops the
+        else /* two rules, and only the answer tells which of them was added: the resync after it drops the
                 other */
-            router_look(&p->router, step->now_ms);
+            router_resync(&p->router, step->now_ms);
         return;
     case RULE_PRESENT:
         if (!id_is_valid(p, m)) {
@@ -174,7 +174,7 @@ static void lose_rule(struct proxy *p, uint32_t id, bool removed, const struct s
     const struct mapping *mapping = mapping_at(t, m);
     if (mapping->rule.state == RULE_ADDING) {
         rule_on_id_void(t, m);
-        router_look(&p->router, step->now_ms); /* the answer to come will say that it is there */
+        router_resync(&p->router, step->now_ms); /* the answer to come will say that it is there */
     }
     if (mapping->rule.state != RULE_PRESENT)
         return;
@@ -229,7 +229,7 @@ static void added(struct proxy *p, uint16_t m, uint32_t id, const struct step *s
         router_orphan(&p->router, listened, step->now_ms);
     rule_on_added(&p->tables, m, id, p->router.snapshot, step->now_ms);
     if (id == 0)
-        router_look(&p->router, step->now_ms);
+        router_resync(&p->router, step->now_ms);
 }
 
 static void command_failed(struct proxy *p, const struct router_outcome *o, const struct step *step)
@@ -244,7 +244,7 @@ static void command_failed(struct proxy *p, const struct router_outcome *o, cons
         job_refuse(&p->tables, o->owner, NATPMP_NOT_AUTHORIZED);
     /* The interface or the rule is not what it was. */
     if (o->error == ROS_ERROR_INPUT || o->error == ROS_ERROR_NO_SUCH_ITEM)
-        router_look(&p->router, step->now_ms);
+        router_resync(&p->router, step->now_ms);
 }
 
 static void command_ended(struct proxy *p, const struct router_outcome *o, const struct step *step)

@@ -26,7 +26,7 @@ void router_init(struct router *r, const char *user, const char *password, const
     r->configured_interface = configured_interface;
     r->gateway = gateway;
     r->prng = prng_seeded(seed);
-    r->look_due_ms = UINT64_MAX;
+    r->resync_due_ms = UINT64_MAX;
     r->context.instance = instance;
     r->context.addresses_incomplete = true;
     r->context.lists_incomplete = true;
@@ -69,7 +69,7 @@ static void go_down(struct router *r, struct actions *out)
     r->ready = false;
     r->listening = false;
     r->stage = STAGE_IDLE;
-    r->look_due_ms = UINT64_MAX;
+    r->resync_due_ms = UINT64_MAX;
     r->orphans = 0;
     memset(r->removed, 0, sizeof r->removed);
     r->ids_valid_from = r->snapshot + 1;
@@ -114,7 +114,7 @@ static void session_up(struct router *r, unsigned i, uint64_t now_ms, struct act
         session_begin(&r->session[MAIN], COMMAND_RESOURCE, 0, "/system/resource/print", now_ms, out);
     ros_write_pair_text(&w, "=.proplist=", "version");
     session_end(&r->session[MAIN], &w, out);
-    router_begin_look(r, now_ms, out);
+    router_begin_resync(r, now_ms, out);
 }
 
 static bool is_change(const struct command *c)
@@ -136,7 +136,7 @@ static void orphan_stays(struct router *r, uint64_t now_ms)
 {
     if (r->orphan_snapshot == r->snapshot)
         return;
-    router_look_later(r, now_ms + ((uint64_t)ORPHAN_RETRY_MS << (2 * r->orphan_failures)));
+    router_resync_later(r, now_ms + ((uint64_t)ORPHAN_RETRY_MS << (2 * r->orphan_failures)));
     r->orphan_snapshot = r->snapshot;
     if (r->orphan_failures < ORPHAN_RETRY_LONGER)
         r->orphan_failures++;
@@ -188,7 +188,7 @@ static bool next_lost(struct router *r, uint64_t now_ms, struct router_outcome *
                 continue;
             *o = (struct router_outcome){
                 .type = ROUTER_LOST, .kind = (enum command_kind)c.kind, .owner = (uint16_t)c.cookie};
-            router_look(r, now_ms);
+            router_resync(r, now_ms);
             return true;
         }
     }
@@ -207,11 +207,11 @@ static bool next_input(struct router *r, uint64_t now_ms, struct router_outcome 
             session_up(r, r->input_session, now_ms, out);
             break;
         case SESSION_ROW:
-            if (r->input_session == MAIN && router_look_row(r, &c, now_ms, o))
+            if (r->input_session == MAIN && router_resync_row(r, &c, now_ms, o))
                 return true;
             break;
         case SESSION_DONE:
-            if (is_change(&c) ? change_done(r, &c, now_ms, o, out) : router_look_done(r, &c, now_ms, o, out))
+            if (is_change(&c) ? change_done(r, &c, now_ms, o, out) : router_resync_done(r, &c, now_ms, o, out))
                 return true;
             break;
         case SESSION_FAILED:
@@ -264,8 +264,8 @@ static void tick_main(struct router *r, uint64_t now_ms, struct actions *out)
         session_open(s, now_ms, out);
     if (s->state != SESSION_READY)
         return;
-    if (r->look_due_ms <= now_ms && r->stage == STAGE_IDLE)
-        router_begin_look(r, now_ms, out);
+    if (r->resync_due_ms <= now_ms && r->stage == STAGE_IDLE)
+        router_begin_resync(r, now_ms, out);
     remove_orphans(r, now_ms, out);
     if (idle_ms(s, KEEP_ALIVE_MS) <= now_ms) {
         struct writer w = session_begin(s, COMMAND_KEEP_ALIVE, 0, "/system/identity/print", now_ms, out);
@@ -304,7 +304,7 @@ uint64_t router_deadline_ms(const struct router *r)
     if (s->state == SESSION_CLOSED)
         deadline_ms = earlier(deadline_ms, s->retry_ms);
     if (s->state == SESSION_READY && r->stage == STAGE_IDLE)
-        deadline_ms = earlier(deadline_ms, r->look_due_ms);
+        deadline_ms = earlier(deadline_ms, r->resync_due_ms);
     return deadline_ms;
 }
 
@@ -389,5 +389,5 @@ void router_orphan(struct router *r, uint32_t id, uint64_t now_ms)
     if (r->orphans < ROUTER_ORPHANS_MAX)
         r->orphan[r->orphans++] = id;
     else
-        router_look(r, now_ms + ORPHANS_LATER_MS); /* it finds the others again */
+        router_resync(r, now_ms + ORPHANS_LATER_MS); /* it finds the others again */
 }

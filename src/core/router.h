@@ -87,11 +87,11 @@ struct router {
     struct portset building[2];
     bool any_taken; /* false: the sets are empty and untouched, so that their pages stay unused */
     bool any_building;
-    bool look_again;         /* the running snapshot may be out of date */
+    bool resync_again;         /* the running snapshot may be out of date */
     uint32_t snapshot;       /* number of the running or last one */
     uint32_t ids_valid_from; /* ids of earlier ones are invalid */
-    uint64_t look_due_ms;
-    uint64_t looked_ms; /* when the last snapshot began */
+    uint64_t resync_due_ms;
+    uint64_t resynced_ms; /* when the last snapshot began */
 
     /* ids of orphans: rules with our mark that belong to no mapping */
     uint32_t orphan[ROUTER_ORPHANS_MAX];
@@ -135,20 +135,20 @@ bool router_set_comment(struct router *r, uint16_t owner, uint32_t id, uint16_t 
 /* A rule of ours that belongs to no mapping: it will be removed. */
 void router_orphan(struct router *r, uint32_t id, uint64_t now_ms);
 /* Requests a resync at `at_ms` or earlier, because something happened that listen does not explain. */
-void router_look(struct router *r, uint64_t at_ms);
+void router_resync(struct router *r, uint64_t at_ms);
 /* A foreign rule was changed or removed: a resync finds out which ports it took. At most every 15 s. */
 void router_foreign_changed(struct router *r, uint64_t now_ms);
 /* A change on the router is urgent: the next connection attempt does not wait for the back-off. */
 void router_hurry(struct router *r, uint64_t now_ms);
 
-/* ---- between router.c and router_look.c ---- */
+/* ---- between router.c and router_resync.c ---- */
 
 void router_report(struct router *r, enum failure failure, struct span message, struct actions *out);
-/* Requests a resync like router_look, but the running one is good enough. */
-void router_look_later(struct router *r, uint64_t at_ms);
-void router_begin_look(struct router *r, uint64_t now_ms, struct actions *out);
+/* Requests a resync like router_resync, but the running one is good enough. */
+void router_resync_later(struct router *r, uint64_t at_ms);
+void router_begin_resync(struct router *r, uint64_t now_ms, struct actions *out);
 /* One row, or the end, of a command that reads. True: *ret_outcome is set. */
-bool router_look_row(struct router *r, const struct command *c, uint64_t now_ms,
+bool router_resync_row(struct router *r, const struct command *c, uint64_t now_ms,
                      struct router_outcome *ret_outcome);
-bool router_look_done(struct router *r, const struct command *c, uint64_t now_ms,
+bool router_resync_done(struct router *r, const struct command *c, uint64_t now_ms,
                       struct router_outcome *ret_outcome, struct actions *out);

@@ -1,5 +1,5 @@
 /* The connection ends behind the `add` and before its answer. RouterOS would take the same `add` twice: the
- * daemon looks at the table instead, finds its rule, and answers. */
+ * daemon reads the table again instead, finds its rule, and answers. */
 /* Predecessor fault 7: The connection ends behind an addition and before its answer: a second rule, or no
  * answer ever. */
 #include "scenario.h"

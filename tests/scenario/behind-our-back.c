@@ -1,4 +1,4 @@
-/* What happens to the rules while nobody looks is found by the look at each reconnect; a rule whose mark was
+/* What happens to the rules while no connection is open is found by the resync at each reconnect; a rule whose mark was
  * edited away is left to who did it; one with our mark that belongs to no mapping goes. */
 #include "scenario.h"
 

@@ -20,7 +20,7 @@ static void tell(struct world *w)
     expect(w, mapping->state == LAN_HELD && mapping->external_port == 6881);
     world_kill(w);
     world_run_for(w, 5000);
-    note(w, "while the next run looks at the router, another client suggests udp 6881");
+    note(w, "while the next run reads the router's tables, another client suggests udp 6881");
     world_start(w, 2);
     other = map(w, b, UDP, 6881, 6881, 120);
     world_run_for(w, 2000);

@@ -1,4 +1,4 @@
-/* What the first look finds on the router: rules of the predecessor (comment
+/* What the first resync finds on the router: rules of the predecessor (comment
  * double-natpmp-<protocol>-<port>-<address>) are ours and go on; a rule of ours that makes no sense, and a
  * second one for the same mapping, are removed and told; one of another instance and one that only begins
  * like ours are somebody else's. */

@@ -1,4 +1,4 @@
-/* Before the first look at the router nobody knows whether there is something to delete, so a deletion waits
+/* Before the first resync of the router nobody knows whether there is something to delete, so a deletion waits
  * as a mapping does. Who asks for more than twice what it may have has no room for that: it is refused, and
  * not left without an answer. */
 #include "scenario.h"

@@ -269,6 +269,7 @@ static void test_unsupported_opcode_replies(void **state)
     check_reply(BYTES("\x00\x81\x00\x05" EPOCH_BYTES "\x12\x34\0\0\0\0\0\0"), expected);
     expected.internal_port = 0;
     check_reply(BYTES("\x00\x81\x00\x05" EPOCH_BYTES), expected);
+    check_reply(BYTES("\x00\x81\x00\x05\x12\x34\x56\x78\x00\x00\x0E"), expected); /* cut off */
 }
 
 static void test_malformed_replies(void **state)

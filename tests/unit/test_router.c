@@ -1,4 +1,4 @@
-/* Looking at the router: the interface towards the gateway, the snapshot and listen. */
+/* The resync: the interface towards the gateway, the snapshot and listen. */
 #include <stdio.h>
 
 #include "router_unit.h"
@@ -127,7 +127,37 @@ static void test_no_interface_means_no_guess(void **state)
     check_sent(3, "/ip/firewall/nat/listen");
 }
 
-/* What is missing is said once, not at each look. */
+/* The tunnel is down for a while, twice: both times it is said, and in between nothing is wrong. */
+static void test_no_interface_for_a_while(void **state)
+{
+    (void)state;
+    hear("!done .tag=1|!done .tag=2|!re .tag=3 =interface=wg1|!done .tag=3");
+    hear("!done .tag=4|!done .tag=5|!done .tag=6|!done .tag=8");
+    assert_true(router_is_ready(router));
+    for (unsigned tag = 9; tag < 9 + 2 * 8; tag += 8) {
+        char words[128];
+        router_resync(router, now_ms);
+        wait_until(now_ms + 1);
+        snprintf(words, sizeof(words), "!done .tag=%u", tag);
+        hear(words);
+        snprintf(words, sizeof(words), "!done .tag=%u|!done .tag=%u", tag + 1, tag + 2);
+        hear(words);
+        assert_int_equal(count_actions(&out, ACTION_LOG), 1);
+        assert_int_equal(router->trouble, ROUTER_TROUBLE_NO_INTERFACE);
+        wait_until(router_deadline_ms(router));
+        snprintf(words, sizeof(words), "!re .tag=%u =interface=wg1|!done .tag=%u", tag + 3, tag + 3);
+        hear(words);
+        assert_int_equal(router->trouble, ROUTER_TROUBLE_NONE);
+        snprintf(words, sizeof(words), "!done .tag=%u|!done .tag=%u|!done .tag=%u", tag + 4, tag + 5,
+                 tag + 6);
+        hear(words);
+        snprintf(words, sizeof(words), "!done .tag=%u", tag + 7);
+        hear(words);
+        assert_int_equal(count_outcomes(ROUTER_SNAPSHOT_DONE), 1);
+    }
+}
+
+/* What is missing is said once, not at each resync. */
 static void test_a_missing_test_policy_is_told_once(void **state)
 {
     (void)state;
@@ -186,10 +216,10 @@ static void test_listen(void **state)
     assert_true(router_port_taken(router, NATPMP_TCP, 80));
     hear("!re .tag=7 =.id=*8 =bytes=5 =packets=1");
     assert_int_equal(outcome_count, 0);
-    assert_true(router_deadline_ms(router) >= now_ms + 2000); /* nothing that calls for a look */
+    assert_true(router_deadline_ms(router) >= now_ms + 2000); /* nothing that calls for a resync */
 }
 
-/* A row that says only what changed: a look shows the rest. */
+/* A row that says only what changed: a resync shows the rest. */
 static void test_partial_row(void **state)
 {
     (void)state;
@@ -201,9 +231,9 @@ static void test_partial_row(void **state)
     assert_int_equal(outcome_count, 1);
     assert_int_equal(outcomes[0].type, ROUTER_RULE_CHANGED);
     assert_int_equal(outcomes[0].id, 8);
-    uint64_t look_ms = router_deadline_ms(router);
-    assert_in_range(look_ms - now_ms, 1, 1000);
-    wait_until(look_ms);
+    uint64_t resync_ms = router_deadline_ms(router);
+    assert_in_range(resync_ms - now_ms, 1, 1000);
+    wait_until(resync_ms);
     check_sent(1, "/ip/address/print");
     check_sends(4); /* listen goes on */
 }
@@ -218,7 +248,7 @@ static void test_the_only_foreign_rule_goes(void **state)
     hear("!done .tag=2|!done .tag=3|!done .tag=4|!done .tag=5|!done .tag=6");
     hear("!re .tag=8 =.id=*1 " FOREIGN "|!done .tag=8");
     assert_true(router_port_taken(router, NATPMP_TCP, 80));
-    router_look(router, now_ms);
+    router_resync(router, now_ms);
     wait_until(now_ms + 1);
     hear("!done .tag=9|!done .tag=10|!done .tag=11|!done .tag=12");
     assert_true(router_port_taken(router, NATPMP_TCP, 80)); /* as long as the table is read */
@@ -231,18 +261,18 @@ static void test_the_only_foreign_rule_goes(void **state)
 static void test_resyncs_for_foreign_rules_are_apart(void **state)
 {
     (void)state;
-    uint64_t looked_ms = now_ms;
+    uint64_t resynced_ms = now_ms;
     router_foreign_changed(router, now_ms);
-    assert_int_equal(router->look_due_ms, looked_ms + 15000);
-    router_foreign_changed(router, looked_ms + 12999);
-    assert_int_equal(router->look_due_ms, looked_ms + 15000);
+    assert_int_equal(router->resync_due_ms, resynced_ms + 15000);
+    router_foreign_changed(router, resynced_ms + 12999);
+    assert_int_equal(router->resync_due_ms, resynced_ms + 15000);
     stop(NULL);
     start_ready(NULL);
-    looked_ms = now_ms;
-    router_foreign_changed(router, looked_ms + 13001);
-    assert_int_equal(router->look_due_ms, looked_ms + 15001);
-    router_foreign_changed(router, looked_ms + 14000); /* the one that is due is soon enough */
-    assert_int_equal(router->look_due_ms, looked_ms + 15001);
+    resynced_ms = now_ms;
+    router_foreign_changed(router, resynced_ms + 13001);
+    assert_int_equal(router->resync_due_ms, resynced_ms + 15001);
+    router_foreign_changed(router, resynced_ms + 14000); /* the one that is due is soon enough */
+    assert_int_equal(router->resync_due_ms, resynced_ms + 15001);
 }
 
 /* The router refuses to print its interface lists, or their members: a rule that names a list may match. */
@@ -285,7 +315,7 @@ static void test_listen_during_a_snapshot(void **state)
     assert_true(router_port_taken(router, NATPMP_TCP, 80));
 }
 
-/* The row of a rule that was removed may be on its way in the snapshot: only another look tells. */
+/* The row of a rule that was removed may be on its way in the snapshot: only another resync tells. */
 static void test_removed_during_a_snapshot(void **state)
 {
     (void)state;
@@ -298,7 +328,7 @@ static void test_removed_during_a_snapshot(void **state)
     check_sent(1, "/ip/address/print");
 }
 
-/* A router that refuses to listen, and slowly: no reason for one look after the other. */
+/* A router that refuses to listen, and slowly: no reason for one resync after the other. */
 static void test_listen_is_refused_during_a_snapshot(void **state)
 {
     (void)state;
@@ -309,7 +339,7 @@ static void test_listen_is_refused_during_a_snapshot(void **state)
     hear("!trap .tag=7 =message=no_such_command|!done .tag=7");
     hear("!done .tag=8");
     check_sends(0);
-    assert_in_range(router->look_due_ms - now_ms, 10000, 30000);
+    assert_in_range(router->resync_due_ms - now_ms, 10000, 30000);
 }
 
 static void test_looks_are_repeated(void **state)
@@ -351,7 +381,7 @@ static void test_the_configured_interface_is_compared(void **state)
         assert_true(router_is_ready(router));
         assert_string_equal(router->context.interface, "wg1");
     }
-    router_look(router, now_ms);
+    router_resync(router, now_ms);
     wait_until(now_ms + 1);
     hear("!re .tag=9 =interface=ether1|!done .tag=9");
     assert_int_equal(count_actions(&out, ACTION_LOG), 0);
@@ -395,6 +425,7 @@ UNIT(router)
         TEST(test_without_route_check),
         TEST(test_longest_match),
         TEST(test_no_interface_means_no_guess),
+        TEST(test_no_interface_for_a_while),
         TEST(test_a_missing_test_policy_is_told_once),
         TEST(test_snapshot),
         READY_TEST(test_listen),

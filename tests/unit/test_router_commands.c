@@ -74,7 +74,7 @@ static void test_refused_commands(void **state)
 
 /* ---- losses ---- */
 
-static void test_lost_answers_are_settled_by_a_look(void **state)
+static void test_lost_answers_are_settled_by_a_resync(void **state)
 {
     (void)state;
     router_add(router, 5, &rule, now_ms, &out);
@@ -130,11 +130,11 @@ static void test_more_orphans_than_are_kept(void **state)
     (void)state;
     for (uint32_t i = 1; i <= ROUTER_ORPHANS_MAX; i++)
         router_orphan(router, i, now_ms);
-    assert_true(router->look_due_ms > now_ms + 60000);
+    assert_true(router->resync_due_ms > now_ms + 60000);
     router_orphan(router, 1, now_ms); /* is kept already */
-    assert_true(router->look_due_ms > now_ms + 60000);
+    assert_true(router->resync_due_ms > now_ms + 60000);
     router_orphan(router, ROUTER_ORPHANS_MAX + 1, now_ms);
-    assert_int_equal(router->look_due_ms, now_ms + 10000);
+    assert_int_equal(router->resync_due_ms, now_ms + 10000);
     assert_int_equal(router->orphans, ROUTER_ORPHANS_MAX);
 }
 
@@ -156,7 +156,7 @@ static void test_a_comment_waits_for_a_free_connection(void **state)
 
 /* It leads to somebody who did not ask for it: ten minutes are too long, and a router that refuses for good
  * is asked less and less often. */
-static void test_an_orphan_that_stayed_is_looked_for(void **state)
+static void test_an_orphan_that_stayed_is_found_again(void **state)
 {
     (void)state;
     unsigned tag = 8;
@@ -351,12 +351,12 @@ UNIT(router_commands)
         READY_TEST(test_remove_and_set),
         READY_TEST(test_a_removal_that_failed_is_forgotten),
         READY_TEST(test_refused_commands),
-        READY_TEST(test_lost_answers_are_settled_by_a_look),
+        READY_TEST(test_lost_answers_are_settled_by_a_resync),
         READY_TEST(test_orphans_of_the_last_connection_are_forgotten),
         READY_TEST(test_orphans_are_removed),
         READY_TEST(test_more_orphans_than_are_kept),
         READY_TEST(test_a_comment_waits_for_a_free_connection),
-        READY_TEST(test_an_orphan_that_stayed_is_looked_for),
+        READY_TEST(test_an_orphan_that_stayed_is_found_again),
         READY_TEST(test_silent_connection_is_replaced),
         READY_TEST(test_an_attempt_that_is_urgent),
         READY_TEST(test_trouble_is_told_once),

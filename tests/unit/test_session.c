@@ -311,7 +311,7 @@ static void test_slots_are_kept_for_reading(void **state)
     for (; session_free(&session); sent++)
         send_command(COMMAND_ADD, sent, START_MS);
     assert_in_range(sent, ROUTER_COMMANDS_MAX / 2, ROUTER_COMMANDS_MAX - 6);
-    for (unsigned i = 0; i < 4; i++) /* what a look needs at most, and one more */
+    for (unsigned i = 0; i < 4; i++) /* what a resync needs at most, and one more */
         send_command(COMMAND_MEMBERS, i, START_MS);
     for (unsigned i = 0; i < sent + 4; i++)
         assert_int_equal(reply("!done", first + i, "", START_MS), SESSION_DONE);

@@ -11,7 +11,7 @@ enum {
     /* A mapping that runs out is removed by two round trips, and not in the same millisecond. */
     REST_SLACK_MS = 5000,
     PUT_BACK_MS = 1000,
-    KEEP_ALIVE_MS = 45000, /* with the look that follows it */
+    KEEP_ALIVE_MS = 45000, /* with the resync that follows it */
     ADOPTED_MS = 1500000,  /* time until the next start, and the longest lease of the tests' gateways */
 };
 

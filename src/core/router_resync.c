@@ -5,39 +5,39 @@
 #include <assert.h>
 
 enum {
-    LOOK_INTERVAL_MS = 10 * 60 * 1000,
+    RESYNC_INTERVAL_MS = 10 * 60 * 1000,
     /* If the router refuses listen, only a resync shows what somebody else changed. */
     BLIND_INTERVAL_MS = 30 * 1000,
     NO_INTERFACE_RETRY_MS = 5 * 1000,
     FAILED_RETRY_MS = 10 * 1000,
     PARTIAL_ROW_MS = 100,
     FOREIGN_CHANGE_MS = 2 * 1000,
-    FOREIGN_LOOKS_APART_MS = 15 * 1000,
+    FOREIGN_RESYNCS_APART_MS = 15 * 1000,
 };
 
 static const char component[] = "router";
 
 /* ---- when ---- */
 
-void router_look(struct router *r, uint64_t at_ms)
+void router_resync(struct router *r, uint64_t at_ms)
 {
     if (r->stage == STAGE_SNAPSHOT)
-        r->look_again = true; /* the router may have sent the row already */
-    if (at_ms < r->look_due_ms)
-        r->look_due_ms = at_ms;
+        r->resync_again = true; /* the router may have sent the row already */
+    if (at_ms < r->resync_due_ms)
+        r->resync_due_ms = at_ms;
 }
 
-void router_look_later(struct router *r, uint64_t at_ms)
+void router_resync_later(struct router *r, uint64_t at_ms)
 {
-    if (at_ms < r->look_due_ms)
-        r->look_due_ms = at_ms;
+    if (at_ms < r->resync_due_ms)
+        r->resync_due_ms = at_ms;
 }
 
 void router_foreign_changed(struct router *r, uint64_t now_ms)
 {
     uint64_t at_ms = now_ms + FOREIGN_CHANGE_MS;
-    uint64_t apart_ms = r->looked_ms + FOREIGN_LOOKS_APART_MS;
-    router_look_later(r, at_ms > apart_ms ? at_ms : apart_ms);
+    uint64_t apart_ms = r->resynced_ms + FOREIGN_RESYNCS_APART_MS;
+    router_resync_later(r, at_ms > apart_ms ? at_ms : apart_ms);
 }
 
 /* ---- reading ---- */
@@ -98,11 +98,11 @@ static void check_route(struct router *r, uint64_t now_ms, struct actions *out)
     session_end(main_session(r), &w, out);
 }
 
-void router_begin_look(struct router *r, uint64_t now_ms, struct actions *out)
+void router_begin_resync(struct router *r, uint64_t now_ms, struct actions *out)
 {
     assert(r->stage == STAGE_IDLE);
-    r->look_due_ms = UINT64_MAX;
-    r->look_again = false;
+    r->resync_due_ms = UINT64_MAX;
+    r->resync_again = false;
     r->stage_failed = false;
     r->reading = 0;
     if (r->configured_interface[0] != '\0') {
@@ -128,7 +128,7 @@ static void interface_found(struct router *r, uint64_t now_ms, struct actions *o
     }
     router_report(r, FAILURE_NO_INTERFACE, span_of(NULL, 0), out);
     r->stage = STAGE_IDLE;
-    r->look_due_ms = now_ms + NO_INTERFACE_RETRY_MS;
+    r->resync_due_ms = now_ms + NO_INTERFACE_RETRY_MS;
 }
 
 static void address_row(struct router *r, const struct ros_sentence *row)
@@ -147,7 +147,7 @@ static void start_snapshot(struct router *r, uint64_t now_ms, struct actions *ou
     r->stage = STAGE_SNAPSHOT;
     r->reading = 0;
     r->snapshot++;
-    r->looked_ms = now_ms;
+    r->resynced_ms = now_ms;
     for (unsigned i = 0; i < 2 && r->any_building; i++)
         portset_clear(&r->building[i]);
     r->any_building = false;
@@ -190,13 +190,13 @@ static bool listen_row(struct router *r, const struct ros_sentence *row, uint64_
         if (rule.id == 0 || was_removed_by_us(r, rule.id))
             return false;
         if (r->stage == STAGE_SNAPSHOT)
-            r->look_again = true; /* the snapshot may still deliver its row */
+            r->resync_again = true; /* the snapshot may still deliver its row */
         return true;
     }
     if (rule.only_ours)
         return false;
     if (rule.partial) {
-        router_look(r, now_ms + PARTIAL_ROW_MS);
+        router_resync(r, now_ms + PARTIAL_ROW_MS);
         *o = (struct router_outcome){
             .type = ros_flag(row, "disabled") ? ROUTER_RULE_DISABLED : ROUTER_RULE_CHANGED, .id = rule.id};
         return rule.id != 0;
@@ -219,8 +219,8 @@ static bool snapshot_done(struct router *r, uint64_t now_ms, struct router_outco
         r->taken[i] = r->building[i];
     r->any_taken = r->any_building;
     r->stage = STAGE_IDLE;
-    uint64_t next_ms = now_ms + (r->listening ? LOOK_INTERVAL_MS : BLIND_INTERVAL_MS);
-    router_look(r, r->look_again ? now_ms : next_ms);
+    uint64_t next_ms = now_ms + (r->listening ? RESYNC_INTERVAL_MS : BLIND_INTERVAL_MS);
+    router_resync(r, r->resync_again ? now_ms : next_ms);
     if (!r->ready) {
         r->ready = true;
         router_report(r, FAILURE_NONE, span_of(NULL, 0), out);
@@ -234,7 +234,7 @@ static bool snapshot_done(struct router *r, uint64_t now_ms, struct router_outco
 
 /* ---- rows and ends ---- */
 
-bool router_look_row(struct router *r, const struct command *c, uint64_t now_ms,
+bool router_resync_row(struct router *r, const struct command *c, uint64_t now_ms,
                      struct router_outcome *ret_outcome)
 {
     const struct ros_sentence *row = &main_session(r)->reader.sentence;
@@ -282,8 +282,8 @@ bool router_look_row(struct router *r, const struct command *c, uint64_t now_ms,
 static void listen_ended(struct router *r, const struct command *c, uint64_t now_ms, struct actions *out)
 {
     r->listening = false;
-    /* Not router_look: the running snapshot stays valid, and a resync after it would be refused again. */
-    router_look_later(r, now_ms + BLIND_INTERVAL_MS);
+    /* Not router_resync: the running snapshot stays valid, and a resync after it would be refused again. */
+    router_resync_later(r, now_ms + BLIND_INTERVAL_MS);
     if (r->listen_refused)
         return;
     r->listen_refused = true;
@@ -338,7 +338,7 @@ static bool stage_done(struct router *r, uint64_t now_ms, struct router_outcome 
 {
     if (r->stage_failed) {
         r->stage = STAGE_IDLE;
-        router_look(r, now_ms + FAILED_RETRY_MS);
+        router_resync(r, now_ms + FAILED_RETRY_MS);
         return false;
     }
     switch ((enum router_stage)r->stage) {
@@ -357,7 +357,7 @@ static bool stage_done(struct router *r, uint64_t now_ms, struct router_outcome 
     return false;
 }
 
-bool router_look_done(struct router *r, const struct command *c, uint64_t now_ms,
+bool router_resync_done(struct router *r, const struct command *c, uint64_t now_ms,
                       struct router_outcome *ret_outcome, struct actions *out)
 {
     switch ((enum command_kind)c->kind) {

@@ -77,7 +77,7 @@ static struct job_facts facts_of(const struct proxy *p, uint16_t m, uint64_t now
         .comment_s = mapping->rule.comment_sure_s,
         .refusal = mapping->job.refusal,
         .ought = mapping_ought(mapping),
-        .rule_holds = rule_holds(mapping) && p->strategy->fits(mapping),
+        .rule_holds = rule_holds(mapping) && (p->strategy->fits == NULL || p->strategy->fits(mapping)),
         .grant_due = mapping->lease.due,
         .pair_open = mapping->lease.pair != PAIR_SETTLED,
         .rejoins = mapping->lease.pair == PAIR_REJOINS,
@@ -196,7 +196,7 @@ static void drive_one(struct proxy *p, uint16_t m, const struct step *step)
     settle_job(p, m, step);
     settle_promise(p, m, step);
     settle_lease(p, m, step);
-    if (rule_wants(mapping, step->now_ms) != RULE_WANTS_NOTHING && !list_has(&t->router, t->to_router, m))
+    if (rule_wants(mapping, step->now_ms) != RULE_WANTS_NOTHING)
         list_push(&t->router, t->to_router, m);
     if (!mapping_is_over(t, m)) {
         heap_set(&t->due, m, due_ms(p, m, step->now_ms));
@@ -204,7 +204,8 @@ static void drive_one(struct proxy *p, uint16_t m, const struct step *step)
         mapping_free(t, m);
     } else {
         mapping_quarantine(t, m, step->now_ms);
-        p->strategy->ended(t, m);
+        if (p->strategy->ended != NULL)
+            p->strategy->ended(t, m);
         heap_set(&t->due, m, quarantine_until_ms(p, mapping, step->now_ms));
     }
 }
@@ -223,7 +224,7 @@ static bool add_rule(struct proxy *p, uint16_t m, const struct step *step)
         .external_port = comment.external_port,
         .lease_s = comment.lease_s,
     };
-    if (!router_add(&p->router, m, &rule, step->now_ms, step->out))
+    if (!router_add(&p->router, m, &rule, step))
         return false;
     rule_on_add_sent(&p->tables, m);
     return true;
@@ -233,8 +234,7 @@ static bool set_comment(struct proxy *p, uint16_t m, const struct step *step)
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);
     struct rule_comment comment = rule_comment_wanted(mapping);
-    if (!router_set_comment(&p->router, m, mapping->rule.id, comment.external_port, comment.lease_s,
-                            step->now_ms, step->out))
+    if (!router_set_comment(&p->router, m, mapping->rule.id, comment.external_port, comment.lease_s, step))
         return false;
     rule_on_comment_sent(&p->tables, m);
     return true;
@@ -254,7 +254,7 @@ static bool command_router(struct proxy *p, uint16_t m, const struct step *step)
     case RULE_WANTS_REMOVE:
         break;
     }
-    if (!router_remove(&p->router, m, mapping->rule.id, step->now_ms, step->out))
+    if (!router_remove(&p->router, m, mapping->rule.id, step))
         return false;
     rule_on_remove_sent(&p->tables, m);
     return true;
@@ -289,8 +289,7 @@ static void pump_gateway(struct proxy *p, const struct step *step)
         uint16_t suggestion = grant ? port_suggestion(t, p->strategy, m, step->now_ms) : 0;
         uint32_t asked_s = mapping->job.asked_s > 0 ? mapping->job.asked_s : 1;
         uint32_t lifetime_s = grant ? asked_s : 0;
-        upstream_ask(&p->upstream, m, mapping_protocol(mapping), port, suggestion, lifetime_s, step->now_ms,
-                     step->out);
+        upstream_ask(&p->upstream, m, mapping_protocol(mapping), port, suggestion, lifetime_s, step);
         lease_on_asked(t, m, lifetime_s, step->now_ms);
         turn_client(p, mapping->client);
     }

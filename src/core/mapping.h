@@ -18,6 +18,7 @@
 #include "core/lease.h"
 #include "core/promise.h"
 #include "core/rule.h"
+#include "core/server.h"
 #include "wire/natpmp.h"
 
 enum {
@@ -41,9 +42,7 @@ struct mapping {
 
 /* A reply that (address, port) waits for. */
 struct pending_reply {
-    struct endpoint from;
-    uint32_t to;
-    uint32_t interface;
+    struct reply_path path;
     uint64_t since_ms;
     uint16_t next;
 };

@@ -178,7 +178,7 @@ static void granted(struct proxy *p, uint16_t m, const struct upstream_outcome *
     enum natpmp_protocol other = mapping_other_protocol(mapping_at(t, m));
     enum port_verdict verdict = port_judge_grant(t, p->strategy, m, o->external_port, step->now_ms);
     forget_dead_holder(p, protocol, o->external_port, step);
-    if (!p->strategy->is_being_released(t, other, o->external_port))
+    if (p->strategy->is_being_released == NULL || !p->strategy->is_being_released(t, other, o->external_port))
         forget_dead_holder(p, other, o->external_port, step);
     switch (verdict) {
     case PORT_USABLE:

@@ -14,6 +14,12 @@ enum {
     COPIES_MAX_MS = 10 * 1000,
 };
 
+static void wait_for_job(struct proxy *p, uint16_t m, const struct event *event)
+{
+    struct pending_reply reply = reply_to(event);
+    job_add_pending(&p->tables, m, &reply);
+}
+
 /* ---- creating and renewing ---- */
 
 /* The record of this request, found, woken or made; 0: there is no room for it. Its key is the source of the
@@ -118,8 +124,7 @@ static void request_map(struct proxy *p, const struct event *event, const struct
         reply_to_job(p, m, NATPMP_SUCCESS, 0, 0, step); /* the newer request wins [D-16] */
     if (mapping->job.delete_all)
         deletion_progress(p, m, NATPMP_SUCCESS, step);
-    struct pending_reply reply = reply_to(event);
-    job_add_pending(t, m, &reply);
+    wait_for_job(p, m, event);
     note_late(p, m, step);
     begin_map(p, m, request, step);
 }
@@ -136,8 +141,7 @@ static void keep_delete(struct proxy *p, const struct event *event, const struct
         reply_at_once(p, event, request, NATPMP_OUT_OF_RESOURCES, step);
         return;
     }
-    struct pending_reply reply = reply_to(event);
-    job_add_pending(&p->tables, m, &reply);
+    wait_for_job(p, m, event);
     deletion_begin(p, m, step);
 }
 
@@ -156,8 +160,7 @@ static void request_delete(struct proxy *p, const struct event *event, const str
                       step); /* section 3.4: as if it had worked [D-04] [D-05] */
         return;
     }
-    struct pending_reply reply = reply_to(event);
-    job_add_pending(t, m, &reply);
+    wait_for_job(p, m, event);
     deletion_begin(p, m, step);
 }
 
@@ -200,12 +203,12 @@ void on_lan(struct proxy *p, const struct event *event, const struct step *step)
     }
     if (from->address == p->config.gateway || router_has_address(&p->router, from->address)) {
         p->server.dropped++;
-        server_report_hidden(&p->server, from->address, step->now_ms, step->out);
+        server_report_hidden(&p->server, from->address, step);
         return;
     }
-    struct reply_path path = {.to = *from, .from = event->lan.to, .interface = event->lan.interface};
+    struct pending_reply reply = reply_to(event);
     struct natpmp_request request;
-    if (!server_receive(&p->server, event->lan.bytes, &path, step->now_ms, &request, step->out))
+    if (!server_receive(&p->server, event->lan.bytes, &reply.path, &request, step))
         return;
     if (request.lifetime_s > LIFETIME_MAX_S)
         request.lifetime_s = LIFETIME_MAX_S;

@@ -178,7 +178,7 @@ static void lose_rule(struct proxy *p, uint32_t id, bool removed, const struct s
     }
     if (mapping->rule.state != RULE_PRESENT)
         return;
-    rule_on_missing(t, m);
+    rule_on_gone(t, m);
     rule_on_undone(t, m, step->now_ms);
     mapping_touch(t, m);
     if (mapping->wanted)
@@ -204,7 +204,7 @@ static void sweep(struct proxy *p, const struct step *step)
             actions_log(step->out, LOG_LEVEL_WARN, component,
                         "the rule is not on the router; it is made again %s", mapping_text(t, m).text);
         if (missing)
-            rule_on_missing(t, m);
+            rule_on_gone(t, m);
         mapping_touch(t, m);
     }
 }
@@ -234,12 +234,7 @@ static void added(struct proxy *p, uint16_t m, uint32_t id, const struct step *s
 
 static void command_failed(struct proxy *p, const struct router_outcome *o, const struct step *step)
 {
-    if (o->kind == COMMAND_REMOVE)
-        rule_on_remove_failed(&p->tables, o->owner, step->now_ms);
-    else if (o->kind == COMMAND_SET)
-        rule_on_comment_failed(&p->tables, o->owner, step->now_ms);
-    else
-        rule_on_add_failed(&p->tables, o->owner, step->now_ms);
+    rule_on_failed(&p->tables, o->owner, o->kind, step->now_ms);
     if (o->kind == COMMAND_ADD && o->error == ROS_ERROR_PERMISSION)
         job_refuse(&p->tables, o->owner, NATPMP_NOT_AUTHORIZED);
     /* The interface or the rule is not what it was. */
@@ -257,22 +252,20 @@ static void command_ended(struct proxy *p, const struct router_outcome *o, const
     if (o->type == ROUTER_ADDED)
         added(p, m, o->id, step);
     else if (o->type == ROUTER_REMOVED)
-        rule_on_removed(t, m);
+        rule_on_gone(t, m);
     else if (o->type == ROUTER_SET_DONE)
         rule_on_comment_set(t, m);
     else if (o->type == ROUTER_FAILED)
         command_failed(p, o, step);
-    else if (o->kind == COMMAND_SET)
-        rule_on_comment_lost(t, m);
     else
-        rule_on_command_lost(t, m, p->router.snapshot);
+        rule_on_lost(t, m, o->kind, p->router.snapshot);
     mapping_touch(t, m);
 }
 
 void on_router(struct proxy *p, const struct step *step)
 {
     struct router_outcome o;
-    while (router_next(&p->router, step->now_ms, &o, step->out)) {
+    while (router_next(&p->router, &o, step)) {
         uint16_t m = find_rule(p, o.id);
         switch (o.type) {
         case ROUTER_RULE:

@@ -98,7 +98,7 @@ enum port_verdict port_judge_grant(const struct mapping_tables *t, const struct 
     enum natpmp_protocol other = mapping_other_protocol(mapping);
     uint16_t holder = live_holder(t, mapping_protocol(mapping), external_port, now_ms);
     uint16_t neighbour = live_holder(t, other, external_port, now_ms);
-    if (strategy->is_being_released(t, other, external_port))
+    if (strategy->is_being_released != NULL && strategy->is_being_released(t, other, external_port))
         neighbour = 0;
     if (holder != 0 && holder != m)
         return PORT_CONFLICTS;

@@ -129,18 +129,18 @@ static void take_event(struct proxy *p, const struct event *event, const struct 
         on_lan(p, event, step);
         break;
     case EVENT_GATEWAY:
-        upstream_receive(&p->upstream, event->gateway, step->now_ms, step->out);
+        upstream_receive(&p->upstream, event->gateway, step);
         break;
     case EVENT_GATEWAY_ERROR:
         upstream_error(&p->upstream, event->gateway_error, step->out);
         break;
     case EVENT_ROUTER_OPEN:
         p->upstream.router_local = event->router.local;
-        router_event(&p->router, event, step->out);
+        router_event(&p->router, event, step);
         break;
     case EVENT_ROUTER_DATA:
     case EVENT_ROUTER_CLOSED:
-        router_event(&p->router, event, step->out);
+        router_event(&p->router, event, step);
         break;
     case EVENT_STOP:
         stop(p, step);
@@ -161,12 +161,12 @@ void proxy_step(struct proxy *p, const struct event *event, struct actions *out)
     take_event(p, event, &step);
     on_router(p, &step);
     on_gateway(p, &step);
-    router_tick(&p->router, step.now_ms, out);
-    upstream_tick(&p->upstream, step.now_ms, out);
+    router_tick(&p->router, &step);
+    upstream_tick(&p->upstream, &step);
     on_router(p, &step);
     on_gateway(p, &step);
     recovery_tick(p, &step);
-    server_tick(&p->server, p->upstream.address_known ? p->upstream.address : 0, step.now_ms, out);
+    server_tick(&p->server, p->upstream.address_known ? p->upstream.address : 0, &step);
     drive(p, &step);
     exit_when_done(p, &step);
 }

@@ -45,9 +45,6 @@ void proxy_step(struct proxy *p, const struct event *event, struct actions *out)
  */
 uint64_t proxy_deadline_ms(const struct proxy *p);
 
-/* Asserts every invariant of the tables. Slow: for tests. */
-void proxy_check(const struct proxy *p);
-
 /* For tests, and for whoever asks how the program is. */
 struct proxy_status {
     const char *router_trouble;  /* why nothing can be mapped on the router; NULL: it can */

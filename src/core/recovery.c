@@ -62,7 +62,7 @@ void recovery_tick(struct proxy *p, const struct step *step)
     if (!p->promises_broken || p->recover_until_ms != UINT64_MAX || p->recover_ms != UINT64_MAX)
         return;
     p->promises_broken = false;
-    server_reset_epoch(&p->server, step->now_ms, step->out);
+    server_reset_epoch(&p->server, step);
 }
 
 uint64_t recovery_due_ms(const struct proxy *p)

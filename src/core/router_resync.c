@@ -37,7 +37,7 @@ void router_foreign_changed(struct router *r, uint64_t now_ms)
 {
     uint64_t at_ms = now_ms + FOREIGN_CHANGE_MS;
     uint64_t apart_ms = r->resynced_ms + FOREIGN_RESYNCS_APART_MS;
-    router_resync_later(r, at_ms > apart_ms ? at_ms : apart_ms);
+    router_resync_later(r, later_ms(at_ms, apart_ms));
 }
 
 /* ---- reading ---- */
@@ -48,57 +48,55 @@ static struct session *main_session(struct router *r)
 }
 
 static void read_table(struct router *r, enum command_kind kind, const char *path, const char *proplist,
-                       const char *query, uint64_t now_ms, struct actions *out)
+                       const char *query, const struct step *step)
 {
-    struct writer w = session_begin(main_session(r), kind, 0, path, now_ms, out);
+    struct writer w = session_begin(main_session(r), kind, 0, path, step);
     ros_write_pair_text(&w, "=.proplist=", proplist);
     if (query != NULL)
         ros_write_word(&w, span_text(query));
-    session_end(main_session(r), &w, out);
+    session_end(main_session(r), &w, step->out);
     r->reading++;
 }
 
 /* ---- the interface ---- */
 
-static void read_context(struct router *r, uint64_t now_ms, struct actions *out)
+static void read_context(struct router *r, const struct step *step)
 {
     r->stage = STAGE_CONTEXT;
     r->reading = 0;
     r->stage_failed = false;
     r->next_context = (struct nat_context){.instance = r->context.instance};
     memcpy(r->next_context.interface, r->way.interface, sizeof r->way.interface);
-    read_table(r, COMMAND_ADDRESSES, "/ip/address/print", address_proplist, NULL, now_ms, out);
-    read_table(r, COMMAND_LISTS, "/interface/list/print", "name,include,exclude", NULL, now_ms, out);
-    read_table(r, COMMAND_MEMBERS, "/interface/list/member/print", "list,interface,disabled", NULL, now_ms,
-               out);
+    read_table(r, COMMAND_ADDRESSES, "/ip/address/print", address_proplist, NULL, step);
+    read_table(r, COMMAND_LISTS, "/interface/list/print", "name,include,exclude", NULL, step);
+    read_table(r, COMMAND_MEMBERS, "/interface/list/member/print", "list,interface,disabled", NULL, step);
     if (!r->listening) {
         /* Listen starts before the snapshot, so that no change between the two is missed. */
-        struct writer w =
-            session_begin(main_session(r), COMMAND_LISTEN, 0, "/ip/firewall/nat/listen", now_ms, out);
-        session_end(main_session(r), &w, out);
+        struct writer w = session_begin(main_session(r), COMMAND_LISTEN, 0, "/ip/firewall/nat/listen", step);
+        session_end(main_session(r), &w, step->out);
         r->listening = true;
     }
 }
 
-static void read_routes(struct router *r, uint64_t now_ms, struct actions *out)
+static void read_routes(struct router *r, const struct step *step)
 {
     r->stage = STAGE_ROUTES;
     r->reading = 0;
     r->way = (struct route_choice){.target = r->gateway};
-    read_table(r, COMMAND_ROUTES, "/ip/route/print", route_proplist, "?active=true", now_ms, out);
-    read_table(r, COMMAND_ADDRESSES, "/ip/address/print", address_proplist, NULL, now_ms, out);
+    read_table(r, COMMAND_ROUTES, "/ip/route/print", route_proplist, "?active=true", step);
+    read_table(r, COMMAND_ADDRESSES, "/ip/address/print", address_proplist, NULL, step);
 }
 
-static void check_route(struct router *r, uint64_t now_ms, struct actions *out)
+static void check_route(struct router *r, const struct step *step)
 {
-    struct writer w = session_begin(main_session(r), COMMAND_ROUTE_CHECK, 0, "/ip/route/check", now_ms, out);
+    struct writer w = session_begin(main_session(r), COMMAND_ROUTE_CHECK, 0, "/ip/route/check", step);
     ros_write_pair_text(&w, "=dst-ip=", address_text(r->gateway).text);
     /* Without `once` the router repeats its answer until we cancel the command. */
     ros_write_word(&w, span_text("=once="));
-    session_end(main_session(r), &w, out);
+    session_end(main_session(r), &w, step->out);
 }
 
-void router_begin_resync(struct router *r, uint64_t now_ms, struct actions *out)
+void router_begin_resync(struct router *r, const struct step *step)
 {
     assert(r->stage == STAGE_IDLE);
     r->resync_due_ms = UINT64_MAX;
@@ -108,27 +106,27 @@ void router_begin_resync(struct router *r, uint64_t now_ms, struct actions *out)
     if (r->configured_interface[0] != '\0') {
         copy_interface(r->way.interface, span_text(r->configured_interface));
         r->checked_way[0] = '\0';
-        check_route(r, now_ms, out);
-        read_context(r, now_ms, out);
+        check_route(r, step);
+        read_context(r, step);
         return;
     }
     r->stage = STAGE_INTERFACE;
     r->way.interface[0] = '\0';
-    check_route(r, now_ms, out);
+    check_route(r, step);
     r->reading++;
 }
 
-static void interface_found(struct router *r, uint64_t now_ms, struct actions *out)
+static void interface_found(struct router *r, const struct step *step)
 {
     if (r->way.interface[0] != '\0') {
         if (r->trouble == FAILURE_NO_INTERFACE)
-            router_report(r, FAILURE_NONE, span_of(NULL, 0), out);
-        read_context(r, now_ms, out);
+            router_report(r, FAILURE_NONE, span_of(NULL, 0), step->out);
+        read_context(r, step);
         return;
     }
-    router_report(r, FAILURE_NO_INTERFACE, span_of(NULL, 0), out);
+    router_report(r, FAILURE_NO_INTERFACE, span_of(NULL, 0), step->out);
     r->stage = STAGE_IDLE;
-    r->resync_due_ms = now_ms + NO_INTERFACE_RETRY_MS;
+    r->resync_due_ms = step->now_ms + NO_INTERFACE_RETRY_MS;
 }
 
 static void address_row(struct router *r, const struct ros_sentence *row)
@@ -141,17 +139,17 @@ static void address_row(struct router *r, const struct ros_sentence *row)
 
 /* ---- the table ---- */
 
-static void start_snapshot(struct router *r, uint64_t now_ms, struct actions *out)
+static void start_snapshot(struct router *r, const struct step *step)
 {
     r->context = r->next_context;
     r->stage = STAGE_SNAPSHOT;
     r->reading = 0;
     r->snapshot++;
-    r->resynced_ms = now_ms;
+    r->resynced_ms = step->now_ms;
     for (unsigned i = 0; i < 2 && r->any_building; i++)
         portset_clear(&r->building[i]);
     r->any_building = false;
-    read_table(r, COMMAND_SNAPSHOT, "/ip/firewall/nat/print", nat_rule_proplist, NULL, now_ms, out);
+    read_table(r, COMMAND_SNAPSHOT, "/ip/firewall/nat/print", nat_rule_proplist, NULL, step);
 }
 
 static bool our_row(const struct nat_rule *rule, struct router_outcome *o)
@@ -213,18 +211,18 @@ static bool listen_row(struct router *r, const struct ros_sentence *row, uint64_
     return rule.id != 0;
 }
 
-static bool snapshot_done(struct router *r, uint64_t now_ms, struct router_outcome *o, struct actions *out)
+static bool snapshot_done(struct router *r, struct router_outcome *o, const struct step *step)
 {
     for (unsigned i = 0; i < 2 && (r->any_taken || r->any_building); i++)
         r->taken[i] = r->building[i];
     r->any_taken = r->any_building;
     r->stage = STAGE_IDLE;
-    uint64_t next_ms = now_ms + (r->listening ? RESYNC_INTERVAL_MS : BLIND_INTERVAL_MS);
-    router_resync(r, r->resync_again ? now_ms : next_ms);
+    uint64_t next_ms = step->now_ms + (r->listening ? RESYNC_INTERVAL_MS : BLIND_INTERVAL_MS);
+    router_resync(r, r->resync_again ? step->now_ms : next_ms);
     if (!r->ready) {
         r->ready = true;
-        router_report(r, FAILURE_NONE, span_of(NULL, 0), out);
-        actions_log(out, LOG_LEVEL_INFO, component, "the router is ready version=%s interface=%s",
+        router_report(r, FAILURE_NONE, span_of(NULL, 0), step->out);
+        actions_log(step->out, LOG_LEVEL_INFO, component, "the router is ready version=%s interface=%s",
                     r->version[0] != '\0' ? r->version : "unknown",
                     log_safe(span_text(r->context.interface)).text);
     }
@@ -235,7 +233,7 @@ static bool snapshot_done(struct router *r, uint64_t now_ms, struct router_outco
 /* ---- rows and ends ---- */
 
 bool router_resync_row(struct router *r, const struct command *c, uint64_t now_ms,
-                     struct router_outcome *ret_outcome)
+                       struct router_outcome *ret_outcome)
 {
     const struct ros_sentence *row = &main_session(r)->reader.sentence;
     struct span value;
@@ -279,15 +277,15 @@ bool router_resync_row(struct router *r, const struct command *c, uint64_t now_m
     return false;
 }
 
-static void listen_ended(struct router *r, const struct command *c, uint64_t now_ms, struct actions *out)
+static void listen_ended(struct router *r, const struct command *c, const struct step *step)
 {
     r->listening = false;
     /* Not router_resync: the running snapshot stays valid, and a resync after it would be refused again. */
-    router_resync_later(r, now_ms + BLIND_INTERVAL_MS);
+    router_resync_later(r, step->now_ms + BLIND_INTERVAL_MS);
     if (r->listen_refused)
         return;
     r->listen_refused = true;
-    actions_log(out, LOG_LEVEL_WARN, component,
+    actions_log(step->out, LOG_LEVEL_WARN, component,
                 "the router refuses to report changes of its NAT rules; reading them every %u s instead "
                 "message=\"%s\"",
                 (unsigned)BLIND_INTERVAL_MS / 1000, c->message.text);
@@ -315,41 +313,41 @@ static void compare_way(struct router *r, struct actions *out)
     r->other_way_told = other;
 }
 
-static void route_check_done(struct router *r, const struct command *c, uint64_t now_ms, struct actions *out)
+static void route_check_done(struct router *r, const struct command *c, const struct step *step)
 {
     if (r->configured_interface[0] != '\0') {
-        compare_way(r, out);
+        compare_way(r, step->out);
         return;
     }
     if (c->failed && c->error == ROS_ERROR_PERMISSION && !r->test_policy_logged) {
         r->test_policy_logged = true;
-        actions_log(out, LOG_LEVEL_WARN, component,
+        actions_log(step->out, LOG_LEVEL_WARN, component,
                     "the API user may not use /ip/route/check; the interface is taken from the routing table "
                     "fix=\"" FAILURE_SET_POLICIES "\"");
     }
     if (r->way.interface[0] != '\0')
-        interface_found(r, now_ms, out);
+        interface_found(r, step);
     else
-        read_routes(r, now_ms, out);
+        read_routes(r, step);
 }
 
 /* All commands of a stage with several commands have ended. */
-static bool stage_done(struct router *r, uint64_t now_ms, struct router_outcome *o, struct actions *out)
+static bool stage_done(struct router *r, struct router_outcome *o, const struct step *step)
 {
     if (r->stage_failed) {
         r->stage = STAGE_IDLE;
-        router_resync(r, now_ms + FAILED_RETRY_MS);
+        router_resync(r, step->now_ms + FAILED_RETRY_MS);
         return false;
     }
     switch ((enum router_stage)r->stage) {
     case STAGE_ROUTES:
-        interface_found(r, now_ms, out);
+        interface_found(r, step);
         return false;
     case STAGE_CONTEXT:
-        start_snapshot(r, now_ms, out);
+        start_snapshot(r, step);
         return false;
     case STAGE_SNAPSHOT:
-        return snapshot_done(r, now_ms, o, out);
+        return snapshot_done(r, o, step);
     case STAGE_IDLE:
     case STAGE_INTERFACE:
         break;
@@ -357,15 +355,15 @@ static bool stage_done(struct router *r, uint64_t now_ms, struct router_outcome 
     return false;
 }
 
-bool router_resync_done(struct router *r, const struct command *c, uint64_t now_ms,
-                      struct router_outcome *ret_outcome, struct actions *out)
+bool router_resync_done(struct router *r, const struct command *c, struct router_outcome *ret_outcome,
+                        const struct step *step)
 {
     switch ((enum command_kind)c->kind) {
     case COMMAND_LISTEN:
-        listen_ended(r, c, now_ms, out);
+        listen_ended(r, c, step);
         return false;
     case COMMAND_ROUTE_CHECK:
-        route_check_done(r, c, now_ms, out);
+        route_check_done(r, c, step);
         return false;
     case COMMAND_LISTS:
     case COMMAND_MEMBERS:
@@ -377,7 +375,7 @@ bool router_resync_done(struct router *r, const struct command *c, uint64_t now_
     case COMMAND_ADDRESSES:
     case COMMAND_SNAPSHOT:
         if (c->failed)
-            reading_failed(r, c, out);
+            reading_failed(r, c, step->out);
         break;
     case COMMAND_RESOURCE:
     case COMMAND_LOGIN:
@@ -387,5 +385,5 @@ bool router_resync_done(struct router *r, const struct command *c, uint64_t now_
     case COMMAND_KEEP_ALIVE:
         return false;
     }
-    return --r->reading == 0 && stage_done(r, now_ms, ret_outcome, out);
+    return --r->reading == 0 && stage_done(r, ret_outcome, step);
 }

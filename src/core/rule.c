@@ -141,12 +141,6 @@ void rule_on_added(struct mapping_tables *t, uint16_t m, uint32_t id, uint32_t s
     set_state(t, m, id != 0 ? RULE_PRESENT : RULE_UNSURE, id);
 }
 
-void rule_on_removed(struct mapping_tables *t, uint16_t m)
-{
-    assert(rule_of(t, m)->state == RULE_REMOVING);
-    set_state(t, m, RULE_ABSENT, 0);
-}
-
 void rule_on_comment_set(struct mapping_tables *t, uint16_t m)
 {
     struct rule *rule = rule_of(t, m);
@@ -154,39 +148,32 @@ void rule_on_comment_set(struct mapping_tables *t, uint16_t m)
     rule->comment_sure_s = rule->comment.lease_s;
 }
 
-static void try_again_later(struct rule *rule, uint64_t now_ms)
+static void comment_is_unknown(struct rule *rule)
 {
+    rule->comment_setting = false;
+    rule->comment_stale = true;
+}
+
+void rule_on_failed(struct mapping_tables *t, uint16_t m, enum command_kind command, uint64_t now_ms)
+{
+    struct rule *rule = rule_of(t, m);
     rule->retry_ms = now_ms + backoff_ms(RETRY_FIRST_MS, RETRY_MAX_MS, rule->failures);
     if (rule->failures < UINT8_MAX)
         rule->failures++;
+    if (command == COMMAND_SET)
+        comment_is_unknown(rule);
+    else if (command == COMMAND_REMOVE)
+        set_state(t, m, RULE_PRESENT, rule->id);
+    else
+        set_state(t, m, RULE_ABSENT, 0);
 }
 
-void rule_on_add_failed(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
+void rule_on_lost(struct mapping_tables *t, uint16_t m, enum command_kind command, uint32_t snapshot)
 {
-    try_again_later(rule_of(t, m), now_ms);
-    set_state(t, m, RULE_ABSENT, 0);
-}
-
-void rule_on_comment_failed(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
-{
-    try_again_later(rule_of(t, m), now_ms);
-    rule_on_comment_lost(t, m);
-}
-
-void rule_on_remove_failed(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
-{
-    try_again_later(rule_of(t, m), now_ms);
-    set_state(t, m, RULE_PRESENT, rule_of(t, m)->id);
-}
-
-void rule_on_comment_lost(struct mapping_tables *t, uint16_t m)
-{
-    rule_of(t, m)->comment_setting = false;
-    rule_of(t, m)->comment_stale = true;
-}
-
-void rule_on_command_lost(struct mapping_tables *t, uint16_t m, uint32_t snapshot)
-{
+    if (command == COMMAND_SET) {
+        comment_is_unknown(rule_of(t, m));
+        return;
+    }
     rule_of(t, m)->seen = snapshot;
     set_state(t, m, RULE_UNSURE, 0);
 }
@@ -221,7 +208,7 @@ void rule_on_id_void(struct mapping_tables *t, uint16_t m)
     set_state(t, m, adding ? RULE_ADDING : RULE_UNSURE, 0);
 }
 
-void rule_on_missing(struct mapping_tables *t, uint16_t m)
+void rule_on_gone(struct mapping_tables *t, uint16_t m)
 {
     set_state(t, m, RULE_ABSENT, 0);
 }

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/session.h"
+
 struct mapping;
 struct mapping_tables;
 struct nat_rule;
@@ -70,15 +72,11 @@ void rule_on_remove_sent(struct mapping_tables *t, uint16_t m);
 
 /* id 0: the router did not name it, and a snapshot has to find it. */
 void rule_on_added(struct mapping_tables *t, uint16_t m, uint32_t id, uint32_t snapshot, uint64_t now_ms);
-void rule_on_removed(struct mapping_tables *t, uint16_t m);
 void rule_on_comment_set(struct mapping_tables *t, uint16_t m);
-/* The router refused a command: it is tried again later. */
-void rule_on_add_failed(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
-void rule_on_comment_failed(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
-void rule_on_remove_failed(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
-/* The connection was lost before the answer. */
-void rule_on_comment_lost(struct mapping_tables *t, uint16_t m);
-void rule_on_command_lost(struct mapping_tables *t, uint16_t m, uint32_t snapshot);
+/* The router refused a command (COMMAND_ADD, SET or REMOVE): it is tried again later. */
+void rule_on_failed(struct mapping_tables *t, uint16_t m, enum command_kind command, uint64_t now_ms);
+/* The connection was lost before the answer to it. */
+void rule_on_lost(struct mapping_tables *t, uint16_t m, enum command_kind command, uint32_t snapshot);
 
 /* ---- what the router's table shows ---- */
 
@@ -88,8 +86,8 @@ void rule_on_row(struct mapping_tables *t, uint16_t m, const struct nat_rule *ro
 void rule_on_row_early(struct mapping_tables *t, uint16_t m, uint32_t id, uint32_t snapshot);
 /* The id that was known names no rule of this mapping any more. */
 void rule_on_id_void(struct mapping_tables *t, uint16_t m);
-/* It is not there. */
-void rule_on_missing(struct mapping_tables *t, uint16_t m);
+/* It is not there, or not any more. */
+void rule_on_gone(struct mapping_tables *t, uint16_t m);
 /* Somebody undid it: one that never lasts is not made anew at once. */
 void rule_on_undone(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
 /* It was changed, and the rest of the row is not known. */

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "base/prng.h"
-#include "core/event.h"
+#include "core/step.h"
 #include "wire/routeros.h"
 
 enum command_kind {
@@ -49,6 +49,8 @@ enum session_state {
 };
 
 struct session {
+    const char *user; /* borrowed for the session's life, as the password */
+    const char *password;
     uint8_t number;     /* of the connection, for actions */
     uint8_t state;      /* enum session_state */
     uint8_t failure;    /* enum failure: why the last connection ended or could not be opened */
@@ -68,16 +70,14 @@ struct session {
 };
 
 /* The memory must be zero. */
-void session_init(struct session *s, unsigned number);
-void session_open(struct session *s, uint64_t now_ms, struct actions *out);
+void session_init(struct session *s, unsigned number, const char *user, const char *password);
+void session_open(struct session *s, const struct step *step);
 /* The connection is open: sends the login. */
-void session_opened(struct session *s, const char *user, const char *password, uint32_t peer, uint64_t now_ms,
-                    struct actions *out);
+void session_opened(struct session *s, uint32_t peer, const struct step *step);
 /* The driver reports that the connection failed or ended. */
 void session_closed(struct session *s, enum failure failure, uint64_t now_ms, struct prng *prng);
 /* Closes the connection; the state is the same as after a failure. */
-void session_break(struct session *s, enum failure failure, uint64_t now_ms, struct prng *prng,
-                   struct actions *out);
+void session_break(struct session *s, enum failure failure, struct prng *prng, const struct step *step);
 /* Closes a connection that is not needed, without back-off. No command may be in flight. */
 void session_close(struct session *s, struct actions *out);
 
@@ -85,10 +85,10 @@ void session_close(struct session *s, struct actions *out);
 bool session_free(const struct session *s);
 /* Begins the sentence of a command: write its attributes, then call session_end. It must be READY. */
 struct writer session_begin(struct session *s, enum command_kind kind, uint32_t cookie, const char *path,
-                            uint64_t now_ms, struct actions *out);
+                            const struct step *step);
 /* The same for a removal of that item. */
 struct writer session_begin_removal(struct session *s, uint32_t cookie, uint32_t id, const char *path,
-                                    uint64_t now_ms, struct actions *out);
+                                    const struct step *step);
 void session_end(struct session *s, struct writer *w, struct actions *out);
 
 enum session_reply {
@@ -100,8 +100,8 @@ enum session_reply {
 };
 
 /* Consumes *input up to the next reply that concerns the owner. *ret_command is a copy. */
-enum session_reply session_next(struct session *s, const char *user, const char *password, struct span *input,
-                                uint64_t now_ms, struct command *ret_command, struct actions *out);
+enum session_reply session_next(struct session *s, struct span *input, struct command *ret_command,
+                                const struct step *step);
 /* Returns one command that was lost with the connection. False: none is left; the session is CLOSED. */
 bool session_take_lost(struct session *s, struct command *ret_command);
 

@@ -25,21 +25,21 @@ struct strategy {
     bool moves;          /* another router port may get another external port */
     const char *no_port; /* what the operator is told when the gateway has no port left; NULL: the usual */
 
-    /* The rule's port fits the lease. */
+    /* The rule's port fits the lease; NULL: it always does. */
     bool (*fits)(const struct mapping *mapping);
     /* The mapping of the other protocol that ought to have the same number; 0: none. */
     uint16_t (*companion)(const struct mapping_tables *t, uint16_t m);
     /* Chooses the router port, as far as it is not fixed yet. */
     void (*settle_port)(struct proxy *p, uint16_t m, const struct step *step);
     /* True if the gateway cannot be asked for this now: when it is tried again, or that it is refused, is
-     * noted. */
+     * noted. NULL: it never is held back. */
     bool (*holds_back)(struct proxy *p, uint16_t m, bool releases, const struct step *step);
     /* True if a mapping that ends has that external port: by its number it is given back, so it stays in our
-     * books. */
+     * books. NULL: by its router port. */
     bool (*is_being_released)(const struct mapping_tables *t, enum natpmp_protocol protocol, uint16_t port);
     /* The mapping that an answer without a transaction is about; 0: none. */
     uint16_t (*owner)(const struct proxy *p, const struct upstream_outcome *o);
-    /* The mapping has ended: who waits for its port may go on. */
+    /* The mapping has ended: one that waits for its port may go on. NULL: none waits. */
     void (*ended)(struct mapping_tables *t, uint16_t m);
 };
 

@@ -14,12 +14,6 @@ static uint16_t router_port_of(const struct mapping *mapping)
     return mapping->router_port;
 }
 
-static bool fits(const struct mapping *mapping)
-{
-    (void)mapping;
-    return true;
-}
-
 static uint16_t companion(const struct mapping_tables *t, uint16_t m)
 {
     const struct mapping *mapping = &t->mapping[m];
@@ -64,32 +58,9 @@ static void settle_port(struct proxy *p, uint16_t m, const struct step *step)
                 mapping_text(t, m).text);
 }
 
-static bool holds_back(struct proxy *p, uint16_t m, bool releases, const struct step *step)
-{
-    (void)p;
-    (void)m;
-    (void)releases;
-    (void)step;
-    return false;
-}
-
-static bool is_being_released(const struct mapping_tables *t, enum natpmp_protocol protocol, uint16_t port)
-{
-    (void)t;
-    (void)protocol;
-    (void)port;
-    return false;
-}
-
 static uint16_t owner(const struct proxy *p, const struct upstream_outcome *o)
 {
     return mapping_find_router_port(&p->tables, o->protocol, o->internal_port);
-}
-
-static void ended(struct mapping_tables *t, uint16_t m)
-{
-    (void)t;
-    (void)m;
 }
 
 const struct strategy strategy_normal = {
@@ -98,11 +69,7 @@ const struct strategy strategy_normal = {
     .rule_first = true,
     .withdraws = true,
     .moves = true,
-    .fits = fits,
     .companion = companion,
     .settle_port = settle_port,
-    .holds_back = holds_back,
-    .is_being_released = is_being_released,
     .owner = owner,
-    .ended = ended,
 };

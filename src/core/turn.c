@@ -25,7 +25,7 @@ void turn_queue(struct proxy *p, uint16_t m, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
     uint16_t c = mapping_at(t, m)->client;
-    if (wants(p, m, step->now_ms) == LEASE_WANTS_NOTHING || list_has(&t->client[c].queue, t->to_ask, m))
+    if (wants(p, m, step->now_ms) == LEASE_WANTS_NOTHING)
         return;
     list_push(&t->client[c].queue, t->to_ask, m);
     turn_client(p, c);
@@ -47,7 +47,7 @@ void turn_client(struct proxy *p, uint16_t c)
     struct mapping_tables *t = &p->tables;
     unsigned limit = p->stopping ? UPSTREAM_PARALLEL_MAX : 1;
     bool may = t->client[c].queue.first != 0 && t->client[c].asking < limit;
-    if (may && !list_has(&t->client_ready, t->client_ready_link, c))
+    if (may)
         list_push(&t->client_ready, t->client_ready_link, c);
 }
 
@@ -62,7 +62,7 @@ uint16_t turn_next(struct proxy *p, enum lease_want *ret_want, const struct step
         uint16_t c = list_pop(&t->client_ready, t->client_ready_link);
         uint16_t m = list_pop(&t->client[c].queue, t->to_ask);
         *ret_want = m != 0 ? wants(p, m, step->now_ms) : LEASE_WANTS_NOTHING;
-        bool held_back = *ret_want != LEASE_WANTS_NOTHING &&
+        bool held_back = *ret_want != LEASE_WANTS_NOTHING && p->strategy->holds_back != NULL &&
                          p->strategy->holds_back(p, m, *ret_want == LEASE_WANTS_RELEASE, step);
         if (*ret_want != LEASE_WANTS_NOTHING && !held_back)
             return m;

@@ -120,19 +120,19 @@ static void push(struct actions *out, uint8_t *place, size_t len)
     actions_push(out, (struct action){.type = ACTION_GATEWAY_SEND, .gateway = actions_trim(out, place, len)});
 }
 
-static void send_transaction(struct upstream *u, unsigned i, uint64_t now_ms, struct actions *out)
+static void send_transaction(struct upstream *u, unsigned i, const struct step *step)
 {
     struct transaction *t = &u->transaction[i];
-    uint8_t *place = actions_bytes(out, NATPMP_REQUEST_MAX);
-    push(out, place,
+    uint8_t *place = actions_bytes(step->out, NATPMP_REQUEST_MAX);
+    push(step->out, place,
          natpmp_encode_map_request(place, (enum natpmp_protocol)(u->key[i] >> 16), (uint16_t)u->key[i],
                                    t->external_port, t->lifetime_s));
     t->sends++;
-    t->last_ms = now_ms;
-    t->next_ms = now_ms + interval_ms(t->sends);
-    u->due_ms = t->next_ms < u->due_ms ? t->next_ms : u->due_ms;
+    t->last_ms = step->now_ms;
+    t->next_ms = step->now_ms + interval_ms(t->sends);
+    u->due_ms = earlier_ms(u->due_ms, t->next_ms);
     if (t->sends >= SILENT_ATTEMPT && u->heard_ms < t->first_ms && u->trouble <= GATEWAY_FINE)
-        upstream_report(u, GATEWAY_SILENT, out);
+        upstream_report(u, GATEWAY_SILENT, step->out);
 }
 
 /* What the gateway's epoch should be by now, by the slow reckoning of section 3.6. */
@@ -142,7 +142,7 @@ static uint32_t expected_epoch_s(const struct upstream *u, uint64_t now_ms)
 }
 
 void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol protocol, uint16_t internal_port,
-                  uint16_t external_port, uint32_t lifetime_s, uint64_t now_ms, struct actions *out)
+                  uint16_t external_port, uint32_t lifetime_s, const struct step *step)
 {
     uint32_t key = transaction_key(protocol, internal_port);
     assert(upstream_free(u) && (internal_port != 0 || lifetime_s != 0));
@@ -158,12 +158,12 @@ void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol proto
         .owner = owner,
         .external_port = deleting ? 0 : external_port, /* section 3.4 */
         .lifetime_s = lifetime_s,
-        .epoch_floor_s = expected_epoch_s(u, now_ms),
-        .first_ms = now_ms,
+        .epoch_floor_s = expected_epoch_s(u, step->now_ms),
+        .first_ms = step->now_ms,
     };
     u->used++;
     u->chosen += internal_port == 0;
-    send_transaction(u, i, now_ms, out);
+    send_transaction(u, i, step);
 }
 
 bool upstream_is_busy(const struct upstream *u, enum natpmp_protocol protocol)
@@ -203,19 +203,19 @@ void upstream_want_address(struct upstream *u, uint64_t now_ms)
     u->address_next_ms = now_ms;
 }
 
-static void send_address_request(struct upstream *u, uint64_t now_ms, struct actions *out)
+static void send_address_request(struct upstream *u, const struct step *step)
 {
-    uint8_t *place = actions_bytes(out, NATPMP_REQUEST_MAX);
-    push(out, place, natpmp_encode_address_request(place));
+    uint8_t *place = actions_bytes(step->out, NATPMP_REQUEST_MAX);
+    push(step->out, place, natpmp_encode_address_request(place));
     if (u->address_sends == ATTEMPTS_MAX)
         u->address_sends = 0;
     if (u->address_sends == 0)
-        u->address_first_ms = now_ms;
+        u->address_first_ms = step->now_ms;
     u->address_asking = true;
     u->address_sends++;
-    u->address_next_ms = now_ms + interval_ms(u->address_sends);
+    u->address_next_ms = step->now_ms + interval_ms(u->address_sends);
     if (u->address_sends >= SILENT_ATTEMPT && u->heard_ms < u->address_first_ms && u->trouble <= GATEWAY_FINE)
-        upstream_report(u, GATEWAY_SILENT, out);
+        upstream_report(u, GATEWAY_SILENT, step->out);
 }
 
 static uint64_t transactions_deadline_ms(const struct upstream *u)
@@ -227,16 +227,16 @@ static uint64_t transactions_deadline_ms(const struct upstream *u)
     return deadline_ms;
 }
 
-void upstream_tick(struct upstream *u, uint64_t now_ms, struct actions *out)
+void upstream_tick(struct upstream *u, const struct step *step)
 {
-    if (now_ms >= u->address_next_ms && actions_room(out))
-        send_address_request(u, now_ms, out);
-    if (u->due_ms > now_ms)
+    if (step->now_ms >= u->address_next_ms && actions_room(step->out))
+        send_address_request(u, step);
+    if (u->due_ms > step->now_ms)
         return;
-    for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX && actions_room(out); i++) {
+    for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX && actions_room(step->out); i++) {
         struct transaction *t = &u->transaction[i];
-        if (t->used && t->next_ms <= now_ms && t->sends < t->sends_max)
-            send_transaction(u, i, now_ms, out);
+        if (t->used && t->next_ms <= step->now_ms && t->sends < t->sends_max)
+            send_transaction(u, i, step);
     }
     u->due_ms = transactions_deadline_ms(u);
 }
@@ -244,7 +244,7 @@ void upstream_tick(struct upstream *u, uint64_t now_ms, struct actions *out)
 uint64_t upstream_deadline_ms(const struct upstream *u)
 {
     uint64_t deadline_ms = transactions_deadline_ms(u);
-    return deadline_ms < u->address_next_ms ? deadline_ms : u->address_next_ms;
+    return earlier_ms(deadline_ms, u->address_next_ms);
 }
 
 /* ---- receiving ---- */
@@ -330,18 +330,18 @@ static bool watch_epoch(struct upstream *u, const struct natpmp_reply *reply, ui
     return true;
 }
 
-static void heard(struct upstream *u, uint64_t now_ms, struct actions *out)
+static void heard(struct upstream *u, const struct step *step)
 {
-    u->heard_ms = now_ms;
+    u->heard_ms = step->now_ms;
     if (u->trouble > GATEWAY_FINE && u->trouble != GATEWAY_REFUSES) {
-        hurry(u, now_ms);
-        if (u->address_asking && u->address_next_ms > now_ms + FIRST_INTERVAL_MS) {
+        hurry(u, step->now_ms);
+        if (u->address_asking && u->address_next_ms > step->now_ms + FIRST_INTERVAL_MS) {
             u->address_sends = 0; /* those before it count as silence no more */
-            u->address_next_ms = now_ms;
+            u->address_next_ms = step->now_ms;
         }
     }
     if (u->trouble != GATEWAY_REFUSES)
-        upstream_report(u, GATEWAY_FINE, out);
+        upstream_report(u, GATEWAY_FINE, step->out);
 }
 
 static void refused(struct upstream *u, uint16_t result, struct actions *out)
@@ -352,61 +352,60 @@ static void refused(struct upstream *u, uint16_t result, struct actions *out)
     upstream_report(u, GATEWAY_REFUSES, out);
 }
 
-static void receive_address(struct upstream *u, const struct natpmp_reply *reply, uint64_t now_ms,
-                            struct actions *out)
+static void receive_address(struct upstream *u, const struct natpmp_reply *reply, const struct step *step)
 {
     if (!u->address_asking) {
         /* A second copy, or the gateway says by itself that its address is another one. */
         if (!u->address_known || u->address != reply->address)
-            upstream_want_address(u, now_ms);
+            upstream_want_address(u, step->now_ms);
         return;
     }
     if (reply->result == NATPMP_SUCCESS && reply->address != 0) {
         u->trouble = u->trouble == GATEWAY_REFUSES ? GATEWAY_UNKNOWN : u->trouble;
-        upstream_report(u, GATEWAY_FINE, out);
+        upstream_report(u, GATEWAY_FINE, step->out);
         u->address_changed = !u->address_known || u->address != reply->address;
         u->address_known = true;
         u->address = reply->address;
         u->address_asking = false;
         u->address_sends = 0;
-        u->address_next_ms = now_ms + ADDRESS_INTERVAL_MS;
+        u->address_next_ms = step->now_ms + ADDRESS_INTERVAL_MS;
         return;
     }
     /* Section 3.2: the address of an error is not to be used. 0.0.0.0 is no address either. The question
      * stays open: the next attempt is due as if nothing had come. */
     u->address_lost = u->address_known;
     u->address_known = false;
-    refused(u, reply->result, out);
+    refused(u, reply->result, step->out);
 }
 
-void upstream_receive(struct upstream *u, struct span datagram, uint64_t now_ms, struct actions *out)
+void upstream_receive(struct upstream *u, struct span datagram, const struct step *step)
 {
     struct natpmp_reply reply = natpmp_decode_reply(datagram);
     if (reply.type == NATPMP_REPLY_MALFORMED) {
-        actions_log(out, LOG_LEVEL_DEBUG, component, "malformed datagram dropped length=%u",
+        actions_log(step->out, LOG_LEVEL_DEBUG, component, "malformed datagram dropped length=%u",
                     (unsigned)datagram.len);
         return;
     }
-    heard(u, now_ms, out);
-    u->reply_late = reply.has_epoch && !watch_epoch(u, &reply, now_ms);
+    heard(u, step);
+    u->reply_late = reply.has_epoch && !watch_epoch(u, &reply, step->now_ms);
     if (u->reply_late && reply.type == NATPMP_REPLY_MAP) {
         u->reply = reply;
         u->reply_pending = true;
     }
     if (u->reply_late) {
-        actions_log(out, LOG_LEVEL_DEBUG, component, "a reply with an unlikely epoch is ignored epoch=%u",
-                    (unsigned)reply.epoch_s);
+        actions_log(step->out, LOG_LEVEL_DEBUG, component,
+                    "a reply with an unlikely epoch is ignored epoch=%u", (unsigned)reply.epoch_s);
         return;
     }
     switch (reply.type) {
     case NATPMP_REPLY_MALFORMED:
         break;
     case NATPMP_REPLY_ADDRESS:
-        receive_address(u, &reply, now_ms, out);
+        receive_address(u, &reply, step);
         break;
     case NATPMP_REPLY_UNSUPPORTED_VERSION:
         if (u->address_asking || u->used > 0)
-            refused(u, reply.result, out);
+            refused(u, reply.result, step->out);
         break;
     case NATPMP_REPLY_MAP:
     case NATPMP_REPLY_UNSUPPORTED_OPCODE:

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/event.h"
+#include "core/step.h"
 #include "wire/natpmp.h"
 
 struct transaction {
@@ -118,7 +118,7 @@ bool upstream_free(const struct upstream *u);
  * internal_port). Internal port 0, for a map request only: a port of the gateway's choice, the same as the
  * external one. */
 void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol protocol, uint16_t internal_port,
-                  uint16_t external_port, uint32_t lifetime_s, uint64_t now_ms, struct actions *out);
+                  uint16_t external_port, uint32_t lifetime_s, const struct step *step);
 /* True if a transaction of that protocol is under way. */
 bool upstream_is_busy(const struct upstream *u, enum natpmp_protocol protocol);
 /* Gives up the transaction of (protocol, internal_port), if there is one; its owner hears nothing of it. */
@@ -137,10 +137,10 @@ void upstream_again(struct upstream *u, enum natpmp_protocol protocol, uint16_t 
 /* A client asks for an address that is not known: ask the gateway now rather than at the next turn. */
 void upstream_want_address(struct upstream *u, uint64_t now_ms);
 
-void upstream_receive(struct upstream *u, struct span datagram, uint64_t now_ms, struct actions *out);
+void upstream_receive(struct upstream *u, struct span datagram, const struct step *step);
 void upstream_error(struct upstream *u, enum gateway_error error, struct actions *out);
 /* Retransmits what is due, as far as there is room. */
-void upstream_tick(struct upstream *u, uint64_t now_ms, struct actions *out);
+void upstream_tick(struct upstream *u, const struct step *step);
 /* True and an outcome, until there is none left. */
 bool upstream_next(struct upstream *u, uint64_t now_ms, struct upstream_outcome *ret_outcome);
 uint64_t upstream_deadline_ms(const struct upstream *u);

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "core/proxy.h"
+#include "proxy_check.h"
 
 enum {
     TAGS_MAX = 64,

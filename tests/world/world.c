@@ -1,5 +1,7 @@
 #include "world.h"
 
+#include "proxy_check.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>

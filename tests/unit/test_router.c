@@ -143,11 +143,11 @@ static void test_no_interface_for_a_while(void **state)
         snprintf(words, sizeof(words), "!done .tag=%u|!done .tag=%u", tag + 1, tag + 2);
         hear(words);
         assert_int_equal(count_actions(&out, ACTION_LOG), 1);
-        assert_int_equal(router->trouble, ROUTER_TROUBLE_NO_INTERFACE);
+        assert_int_equal(router->trouble, FAILURE_NO_INTERFACE);
         wait_until(router_deadline_ms(router));
         snprintf(words, sizeof(words), "!re .tag=%u =interface=wg1|!done .tag=%u", tag + 3, tag + 3);
         hear(words);
-        assert_int_equal(router->trouble, ROUTER_TROUBLE_NONE);
+        assert_int_equal(router->trouble, FAILURE_NONE);
         snprintf(words, sizeof(words), "!done .tag=%u|!done .tag=%u|!done .tag=%u", tag + 4, tag + 5,
                  tag + 6);
         hear(words);

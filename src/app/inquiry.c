@@ -1,8 +1,5 @@
 #include "app/inquiry.h"
 
-#include <errno.h>
-#include <stdlib.h>
-
 #include "app/driver.h"
 #include "io/links.h"
 
@@ -25,30 +22,15 @@ static void list_own(struct survey *survey)
             survey->own[survey->owns++] = links[i].address;
 }
 
-struct inquiry_end inquiry_run(struct check *check, const struct config *config, struct tls_context *tls)
+struct inquiry inquiry_run(const struct config *config, struct tls_context *tls, bool version_only)
 {
-    const struct machine machine = {.state = check, .step = step, .deadline_ms = deadline_ms};
-    struct inquiry_end end = {.error = -ENOMEM};
-    struct driver *driver = calloc(1, sizeof(*driver));
+    static struct check check;
+    static struct driver driver;
+    static struct check_config about;
+    const struct machine machine = {.state = &check, .step = step, .deadline_ms = deadline_ms};
+    struct inquiry inquiry = {.survey = &check.survey};
     struct log nowhere;
-    log_init(&nowhere, -1, LOG_LEVEL_ERROR);
-    if (driver != NULL)
-        end.error = driver_open_machine(driver, config, tls, machine, &nowhere);
-    if (end.error == 0) {
-        list_own(&check->survey);
-        check->survey.local = udp_client_local(&driver->gateway);
-        driver_run(driver);
-        end.signal = driver->signal;
-        end.hanging = !driver_close(driver);
-    }
-    if (!end.hanging)
-        free(driver);
-    return end;
-}
-
-struct check_config inquiry_config(const struct config *config)
-{
-    return (struct check_config){
+    about = (struct check_config){
         .gateway = config->gateway,
         .listen_address = config->listen_address,
         .listen_port = config->listen_port,
@@ -60,4 +42,15 @@ struct check_config inquiry_config(const struct config *config)
         .in_interface = config->in_interface,
         .tls = config->tls,
     };
+    check_init(&check, &about, version_only, clock_seed());
+    log_init(&nowhere, -1, LOG_LEVEL_ERROR);
+    inquiry.error = driver_open_machine(&driver, config, tls, machine, &nowhere);
+    if (inquiry.error != 0)
+        return inquiry;
+    list_own(&check.survey);
+    check.survey.local = udp_client_local(&driver.gateway);
+    driver_run(&driver);
+    inquiry.signal = driver.signal;
+    inquiry.hanging = !driver_close(&driver);
+    return inquiry;
 }

@@ -81,7 +81,7 @@ static void on_gateway(void *context, struct span bytes)
     dispatch(context, &event);
 }
 
-static void on_gateway_failed(void *context, enum gateway_error error)
+static void on_gateway_failed(void *context, enum gateway_trouble error)
 {
     struct event event = {.type = EVENT_GATEWAY_ERROR, .gateway_error = error};
     dispatch(context, &event);

@@ -40,7 +40,7 @@ static void take_event(struct check *c, const struct event *event, const struct 
         upstream_receive(&c->upstream, event->gateway, step);
         break;
     case EVENT_GATEWAY_ERROR:
-        upstream_error(&c->upstream, event->gateway_error, step->out);
+        upstream_report(&c->upstream, event->gateway_error, step->out);
         break;
     case EVENT_ROUTER_OPEN:
     case EVENT_ROUTER_DATA:

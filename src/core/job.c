@@ -29,11 +29,26 @@ static struct job_decision success(const struct job_facts *f, uint32_t lifetime_
     return (struct job_decision){.verdict = JOB_SUCCEEDS, .lifetime_s = lifetime_s};
 }
 
+/* Both halves are there [N-08]. */
+static bool holds(const struct job_facts *f)
+{
+    return f->ought && f->rule_holds && f->lease_left_ms > 0 && !f->rejoins;
+}
+
+static struct job_decision no_success_yet(const struct job_facts *f)
+{
+    if (f->waited_ms >= ANSWER_MS) /* RFC 6886 section 3.5: never silence */
+        return refused(f->no_resources ? NATPMP_OUT_OF_RESOURCES : NATPMP_NETWORK_FAILURE);
+    /* A short lease ran out while the router was away. */
+    bool needs_grant = f->rule_holds && f->lease_left_ms == 0;
+    return (struct job_decision){.verdict = needs_grant ? JOB_NEEDS_GRANT : JOB_WAITS};
+}
+
 struct job_decision job_decide(const struct job_facts *f)
 {
-    bool holds = f->ought && f->rule_holds && f->lease_left_ms > 0 && !f->rejoins; /* both halves [N-08] */
-    bool from_memory = holds && !f->epoch_doubted;
+    bool from_memory = holds(f) && !f->epoch_doubted;
     bool again = f->again && f->advertised_left_ms > 0;
+    bool granted = holds(f) && !f->grant_due && !f->pair_open;
     if (f->refusal != 0)
         return refused((enum natpmp_result)f->refusal);
     if (again && from_memory)
@@ -41,15 +56,11 @@ struct job_decision job_decide(const struct job_facts *f)
             .verdict = JOB_REPEATS,
             .lifetime_s = whole_seconds(earlier_ms(f->advertised_left_ms, f->lease_left_ms)),
         };
-    if (holds && !again && !f->grant_due && !f->pair_open)
+    if (granted && !again)
         return success(f, whole_seconds(f->lease_left_ms));
     if (from_memory && f->lease_left_ms >= 1000 && f->waited_ms >= MEMORY_MS)
         return success(f, (uint32_t)(f->lease_left_ms / 1000)); /* from memory; the gateway is asked on */
-    if (f->waited_ms >= ANSWER_MS)                              /* section 3.5: never silence */
-        return refused(f->no_resources ? NATPMP_OUT_OF_RESOURCES : NATPMP_NETWORK_FAILURE);
-    /* A short lease ran out while the router was away. */
-    bool needs_grant = f->rule_holds && f->lease_left_ms == 0;
-    return (struct job_decision){.verdict = needs_grant ? JOB_NEEDS_GRANT : JOB_WAITS};
+    return no_success_yet(f);
 }
 
 uint64_t job_due_ms(const struct mapping *mapping, uint64_t now_ms)

@@ -132,7 +132,7 @@ static void take_event(struct proxy *p, const struct event *event, const struct 
         upstream_receive(&p->upstream, event->gateway, step);
         break;
     case EVENT_GATEWAY_ERROR:
-        upstream_error(&p->upstream, event->gateway_error, step->out);
+        upstream_report(&p->upstream, event->gateway_error, step->out); /* RFC 6886 section 3.1 [C-08] */
         break;
     case EVENT_ROUTER_OPEN:
         p->upstream.router_local = event->router.local;

@@ -176,21 +176,43 @@ static bool was_removed_by_us(const struct router *r, uint32_t id)
     return false;
 }
 
+static bool is_dead(const struct ros_sentence *row)
+{
+    struct span dead;
+    return ros_attribute(row, ".dead", &dead) && !span_is(dead, "false") && !span_is(dead, "no");
+}
+
+static bool dead_row(struct router *r, uint32_t id, struct router_outcome *o)
+{
+    *o = (struct router_outcome){.type = ROUTER_RULE_GONE, .id = id};
+    if (id == 0 || was_removed_by_us(r, id))
+        return false;
+    if (r->stage == STAGE_SNAPSHOT)
+        r->resync_again = true; /* the snapshot may still deliver its row */
+    return true;
+}
+
+static bool foreign_row(struct router *r, const struct ros_sentence *row, uint32_t id, uint64_t now_ms,
+                        struct router_outcome *o)
+{
+    bool takes = nat_rule_take_ports(row, &r->context, r->taken);
+    r->any_taken = r->any_taken || takes;
+    if (r->stage == STAGE_SNAPSHOT && nat_rule_take_ports(row, &r->context, r->building))
+        r->any_building = true;
+    if (takes)
+        router_foreign_changed(r, now_ms);
+    *o = (struct router_outcome){.type = ROUTER_RULE_FOREIGN, .id = id};
+    return id != 0;
+}
+
 static bool listen_row(struct router *r, const struct ros_sentence *row, uint64_t now_ms,
                        struct router_outcome *o)
 {
-    struct span dead;
     if (!r->ready && r->stage != STAGE_SNAPSHOT)
         return false; /* the first snapshot has not started, and it will show the rule */
     struct nat_rule rule = nat_rule_parse(row, &r->context);
-    if (ros_attribute(row, ".dead", &dead) && !span_is(dead, "false") && !span_is(dead, "no")) {
-        *o = (struct router_outcome){.type = ROUTER_RULE_GONE, .id = rule.id};
-        if (rule.id == 0 || was_removed_by_us(r, rule.id))
-            return false;
-        if (r->stage == STAGE_SNAPSHOT)
-            r->resync_again = true; /* the snapshot may still deliver its row */
-        return true;
-    }
+    if (is_dead(row))
+        return dead_row(r, rule.id, o);
     if (rule.only_ours)
         return false;
     if (rule.partial) {
@@ -199,16 +221,7 @@ static bool listen_row(struct router *r, const struct ros_sentence *row, uint64_
             .type = ros_flag(row, "disabled") ? ROUTER_RULE_DISABLED : ROUTER_RULE_CHANGED, .id = rule.id};
         return rule.id != 0;
     }
-    if (rule.ours)
-        return our_row(&rule, o);
-    bool takes = nat_rule_take_ports(row, &r->context, r->taken);
-    r->any_taken = r->any_taken || takes;
-    if (r->stage == STAGE_SNAPSHOT && nat_rule_take_ports(row, &r->context, r->building))
-        r->any_building = true;
-    if (takes)
-        router_foreign_changed(r, now_ms);
-    *o = (struct router_outcome){.type = ROUTER_RULE_FOREIGN, .id = rule.id};
-    return rule.id != 0;
+    return rule.ours ? our_row(&rule, o) : foreign_row(r, row, rule.id, now_ms, o);
 }
 
 static bool snapshot_done(struct router *r, struct router_outcome *o, const struct step *step)

@@ -415,25 +415,6 @@ void upstream_receive(struct upstream *u, struct span datagram, const struct ste
     }
 }
 
-/* Section 3.1: an answer, too [C-08]. */
-void upstream_error(struct upstream *u, enum gateway_error error, struct actions *out)
-{
-    switch (error) {
-    case GATEWAY_PORT_UNREACHABLE:
-        upstream_report(u, GATEWAY_TROUBLE_PORT_UNREACHABLE, out);
-        break;
-    case GATEWAY_NO_ROUTE:
-        upstream_report(u, GATEWAY_TROUBLE_NO_ROUTE, out);
-        break;
-    case GATEWAY_NO_SOURCE:
-        upstream_report(u, GATEWAY_TROUBLE_NO_SOURCE, out);
-        break;
-    case GATEWAY_SEND_FAILED:
-        upstream_report(u, GATEWAY_TROUBLE_SEND_FAILED, out);
-        break;
-    }
-}
-
 /* ---- outcomes ---- */
 
 /* The transaction that a reply belongs to [C-29]. Some servers send errors without the ports; such a one is

@@ -138,14 +138,12 @@ void upstream_again(struct upstream *u, enum natpmp_protocol protocol, uint16_t 
 void upstream_want_address(struct upstream *u, uint64_t now_ms);
 
 void upstream_receive(struct upstream *u, struct span datagram, const struct step *step);
-void upstream_error(struct upstream *u, enum gateway_error error, struct actions *out);
 /* Retransmits what is due, as far as there is room. */
 void upstream_tick(struct upstream *u, const struct step *step);
 /* True and an outcome, until there is none left. */
 bool upstream_next(struct upstream *u, uint64_t now_ms, struct upstream_outcome *ret_outcome);
 uint64_t upstream_deadline_ms(const struct upstream *u);
 
-/* ---- for upstream.c ---- */
-
-/* Tells what is wrong, if it is not what was told last (upstream_trouble.c). */
+/* The gateway is like this now, by what it sends or by what its socket reports (upstream_trouble.c). The
+ * operator hears of it when it changes. */
 void upstream_report(struct upstream *u, enum gateway_trouble trouble, struct actions *out);

@@ -51,7 +51,7 @@ struct world {
     uint8_t bytes[UDP_CLIENT_DATAGRAM_MAX];
     size_t length;
     unsigned failed;
-    enum gateway_error error;
+    enum gateway_trouble error;
     bool in_call;
     bool close_at_once;
 };
@@ -67,7 +67,7 @@ static void on_received(void *context, struct span bytes)
         udp_client_close(&w->client);
 }
 
-static void on_failed(void *context, enum gateway_error error)
+static void on_failed(void *context, enum gateway_trouble error)
 {
     struct world *w = context;
     assert_false(w->in_call);

@@ -219,7 +219,7 @@ static void test_a_refused_port_is_not_told_as_silence_too(void **state)
         actions_clear(&out, LOG_LEVEL_WARN);
         upstream_tick(&upstream, at(ms));
         if (sends() > 0)
-            upstream_error(&upstream, GATEWAY_PORT_UNREACHABLE, &out);
+            upstream_report(&upstream, GATEWAY_PORT_UNREACHABLE, &out);
         told += lines(LOG_LEVEL_WARN);
     }
     assert_int_equal(told, 1);
@@ -230,10 +230,10 @@ static void test_errors_are_told_once(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 15; i++)
-        upstream_error(&upstream, (enum gateway_error)(i / 5), &out);
+        upstream_report(&upstream, (enum gateway_trouble)(GATEWAY_PORT_UNREACHABLE + i / 5), &out);
     assert_int_equal(lines(LOG_LEVEL_WARN), 3);
     ask(NATPMP_TCP, PORT, 3600, START_MS); /* an answer, not the end */
-    upstream_error(&upstream, GATEWAY_PORT_UNREACHABLE, &out);
+    upstream_report(&upstream, GATEWAY_PORT_UNREACHABLE, &out);
     check_send_at(START_MS + 250);
 }
 

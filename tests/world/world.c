@@ -242,13 +242,14 @@ static void give_gateway(struct world *w, const struct world_event *event)
 
 static void give_gateway_error(struct world *w, const struct world_event *event)
 {
-    static const char *const names[] = {"port unreachable", "no route", "send failed"};
+    static const char *const names[] = {
+        [GATEWAY_PORT_UNREACHABLE] = "port unreachable", [GATEWAY_NO_ROUTE] = "no route"};
 
     if (event->generation != w->socket)
         return;
     trace_line(&w->trace, w->now_ms, "gateway ! %s", names[event->value]);
     world_give(
-        w, &(struct event){.type = EVENT_GATEWAY_ERROR, .gateway_error = (enum gateway_error)event->value});
+        w, &(struct event){.type = EVENT_GATEWAY_ERROR, .gateway_error = (enum gateway_trouble)event->value});
 }
 
 static void dispatch(struct world *w, struct world_event *event)

@@ -64,8 +64,7 @@ void deletion_settle(struct proxy *p, uint16_t m, const struct step *step)
         actions_log(step->out, LOG_LEVEL_INFO, "mapping", "unmapped %s", mapping_text(&p->tables, m).text);
     else if (!gone)
         actions_log(step->out, LOG_LEVEL_WARN, "mapping",
-                    "the router has not removed the rule yet; trying on %s",
-                    mapping_text(&p->tables, m).text);
+                    "the router has not removed the rule yet; retrying %s", mapping_text(&p->tables, m).text);
     if (mapping->job.delete_all)
         deletion_progress(p, m, result, step);
     reply_to_job(p, m, result, 0, 0, step);

@@ -36,7 +36,7 @@ static void refuse(struct proxy *p, uint16_t m, enum natpmp_result result, const
     bool goes_on = promise_lives(mapping, step->now_ms);
     bool news = job_note_result(t, m, result);
     actions_log(step->out, news ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "mapping", "%s result=%u %s",
-                goes_on ? "could not be renewed; it stays until it ends by itself" : "could not be made",
+                goes_on ? "mapping not renewed; it stays until its lease ends" : "mapping refused",
                 (unsigned)result, mapping_text(t, m).text);
     reply_to_job(p, m, result, 0, 0, step);
     promise_on_refused(t, m);

@@ -30,8 +30,9 @@ static void compare(struct proxy *p, uint16_t m, uint16_t companion, const struc
     bool differs = other->external_port != one->external_port;
     if (differs && !one->pair_noted && !other->pair_noted)
         actions_log(step->out, LOG_LEVEL_WARN, component,
-                    "TCP and UDP of one port have different external ports: a program that announces one "
-                    "number is reached by one of them only %s external=%u other=%u",
+                    "TCP and UDP of one port have different external ports; a program that announces one "
+                    "number can be "
+                    "reached by one protocol only %s external=%u other=%u",
                     mapping_text(t, m).text, (unsigned)one->external_port, (unsigned)other->external_port);
     lease_note_pair(t, m, differs);
     lease_note_pair(t, companion, differs);
@@ -44,12 +45,12 @@ static void count_rotation(struct proxy *p, uint16_t m, const struct step *step)
     if (changes == 0)
         return;
     if (p->rotation_noted_until_ms <= step->now_ms)
-        actions_log(
-            step->out, LOG_LEVEL_WARN, component,
-            "the gateway changes external ports often: most likely the same WireGuard key is in use "
-            "somewhere else at the same time, or the tunnel loses packets, or the server is in "
-            "trouble; make a key for this tunnel alone, then try another server changes=%u minutes=%u",
-            changes, (unsigned)((step->now_ms - since_ms) / 60000 + 1));
+        actions_log(step->out, LOG_LEVEL_WARN, component,
+                    "the gateway changes external ports often; another device may use the same WireGuard key "
+                    "changes=%u "
+                    "minutes=%u fix=\"make a key for this tunnel alone; if that does not help, choose "
+                    "another server\"",
+                    changes, (unsigned)((step->now_ms - since_ms) / 60000 + 1));
     p->rotation_noted_until_ms = step->now_ms + ROTATION_NOTED_MS;
 }
 
@@ -218,13 +219,13 @@ static void report_refusal(struct proxy *p, uint16_t m, uint16_t result, const s
 {
     if (!is_final(result) && mapping_at(&p->tables, m)->lease.result != result)
         actions_log(step->out, LOG_LEVEL_WARN, component,
-                    "the gateway answers with an error; trying on result=%u %s", (unsigned)result,
+                    "the gateway answered with an error; retrying result=%u %s", (unsigned)result,
                     mapping_text(&p->tables, m).text);
     if (result == NATPMP_NOT_AUTHORIZED && first_time(&p->unauthorized_noted))
-        actions_log(step->out, LOG_LEVEL_WARN, component,
-                    "the gateway does not authorize mappings (result 2); with ProtonVPN: a paid plan, a key "
-                    "made with "
-                    "NAT-PMP enabled, a P2P server; clients are refused until it does");
+        actions_log(
+            step->out, LOG_LEVEL_WARN, component,
+            "the gateway does not authorize mappings; clients are refused until it does result=2 "
+            "fix=\"with ProtonVPN: use a paid plan, a key made with NAT-PMP enabled, and a P2P server\"");
 }
 
 static void refused(struct proxy *p, uint16_t m, uint16_t result, const struct step *step)
@@ -250,9 +251,10 @@ static void refused(struct proxy *p, uint16_t m, uint16_t result, const struct s
     lease_on_gone(t, m);
     if (!final || !promise_lives(mapping, step->now_ms))
         return;
-    actions_log(step->out, LOG_LEVEL_WARN, component,
-                "the gateway refuses a mapping that it held; it is removed result=%u %s", (unsigned)result,
-                mapping_text(t, m).text);
+    actions_log(
+        step->out, LOG_LEVEL_WARN, component,
+        "the gateway refused to renew a mapping that it had granted; the mapping is removed result=%u %s",
+        (unsigned)result, mapping_text(t, m).text);
     promise_end(t, m);
 }
 
@@ -312,9 +314,9 @@ static void address_known(struct proxy *p, const struct step *step)
     if (use != NULL)
         actions_log(
             step->out, LOG_LEVEL_WARN, component,
-            "the external address is %s: another NAT is behind the gateway, and nothing from the internet "
-            "arrives; check that VPN_GATEWAY is the VPN's gateway, or take a server with a public address "
-            "address=%s",
+            "the external address is %s, so another NAT is behind the gateway and the ports cannot be "
+            "reached address=%s "
+            "fix=\"check that VPN_GATEWAY is the VPN's gateway, or choose a server with a public address\"",
             use, address_text(address).text);
     p->address_flush = true;
     server_announce(&p->server, step->now_ms); /* [A-09] */
@@ -339,7 +341,7 @@ void on_gateway(struct proxy *p, const struct step *step)
             address_known(p, step);
             break;
         case UPSTREAM_NO_ADDRESS:
-            actions_log(step->out, LOG_LEVEL_WARN, component, "the gateway has lost its external address");
+            actions_log(step->out, LOG_LEVEL_WARN, component, "the gateway lost its external address");
             break;
         case UPSTREAM_STATE_LOST:
             recovery_begin(p, o.asked_ms, step);

@@ -48,7 +48,8 @@ static void report_full(struct proxy *p, uint32_t address, const struct step *st
     if (!first_time(&client->full_noted))
         return;
     actions_log(step->out, LOG_LEVEL_WARN, "mapping",
-                "no room for another mapping client=%s mappings=%u MAX_MAPPINGS_PER_CLIENT=%u",
+                "the client has as many mappings as it may have; more are refused client=%s mappings=%u "
+                "MAX_MAPPINGS_PER_CLIENT=%u",
                 address_text(address).text, (unsigned)client->live, (unsigned)p->config.client_mappings_max);
 }
 
@@ -73,10 +74,11 @@ static void note_late(struct proxy *p, uint16_t m, const struct step *step)
         !promise_was_outlived(mapping, step->now_ms))
         return;
     client->late = true;
-    actions_log(step->out, LOG_LEVEL_INFO, "mapping",
-                "a client renews later than it is told to: from now on its mappings are kept for as long as "
-                "it asks, at most two hours client=%s told=%u",
-                address_text(client->address).text, (unsigned)(promise_lifetime_ms(mapping) / 1000));
+    actions_log(
+        step->out, LOG_LEVEL_INFO, "mapping",
+        "client renews too late; double-natpmp renews its mappings from now on, for the lifetime that it "
+        "asked for (2 h at most) client=%s advertised=%u",
+        address_text(client->address).text, (unsigned)(promise_lifetime_ms(mapping) / 1000));
 }
 
 static void begin_map(struct proxy *p, uint16_t m, const struct natpmp_request *request,

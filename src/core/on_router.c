@@ -41,8 +41,9 @@ static void drop_rule(struct proxy *p, const struct nat_rule *row, const char *w
 {
     /* What the router refused to remove is found again and again. */
     enum log_level level = p->router.orphan_failures == 0 ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG;
-    actions_log(step->out, level, component, "a rule with our mark is removed: %s id=*%X router=%u client=%s",
-                why, (unsigned)row->id, (unsigned)row->router_port, address_text(row->client).text);
+    actions_log(step->out, level, component,
+                "removing a rule with the mark of this instance: %s id=*%X router=%u client=%s", why,
+                (unsigned)row->id, (unsigned)row->router_port, address_text(row->client).text);
     router_orphan(&p->router, row->id, step->now_ms);
 }
 
@@ -53,13 +54,13 @@ static uint16_t record_for(struct proxy *p, const struct nat_rule *row, const st
     uint16_t m = mapping_find(t, row->client, row->protocol, row->internal_port);
     bool other_port = m != 0 && mapping_at(t, m)->router_port != 0;
     if (other_port || !mapping_port_free(t, row->client, row->protocol, row->router_port)) {
-        drop_rule(p, row, "there is another one for the same port", step);
+        drop_rule(p, row, "another rule is for the same port", step);
         return 0;
     }
     if (m == 0)
         m = mapping_new(t, row->client, row->protocol, row->internal_port);
     if (m == 0)
-        drop_rule(p, row, "there is no room for it", step);
+        drop_rule(p, row, "the table of mappings is full", step);
     return m;
 }
 
@@ -108,7 +109,7 @@ static void known_rule(struct proxy *p, uint16_t m, const struct nat_rule *row, 
     rule_on_undone(&p->tables, m, step->now_ms);
     if (mapping->wanted)
         actions_log(step->out, LOG_LEVEL_WARN, component,
-                    "the rule was changed on the router; it is put back %s",
+                    "somebody changed the rule on the router; double-natpmp replaces it %s",
                     mapping_text(&p->tables, m).text);
 }
 
@@ -137,7 +138,7 @@ static void found_rule(struct proxy *p, uint16_t m, const struct nat_rule *row, 
     case RULE_REMOVING:
         break;
     }
-    drop_rule(p, row, "there is another one for the same mapping", step);
+    drop_rule(p, row, "another rule is for the same mapping", step);
 }
 
 static void take_rule(struct proxy *p, const struct nat_rule *row, const struct step *step)
@@ -148,7 +149,7 @@ static void take_rule(struct proxy *p, const struct nat_rule *row, const struct 
         return;
     }
     if (!row->sound) {
-        drop_rule(p, row, "it makes no sense", step);
+        drop_rule(p, row, "it is not complete", step);
         return;
     }
     m = mapping_find_router_port(&p->tables, row->protocol, row->router_port);
@@ -157,7 +158,7 @@ static void take_rule(struct proxy *p, const struct nat_rule *row, const struct 
     else if (p->adopting)
         adopt(p, row, step);
     else
-        drop_rule(p, row, "it belongs to no mapping", step);
+        drop_rule(p, row, "no mapping needs it", step);
 }
 
 /* The id is gone, or its rule has lost our mark: then somebody took it over, and it is no longer ours to
@@ -182,9 +183,9 @@ static void lose_rule(struct proxy *p, uint32_t id, bool removed, const struct s
     rule_on_undone(t, m, step->now_ms);
     mapping_touch(t, m);
     if (mapping->wanted)
-        actions_log(step->out, LOG_LEVEL_WARN, component,
-                    "the rule was %s on the router; it is made again %s",
-                    removed ? "removed" : "given another comment", mapping_text(t, m).text);
+        actions_log(
+            step->out, LOG_LEVEL_WARN, component, "somebody %s on the router; double-natpmp adds it again %s",
+            removed ? "removed the rule" : "changed the comment of the rule", mapping_text(t, m).text);
 }
 
 /* What the snapshot did not show is not there, and is made again (section 3.7 [N-06]). */
@@ -202,7 +203,8 @@ static void sweep(struct proxy *p, const struct step *step)
             continue;
         if (present && mapping->wanted)
             actions_log(step->out, LOG_LEVEL_WARN, component,
-                        "the rule is not on the router; it is made again %s", mapping_text(t, m).text);
+                        "the rule is missing on the router; double-natpmp adds it again %s",
+                        mapping_text(t, m).text);
         if (missing)
             rule_on_gone(t, m);
         mapping_touch(t, m);
@@ -216,7 +218,7 @@ static void snapshot_done(struct proxy *p, const struct step *step)
         return;
     p->adopting = false;
     if (p->adopted > 0)
-        actions_log(step->out, LOG_LEVEL_INFO, component, "rules of an earlier run were adopted rules=%u",
+        actions_log(step->out, LOG_LEVEL_INFO, component, "adopted the rules of an earlier run rules=%u",
                     p->adopted);
 }
 

@@ -80,7 +80,7 @@ static void stop(struct proxy *p, const struct step *step)
     p->stopping = true;
     p->stop_ms = step->now_ms + STOP_MS;
     server_stop(&p->server);
-    actions_log(step->out, LOG_LEVEL_INFO, "proxy", "stopping: all mappings are removed mappings=%u",
+    actions_log(step->out, LOG_LEVEL_INFO, "proxy", "stopping; all mappings are removed mappings=%u",
                 (unsigned)p->tables.live);
     for (unsigned i = 1; i <= p->tables.used_mappings; i++)
         if (p->tables.mapping[i].client != 0)
@@ -105,12 +105,12 @@ static void exit_when_done(struct proxy *p, const struct step *step)
     if (rules + leases > 0)
         actions_log(
             step->out, LOG_LEVEL_WARN, "proxy",
-            "stopped, but router or gateway did not answer in time: the next start takes over the rules, the "
-            "leases end by themselves rules=%u leases=%u",
+            "stopped before everything was removed: the next start adopts the rules, and leases expire by "
+            "themselves rules=%u leases=%u",
             rules, leases);
     else
         actions_log(step->out, LOG_LEVEL_INFO, "proxy",
-                    "stopped: nothing is left on the router and at the gateway");
+                    "stopped; nothing is left on the router or at the gateway");
     p->exited = true;
     actions_push(step->out, (struct action){.type = ACTION_EXIT});
 }

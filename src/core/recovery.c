@@ -28,10 +28,9 @@ void recovery_begin(struct proxy *p, uint64_t lost_ms, const struct step *step)
     if (p->recover_ms != UINT64_MAX)
         return;
     p->recover_ms = step->now_ms + prng_below(&p->prng, DELAY_MS + 1);
-    actions_log(
-        step->out, LOG_LEVEL_WARN, "gateway",
-        "the gateway has started anew and forgot its mappings; asking for all of them again mappings=%u",
-        (unsigned)t->live);
+    actions_log(step->out, LOG_LEVEL_WARN, "gateway",
+                "the gateway restarted and lost its mappings; requesting them again mappings=%u",
+                (unsigned)t->live);
 }
 
 /* All of them now, not when each renewal is due (section 3.7 [C-28]). */

@@ -67,8 +67,8 @@ static void settle_port(struct proxy *p, uint16_t m, const struct step *step)
         return;
     turn_refuse(p, m, step);
     actions_log(step->out, LOG_LEVEL_WARN, "mapping",
-                "the gateway's port is taken on the router by another rule, and this gateway forwards to no "
-                "other one %s external=%u",
+                "another rule on the router takes the gateway's port, the only one that it forwards to %s "
+                "external=%u",
                 mapping_text(t, m).text, (unsigned)port);
 }
 
@@ -147,8 +147,8 @@ static void ended(struct mapping_tables *t, uint16_t m)
 const struct strategy strategy_symmetric = {
     .request_port = request_port,
     .release_port = release_port,
-    .no_port =
-        "the gateway's one port is in use (GATEWAY_MODE=symmetric); others are refused until it is free",
+    .no_port = "the gateway's one port is in use; other mappings are refused until it is free "
+               "GATEWAY_MODE=symmetric",
     .fits = fits,
     .companion = mapping_companion,
     .settle_port = settle_port,

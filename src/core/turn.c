@@ -83,19 +83,20 @@ static void report_no_port(struct proxy *p, const struct step *step)
     if (p->strategy->no_port != NULL)
         actions_log(step->out, LOG_LEVEL_WARN, "gateway", "%s", p->strategy->no_port);
     else
-        actions_log(
-            step->out, LOG_LEVEL_WARN, "gateway",
-            "the gateway has no port left; mappings that nobody renewed are given up for new ones, then new "
-            "ones are refused; ProtonVPN gives five ports in all ports=%u ending=%u",
-            use.ports, use.ending);
+        actions_log(step->out, LOG_LEVEL_WARN, "gateway",
+                    "the gateway has no port left; a new mapping replaces one that its client stopped "
+                    "renewing, or is refused "
+                    "ports=%u ending=%u fix=\"ProtonVPN gives five ports in all: map fewer\"",
+                    use.ports, use.ending);
 }
 
 static void release(struct proxy *p, uint16_t m, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
-    actions_log(step->out, LOG_LEVEL_INFO, "mapping",
-                "given up for a client that asks now: its own has not renewed it %s external=%u",
-                mapping_text(t, m).text, (unsigned)mapping_at(t, m)->lease.external_port);
+    actions_log(
+        step->out, LOG_LEVEL_INFO, "mapping",
+        "mapping released: its client stopped renewing, and another client needs the port %s external=%u",
+        mapping_text(t, m).text, (unsigned)mapping_at(t, m)->lease.external_port);
     promise_end(t, m);
     lease_end(t, m);
     mapping_touch(t, m);

@@ -18,15 +18,8 @@ enum {
 /* Clients that renew on a clock of their own, whatever they were granted, find their port as it was. */
 static bool is_kept_alive(const struct proxy *p, const struct mapping *mapping)
 {
-    switch (p->config.lease_hold) {
-    case LEASE_HOLD_AUTO:
-        return p->tables.client[mapping->client].late;
-    case LEASE_HOLD_ALWAYS:
-        return true;
-    case LEASE_HOLD_OFF:
-        break;
-    }
-    return false;
+    enum lease_hold hold = p->config.lease_hold;
+    return hold == LEASE_HOLD_ALWAYS || (hold == LEASE_HOLD_AUTO && p->tables.client[mapping->client].late);
 }
 
 static void refuse(struct proxy *p, uint16_t m, enum natpmp_result result, const struct step *step)
@@ -111,20 +104,6 @@ static void settle_map(struct proxy *p, uint16_t m, const struct step *step)
     }
 }
 
-static void settle_job(struct proxy *p, uint16_t m, const struct step *step)
-{
-    switch ((enum job_kind)mapping_at(&p->tables, m)->job.kind) {
-    case JOB_NONE:
-        break;
-    case JOB_MAP:
-        settle_map(p, m, step);
-        break;
-    case JOB_DELETE:
-        deletion_settle(p, m, step);
-        break;
-    }
-}
-
 /* ---- one mapping ---- */
 
 /* RFC 6886 section 3.4: its time is over [M-21]. */
@@ -193,7 +172,10 @@ static void drive_one(struct proxy *p, uint16_t m, const struct step *step)
         return;
     }
     p->strategy->settle_port(p, m, step);
-    settle_job(p, m, step);
+    if (mapping->job.kind == JOB_MAP)
+        settle_map(p, m, step);
+    else if (mapping->job.kind == JOB_DELETE)
+        deletion_settle(p, m, step);
     settle_promise(p, m, step);
     settle_lease(p, m, step);
     if (rule_wants(mapping, step->now_ms) != RULE_WANTS_NOTHING)

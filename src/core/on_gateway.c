@@ -85,16 +85,11 @@ static void port_granted(struct proxy *p, uint16_t m, uint16_t old, bool rotated
     }
     if (pair.broken)
         recovery_note_broken(p, m, step);
-    switch (pair.companion_next) {
-    case PAIR_NEXT_NOTHING:
-        break;
-    case PAIR_NEXT_SETTLES:
+    if (pair.companion_next == PAIR_NEXT_SETTLES) {
         pair_settled(p, pair.companion, step);
-        break;
-    case PAIR_NEXT_REJOINS:
+    } else if (pair.companion_next == PAIR_NEXT_REJOINS) {
         lease_rejoin(t, pair.companion, step->now_ms);
         mapping_touch(t, pair.companion);
-        break;
     }
 }
 
@@ -181,17 +176,12 @@ static void granted(struct proxy *p, uint16_t m, const struct upstream_outcome *
     forget_dead_holder(p, protocol, o->external_port, step);
     if (p->strategy->is_being_released == NULL || !p->strategy->is_being_released(t, other, o->external_port))
         forget_dead_holder(p, other, o->external_port, step);
-    switch (verdict) {
-    case PORT_USABLE:
+    if (verdict == PORT_USABLE)
         usable(p, m, o, step);
-        break;
-    case PORT_CONFLICTS:
+    else if (verdict == PORT_CONFLICTS)
         conflict(p, m, mapping_find_external_port(t, protocol, o->external_port), step);
-        break;
-    case PORT_UNUSABLE:
+    else
         unusable(p, m, o, step);
-        break;
-    }
 }
 
 /* ---- refusals and silence ---- */

@@ -40,13 +40,9 @@ bool server_admits(const struct endpoint *from, uint32_t to)
 
 static void push_reply(const struct reply_path *path, uint8_t *place, size_t len, struct actions *out)
 {
-    actions_push(out, (struct action){
-                          .type = ACTION_LAN_SEND,
-                          .lan = {.to = path->to,
-                                  .from = path->from,
-                                  .interface = path->interface,
-                                  .bytes = actions_trim(out, place, len)},
-                      });
+    struct span bytes = actions_trim(out, place, len);
+    actions_push(
+        out, (struct action){.type = ACTION_LAN_SEND, .lan = {path->to, path->from, path->interface, bytes}});
 }
 
 bool server_receive(struct server *s, struct span datagram, const struct reply_path *path,

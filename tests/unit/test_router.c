@@ -199,6 +199,7 @@ static void test_snapshot(void **state)
     assert_true(router_has_address(router, 0x0a020002));
     assert_true(router_has_address(router, 0xc0a85801)); /* the one that we talk to */
     assert_false(router_has_address(router, 0xc0a8580b));
+    assert_false(router_has_address(router, 0)); /* connections that were never opened */
 }
 
 static void test_listen(void **state)
@@ -273,6 +274,43 @@ static void test_resyncs_for_foreign_rules_are_apart(void **state)
     assert_int_equal(router->resync_due_ms, resynced_ms + 15001);
     router_foreign_changed(router, resynced_ms + 14000); /* the one that is due is soon enough */
     assert_int_equal(router->resync_due_ms, resynced_ms + 15001);
+}
+
+/* The connection is lost in each stage of a resync: the next connection begins one anew. */
+static void test_the_connection_is_lost_amid_a_resync(void **state)
+{
+    static const char *const until[] = {
+        "",                                       /* the interface is asked for */
+        "!done .tag=3",                           /* the routes */
+        "!done .tag=3|!done .tag=4",              /* half of them */
+        "!re .tag=3 =interface=wg1|!done .tag=3", /* what surrounds it */
+        "!re .tag=3 =interface=wg1|!done .tag=3|!done .tag=4|!done .tag=5|!done .tag=6", /* the table */
+        "!re .tag=3 =interface=wg1|!done .tag=3|!done .tag=4|!done .tag=5|!done .tag=6|!re .tag=8 "
+        "=.id=*2 " RULE,
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(until); i++) {
+        stop(NULL);
+        start(NULL);
+        hear("!done .tag=1");
+        hear("!re .tag=2 =version=7.18.2_(stable)|!done .tag=2");
+        hear(until[i]);
+        closed(0, ROUTER_CLOSE_RESET);
+        assert_false(router_is_ready(router));
+        wait_until(router_deadline_ms(router));
+        opened(0);
+        hear("!done .tag=1");
+        check_sent(0, "/system/resource/print");
+        check_sent(1, "/ip/route/check");
+        hear("!re .tag=2 =version=7.9_(stable)|!done .tag=2|!re .tag=3 =interface=wg1|!done .tag=3");
+        check_sent(3, "/ip/firewall/nat/listen");
+        hear("!done .tag=4|!done .tag=5|!done .tag=6");
+        hear("!re .tag=8 =.id=*2 " RULE "|!done .tag=8");
+        assert_int_equal(count_outcomes(ROUTER_RULE), 1);
+        assert_int_equal(count_outcomes(ROUTER_SNAPSHOT_DONE), 1);
+        assert_true(router_is_ready(router));
+        assert_string_equal(router->version, "7.9"); /* nothing of the longer one is left */
+    }
 }
 
 /* The router refuses to print its interface lists, or their members: a rule that names a list may match. */
@@ -393,6 +431,7 @@ static void test_without_listen(void **state)
     hear("!trap .tag=7 =message=no_such_command|!done .tag=7");
     assert_int_equal(count_actions(&out, ACTION_LOG), 1);
     assert_in_range(router_deadline_ms(router) - now_ms, 1000, 30000);
+    assert_int_equal(router->look_due_ms, now_ms + 30000);
     wait_until(router_deadline_ms(router));
     if (router->stage == STAGE_IDLE) /* keep-alive was due first */
         hear("!done .tag=9");
@@ -432,6 +471,7 @@ UNIT(router)
         READY_TEST(test_partial_row),
         TEST(test_the_only_foreign_rule_goes),
         READY_TEST(test_resyncs_for_foreign_rules_are_apart),
+        TEST(test_the_connection_is_lost_amid_a_resync),
         TEST(test_unknown_interface_lists),
         TEST(test_listen_during_a_snapshot),
         TEST(test_removed_during_a_snapshot),

@@ -335,8 +335,10 @@ static void test_an_idle_extra_session_is_closed(void **state)
         char words[64];
         wait_until(router_deadline_ms(router));
         snprintf(words, sizeof(words), "!done .tag=%u", tag++);
-        if (now_ms < end_ms)
+        if (now_ms < end_ms) {
+            assert_int_equal(router->session[3].state, SESSION_READY);
             hear(words);
+        }
     }
     assert_int_equal(router->session[3].state, SESSION_CLOSED);
     assert_int_equal(router->session[0].state, SESSION_READY);

@@ -14,85 +14,82 @@ enum { ROUTER_PORT = 7000, SNAPSHOT = 5, ID = 0x1A };
 #define PRESENT .state = RULE_PRESENT, .id = ID
 #define COMMENT .comment = {.external_port = 41000, .lease_s = 60}
 
+static const struct want {
+    const char *name;
+    struct mapping mapping;
+    enum rule_want want;
+} wants[] = {
+    /* It is added as soon as its port is known, with or without a lease. */
+    {"a new mapping", {WANTED}, RULE_WANTS_ADD},
+    {"a lease is there already", {WANTED, GRANTED}, RULE_WANTS_ADD},
+    {"no router port is chosen yet", {.wanted = true}, RULE_WANTS_NOTHING},
+    {"it moves to another router port", {WANTED, .moving = true}, RULE_WANTS_NOTHING},
+    {"not wanted, and not there", {.router_port = ROUTER_PORT}, RULE_WANTS_NOTHING},
+    {"a comment's answer of before is awaited", {WANTED, .rule = {.comment_setting = true}}, RULE_WANTS_ADD},
+
+    /* It is removed when it is not wanted where it stands, or not as it stands. */
+    {"wanted", {WANTED, GRANTED, .rule = {PRESENT, COMMENT}}, RULE_WANTS_NOTHING},
+    {"not wanted", {GRANTED, .rule = {PRESENT, COMMENT}}, RULE_WANTS_REMOVE},
+    {"it moves", {WANTED, .moving = true, .rule = {PRESENT, COMMENT}}, RULE_WANTS_REMOVE},
+    {"it is not as it ought to be", {WANTED, .rule = {PRESENT, COMMENT, .wrong = true}}, RULE_WANTS_REMOVE},
+    {"both the rule and its comment are wrong",
+     {WANTED, .rule = {PRESENT, .wrong = true, .comment_stale = true}},
+     RULE_WANTS_REMOVE},
+
+    /* One command at a time: its answer comes first. */
+    {"it is being added", {WANTED, .rule = {.state = RULE_ADDING}}, RULE_WANTS_NOTHING},
+    {"it is being added and not wanted", {.rule = {.state = RULE_ADDING}}, RULE_WANTS_NOTHING},
+    {"it is being removed", {.rule = {.state = RULE_REMOVING, .id = ID}}, RULE_WANTS_NOTHING},
+    {"it is being removed and wanted",
+     {WANTED, .rule = {.state = RULE_REMOVING, .id = ID}},
+     RULE_WANTS_NOTHING},
+    {"its comment is being set", {.rule = {PRESENT, .comment_setting = true}}, RULE_WANTS_NOTHING},
+    {"its comment is being set and stale",
+     {WANTED, .rule = {PRESENT, .comment_setting = true, .comment_stale = true}},
+     RULE_WANTS_NOTHING},
+
+    /* An answer was lost: only a snapshot tells whether the rule is there. */
+    {"unsure and wanted", {WANTED, .rule = {.state = RULE_UNSURE}}, RULE_WANTS_NOTHING},
+    {"unsure and not wanted", {.rule = {.state = RULE_UNSURE}}, RULE_WANTS_NOTHING},
+
+    /* After a failure it waits. */
+    {"the pause is not over", {WANTED, .rule = {.retry_ms = NOW + 1}}, RULE_WANTS_NOTHING},
+    {"the pause is over", {WANTED, .rule = {.retry_ms = NOW}}, RULE_WANTS_ADD},
+    {"the pause before a removal", {.rule = {PRESENT, .retry_ms = NOW + 1}}, RULE_WANTS_NOTHING},
+
+    /* The comment tells the next run of the program the port, and no less than the lease. That it is not
+     * exact to the second spares the router a command at each renewal. */
+    {"another port was granted",
+     {WANTED, GRANTED, .rule = {PRESENT, .comment = {.external_port = 41001, .lease_s = 60}}},
+     RULE_WANTS_COMMENT},
+    {"the port was pending",
+     {WANTED, GRANTED, .rule = {PRESENT, .comment = {.lease_s = 60}}},
+     RULE_WANTS_COMMENT},
+    {"the lease is a second longer than it says",
+     {WANTED, GRANTED, .rule = {PRESENT, .comment = {.external_port = 41000, .lease_s = 59}}},
+     RULE_WANTS_COMMENT},
+    {"it says twice the lease",
+     {WANTED, GRANTED, .rule = {PRESENT, .comment = {.external_port = 41000, .lease_s = 121}}},
+     RULE_WANTS_NOTHING},
+    {"it says more than twice the lease",
+     {WANTED, GRANTED, .rule = {PRESENT, .comment = {.external_port = 41000, .lease_s = 122}}},
+     RULE_WANTS_COMMENT},
+    {"there is no lease to write down",
+     {WANTED, .rule = {PRESENT, .comment = {.external_port = 41001, .lease_s = 60}}},
+     RULE_WANTS_NOTHING},
+    {"the lease is unsure",
+     {WANTED, .lease = {.state = LEASE_UNSURE, .external_port = 41000}, .rule = {PRESENT}},
+     RULE_WANTS_NOTHING},
+    {"it is not ours of today, and there is no lease",
+     {WANTED, .rule = {PRESENT, COMMENT, .comment_stale = true}},
+     RULE_WANTS_COMMENT},
+};
+
 static void test_what_it_wants(void **state)
 {
-    static const struct {
-        const char *name;
-        struct mapping mapping;
-        enum rule_want want;
-    } rows[] = {
-        /* It is added as soon as its port is known, with or without a lease. */
-        {"a new mapping", {WANTED}, RULE_WANTS_ADD},
-        {"a lease is there already", {WANTED, GRANTED}, RULE_WANTS_ADD},
-        {"no router port is chosen yet", {.wanted = true}, RULE_WANTS_NOTHING},
-        {"it moves to another router port", {WANTED, .moving = true}, RULE_WANTS_NOTHING},
-        {"not wanted, and not there", {.router_port = ROUTER_PORT}, RULE_WANTS_NOTHING},
-        {"a comment's answer of before is awaited",
-         {WANTED, .rule = {.comment_setting = true}},
-         RULE_WANTS_ADD},
-
-        /* It is removed when it is not wanted where it stands, or not as it stands. */
-        {"wanted", {WANTED, GRANTED, .rule = {PRESENT, COMMENT}}, RULE_WANTS_NOTHING},
-        {"not wanted", {GRANTED, .rule = {PRESENT, COMMENT}}, RULE_WANTS_REMOVE},
-        {"it moves", {WANTED, .moving = true, .rule = {PRESENT, COMMENT}}, RULE_WANTS_REMOVE},
-        {"it is not as it ought to be",
-         {WANTED, .rule = {PRESENT, COMMENT, .wrong = true}},
-         RULE_WANTS_REMOVE},
-        {"both the rule and its comment are wrong",
-         {WANTED, .rule = {PRESENT, .wrong = true, .comment_stale = true}},
-         RULE_WANTS_REMOVE},
-
-        /* One command at a time: its answer comes first. */
-        {"it is being added", {WANTED, .rule = {.state = RULE_ADDING}}, RULE_WANTS_NOTHING},
-        {"it is being added and not wanted", {.rule = {.state = RULE_ADDING}}, RULE_WANTS_NOTHING},
-        {"it is being removed", {.rule = {.state = RULE_REMOVING, .id = ID}}, RULE_WANTS_NOTHING},
-        {"it is being removed and wanted",
-         {WANTED, .rule = {.state = RULE_REMOVING, .id = ID}},
-         RULE_WANTS_NOTHING},
-        {"its comment is being set", {.rule = {PRESENT, .comment_setting = true}}, RULE_WANTS_NOTHING},
-        {"its comment is being set and stale",
-         {WANTED, .rule = {PRESENT, .comment_setting = true, .comment_stale = true}},
-         RULE_WANTS_NOTHING},
-
-        /* An answer was lost: only a snapshot tells whether the rule is there. */
-        {"unsure and wanted", {WANTED, .rule = {.state = RULE_UNSURE}}, RULE_WANTS_NOTHING},
-        {"unsure and not wanted", {.rule = {.state = RULE_UNSURE}}, RULE_WANTS_NOTHING},
-
-        /* After a failure it waits. */
-        {"the pause is not over", {WANTED, .rule = {.retry_ms = NOW + 1}}, RULE_WANTS_NOTHING},
-        {"the pause is over", {WANTED, .rule = {.retry_ms = NOW}}, RULE_WANTS_ADD},
-        {"the pause before a removal", {.rule = {PRESENT, .retry_ms = NOW + 1}}, RULE_WANTS_NOTHING},
-
-        /* The comment tells the next run of the program the port, and no less than the lease. That it is not
-         * exact to the second spares the router a command at each renewal. */
-        {"another port was granted",
-         {WANTED, GRANTED, .rule = {PRESENT, .comment = {.external_port = 41001, .lease_s = 60}}},
-         RULE_WANTS_COMMENT},
-        {"the port was pending",
-         {WANTED, GRANTED, .rule = {PRESENT, .comment = {.lease_s = 60}}},
-         RULE_WANTS_COMMENT},
-        {"the lease is a second longer than it says",
-         {WANTED, GRANTED, .rule = {PRESENT, .comment = {.external_port = 41000, .lease_s = 59}}},
-         RULE_WANTS_COMMENT},
-        {"it says twice the lease",
-         {WANTED, GRANTED, .rule = {PRESENT, .comment = {.external_port = 41000, .lease_s = 121}}},
-         RULE_WANTS_NOTHING},
-        {"it says more than twice the lease",
-         {WANTED, GRANTED, .rule = {PRESENT, .comment = {.external_port = 41000, .lease_s = 122}}},
-         RULE_WANTS_COMMENT},
-        {"there is no lease to write down",
-         {WANTED, .rule = {PRESENT, .comment = {.external_port = 41001, .lease_s = 60}}},
-         RULE_WANTS_NOTHING},
-        {"the lease is unsure",
-         {WANTED, .lease = {.state = LEASE_UNSURE, .external_port = 41000}, .rule = {PRESENT}},
-         RULE_WANTS_NOTHING},
-        {"it is not ours of today, and there is no lease",
-         {WANTED, .rule = {PRESENT, COMMENT, .comment_stale = true}},
-         RULE_WANTS_COMMENT},
-    };
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        check_number(rows[i].name, "what it wants", rule_wants(&rows[i].mapping, NOW), rows[i].want);
+    for (size_t i = 0; i < ARRAY_LEN(wants); i++)
+        check_number(wants[i].name, "what it wants", rule_wants(&wants[i].mapping, NOW), wants[i].want);
 }
 
 static void test_when_it_is_due(void **state)

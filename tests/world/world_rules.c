@@ -140,17 +140,15 @@ void inv_rules_read(struct world *w)
 
     inv->rule_count = 0;
     while ((rule = router_model_rule_next(w->router, rule))) {
-        if (!is_ours(w, rule) && was_ours_a_moment_ago(w, router_model_rule_id(rule))) {
+        if (is_ours(w, rule)) {
+            assert(inv->rule_count < INV_RULES_MAX);
+            inv->rules[inv->rule_count++] = read_rule(w, rule);
+        } else if (was_ours_a_moment_ago(w, router_model_rule_id(rule))) {
             excused++;
-            continue;
-        }
-        if (!is_ours(w, rule)) {
+        } else {
             hash = hash_rule(hash, rule);
             foreign++;
-            continue;
         }
-        assert(inv->rule_count < INV_RULES_MAX);
-        inv->rules[inv->rule_count++] = read_rule(w, rule);
     }
     if (!inv->hand && excused == inv->excused_count &&
         (hash != inv->foreign_hash || foreign != inv->foreign_count))

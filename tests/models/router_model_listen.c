@@ -1,5 +1,5 @@
-/* listen: every session with a running listen of a menu hears of its changes, the one that made them
- * included. */
+/* listen: every session with a running listen of a menu gets an event for each change, also the session that
+ * made the change. */
 #include "router_model_internal.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* The router model's tables: print and queries, the verbs of NAT with their refusals, listen, routes. */
+/* The router model's tables: print and queries, the verbs of NAT with their refusals, listen, and routes. */
 #include "router_client.h"
 
 static struct client *start(void **state, const char *version)
@@ -232,7 +232,7 @@ static void verbs_change_rules(void **state)
                         "tcp,udp,udp-lite,dccp,sctp\n!done\n");
     assert_string_equal(client_ask(t, s, "/ip/firewall/nat/set|=.id=*2|=comment="), "!done\n");
     assert_false(router_model_rule_get(rule, "comment", &value));
-    /* The good ones are gone although one was not there. */
+    /* The existing rules are removed, although one id did not exist. */
     assert_string_equal(client_ask(t, s, "/ip/firewall/nat/remove|=.id=*1,*9,*2"),
                         "!trap|=message=no such item (4)\n!done\n");
     assert_int_equal(router_model_rule_count(t->m), 1);

@@ -323,7 +323,7 @@ def test_the_layout_holds_the_same_image(target, tmp_path):
 
 
 @each_target
-def test_it_tells_its_version(containers, target):
+def test_it_prints_its_version(containers, target):
     version = target.config()["config"]["Labels"]["org.opencontainers.image.version"]
     assert containers[target.name].run("--version") == (0, f"double-natpmp {version}\n", "")
 
@@ -352,13 +352,13 @@ def test_it_answers_another_version_at_once(daemons, target):
 
 
 @each_target
-def test_it_tells_its_health(containers, daemons, target):
+def test_it_reports_its_health(containers, daemons, target):
     status, out, _ = containers[target.name].run("health", LISTEN_ADDR=f"{target.address}:{NATPMP_PORT}")
     assert status == 1 and out.startswith("unhealthy: the router ")
 
 
 @each_target
-def test_it_gives_up_on_the_address_in_time(daemons, target):
+def test_it_reports_a_missing_address_in_time(daemons, target):
     daemon = daemons[target.name]
     daemon.asking.settimeout(ANSWER_S + 10)
     version, opcode, result = struct.unpack_from("!BBH", daemon.asking.recv(64))
@@ -368,7 +368,7 @@ def test_it_gives_up_on_the_address_in_time(daemons, target):
 
 
 @each_target
-def test_it_ends_when_told(daemons, target):
+def test_it_ends_on_sigterm(daemons, target):
     process = daemons[target.name].process
     process.send_signal(signal.SIGTERM)
     _, log = process.communicate(timeout=20)

@@ -187,7 +187,7 @@ static void test_reboot_and_rotation(void **state)
     assert_int_equal(gateway_epoch_s(&f.gateway, 4999), 2);
 }
 
-static void test_reboot_is_told_by_the_epoch(void **state)
+static void test_the_epoch_shows_a_reboot(void **state)
 {
     (void)state;
     begin((struct gateway_options){0});
@@ -316,7 +316,7 @@ UNIT(gateway_model)
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_proton),
         cmocka_unit_test(test_reboot_and_rotation),
-        cmocka_unit_test(test_reboot_is_told_by_the_epoch),
+        cmocka_unit_test(test_the_epoch_shows_a_reboot),
         cmocka_unit_test(test_symmetric),
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_ordered_rotation),

@@ -351,7 +351,7 @@ def test_a_connection_lost_around_the_rule(stage, point, verb):
         assert router.counters()["adds"] <= 1
 
 
-def test_a_rule_that_cannot_be_removed_is_told(stage):
+def test_a_rule_that_cannot_be_removed_is_reported(stage):
     with stage.gateway(), stage.router() as router:
         router.ask("fail /ip/firewall/nat/remove failure: sorry")
         found = findings_of(stage.run("check", "--json")[1])[1]

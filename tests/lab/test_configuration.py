@@ -78,7 +78,7 @@ def test_the_password_appears_nowhere(lab, by_file):
     assert PASSWORD not in daemon.log()
 
 
-def test_a_wrong_password_is_told_once(lab):
+def test_a_wrong_password_is_logged_once(lab):
     daemon = lab.daemon(env={"MIKROTIK_API_PASSWORD_FILE": None, "MIKROTIK_API_PASSWORD": "not-that-one"})
     wait_until(lambda: lab.router.counters()["failed_logins"] >= 3, 10)
     errors = daemon.log_lines("error")

@@ -97,7 +97,7 @@ def test_four_sessions_at_once(lab, api_ssl, certificates):
     ("server", {"MIKROTIK_API_TLS_NAME": "router"}, "no CA that is trusted here signed it"),
     ("server", {}, "or else MIKROTIK_API_ADDRESS"),
 ])
-def test_a_wrong_certificate_is_told_once_and_gets_nothing(lab, api_ssl, certificates, certificate, settings, reason):
+def test_a_wrong_certificate_is_logged_once_and_gets_nothing(lab, api_ssl, certificates, certificate, settings, reason):
     api_ssl.start(certificate)
     env = {"MIKROTIK_API_TLS": "true"}
     for name, value in settings.items():

@@ -48,7 +48,7 @@ def test_the_companion_port_is_the_same_clients(lab):
 
 
 # [M-14]
-def test_copies_of_a_request_are_one_request(lab):
+def test_retransmissions_are_one_request(lab):
     lab.router.ask("latency 300")
     lab.daemon()
     client = lab.client("lan1")

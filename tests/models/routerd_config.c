@@ -59,7 +59,7 @@ static const char help[] =
     "  counters                  JSON\n"
     "  script                    the nft script for the present rules\n";
 
-/* What describes the router, in the order given. */
+/* The options that describe the router, in the order of the command line. */
 static struct {
     char option[32];
     char value[512];
@@ -227,7 +227,7 @@ static void keep(const char *option, const char *value)
     line_count++;
 }
 
-/* Strings from a file's lines do not last: whoever keeps one copies it. */
+/* The strings of a file's lines do not live long, so a function that keeps one copies it. */
 static void read_option(const struct option *option, const char *value, struct router_model_options *options,
                         struct routerd_config *config)
 {
@@ -328,7 +328,7 @@ void routerd_arguments(int argc, char **argv, struct router_model_options *optio
     *config = (struct routerd_config){.seed = 1};
     read_listen("127.0.0.1:8728", &config->listen);
     int index = 0;
-    /* The version first, for it sets the defaults of much else. */
+    /* The version is set first, because it sets the defaults of many other options. */
     for (int c; (c = getopt_long(argc, argv, "+", options_known, &index)) != -1;) {
         if (c == '?')
             exit(2);

@@ -1,5 +1,5 @@
-/* The ten-minute resync falls together with requests that the gateway answers late: their rules are on the
- * router, their leases are not there yet, and they must not be taken for leftovers. */
+/* The ten-minute resync coincides with requests that the gateway answers late. Their rules are on the router,
+ * but their leases are not granted yet. The daemon must not take these rules for leftovers. */
 /* Predecessor fault 2: The periodic resync removes rules whose mappings are still being made. */
 #include "scenario.h"
 
@@ -10,7 +10,7 @@ static void tell(struct world *w)
     struct lan_mapping *mapping[CLIENTS];
 
     settle(w);
-    skip_s(w, 399); /* the resync comes 2 s later */
+    skip_s(w, 399); /* The resync comes 2 s later. */
     w->gateway.faults.late_percent = 100;
     w->gateway.faults.late_ms = 5000;
     for (unsigned i = 0; i < CLIENTS; i++)

@@ -23,9 +23,9 @@ static struct router_outcome outcomes[OUTCOMES_MAX];
 static unsigned outcome_count;
 static uint8_t stream[65536];
 
-/* ---- driving it ---- */
+/* ---- events and steps ---- */
 
-/* An outcome that says nothing new would pass for the last one: so none is there before. */
+/* The outcome is cleared first, so that an event without one does not return the last one. */
 static inline void drain(void)
 {
     memset(&outcomes[outcome_count], 0xaa, sizeof(outcomes[0]));
@@ -36,7 +36,7 @@ static inline void drain(void)
     }
 }
 
-/* As proxy_step does: the event, what came of it, what is due, what came of that. */
+/* As in proxy_step: the event and its outcome, then the deadline and its outcome. */
 static inline void step(struct event event)
 {
     actions_clear(&out, LOG_LEVEL_INFO);

@@ -89,7 +89,7 @@ static void test_addresses(void **state)
     assert_string_equal(address_text(0xffffffff).text, "255.255.255.255");
 }
 
-int main(void)
+UNIT(event)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_log_lines),          cmocka_unit_test(test_levels),

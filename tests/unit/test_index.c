@@ -40,7 +40,7 @@ static void take_out(uint16_t record)
     model_count--;
 }
 
-/* Every record that the index tells for this hash belongs there, and they are `expected` in number. */
+/* Every record that the index returns for this hash belongs there, and their number is `expected`. */
 static void check_chain(uint32_t hash, unsigned expected)
 {
     unsigned count = 0;
@@ -135,7 +135,7 @@ static void test_against_the_model(void **state)
     }
 }
 
-/* Neighbouring keys must not fall into neighbouring buckets only: ports and addresses are neighbours. */
+/* Neighbouring keys must not all be in neighbouring buckets, because ports and addresses are neighbours. */
 static void test_hash_spreads_neighbours(void **state)
 {
     (void)state;

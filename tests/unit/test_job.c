@@ -391,18 +391,18 @@ static void test_who_waits(void **state)
 {
     (void)state;
     uint16_t m = new_mapping();
-    struct pending_reply reply = {.from = {A, 40000}, .to = 7};
+    struct pending_reply reply = {.path = {.to = {A, 40000}, .from = 7}};
     assert_false(job_take_pending(t, m, &reply));
     job_add_pending(t, m, &reply);
-    reply.from.port = 40001;
+    reply.path.to.port = 40001;
     job_add_pending(t, m, &reply);
-    reply.from.port = 40000;
+    reply.path.to.port = 40000;
     job_add_pending(t, m, &reply); /* it waits already */
     assert_true(job_take_pending(t, m, &reply));
-    assert_int_equal(reply.from.port, 40000);
-    assert_int_equal(reply.to, 7);
+    assert_int_equal(reply.path.to.port, 40000);
+    assert_int_equal(reply.path.from, 7);
     assert_true(job_take_pending(t, m, &reply));
-    assert_int_equal(reply.from.port, 40001);
+    assert_int_equal(reply.path.to.port, 40001);
     assert_false(job_take_pending(t, m, &reply));
 }
 

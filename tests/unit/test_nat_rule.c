@@ -1,4 +1,4 @@
-/* Which ports a foreign rule could take from us. */
+/* Which ports a foreign rule could take. */
 #include <stdio.h>
 
 #include "nat_rule_unit.h"
@@ -7,7 +7,7 @@
 
 static struct portset taken[2];
 
-/* What is taken of three ports: "80", "443" and "6881", for udp and tcp. */
+/* Which of three ports it takes, "80", "443" and "6881", for UDP and TCP. */
 struct expected {
     const char *words;
     const char *udp;
@@ -88,7 +88,7 @@ static void test_ports(void **state)
     check_rows(rows, ARRAY_LEN(rows));
 }
 
-/* What cannot be read counts as matching. */
+/* A condition that cannot be parsed counts as matching. */
 static void test_garbage_ports(void **state)
 {
     (void)state;
@@ -180,7 +180,7 @@ static void test_several_addresses_on_the_interface(void **state)
     context.on_interface[1] = true;
     static const struct expected rows[] = {
         {DSTNAT PORT "=dst-address=10.2.0.2", "", "80"},
-        {DSTNAT PORT "=dst-address=!10.2.0.2", "", "80"}, /* the other one passes */
+        {DSTNAT PORT "=dst-address=!10.2.0.2", "", "80"}, /* it excludes the other one */
         {DSTNAT PORT "=dst-address=192.168.88.1", "", "80"},
         {DSTNAT PORT "=dst-address=0.0.0.0/0", "", "80"},
         {DSTNAT PORT "=dst-address=!0.0.0.0/0", "", ""},
@@ -200,7 +200,7 @@ static void test_unknown_addresses_may_match(void **state)
     context.addresses_incomplete = true;
     check_rows(rows, ARRAY_LEN(rows));
     start(NULL);
-    context.on_interface[0] = false; /* none stands on it: an address may come */
+    context.on_interface[0] = false; /* the interface has no address yet */
     check_rows(rows, ARRAY_LEN(rows));
 }
 
@@ -229,7 +229,7 @@ static void test_chains_and_actions(void **state)
     check_rows(rows, ARRAY_LEN(rows));
 }
 
-/* What was taken before stays taken. */
+/* A port that was taken before stays taken. */
 static void test_ports_add_up(void **state)
 {
     (void)state;

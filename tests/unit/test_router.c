@@ -1,4 +1,4 @@
-/* The resync: the interface towards the gateway, the snapshot and listen. */
+/* Reading the router: the interface towards the gateway, the snapshot and listen. */
 #include <stdio.h>
 
 #include "router_unit.h"
@@ -23,7 +23,7 @@ static void test_route_check(void **state)
     check_sends(0);
     assert_false(router_is_ready(router));
     hear("!done .tag=6");
-    assert_int_equal(outcome_count, 0); /* nothing is known of the rules yet */
+    assert_int_equal(outcome_count, 0); /* nothing is known about the rules yet */
     check_attribute(check_sent(0, "/ip/firewall/nat/print"), ".proplist", nat_rule_proplist);
     hear("!done .tag=8");
     assert_true(router_is_ready(router));
@@ -51,7 +51,7 @@ static void check_routes_after(const char *sentences, unsigned logs)
     assert_string_equal(router->way.interface, "wg1");
 }
 
-/* Where the router has no such command, or finds no way, nobody is to be told of a policy. */
+/* If the router does not have the command, or has no route, that is no matter of policies. */
 static void test_without_route_check(void **state)
 {
     (void)state;
@@ -78,7 +78,7 @@ static void test_longest_match(void **state)
         {"=dst-address=10.2.0.0/24 =gateway-status=10.2.0.1_reachable_via_", "ether1"},
         {"=dst-address=10.2.0.0/24 =gateway-status=10.2.0.1_reachable_via__", "ether1"},
         {"=dst-address=10.2.0.0/24 =gateway=wg7", "wg7"},
-        {"=dst-address=10.2.0.0/24 =gateway=10.2.0.1", "ether1"}, /* says no interface */
+        {"=dst-address=10.2.0.0/24 =gateway=10.2.0.1", "ether1"}, /* the row has no interface */
         {"=dst-address=10.2.0.0/24 =gateway=wg7 =disabled=true", "ether1"},
         {"=dst-address=10.2.0.0/24 =gateway=wg7 =routing-mark=other", "ether1"},
         {"=dst-address=10.3.0.0/24 =gateway=wg7", "ether1"},
@@ -120,7 +120,7 @@ static void test_no_interface_means_no_guess(void **state)
         snprintf(words, sizeof(words), "!done .tag=%u|!done .tag=%u|!done .tag=%u", 6 + 3 * i, 7 + 3 * i,
                  8 + 3 * i);
         hear(words);
-        assert_int_equal(count_actions(&out, ACTION_LOG), 0); /* said once */
+        assert_int_equal(count_actions(&out, ACTION_LOG), 0); /* logged once */
     }
     wait_until(router_deadline_ms(router));
     hear("!re .tag=15 =interface=wg1|!done .tag=15");
@@ -157,8 +157,8 @@ static void test_no_interface_for_a_while(void **state)
     }
 }
 
-/* What is missing is said once, not at each resync. */
-static void test_a_missing_test_policy_is_told_once(void **state)
+/* A missing table is logged once, not at each resync. */
+static void test_a_missing_test_policy_is_logged_once(void **state)
 {
     (void)state;
     hear("!done .tag=1|!done .tag=2");
@@ -176,7 +176,7 @@ static void test_a_missing_test_policy_is_told_once(void **state)
     }
 }
 
-/* ---- the mirror ---- */
+/* ---- the daemon's copy of the NAT table ---- */
 
 static void test_snapshot(void **state)
 {
@@ -197,7 +197,7 @@ static void test_snapshot(void **state)
     assert_false(router_port_taken(router, NATPMP_TCP, 81));
     assert_false(router_port_taken(router, NATPMP_TCP, 6881));
     assert_true(router_has_address(router, 0x0a020002));
-    assert_true(router_has_address(router, 0xc0a85801)); /* the one that we talk to */
+    assert_true(router_has_address(router, 0xc0a85801)); /* the address that the daemon uses */
     assert_false(router_has_address(router, 0xc0a8580b));
     assert_false(router_has_address(router, 0)); /* connections that were never opened */
 }
@@ -217,10 +217,10 @@ static void test_listen(void **state)
     assert_true(router_port_taken(router, NATPMP_TCP, 80));
     hear("!re .tag=7 =.id=*8 =bytes=5 =packets=1");
     assert_int_equal(outcome_count, 0);
-    assert_true(router_deadline_ms(router) >= now_ms + 2000); /* nothing that calls for a resync */
+    assert_true(router_deadline_ms(router) >= now_ms + 2000); /* nothing that requires a resync */
 }
 
-/* A row that says only what changed: a resync shows the rest. */
+/* A row with only the changed property: a resync reads the rest. */
 static void test_partial_row(void **state)
 {
     (void)state;
@@ -236,10 +236,11 @@ static void test_partial_row(void **state)
     assert_in_range(resync_ms - now_ms, 1, 1000);
     wait_until(resync_ms);
     check_sent(1, "/ip/address/print");
-    check_sends(4); /* listen goes on */
+    check_sends(4); /* listen continues */
 }
 
-/* The only foreign rule of the start goes, and no change is heard of: the next resync frees its port. */
+/* Somebody removes the only foreign rule of the start, and no other change is reported. The next resync frees
+ * its port. */
 static void test_the_only_foreign_rule_goes(void **state)
 {
     (void)state;
@@ -252,7 +253,7 @@ static void test_the_only_foreign_rule_goes(void **state)
     router_resync(router, now_ms);
     wait_until(now_ms + 1);
     hear("!done .tag=9|!done .tag=10|!done .tag=11|!done .tag=12");
-    assert_true(router_port_taken(router, NATPMP_TCP, 80)); /* as long as the table is read */
+    assert_true(router_port_taken(router, NATPMP_TCP, 80)); /* while the table is read */
     hear("!done .tag=13");
     assert_int_equal(count_outcomes(ROUTER_SNAPSHOT_DONE), 1);
     assert_false(router_port_taken(router, NATPMP_TCP, 80));
@@ -295,7 +296,7 @@ static void test_the_connection_is_lost_amid_a_resync(void **state)
         hear("!done .tag=1");
         hear("!re .tag=2 =version=7.18.2_(stable)|!done .tag=2");
         hear(until[i]);
-        closed(0, ROUTER_CLOSE_RESET);
+        closed(0, FAILURE_LOST);
         assert_false(router_is_ready(router));
         wait_until(router_deadline_ms(router));
         opened(0);
@@ -313,7 +314,8 @@ static void test_the_connection_is_lost_amid_a_resync(void **state)
     }
 }
 
-/* The router refuses to print its interface lists, or their members: a rule that names a list may match. */
+/* The router refuses to print its interface lists, or their members, so a rule that names a list may
+ * match. */
 static void test_unknown_interface_lists(void **state)
 {
     static const char *const answers[] = {
@@ -334,7 +336,7 @@ static void test_unknown_interface_lists(void **state)
     }
 }
 
-/* What listen says while a snapshot runs holds, too. */
+/* A change that listen reports during a snapshot counts, too. */
 static void test_listen_during_a_snapshot(void **state)
 {
     (void)state;
@@ -353,7 +355,8 @@ static void test_listen_during_a_snapshot(void **state)
     assert_true(router_port_taken(router, NATPMP_TCP, 80));
 }
 
-/* The row of a rule that was removed may be on its way in the snapshot: only another resync tells. */
+/* The snapshot may still contain the row of a rule that was removed meanwhile. Only another resync shows
+ * that. */
 static void test_removed_during_a_snapshot(void **state)
 {
     (void)state;
@@ -366,7 +369,7 @@ static void test_removed_during_a_snapshot(void **state)
     check_sent(1, "/ip/address/print");
 }
 
-/* A router that refuses to listen, and slowly: no reason for one resync after the other. */
+/* A router that refuses listen, and does so slowly, must not cause one resync after the other. */
 static void test_listen_is_refused_during_a_snapshot(void **state)
 {
     (void)state;
@@ -380,7 +383,7 @@ static void test_listen_is_refused_during_a_snapshot(void **state)
     assert_in_range(router->resync_due_ms - now_ms, 10000, 30000);
 }
 
-static void test_looks_are_repeated(void **state)
+static void test_resyncs_are_repeated(void **state)
 {
     (void)state;
     uint64_t end_ms = now_ms + 600000;
@@ -401,7 +404,7 @@ static void test_looks_are_repeated(void **state)
     check_sent(1, "/ip/address/print");
 }
 
-/* The configured interface counts, but if the router goes another way, the operator is told, once. */
+/* The configured interface counts. If the router uses another one, the daemon logs that once. */
 static void test_the_configured_interface_is_compared(void **state)
 {
     (void)state;
@@ -431,7 +434,7 @@ static void test_without_listen(void **state)
     hear("!trap .tag=7 =message=no_such_command|!done .tag=7");
     assert_int_equal(count_actions(&out, ACTION_LOG), 1);
     assert_in_range(router_deadline_ms(router) - now_ms, 1000, 30000);
-    assert_int_equal(router->look_due_ms, now_ms + 30000);
+    assert_int_equal(router->resync_due_ms, now_ms + 30000);
     wait_until(router_deadline_ms(router));
     if (router->stage == STAGE_IDLE) /* keep-alive was due first */
         hear("!done .tag=9");
@@ -465,7 +468,7 @@ UNIT(router)
         TEST(test_longest_match),
         TEST(test_no_interface_means_no_guess),
         TEST(test_no_interface_for_a_while),
-        TEST(test_a_missing_test_policy_is_told_once),
+        TEST(test_a_missing_test_policy_is_logged_once),
         TEST(test_snapshot),
         READY_TEST(test_listen),
         READY_TEST(test_partial_row),
@@ -476,7 +479,7 @@ UNIT(router)
         TEST(test_listen_during_a_snapshot),
         TEST(test_removed_during_a_snapshot),
         TEST(test_listen_is_refused_during_a_snapshot),
-        READY_TEST(test_looks_are_repeated),
+        READY_TEST(test_resyncs_are_repeated),
         READY_TEST(test_without_listen),
         TEST(test_the_configured_interface_is_compared),
         TEST(test_reading_is_refused),

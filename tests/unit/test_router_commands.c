@@ -1,4 +1,4 @@
-/* Changing the router's rules: answers, refusals, lost connections, and more than one of them. */
+/* Changing the router's rules: answers, refusals, lost connections, and several connections. */
 #include <stdio.h>
 
 #include "router_unit.h"
@@ -36,7 +36,7 @@ static void test_remove_and_set(void **state)
     const struct ros_sentence *set = check_sent(1, "/ip/firewall/nat/set");
     check_attribute(set, ".id", "*1B");
     check_attribute(set, "comment", "double-natpmp/default external 41000 lease 60 s");
-    hear("!re .tag=7 =.id=*1A =.dead=true"); /* our own doing */
+    hear("!re .tag=7 =.id=*1A =.dead=true"); /* the daemon's own change */
     assert_int_equal(outcome_count, 0);
     hear("!trap .tag=9 =message=no_such_item_(4)|!done .tag=9|!done .tag=10");
     assert_int_equal(outcomes[0].type, ROUTER_REMOVED);
@@ -45,7 +45,7 @@ static void test_remove_and_set(void **state)
     assert_int_equal(outcomes[1].owner, 6);
 }
 
-/* What could not be removed is still there: that somebody removes it by hand is news. */
+/* A rule that could not be removed still exists. Its removal by hand is a change. */
 static void test_a_removal_that_failed_is_forgotten(void **state)
 {
     (void)state;
@@ -69,12 +69,12 @@ static void test_refused_commands(void **state)
     assert_int_equal(count_outcomes(ROUTER_FAILED), 2);
     assert_int_equal(outcomes[0].kind, COMMAND_ADD);
     assert_int_equal(outcomes[0].error, ROS_ERROR_PERMISSION);
-    assert_int_equal(count_actions(&out, ACTION_LOG), 1); /* said once */
+    assert_int_equal(count_actions(&out, ACTION_LOG), 1); /* logged once */
 }
 
-/* ---- losses ---- */
+/* ---- lost connections ---- */
 
-static void test_lost_answers_are_settled_by_a_resync(void **state)
+static void test_a_resync_settles_lost_answers(void **state)
 {
     (void)state;
     router_add(router, 5, &rule, at(now_ms));
@@ -93,11 +93,11 @@ static void test_lost_answers_are_settled_by_a_resync(void **state)
     assert_true(router_is_ready(router));
 }
 
-/* An id of the last connection may be another rule's by now. */
+/* An id from an earlier connection may belong to another rule by now. */
 static void test_orphans_of_the_last_connection_are_forgotten(void **state)
 {
     (void)state;
-    while (router_remove(router, 1, 99, at(now_ms))) /* every slot is taken */
+    while (router_remove(router, 1, 99, at(now_ms))) /* every slot is used */
         actions_clear(&out, LOG_LEVEL_INFO);
     router_orphan(router, 0x77, now_ms);
     closed(0, FAILURE_LOST);
@@ -105,7 +105,7 @@ static void test_orphans_of_the_last_connection_are_forgotten(void **state)
     opened(0);
     hear("!done .tag=1|!done .tag=4|!done .tag=5|!done .tag=6|!done .tag=8");
     assert_true(router_is_ready(router));
-    check_sends(7); /* no removal behind the snapshot */
+    check_sends(7); /* no removal after the snapshot */
     check_sent(6, "/ip/firewall/nat/print");
     wait_until(now_ms + 1);
     check_sends(0);
@@ -124,21 +124,21 @@ static void test_orphans_are_removed(void **state)
     assert_int_equal(outcomes[0].owner, 0);
 }
 
-/* More of them than are kept: a resync soon finds the others again. */
+/* More of them than the table has room for: a resync soon finds the others again. */
 static void test_more_orphans_than_are_kept(void **state)
 {
     (void)state;
     for (uint32_t i = 1; i <= ROUTER_ORPHANS_MAX; i++)
         router_orphan(router, i, now_ms);
     assert_true(router->resync_due_ms > now_ms + 60000);
-    router_orphan(router, 1, now_ms); /* is kept already */
+    router_orphan(router, 1, now_ms); /* is in the table already */
     assert_true(router->resync_due_ms > now_ms + 60000);
     router_orphan(router, ROUTER_ORPHANS_MAX + 1, now_ms);
     assert_int_equal(router->resync_due_ms, now_ms + 10000);
     assert_int_equal(router->orphans, ROUTER_ORPHANS_MAX);
 }
 
-/* As many commands are in flight as the connection may have: the comment is written later. */
+/* As many commands are in flight as the connection may have, so the comment is written later. */
 static void test_a_comment_waits_for_a_free_connection(void **state)
 {
     (void)state;
@@ -154,9 +154,9 @@ static void test_a_comment_waits_for_a_free_connection(void **state)
     assert_false(router_set_comment(router, 1, 98, 41000, 60, at(now_ms)));
 }
 
-/* It leads to somebody who did not ask for it: ten minutes are too long, and a router that refuses for good
- * is asked less and less often. */
-static void test_an_orphan_that_stayed_is_found_again(void **state)
+/* The rule leads to a client that did not request it, so ten minutes are too long. A router that refuses
+ * permanently is asked at growing intervals. */
+static void test_an_orphan_that_stayed_starts_a_resync(void **state)
 {
     (void)state;
     unsigned tag = 8;
@@ -208,7 +208,7 @@ static void test_silent_connection_is_replaced(void **state)
     assert_int_equal(count_actions(&out, ACTION_ROUTER_OPEN), 1);
 }
 
-/* At the end nobody waits for the next attempt: the rules are to go. */
+/* When the daemon stops, it does not wait for the next attempt, because the rules have to be removed. */
 static void test_an_attempt_that_is_urgent(void **state)
 {
     (void)state;
@@ -220,7 +220,7 @@ static void test_an_attempt_that_is_urgent(void **state)
     assert_int_equal(count_actions(&out, ACTION_ROUTER_OPEN), 1);
 }
 
-static void test_trouble_is_told_once(void **state)
+static void test_a_problem_is_logged_once(void **state)
 {
     (void)state;
     closed(0, FAILURE_LOST);
@@ -240,9 +240,9 @@ static void test_trouble_is_told_once(void **state)
     }
 }
 
-/* Whatever was wrong with the certificate: the reason, and how to show and to make one, entire in one line.
- */
-static void test_a_wrong_certificate_is_told_once(void **state)
+/* For each problem with a certificate, one complete line has the reason and the commands that show the
+ * certificate and make a new one. */
+static void test_a_wrong_certificate_is_logged_once(void **state)
 {
     static const struct {
         enum failure reason;
@@ -300,15 +300,15 @@ static void test_more_sessions_only_when_busy(void **state)
     assert_int_not_equal(extra, 0);
     opened(extra);
     assert_true(router_add(router, 29, &rule, at(now_ms)));
-    assert_int_equal(count_actions(&out, ACTION_ROUTER_OPEN), 0); /* as long as it logs in, too */
+    assert_int_equal(count_actions(&out, ACTION_ROUTER_OPEN), 0); /* also while it logs in */
     hear_from(extra, "!done .tag=1");
-    check_sends(0); /* nothing but adding there */
+    check_sends(0); /* it only adds rules */
     unsigned session = 0;
     actions_clear(&out, LOG_LEVEL_INFO);
     assert_true(router_add(router, 77, &rule, at(now_ms)));
     sent_command(&out, 0, &session);
     assert_int_equal(session, extra);
-    assert_true(router_remove(router, 78, 1, at(now_ms))); /* ids only where they were learnt */
+    assert_true(router_remove(router, 78, 1, at(now_ms))); /* ids are used only where they were learnt */
     sent_command(&out, 1, &session);
     assert_int_equal(session, 0);
     closed(extra, FAILURE_LOST);
@@ -353,16 +353,16 @@ UNIT(router_commands)
         READY_TEST(test_remove_and_set),
         READY_TEST(test_a_removal_that_failed_is_forgotten),
         READY_TEST(test_refused_commands),
-        READY_TEST(test_lost_answers_are_settled_by_a_resync),
+        READY_TEST(test_a_resync_settles_lost_answers),
         READY_TEST(test_orphans_of_the_last_connection_are_forgotten),
         READY_TEST(test_orphans_are_removed),
         READY_TEST(test_more_orphans_than_are_kept),
         READY_TEST(test_a_comment_waits_for_a_free_connection),
-        READY_TEST(test_an_orphan_that_stayed_is_found_again),
+        READY_TEST(test_an_orphan_that_stayed_starts_a_resync),
         READY_TEST(test_silent_connection_is_replaced),
         READY_TEST(test_an_attempt_that_is_urgent),
-        READY_TEST(test_trouble_is_told_once),
-        READY_TEST(test_a_wrong_certificate_is_told_once),
+        READY_TEST(test_a_problem_is_logged_once),
+        READY_TEST(test_a_wrong_certificate_is_logged_once),
         READY_TEST(test_more_sessions_only_when_busy),
         READY_TEST(test_an_idle_extra_session_is_closed),
     };

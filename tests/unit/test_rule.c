@@ -301,25 +301,25 @@ static void happen(uint16_t m, enum what what, uint32_t id)
         rule_on_added(t, m, 0, SNAPSHOT, NOW);
         break;
     case REMOVED:
-        rule_on_removed(t, m);
+        rule_on_gone(t, m);
         break;
     case COMMENT_SET:
         rule_on_comment_set(t, m);
         break;
     case ADD_FAILED:
-        rule_on_add_failed(t, m, NOW);
+        rule_on_failed(t, m, COMMAND_ADD, NOW);
         break;
     case COMMENT_FAILED:
-        rule_on_comment_failed(t, m, NOW);
+        rule_on_failed(t, m, COMMAND_SET, NOW);
         break;
     case REMOVE_FAILED:
-        rule_on_remove_failed(t, m, NOW);
+        rule_on_failed(t, m, COMMAND_REMOVE, NOW);
         break;
     case COMMENT_LOST:
-        rule_on_comment_lost(t, m);
+        rule_on_lost(t, m, COMMAND_SET, SNAPSHOT);
         break;
     case COMMAND_LOST:
-        rule_on_command_lost(t, m, SNAPSHOT);
+        rule_on_lost(t, m, COMMAND_ADD, SNAPSHOT);
         break;
     case SHOWN:
         rule_on_row(t, m, &row, SNAPSHOT);
@@ -334,7 +334,7 @@ static void happen(uint16_t m, enum what what, uint32_t id)
         rule_on_id_void(t, m);
         break;
     case MISSING:
-        rule_on_missing(t, m);
+        rule_on_gone(t, m);
         break;
     case CHANGED:
         rule_on_changed(t, m);
@@ -495,12 +495,12 @@ static void test_the_sure_lease(void **state)
     rule_on_comment_sent(t, m);
     assert_int_equal(rule->comment_sure_s, 60);
     assert_true(rule->comment_setting);
-    rule_on_comment_lost(t, m);
+    rule_on_lost(t, m, COMMAND_SET, SNAPSHOT);
     assert_int_equal(rule->comment_sure_s, 60);
     assert_true(rule->comment_stale && !rule->comment_setting);
     rule_on_comment_sent(t, m);
     assert_true(rule->comment_setting && !rule->comment_stale);
-    rule_on_comment_failed(t, m, NOW);
+    rule_on_failed(t, m, COMMAND_SET, NOW);
     assert_true(rule->comment_stale && !rule->comment_setting);
     check_ms("a comment that failed", "the next try", rule->retry_ms, NOW + 1000);
 }
@@ -515,7 +515,7 @@ static void test_the_pause_grows(void **state)
     const struct rule *rule = &mapping_at(t, m)->rule;
     for (unsigned i = 0; i < 300; i++) {
         rule_on_add_sent(t, m);
-        rule_on_add_failed(t, m, NOW);
+        rule_on_failed(t, m, COMMAND_ADD, NOW);
         uint64_t pause_ms = i < ARRAY_LEN(pauses_ms) ? pauses_ms[i] : 30000;
         check_ms("an addition that fails again", "the next try", rule->retry_ms, NOW + pause_ms);
     }
@@ -524,10 +524,10 @@ static void test_the_pause_grows(void **state)
     rule_on_add_sent(t, m);
     rule_on_added(t, m, ID, SNAPSHOT, NOW);
     rule_on_remove_sent(t, m);
-    rule_on_remove_failed(t, m, NOW);
+    rule_on_failed(t, m, COMMAND_REMOVE, NOW);
     check_ms("the first failure after a success", "the next try", rule->retry_ms, NOW + 1000);
     rule_on_remove_sent(t, m);
-    rule_on_remove_failed(t, m, NOW);
+    rule_on_failed(t, m, COMMAND_REMOVE, NOW);
     check_ms("the second one", "the next try", rule->retry_ms, NOW + 2000);
 }
 
@@ -551,7 +551,7 @@ static void test_a_rule_that_never_lasts(void **state)
         rule_hurry(t, m);
         rule_on_add_sent(t, m);
         rule_on_added(t, m, ID, SNAPSHOT, NOW);
-        rule_on_missing(t, m);
+        rule_on_gone(t, m);
         rule_on_undone(t, m, NOW + rows[i].lasted_ms);
         uint64_t retry_ms = rows[i].pause_ms != 0 ? NOW + rows[i].lasted_ms + rows[i].pause_ms : 0;
         check_ms(rows[i].name, "the next try", rule->retry_ms, retry_ms);

@@ -1,4 +1,4 @@
-/* The LAN's side: who is heard, what is answered without asking anybody, announcements and the epoch. */
+/* The LAN's side: accepted sources, answers without the rest of the core, announcements and the epoch. */
 #include "unit.h"
 
 #include "core/server.h"
@@ -32,7 +32,7 @@ static bool receive(struct span datagram, struct natpmp_request *request)
     return server_receive(&server, datagram, &path, request, at(START_MS + 258 * 1000 + 999));
 }
 
-/* The one reply went back the way that the request came, and says `bytes`. */
+/* The only reply left the way that the request came, and contains `bytes`. */
 static void check_reply(struct span bytes)
 {
     assert_int_equal(out.count, 1);
@@ -45,7 +45,7 @@ static void check_reply(struct span bytes)
     assert_span_equal(action->lan.bytes, bytes);
 }
 
-/* ---- who is heard ---- */
+/* ---- accepted sources ---- */
 
 /* [M-15] */
 static void test_sources(void **state)
@@ -88,7 +88,7 @@ static void test_destinations(void **state)
         assert_int_equal(server_admits(&path.to, cases[i].to), cases[i].admitted);
 }
 
-/* ---- what is answered here ---- */
+/* ---- answers of the server itself ---- */
 
 static void test_requests_are_handed_on(void **state)
 {
@@ -116,7 +116,7 @@ static void test_unsupported_versions(void **state)
         assert_false(receive(span_of(requests[i], 2), &request));
         check_reply(BYTES("\0\x80\0\1\0\0\1\2"));
     }
-    /* A PCP MAP request of 60 bytes gets no more than 8. */
+    /* A PCP MAP request of 60 bytes gets 8 bytes only. */
     uint8_t pcp[60] = {2, 1};
     assert_false(receive(span_of(pcp, sizeof(pcp)), &request));
     check_reply(BYTES("\0\x80\0\1\0\0\1\2"));
@@ -131,7 +131,7 @@ static void test_unsupported_opcodes(void **state)
     check_reply(BYTES("\0\x83\0\5\0\0\1\2"));
     assert_false(receive(BYTES("\0\x7f\xaa\xbb"), &request));
     check_reply(BYTES("\0\xff\0\5\0\0\1\2"));
-    /* The whole request comes back behind the result. */
+    /* The whole request comes back after the result. */
     assert_false(receive(BYTES("\0\3\xaa\xbb\x1a\xe1\x00\x50\x00\x00\x0e\x10"), &request));
     check_reply(BYTES("\0\x83\0\5\x1a\xe1\x00\x50\x00\x00\x0e\x10"));
     uint8_t longest[DATAGRAM_MAX + 1] = {0, 9, 1, 2, 3};
@@ -186,7 +186,7 @@ static void test_replies(void **state)
     check_reply(BYTES("\0\x81\0\4\0\0\0\1\x1a\xe1\0\0\0\0\0\0"));
 }
 
-static void test_masqueraded_requests_are_told_once_an_hour(void **state)
+static void test_masqueraded_requests_are_logged_once_an_hour(void **state)
 {
     (void)state;
     server_report_hidden(&server, 0xc0a85801, at(START_MS));
@@ -315,7 +315,7 @@ static void test_loss_of_state_restarts_the_epoch_and_announces(void **state)
     check_announcement(now_ms, 0x01020304, BYTES("\0\x80\0\0\0\0\0\0\1\2\3\4"));
 }
 
-/* Two restarts close together look like one to clients, so the second waits. [E-06] */
+/* Two restarts within a short time look like one to clients, so the second one waits. [E-06] */
 static void test_restarts_are_ten_seconds_apart(void **state)
 {
     (void)state;
@@ -357,7 +357,7 @@ UNIT(server)
         cmocka_unit_test_setup(test_unsupported_opcodes, start),
         cmocka_unit_test_setup(test_silence, start),
         cmocka_unit_test_setup(test_replies, start),
-        cmocka_unit_test_setup(test_masqueraded_requests_are_told_once_an_hour, start),
+        cmocka_unit_test_setup(test_masqueraded_requests_are_logged_once_an_hour, start),
         cmocka_unit_test_setup(test_epoch_counts_seconds, start),
         cmocka_unit_test_setup(test_ten_announcements, start),
         cmocka_unit_test_setup(test_announcement_without_an_address, start),

@@ -41,7 +41,7 @@ static void say(const char *words)
 
 static struct span input;
 
-/* Gives all that was said at once; then take() until SESSION_NOTHING. */
+/* Gives all bytes at once, then calls take() until SESSION_NOTHING. */
 static void hear(void)
 {
     input = span_of(stream, stream_len);
@@ -154,7 +154,7 @@ static void test_refused_login(void **state)
     assert_int_equal(say_and_take(trap, START_MS), SESSION_NOTHING);
     assert_int_equal(say_and_take("!done .tag=1", START_MS), SESSION_FAILED);
     assert_int_equal(session.failure, FAILURE_LOGIN);
-    /* The router may close behind the trap. */
+    /* The router may close after the trap. */
     start(NULL);
     open_session();
     assert_int_equal(say_and_take(trap, START_MS), SESSION_NOTHING);
@@ -319,14 +319,14 @@ static void test_slots_are_kept_for_reading(void **state)
     for (; session_free(&session); sent++)
         send_command(COMMAND_ADD, sent, START_MS);
     assert_in_range(sent, ROUTER_COMMANDS_MAX / 2, ROUTER_COMMANDS_MAX - 6);
-    for (unsigned i = 0; i < 4; i++) /* what a resync needs at most, and one more */
+    for (unsigned i = 0; i < 4; i++) /* as many as a resync needs, and one more */
         send_command(COMMAND_MEMBERS, i, START_MS);
     for (unsigned i = 0; i < sent + 4; i++)
         assert_int_equal(reply("!done", first + i, "", START_MS), SESSION_DONE);
     assert_int_equal(session.in_flight, 0);
 }
 
-/* ---- silence ---- */
+/* ---- a router that does not answer ---- */
 
 static void test_silence(void **state)
 {
@@ -344,7 +344,7 @@ static void test_silence(void **state)
     assert_true(session_silent_ms(&session) == START_MS + 54000);
     send_command(COMMAND_ADD, 0, START_MS + 51000);
     assert_true(session_silent_ms(&session) == START_MS + 54000);
-    say_and_take("!re .tag=2", START_MS + 53000); /* anything proves that it lives */
+    say_and_take("!re .tag=2", START_MS + 53000); /* any input proves that the router is alive */
     assert_true(session_silent_ms(&session) == START_MS + 57000);
     say_and_take("!re .tag=2", START_MS + 59000); /* but a command has ten seconds at most */
     assert_true(session_silent_ms(&session) == START_MS + 60000);
@@ -365,7 +365,7 @@ static void test_a_long_snapshot_is_not_silent(void **state)
     }
 }
 
-/* ---- the end, and again ---- */
+/* ---- end and reconnection ---- */
 
 static void test_lost_commands_come_back_once(void **state)
 {
@@ -394,7 +394,7 @@ static void test_break_closes(void **state)
     session_break(&session, FAILURE_SILENT, &prng, at(START_MS));
     assert_int_equal(count_actions(&out, ACTION_ROUTER_CLOSE), 1);
     assert_int_equal(session.failure, FAILURE_SILENT);
-    session_closed(&session, FAILURE_LOST, START_MS, &prng); /* nothing more to it */
+    session_closed(&session, FAILURE_LOST, START_MS, &prng); /* nothing else follows */
     assert_int_equal(session.failure, FAILURE_SILENT);
     assert_false(session_take_lost(&session, &command));
     assert_int_equal(session.state, SESSION_CLOSED);
@@ -412,7 +412,7 @@ static void test_a_session_that_is_not_needed(void **state)
     assert_true(session.retry_ms <= START_MS);
     for (unsigned i = 0; i < ROUTER_COMMANDS_MAX; i++)
         assert_false(session.command[i].used);
-    log_in(); /* needed again: nothing of the old connection is left */
+    log_in(); /* used again: nothing of the old connection is left */
     send_command(COMMAND_ADD, 11, START_MS);
     session_closed(&session, FAILURE_LOST, START_MS, &prng);
     assert_true(session_take_lost(&session, &command));
@@ -446,8 +446,8 @@ static void test_back_off(void **state)
         assert_true(least_ms[i] < backoffs_ms[i] * 6 / 10 && most_ms[i] > backoffs_ms[i] * 9 / 10);
 }
 
-/* A login alone ends no back-off: a connection that ends right behind it is tried more and more rarely. One
- * that has lasted is made anew at once. */
+/* A login alone does not end the back-off: if connections end right after it, the intervals still grow. After
+ * a connection that has lasted, the next one starts at once. */
 static void test_back_off_of_a_connection_that_does_not_last(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* The client's socket outlives errors, missing routes and a change of route. */
+/* The client's socket survives errors, missing routes and a change of route. */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -122,7 +122,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* ---- the other side ---- */
+/* ---- the peer ---- */
 
 static int peer_at(uint32_t address, uint16_t port)
 {
@@ -152,7 +152,7 @@ static uint16_t connect_to_nobody(struct world *w)
     return port;
 }
 
-/* What the peer hears must be `text`; the sender's address is returned. */
+/* The peer must receive `text`. Returns the sender's address. */
 static struct sockaddr_in hear(int fd, const char *text)
 {
     char bytes[64];
@@ -169,7 +169,7 @@ static void reply(int fd, const struct sockaddr_in *to, const void *bytes, size_
     assert_int_equal(sendto(fd, bytes, len, 0, (const struct sockaddr *)to, sizeof(*to)), len);
 }
 
-/* ---- */
+/* ---- tests ---- */
 
 static void test_there_and_back(void **state)
 {
@@ -207,7 +207,7 @@ static void test_sizes(void **state)
 }
 
 /* [C-12] */
-static void test_strangers_are_not_heard(void **state)
+static void test_other_sources_are_ignored(void **state)
 {
     struct world *w = *state;
     int peer = peer_at(loopback, 0);
@@ -285,7 +285,7 @@ static void test_an_old_error_costs_no_datagram(void **state)
     uint16_t port = connect_to_nobody(w);
     say(w, "lost");
     int peer = peer_at(loopback, port);
-    /* The error of the first is reported to the send of the second. */
+    /* The error of the first datagram is reported when the second one is sent. */
     say(w, "kept");
     struct sockaddr_in from = hear(peer, "kept");
     reply(peer, &from, "answer", 6);
@@ -320,7 +320,7 @@ static void test_silence_changes_the_port(void **state)
     (void)close(peer);
 }
 
-/* More than one batch, more than the queue holds, and in order. */
+/* More than one batch, more than the queue has room for, and in order. */
 static void test_many_at_once(void **state)
 {
     enum { MANY = UDP_CLIENT_QUEUE_MAX + UDP_CLIENT_BATCH + 1 };
@@ -462,7 +462,7 @@ static void test_source_follows_the_route(void **state)
     shell("ip route del 10.2.0.1/32");
 }
 
-/* The address need not be there at start, and may go and come back. */
+/* The address need not exist at the start, and may disappear and come back. */
 static void test_a_source_of_its_own(void **state)
 {
     struct world *w = *state;
@@ -489,7 +489,7 @@ static void test_a_source_of_its_own(void **state)
     (void)close(peer);
 }
 
-/* An interface that is made anew has another number: the socket follows it. */
+/* An interface that is made anew has another number, and the socket follows it. */
 static void test_a_device_of_its_own(void **state)
 {
     struct world *w = *state;
@@ -524,7 +524,7 @@ static void test_forbidden_here(void **state)
     assert_int_equal(w->error, GATEWAY_SEND_FAILED);
 }
 
-/* A process in a namespace of its own, which the link away0 leads to and which forwards. */
+/* A process in a network namespace of its own, which the link away0 leads to and which forwards packets. */
 static pid_t start_router(void)
 {
     int ready[2];
@@ -584,7 +584,7 @@ UNIT(udp_client)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_there_and_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sizes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_strangers_are_not_heard, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_other_sources_are_ignored, setup, teardown),
         cmocka_unit_test_setup_teardown(test_strangers_before_the_connection_are_not_heard, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nothing_to_receive_is_no_error, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),

@@ -29,11 +29,10 @@ struct rule {
     uint64_t added_ms; /* when the router confirmed the add */
     uint64_t retry_ms; /* no command to the router before */
     uint32_t id;       /* PRESENT, REMOVING: RouterOS item id; ADDING: the id that listen reported, or 0 */
-    uint32_t seen;     /* number of the last snapshot that had begun when the rule was last seen */
+    uint32_t seen;     /* number of the running or last snapshot when the rule was last seen */
     struct rule_comment comment; /* as on the router, or as in the command in flight */
-    uint32_t
-        comment_sure_s; /* seconds: the lease in the comment, or the lower one while a set is in flight */
-    uint8_t state;      /* enum rule_state */
+    uint32_t comment_sure_s;     /* lease in the comment; the lower one while a set is in flight */
+    uint8_t state;               /* enum rule_state */
     uint8_t failures;
     uint8_t remakes;          /* how often in a row the rule was removed or changed just after it was added */
     bool wrong : 1;           /* present, but different from what we want: the daemon replaces it */

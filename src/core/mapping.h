@@ -175,8 +175,7 @@ void mapping_index_external_port(struct mapping_tables *t, uint16_t m, uint16_t 
 void mapping_index_rule(struct mapping_tables *t, uint16_t m, uint32_t rule_id);
 
 /* True if a client with this address may use (protocol, router port): no record uses it, and the same port of
- * the other protocol is unused or belongs to the same client (RFC 6886 sections 3.3 and 9.4 [M-09] [M-25]).
- */
+ * the other protocol is free or belongs to the same client (RFC 6886 sections 3.3 and 9.4 [M-09] [M-25]). */
 bool mapping_port_free(const struct mapping_tables *t, uint32_t address, enum natpmp_protocol protocol,
                        uint16_t router_port);
 

@@ -7,13 +7,11 @@
 
 /* Queues the mapping if a request or a deletion has to be sent to the gateway for it now. */
 void turn_queue(struct proxy *p, uint16_t m, const struct step *step);
-/* The time at which turn_queue would queue the mapping although nothing else has changed; UINT64_MAX: never.
- */
+/* The time at which turn_queue would queue the mapping although nothing else changes; UINT64_MAX: never. */
 uint64_t turn_due_ms(const struct proxy *p, uint16_t m, uint64_t now_ms);
 /* Queues the client if one of its mappings is queued and the client may have another request in flight. */
 void turn_client(struct proxy *p, uint16_t c);
-/* Takes the next mapping from the queues, with the kind of request in *ret_want. 0: no mapping may ask now.
- */
+/* Takes the next mapping from the queues, and sets the kind of request in *ret_want. 0: none may ask now. */
 uint16_t turn_next(struct proxy *p, enum lease_want *ret_want, const struct step *step);
 
 /* The gateway has no port left for this mapping: frees a port that no client uses, if there is one. False:

@@ -8,14 +8,15 @@
 #include "core/turn.h"
 
 enum {
-    /* A client that asks again at once gets the same answer, without a rule coming and going on the router.
-     */
+    /* After a refusal, the same request gets the same answer for this time. Otherwise a client that retries
+     * at once would make the daemon add and remove a rule each time. */
     REFUSED_MS = 2000,
 };
 
 /* ---- answers to MAP requests ---- */
 
-/* Clients that renew on a clock of their own, whatever they were granted, find their port as it was. */
+/* Some clients renew at intervals of their own, whatever lifetime they were granted. Their mappings are kept
+ * alive, so that the port is the same when they renew. */
 static bool is_kept_alive(const struct proxy *p, const struct mapping *mapping)
 {
     enum lease_hold hold = p->config.lease_hold;
@@ -46,7 +47,7 @@ static void succeed(struct proxy *p, uint16_t m, uint32_t lifetime_s, const stru
     struct mapping_tables *t = &p->tables;
     const struct mapping *mapping = mapping_at(t, m);
     uint16_t port = mapping->lease.external_port;
-    uint16_t before = mapping->promise.port; /* an earlier run may have advertised one */
+    uint16_t before = mapping->promise.port; /* an earlier run may have advertised a port */
     bool renewed = promise_lives(mapping, step->now_ms) && before != 0;
     enum log_level level = renewed && before == port ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
     const char *what = !renewed ? "mapped" : level == LOG_LEVEL_DEBUG ? "renewed" : "changed";
@@ -106,7 +107,7 @@ static void settle_map(struct proxy *p, uint16_t m, const struct step *step)
 
 /* ---- one mapping ---- */
 
-/* RFC 6886 section 3.4: its time is over [M-21]. */
+/* RFC 6886 section 3.4: a mapping ends when its lifetime has ended and no client has renewed it [M-21]. */
 static void settle_promise(struct proxy *p, uint16_t m, const struct step *step)
 {
     if (promise_wants(mapping_at(&p->tables, m), step->now_ms) != PROMISE_WANTS_END)
@@ -116,12 +117,13 @@ static void settle_promise(struct proxy *p, uint16_t m, const struct step *step)
     lease_end(&p->tables, m);
 }
 
-/* A request that is not wanted any more is given up, but the gateway may have granted it: that is settled by
- * a deletion. */
+/* Withdraws a request that is not wanted any more. The gateway may have granted it already, so a deletion
+ * follows. */
 static void withdraw(struct proxy *p, uint16_t m, const struct step *step)
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);
-    /* Of a port that the gateway chose only its answer tells what is to be deleted. */
+    /* If the gateway chooses the port, only its answer tells which port must be deleted, so the request
+     * cannot be withdrawn. */
     if (!mapping->lease.asking || mapping->lease.releasing || mapping_ought(mapping) ||
         !p->strategy->withdraws)
         return;
@@ -146,7 +148,8 @@ static void settle_lease(struct proxy *p, uint16_t m, const struct step *step)
     mapping_set_spare(t, m, budget_is_spare(mapping, step->now_ms));
 }
 
-/* A mapping that lapsed is remembered for as long as a client may come back late to it. */
+/* The record of an expired mapping is kept for as long as its client may come back late, because only the
+ * record shows that the client is late. */
 static uint64_t quarantine_until_ms(const struct proxy *p, const struct mapping *mapping, uint64_t now_ms)
 {
     bool lapsed = mapping->promise.until_ms != 0 && p->config.lease_hold == LEASE_HOLD_AUTO;
@@ -154,7 +157,7 @@ static uint64_t quarantine_until_ms(const struct proxy *p, const struct mapping 
     return lapsed ? later_ms(until_ms, promise_keep_alive_until_ms(mapping)) : until_ms;
 }
 
-/* When time alone changes something about it. */
+/* The time at which the mapping changes although no event touches it; UINT64_MAX: never. */
 static uint64_t due_ms(const struct proxy *p, uint16_t m, uint64_t now_ms)
 {
     const struct mapping *mapping = &p->tables.mapping[m];
@@ -167,7 +170,7 @@ static void drive_one(struct proxy *p, uint16_t m, const struct step *step)
     struct mapping_tables *t = &p->tables;
     const struct mapping *mapping = mapping_at(t, m);
     if (mapping_is_quarantined(t, m)) {
-        if (!heap_has(&t->due, m)) /* it was due: the time is over */
+        if (!heap_has(&t->due, m)) /* the quarantine has ended */
             mapping_free(t, m);
         return;
     }
@@ -199,7 +202,7 @@ static bool add_rule(struct proxy *p, uint16_t m, const struct step *step)
     const struct mapping *mapping = mapping_at(&p->tables, m);
     struct rule_comment comment = rule_comment_wanted(mapping);
     struct router_rule rule = {
-        .protocol = mapping_protocol(mapping), /* and no other [M-07] [M-08] */
+        .protocol = mapping_protocol(mapping), /* only the requested protocol [M-07] [M-08] */
         .router_port = mapping->router_port,
         .client = mapping_address(&p->tables, m),
         .internal_port = mapping->internal_port,
@@ -222,7 +225,7 @@ static bool set_comment(struct proxy *p, uint16_t m, const struct step *step)
     return true;
 }
 
-/* The command that the rule wants; false: the router cannot take it now. */
+/* Sends the command that the rule wants. False: the router cannot take a command now. */
 static bool command_router(struct proxy *p, uint16_t m, const struct step *step)
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);

@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 enum {
-    /* Resting records that are looked at for a client that can make room: the oldest are of clients that came
-     * once, unless somebody with many mappings ended them all just then. */
+    /* The number of records in quarantine that are searched for a client to free. The oldest records usually
+     * belong to clients that came once, unless a client with many mappings ended all of them just then. */
     LOOK_AT_MAX = 256,
 };
 

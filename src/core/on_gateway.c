@@ -11,10 +11,11 @@
 
 enum {
     CONFLICTS_MAX = 3,
-    /* A port that was granted so recently has not changed unnoticed. */
+    /* A lease that was granted within this time cannot have changed its external port unnoticed. */
     CONFIRMED_MS = 10 * 1000,
     RELEASE_RETRY_MS = 30 * 1000,
-    /* The operator hears again of ports that change often when they had stopped for so long. */
+    /* The warning about ports that change often appears again only if there were no such changes for this
+     * long. */
     ROTATION_NOTED_MS = 60 * 60 * 1000,
 };
 
@@ -54,7 +55,8 @@ static void count_rotation(struct proxy *p, uint16_t m, const struct step *step)
     p->rotation_noted_until_ms = step->now_ms + ROTATION_NOTED_MS;
 }
 
-/* It is known now where the mapping stands. */
+/* The comparison with the companion has ended. If the external port differs from the advertised port, the
+ * client must learn that. */
 static void pair_settled(struct proxy *p, uint16_t m, const struct step *step)
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);
@@ -93,7 +95,8 @@ static void port_granted(struct proxy *p, uint16_t m, uint16_t old, bool rotated
     }
 }
 
-/* The gateway did not grant what it was asked for. */
+/* Without a grant, the companion's external port cannot be compared, so both mappings keep the ports that
+ * they have. */
 static void port_failed(struct proxy *p, uint16_t m, const struct step *step)
 {
     const struct lease *lease = &mapping_at(&p->tables, m)->lease;
@@ -106,10 +109,11 @@ static void port_failed(struct proxy *p, uint16_t m, const struct step *step)
 
 /* ---- grants ---- */
 
-/* The gateway gave this mapping a port that another one has. Either the other one's is out of date: then
- * asking for it again shows that. Or the gateway has only this one port: then the first holder keeps it, and
- * nothing is deleted, for that would hit the holder [M-11]; unless it is only kept alive for a client that is
- * not there. */
+/* The gateway granted an external port that another mapping, the holder, has already. The holder's port may
+ * have changed unnoticed, so its lease is renewed first, which shows its present port. If the holder really
+ * has the port, the gateway has only this one, and the holder keeps it unless it is only kept alive for a
+ * client that is silent. The new lease is not deleted, because a deletion could end the holder's lease
+ * [M-11]. */
 static void conflict(struct proxy *p, uint16_t m, uint16_t holder, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
@@ -130,7 +134,7 @@ static void conflict(struct proxy *p, uint16_t m, uint16_t holder, const struct 
     }
 }
 
-/* Another router port may get another external one. */
+/* The gateway may grant another external port to another router port, so the mapping moves. */
 static void unusable(struct proxy *p, uint16_t m, const struct upstream_outcome *o, const struct step *step)
 {
     if (lease_on_unusable(&p->tables, m, o, p->strategy))
@@ -186,7 +190,8 @@ static void granted(struct proxy *p, uint16_t m, const struct upstream_outcome *
 
 /* ---- refusals and silence ---- */
 
-/* A deletion failed: it is tried again, unless the lease was to be made anew. */
+/* The gateway did not confirm a deletion, so it is repeated later. A lease that was deleted only in order to
+ * request it again is requested at once instead. */
 static void not_released(struct proxy *p, uint16_t m, uint64_t retry_ms, const struct step *step)
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);
@@ -198,8 +203,8 @@ static void not_released(struct proxy *p, uint16_t m, uint64_t retry_ms, const s
     pair_settled(p, m, step);
 }
 
-/* An error that does not pass is passed on at once, as it is [N-05] [R-10]; anything else, unknown results
- * among it [C-25], may pass while the client waits. */
+/* A permanent error is sent to the client at once and unchanged [N-05] [R-10]. Any other error, even an
+ * unknown one [C-25], may disappear while the client waits, so the request is repeated. */
 static bool is_final(uint16_t result)
 {
     return result == NATPMP_NOT_AUTHORIZED || result == NATPMP_OUT_OF_RESOURCES;
@@ -232,10 +237,10 @@ static void refused(struct proxy *p, uint16_t m, uint16_t result, const struct s
         job_refuse(t, m, (enum natpmp_result)result);
         lease_recovered(t, m);
     }
-    /* An error that passes says nothing of a lease of before our start. */
+    /* A temporary error does not prove that a lease is gone which may have been granted before our start. */
     if (lease_lives(mapping, step->now_ms) || (!final && lease_may_live(mapping, step->now_ms)))
         return;
-    /* Nothing is there any more: a rule without a lease leads nowhere. */
+    /* The lease is gone. A client that still uses the external port must learn that. */
     if (mapping->lease.state != LEASE_NONE)
         recovery_note_broken(p, m, step);
     lease_on_gone(t, m);
@@ -252,7 +257,9 @@ static void unanswered(struct proxy *p, uint16_t m, const struct step *step)
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);
     if (promise_lives(mapping, step->now_ms) && !lease_lives(mapping, step->now_ms))
-        lease_recover(&p->tables, m); /* its client relies on it and nobody else asks */
+        /* The client still uses the mapping but sends no request now, so the daemon requests the lease by
+         * itself. */
+        lease_recover(&p->tables, m);
     lease_on_unanswered(&p->tables, m, step->now_ms);
 }
 
@@ -283,7 +290,7 @@ static void end_of_transaction(struct proxy *p, const struct upstream_outcome *o
     mapping_touch(t, m);
 }
 
-/* A success that answers no transaction of ours. */
+/* Handles a success that belongs to no transaction, or that arrives too late to be news. */
 static void unexpected(struct proxy *p, const struct upstream_outcome *o, const struct step *step)
 {
     uint16_t m = p->strategy->owner(p, o);

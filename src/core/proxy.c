@@ -12,9 +12,9 @@
 #include "core/turn.h"
 
 enum {
-    /* At start the first announcement waits for the external address, but not long. */
+    /* The first announcement after the start waits this long, so that the external address can be in it. */
     FIRST_ANNOUNCEMENT_MS = 2000,
-    /* RouterOS and Docker kill after ten seconds. */
+    /* RouterOS and Docker kill a container that has not stopped after ten seconds. */
     STOP_MS = 5000,
 };
 
@@ -52,8 +52,8 @@ static unsigned unfinished(const struct proxy *p)
     return (unsigned)p->tables.records - p->tables.quarantined;
 }
 
-/* A client that waits gets no answer: a restart may follow, and an error would make some clients give up for
- * good. */
+/* A client that waits gets no answer, because a restart may follow, and some clients never ask again after an
+ * error. */
 static void stop_mapping(struct proxy *p, uint16_t m)
 {
     struct mapping_tables *t = &p->tables;
@@ -64,7 +64,7 @@ static void stop_mapping(struct proxy *p, uint16_t m)
         job_end(t, m);
     }
     if (promise_lives(mapping_at(t, m), p->now_ms))
-        job_begin_delete(t, m, p->now_ms); /* nobody waits, but its end is logged */
+        job_begin_delete(t, m, p->now_ms); /* no client waits for it, but the end is logged */
     promise_stop(t, m);
     mapping_set_moving(t, m, false);
     lease_retry_at(t, m, 0);

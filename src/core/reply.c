@@ -9,15 +9,17 @@ struct pending_reply reply_to(const struct event *event)
 
 /* ---- external address ---- */
 
-/* RFC 6886 section 3.2: what holds now [G-09] [N-04]; without an address result 3 [N-02]. */
+/* RFC 6886 section 3.2: the reply contains the address that is known now [G-09] [N-04], or result 3 if no
+ * address is known [N-02]. */
 static void answer_address(struct proxy *p, const struct pending_reply *reply, const struct step *step)
 {
     enum natpmp_result result = p->upstream.address_known ? NATPMP_SUCCESS : NATPMP_NETWORK_FAILURE;
     server_reply_address(&p->server, &reply->path, result, p->upstream.address, step);
 }
 
-/* An address reply ahead of the answer to a MAP makes libtorrent forget the MAP: any packet from the gateway
- * ends its retransmission. So it waits until no MAP of this client is in work. */
+/* libtorrent stops the retransmission of its MAP request when it receives any packet from its gateway. An
+ * address reply would therefore end a MAP request that has not been answered, so the reply waits until no MAP
+ * request of this client is in work. */
 static bool address_must_wait(const struct proxy *p, uint16_t c)
 {
     return !p->upstream.address_known || p->tables.client[c].map_jobs > 0;

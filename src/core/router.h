@@ -112,7 +112,7 @@ void router_init(struct router *r, const char *user, const char *password, const
 /* Takes an EVENT_ROUTER_*. Then call router_next until it returns false, within the same step. */
 void router_event(struct router *r, const struct event *event, const struct step *step);
 bool router_next(struct router *r, struct router_outcome *ret_outcome, const struct step *step);
-/* Time-outs, connections, resyncs. Call router_next again afterwards. */
+/* Handles the time-outs, connections and resyncs that are due. Call router_next again afterwards. */
 void router_tick(struct router *r, const struct step *step);
 uint64_t router_deadline_ms(const struct router *r);
 

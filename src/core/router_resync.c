@@ -380,7 +380,8 @@ bool router_resync_done(struct router *r, const struct command *c, struct router
         return false;
     case COMMAND_LISTS:
     case COMMAND_MEMBERS:
-        /* Not essential: without them, any list may contain the interface. */
+        /* The lists are not essential: without them, the daemon assumes that any list may contain the
+         * interface. */
         if (c->failed)
             r->next_context.lists_incomplete = true;
         break;

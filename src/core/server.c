@@ -17,7 +17,7 @@ void server_init(struct server *s, uint64_t now_ms)
     *s = (struct server){.epoch_origin_ms = now_ms, .announcements = ANNOUNCEMENTS_MAX};
 }
 
-/* Since the table was last empty or lost [G-11]. */
+/* The seconds since the table of mappings was last empty or lost [G-11]. */
 uint32_t server_epoch_s(const struct server *s, uint64_t now_ms)
 {
     return (uint32_t)((now_ms - s->epoch_origin_ms) / 1000);

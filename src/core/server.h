@@ -1,5 +1,6 @@
-/* The LAN's side: which datagrams are requests and who may send them, the replies, our epoch and its
- * announcements (RFC 6886 sections 3.2 to 3.7). This module does not know about mappings. */
+/* The LAN's side: decides which datagrams are requests and which hosts may send them, sends the replies, and
+ * keeps our epoch and its announcements (RFC 6886 sections 3.2 to 3.7). This module does not know about
+ * mappings. */
 #pragma once
 
 #include <stdbool.h>

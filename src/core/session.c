@@ -6,17 +6,18 @@ enum {
     /* The driver's limits are shorter and give a more exact reason: 10 s for a name, 5 s for each address. */
     OPEN_TIMEOUT_MS = 20 * 1000,
     LOGIN_TIMEOUT_MS = 5000,
-    /* The router sent nothing while commands are in flight. Short enough to connect again within the 12 s
-     * that a client waits. */
+    /* The session ends if the router sends nothing for this time while commands are in flight. The time is
+     * short enough to connect again within the 12 s that a client waits. */
     SILENCE_MS = 4000,
-    /* For one command while the router answers others. The snapshot of a large table takes longer. */
+    /* The limit for one command while the router answers others. The snapshot of a large table takes longer.
+     */
     COMMAND_TIMEOUT_MS = 10 * 1000,
     SNAPSHOT_TIMEOUT_MS = 120 * 1000,
     BACKOFF_FIRST_MS = 500,
     BACKOFF_MAX_MS = 30 * 1000,
     LASTING_MS = 5 * 1000,
     COMMAND_BYTES_MAX = 1024,
-    /* Slots reserved for reading the tables, keep-alive and listen. */
+    /* The number of slots that are reserved for reading the tables, keep-alive and listen. */
     COMMANDS_RESERVED = 8,
     TAG_BYTES = 24,
 };
@@ -91,10 +92,10 @@ static bool login_was_refused(const struct session *s)
     return false;
 }
 
-/* In two states of the session, what io reports has another meaning. */
+/* In two states of the session, the failure that the driver reports has another meaning. */
 static enum failure failure_in(enum session_state state, enum failure failure)
 {
-    /* RouterOS does this if the service's address list or its session limit excludes us. */
+    /* RouterOS closes the connection if the service's address list or its session limit excludes us. */
     if (failure == FAILURE_LOST && state == SESSION_LOGIN)
         return FAILURE_SILENT_LOGIN;
     if (failure == FAILURE_HERE && state != SESSION_OPENING)
@@ -298,7 +299,7 @@ static enum session_reply take_sentence(struct session *s, struct command *ret_c
     }
     struct command *c = find_command(s);
     if (c == NULL)
-        return SESSION_NOTHING; /* the command timed step->out, or the tag is not ours */
+        return SESSION_NOTHING; /* the command timed out, or the tag is not ours */
     if (ros_is(sentence, "!trap"))
         note_trap(c, ros_message(sentence));
     else if (ros_is(sentence, "!done"))

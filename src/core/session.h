@@ -1,8 +1,5 @@
-/* One connection to the RouterOS API: how it opens and ends, both forms of the login, tagged commands in
- * flight, and time-outs.
- *
- * The owner sends a command with session_begin and session_end; session_next returns the rows and the ends of
- * commands. A connection that fails loses its commands: session_take_lost returns them one by one. */
+/* One connection to the RouterOS API. This module opens and ends it, logs in with both forms of the login,
+ * tags the commands in flight, and watches their time-outs. */
 #pragma once
 
 #include <stdbool.h>
@@ -107,5 +104,5 @@ bool session_take_lost(struct session *s, struct command *ret_command);
 
 /* When the session times out; UINT64_MAX: never. */
 uint64_t session_silent_ms(const struct session *s);
-/* Whether it has timed out. Most calls are one comparison. */
+/* True if the session has timed out. Most calls cost one comparison. */
 bool session_is_silent(struct session *s, uint64_t now_ms);

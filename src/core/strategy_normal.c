@@ -1,14 +1,14 @@
-/* A gateway that forwards from an external port to the internal port that it was asked for (RFC 6886). */
+/* A gateway that forwards an external port to the internal port of the request (RFC 6886). */
 #include "core/port.h"
 #include "core/proxy_state.h"
 #include "core/strategy.h"
 
 enum {
-    /* Records in quarantine that may be given up in one search for a port. */
+    /* The number of records in quarantine that one search for a port may free. */
     EVICTIONS_MAX = 64,
 };
 
-/* The gateway sends to the rule's port [C-18]. */
+/* The gateway forwards to the rule's port on the router [C-18]. */
 static uint16_t router_port_of(const struct mapping *mapping)
 {
     return mapping->router_port;
@@ -33,8 +33,8 @@ static uint16_t random_port(struct proxy *p)
     return port;
 }
 
-/* Before anything is on the router or at the gateway the port may still be chosen: at first, when it is to
- * move, and when a foreign rule took it while it was in quarantine. */
+/* The router port can be chosen as long as neither a rule nor a lease exists. The daemon chooses it for a new
+ * mapping, for one that moves, and if a foreign rule took the port while the mapping was in quarantine. */
 static void settle_port(struct proxy *p, uint16_t m, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;

@@ -41,7 +41,7 @@ uint64_t turn_due_ms(const struct proxy *p, uint16_t m, uint64_t now_ms)
     return sooner_ms(due_ms, upstream_quiet_ms(&p->upstream, mapping_protocol(mapping), port), now_ms);
 }
 
-/* At the end nobody is there to be disturbed, and everything goes at once. */
+/* When the daemon stops, no client waits for its turn, so all deletions are sent in parallel. */
 void turn_client(struct proxy *p, uint16_t c)
 {
     struct mapping_tables *t = &p->tables;
@@ -67,7 +67,7 @@ uint16_t turn_next(struct proxy *p, enum lease_want *ret_want, const struct step
         if (*ret_want != LEASE_WANTS_NOTHING && !held_back)
             return m;
         if (held_back)
-            mapping_touch(t, m); /* for the time of its next try */
+            mapping_touch(t, m); /* drive computes when to try again */
         turn_client(p, c);
     }
     return 0;

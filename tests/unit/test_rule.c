@@ -451,6 +451,38 @@ static void test_where_an_event_leads(void **state)
     }
 }
 
+/* A snapshot that runs while the rule is seen, or while the answer to its command is lost, is not the one
+ * that tells whether it is there: only a later one is. */
+static void test_in_which_snapshot_it_was_seen(void **state)
+{
+    static const struct {
+        const char *name;
+        enum rule_state from;
+        enum what what;
+        bool seen;
+    } rows[] = {
+        {"added", RULE_ADDING, ADDED, true},
+        {"added, and the router does not name it", RULE_ADDING, ADDED_NAMELESS, true},
+        {"the answer is lost", RULE_ADDING, COMMAND_LOST, true},
+        {"a row shows it", RULE_UNSURE, SHOWN, true},
+        {"a row shows it while it is added", RULE_ADDING, SHOWN_EARLY, true},
+        {"a row shows it while it is removed", RULE_REMOVING, SHOWN_AGAIN, true},
+        {"the remove failed", RULE_REMOVING, REMOVE_FAILED, false},
+        {"the comment is set", RULE_PRESENT, COMMENT_SET, false},
+        {"a part of it changed", RULE_PRESENT, CHANGED, false},
+    };
+    (void)state;
+    uint16_t m = new_mapping(NATPMP_TCP, ROUTER_PORT);
+    struct rule *rule = &mapping_at(t, m)->rule;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        uint32_t id = rows[i].from == RULE_PRESENT || rows[i].from == RULE_REMOVING ? ID : 0;
+        mapping_index_rule(t, m, id);
+        *rule = (struct rule){.state = (uint8_t)rows[i].from, .id = id, .seen = SNAPSHOT - 1};
+        happen(m, rows[i].what, OTHER);
+        check_number(rows[i].name, "the snapshot", rule->seen, rows[i].seen ? SNAPSHOT : SNAPSHOT - 1);
+    }
+}
+
 static void test_at_random_the_index_agrees(void **state)
 {
     enum { RULES = 3, STEPS = 20000 };
@@ -586,6 +618,7 @@ UNIT(rule)
         TEST(test_a_row_does_not_say_what_a_comment_becomes),
         TEST(test_a_row_without_a_lease),
         TEST(test_where_an_event_leads),
+        TEST(test_in_which_snapshot_it_was_seen),
         TEST(test_at_random_the_index_agrees),
         TEST(test_the_sure_lease),
         TEST(test_the_pause_grows),

@@ -150,9 +150,9 @@ static bool ask_version(struct config *config, struct ros_version *ret_version, 
         for (unsigned i = 0; i < findings.count; i++)
             if (findings.at[i].status == FINDING_FAIL && findings.at[i].id <= FINDING_POLICY_READ)
                 (void)fprintf(stderr, "double-natpmp: %s\n", findings.at[i].what);
-        (void)fputs(
-            "double-natpmp: cannot read the RouterOS version from the router; run setup --routeros 7.20\n",
-            stderr);
+        (void)fputs("double-natpmp: cannot read the RouterOS version from the router; run setup --routeros "
+                    "VERSION, such as 7.20\n",
+                    stderr);
     }
     *ret_hanging = inquiry.hanging;
     if (!inquiry.hanging)
@@ -171,7 +171,8 @@ static int set_up(struct config *config, const char *given, bool can_ask, bool *
         return EXIT_STATUS_USAGE;
     }
     if (given == NULL && !can_ask) {
-        (void)fputs("double-natpmp: the RouterOS version is unknown; run setup --routeros 7.20, or set "
+        (void)fputs("double-natpmp: the RouterOS version is unknown; run setup --routeros VERSION, such as "
+                    "7.20, or set "
                     "MIKROTIK_API_ADDRESS and a password so that setup can ask the router\n",
                     stderr);
         return EXIT_STATUS_USAGE;

@@ -290,6 +290,7 @@ void drive(struct proxy *p, const struct step *step)
         heap_set(&t->due, m, UINT64_MAX);
         mapping_touch(t, m);
     }
+    /* Router and gateway are asked in the same step, so that a new mapping takes one round trip. */
     do {
         while (t->drive.first != 0 && actions_room(step->out))
             drive_one(p, list_pop(&t->drive, t->to_drive), step);

@@ -1,5 +1,7 @@
 #include "core/lease.h"
 
+#include <assert.h>
+
 #include "core/strategy.h"
 #include "core/mapping.h"
 #include "core/step.h"
@@ -140,7 +142,9 @@ void lease_on_asked(struct mapping_tables *t, uint16_t m, uint32_t lifetime_s, u
 void lease_on_answered(struct mapping_tables *t, uint16_t m)
 {
     lease_of(t, m)->asking = false;
-    t->client[mapping_at(t, m)->client].asking--;
+    struct client *client = &t->client[mapping_at(t, m)->client];
+    assert(client->asking > 0);
+    client->asking--;
 }
 
 void lease_on_withdrawn(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
@@ -332,6 +336,7 @@ void lease_retry_later(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
 void lease_retry_soon(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
 {
     struct lease *lease = lease_of(t, m);
+    assert(lease->failures > 0); /* lease_on_refused has counted this one */
     lease->retry_ms = now_ms + backoff_ms(ROOM_RETRY_MS, ROOM_RETRY_MAX_MS, lease->failures - 1u);
 }
 

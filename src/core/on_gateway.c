@@ -306,7 +306,7 @@ static void address_known(struct proxy *p, const struct step *step)
 {
     uint32_t address = p->upstream.address;
     const char *use = address_use(address);
-    actions_log(step->out, LOG_LEVEL_INFO, component, "external address address=%s",
+    actions_log(step->out, LOG_LEVEL_INFO, component, "the external address is known address=%s",
                 address_text(address).text);
     if (use != NULL)
         actions_log(

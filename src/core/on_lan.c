@@ -82,8 +82,8 @@ static void note_late(struct proxy *p, uint16_t m, const struct step *step)
     client->late = true;
     actions_log(
         step->out, LOG_LEVEL_INFO, "mapping",
-        "client renews too late; double-natpmp renews its mappings from now on, for the lifetime that it "
-        "asked for (2 h at most) client=%s advertised=%u",
+        "the client renewed after its lifetime had ended; from now on its mappings are kept for the lifetime "
+        "that it requests, 2 h at most client=%s advertised=%u",
         address_text(client->address).text, (unsigned)(promise_lifetime_ms(mapping) / 1000));
 }
 

@@ -92,8 +92,9 @@ static void adopt(struct proxy *p, const struct nat_rule *row, const struct step
     if (row->external_port == 0)
         lease_retry_at(t, m, step->now_ms + PENDING_DELAY_MS);
     p->adopted++;
-    actions_log(step->out, LOG_LEVEL_INFO, component, "adopted %s external=%u lifetime=%u",
-                mapping_text(t, m).text, (unsigned)row->external_port, (unsigned)lease_s);
+    actions_log(step->out, LOG_LEVEL_INFO, component,
+                "adopted a rule of an earlier run %s external=%u lifetime=%u", mapping_text(t, m).text,
+                (unsigned)row->external_port, (unsigned)lease_s);
 }
 
 /* Handles a row whose id is the id of this mapping's rule. */
@@ -186,9 +187,10 @@ static void lose_rule(struct proxy *p, uint32_t id, bool removed, const struct s
     rule_on_undone(t, m, step->now_ms);
     mapping_touch(t, m);
     if (mapping->wanted)
-        actions_log(
-            step->out, LOG_LEVEL_WARN, component, "somebody %s on the router; double-natpmp adds it again %s",
-            removed ? "removed the rule" : "changed the comment of the rule", mapping_text(t, m).text);
+        actions_log(step->out, LOG_LEVEL_WARN, component, "somebody %s; double-natpmp adds another one %s",
+                    removed ? "removed the rule on the router"
+                            : "changed the comment of the rule, which is foreign now",
+                    mapping_text(t, m).text);
 }
 
 /* A rule that the snapshot does not contain does not exist, and the daemon adds it again (section 3.7

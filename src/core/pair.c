@@ -25,7 +25,7 @@ static enum pair_next next_of(const struct mapping *mapping, const struct mappin
     bool lately = lease->rejoined_ms != 0 && lease->rejoined_ms + REJOIN_APART_MS > now_ms;
     if (lease->external_port == mapping->lease.external_port || lately)
         return PAIR_NEXT_SETTLES;
-    /* A gateway that gives both protocols one number does so for a new lease, but not at a renewal. */
+    /* Such a gateway gives both protocols the same number only when a lease is new, not at a renewal. */
     return PAIR_NEXT_REJOINS;
 }
 

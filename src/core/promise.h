@@ -37,8 +37,8 @@ uint64_t promise_lifetime_ms(const struct mapping *mapping);
  * renews too late. */
 bool promise_was_outlived(const struct mapping *mapping, uint64_t now_ms);
 
-/* A client is answered with success for lifetime_s seconds. `kept_alive`: the mapping is kept for the
- * lifetime that the client requested, two hours at most. */
+/* A client is answered with success for lifetime_s seconds. `kept_alive`: the mapping is
+ * kept beyond that, until the requested lifetime or two hours are over, whichever is sooner. */
 void promise_on_advertised(struct mapping_tables *t, uint16_t m, uint32_t lifetime_s, bool kept_alive,
                            uint64_t now_ms);
 /* A retransmission is answered again: only the advertised port can have changed. */

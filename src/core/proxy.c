@@ -159,6 +159,7 @@ void proxy_step(struct proxy *p, const struct event *event, struct actions *out)
     if (p->exited)
         return;
     take_event(p, event, &step);
+    /* First what the event brought, then what is due by now: time-outs have outcomes, too. */
     on_router(p, &step);
     on_gateway(p, &step);
     router_tick(&p->router, &step);

@@ -14,7 +14,8 @@ enum lease_hold {
 
 /* How the gateway forwards (GATEWAY_MODE). */
 enum gateway_mode {
-    GATEWAY_MODE_AUTO,      /* from the external port to the internal port of the request (RFC 6886) */
+    GATEWAY_MODE_AUTO,      /* the normal way: from the external port to the internal port of the request (RFC
+                               6886) */
     GATEWAY_MODE_SYMMETRIC, /* from external port n to port n only; requests have the internal port 0 */
 };
 

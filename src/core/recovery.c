@@ -30,7 +30,7 @@ void recovery_begin(struct proxy *p, uint64_t lost_ms, const struct step *step)
         return;
     p->recover_ms = step->now_ms + prng_below(&p->prng, DELAY_MS + 1);
     actions_log(step->out, LOG_LEVEL_WARN, "gateway",
-                "the gateway restarted and lost its mappings; requesting them again mappings=%u",
+                "the gateway restarted, or another one answers; all mappings are requested again mappings=%u",
                 (unsigned)t->live);
 }
 

@@ -35,8 +35,8 @@ uint32_t server_epoch_s(const struct server *s, uint64_t now_ms);
 /* True if a datagram from this source to that destination may be a request: the source is a private,
  * link-local or loopback address (sections 3.3 and 5 forbid others), and the destination is unicast. */
 bool server_admits(const struct endpoint *from, uint32_t to);
-/* Answers unsupported versions and opcodes, and drops datagrams that get no answer. True: *ret_request is an
- * address or map request for the caller. */
+/* Answers unsupported versions and opcodes, and drops malformed datagrams and responses. True: *ret_request
+ * is an address or map request for the caller. */
 bool server_receive(struct server *s, struct span datagram, const struct reply_path *path,
                     struct natpmp_request *ret_request, const struct step *step);
 /* Warns, at most once an hour, that requests arrive with the router's own source address. */

@@ -128,8 +128,8 @@ void upstream_withdraw(struct upstream *u, enum natpmp_protocol protocol, uint16
 /* The time before which no lease may be requested for this port. Until then, an earlier datagram may arrive
  * here or at the gateway, and be mistaken for the new request or its answer. */
 uint64_t upstream_quiet_ms(const struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port);
-/* For a gateway whose requests and deletions name different ports: the time from which a datagram of this
- * kind cannot overtake the last one of the other kind. */
+/* For a gateway whose requests and deletions name different ports: the time from which a deletion
+ * (`deletes`) or a request can no longer overtake the last datagram of the other kind. */
 uint64_t upstream_apart_ms(const struct upstream *u, enum natpmp_protocol protocol, bool deletes);
 /* A client repeats its request while the transaction is in flight: the series of attempts starts again,
  * because the long intervals at its end may be longer than the lease. */

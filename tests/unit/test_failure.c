@@ -174,13 +174,13 @@ static const struct {
      "with ProtonVPN", NULL},
     {GATEWAY_PORT_UNREACHABLE, "the gateway refuses NAT-PMP (port unreachable): the key was made without it",
      "make a new WireGuard key", "make a new WireGuard key with NAT-PMP"},
-    {GATEWAY_NO_ROUTE, "the gateway cannot be reached: there is no route from here", "the tunnel is up",
+    {GATEWAY_NO_ROUTE, "the gateway cannot be reached: there is no route to it", "the tunnel is up",
      "/interface/wireguard/peers/print detail"},
     {GATEWAY_NO_SOURCE,
      "GATEWAY_SOURCE or GATEWAY_DEVICE cannot be used: this machine does not have that address or interface",
      "the tunnel is up", "ip -4 address"},
     {GATEWAY_SEND_FAILED, "nothing can be sent to the gateway: this machine's firewall may forbid it",
-     "allow UDP port 5351", "allow UDP port 5351"},
+     "allow outgoing UDP", "allow outgoing UDP"},
 };
 
 static void test_the_gateway(void **state)

@@ -1,8 +1,8 @@
 #include "core/pair.h"
 
 enum {
-    /* A deleted lease may not be granted again. So this is done at most once in this time, even if the
-     * gateway changes ports often. */
+    /* The gateway might not grant a deleted lease again. So the daemon deletes one at most once in this time,
+     * even if the gateway changes ports often. */
     REJOIN_APART_MS = 10 * 60 * 1000,
 };
 

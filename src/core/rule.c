@@ -48,7 +48,7 @@ static bool comment_is_outdated(const struct mapping *mapping)
         return true;
     if (lease->state != LEASE_GRANTED)
         return false;
-    /* The comment may not contain less than the lease, nor much more. It need not be exact, which saves a
+    /* The comment must not contain less than the lease, nor much more. It need not be exact, which saves a
      * command to the router at each renewal. */
     return rule->comment.external_port != lease->external_port || lease->granted_s > rule->comment.lease_s ||
            lease->granted_s < rule->comment.lease_s / 2;

@@ -450,8 +450,20 @@ static void test_reading_is_refused(void **state)
     hear("!done .tag=6");
     check_sends(0);
     assert_false(router_is_ready(router));
+    assert_int_equal(router_deadline_ms(router), now_ms + 10000);
     wait_until(router_deadline_ms(router));
     check_sent(1, "/ip/address/print");
+}
+
+static void test_a_long_version(void **state)
+{
+    (void)state;
+    stop(NULL);
+    start_with("wg1");
+    hear("!done .tag=1");
+    hear("!re .tag=2 =version=7.18.2beta34567890123456789012345678 |!done .tag=2");
+    assert_string_equal(router->version, "7.18.2beta345678901234567890123");
+    assert_int_equal(strlen(router->version), sizeof(router->version) - 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -480,6 +492,7 @@ int main(void)
         READY_TEST(test_without_listen),
         TEST(test_the_configured_interface_is_compared),
         TEST(test_reading_is_refused),
+        TEST(test_a_long_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

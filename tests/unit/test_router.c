@@ -212,6 +212,9 @@ static void test_listen(void **state)
     assert_int_equal(outcomes[0].id, 9);
     hear("!re .tag=7 =.id=*9 =.dead=yes");
     assert_int_equal(count_outcomes(ROUTER_RULE_GONE), 1);
+    hear("!re .tag=7 =.id=*9 =.dead=no " RULE "|!re .tag=7 =.id=*9 =.dead=false " RULE);
+    assert_int_equal(count_outcomes(ROUTER_RULE), 2);
+    assert_int_equal(count_outcomes(ROUTER_RULE_GONE), 0);
     hear("!re .tag=7 =.id=*8 " FOREIGN);
     assert_int_equal(count_outcomes(ROUTER_RULE_FOREIGN), 1);
     assert_true(router_port_taken(router, NATPMP_TCP, 80));

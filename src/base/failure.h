@@ -120,7 +120,7 @@
     X(UNKNOWN, .state = "the gateway has not answered yet")                                                  \
     X(FINE)                                                                                                  \
     X(SILENT, .state = "the gateway does not answer",                                                        \
-      .cause = "the tunnel is down, VPN_GATEWAY is wrong, or packets to it do not go through the tunnel",             \
+      .cause = "the tunnel is down, VPN_GATEWAY is wrong, or packets to it bypass the tunnel",               \
       .remedy = "check the tunnel, VPN_GATEWAY, and the route to it", .cure = "/ping {gateway} count=3")     \
     /* It answers the address request with an error, which the result code explains. */                      \
     X(REFUSES, .state = "the gateway gives no external address")
@@ -133,14 +133,14 @@
       .cure = FAILURE_MAKE_KEY)                                                                              \
     /* ENETUNREACH, EHOSTUNREACH: here or at a router on the way. */                                         \
     X(NO_ROUTE, .state = "the gateway cannot be reached",                                                    \
-      .cause = "there is no route to it, from here or from the router", .remedy = "check that the tunnel is up",   \
-      .cure = "/interface/wireguard/peers/print detail")                                                     \
+      .cause = "there is no route to it, from here or from the router",                                      \
+      .remedy = "check that the tunnel is up", .cure = "/interface/wireguard/peers/print detail")            \
     X(NO_SOURCE, .state = "GATEWAY_SOURCE or GATEWAY_DEVICE cannot be used",                                 \
       .cause = "this machine does not have that address or interface",                                       \
       .remedy = "check that the tunnel is up: ip -4 address", .cure = "ip -4 address")                       \
     /* EPERM (a firewall), ENOBUFS and the rest. */                                                          \
     X(SEND_FAILED, .state = "nothing can be sent to the gateway",                                            \
-      .cause = "this machine's firewall may forbid it", .remedy = "allow outgoing UDP to port 5351", \
+      .cause = "this machine's firewall may forbid it", .remedy = "allow outgoing UDP to port 5351",         \
       .cure = "allow outgoing UDP to port 5351")
 
 #define FAILURE_MAKE_KEY                                                                                     \

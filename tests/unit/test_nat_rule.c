@@ -88,6 +88,36 @@ static void test_ports(void **state)
     check_rows(rows, ARRAY_LEN(rows));
 }
 
+/* The lowest and the highest ports. */
+static void test_ports_at_the_ends(void **state)
+{
+    static const struct {
+        const char *words;
+        const char *taken; /* of 0, 1, 53, 63, 64, 65534 and 65535 */
+    } rows[] = {
+        {DSTNAT "=protocol=tcp =dst-port=53", "53"},
+        {DSTNAT "=protocol=tcp =dst-port=!53", "0 1 63 64 65534 65535"},
+        {DSTNAT "=protocol=tcp =dst-port=0-1,63", "0 1 63"},
+        {DSTNAT "=protocol=tcp =dst-port=63-64", "63 64"},
+        {DSTNAT "=protocol=tcp =dst-port=65535", "65535"},
+        {DSTNAT "=protocol=tcp =dst-port=!65535", "0 1 53 63 64 65534"},
+        {DSTNAT "=protocol=tcp", "0 1 53 63 64 65534 65535"},
+    };
+    static const uint16_t ports[] = {0, 1, 53, 63, 64, 65534, 65535};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char found[64] = "";
+        size_t len = 0;
+        portset_clear(&taken[NATPMP_TCP]);
+        assert_true(nat_rule_take_ports(row(rows[i].words), &context, taken));
+        for (size_t k = 0; k < ARRAY_LEN(ports); k++)
+            if (portset_has(&taken[NATPMP_TCP], ports[k]))
+                len += (size_t)snprintf(found + len, sizeof(found) - len, "%s%u", len > 0 ? " " : "",
+                                        (unsigned)ports[k]);
+        assert_string_equal(found, rows[i].taken);
+    }
+}
+
 /* A condition that cannot be parsed counts as matching. */
 static void test_garbage_ports(void **state)
 {
@@ -248,6 +278,7 @@ UNIT(nat_rule)
     const struct CMUnitTest tests[] = {
         TEST(test_protocols),
         TEST(test_ports),
+        TEST(test_ports_at_the_ends),
         TEST(test_garbage_ports),
         TEST(test_interfaces),
         TEST(test_destination_addresses),

@@ -212,6 +212,9 @@ static void test_listen(void **state)
     assert_int_equal(outcomes[0].id, 9);
     hear("!re .tag=7 =.id=*9 =.dead=yes");
     assert_int_equal(count_outcomes(ROUTER_RULE_GONE), 1);
+    hear("!re .tag=7 =.id=*9 =.dead=no " RULE "|!re .tag=7 =.id=*9 =.dead=false " RULE);
+    assert_int_equal(count_outcomes(ROUTER_RULE), 2);
+    assert_int_equal(count_outcomes(ROUTER_RULE_GONE), 0);
     hear("!re .tag=7 =.id=*8 " FOREIGN);
     assert_int_equal(count_outcomes(ROUTER_RULE_FOREIGN), 1);
     assert_true(router_port_taken(router, NATPMP_TCP, 80));
@@ -453,8 +456,20 @@ static void test_reading_is_refused(void **state)
     hear("!done .tag=6");
     check_sends(0);
     assert_false(router_is_ready(router));
+    assert_int_equal(router_deadline_ms(router), now_ms + 10000);
     wait_until(router_deadline_ms(router));
     check_sent(1, "/ip/address/print");
+}
+
+static void test_a_long_version(void **state)
+{
+    (void)state;
+    stop(NULL);
+    start_with("wg1");
+    hear("!done .tag=1");
+    hear("!re .tag=2 =version=7.18.2beta34567890123456789012345678 |!done .tag=2");
+    assert_string_equal(router->version, "7.18.2beta345678901234567890123");
+    assert_int_equal(strlen(router->version), sizeof(router->version) - 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -483,6 +498,7 @@ UNIT(router)
         READY_TEST(test_without_listen),
         TEST(test_the_configured_interface_is_compared),
         TEST(test_reading_is_refused),
+        TEST(test_a_long_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,6 +57,9 @@ static void test_a_removal_that_failed_is_forgotten(void **state)
     assert_int_equal(outcome_count, 1);
     assert_int_equal(outcomes[0].type, ROUTER_RULE_GONE);
     assert_int_equal(outcomes[0].id, 0x1A);
+    hear("!re .tag=7 =.id=*1 =.dead=true"); /* and so is any other rule's */
+    assert_int_equal(outcome_count, 1);
+    assert_int_equal(outcomes[0].id, 1);
 }
 
 static void test_refused_commands(void **state)
@@ -280,6 +283,25 @@ static void test_a_wrong_certificate_is_logged_once(void **state)
     assert_int_equal(count_actions(&out, ACTION_LOG), 1);
 }
 
+/* The driver does not report the end of an attempt: after 20 s, or 5 s without an answer to the login, the
+ * core ends it for the reason that the driver would have named. */
+static void test_attempts_without_an_end(void **state)
+{
+    (void)state;
+    closed(0, FAILURE_LOST);
+    for (unsigned i = 0; i < 2; i++) {
+        wait_until(router_deadline_ms(router));
+        assert_int_equal(count_actions(&out, ACTION_ROUTER_OPEN), 1);
+        if (i == 1)
+            opened(0);
+        uint64_t limit_ms = now_ms + (i == 1 ? 5000 : 20000);
+        assert_int_equal(router_deadline_ms(router), limit_ms);
+        wait_until(limit_ms);
+        assert_int_equal(count_actions(&out, ACTION_ROUTER_CLOSE), 1);
+        assert_int_equal(router->session[0].failure, i == 1 ? FAILURE_SILENT_LOGIN : FAILURE_TIMEOUT);
+    }
+}
+
 /* ---- more sessions ---- */
 
 static void add_so_many(unsigned count)
@@ -363,6 +385,7 @@ UNIT(router_commands)
         READY_TEST(test_an_attempt_that_is_urgent),
         READY_TEST(test_a_problem_is_logged_once),
         READY_TEST(test_a_wrong_certificate_is_logged_once),
+        READY_TEST(test_attempts_without_an_end),
         READY_TEST(test_more_sessions_only_when_busy),
         READY_TEST(test_an_idle_extra_session_is_closed),
     };

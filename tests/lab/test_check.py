@@ -137,7 +137,7 @@ CASES = {
     "an earlier rule that may match": Case("redirect-order", "warn", "/ip/firewall/nat/move *2 destination=*1",
                                            before_redirect("chain=dstnat action=accept protocol=udp "
                                                            "in-interface=bridge connection-mark=x")),
-    "a chain that nobody calls": Case("redirect-order", "fail", "/ip/firewall/nat/set *1 chain=dstnat",
+    "a chain without a jump to it": Case("redirect-order", "fail", "/ip/firewall/nat/set *1 chain=dstnat",
                                       redirect("chain=dstnat", "chain=lan")),
     "a redirect of everything": Case("redirect-lan", "fail",
                                      "/ip/firewall/nat/set *1 !in-interface in-interface-list=LAN",

@@ -44,7 +44,7 @@ struct event {
             struct span bytes;
         } lan;
         struct span gateway;
-        enum gateway_error gateway_error;
+        enum gateway_trouble gateway_error;
         struct {
             unsigned session;     /* 0 .. ROUTER_SESSIONS_MAX - 1 */
             uint32_t peer;        /* OPEN: the router's address as connected to */

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "core/proxy.h"
+#include "proxy_check.h"
 
 enum {
     TAGS_MAX = 64,
@@ -326,9 +327,9 @@ static void next(struct run *run)
         gateway_answer(run);
         break;
     case 8:
-        give(run,
-             (struct event){.type = EVENT_GATEWAY_ERROR,
-                            .gateway_error = (enum gateway_error)(take(run) % (GATEWAY_SEND_FAILED + 1))});
+        give(run, (struct event){.type = EVENT_GATEWAY_ERROR,
+                                 .gateway_error =
+                                     (enum gateway_trouble)(GATEWAY_PORT_UNREACHABLE + take(run) % 4)});
         break;
     case 9:
         router_data(run, session, take_bytes(run));

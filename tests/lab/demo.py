@@ -66,7 +66,7 @@ def show_both_halves(lab, step, mappings):
 def story(lab, step):
     daemon = lab.daemon(env={"LOG_LEVEL": "INFO"})
     step.begin("double-natpmp is running. It has found the gateway, and the interface for its rules:")
-    wait_until(lambda: daemon.events("ready") and daemon.events("external address"),
+    wait_until(lambda: daemon.events("the router is ready") and daemon.events("external address"),
                what="router and gateway answer")
     step.show(daemon.log())
 

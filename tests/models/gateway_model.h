@@ -40,13 +40,13 @@ struct gateway_options {
 struct gateway_faults {
     bool silent;
     bool unreachable; /* nothing listens: the host answers each datagram with ICMP port unreachable */
-    /* This result, or no answer, to each ...; 0: no fault */
-    uint16_t refuse;         /* ... request for a mapping that is no deletion */
-    uint16_t refuse_delete;  /* ... deletion */
-    uint16_t refuse_address; /* ... address request */
-    bool short_errors;       /* errors have 8 bytes only */
-    unsigned junk_percent;   /* of requests: a foreign or malformed datagram precedes the answer */
-    unsigned late_percent;   /* of replies: arrive `late_ms` later */
+    /* The result of each request of a kind, or GATEWAY_NO_ANSWER; 0: the request is served. */
+    uint16_t refuse; /* a mapping */
+    uint16_t refuse_delete;
+    uint16_t refuse_address;
+    bool short_errors;     /* errors come with 8 bytes only */
+    unsigned junk_percent; /* of requests: a foreign or malformed datagram comes before the answer */
+    unsigned late_percent; /* of replies: come `late_ms` later */
     unsigned late_ms;
 };
 
@@ -104,7 +104,7 @@ struct gateway_model {
     uint64_t grants; /* new leases */
     struct gateway_lease lost[GATEWAY_LOST_MAX];
     unsigned lost_next;
-    unsigned leases_end; /* no used entry from here on; the rest is uninitialised */
+    unsigned leases_end; /* leases[leases_end] and later ones are neither used nor initialised */
     struct gateway_lease leases[GATEWAY_LEASES_MAX];
 };
 

@@ -1,4 +1,5 @@
 /* The gateway model against the byte layouts of RFC 6886, section by section. */
+#include "bytes.h"
 #include "gateway_model.h"
 #include "unit.h"
 
@@ -146,6 +147,20 @@ static void test_proton(void **state)
         gateway_receive(&f.gateway, 0, 0, span_of(request, 12));
         assert_int_equal(f.out.bytes[3], i < 5 ? 0 : 4);
     }
+}
+
+static void test_pairs(void **state)
+{
+    uint8_t no_suggestion[12];
+
+    (void)state;
+    begin((struct gateway_options){.pairs = true, .offer_port = 40000});
+    memcpy(no_suggestion, map_udp_6000, 12);
+    put16(no_suggestion + 6, 0);
+    gateway_receive(&f.gateway, 0, 0, span_of(no_suggestion, 12));
+    gateway_receive(&f.gateway, 0, 0, span_of(map_tcp_6000, 12));
+    assert_int_equal(external_of(0, false, 6000), 40000);
+    assert_int_equal(external_of(0, true, 6000), 40000);
 }
 
 static void hears(uint64_t said_ms, uint64_t seems_said_ms, uint16_t external_port)
@@ -321,6 +336,7 @@ UNIT(gateway_model)
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_ordered_rotation),
         cmocka_unit_test(test_one_port),
+        cmocka_unit_test(test_pairs),
         cmocka_unit_test(test_overtaken_deletion),
     };
 

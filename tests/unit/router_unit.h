@@ -10,6 +10,14 @@ enum { GATEWAY = 0x0a020001, OUTCOMES_MAX = 256 };
 
 static struct router *router;
 static struct actions out;
+
+/* A step at that time, whose actions go to `out`. */
+static inline const struct step *at(uint64_t now_ms)
+{
+    static struct step step;
+    step = (struct step){.now_ms = now_ms, .out = &out};
+    return &step;
+}
 static uint64_t now_ms;
 static struct router_outcome outcomes[OUTCOMES_MAX];
 static unsigned outcome_count;
@@ -21,7 +29,7 @@ static uint8_t stream[65536];
 static inline void drain(void)
 {
     memset(&outcomes[outcome_count], 0xaa, sizeof(outcomes[0]));
-    while (router_next(router, now_ms, &outcomes[outcome_count], &out)) {
+    while (router_next(router, &outcomes[outcome_count], at(now_ms))) {
         assert_in_range(outcomes[outcome_count].type, 0, ROUTER_LOST);
         assert_true(++outcome_count < OUTCOMES_MAX);
         memset(&outcomes[outcome_count], 0xaa, sizeof(outcomes[0]));
@@ -35,9 +43,9 @@ static inline void step(struct event event)
     outcome_count = 0;
     event.now_ms = now_ms;
     if (event.type != EVENT_DEADLINE)
-        router_event(router, &event, &out);
+        router_event(router, &event, at(now_ms));
     drain();
-    router_tick(router, now_ms, &out);
+    router_tick(router, at(now_ms));
     drain();
     assert_true(router_deadline_ms(router) > now_ms);
 }

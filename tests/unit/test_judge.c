@@ -277,9 +277,9 @@ static void test_results_of_the_gateway(void **state)
         survey->upstream.result = i == 6 ? 77 : (uint16_t)i;
         check_finding(FINDING_GATEWAY, FINDING_FAIL, texts[i], "");
     }
-    survey->upstream.trouble = GATEWAY_TROUBLE_NO_SOURCE;
+    survey->upstream.trouble = GATEWAY_NO_SOURCE;
     check_finding(FINDING_GATEWAY, FINDING_FAIL, "GATEWAY_SOURCE", "ip -4 address");
-    survey->upstream.trouble = GATEWAY_TROUBLE_SEND_FAILED;
+    survey->upstream.trouble = GATEWAY_SEND_FAILED;
     check_finding(FINDING_GATEWAY, FINDING_FAIL, "nothing can be sent to the gateway", "UDP port 5351");
 }
 

@@ -26,7 +26,7 @@ SOURCES = {
     "src/core/session.h": '#pragma once\n#include "core/event.h"\n',
     "src/core/server.h": '#pragma once\n#include "core/event.h"\n',
     "src/core/router.h": '#pragma once\n#include "core/session.h"\n',
-    "src/core/router_look.c": '#include "core/router.h"\n',
+    "src/core/router_resync.c": '#include "core/router.h"\n',
     "src/core/server.c": '#include <stdio.h>\n#include "core/server.h"\nint natpmp(void);\n'
                          "int server(char *out, const char *text);\n"
                          "int server(char *out, const char *text)\n"
@@ -149,7 +149,7 @@ class LayersTest(unittest.TestCase):
             ("src/core/server.c", "#include <stdlib.h>", "core may not include <stdlib.h>"),
             ("src/core/server.c", "#include <errno.h>", "core may not include <errno.h>"),
             ("src/core/server.c", '#include "core/router.h"', "sideways: server may not include"),
-            ("src/core/router_look.c", '#include "core/server.h"', "sideways: router may not include"),
+            ("src/core/router_resync.c", '#include "core/server.h"', "sideways: router may not include"),
             ("src/core/session.c", '#include "core/router.h"', "session.c:1: upwards: session may not include"),
             ("src/core/mapping.c", '#include "core/rule.h"', "mapping.c:3: upwards: mapping may not include"),
             ("src/core/lease.c", '#include "core/rule.h"', "sideways: lease may not include"),
@@ -210,14 +210,14 @@ rule_add(&mapping->rule);
     def test_calls(self):
         for name, declaration, call, finding in (
             ("mapping", "int rule_add(struct mapping *);", "rule_add(0)", "upwards: mapping calls rule_add of rule"),
-            ("server", "int router(void);", "router()", "sideways: server calls router of router_look"),
+            ("server", "int router(void);", "router()", "sideways: server calls router of router_resync"),
             ("rule", "int turn_next(struct mapping *);", "turn_next(0)", "upwards: rule calls turn_next of turn"),
         ):
             with self.subTest(name=name, call=call):
-                self.append("src/core/router_look.c", "int router(void);\nint router(void) { return 1; }\n")
+                self.append("src/core/router_resync.c", "int router(void);\nint router(void) { return 1; }\n")
                 self.append(f"src/core/{name}.c",
                             f"{declaration}\nint planted(void);\nint planted(void) {{ return {call}; }}\n")
-                self.build(f"core/{name}.c", "core/router_look.c")
+                self.build(f"core/{name}.c", "core/router_resync.c")
                 status, output = self.check()
                 self.assertEqual(status, 1, output)
                 self.assertIn(f"libcore.a: {finding}", output)
@@ -225,7 +225,7 @@ rule_add(&mapping->rule);
 
     def test_circles(self):
         """A circle of two files of one module is a finding, too."""
-        for one, other, findings in (("router", "router_look", 1), ("rule", "turn", 2)):
+        for one, other, findings in (("router", "router_resync", 1), ("rule", "turn", 2)):
             with self.subTest(one=one):
                 for name, wanted in ((one, other), (other, one)):
                     self.append(f"src/core/{name}.c", f"int {wanted}_x(void);\nint {name}_x(void);\n"

@@ -76,7 +76,7 @@ static void test_a_client_goes_with_its_last_mapping(void **state)
 static void test_a_client_stays_while_a_reply_is_pending(void **state)
 {
     (void)state;
-    struct pending_reply reply = {.from = {HOST_A, 5}};
+    struct pending_reply reply = {.path.to = {HOST_A, 5}};
     uint16_t c = client_take(t, HOST_A);
     assert_true(pending_add(t, &t->client[c].delete_all_pending[NATPMP_TCP], &reply));
     client_release(t, c);
@@ -179,7 +179,7 @@ static void test_external_ports_and_rules(void **state)
     assert_int_equal(mapping_find_rule(t, 0x1A), 0);
     assert_int_equal(mapping_find_rule(t, 0x1B), a);
     assert_true(mapping_at(t, a)->rule.wrong && mapping_at(t, a)->rule.comment_stale);
-    rule_on_missing(t, a);
+    rule_on_gone(t, a);
     assert_int_equal(mapping_find_rule(t, 0x1B), 0);
     assert_false(mapping_at(t, a)->rule.wrong || mapping_at(t, a)->rule.comment_stale);
 }
@@ -287,7 +287,7 @@ static void test_a_client_with_all_in_quarantine_makes_room(void **state)
     mapping_quarantine(t, 5, 1000);
     mapping_quarantine(t, 4, 1000);
     mapping_quarantine(t, 6, 1000);
-    struct pending_reply reply = {.from = {HOST_A + 4, 5}};
+    struct pending_reply reply = {.path.to = {HOST_A + 4, 5}};
     assert_true(pending_add(t, &t->client[client_find(t, HOST_A + 4)].address_pending, &reply));
     assert_int_not_equal(client_take(t, HOST_A + CLIENTS_MAX), 0);
     assert_int_equal(client_find(t, HOST_A + 3), 0); /* the one without a pending reply */
@@ -357,19 +357,19 @@ static void test_pending_replies(void **state)
     (void)state;
     uint16_t list = 0;
     for (unsigned i = 0; i < PENDING_PER_REQUEST_MAX; i++) {
-        struct pending_reply reply = {.from = {HOST_A, (uint16_t)(100 + i)}, .since_ms = i};
+        struct pending_reply reply = {.path.to = {HOST_A, (uint16_t)(100 + i)}, .since_ms = i};
         assert_true(pending_add(t, &list, &reply));
         reply.since_ms = 99; /* a retransmission: the first one counts */
         assert_true(pending_add(t, &list, &reply));
     }
-    struct pending_reply one_more = {.from = {HOST_A, 99}};
+    struct pending_reply one_more = {.path.to = {HOST_A, 99}};
     assert_false(pending_add(t, &list, &one_more));
-    struct pending_reply same_port = {.from = {HOST_B, 100}};
+    struct pending_reply same_port = {.path.to = {HOST_B, 100}};
     assert_false(pending_add(t, &list, &same_port));
     struct pending_reply taken;
     for (unsigned i = 0; i < PENDING_PER_REQUEST_MAX; i++) {
         assert_true(pending_take(t, &list, &taken));
-        assert_int_equal(taken.from.port, 100 + i);
+        assert_int_equal(taken.path.to.port, 100 + i);
         assert_int_equal(taken.since_ms, i);
     }
     assert_false(pending_take(t, &list, &taken));
@@ -381,7 +381,7 @@ static void test_pending_replies_run_out(void **state)
     (void)state;
     static uint16_t lists[PENDING_REPLIES_MAX + 1];
     memset(lists, 0, sizeof(lists));
-    struct pending_reply reply = {.from = {HOST_A, 1}};
+    struct pending_reply reply = {.path.to = {HOST_A, 1}};
     for (unsigned i = 0; i < PENDING_REPLIES_MAX; i++)
         assert_true(pending_add(t, &lists[i], &reply));
     assert_false(pending_add(t, &lists[PENDING_REPLIES_MAX], &reply));

@@ -269,6 +269,10 @@ static void test_unsupported_opcode_replies(void **state)
     check_reply(BYTES("\x00\x81\x00\x05" EPOCH_BYTES "\x12\x34\0\0\0\0\0\0"), expected);
     expected.internal_port = 0;
     check_reply(BYTES("\x00\x81\x00\x05" EPOCH_BYTES), expected);
+    check_reply(BYTES("\x00\x81\x00\x05\x12\x34\x56\x78\x00\x00\x0E"), expected); /* cut off */
+    /* One byte less than a map reply is what was asked, with three bytes too many. */
+    expected.internal_port = 0x1234;
+    check_reply(BYTES("\x00\x81\x00\x05\x12\x34\x56\x78\x00\x00\x0E\x10\0\0\0"), expected);
 }
 
 static void test_malformed_replies(void **state)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/proxy.h"
+#include "proxy_check.h"
 #include "ros_unit.h"
 
 enum { CLIENT = 0xc0a8580a, STREAM_BYTES = 4096 };

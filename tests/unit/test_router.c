@@ -110,7 +110,7 @@ static void test_no_interface_means_no_guess(void **state)
     check_sends(0);
     assert_int_equal(count_actions(&out, ACTION_LOG), 1);
     assert_false(router_is_ready(router));
-    assert_false(router_add(router, 1, &rule, now_ms, &out));
+    assert_false(router_add(router, 1, &rule, at(now_ms)));
     for (unsigned i = 0; i < 3; i++) {
         char words[64];
         uint64_t retry_ms = router_deadline_ms(router);
@@ -125,6 +125,36 @@ static void test_no_interface_means_no_guess(void **state)
     wait_until(router_deadline_ms(router));
     hear("!re .tag=15 =interface=wg1|!done .tag=15");
     check_sent(3, "/ip/firewall/nat/listen");
+}
+
+/* The tunnel is down for a while, twice: both times it is said, and in between nothing is wrong. */
+static void test_no_interface_for_a_while(void **state)
+{
+    (void)state;
+    hear("!done .tag=1|!done .tag=2|!re .tag=3 =interface=wg1|!done .tag=3");
+    hear("!done .tag=4|!done .tag=5|!done .tag=6|!done .tag=8");
+    assert_true(router_is_ready(router));
+    for (unsigned tag = 9; tag < 9 + 2 * 8; tag += 8) {
+        char words[128];
+        router_resync(router, now_ms);
+        wait_until(now_ms + 1);
+        snprintf(words, sizeof(words), "!done .tag=%u", tag);
+        hear(words);
+        snprintf(words, sizeof(words), "!done .tag=%u|!done .tag=%u", tag + 1, tag + 2);
+        hear(words);
+        assert_int_equal(count_actions(&out, ACTION_LOG), 1);
+        assert_int_equal(router->trouble, FAILURE_NO_INTERFACE);
+        wait_until(router_deadline_ms(router));
+        snprintf(words, sizeof(words), "!re .tag=%u =interface=wg1|!done .tag=%u", tag + 3, tag + 3);
+        hear(words);
+        assert_int_equal(router->trouble, FAILURE_NONE);
+        snprintf(words, sizeof(words), "!done .tag=%u|!done .tag=%u|!done .tag=%u", tag + 4, tag + 5,
+                 tag + 6);
+        hear(words);
+        snprintf(words, sizeof(words), "!done .tag=%u", tag + 7);
+        hear(words);
+        assert_int_equal(count_outcomes(ROUTER_SNAPSHOT_DONE), 1);
+    }
 }
 
 /* A missing table is logged once, not at each resync. */
@@ -169,6 +199,7 @@ static void test_snapshot(void **state)
     assert_true(router_has_address(router, 0x0a020002));
     assert_true(router_has_address(router, 0xc0a85801)); /* the address that the daemon uses */
     assert_false(router_has_address(router, 0xc0a8580b));
+    assert_false(router_has_address(router, 0)); /* connections that were never opened */
 }
 
 static void test_listen(void **state)
@@ -201,9 +232,9 @@ static void test_partial_row(void **state)
     assert_int_equal(outcome_count, 1);
     assert_int_equal(outcomes[0].type, ROUTER_RULE_CHANGED);
     assert_int_equal(outcomes[0].id, 8);
-    uint64_t look_ms = router_deadline_ms(router);
-    assert_in_range(look_ms - now_ms, 1, 1000);
-    wait_until(look_ms);
+    uint64_t resync_ms = router_deadline_ms(router);
+    assert_in_range(resync_ms - now_ms, 1, 1000);
+    wait_until(resync_ms);
     check_sent(1, "/ip/address/print");
     check_sends(4); /* listen continues */
 }
@@ -219,7 +250,7 @@ static void test_the_only_foreign_rule_goes(void **state)
     hear("!done .tag=2|!done .tag=3|!done .tag=4|!done .tag=5|!done .tag=6");
     hear("!re .tag=8 =.id=*1 " FOREIGN "|!done .tag=8");
     assert_true(router_port_taken(router, NATPMP_TCP, 80));
-    router_look(router, now_ms);
+    router_resync(router, now_ms);
     wait_until(now_ms + 1);
     hear("!done .tag=9|!done .tag=10|!done .tag=11|!done .tag=12");
     assert_true(router_port_taken(router, NATPMP_TCP, 80)); /* while the table is read */
@@ -232,18 +263,55 @@ static void test_the_only_foreign_rule_goes(void **state)
 static void test_resyncs_for_foreign_rules_are_apart(void **state)
 {
     (void)state;
-    uint64_t looked_ms = now_ms;
+    uint64_t resynced_ms = now_ms;
     router_foreign_changed(router, now_ms);
-    assert_int_equal(router->look_due_ms, looked_ms + 15000);
-    router_foreign_changed(router, looked_ms + 12999);
-    assert_int_equal(router->look_due_ms, looked_ms + 15000);
+    assert_int_equal(router->resync_due_ms, resynced_ms + 15000);
+    router_foreign_changed(router, resynced_ms + 12999);
+    assert_int_equal(router->resync_due_ms, resynced_ms + 15000);
     stop(NULL);
     start_ready(NULL);
-    looked_ms = now_ms;
-    router_foreign_changed(router, looked_ms + 13001);
-    assert_int_equal(router->look_due_ms, looked_ms + 15001);
-    router_foreign_changed(router, looked_ms + 14000); /* the one that is due is soon enough */
-    assert_int_equal(router->look_due_ms, looked_ms + 15001);
+    resynced_ms = now_ms;
+    router_foreign_changed(router, resynced_ms + 13001);
+    assert_int_equal(router->resync_due_ms, resynced_ms + 15001);
+    router_foreign_changed(router, resynced_ms + 14000); /* the one that is due is soon enough */
+    assert_int_equal(router->resync_due_ms, resynced_ms + 15001);
+}
+
+/* The connection is lost in each stage of a resync: the next connection begins one anew. */
+static void test_the_connection_is_lost_amid_a_resync(void **state)
+{
+    static const char *const until[] = {
+        "",                                       /* the interface is asked for */
+        "!done .tag=3",                           /* the routes */
+        "!done .tag=3|!done .tag=4",              /* half of them */
+        "!re .tag=3 =interface=wg1|!done .tag=3", /* what surrounds it */
+        "!re .tag=3 =interface=wg1|!done .tag=3|!done .tag=4|!done .tag=5|!done .tag=6", /* the table */
+        "!re .tag=3 =interface=wg1|!done .tag=3|!done .tag=4|!done .tag=5|!done .tag=6|!re .tag=8 "
+        "=.id=*2 " RULE,
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(until); i++) {
+        stop(NULL);
+        start(NULL);
+        hear("!done .tag=1");
+        hear("!re .tag=2 =version=7.18.2_(stable)|!done .tag=2");
+        hear(until[i]);
+        closed(0, FAILURE_LOST);
+        assert_false(router_is_ready(router));
+        wait_until(router_deadline_ms(router));
+        opened(0);
+        hear("!done .tag=1");
+        check_sent(0, "/system/resource/print");
+        check_sent(1, "/ip/route/check");
+        hear("!re .tag=2 =version=7.9_(stable)|!done .tag=2|!re .tag=3 =interface=wg1|!done .tag=3");
+        check_sent(3, "/ip/firewall/nat/listen");
+        hear("!done .tag=4|!done .tag=5|!done .tag=6");
+        hear("!re .tag=8 =.id=*2 " RULE "|!done .tag=8");
+        assert_int_equal(count_outcomes(ROUTER_RULE), 1);
+        assert_int_equal(count_outcomes(ROUTER_SNAPSHOT_DONE), 1);
+        assert_true(router_is_ready(router));
+        assert_string_equal(router->version, "7.9"); /* nothing of the longer one is left */
+    }
 }
 
 /* The router refuses to print its interface lists, or their members, so a rule that names a list may
@@ -312,7 +380,7 @@ static void test_listen_is_refused_during_a_snapshot(void **state)
     hear("!trap .tag=7 =message=no_such_command|!done .tag=7");
     hear("!done .tag=8");
     check_sends(0);
-    assert_in_range(router->look_due_ms - now_ms, 10000, 30000);
+    assert_in_range(router->resync_due_ms - now_ms, 10000, 30000);
 }
 
 static void test_resyncs_are_repeated(void **state)
@@ -354,7 +422,7 @@ static void test_the_configured_interface_is_compared(void **state)
         assert_true(router_is_ready(router));
         assert_string_equal(router->context.interface, "wg1");
     }
-    router_look(router, now_ms);
+    router_resync(router, now_ms);
     wait_until(now_ms + 1);
     hear("!re .tag=9 =interface=ether1|!done .tag=9");
     assert_int_equal(count_actions(&out, ACTION_LOG), 0);
@@ -366,6 +434,7 @@ static void test_without_listen(void **state)
     hear("!trap .tag=7 =message=no_such_command|!done .tag=7");
     assert_int_equal(count_actions(&out, ACTION_LOG), 1);
     assert_in_range(router_deadline_ms(router) - now_ms, 1000, 30000);
+    assert_int_equal(router->resync_due_ms, now_ms + 30000);
     wait_until(router_deadline_ms(router));
     if (router->stage == STAGE_IDLE) /* keep-alive was due first */
         hear("!done .tag=9");
@@ -398,12 +467,14 @@ UNIT(router)
         TEST(test_without_route_check),
         TEST(test_longest_match),
         TEST(test_no_interface_means_no_guess),
+        TEST(test_no_interface_for_a_while),
         TEST(test_a_missing_test_policy_is_logged_once),
         TEST(test_snapshot),
         READY_TEST(test_listen),
         READY_TEST(test_partial_row),
         TEST(test_the_only_foreign_rule_goes),
         READY_TEST(test_resyncs_for_foreign_rules_are_apart),
+        TEST(test_the_connection_is_lost_amid_a_resync),
         TEST(test_unknown_interface_lists),
         TEST(test_listen_during_a_snapshot),
         TEST(test_removed_during_a_snapshot),

@@ -9,6 +9,14 @@ enum { START_MS = 100000, PEER = 0xc0a85801 };
 
 static struct session session;
 static struct actions out;
+
+/* A step at that time, whose actions go to `out`. */
+static inline const struct step *at(uint64_t now_ms)
+{
+    static struct step step;
+    step = (struct step){.now_ms = now_ms, .out = &out};
+    return &step;
+}
 static struct command command;
 static struct prng prng;
 static uint8_t stream[65536];
@@ -18,7 +26,7 @@ static int start(void **state)
 {
     (void)state;
     memset(&session, 0, sizeof(session));
-    session_init(&session, 2);
+    session_init(&session, 2, "natpmp", "passTest");
     prng = prng_seeded(1);
     actions_clear(&out, LOG_LEVEL_DEBUG);
     return 0;
@@ -42,7 +50,7 @@ static void hear(void)
 
 static enum session_reply take(uint64_t now_ms)
 {
-    return session_next(&session, "natpmp", "passTest", &input, now_ms, &command, &out);
+    return session_next(&session, &input, &command, at(now_ms));
 }
 
 static enum session_reply say_and_take(const char *words, uint64_t now_ms)
@@ -54,8 +62,8 @@ static enum session_reply say_and_take(const char *words, uint64_t now_ms)
 
 static void open_session(void)
 {
-    session_open(&session, START_MS, &out);
-    session_opened(&session, "natpmp", "passTest", PEER, START_MS, &out);
+    session_open(&session, at(START_MS));
+    session_opened(&session, PEER, at(START_MS));
 }
 
 static void log_in(void)
@@ -68,7 +76,7 @@ static void log_in(void)
 static uint32_t send_command(enum command_kind kind, uint32_t cookie, uint64_t now_ms)
 {
     actions_clear(&out, LOG_LEVEL_DEBUG);
-    struct writer w = session_begin(&session, kind, cookie, "/a/command", now_ms, &out);
+    struct writer w = session_begin(&session, kind, cookie, "/a/command", at(now_ms));
     session_end(&session, &w, &out);
     unsigned number;
     struct span tag;
@@ -91,11 +99,11 @@ static void test_login(void **state)
 {
     (void)state;
     unsigned number;
-    session_open(&session, START_MS, &out);
+    session_open(&session, at(START_MS));
     assert_int_equal(out.count, 1);
     assert_int_equal(out.at[0].type, ACTION_ROUTER_OPEN);
     assert_int_equal(out.at[0].router.session, 2);
-    session_opened(&session, "natpmp", "passTest", PEER, START_MS, &out);
+    session_opened(&session, PEER, at(START_MS));
     const struct ros_sentence *sent = sent_command(&out, 0, &number);
     assert_span_text(ros_word(sent, 0), "/login");
     assert_int_equal(sent->words, 4);
@@ -170,7 +178,7 @@ static void test_why_a_connection_failed(void **state)
         else if (failure == FAILURE_LOST)
             login = FAILURE_SILENT_LOGIN;
         start(NULL);
-        session_open(&session, START_MS, &out);
+        session_open(&session, at(START_MS));
         session_closed(&session, failure, START_MS, &prng);
         assert_int_equal(session.failure, failure);
         start(NULL);
@@ -324,9 +332,9 @@ static void test_silence(void **state)
 {
     (void)state;
     assert_true(session_silent_ms(&session) == UINT64_MAX);
-    session_open(&session, START_MS, &out);
+    session_open(&session, at(START_MS));
     assert_true(session_silent_ms(&session) == START_MS + 20000);
-    session_opened(&session, "u", "p", PEER, START_MS + 10, &out);
+    session_opened(&session, PEER, at(START_MS + 10));
     assert_true(session_silent_ms(&session) == START_MS + 10 + 5000);
     say_and_take("!done .tag=1", START_MS + 20);
     assert_true(session_silent_ms(&session) == UINT64_MAX);
@@ -383,7 +391,7 @@ static void test_break_closes(void **state)
 {
     (void)state;
     log_in();
-    session_break(&session, FAILURE_SILENT, START_MS, &prng, &out);
+    session_break(&session, FAILURE_SILENT, &prng, at(START_MS));
     assert_int_equal(count_actions(&out, ACTION_ROUTER_CLOSE), 1);
     assert_int_equal(session.failure, FAILURE_SILENT);
     session_closed(&session, FAILURE_LOST, START_MS, &prng); /* nothing else follows */
@@ -424,7 +432,7 @@ static void test_back_off(void **state)
         start(NULL);
         prng = prng_seeded(seed);
         for (size_t i = 0; i < ARRAY_LEN(backoffs_ms); i++) {
-            session_open(&session, START_MS, &out);
+            session_open(&session, at(START_MS));
             session_closed(&session, FAILURE_REFUSED, START_MS, &prng);
             session_take_lost(&session, &command);
             uint64_t wait_ms = session.retry_ms - START_MS;

@@ -14,7 +14,7 @@ static void test_map_request_schedule(void **state)
         assert_span_equal(out.at[0].gateway, BYTES("\0\2\0\0\x1a\xe1\xa0\x28\0\0\x0e\x10"));
     }
     assert_true(upstream_deadline_ms(&upstream) == START_MS + 127750);
-    upstream_tick(&upstream, START_MS + 127750, &out);
+    upstream_tick(&upstream, at(START_MS + 127750));
     assert_int_equal(sends(), 1);
     assert_true(next(START_MS + 127750));
     assert_int_equal(outcome.type, UPSTREAM_UNANSWERED);
@@ -56,8 +56,8 @@ static void test_late_by_much_means_one_retransmission(void **state)
     (void)state;
     ask(NATPMP_TCP, PORT, 3600, START_MS);
     actions_clear(&out, LOG_LEVEL_ERROR);
-    upstream_tick(&upstream, START_MS + 5000, &out);
-    upstream_tick(&upstream, START_MS + 5001, &out);
+    upstream_tick(&upstream, at(START_MS + 5000));
+    upstream_tick(&upstream, at(START_MS + 5001));
     assert_int_equal(sends(), 1);
     assert_true(upstream_deadline_ms(&upstream) == START_MS + 5500);
 }
@@ -68,10 +68,10 @@ static void test_an_answer_after_silence_sends_the_others_at_once(void **state)
     ask(NATPMP_TCP, PORT, 3600, START_MS);
     ask(NATPMP_TCP, PORT + 1, 3600, START_MS);
     for (size_t i = 0; i < 6; i++)
-        upstream_tick(&upstream, START_MS + schedule_ms[i], &out);
+        upstream_tick(&upstream, at(START_MS + schedule_ms[i]));
     receive_map((struct reply){2, 0, 500, PORT, 41000, 3600}, START_MS + 17000);
     assert_true(next(START_MS + 17000));
-    upstream_tick(&upstream, START_MS + 17000, &out);
+    upstream_tick(&upstream, at(START_MS + 17000));
     assert_int_equal(sends(), 1);
 }
 
@@ -239,7 +239,7 @@ static void test_a_port_of_the_gateways_choice(void **state)
     static const uint16_t named[] = {0, 42000};
     uint64_t at_ms = START_MS;
     for (unsigned i = 0; i < ARRAY_LEN(named); i++) {
-        upstream_ask(&upstream, OWNER, NATPMP_TCP, 0, 0, 60, at_ms, &out);
+        upstream_ask(&upstream, OWNER, NATPMP_TCP, 0, 0, 60, at(at_ms));
         assert_true(upstream_is_busy(&upstream, NATPMP_TCP) && !upstream_is_busy(&upstream, NATPMP_UDP));
         receive_map((struct reply){1, 0, 500, named[i], 42000, 60},
                     at_ms + 10); /* that of the other protocol */
@@ -255,7 +255,7 @@ static void test_a_port_of_the_gateways_choice(void **state)
         assert_false(upstream_is_busy(&upstream, NATPMP_TCP));
         at_ms += 100;
     }
-    upstream_ask(&upstream, OWNER, NATPMP_TCP, 0, 0, 60, at_ms, &out);
+    upstream_ask(&upstream, OWNER, NATPMP_TCP, 0, 0, 60, at(at_ms));
     receive_map((struct reply){2, 4, 500, 0, 0, 0}, at_ms + 30);
     assert_true(next(at_ms + 30));
     assert_int_equal(outcome.type, UPSTREAM_FAILED);

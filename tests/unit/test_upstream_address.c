@@ -74,7 +74,7 @@ static void test_a_client_wants_the_address(void **state)
     (void)state;
     upstream_start(&upstream, START_MS);
     for (size_t i = 0; i < 6; i++)
-        upstream_tick(&upstream, START_MS + (i == 0 ? 0 : schedule_ms[i - 1]), &out);
+        upstream_tick(&upstream, at(START_MS + (i == 0 ? 0 : schedule_ms[i - 1])));
     upstream_want_address(&upstream, START_MS + 8000);
     check_send_at(START_MS + 8000);
     upstream_want_address(&upstream, START_MS + 8001); /* not at every request of a client */
@@ -177,10 +177,10 @@ static void test_silence_is_logged_once(void **state)
     ask(NATPMP_TCP, PORT, 3600, START_MS);
     ask(NATPMP_UDP, PORT, 3600, START_MS);
     for (uint64_t ms = START_MS; ms < START_MS + 3750; ms += 50)
-        upstream_tick(&upstream, ms, &out);
+        upstream_tick(&upstream, at(ms));
     assert_int_equal(lines(LOG_LEVEL_WARN), 0);
     for (uint64_t ms = START_MS + 3750; ms < START_MS + 120000; ms += 50)
-        upstream_tick(&upstream, ms, &out);
+        upstream_tick(&upstream, at(ms));
     assert_int_equal(lines(LOG_LEVEL_WARN), 1);
     receive_map((struct reply){2, 0, 500, PORT, 42000, 3600}, START_MS + 120000);
     assert_int_equal(lines(LOG_LEVEL_INFO), 1); /* it answers again */
@@ -193,13 +193,13 @@ static void test_after_silence_the_address_is_requested_at_once(void **state)
     (void)state;
     upstream_start(&upstream, START_MS);
     for (uint64_t ms = START_MS; ms < START_MS + 9000; ms += 50)
-        upstream_tick(&upstream, ms, &out);
+        upstream_tick(&upstream, at(ms));
     ask(NATPMP_TCP, PORT, 3600, START_MS + 9000);
     receive_map((struct reply){2, 0, 500, PORT, 42000, 3600}, START_MS + 9010);
     assert_int_equal(lines(LOG_LEVEL_INFO), 1);
     assert_true(next(START_MS + 9010));
     actions_clear(&out, LOG_LEVEL_DEBUG);
-    upstream_tick(&upstream, START_MS + 9010, &out);
+    upstream_tick(&upstream, at(START_MS + 9010));
     assert_int_equal(sends(), 1);
     assert_int_equal(lines(LOG_LEVEL_WARN), 0);
     check_send_at(START_MS + 9260);
@@ -217,9 +217,9 @@ static void test_a_refused_port_is_not_logged_as_silence_too(void **state)
     unsigned logged = 0;
     for (uint64_t ms = START_MS; ms < START_MS + 120000; ms += 50) {
         actions_clear(&out, LOG_LEVEL_WARN);
-        upstream_tick(&upstream, ms, &out);
+        upstream_tick(&upstream, at(ms));
         if (sends() > 0)
-            upstream_error(&upstream, GATEWAY_PORT_UNREACHABLE, &out);
+            upstream_report(&upstream, GATEWAY_PORT_UNREACHABLE, &out);
         logged += lines(LOG_LEVEL_WARN);
     }
     assert_int_equal(logged, 1);
@@ -230,10 +230,10 @@ static void test_errors_are_logged_once(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 15; i++)
-        upstream_error(&upstream, (enum gateway_error)(i / 5), &out);
+        upstream_report(&upstream, (enum gateway_trouble)(GATEWAY_PORT_UNREACHABLE + i / 5), &out);
     assert_int_equal(lines(LOG_LEVEL_WARN), 3);
     ask(NATPMP_TCP, PORT, 3600, START_MS); /* an answer, not the end */
-    upstream_error(&upstream, GATEWAY_PORT_UNREACHABLE, &out);
+    upstream_report(&upstream, GATEWAY_PORT_UNREACHABLE, &out);
     check_send_at(START_MS + 250);
 }
 

@@ -1,5 +1,7 @@
 #include "world.h"
 
+#include "proxy_check.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -71,7 +73,7 @@ static void do_log(struct world *w, const struct action *action)
     trace_line(&w->trace, w->now_ms, "log %s %s: %.*s", levels[action->log.level], action->log.component,
                (int)action->log.text.len, (const char *)action->log.text.data);
     inv_log(w, action->log.text);
-    if (strcmp(action->log.component, "router") == 0 && span_starts(action->log.text, "ready "))
+    if (strcmp(action->log.component, "router") == 0 && span_starts(action->log.text, "the router is ready "))
         w->invariants.adopting = false;
 }
 
@@ -240,13 +242,14 @@ static void give_gateway(struct world *w, const struct world_event *event)
 
 static void give_gateway_error(struct world *w, const struct world_event *event)
 {
-    static const char *const names[] = {"port unreachable", "no route", "send failed"};
+    static const char *const names[] = {
+        [GATEWAY_PORT_UNREACHABLE] = "port unreachable", [GATEWAY_NO_ROUTE] = "no route"};
 
     if (event->generation != w->socket)
         return;
     trace_line(&w->trace, w->now_ms, "gateway ! %s", names[event->value]);
     world_give(
-        w, &(struct event){.type = EVENT_GATEWAY_ERROR, .gateway_error = (enum gateway_error)event->value});
+        w, &(struct event){.type = EVENT_GATEWAY_ERROR, .gateway_error = (enum gateway_trouble)event->value});
 }
 
 static void dispatch(struct world *w, struct world_event *event)

@@ -1,4 +1,5 @@
-/* Every invariant of the tables, asserted: for tests. */
+#include "proxy_check.h"
+
 #include <assert.h>
 
 #include "core/proxy_state.h"

@@ -1,6 +1,6 @@
 /* The ten-minute resync coincides with requests that the gateway answers late. Their rules are on the router,
  * but their leases are not granted yet. The daemon must not take these rules for leftovers. */
-/* Predecessor fault 2: The periodic look removes rules whose mappings are still being made. */
+/* Predecessor fault 2: The periodic resync removes rules whose mappings are still being made. */
 #include "scenario.h"
 
 enum { CLIENTS = 6 };
@@ -23,4 +23,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story_look_while_creating = {.tell = tell};
+const struct story story_resync_while_creating = {.tell = tell};

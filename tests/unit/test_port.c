@@ -1,0 +1,428 @@
+/* Choices of ports: the rule's on the router, the external one to suggest, and whether a granted one can be
+ * used. In each row, the first mapping is the one that is asked about. */
+#include "core/port.h"
+#include "parts_unit.h"
+
+enum { MINE = 1, OTHER = 2, ROUTER_PORT = 7000, PORT = 41000, MAPPINGS = 2 };
+
+static struct router *router;
+
+static int start_router(void **state)
+{
+    router = calloc(1, sizeof(*router));
+    return router == NULL || start(state) != 0;
+}
+
+static int stop_router(void **state)
+{
+    free(router);
+    return stop(state);
+}
+
+/* The foreign rules of a row take one port of each protocol. */
+static void take(uint16_t udp, uint16_t tcp)
+{
+    memset(router->taken, 0, sizeof(router->taken));
+    portset_add(&router->taken[NATPMP_UDP], udp);
+    portset_add(&router->taken[NATPMP_TCP], tcp);
+}
+
+/* ---- on the router ---- */
+
+/* May a TCP mapping of client A have router port 7000? */
+static void test_a_router_port_that_is_free(void **state)
+{
+    static const struct {
+        const char *name;
+        uint16_t foreign_udp;
+        uint16_t foreign_tcp;
+        struct given other;
+        bool available;
+    } rows[] = {
+        {"nobody has it", 0, 0, {0}, true},
+        {"a foreign rule takes it", 0, ROUTER_PORT, {0}, false},
+        {"a foreign rule takes it of the other protocol", ROUTER_PORT, 0, {0}, true},
+        {"a foreign rule takes another one", 0, ROUTER_PORT + 1, {0}, true},
+        {"another mapping of the client has it",
+         0,
+         0,
+         {A, NATPMP_TCP, 1, ROUTER_PORT, .wanted = true},
+         false},
+        {"another client has it", 0, 0, {B, NATPMP_TCP, 1, ROUTER_PORT, .wanted = true}, false},
+        {"it is in quarantine for another client",
+         0,
+         0,
+         {B, NATPMP_TCP, 1, ROUTER_PORT, .quarantined_ms = NOW},
+         false},
+        {"another client has its companion", 0, 0, {B, NATPMP_UDP, 1, ROUTER_PORT, .wanted = true}, false},
+        {"the client has its companion", 0, 0, {A, NATPMP_UDP, 1, ROUTER_PORT, .wanted = true}, true},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct given given[MAPPINGS] = {{A, NATPMP_TCP, 6881, .wanted = true}, rows[i].other};
+        give_all(given, MAPPINGS);
+        take(rows[i].foreign_udp, rows[i].foreign_tcp);
+        bool available = port_is_available(t, router, MINE, ROUTER_PORT);
+        check_number(rows[i].name, "available", available, rows[i].available);
+        assert_false(port_is_available(t, router, MINE, 0));
+    }
+}
+
+/* The companion's port first, then the suggested one; else any. */
+static void test_the_preferred_router_port(void **state)
+{
+    static const struct {
+        const char *name;
+        struct given mine;
+        struct given other;
+        uint16_t foreign_tcp;
+        uint16_t preferred;
+    } rows[] = {
+        {"nothing is suggested", {.job = {0}}, {0}, 0, 0},
+        {"the suggested port is free", {.job = {.suggested_port = 6881}}, {0}, 0, 6881},
+        {"a foreign rule takes the suggested port", {.job = {.suggested_port = 6881}}, {0}, 6881, 0},
+        {"the companion has a port",
+         {.job = {.suggested_port = 6881}},
+         {A, NATPMP_UDP, 6881, ROUTER_PORT, .wanted = true},
+         0,
+         ROUTER_PORT},
+        {"a foreign rule takes the companion's port",
+         {.job = {.suggested_port = 6881}},
+         {A, NATPMP_UDP, 6881, ROUTER_PORT, .wanted = true},
+         ROUTER_PORT,
+         6881},
+        {"the companion has no port yet",
+         {.job = {.suggested_port = 6881}},
+         {A, NATPMP_UDP, 6881, 0, .wanted = true},
+         0,
+         6881},
+        {"the other protocol of another internal port",
+         {.job = {.suggested_port = 6881}},
+         {A, NATPMP_UDP, 6882, ROUTER_PORT, .wanted = true},
+         0,
+         6881},
+        {"it moves, because of what the gateway granted for its port",
+         {.job = {.suggested_port = 6881}, .lease = {.moves = 1}},
+         {A, NATPMP_UDP, 6881, ROUTER_PORT, .wanted = true},
+         0,
+         0},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct given given[MAPPINGS] = {rows[i].mine, rows[i].other};
+        given[0].client = A;
+        given[0].protocol = NATPMP_TCP;
+        given[0].internal_port = 6881;
+        give_all(given, MAPPINGS);
+        take(0, rows[i].foreign_tcp);
+        check_number(rows[i].name, "the port", port_preferred(t, router, MINE), rows[i].preferred);
+    }
+}
+
+/* The companion can have the same number later, so a port must be free of both protocols. */
+static void test_the_first_free_port(void **state)
+{
+    static const struct given last = {A, NATPMP_UDP, 1, PORT_DYNAMIC_LAST, .wanted = true};
+    (void)state;
+    take(50000, 50001);
+    assert_int_equal(port_free_from(t, router, 49999), 49999);
+    assert_int_equal(port_free_from(t, router, 50000), 50002);
+    assert_int_equal(port_free_from(t, router, PORT_DYNAMIC_LAST), PORT_DYNAMIC_LAST);
+    give(&last);
+    assert_int_equal(port_free_from(t, router, PORT_DYNAMIC_LAST), PORT_DYNAMIC_FIRST);
+    for (unsigned port = PORT_DYNAMIC_FIRST; port <= PORT_DYNAMIC_LAST; port++)
+        portset_add(&router->taken[port % 2], (uint16_t)port);
+    assert_int_equal(port_free_from(t, router, 50000), 0);
+}
+
+/* ---- the suggestion ---- */
+
+#define HOLDS(port) .lease = {.state = LEASE_GRANTED, .external_port = (port), .ends_ms = NOW + 60000}
+
+static const struct suggestion {
+    const char *name;
+    struct given mine; /* TCP, of client A */
+    struct given other;
+    uint16_t port; /* 0: none */
+} suggestions[] = {
+    /* The port that the client has comes first, then its companion's, then what it suggested. */
+    {"nothing is known", {.job = {0}}, {0}, 0},
+    {"the client suggested one", {.job = {.suggested_port = PORT}}, {0}, PORT},
+    {"it was advertised one",
+     {.promise = {.port = PORT}, .job = {.suggested_port = 6881}},
+     {A, NATPMP_UDP, 6881, ROUTER_PORT, .wanted = true, HOLDS(PORT + 1)},
+     PORT},
+    {"the gateway granted one",
+     {HOLDS(PORT), .promise = {.port = PORT + 1}, .job = {.suggested_port = 6881}},
+     {A, NATPMP_UDP, 6881, ROUTER_PORT, .wanted = true, HOLDS(PORT + 1)},
+     PORT},
+    {"its companion has one",
+     {.job = {.suggested_port = 6881}},
+     {A, NATPMP_UDP, 6881, ROUTER_PORT, .wanted = true, HOLDS(PORT)},
+     PORT},
+    {"its companion has none yet",
+     {.job = {.suggested_port = 6881}},
+     {A, NATPMP_UDP, 6881, ROUTER_PORT, .wanted = true},
+     6881},
+    {"it rejoins its companion",
+     {.lease = {.pair = PAIR_REJOINS}, .promise = {.port = PORT + 1}},
+     {A, NATPMP_UDP, 6881, ROUTER_PORT, .wanted = true, HOLDS(PORT)},
+     PORT},
+    {"it rejoins, and its companion is gone",
+     {.lease = {.pair = PAIR_REJOINS}, .promise = {.port = PORT + 1}, .job = {.suggested_port = 6881}},
+     {0},
+     6881},
+
+    /* Never one that another mapping has. The other protocol of the same number is the client's own. */
+    {"another mapping of the client has it",
+     {.job = {.suggested_port = PORT}},
+     {A, NATPMP_TCP, 1, 1, .wanted = true, HOLDS(PORT)},
+     0},
+    {"another client has it",
+     {.job = {.suggested_port = PORT}},
+     {B, NATPMP_TCP, 1, 1, .wanted = true, HOLDS(PORT)},
+     0},
+    {"another client has its companion",
+     {.job = {.suggested_port = PORT}},
+     {B, NATPMP_UDP, 1, 1, .wanted = true, HOLDS(PORT)},
+     0},
+    {"the client has its companion",
+     {.job = {.suggested_port = PORT}},
+     {A, NATPMP_UDP, 1, 1, .wanted = true, HOLDS(PORT)},
+     PORT},
+    {"another client was granted what this one was advertised",
+     {.promise = {.port = PORT}},
+     {B, NATPMP_TCP, 1, 1, .wanted = true, HOLDS(PORT)},
+     0},
+
+    /* Nor one that another client is about to have: its rule stands on that number, and the gateway has not
+     * answered yet. */
+    {"another client's rule stands on that number",
+     {.job = {.suggested_port = PORT}},
+     {B, NATPMP_TCP, 1, PORT, .wanted = true},
+     0},
+    {"it does so with the other protocol",
+     {.job = {.suggested_port = PORT}},
+     {B, NATPMP_UDP, 1, PORT, .wanted = true},
+     0},
+    {"that client was granted another one",
+     {.job = {.suggested_port = PORT}},
+     {B, NATPMP_TCP, 1, PORT, .wanted = true, HOLDS(PORT + 1)},
+     PORT},
+    {"that mapping is not wanted any more",
+     {.job = {.suggested_port = PORT}},
+     {B, NATPMP_TCP, 1, PORT, .wanted = false},
+     PORT},
+    {"it is the client's own mapping",
+     {.job = {.suggested_port = PORT}},
+     {A, NATPMP_TCP, 1, PORT, .wanted = true},
+     PORT},
+
+    /* Nor one that another client released less than two minutes ago. */
+    {"another client released it two minutes ago",
+     {.job = {.suggested_port = PORT}},
+     {B, NATPMP_UDP, 1, 1, .quarantined_ms = NOW - 120000, .promise = {.port = PORT}},
+     0},
+    {"another client released it more than two minutes ago",
+     {.job = {.suggested_port = PORT}},
+     {B, NATPMP_UDP, 1, 1, .quarantined_ms = NOW - 120001, .promise = {.port = PORT}},
+     PORT},
+    {"another client is releasing it",
+     {.job = {.suggested_port = PORT}},
+     {B, NATPMP_UDP, 1, 1, .promise = {.port = PORT}},
+     0},
+    {"the client itself released it",
+     {.job = {.suggested_port = PORT}},
+     {A, NATPMP_UDP, 1, 1, .quarantined_ms = NOW, .promise = {.port = PORT}},
+     PORT},
+};
+
+static void test_the_suggestion(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(suggestions); i++) {
+        struct given given[MAPPINGS] = {suggestions[i].mine, suggestions[i].other};
+        given[0].client = A;
+        given[0].protocol = NATPMP_TCP;
+        given[0].internal_port = 6881;
+        given[0].router_port = ROUTER_PORT;
+        given[0].wanted = true;
+        give_all(given, MAPPINGS);
+        check_number(suggestions[i].name, "the suggestion", port_suggestion(t, &strategy_normal, MINE, NOW),
+                     suggestions[i].port);
+    }
+}
+
+/* The companion is who ought to have the same external port: with a normal gateway the mapping on the same
+ * router port, with a symmetric one, which chooses that port, the mapping of the same internal port. */
+static void test_whose_number_is_suggested(void **state)
+{
+    static const struct given given[] = {
+        {A, NATPMP_TCP, 6881, ROUTER_PORT, .wanted = true},
+        {A, NATPMP_UDP, 6881, 1, .wanted = true, HOLDS(PORT)},
+        {A, NATPMP_UDP, 6882, ROUTER_PORT, .wanted = true, HOLDS(PORT + 1)},
+    };
+    (void)state;
+    give_all(given, ARRAY_LEN(given));
+    assert_int_equal(port_suggestion(t, &strategy_normal, MINE, NOW), PORT + 1);
+    assert_int_equal(port_suggestion(t, &strategy_symmetric, MINE, NOW), PORT);
+}
+
+/* ---- the grant ---- */
+
+#define ENDED .lease = {.state = LEASE_GRANTED, .external_port = PORT, .ends_ms = NOW}
+#define ADOPTED                                                                                              \
+    .lease = {.state = LEASE_UNSURE, .external_port = PORT}, .promise = {.ends_ms = NOW + 1, .adopted = true}
+
+static const struct grant {
+    const char *name;
+    struct given mine;
+    struct given other;
+    enum port_verdict verdict;
+} grants[] = {
+    {"nobody has it", {.job = {0}}, {0}, PORT_USABLE},
+    {"it is a renewal", {HOLDS(PORT)}, {0}, PORT_USABLE},
+
+    /* No two mappings have one external port, not even of one client. */
+    {"another client has it",
+     {.job = {0}},
+     {B, NATPMP_TCP, 1, 1, .wanted = true, HOLDS(PORT)},
+     PORT_CONFLICTS},
+    {"another mapping of the client has it",
+     {.job = {0}},
+     {A, NATPMP_TCP, 1, 1, .wanted = true, HOLDS(PORT)},
+     PORT_CONFLICTS},
+    {"the other one's lease has ended",
+     {.job = {0}},
+     {B, NATPMP_TCP, 1, 1, .wanted = true, ENDED},
+     PORT_USABLE},
+    {"an earlier run advertised it to the other one",
+     {.job = {0}},
+     {B, NATPMP_TCP, 1, 1, .wanted = true, ADOPTED},
+     PORT_CONFLICTS},
+
+    /* The other protocol of that number belongs to the same client. */
+    {"another client has the other protocol",
+     {.job = {0}},
+     {B, NATPMP_UDP, 1, 1, .wanted = true, HOLDS(PORT)},
+     PORT_UNUSABLE},
+    {"the client has the other protocol",
+     {.job = {0}},
+     {A, NATPMP_UDP, 1, 1, .wanted = true, HOLDS(PORT)},
+     PORT_USABLE},
+    {"that lease has ended", {.job = {0}}, {B, NATPMP_UDP, 1, 1, .wanted = true, ENDED}, PORT_USABLE},
+    {"an earlier run advertised it",
+     {.job = {0}},
+     {B, NATPMP_UDP, 1, 1, .wanted = true, ADOPTED},
+     PORT_UNUSABLE},
+    {"the renewed mapping has it, and another client the other protocol",
+     {HOLDS(PORT)},
+     {B, NATPMP_UDP, 1, 1, .wanted = true, HOLDS(PORT)},
+     PORT_UNUSABLE},
+
+    /* Strangers may still send to what another client had a moment ago. */
+    {"another client released it a moment ago",
+     {.job = {0}},
+     {B, NATPMP_TCP, 1, 1, .quarantined_ms = NOW - 120000, .promise = {.port = PORT}},
+     PORT_UNUSABLE},
+    {"the other protocol, too",
+     {.job = {0}},
+     {B, NATPMP_UDP, 1, 1, .quarantined_ms = NOW - 120000, .promise = {.port = PORT}},
+     PORT_UNUSABLE},
+    {"more than two minutes ago",
+     {.job = {0}},
+     {B, NATPMP_TCP, 1, 1, .quarantined_ms = NOW - 120001, .promise = {.port = PORT}},
+     PORT_USABLE},
+    {"the mapping has it already",
+     {HOLDS(PORT)},
+     {B, NATPMP_TCP, 1, 1, .quarantined_ms = NOW, .promise = {.port = PORT}},
+     PORT_USABLE},
+    {"the client itself released it",
+     {.job = {0}},
+     {A, NATPMP_TCP, 1, 1, .quarantined_ms = NOW, .promise = {.port = PORT}},
+     PORT_USABLE},
+};
+
+static void give_grant(const struct given *mine, const struct given *other)
+{
+    struct given given[MAPPINGS] = {*mine, *other};
+    given[0].client = A;
+    given[0].protocol = NATPMP_TCP;
+    given[0].internal_port = 6881;
+    given[0].router_port = ROUTER_PORT;
+    given[0].wanted = true;
+    give_all(given, MAPPINGS);
+}
+
+static void test_the_grant(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(grants); i++) {
+        give_grant(&grants[i].mine, &grants[i].other);
+        enum port_verdict verdict = port_judge_grant(t, &strategy_normal, MINE, PORT, NOW);
+        check_number(grants[i].name, "the verdict", verdict, grants[i].verdict);
+    }
+}
+
+/* A symmetric gateway: the one mapping of the other protocol ends, and is still in the books because it is
+ * given back by its number. It is in nobody's way. */
+static void test_the_other_protocol_is_being_released(void **state)
+{
+    static const struct given mine = {.job = {0}};
+    static const struct given other = {B, NATPMP_UDP, 1, 1, ADOPTED};
+    (void)state;
+    give_grant(&mine, &other);
+    assert_int_equal(port_judge_grant(t, &strategy_normal, MINE, PORT, NOW), PORT_UNUSABLE);
+    assert_int_equal(port_judge_grant(t, &strategy_symmetric, MINE, PORT, NOW), PORT_USABLE);
+}
+
+/* In the first two minutes after a boot, too. */
+static void test_a_port_is_in_quarantine_after_a_boot(void **state)
+{
+    static const struct given mine = {.job = {0}};
+    static const struct given other = {B, NATPMP_TCP, 1, 1, .quarantined_ms = 1, .promise = {.port = PORT}};
+    (void)state;
+    give_grant(&mine, &other);
+    assert_int_equal(port_judge_grant(t, &strategy_normal, MINE, PORT, 2), PORT_UNUSABLE);
+    assert_int_equal(port_judge_grant(t, &strategy_normal, MINE, PORT, 120001), PORT_UNUSABLE);
+    assert_int_equal(port_judge_grant(t, &strategy_normal, MINE, PORT, 120002), PORT_USABLE);
+}
+
+static void test_a_holder_whose_lease_is_dead(void **state)
+{
+    static const struct {
+        const char *name;
+        struct given other;
+        uint16_t holder;
+    } rows[] = {
+        {"nobody has it", {B, NATPMP_TCP, 1, 1, .wanted = true, HOLDS(PORT + 1)}, 0},
+        {"its lease lives", {B, NATPMP_TCP, 1, 1, .wanted = true, HOLDS(PORT)}, 0},
+        {"its lease may live", {B, NATPMP_TCP, 1, 1, .wanted = true, ADOPTED}, 0},
+        {"its lease has ended", {B, NATPMP_TCP, 1, 1, .wanted = true, ENDED}, OTHER},
+        {"another protocol", {B, NATPMP_UDP, 1, 1, .wanted = true, ENDED}, 0},
+    };
+    static const struct given mine = {.job = {0}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        give_grant(&mine, &rows[i].other);
+        check_number(rows[i].name, "the holder", port_dead_holder(t, NATPMP_TCP, PORT, NOW), rows[i].holder);
+    }
+}
+
+#define ROUTER_TEST(name) cmocka_unit_test_setup_teardown(name, start_router, stop_router)
+
+UNIT(port)
+{
+    const struct CMUnitTest tests[] = {
+        ROUTER_TEST(test_a_router_port_that_is_free),
+        ROUTER_TEST(test_the_preferred_router_port),
+        ROUTER_TEST(test_the_first_free_port),
+        TEST(test_the_suggestion),
+        TEST(test_whose_number_is_suggested),
+        TEST(test_the_grant),
+        TEST(test_the_other_protocol_is_being_released),
+        TEST(test_a_port_is_in_quarantine_after_a_boot),
+        TEST(test_a_holder_whose_lease_is_dead),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

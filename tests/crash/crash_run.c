@@ -6,7 +6,7 @@
 #include "crash.h"
 
 enum {
-    /* A lifetime of whole seconds ends up to one second behind the lease, and the client counts from the
+    /* A lifetime of whole seconds ends up to one second after the lease, and the client counts from the
      * arrival of the reply. */
     LIFE_SLACK_MS = 1100,
     GONE_SLACK_MS = 5000, /* round trips */
@@ -205,7 +205,7 @@ static void report(void *context)
     const struct crash *c = context;
 
     fprintf(stderr,
-            "story %s: %s behind action %" PRIu64 ", down for %u ms, and again behind action %" PRIu64
+            "story %s: %s after action %" PRIu64 ", down for %u ms, and again after action %" PRIu64
             " of the next process\nshow it: crash %s %" PRIu64 " --way %u --second %" PRIu64
             " --down %u --home %" PRIu64 "\n",
             c->story->name, ways[c->plan.way], c->plan.first, c->plan.down_ms, c->plan.second, c->story->name,

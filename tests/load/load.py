@@ -284,7 +284,7 @@ class Trial:
         for work, waits in self.load.waits.items():
             print(f"  {work}: {figures(waits)}")
         print(f"  resident: {cold // 1000} kB with all mappings, {rss[0] // 1000} kB after {self.options.warm} s of "
-              f"churn, at most {first // 1000} kB in the first half behind that and {last // 1000} kB in the second one")
+              f"churn, at most {first // 1000} kB in the first half after that and {last // 1000} kB in the second one")
         self.check(last <= first + SLACK, f"memory grew from {first} to {last} in the second half")
 
     def settle(self):
@@ -297,7 +297,7 @@ class Trial:
         opened = {(protocol, external): rule for (_, protocol, _, external), rule in rules.items()}
         granted = {(protocol, external): (protocol, internal) for (protocol, internal), external in leases.items()}
         held = load.held()
-        print(f"at the end: {len(held)} mappings held, {len(rules)} rules, {len(leases)} leases")
+        print(f"at the end: {len(held)} mappings, {len(rules)} rules, {len(leases)} leases")
         self.check(rules.keys() == held,
                    f"rules: {len(held - rules.keys())} missing, {len(rules.keys() - held)} too many")
         self.check(granted == opened, f"leases: {len(opened.items() - granted.items())} missing, "
@@ -330,7 +330,7 @@ class Trial:
         leases = len(self.lab.gateway.leases())
         print(f"stopped in {time.monotonic() - start:.1f} s with status {status}: "
               f"{rules} rules, {leases} leases left")
-        self.check(status == 0 and rules == leases == 0, "something was left behind")
+        self.check(status == 0 and rules == leases == 0, "rules or leases are left, or the exit status is not 0")
 
     def run(self):
         self.network()

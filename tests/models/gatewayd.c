@@ -26,7 +26,7 @@ static const char help[] =
     "Ends at\n"
     "SIGTERM.\n"
     "\n"
-    "  --proton                  60 s whatever is asked, five random external ports, as ProtonVPN does\n"
+    "  --proton                  always 60 s, five random external ports, as ProtonVPN does\n"
     "  --result KIND=RESULT      see below\n"
     "  --nft-chain \"FAMILY TABLE CHAIN\"   leases are rules of this chain, which lead to the client\n"
     "  --client ADDRESS          of the other end of the tunnel\n"

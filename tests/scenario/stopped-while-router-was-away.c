@@ -1,5 +1,6 @@
-/* The router has been away for minutes, so double-natpmp tries to connect twice a minute only. The router is
- * back, and SIGTERM comes before the next attempt: it is made at once, so that no rule is left behind. */
+/* The router has been unreachable for minutes, so double-natpmp tries to connect only twice a minute. The
+ * router is reachable again, and SIGTERM arrives before the next attempt. The daemon makes that attempt at
+ * once, so that no rule is left. */
 #include "scenario.h"
 
 static void tell(struct world *w)
@@ -20,7 +21,7 @@ static void tell(struct world *w)
     router_model_drop_session(w->router, 0, true);
     world_run_for(w, 100);
     show(w, true);
-    note(w, "the next attempt is seconds away, and SIGTERM comes");
+    note(w, "the next attempt is seconds away, and SIGTERM arrives");
     world_stop(w);
     world_run_for(w, 2000);
     expect(w, w->exited && our_rules(w) == 0 && gateway_count(&w->gateway, w->now_ms) == 0);

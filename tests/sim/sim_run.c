@@ -22,7 +22,7 @@ static void report(void *context)
 {
     const struct sim *sim = context;
 
-    fprintf(stderr, "seed %" PRIu64 ", behind event %u, hash %016" PRIx64 "\n", sim->seed, sim->events_done,
+    fprintf(stderr, "seed %" PRIu64 ", after event %u, hash %016" PRIx64 "\n", sim->seed, sim->events_done,
             sim->world->trace.hash);
     sim_print_options(sim, stderr);
 }

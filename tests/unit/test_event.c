@@ -1,5 +1,5 @@
-/* What the core writes for others to read: log lines that are never longer than a line, and text from outside
- * made fit for them. */
+/* The core's output: log lines that are never longer than a line, and text from outside that is made
+ * printable for them. */
 #include <stdio.h>
 
 #include "core/event.h"
@@ -40,7 +40,7 @@ static void test_levels(void **state)
     }
 }
 
-/* Lines leave room for what must be done, and are counted if there is none for them. */
+/* Log lines leave room for the other actions, and are counted if there is no room for them. */
 static void test_lines_without_room(void **state)
 {
     (void)state;

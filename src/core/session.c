@@ -19,7 +19,6 @@ enum {
     COMMAND_BYTES_MAX = 1024,
     /* The number of slots that are reserved for reading the tables, keep-alive and listen. */
     COMMANDS_RESERVED = 8,
-    TAG_BYTES = 24,
 };
 
 void session_init(struct session *s, unsigned number, const char *user, const char *password)

@@ -335,15 +335,11 @@ static bool watch_epoch(struct upstream *u, const struct natpmp_reply *reply, ui
 static void heard(struct upstream *u, const struct step *step)
 {
     u->heard_ms = step->now_ms;
-    if (u->trouble > GATEWAY_FINE && u->trouble != GATEWAY_REFUSES) {
+    if (u->trouble == GATEWAY_REFUSES)
+        return;
+    if (u->trouble > GATEWAY_FINE)
         hurry(u, step->now_ms);
-        if (u->address_asking && u->address_next_ms > step->now_ms + FIRST_INTERVAL_MS) {
-            u->address_sends = 0; /* earlier attempts do not count as unanswered */
-            u->address_next_ms = step->now_ms;
-        }
-    }
-    if (u->trouble != GATEWAY_REFUSES)
-        upstream_report(u, GATEWAY_FINE, step->out);
+    upstream_report(u, GATEWAY_FINE, step->out);
 }
 
 static void refused(struct upstream *u, uint16_t result, struct actions *out)

@@ -1,4 +1,4 @@
-# The words people type. Build modes are in CMakePresets.json, targets in the CMakeLists.txt.
+# The commands that people type. Build modes are in CMakePresets.json, targets in the CMakeLists.txt files.
 PREFIX ?= /usr/local
 SEED ?= 1
 RUNS ?= 1000
@@ -40,36 +40,36 @@ test:
 demo:
 	@./demo
 
-# The tests in network namespaces alone; some of them: make lab LAB="-k expiry"
+# The tests in network namespaces alone. A part of them: make lab LAB="-k expiry"
 lab: dev
 	@tools/install lab test
 	@tests/lab/node/install $(BUILD_DIR)
 	@BUILD_DIR=$(BUILD_DIR) tests/lab/enter /usr/bin/python3 -m pytest -p no:cacheprovider -n 4 tests/lab $(LAB)
 
-# The daemon against the limits of this machine, in one table (docs/performance.md): three minutes.
+# The daemon at the limits of this machine, in one table (docs/performance.md). It takes three minutes.
 bench: release tools
 	@tools/install bench
 	@tests/lab/enter bench/run $(BENCH)
 
-# Real clients, measured for five minutes, all at once; prints the table of docs/clients.md. One of them:
+# Real clients, measured for five minutes, all at once. Prints the table of docs/clients.md. One client alone:
 # make clients CLIENTS=tests/lab/clients/client_syncthing.py
 clients: dev
 	@tools/install lab test clients
 	@tests/lab/node/install $(BUILD_DIR)
 	@BUILD_DIR=$(BUILD_DIR) tests/lab/enter /usr/bin/python3 -m pytest -p no:cacheprovider -n 12 $(CLIENTS)
 
-# make sim SEED=7 RUNS=100: the simulation from that seed on.
+# The simulation from that seed on: make sim SEED=7 RUNS=100
 sim: simulation
 	@build/sim/sim --seed $(SEED) --runs $(RUNS)
 
-# make load S=60: many clients for so many seconds, and a flood; figures.
+# Many clients for so many seconds, and a flood of packets; prints figures: make load S=60
 load: S = 300
 load: release
 	@tools/install lab
 	@$(call build,sim,--target routerd --target gatewayd --target strangers)
 	@BUILD_DIR=build/sim tests/lab/enter tests/load/load.py --seconds $(S)
 
-# make fuzz T=natpmp S=60: that target for so many seconds; what is new goes to build/fuzz/corpus.
+# That fuzz target for so many seconds; new inputs go to build/fuzz/corpus: make fuzz T=natpmp S=60
 fuzz:
 	@tools/install fuzz
 	@$(call build,fuzz,--target fuzz_$(T))
@@ -89,7 +89,7 @@ images:
 	@tools/install build images
 	@tools/images/build
 
-# What is in the images, the unit tests on each processor under qemu, and the lab with the amd64 one.
+# Tests the files in the images, runs the unit tests on each processor under QEMU, and the lab with the amd64 image.
 images-test: images dev
 	@tools/install lab test images-test
 	@tests/lab/node/install $(BUILD_DIR)

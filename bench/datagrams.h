@@ -1,5 +1,5 @@
-/* Many datagrams by one system call, with their source and, if wanted, the local address that they came to.
- */
+/* Many datagrams with one system call, with their source and, if requested, the local address at which they
+ * arrived. */
 #pragma once
 
 #include <netinet/in.h>
@@ -8,26 +8,26 @@
 #include <sys/socket.h>
 
 enum {
-    /* The most by one call. The kernel's default receive buffer holds about 270 small datagrams. */
+    /* The most in one call. The kernel's default receive buffer has room for about 270 small datagrams. */
     BATCH_MAX = 64,
     DATAGRAM_BYTES = 64,
 };
 
 struct datagram {
     struct sockaddr_in peer;
-    uint32_t local; /* host byte order; received: the address that was asked; to send: the source, 0: any */
+    uint32_t local; /* host byte order. Received: the destination address. To send: the source; 0: any */
     uint16_t len;
     uint8_t bytes[DATAGRAM_BYTES];
 };
 
-/* A bound socket, or the program ends with a message. `locals`: datagrams tell and take their local address.
- */
+/* A bound socket. If that fails, the program ends with a message. `locals`: datagrams have their local
+ * address. */
 int datagrams_open(const char *address, uint16_t port, bool locals);
-/* Up to BATCH_MAX without waiting. */
+/* Receives up to BATCH_MAX without waiting. */
 unsigned datagrams_receive(int fd, struct datagram *ret_datagram);
-/* As receive, but of a connected socket: peer and local stay as they are. */
+/* Like receive, but for a connected socket: peer and local are not changed. */
 unsigned datagrams_receive_bare(int fd, struct datagram *ret_datagram);
-/* Returns how many the kernel took: all, unless its buffer is full. */
+/* Returns how many the kernel accepted: all of them, unless its buffer is full. */
 unsigned datagrams_send(int fd, const struct datagram *datagram, unsigned count);
-/* To the connected peer, by the kernel's choice of address. */
+/* Sends to the connected peer. The kernel chooses the source address. */
 unsigned datagrams_send_bare(int fd, const struct datagram *datagram, unsigned count);

@@ -1,4 +1,4 @@
-/* echo ADDRESS PORT: sends every datagram back: the limit of any server that answers by itself. */
+/* echo ADDRESS PORT: sends every datagram back. That is the limit of any server that answers by itself. */
 #include <err.h>
 #include <poll.h>
 

@@ -1,4 +1,4 @@
-/* gateway ADDRESS PORT [DELAY_US]: a NAT-PMP gateway that grants what is asked, at once or after a delay. At
+/* gateway ADDRESS PORT [DELAY_US]: a NAT-PMP gateway that grants every request, at once or after a delay. At
  * SIGUSR1 it prints how many datagrams it has received. */
 #include <err.h>
 #include <poll.h>
@@ -12,7 +12,7 @@
 
 enum { RING = 16384, US = 1000, S = 1000000000 };
 
-/* Answers that wait, in order: the delay is one for all. */
+/* Answers that wait, in order, because the delay is the same for all. */
 static struct datagram waiting[RING];
 static uint64_t due_ns[RING];
 static unsigned queued;
@@ -32,7 +32,7 @@ static void on_signal(int number)
     tell = 1;
 }
 
-/* Answers in place; what deserves none falls out. */
+/* Writes answers in place of the requests, and leaves out datagrams that get none. */
 static unsigned answer(struct datagram *datagram, unsigned count)
 {
     unsigned answers = 0;

@@ -1,4 +1,4 @@
-/* Times of any size in few buckets: each is at most 1 % wide. */
+/* Times of any size in few buckets, each of which is at most 1 % wide. */
 #pragma once
 
 #include <stdint.h>
@@ -11,5 +11,5 @@ struct histogram {
 };
 
 void histogram_add(struct histogram *h, uint64_t value);
-/* The value that `part` of all (0 to 1) do not exceed. */
+/* The value that a fraction `part` (0 to 1) of all times does not exceed. */
 uint64_t histogram_at(const struct histogram *h, double part);

@@ -1,8 +1,8 @@
 """Counts instructions with valgrind's callgrind.
 
-Only those of the program's own file are counted, not those of the C library, of which another machine may choose
-other variants. Valgrind shows every program the same kind of processor, and the same events take the same path:
-so the count is the same each time and on every machine of one architecture with the same compiler."""
+Only those of the program's own file are counted, not those of the C library, because another machine may choose
+other variants of its functions. Valgrind shows every program the same kind of processor, and the same events take
+the same path. So the count is the same each time, and on every machine of one architecture with the same compiler."""
 
 import pathlib
 import re
@@ -15,8 +15,8 @@ OBJECT = re.compile(r"ob=\((\d+)\)(?: (.*))?$")
 
 
 def own_instructions(profile, program):
-    """The sum of the costs in a profile of functions in that file. After a line `calls=` comes what the callee cost,
-    which is told again where the callee stands."""
+    """The sum of the costs of that file's functions in a profile. The line after `calls=` has the cost of the callee,
+    which the profile also lists at the callee itself."""
     names = {}
     total = 0
     own = False
@@ -25,7 +25,7 @@ def own_instructions(profile, program):
         for line in lines:
             line = line.rstrip("\n")
             match = OBJECT.match(line)
-            # cob= names objects, too.
+            # cob= lines define names of objects, too.
             callee = re.match(r"cob=\((\d+)\) (.*)$", line)
             if callee:
                 names[callee[1]] = callee[2]
@@ -41,7 +41,7 @@ def own_instructions(profile, program):
 
 
 def count(argv, *options):
-    """Runs a program until it ends; what its own file executed."""
+    """Runs a program until it ends. Returns the instructions of its own file."""
     with tempfile.TemporaryDirectory() as folder:
         profile = pathlib.Path(folder) / "profile"
         command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}", *options, *map(str, argv)]
@@ -52,6 +52,6 @@ def count(argv, *options):
 
 
 def of_core(steps, kind, bursts=10):
-    """Instructions of one event of that kind and of what follows from it, in the core."""
+    """Instructions in the core for one event of that kind and for what follows from it."""
     once, twice = (count([steps, kind, n], "--toggle-collect=proxy_step") for n in (bursts, 2 * bursts))
     return (twice - once) / (bursts * 50)

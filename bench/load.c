@@ -1,15 +1,15 @@
 /* load key=value ...: many NAT-PMP clients, each with an address of its own and one request at a time. Prints
  * one line of JSON.
  *
- *   to=ADDRESS:PORT whom to ask       kind=map|delete|address
+ *   to=ADDRESS:PORT the server        kind=map|delete|address
  *   clients=N       their number      mappings=N    of each client
  *   first=N         number of the first client
- *   outstanding=N   requests at once  ms=N          for so long; 0: each mapping once
- *   lifetime=S      to ask for        cpu=PID       whose processor time is counted
+ *   outstanding=N   requests at once  ms=N          how long; 0: each mapping once
+ *   lifetime=S      to request        cpu=PID       the process whose processor time is counted
  *
- * Every second round asks for one second less: a request like the last one of its mapping would be a copy of
- * it, and need no gateway. The clients are 10.64.0.1 and up. An answer is known by the address to which it
- * comes; the echo's counts too. */
+ * Every second round requests one second less, because a request that is equal to the last one of its mapping
+ * would be a retransmission, and would need no gateway. The clients are 10.64.0.1 and up. An answer belongs
+ * to the request of the address at which it arrives; an echo counts as an answer, too. */
 #include <arpa/inet.h>
 #include <err.h>
 #include <poll.h>
@@ -115,7 +115,7 @@ static void set_option(const char *word)
 
 /* ---- requests and answers ---- */
 
-/* Mappings 2n and 2n + 1 are UDP and TCP of one internal port; each such pair suggests a port of its own. */
+/* Mappings 2n and 2n + 1 are UDP and TCP of one internal port. Each such pair suggests a port of its own. */
 static void make_request(struct datagram *datagram, unsigned c, unsigned mapping, unsigned round)
 {
     unsigned pair = mapping / 2;
@@ -139,7 +139,7 @@ static bool all_begun(uint64_t end_ns)
     return next_request == (uint64_t)option.clients * option.mappings;
 }
 
-/* A client that still waits is passed over, and comes later. */
+/* Skips a client that still waits for an answer; its turn comes later. */
 static unsigned make_requests(struct datagram *datagram, uint64_t end_ns)
 {
     unsigned count = 0;

@@ -1,7 +1,8 @@
-/* relay ADDRESS PORT GATEWAY PORT: passes datagrams on without looking at them: the limit of any proxy.
+/* relay ADDRESS PORT GATEWAY PORT: forwards datagrams without reading them. That is the limit of any proxy.
  *
- * The gateway answers in the order in which it was asked, so the n-th answer goes to where the n-th request
- * came from: no proxy can know less. A loss would send all later answers astray, and the load would tell. */
+ * The gateway answers in the order of the requests, so the n-th answer goes to the source of the n-th
+ * request; every proxy has to remember at least that. After a loss all later answers would go to the wrong
+ * clients, and the load would report it. */
 #include <arpa/inet.h>
 #include <err.h>
 #include <poll.h>

@@ -1,7 +1,7 @@
-/* router ADDRESS PORT [delay=US] [foreign=N] [ours=N] [mappings=N]: a RouterOS API whose answers come at
- * once, or each after the same delay. It prints the time (CLOCK_MONOTONIC, ns) at which the last byte of a
- * snapshot was given to the kernel, and at SIGUSR1 how many commands it has received and how many rules it
- * holds. */
+/* router ADDRESS PORT [delay=US] [foreign=N] [ours=N] [mappings=N]: a RouterOS API that answers at once, or
+ * always after the same delay. It prints the time (CLOCK_MONOTONIC, ns) at which it gave the last byte of a
+ * snapshot to the kernel. At SIGUSR1 it prints how many commands it has received and how many rules it
+ * has. */
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
@@ -19,7 +19,7 @@
 
 enum { MARKS = 65536, US = 1000, S = 1000000000, LISTENER = ROUTEROS_CONNECTIONS_MAX };
 
-/* What a connection's `out` holds up to `end` may go when its time has come. */
+/* The part of a connection's `out` up to `end` may be sent when its time has come. */
 struct mark {
     uint64_t due_ns;
     size_t end;
@@ -89,8 +89,8 @@ static void hang_up(unsigned i)
 static void accept_one(void)
 {
     const int on = 1;
-    /* A router's buffers are not as large as this machine's: what it has sent is not far from what was read.
-     */
+    /* A router's buffers are smaller than this machine's, so that what it has sent is close to what was
+     * read. */
     const int buffer = 65536;
     int fd = accept4(in[LISTENER].fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     unsigned i = 0;
@@ -141,7 +141,7 @@ static void receive(unsigned i)
     }
 }
 
-/* Sends what is due; true if the rest waits for room in the kernel. */
+/* Sends what is due. True: the rest waits for room in the kernel. */
 static bool send_due(unsigned i)
 {
     struct line *l = &line[i];

@@ -139,7 +139,7 @@ static void no_such_item(struct routeros_connection *c, struct span tag)
     done(c, tag);
 }
 
-/* Only comments are ever set. The comment is the last word, as the daemon writes rules. */
+/* The daemon only ever sets comments. The comment is the last word, as the daemon writes rules. */
 static void set_comment(struct routeros_server *s, struct routeros_connection *c, struct span tag)
 {
     uint32_t id = rule_of(s, &c->reader.sentence);
@@ -152,7 +152,7 @@ static void set_comment(struct routeros_server *s, struct routeros_connection *c
     struct writer words = writer_of(buffer, sizeof(buffer));
     struct span rest = span_of(s->rule[id].words, s->rule[id].len);
     while (rest.len > 0) {
-        size_t len = rest.data[0]; /* no word of ours has 128 bytes */
+        size_t len = rest.data[0]; /* No word of the daemon's has 128 bytes. */
         struct span word = span_of(rest.data + 1, len);
         if (!span_starts(word, "=comment="))
             ros_write_word(&words, word);

@@ -1,6 +1,6 @@
-/* steps KIND COUNT: the core alone, driven by a fixed list of events, for counting instructions. First come
- * 1,000 mappings of 100 clients, then COUNT times what KIND says: renewal, creation, address or nothing (a
- * deletion of what is not there). Two runs with different counts differ by those alone. */
+/* steps KIND COUNT: the core alone, with a fixed list of events, to count instructions. First come 1,000
+ * mappings of 100 clients, then COUNT times KIND: renewal, creation, address or nothing (the deletion of a
+ * mapping that does not exist). Two runs with different counts differ only by those. */
 #include <assert.h>
 #include <err.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@ enum {
     LISTENS = 0xAC110002,
     ROUTER = 0xAC110001,
     FIRST_CLIENT = 0x0A400001,
-    INPUT_MAX = 4096, /* what one read of a connection takes */
+    INPUT_MAX = 4096, /* the bytes of one read from a connection */
 };
 
 static struct proxy *proxy;
@@ -29,7 +29,7 @@ static struct routeros_server router;
 static uint64_t now_ms = 1000000;
 static unsigned answers;
 
-/* What the gateway is to be told; the answer comes as an event of its own. */
+/* The request to the gateway. Its answer comes as an event of its own. */
 static uint8_t to_gateway[ACTIONS_MAX][16];
 static unsigned to_gateway_len[ACTIONS_MAX];
 static unsigned asked;
@@ -102,7 +102,7 @@ static bool router_answers(unsigned session)
     return true;
 }
 
-/* Until nobody has anything to say. */
+/* Runs until no side has anything to send. */
 static void settle(void)
 {
     bool busy = true;
@@ -141,7 +141,7 @@ static void one(char kind, unsigned n)
 {
     switch (kind) {
     case 'r':
-        /* A request like the last one would be a copy of it, and need no gateway. */
+        /* A request that is equal to the last one would be a retransmission, and would need no gateway. */
         map(n % (CLIENTS * MAPPINGS), 7200 - n / (CLIENTS * MAPPINGS) % 2);
         break;
     case 'c':

@@ -1,7 +1,6 @@
 /* double-natpmp check [--json] */
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,7 +9,6 @@
 #include "app/report.h"
 #include "app/secure.h"
 #include "check/judge.h"
-#include "io/clock.h"
 
 bool command_load(struct config *ret_config, const char *const *environment)
 {
@@ -45,25 +43,18 @@ int command_check(int count, char **arguments)
     struct tls_context *tls;
     if (!command_load(&config, (const char *const *)environ) || !secure_open(&config, &tls))
         return EXIT_STATUS_USAGE;
-    struct check *check = calloc(1, sizeof(*check));
-    struct check_config about = inquiry_config(&config);
+    struct inquiry inquiry = inquiry_run(&config, tls, false);
     int status = EXIT_STATUS_FAILED;
-    struct inquiry_end end = {.error = check == NULL};
-    if (check != NULL) {
-        check_init(check, &about, false, clock_seed());
-        end = inquiry_run(check, &config, tls);
-    }
     explicit_bzero(config.password, sizeof(config.password));
-    if (end.error != 0)
+    if (inquiry.error != 0)
         (void)fputs("double-natpmp: the check needs more memory or file descriptors (ulimit -a)\n", stderr);
-    else if (end.signal != 0)
-        status = 128 + end.signal;
+    else if (inquiry.signal != 0)
+        status = 128 + inquiry.signal;
     else
-        status = tell(&check->survey, json);
+        status = tell(inquiry.survey, json);
     /* exit() would wait for libuv's thread, which waits for a name server. */
-    if (end.hanging)
+    if (inquiry.hanging)
         _exit(status);
-    free(check);
     tls_context_free(tls);
     return status;
 }

@@ -9,7 +9,6 @@
 #include "app/secure.h"
 #include "check/judge.h"
 #include "check/setup.h"
-#include "io/clock.h"
 
 #define PLACEHOLDER "CHANGE-ME"
 #define DEFAULT_ROUTER "MIKROTIK_API_ADDRESS=172.30.254.1"
@@ -141,33 +140,23 @@ static bool print_setup(struct config *config, struct ros_version version)
 static bool ask_version(struct config *config, struct ros_version *ret_version, bool *ret_hanging)
 {
     static struct findings findings;
-    struct check_config about = inquiry_config(config);
     struct tls_context *tls;
     if (!secure_open(config, &tls))
         return false;
-    struct check *check = calloc(1, sizeof(*check));
-    if (check == NULL)
-        return false;
-    check_init(check, &about, true, clock_seed());
-    struct inquiry_end end = inquiry_run(check, config, tls);
-    struct table_rows rows = table_rows_of(&check->survey, TABLE_RESOURCE);
-    const struct ros_sentence *row = table_rows_next(&rows);
-    struct span text;
-    bool known = row != NULL && row_get(row, "version", &text) && ros_version_parse(text, ret_version);
-    if (!known && end.signal == 0) {
-        judge(&check->survey, &findings);
+    struct inquiry inquiry = inquiry_run(config, tls, true);
+    bool known = survey_version(inquiry.survey, ret_version);
+    if (!known && inquiry.signal == 0) {
+        judge(inquiry.survey, &findings);
         for (unsigned i = 0; i < findings.count; i++)
             if (findings.at[i].status == FINDING_FAIL && findings.at[i].id <= FINDING_POLICY_READ)
                 (void)fprintf(stderr, "double-natpmp: %s\n", findings.at[i].what);
-        (void)fputs(
-            "double-natpmp: cannot read the RouterOS version from the router; run setup --routeros 7.20\n",
-            stderr);
+        (void)fputs("double-natpmp: cannot read the RouterOS version from the router; run setup --routeros "
+                    "VERSION, such as 7.20\n",
+                    stderr);
     }
-    *ret_hanging = end.hanging;
-    if (!end.hanging) {
-        free(check);
+    *ret_hanging = inquiry.hanging;
+    if (!inquiry.hanging)
         tls_context_free(tls);
-    }
     return known;
 }
 
@@ -182,7 +171,8 @@ static int set_up(struct config *config, const char *given, bool can_ask, bool *
         return EXIT_STATUS_USAGE;
     }
     if (given == NULL && !can_ask) {
-        (void)fputs("double-natpmp: the RouterOS version is unknown; run setup --routeros 7.20, or set "
+        (void)fputs("double-natpmp: the RouterOS version is unknown; run setup --routeros VERSION, such as "
+                    "7.20, or set "
                     "MIKROTIK_API_ADDRESS and a password so that setup can ask the router\n",
                     stderr);
         return EXIT_STATUS_USAGE;

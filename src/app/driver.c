@@ -32,14 +32,20 @@ static bool is_news(struct reported *reported, uint64_t count)
     return true;
 }
 
-/* Sends the datagrams that were queued for the last events and sets the timer to the core's deadline. */
+static void flush(struct driver *d)
+{
+    udp_client_flush(&d->gateway);
+    if (d->lan.fd >= 0)
+        udp_server_flush(&d->lan);
+}
+
+/* Sends the datagrams that were queued for the last events and sets the timer to the next deadline. */
 static void settle(struct driver *d)
 {
     if (d->exiting)
         return;
-    udp_client_flush(&d->gateway);
-    udp_server_flush(&d->lan);
-    deadline_arm(&d->deadline, proxy_deadline_ms(d->proxy));
+    flush(d);
+    deadline_arm(&d->deadline, d->machine.deadline_ms(d->machine.state));
     uint64_t dropped = d->lan.dropped - d->lan_dropped.count;
     if (is_news(&d->lan_dropped, d->lan.dropped))
         log_printf(d->log, LOG_LEVEL_WARN, "driver",
@@ -48,8 +54,7 @@ static void settle(struct driver *d)
     if (is_news(&d->lan_floods, d->lan.floods))
         log_printf(d->log, LOG_LEVEL_WARN, "driver",
                    "a host floods the NAT-PMP port; its requests are ignored for at least %u s; check what "
-                   "runs on it "
-                   "source=%s",
+                   "runs on it source=%s",
                    FLOOD_SHUT_MS / 1000, address_text(d->lan.flooder).text);
 }
 
@@ -76,7 +81,7 @@ static void on_gateway(void *context, struct span bytes)
     dispatch(context, &event);
 }
 
-static void on_gateway_failed(void *context, enum gateway_error error)
+static void on_gateway_failed(void *context, enum gateway_trouble error)
 {
     struct event event = {.type = EVENT_GATEWAY_ERROR, .gateway_error = error};
     dispatch(context, &event);
@@ -123,14 +128,14 @@ static void on_deadline(void *context)
 static void on_probe(void *context, char ret_line[PROBE_LINE_MAX + 1])
 {
     const struct driver *d = context;
-    struct proxy_status status = proxy_status(d->proxy, clock_now_ms());
+    struct proxy_status status = proxy_status(d->machine.state, clock_now_ms());
     health_write(&status, ret_line);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct driver *d = handle->data;
-    if (d->stopping) {
+    if (d->signal != 0) {
         /* A second signal means: wait for nothing, not even for a thread at exit. */
         log_printf(d->log, LOG_LEVEL_WARN, "driver",
                    "stopped by a second signal; rules may remain until the next start, and leases until they "
@@ -138,7 +143,7 @@ static void on_signal(uv_signal_t *handle, int number)
                    number);
         _exit(128 + number);
     }
-    d->stopping = true;
+    d->signal = number;
     struct event event = {.type = EVENT_STOP};
     dispatch(d, &event);
     settle(d);
@@ -181,8 +186,7 @@ static void announce(struct driver *d, struct span bytes)
 static void exit_loop(struct driver *d)
 {
     /* Streams need no flush: they have given all bytes that the kernel takes. */
-    udp_client_flush(&d->gateway);
-    udp_server_flush(&d->lan);
+    flush(d);
     d->exiting = true;
     uv_stop(&d->loop);
 }
@@ -233,7 +237,7 @@ static void step(struct driver *d, struct event *event)
     event->now_ms = clock_now_ms();
     bool chosen = d->config->gateway_way.source != 0 || d->config->gateway_way.device[0] != '\0';
     event->gateway_local = chosen ? 0 : udp_client_local(&d->gateway);
-    proxy_step(d->proxy, event, &d->actions);
+    d->machine.step(d->machine.state, event, &d->actions);
     for (unsigned i = 0; i < d->actions.count && !d->exiting; i++)
         perform(d, &d->actions.at[i]);
     if (d->actions.dropped_logs > 0) {
@@ -261,18 +265,11 @@ static void dispatch(struct driver *d, struct event *event)
 
 /* ---- life ---- */
 
-void driver_watch_signal(uv_loop_t *loop, uv_signal_t *handle, int number, uv_signal_cb callback, void *data)
+static void watch_signal(struct driver *d, uv_signal_t *handle, int number)
 {
-    (void)uv_signal_init(loop, handle);
-    handle->data = data;
-    (void)uv_signal_start(handle, callback, number);
-}
-
-bool driver_end_loop(uv_loop_t *loop)
-{
-    for (unsigned i = 0; i < CLOSE_TURNS_MAX && uv_loop_alive(loop); i++)
-        (void)uv_run(loop, UV_RUN_NOWAIT);
-    return uv_loop_close(loop) == 0;
+    (void)uv_signal_init(&d->loop, handle);
+    handle->data = d;
+    (void)uv_signal_start(handle, on_signal, number);
 }
 
 /* The daemon also works without it. */
@@ -288,37 +285,58 @@ static void open_probe(struct driver *d)
                    name.text, strerror(-result));
 }
 
-int driver_open(struct driver *d, const struct config *config, struct tls_context *tls, struct proxy *proxy,
-                struct log *log)
+static void step_proxy(void *state, const struct event *event, struct actions *out)
+{
+    proxy_step(state, event, out);
+}
+
+static uint64_t proxy_deadline(const void *state)
+{
+    return proxy_deadline_ms(state);
+}
+
+int driver_open_machine(struct driver *d, const struct config *config, struct tls_context *tls,
+                        struct machine machine, struct log *log)
 {
     d->config = config;
     d->tls = tls;
-    d->proxy = proxy;
+    d->machine = machine;
     d->log = log;
+    d->lan.fd = -1;
+    d->probe.fd = -1;
     for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++)
         d->session[i].driver = d;
     int result = uv_loop_init(&d->loop);
     if (result != 0)
         return result;
-    result =
-        udp_server_open(&d->lan, &d->loop, config->listen_address, config->listen_port, &lan_handlers, d);
-    if (result == 0) {
-        result = deadline_open(&d->deadline, &d->loop, on_deadline, d);
-        if (result != 0)
-            udp_server_close(&d->lan);
-    }
+    result = deadline_open(&d->deadline, &d->loop, on_deadline, d);
     if (result != 0) {
-        (void)uv_run(&d->loop, UV_RUN_DEFAULT);
         (void)uv_loop_close(&d->loop);
         return result;
     }
     udp_client_open(&d->gateway, &d->loop, config->gateway, config->gateway_port, &config->gateway_way,
                     &gateway_handlers, d);
-    open_probe(d);
-    driver_watch_signal(&d->loop, &d->terminate, SIGTERM, on_signal,
-                        d); /* section 5 requires a way to switch the server off [G-17] */
-    driver_watch_signal(&d->loop, &d->interrupt, SIGINT, on_signal, d);
+    watch_signal(d, &d->terminate, SIGTERM); /* section 5 requires a way to switch the server off [G-17] */
+    watch_signal(d, &d->interrupt, SIGINT);
     return 0;
+}
+
+int driver_open(struct driver *d, const struct config *config, struct tls_context *tls, struct proxy *proxy,
+                struct log *log)
+{
+    const struct machine machine = {.state = proxy, .step = step_proxy, .deadline_ms = proxy_deadline};
+    int result = driver_open_machine(d, config, tls, machine, log);
+    if (result != 0)
+        return result;
+    result =
+        udp_server_open(&d->lan, &d->loop, config->listen_address, config->listen_port, &lan_handlers, d);
+    if (result == 0) {
+        open_probe(d);
+    } else {
+        bool closed = driver_close(d);
+        assert(closed); /* no name has been looked up yet */
+    }
+    return result;
 }
 
 void driver_run(struct driver *d)
@@ -341,5 +359,7 @@ bool driver_close(struct driver *d)
     udp_client_close(&d->gateway);
     udp_server_close(&d->lan);
     deadline_close(&d->deadline);
-    return driver_end_loop(&d->loop);
+    for (unsigned i = 0; i < CLOSE_TURNS_MAX && uv_loop_alive(&d->loop); i++)
+        (void)uv_run(&d->loop, UV_RUN_NOWAIT);
+    return uv_loop_close(&d->loop) == 0;
 }

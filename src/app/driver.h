@@ -1,5 +1,5 @@
-/* Connects the core with the sockets: what happens becomes an event, and the actions that the core returns
- * are performed.
+/* Connects the core, or a check, with the sockets: what happens becomes an event, and the actions that come
+ * back are performed.
  *
  * Only this file knows both sides. It decides nothing. */
 #pragma once
@@ -20,6 +20,13 @@
 
 struct driver;
 
+/* What is driven, by the contract of the core. */
+struct machine {
+    void *state;
+    void (*step)(void *state, const struct event *event, struct actions *out);
+    uint64_t (*deadline_ms)(const void *state);
+};
+
 struct driver_session {
     struct driver *driver;
     struct stream *stream; /* NULL: none */
@@ -38,37 +45,33 @@ struct driver {
     uv_signal_t terminate;
     uv_signal_t interrupt;
     struct deadline deadline;
-    struct udp_server lan;
+    struct udp_server lan; /* not open in a check, and neither is the probe */
     struct udp_client gateway;
     struct probe_server probe;
     struct driver_session session[ROUTER_SESSIONS_MAX];
     const struct config *config;
     struct tls_context *tls;
-    struct proxy *proxy;
+    struct machine machine;
     struct log *log;
     bool stepping;
-    bool stopping; /* the core has received EVENT_STOP */
+    int signal; /* not 0: the one for which the machine has received EVENT_STOP */
     bool exiting;
     struct reported lan_dropped;
     struct reported lan_floods;
     struct actions actions;
 };
 
-/* Opens all sockets. The memory must be zero, and the other arguments must outlive the driver; `tls` is NULL
- * for a connection to the router without TLS. Returns 0, or a negative errno if LISTEN_ADDR cannot be bound;
- * then everything is closed again. */
+/* Opens all sockets but those that listen. The memory must be zero, and the other arguments must outlive the
+ * driver; `tls` is NULL for a connection to the router without TLS. Returns 0 or a negative errno. */
+nodiscard_ int driver_open_machine(struct driver *d, const struct config *config, struct tls_context *tls,
+                                   struct machine machine, struct log *log);
+/* Opens all sockets for the core. Returns 0, or a negative errno if LISTEN_ADDR cannot be bound; then
+ * everything is closed again. */
 nodiscard_ int driver_open(struct driver *d, const struct config *config, struct tls_context *tls,
                            struct proxy *proxy, struct log *log);
-/* Runs the core from EVENT_START until it asks to exit. A second SIGTERM or SIGINT ends the process at once;
- * the exit status is then 128 plus the number of the signal. */
+/* Runs the machine from EVENT_START until it asks to exit. A second SIGTERM or SIGINT ends the process at
+ * once; the exit status is then 128 plus the number of the signal. */
 void driver_run(struct driver *d);
 /* False if a thread still waits for a name server: the process can then end only by _exit(), because exit()
  * waits for the thread. */
 nodiscard_ bool driver_close(struct driver *d);
-
-/* ---- what the driver of a check (app/inquiry.c) needs as well ---- */
-
-void driver_watch_signal(uv_loop_t *loop, uv_signal_t *handle, int number, uv_signal_cb callback, void *data);
-/* Runs the loop until all handles that were closed are gone, and closes it. False if a thread still waits for
- * a name server. */
-nodiscard_ bool driver_end_loop(uv_loop_t *loop);

@@ -14,20 +14,12 @@ void log_init(struct log *log, int fd, enum log_level level)
     *log = (struct log){.fd = fd, .level = level};
 }
 
-static const char *level_name(enum log_level level)
-{
-    switch (level) {
-    case LOG_LEVEL_ERROR:
-        return "error";
-    case LOG_LEVEL_WARN:
-        return "warn";
-    case LOG_LEVEL_INFO:
-        return "info";
-    case LOG_LEVEL_DEBUG:
-        return "debug";
-    }
-    return "?";
-}
+static const char *const level_names[] = {
+    [LOG_LEVEL_ERROR] = "error",
+    [LOG_LEVEL_WARN] = "warn",
+    [LOG_LEVEL_INFO] = "info",
+    [LOG_LEVEL_DEBUG] = "debug",
+};
 
 struct date {
     unsigned year;
@@ -62,7 +54,7 @@ static size_t write_prefix(char *line, size_t capacity, enum log_level level, co
     unsigned second = (unsigned)(seconds % 86400);
     int len = snprintf(line, capacity, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ %-5s %-7s ", date.year,
                        date.month, date.day, second / 3600, second / 60 % 60, second % 60,
-                       (unsigned)(now.tv_nsec / 1000000), level_name(level), component);
+                       (unsigned)(now.tv_nsec / 1000000), level_names[level], component);
     assert(len > 0 && (size_t)len < capacity);
     return (size_t)len;
 }

@@ -47,7 +47,7 @@
  *   log              lines on stderr
  *   driver           turns callbacks of io into events, and actions into calls of io
  *   health           the reply to `double-natpmp health`
- *   command_*, inquiry, report   the subcommands; the driver of a check; its findings as text and JSON
+ *   command_*, inquiry, report   the subcommands; how a check is run; its findings as text and JSON
  *   main             this file: arguments, start, end */
 
 #include <errno.h>

@@ -14,10 +14,7 @@ const struct failure_text *gateway_trouble_text(enum gateway_trouble trouble)
 {
     static const struct failure_text texts[GATEWAY_TROUBLES] = {
 #define GATEWAY_TEXT(name, ...) [GATEWAY_##name] = {__VA_ARGS__},
-        GATEWAY_STATES(GATEWAY_TEXT)
-#undef GATEWAY_TEXT
-#define GATEWAY_TEXT(name, ...) [GATEWAY_TROUBLE_##name] = {__VA_ARGS__},
-            GATEWAY_ERRORS(GATEWAY_TEXT)
+        GATEWAY_STATES(GATEWAY_TEXT) GATEWAY_ERRORS(GATEWAY_TEXT)
 #undef GATEWAY_TEXT
     };
     return &texts[trouble];

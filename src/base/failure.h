@@ -120,7 +120,7 @@
     X(UNKNOWN, .state = "the gateway has not answered yet")                                                  \
     X(FINE)                                                                                                  \
     X(SILENT, .state = "the gateway does not answer",                                                        \
-      .cause = "the tunnel is down, VPN_GATEWAY is wrong, or its traffic leaves by another way",             \
+      .cause = "the tunnel is down, VPN_GATEWAY is wrong, or packets to it bypass the tunnel",               \
       .remedy = "check the tunnel, VPN_GATEWAY, and the route to it", .cure = "/ping {gateway} count=3")     \
     /* It answers the address request with an error, which the result code explains. */                      \
     X(REFUSES, .state = "the gateway gives no external address")
@@ -133,15 +133,15 @@
       .cure = FAILURE_MAKE_KEY)                                                                              \
     /* ENETUNREACH, EHOSTUNREACH: here or at a router on the way. */                                         \
     X(NO_ROUTE, .state = "the gateway cannot be reached",                                                    \
-      .cause = "there is no route from here, or from the router", .remedy = "check that the tunnel is up",   \
-      .cure = "/interface/wireguard/peers/print detail")                                                     \
+      .cause = "there is no route to it, from here or from the router",                                      \
+      .remedy = "check that the tunnel is up", .cure = "/interface/wireguard/peers/print detail")            \
     X(NO_SOURCE, .state = "GATEWAY_SOURCE or GATEWAY_DEVICE cannot be used",                                 \
       .cause = "this machine does not have that address or interface",                                       \
       .remedy = "check that the tunnel is up: ip -4 address", .cure = "ip -4 address")                       \
     /* EPERM (a firewall), ENOBUFS and the rest. */                                                          \
     X(SEND_FAILED, .state = "nothing can be sent to the gateway",                                            \
-      .cause = "this machine's firewall may forbid it", .remedy = "allow UDP port 5351 out of this machine", \
-      .cure = "allow UDP port 5351 out of this machine")
+      .cause = "this machine's firewall may forbid it", .remedy = "allow outgoing UDP to port 5351",         \
+      .cure = "allow outgoing UDP to port 5351")
 
 #define FAILURE_MAKE_KEY                                                                                     \
     "with ProtonVPN: make a new WireGuard key with NAT-PMP (port forwarding) enabled, for a P2P server"
@@ -156,18 +156,11 @@ enum failure {
         FAILURES_END,
 };
 
-enum gateway_error {
-#define GATEWAY_ENUMERATOR(name, ...) GATEWAY_##name,
-    GATEWAY_ERRORS(GATEWAY_ENUMERATOR)
-};
-
 enum gateway_trouble {
-    GATEWAY_STATES(GATEWAY_ENUMERATOR)
+#define GATEWAY_ENUMERATOR(name, ...) GATEWAY_##name,
+    GATEWAY_STATES(GATEWAY_ENUMERATOR) GATEWAY_ERRORS(GATEWAY_ENUMERATOR)
 #undef GATEWAY_ENUMERATOR
-#define GATEWAY_ENUMERATOR(name, ...) GATEWAY_TROUBLE_##name,
-        GATEWAY_ERRORS(GATEWAY_ENUMERATOR)
-#undef GATEWAY_ENUMERATOR
-            GATEWAY_TROUBLES,
+        GATEWAY_TROUBLES,
 };
 
 /* FAILURE_NONE + 1 to FAILURE_NONE + CONNECTION_FAILURES may come from io. */

@@ -6,9 +6,9 @@
 enum {
     /* A record number fits 16 bits, where 0 means none. There are no more router ports than this. */
     MAPPINGS_MAX = 65535,
-    /* Hosts that have or request a mapping at the same time: all of a /19. */
+    /* Hosts that have or request a mapping at the same time; this is the size of a /19. */
     CLIENTS_MAX = 8191,
-    /* MAX_MAPPINGS_PER_CLIENT: one host cannot fill the table. At the maximum, a host with
+    /* MAX_MAPPINGS_PER_CLIENT, so that one host cannot fill the table. At the maximum, a host with
      * PENDING_PER_REQUEST_MAX pending replies for each mapping takes half of PENDING_REPLIES_MAX. */
     CLIENT_MAPPINGS_DEFAULT = 64,
     CLIENT_MAPPINGS_MAX = 1024,
@@ -17,12 +17,12 @@ enum {
     PENDING_PER_REQUEST_MAX = 8,
 
     /* RFC 6886 section 3.1 allows a client one request at a time. double-natpmp acts for many clients: each
-     * of them has one, and all together have no more than the socket buffer of a home gateway holds. */
+     * of them has one, and all together fit into the socket buffer of a home gateway. */
     UPSTREAM_PARALLEL_MAX = 64,
 
     /* By default RouterOS allows 20 API sessions, for all programs together. */
     ROUTER_SESSIONS_MAX = 4,
-    /* With so many commands under way, removing 1,000 rules at a stop takes nine round trips. */
+    /* With this many commands in flight, removing 1,000 rules at a stop takes nine round trips. */
     ROUTER_COMMANDS_MAX = 128,
     /* A longer word from RouterOS is skipped without being stored. Our own words are far shorter. */
     ROUTER_WORD_MAX = 1024,
@@ -37,11 +37,11 @@ enum {
     INSTANCE_NAME_MAX = 32,
     CREDENTIAL_MAX = 255,
 
-    /* RFC 6886 section 3.5 wants an unsupported request to be returned whole. Any datagram that fits an
-     * Ethernet frame is received whole; a longer one is dropped. */
+    /* RFC 6886 section 3.5 requires that an unsupported request is returned whole. The daemon receives any
+     * datagram that fits an Ethernet frame whole, and drops a longer one. */
     DATAGRAM_MAX = 2048,
 
-    /* The most that one step produces; the rest of the work waits for the next step. */
+    /* The most actions and bytes that one step produces. The rest of the work waits for the next step. */
     ACTIONS_MAX = 512,
     ACTION_BYTES_MAX = 65536,
 };

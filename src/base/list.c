@@ -9,7 +9,10 @@ bool list_has(const struct list *list, const struct list_link *links, uint16_t r
 
 void list_push(struct list *list, struct list_link *links, uint16_t record)
 {
-    assert(record != 0 && links[record].next == 0 && links[record].previous == 0);
+    assert(record != 0);
+    if (list_has(list, links, record))
+        return;
+    assert(links[record].next == 0);
     links[record].previous = list->last;
     if (list->last != 0)
         links[list->last].next = record;
@@ -21,7 +24,8 @@ void list_push(struct list *list, struct list_link *links, uint16_t record)
 void list_remove(struct list *list, struct list_link *links, uint16_t record)
 {
     struct list_link link = links[record];
-    assert(link.previous != 0 || list->first == record);
+    if (!list_has(list, links, record))
+        return;
     if (link.previous != 0)
         links[link.previous].next = link.next;
     else

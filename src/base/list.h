@@ -18,9 +18,9 @@ struct list {
 
 /* True if the record is in this list; it must not be in another one with the same links. */
 bool list_has(const struct list *list, const struct list_link *links, uint16_t record);
-/* Appends. The record must not be in a list with these links. */
+/* Appends, unless the record is in the list already; it must not be in another one with the same links. */
 void list_push(struct list *list, struct list_link *links, uint16_t record);
-/* The record must be in the list. */
+/* Takes the record out, if it is in the list. */
 void list_remove(struct list *list, struct list_link *links, uint16_t record);
 /* Takes the first record; 0 if the list is empty. */
 uint16_t list_pop(struct list *list, struct list_link *links);

@@ -10,45 +10,45 @@ void check_init(struct check *c, const struct check_config *config, bool version
     c->gateway_phase = version_only ? GATEWAY_ENDED : GATEWAY_ADDRESS;
     c->stop_ms = UINT64_MAX;
     c->survey.config = config;
-    session_init(&c->session, 0);
+    session_init(&c->session, 0, config->user, config->password);
     upstream_init(&c->upstream);
 }
 
-static void start(struct check *c, uint64_t now_ms, struct actions *out)
+static void start(struct check *c, const struct step *step)
 {
-    c->gateway_ms = now_ms;
-    check_start_router(c, now_ms, out);
+    c->gateway_ms = step->now_ms;
+    check_start_router(c, step);
     if (!c->version_only)
-        upstream_start(&c->upstream, now_ms);
+        upstream_start(&c->upstream, step->now_ms);
 }
 
-static void stop(struct check *c, uint64_t now_ms, struct actions *out)
+static void stop(struct check *c, const struct step *step)
 {
     c->stopping = true;
-    c->stop_ms = now_ms + STOP_MS;
+    c->stop_ms = step->now_ms + STOP_MS;
     if (c->phase <= PHASE_CLEANING)
-        check_end_router(c, now_ms, out);
+        check_end_router(c, step);
 }
 
-static void take_event(struct check *c, const struct event *event, struct actions *out)
+static void take_event(struct check *c, const struct event *event, const struct step *step)
 {
     switch (event->type) {
     case EVENT_START:
-        start(c, event->now_ms, out);
+        start(c, step);
         break;
     case EVENT_GATEWAY:
-        upstream_receive(&c->upstream, event->gateway, event->now_ms, out);
+        upstream_receive(&c->upstream, event->gateway, step);
         break;
     case EVENT_GATEWAY_ERROR:
-        upstream_error(&c->upstream, event->gateway_error, out);
+        upstream_report(&c->upstream, event->gateway_error, step->out);
         break;
     case EVENT_ROUTER_OPEN:
     case EVENT_ROUTER_DATA:
     case EVENT_ROUTER_CLOSED:
-        check_router_event(c, event, out);
+        check_router_event(c, event, step);
         break;
     case EVENT_STOP:
-        stop(c, event->now_ms, out);
+        stop(c, step);
         break;
     case EVENT_DEADLINE:
     case EVENT_LAN:
@@ -58,26 +58,24 @@ static void take_event(struct check *c, const struct event *event, struct action
 
 void check_step(struct check *c, const struct event *event, struct actions *out)
 {
+    struct step step = {.now_ms = event->now_ms, .out = out};
     actions_clear(out, LOG_LEVEL_ERROR);
     if (c->ended)
         return;
-    take_event(c, event, out);
-    check_tick_router(c, event->now_ms, out);
-    check_tick_gateway(c, event->now_ms, out);
+    take_event(c, event, &step);
+    check_tick_router(c, &step);
+    check_tick_gateway(c, &step);
     bool done = c->phase == PHASE_ENDED && c->gateway_phase == GATEWAY_ENDED;
     if (!done && event->now_ms < c->stop_ms)
         return;
-    check_end_router(c, event->now_ms, out);
+    check_end_router(c, &step);
     c->ended = true;
     actions_push(out, (struct action){.type = ACTION_EXIT});
 }
 
 uint64_t check_deadline_ms(const struct check *c)
 {
-    uint64_t router_ms = check_router_deadline_ms(c);
-    uint64_t gateway_ms = check_gateway_deadline_ms(c);
-    uint64_t first_ms = router_ms < gateway_ms ? router_ms : gateway_ms;
     if (c->ended)
         return UINT64_MAX;
-    return first_ms < c->stop_ms ? first_ms : c->stop_ms;
+    return earlier_ms(c->stop_ms, earlier_ms(check_router_deadline_ms(c), check_gateway_deadline_ms(c)));
 }

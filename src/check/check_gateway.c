@@ -1,6 +1,5 @@
 /* The gateway's side: asks for its address, and makes and deletes a mapping. */
 #include "check/check_parts.h"
-#include "core/nat_rule.h"
 
 enum {
     /* The fourth retransmission is sent after 3.75 s (RFC 6886 section 3.1); this leaves time for its
@@ -14,42 +13,28 @@ enum {
     OWNER_TEST = 1,
 };
 
-static bool is_ours(const struct check *c, uint16_t port)
-{
-    struct nat_context context = {.instance = c->config->instance};
-    struct table_rows rows = table_rows_of(&c->survey, TABLE_NAT);
-    const struct ros_sentence *row;
-    while ((row = table_rows_next(&rows)) != NULL) {
-        struct nat_rule rule = nat_rule_parse(row, &context);
-        if (rule.ours && rule.router_port == port)
-            return true;
-    }
-    return false;
-}
-
-static void ask_mapping(struct check *c, uint64_t now_ms, struct actions *out)
+static void ask_mapping(struct check *c, const struct step *step)
 {
     uint16_t port;
     do
         port = (uint16_t)(TEST_PORT_FIRST + prng_below(&c->prng, TEST_PORTS));
-    while (is_ours(c, port));
+    while (survey_has_rule(&c->survey, port));
     c->survey.upstream.internal_port = port;
     c->gateway_phase = GATEWAY_MAPPING;
-    c->gateway_ms = now_ms;
-    upstream_ask(&c->upstream, OWNER_TEST, NATPMP_UDP, port, 0, TEST_LIFETIME_S, now_ms, out);
+    c->gateway_ms = step->now_ms;
+    upstream_ask(&c->upstream, OWNER_TEST, NATPMP_UDP, port, 0, TEST_LIFETIME_S, step);
 }
 
-static void ask_deletion(struct check *c, uint64_t now_ms, struct actions *out)
+static void ask_deletion(struct check *c, const struct step *step)
 {
     uint16_t port = c->survey.upstream.internal_port;
     c->gateway_phase = GATEWAY_DELETING;
-    c->gateway_ms = now_ms;
-    upstream_withdraw(&c->upstream, NATPMP_UDP, port, now_ms);
-    upstream_ask(&c->upstream, OWNER_TEST, NATPMP_UDP, port, 0, 0, now_ms, out);
+    c->gateway_ms = step->now_ms;
+    upstream_withdraw(&c->upstream, NATPMP_UDP, port, step->now_ms);
+    upstream_ask(&c->upstream, OWNER_TEST, NATPMP_UDP, port, 0, 0, step);
 }
 
-static void take_outcome(struct check *c, const struct upstream_outcome *o, uint64_t now_ms,
-                         struct actions *out)
+static void take_outcome(struct check *c, const struct upstream_outcome *o, const struct step *step)
 {
     if (o->owner != OWNER_TEST)
         return;
@@ -60,7 +45,7 @@ static void take_outcome(struct check *c, const struct upstream_outcome *o, uint
         c->survey.upstream.trial = GATEWAY_TRIAL_GRANTED;
         c->survey.upstream.external_port = o->external_port;
         c->survey.upstream.lifetime_s = o->lifetime_s;
-        ask_deletion(c, now_ms, out);
+        ask_deletion(c, step);
     } else if (c->gateway_phase == GATEWAY_MAPPING && o->type == UPSTREAM_FAILED) {
         c->survey.upstream.trial = GATEWAY_TRIAL_FAILED;
         c->survey.upstream.trial_result = o->result;
@@ -86,26 +71,26 @@ static void address_settled(struct check *c)
     c->gateway_phase = c->upstream.address_known ? GATEWAY_WAITING : GATEWAY_ENDED;
 }
 
-void check_tick_gateway(struct check *c, uint64_t now_ms, struct actions *out)
+void check_tick_gateway(struct check *c, const struct step *step)
 {
     struct upstream_outcome outcome;
     if (c->gateway_phase == GATEWAY_ENDED)
         return;
     if (c->gateway_phase != GATEWAY_WAITING)
-        upstream_tick(&c->upstream, now_ms, out);
-    while (upstream_next(&c->upstream, now_ms, &outcome))
-        take_outcome(c, &outcome, now_ms, out);
-    bool late = gateway_limit_ms(c) <= now_ms;
+        upstream_tick(&c->upstream, step);
+    while (upstream_next(&c->upstream, step->now_ms, &outcome))
+        take_outcome(c, &outcome, step);
+    bool late = gateway_limit_ms(c) <= step->now_ms;
     if (c->gateway_phase == GATEWAY_ADDRESS && (c->upstream.address_known || late || c->stopping))
         address_settled(c);
     if (c->gateway_phase == GATEWAY_WAITING && c->stopping)
         c->gateway_phase = GATEWAY_ENDED;
     if (c->gateway_phase == GATEWAY_WAITING && c->phase > PHASE_READING)
-        ask_mapping(c, now_ms, out);
+        ask_mapping(c, step);
     if (c->gateway_phase == GATEWAY_MAPPING && (late || c->stopping)) {
         c->survey.upstream.trial = GATEWAY_TRIAL_SILENT;
         /* The gateway may have granted the mapping without an answer. */
-        ask_deletion(c, now_ms, out);
+        ask_deletion(c, step);
     }
 }
 
@@ -115,5 +100,5 @@ uint64_t check_gateway_deadline_ms(const struct check *c)
     if (c->gateway_phase == GATEWAY_ENDED || c->gateway_phase == GATEWAY_WAITING)
         return UINT64_MAX;
     uint64_t ask_ms = upstream_deadline_ms(&c->upstream);
-    return ask_ms < limit_ms ? ask_ms : limit_ms;
+    return earlier_ms(ask_ms, limit_ms);
 }

@@ -24,13 +24,13 @@ enum check_gateway_phase {
 
 /* ---- check_router.c ---- */
 
-void check_start_router(struct check *c, uint64_t now_ms, struct actions *out);
-void check_router_event(struct check *c, const struct event *event, struct actions *out);
-void check_tick_router(struct check *c, uint64_t now_ms, struct actions *out);
-void check_end_router(struct check *c, uint64_t now_ms, struct actions *out);
+void check_start_router(struct check *c, const struct step *step);
+void check_router_event(struct check *c, const struct event *event, const struct step *step);
+void check_tick_router(struct check *c, const struct step *step);
+void check_end_router(struct check *c, const struct step *step);
 uint64_t check_router_deadline_ms(const struct check *c);
 
 /* ---- check_gateway.c ---- */
 
-void check_tick_gateway(struct check *c, uint64_t now_ms, struct actions *out);
+void check_tick_gateway(struct check *c, const struct step *step);
 uint64_t check_gateway_deadline_ms(const struct check *c);

@@ -10,10 +10,10 @@ enum {
 
 /* ---- the router: reading ---- */
 
-void check_end_router(struct check *c, uint64_t now_ms, struct actions *out)
+void check_end_router(struct check *c, const struct step *step)
 {
     if (c->session.state != SESSION_CLOSED && c->session.state != SESSION_BROKEN)
-        session_break(&c->session, FAILURE_NONE, now_ms, &c->prng, out);
+        session_break(&c->session, FAILURE_NONE, &c->prng, step);
     c->phase = PHASE_ENDED;
 }
 
@@ -46,21 +46,19 @@ static const char *table_proplist(enum table_name name)
 /* A router may have a million routes. If the interface is known, only the default route matters. */
 static bool knows_interface(const struct check *c)
 {
-    struct table_rows rows = table_rows_of(&c->survey, TABLE_ROUTE_CHECK);
-    const struct ros_sentence *row;
     struct span interface;
-    while ((row = table_rows_next(&rows)) != NULL)
-        if (row_get(row, "interface", &interface))
+    for (struct table_rows t = table_rows_of(&c->survey, TABLE_ROUTE_CHECK); table_rows_next(&t) != NULL;)
+        if (row_get(t.row, "interface", &interface))
             return true;
     return c->config->in_interface[0] != '\0';
 }
 
-static void read_table(struct check *c, uint64_t now_ms, struct actions *out)
+static void read_table(struct check *c, const struct step *step)
 {
     enum table_name name = (enum table_name)c->table;
     const char *proplist = table_proplist(name);
     survey_begin_table(&c->survey, name);
-    struct writer w = session_begin(&c->session, COMMAND_SNAPSHOT, name, table_path(name), now_ms, out);
+    struct writer w = session_begin(&c->session, COMMAND_SNAPSHOT, name, table_path(name), step);
     if (name == TABLE_ROUTE_CHECK) {
         ros_write_pair_text(&w, "=dst-ip=", address_text(c->config->gateway).text);
         /* Without `once` the router repeats its answer until the command is cancelled. */
@@ -73,7 +71,7 @@ static void read_table(struct check *c, uint64_t now_ms, struct actions *out)
         if (knows_interface(c))
             ros_write_word(&w, span_text("?dst-address=0.0.0.0/0"));
     }
-    session_end(&c->session, &w, out);
+    session_end(&c->session, &w, step->out);
 }
 
 /* ---- the router: adding and removing a rule ---- */
@@ -85,90 +83,87 @@ static void note_leftover(struct check *c, const struct ros_sentence *row)
         c->leftover[c->leftovers++] = id;
 }
 
-static void add_trial(struct check *c, uint64_t now_ms, struct actions *out)
+static void add_trial(struct check *c, const struct step *step)
 {
     uint8_t comment[64 + INSTANCE_NAME_MAX];
     struct writer text = writer_of(comment, sizeof(comment));
     nat_rule_write_trial_comment(&text, c->config->instance);
     c->phase = PHASE_ADDING;
     c->survey.trial = TRIAL_STAYS;
-    struct writer w = session_begin(&c->session, COMMAND_ADD, 0, "/ip/firewall/nat/add", now_ms, out);
+    struct writer w = session_begin(&c->session, COMMAND_ADD, 0, "/ip/firewall/nat/add", step);
     ros_write_word(&w, span_text("=chain=dstnat"));
     /* This action does nothing, even if somebody enables the rule. */
     ros_write_word(&w, span_text("=action=passthrough"));
     ros_write_word(&w, span_text("=disabled=yes"));
     ros_write_pair(&w, "=comment=", writer_span(&text));
-    session_end(&c->session, &w, out);
+    session_end(&c->session, &w, step->out);
 }
 
-static void seek_trial(struct check *c, uint64_t now_ms, struct actions *out)
+static void seek_trial(struct check *c, const struct step *step)
 {
     c->phase = PHASE_SEEKING;
     c->leftovers = 0;
-    struct writer w =
-        session_begin(&c->session, COMMAND_SNAPSHOT, TABLE_NAT, "/ip/firewall/nat/print", now_ms, out);
+    struct writer w = session_begin(&c->session, COMMAND_SNAPSHOT, TABLE_NAT, "/ip/firewall/nat/print", step);
     ros_write_word(&w, span_text("=.proplist=.id,comment,disabled,dynamic"));
-    session_end(&c->session, &w, out);
+    session_end(&c->session, &w, step->out);
 }
 
 /* Removes the rules in the list one by one, then goes on with what follows. */
-static void remove_next(struct check *c, uint64_t now_ms, struct actions *out)
+static void remove_next(struct check *c, const struct step *step)
 {
     if (c->removing < c->leftovers) {
-        struct writer w =
-            session_begin(&c->session, COMMAND_REMOVE, 0, "/ip/firewall/nat/remove", now_ms, out);
+        struct writer w = session_begin(&c->session, COMMAND_REMOVE, 0, "/ip/firewall/nat/remove", step);
         ros_write_pair_id(&w, "=.id=", c->leftover[c->removing]);
-        session_end(&c->session, &w, out);
+        session_end(&c->session, &w, step->out);
         return;
     }
     if (c->phase == PHASE_CLEANING && !c->stopping) {
-        add_trial(c, now_ms, out);
+        add_trial(c, step);
         return;
     }
     if (c->phase == PHASE_REMOVING)
         c->survey.trial = TRIAL_UNDONE;
-    check_end_router(c, now_ms, out);
+    check_end_router(c, step);
 }
 
-static void begin_removing(struct check *c, enum check_phase phase, uint64_t now_ms, struct actions *out)
+static void begin_removing(struct check *c, enum check_phase phase, const struct step *step)
 {
     c->phase = (uint8_t)phase;
     c->removing = 0;
-    remove_next(c, now_ms, out);
+    remove_next(c, step);
 }
 
-static void trial_added(struct check *c, const struct command *command, uint64_t now_ms, struct actions *out)
+static void trial_added(struct check *c, const struct command *command, const struct step *step)
 {
     if (command->failed) {
         c->survey.trial = TRIAL_REFUSED;
         c->survey.trial_error = command->error;
         c->survey.trial_message = command->message;
-        check_end_router(c, now_ms, out);
+        check_end_router(c, step);
     } else if (command->id == 0) {
-        seek_trial(c, now_ms, out);
+        seek_trial(c, step);
     } else {
         c->leftover[0] = command->id;
         c->leftovers = 1;
-        begin_removing(c, PHASE_REMOVING, now_ms, out);
+        begin_removing(c, PHASE_REMOVING, step);
     }
 }
 
-static void leftover_removed(struct check *c, const struct command *command, uint64_t now_ms,
-                             struct actions *out)
+static void leftover_removed(struct check *c, const struct command *command, const struct step *step)
 {
     bool gone = !command->failed || command->error == ROS_ERROR_NO_SUCH_ITEM;
     if (!gone && c->phase == PHASE_REMOVING) {
-        check_end_router(c, now_ms, out);
+        check_end_router(c, step);
         return;
     }
     c->survey.leftovers += gone && c->phase == PHASE_CLEANING;
     c->removing++;
-    remove_next(c, now_ms, out);
+    remove_next(c, step);
 }
 
 /* ---- the router: replies ---- */
 
-static void table_done(struct check *c, const struct command *command, uint64_t now_ms, struct actions *out)
+static void table_done(struct check *c, const struct command *command, const struct step *step)
 {
     struct table *table = &c->survey.table[c->table];
     bool read = !command->failed;
@@ -176,7 +171,7 @@ static void table_done(struct check *c, const struct command *command, uint64_t 
     table->error = command->error;
     table->message = command->message;
     if (c->version_only || c->stopping) {
-        check_end_router(c, now_ms, out);
+        check_end_router(c, step);
         return;
     }
     /* A user without the policy read may still have the others, so their commands are tried. */
@@ -185,9 +180,9 @@ static void table_done(struct check *c, const struct command *command, uint64_t 
         c->table++;
     while (!all && c->table < TABLES && c->table != TABLE_ROUTE_CHECK);
     if (c->table < TABLES)
-        read_table(c, now_ms, out);
+        read_table(c, step);
     else
-        begin_removing(c, PHASE_CLEANING, now_ms, out);
+        begin_removing(c, PHASE_CLEANING, step);
 }
 
 static void row_came(struct check *c)
@@ -199,24 +194,24 @@ static void row_came(struct check *c)
         note_leftover(c, row);
 }
 
-static void command_done(struct check *c, const struct command *command, uint64_t now_ms, struct actions *out)
+static void command_done(struct check *c, const struct command *command, const struct step *step)
 {
     switch ((enum check_phase)c->phase) {
     case PHASE_READING:
-        table_done(c, command, now_ms, out);
+        table_done(c, command, step);
         break;
     case PHASE_ADDING:
-        trial_added(c, command, now_ms, out);
+        trial_added(c, command, step);
         break;
     case PHASE_CLEANING:
     case PHASE_REMOVING:
-        leftover_removed(c, command, now_ms, out);
+        leftover_removed(c, command, step);
         break;
     case PHASE_SEEKING:
         if (command->failed)
-            check_end_router(c, now_ms, out);
+            check_end_router(c, step);
         else
-            begin_removing(c, PHASE_REMOVING, now_ms, out);
+            begin_removing(c, PHASE_REMOVING, step);
         break;
     case PHASE_CONNECTING:
     case PHASE_RETURNING:
@@ -225,16 +220,16 @@ static void command_done(struct check *c, const struct command *command, uint64_
     }
 }
 
-static void logged_in(struct check *c, uint64_t now_ms, struct actions *out)
+static void logged_in(struct check *c, const struct step *step)
 {
     c->survey.logged_in = true;
     if (c->phase == PHASE_RETURNING) {
-        seek_trial(c, now_ms, out);
+        seek_trial(c, step);
         return;
     }
     c->phase = PHASE_READING;
     c->table = TABLE_RESOURCE;
-    read_table(c, now_ms, out);
+    read_table(c, step);
 }
 
 /* To be called when the session is broken. If our rule may exist, it connects again to remove it. */
@@ -256,67 +251,65 @@ static void lost(struct check *c, uint64_t now_ms)
     c->phase = PHASE_ENDED;
 }
 
-static void hear(struct check *c, struct span input, uint64_t now_ms, struct actions *out)
+static void hear(struct check *c, struct span input, const struct step *step)
 {
-    const struct check_config *config = c->config;
     struct command command;
     for (;;) {
-        switch (session_next(&c->session, config->user, config->password, &input, now_ms, &command, out)) {
+        switch (session_next(&c->session, &input, &command, step)) {
         case SESSION_NOTHING:
             return;
         case SESSION_UP:
-            logged_in(c, now_ms, out);
+            logged_in(c, step);
             break;
         case SESSION_ROW:
             row_came(c);
             break;
         case SESSION_DONE:
-            command_done(c, &command, now_ms, out);
+            command_done(c, &command, step);
             break;
         case SESSION_FAILED:
-            session_break(&c->session, (enum failure)c->session.failure, now_ms, &c->prng, out);
-            lost(c, now_ms);
+            session_break(&c->session, (enum failure)c->session.failure, &c->prng, step);
+            lost(c, step->now_ms);
             return;
         }
     }
 }
 
-void check_tick_router(struct check *c, uint64_t now_ms, struct actions *out)
+void check_tick_router(struct check *c, const struct step *step)
 {
     struct session *s = &c->session;
     if (c->phase == PHASE_ENDED)
         return;
-    if (c->phase == PHASE_RETURNING && s->state == SESSION_CLOSED && c->again_ms <= now_ms)
-        session_open(s, now_ms, out);
-    if (session_silent_ms(s) > now_ms)
+    if (c->phase == PHASE_RETURNING && s->state == SESSION_CLOSED && c->again_ms <= step->now_ms)
+        session_open(s, step);
+    if (session_silent_ms(s) > step->now_ms)
         return;
     enum failure failure = FAILURE_SILENT;
     if (s->state == SESSION_OPENING)
         failure = FAILURE_TIMEOUT;
     else if (s->state == SESSION_LOGIN)
         failure = FAILURE_SILENT_LOGIN;
-    session_break(s, failure, now_ms, &c->prng, out);
-    lost(c, now_ms);
+    session_break(s, failure, &c->prng, step);
+    lost(c, step->now_ms);
 }
 
 /* ---- events ---- */
 
-void check_start_router(struct check *c, uint64_t now_ms, struct actions *out)
+void check_start_router(struct check *c, const struct step *step)
 {
-    session_open(&c->session, now_ms, out);
+    session_open(&c->session, step);
 }
 
-void check_router_event(struct check *c, const struct event *event, struct actions *out)
+void check_router_event(struct check *c, const struct event *event, const struct step *step)
 {
     if (event->type == EVENT_ROUTER_OPEN) {
-        session_opened(&c->session, c->config->user, c->config->password, event->router.peer, event->now_ms,
-                       out);
+        session_opened(&c->session, event->router.peer, step);
     } else if (event->type == EVENT_ROUTER_DATA) {
-        hear(c, event->router.bytes, event->now_ms, out);
+        hear(c, event->router.bytes, step);
     } else {
-        session_closed(&c->session, event->router.failure, event->now_ms, &c->prng);
+        session_closed(&c->session, event->router.failure, step->now_ms, &c->prng);
         if (c->session.state == SESSION_BROKEN)
-            lost(c, event->now_ms);
+            lost(c, step->now_ms);
     }
 }
 

@@ -33,15 +33,9 @@ const char *finding_name(enum finding_id id)
 
 const char *finding_status_name(enum finding_status status)
 {
-    switch (status) {
-    case FINDING_PASS:
-        return "pass";
-    case FINDING_WARN:
-        return "warn";
-    case FINDING_FAIL:
-        return "fail";
-    }
-    return "?";
+    static const char *const names[] = {
+        [FINDING_PASS] = "pass", [FINDING_WARN] = "warn", [FINDING_FAIL] = "fail"};
+    return names[status];
 }
 
 struct finding *finding_add(struct findings *out, enum finding_id id, enum finding_status status,

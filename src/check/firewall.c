@@ -72,15 +72,9 @@ static enum cover cover_address(struct span value, struct prefix actual)
 
 static enum cover cover_of_match(enum match match)
 {
-    switch (match) {
-    case MATCH_NO:
-        return COVER_NONE;
-    case MATCH_MAYBE:
-        return COVER_MAYBE;
-    case MATCH_YES:
-        return COVER_ALL;
-    }
-    return COVER_MAYBE;
+    static const enum cover covers[] = {
+        [MATCH_NO] = COVER_NONE, [MATCH_MAYBE] = COVER_MAYBE, [MATCH_YES] = COVER_ALL};
+    return covers[match];
 }
 
 static enum cover in_interface(struct span value, const struct packet *p)

@@ -155,20 +155,12 @@ bool judge_api(struct scene *scene)
 
 /* ---- what the router is ---- */
 
-static const char *dialect_text(enum container_dialect dialect)
-{
-    switch (dialect) {
-    case CONTAINER_NONE:
-        return "no containers";
-    case CONTAINER_7_19:
-        return "container commands as up to 7.19";
-    case CONTAINER_7_20:
-        return "container commands as in 7.20";
-    case CONTAINER_7_21:
-        return "container commands as since 7.21";
-    }
-    return "";
-}
+static const char *const dialect_texts[] = {
+    [CONTAINER_NONE] = "no containers",
+    [CONTAINER_7_19] = "container commands as up to 7.19",
+    [CONTAINER_7_20] = "container commands as in 7.20",
+    [CONTAINER_7_21] = "container commands as since 7.21",
+};
 
 void judge_version(struct scene *scene)
 {
@@ -190,7 +182,7 @@ void judge_version(struct scene *scene)
         scene->out, FINDING_VERSION, old ? FINDING_WARN : FINDING_PASS, "RouterOS %s: %s, %s%s", safe.text,
         ros_version_has_route_check(scene->version) ? "/ip/route/check names the interface to the gateway"
                                                     : "the routing table names the interface to the gateway",
-        dialect_text(ros_version_dialect(scene->version)),
+        dialect_texts[ros_version_dialect(scene->version)],
         old ? "; its login sends the password in clear text without TLS" : "");
     if (old)
         finding_cure(f, "/system/package/update/install");
@@ -203,11 +195,9 @@ void judge_service(struct scene *scene)
 {
     const char *name = judge_service_name(scene->s);
     struct table_rows rows = table_rows_of(scene->s, TABLE_SERVICE);
-    const struct ros_sentence *row;
+    const struct ros_sentence *row = table_find(&rows, "name", name);
     struct span text;
     uint64_t max = 0;
-    while ((row = table_rows_next(&rows)) != NULL && !row_is(row, "name", name))
-        ;
     if (row == NULL)
         return;
     bool listed = row_get(row, "address", &text) || row_get(row, "available-from", &text);

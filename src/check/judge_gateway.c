@@ -13,21 +13,15 @@ static void judge_silent(const struct survey *s, struct findings *out)
 /* RFC 6886 section 3.5. */
 static const char *result_text(uint16_t result)
 {
-    switch ((enum natpmp_result)result) {
-    case NATPMP_SUCCESS:
-        return "but without an address";
-    case NATPMP_UNSUPPORTED_VERSION:
-        return "unsupported version: it does not speak NAT-PMP";
-    case NATPMP_NOT_AUTHORIZED:
-        return "not authorized: it does not let this machine map ports";
-    case NATPMP_NETWORK_FAILURE:
-        return "network failure: it has no external address";
-    case NATPMP_OUT_OF_RESOURCES:
-        return "out of resources: it has no free port";
-    case NATPMP_UNSUPPORTED_OPCODE:
-        return "unsupported opcode: it does not know the request";
-    }
-    return "an unknown error";
+    static const char *const texts[] = {
+        [NATPMP_SUCCESS] = "but without an address",
+        [NATPMP_UNSUPPORTED_VERSION] = "unsupported version: it does not speak NAT-PMP",
+        [NATPMP_NOT_AUTHORIZED] = "not authorized: it does not let this machine map ports",
+        [NATPMP_NETWORK_FAILURE] = "network failure: it has no external address",
+        [NATPMP_OUT_OF_RESOURCES] = "out of resources: it has no free port",
+        [NATPMP_UNSUPPORTED_OPCODE] = "unsupported opcode: it does not know the request",
+    };
+    return result < ARRAY_LEN(texts) ? texts[result] : "an unknown error";
 }
 
 static void cure_result(struct finding *f, uint16_t result)
@@ -41,22 +35,11 @@ static void cure_result(struct finding *f, uint16_t result)
         finding_cure(f, "ask the operator of the gateway, or use another server");
 }
 
-/* The running daemon may use all the ports that the provider gives. Then a refusal is normal. */
-static bool daemon_has_rules(const struct survey *s)
-{
-    struct nat_context context = {.instance = s->config->instance};
-    struct table_rows rows = table_rows_of(s, TABLE_NAT);
-    const struct ros_sentence *row;
-    while ((row = table_rows_next(&rows)) != NULL)
-        if (nat_rule_parse(row, &context).ours)
-            return true;
-    return false;
-}
-
 static void judge_mapping(const struct survey *s, struct findings *out)
 {
     struct finding *f;
-    bool full = s->upstream.trial_result == NATPMP_OUT_OF_RESOURCES && daemon_has_rules(s);
+    /* The running daemon may use all the ports that the provider gives. Then a refusal is normal. */
+    bool full = s->upstream.trial_result == NATPMP_OUT_OF_RESOURCES && survey_has_rule(s, 0);
     switch ((enum gateway_trial)s->upstream.trial) {
     case GATEWAY_TRIAL_NONE:
         break;

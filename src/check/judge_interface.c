@@ -6,11 +6,9 @@
 /* A tunnel that may be the right one, for the remedy; empty: none. */
 static struct ros_quoted find_tunnel(const struct survey *s)
 {
-    struct table_rows rows = table_rows_of(s, TABLE_INTERFACE);
-    const struct ros_sentence *row;
     struct span name;
-    while ((row = table_rows_next(&rows)) != NULL)
-        if (row_is(row, "type", "wg") && row_get(row, "name", &name) && name.len <= INTERFACE_NAME_MAX)
+    for (struct table_rows t = table_rows_of(s, TABLE_INTERFACE); table_rows_next(&t) != NULL;)
+        if (row_is(t.row, "type", "wg") && row_get(t.row, "name", &name) && name.len <= INTERFACE_NAME_MAX)
             return ros_quote(name);
     return (struct ros_quoted){{0}};
 }
@@ -45,15 +43,6 @@ static bool is_lost(const struct scene *scene, const char *type)
     uint32_t gateway = scene->s->config->gateway;
     return is_plain_link(type) && is_private(gateway) && find_tunnel(scene->s).text[0] != '\0' &&
            !scene_interface_of(scene->s, gateway, interface);
-}
-
-static const struct ros_sentence *find_interface(struct table_rows *rows, const char *name)
-{
-    const struct ros_sentence *row;
-    while ((row = table_rows_next(rows)) != NULL)
-        if (row_is(row, "name", name))
-            return row;
-    return NULL;
 }
 
 static void judge_not_lan(struct scene *scene, const char *name)
@@ -122,7 +111,7 @@ void judge_interface(struct scene *scene)
         cure_route(scene->s, f);
         return;
     }
-    const struct ros_sentence *row = find_interface(&rows, interface);
+    const struct ros_sentence *row = table_find(&rows, "name", interface);
     if (row == NULL && scene->s->table[TABLE_INTERFACE].state == TABLE_READ) {
         f = finding_add(scene->out, FINDING_INTERFACE, FINDING_FAIL, "the router has no interface %s",
                         name.text);

@@ -52,7 +52,7 @@ bool scene_is_member(const struct survey *s, const char *list, const char *inter
 bool scene_is_own(const struct scene *scene, uint32_t address);
 bool scene_list_exists(const struct survey *s, const char *list);
 
-/* ---- judge.c ---- */
+/* ---- judge_failure.c ---- */
 
 /* The router's service that the configuration asks for. */
 const char *judge_service_name(const struct survey *s);

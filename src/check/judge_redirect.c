@@ -165,13 +165,10 @@ static bool takes_from(const struct scene *scene, const char *interface, const s
 {
     struct nat_context context = {.instance = scene->s->config->instance};
     copy_interface(context.interface, span_text(interface));
-    struct table_rows lists = table_rows_of(scene->s, TABLE_LIST);
-    struct table_rows members = table_rows_of(scene->s, TABLE_MEMBER);
-    const struct ros_sentence *row;
-    while ((row = table_rows_next(&lists)) != NULL)
-        nat_context_add_list(&context, row);
-    while ((row = table_rows_next(&members)) != NULL)
-        nat_context_add_member(&context, row);
+    for (struct table_rows t = table_rows_of(scene->s, TABLE_LIST); table_rows_next(&t) != NULL;)
+        nat_context_add_list(&context, t.row);
+    for (struct table_rows t = table_rows_of(scene->s, TABLE_MEMBER); table_rows_next(&t) != NULL;)
+        nat_context_add_member(&context, t.row);
     struct packet packet = request_from(scene, &context, false);
     return firewall_cover(rule, &packet) >= COVER_MAYBE;
 }
@@ -180,24 +177,22 @@ static bool takes_from(const struct scene *scene, const char *interface, const s
 static bool takes_from_outside(const struct scene *scene, const struct ros_sentence *rule,
                                char ret_interface[INTERFACE_NAME_MAX + 1])
 {
-    const struct ros_sentence *row;
     struct span name;
     copy_interface(ret_interface, span_text(scene->vpn.interface));
     if (ret_interface[0] != '\0' && takes_from(scene, ret_interface, rule))
         return true;
-    struct table_rows members = table_rows_of(scene->s, TABLE_MEMBER);
-    while ((row = table_rows_next(&members)) != NULL) {
-        if (!row_is(row, "list", "WAN") || ros_flag(row, "disabled") || !row_get(row, "interface", &name))
+    for (struct table_rows t = table_rows_of(scene->s, TABLE_MEMBER); table_rows_next(&t) != NULL;) {
+        if (!row_is(t.row, "list", "WAN") || ros_flag(t.row, "disabled") ||
+            !row_get(t.row, "interface", &name))
             continue;
         copy_interface(ret_interface, name);
         if (takes_from(scene, ret_interface, rule))
             return true;
     }
-    struct table_rows routes = table_rows_of(scene->s, TABLE_ROUTE);
     struct route_choice choice = {0};
-    while ((row = table_rows_next(&routes)) != NULL)
-        if (row_is(row, "dst-address", "0.0.0.0/0"))
-            route_choice_route(&choice, row);
+    for (struct table_rows t = table_rows_of(scene->s, TABLE_ROUTE); table_rows_next(&t) != NULL;)
+        if (row_is(t.row, "dst-address", "0.0.0.0/0"))
+            route_choice_route(&choice, t.row);
     copy_interface(ret_interface, span_text(choice.interface));
     return choice.known && takes_from(scene, ret_interface, rule);
 }

@@ -88,11 +88,9 @@ static void judge_ports(struct scene *scene)
 {
     struct taken taken = {0};
     struct verdict verdicts[2];
-    struct table_rows rows = table_rows_of(scene->s, TABLE_NAT);
-    const struct ros_sentence *row;
     struct finding *f;
-    while ((row = table_rows_next(&rows)) != NULL)
-        add_rule(&taken, row, &scene->vpn);
+    for (struct table_rows t = table_rows_of(scene->s, TABLE_NAT); table_rows_next(&t) != NULL;)
+        add_rule(&taken, t.row, &scene->vpn);
     unsigned udp = DYNAMIC_PORTS - count_dynamic(&taken.all[NATPMP_UDP]);
     unsigned tcp = DYNAMIC_PORTS - count_dynamic(&taken.all[NATPMP_TCP]);
     const struct ruling *accept = find_accept(scene, verdicts);

@@ -6,43 +6,36 @@
 
 struct log_safe scene_type(const struct survey *s, const char *interface)
 {
-    struct table_rows rows = table_rows_of(s, TABLE_INTERFACE);
-    const struct ros_sentence *row;
     struct span type;
-    while ((row = table_rows_next(&rows)) != NULL)
-        if (row_is(row, "name", interface) && row_get(row, "type", &type))
+    for (struct table_rows t = table_rows_of(s, TABLE_INTERFACE); table_rows_next(&t) != NULL;)
+        if (row_is(t.row, "name", interface) && row_get(t.row, "type", &type))
             return log_safe(type);
     return log_safe(span_of(NULL, 0));
 }
 
 bool scene_prefix(const struct survey *s, const char *interface, struct prefix *ret_prefix)
 {
-    struct table_rows rows = table_rows_of(s, TABLE_ADDRESS);
-    const struct ros_sentence *row;
     struct span name;
-    while ((row = table_rows_next(&rows)) != NULL)
-        if (address_row_parse(row, ret_prefix, &name) && span_is(name, interface))
+    for (struct table_rows t = table_rows_of(s, TABLE_ADDRESS); table_rows_next(&t) != NULL;)
+        if (address_row_parse(t.row, ret_prefix, &name) && span_is(name, interface))
             return true;
     return false;
 }
 
 bool scene_interface_of(const struct survey *s, uint32_t address, char ret_interface[INTERFACE_NAME_MAX + 1])
 {
-    struct table_rows rows = table_rows_of(s, TABLE_ADDRESS);
     struct route_choice choice = {.target = address};
-    const struct ros_sentence *row;
-    while ((row = table_rows_next(&rows)) != NULL)
-        route_choice_address(&choice, row);
+    for (struct table_rows t = table_rows_of(s, TABLE_ADDRESS); table_rows_next(&t) != NULL;)
+        route_choice_address(&choice, t.row);
     copy_interface(ret_interface, span_text(choice.interface));
     return choice.known;
 }
 
 bool scene_is_member(const struct survey *s, const char *list, const char *interface)
 {
-    struct table_rows rows = table_rows_of(s, TABLE_MEMBER);
-    const struct ros_sentence *row;
-    while ((row = table_rows_next(&rows)) != NULL)
-        if (row_is(row, "list", list) && row_is(row, "interface", interface) && !ros_flag(row, "disabled"))
+    for (struct table_rows t = table_rows_of(s, TABLE_MEMBER); table_rows_next(&t) != NULL;)
+        if (row_is(t.row, "list", list) && row_is(t.row, "interface", interface) &&
+            !ros_flag(t.row, "disabled"))
             return true;
     return false;
 }
@@ -50,11 +43,7 @@ bool scene_is_member(const struct survey *s, const char *list, const char *inter
 bool scene_list_exists(const struct survey *s, const char *list)
 {
     struct table_rows rows = table_rows_of(s, TABLE_LIST);
-    const struct ros_sentence *row;
-    while ((row = table_rows_next(&rows)) != NULL)
-        if (row_is(row, "name", list))
-            return true;
-    return false;
+    return table_find(&rows, "name", list) != NULL;
 }
 
 /* ---- places ---- */
@@ -79,10 +68,8 @@ static void fill_context(const struct survey *s, struct nat_context *context)
             else
                 context->lists_incomplete = true;
         }
-        struct table_rows rows = table_rows_of(s, sources[i].table);
-        const struct ros_sentence *row;
-        while ((row = table_rows_next(&rows)) != NULL)
-            sources[i].add(context, row);
+        for (struct table_rows t = table_rows_of(s, sources[i].table); table_rows_next(&t) != NULL;)
+            sources[i].add(context, t.row);
     }
 }
 
@@ -91,25 +78,22 @@ static void fill_context(const struct survey *s, struct nat_context *context)
 static void find_vpn(struct scene *scene)
 {
     const struct survey *s = scene->s;
-    const struct ros_sentence *row;
     struct span interface;
     if (s->config->in_interface[0] != '\0') {
         copy_interface(scene->vpn.interface, span_text(s->config->in_interface));
         return;
     }
-    struct table_rows check = table_rows_of(s, TABLE_ROUTE_CHECK);
-    while ((row = table_rows_next(&check)) != NULL && scene->vpn.interface[0] == '\0')
-        if (row_get(row, "interface", &interface))
+    for (struct table_rows t = table_rows_of(s, TABLE_ROUTE_CHECK); table_rows_next(&t) != NULL;) {
+        if (row_get(t.row, "interface", &interface)) {
             copy_interface(scene->vpn.interface, interface);
-    if (scene->vpn.interface[0] != '\0')
-        return;
+            return;
+        }
+    }
     struct route_choice choice = {.target = s->config->gateway};
-    struct table_rows routes = table_rows_of(s, TABLE_ROUTE);
-    while ((row = table_rows_next(&routes)) != NULL)
-        route_choice_route(&choice, row);
-    struct table_rows addresses = table_rows_of(s, TABLE_ADDRESS);
-    while ((row = table_rows_next(&addresses)) != NULL)
-        route_choice_address(&choice, row);
+    for (struct table_rows t = table_rows_of(s, TABLE_ROUTE); table_rows_next(&t) != NULL;)
+        route_choice_route(&choice, t.row);
+    for (struct table_rows t = table_rows_of(s, TABLE_ADDRESS); table_rows_next(&t) != NULL;)
+        route_choice_address(&choice, t.row);
     copy_interface(scene->vpn.interface, span_text(choice.interface));
 }
 
@@ -183,15 +167,13 @@ static unsigned rank(const struct scene *scene, const struct redirect *r)
 
 static void find_redirect(struct scene *scene)
 {
-    struct table_rows rows = table_rows_of(scene->s, TABLE_NAT);
-    const struct ros_sentence *row;
-    while ((row = table_rows_next(&rows)) != NULL) {
-        bool fixed = !ros_flag(row, "dynamic");
-        if (scene->first_dstnat == 0 && fixed && row_is(row, "chain", "dstnat"))
-            scene->first_dstnat = row_id(row);
-        if (!takes_requests(row))
+    for (struct table_rows t = table_rows_of(scene->s, TABLE_NAT); table_rows_next(&t) != NULL;) {
+        bool fixed = !ros_flag(t.row, "dynamic");
+        if (scene->first_dstnat == 0 && fixed && row_is(t.row, "chain", "dstnat"))
+            scene->first_dstnat = row_id(t.row);
+        if (!takes_requests(t.row))
             continue;
-        struct redirect r = parse_redirect(row);
+        struct redirect r = parse_redirect(t.row);
         if (rank(scene, &r) > rank(scene, &scene->redirect))
             scene->redirect = r;
     }
@@ -203,16 +185,15 @@ static void find_redirect(struct scene *scene)
  * this machine. */
 static void take_member(struct scene *scene, const char *list)
 {
-    struct table_rows rows = table_rows_of(scene->s, TABLE_MEMBER);
-    const struct ros_sentence *row;
     char ours[INTERFACE_NAME_MAX + 1] = "";
     struct span name;
     if (scene->us != 0)
         (void)scene_interface_of(scene->s, scene->us, ours);
-    while ((row = table_rows_next(&rows)) != NULL) {
+    for (struct table_rows t = table_rows_of(scene->s, TABLE_MEMBER); table_rows_next(&t) != NULL;) {
         struct prefix prefix;
         char interface[INTERFACE_NAME_MAX + 1];
-        if (!row_is(row, "list", list) || ros_flag(row, "disabled") || !row_get(row, "interface", &name))
+        if (!row_is(t.row, "list", list) || ros_flag(t.row, "disabled") ||
+            !row_get(t.row, "interface", &name))
             continue;
         copy_interface(interface, name);
         bool better = strcmp(interface, scene->vpn.interface) != 0 && strcmp(interface, ours) != 0 &&
@@ -233,22 +214,17 @@ static void find_lan(struct scene *scene)
         take_member(scene, r->interface);
     if (scene->lan.interface[0] == '\0')
         take_member(scene, "LAN");
-    struct table_rows rows = table_rows_of(scene->s, TABLE_INTERFACE);
-    const struct ros_sentence *row;
+    struct table_rows t = table_rows_of(scene->s, TABLE_INTERFACE);
     struct span name;
-    while (scene->lan.interface[0] == '\0' && (row = table_rows_next(&rows)) != NULL)
-        if (row_is(row, "type", "bridge") && row_get(row, "name", &name))
+    while (scene->lan.interface[0] == '\0' && table_rows_next(&t) != NULL)
+        if (row_is(t.row, "type", "bridge") && row_get(t.row, "name", &name))
             copy_interface(scene->lan.interface, name);
 }
 
 void scene_make(struct scene *scene, const struct survey *s, struct findings *out)
 {
     *scene = (struct scene){.s = s, .out = out};
-    struct table_rows rows = table_rows_of(s, TABLE_RESOURCE);
-    const struct ros_sentence *row = table_rows_next(&rows);
-    struct span version;
-    scene->version_known =
-        row != NULL && row_get(row, "version", &version) && ros_version_parse(version, &scene->version);
+    scene->version_known = survey_version(s, &scene->version);
     find_vpn(scene);
     find_us(scene);
     find_redirect(scene);

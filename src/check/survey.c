@@ -1,6 +1,7 @@
 #include "check/survey.h"
 
 #include "base/cursor.h"
+#include "core/nat_rule.h"
 
 void survey_begin_table(struct survey *s, enum table_name name)
 {
@@ -58,5 +59,33 @@ struct table_rows table_rows_of(const struct survey *s, enum table_name name)
 
 const struct ros_sentence *table_rows_next(struct table_rows *rows)
 {
-    return ros_reader_next(&rows->reader, &rows->rest) == ROS_SENTENCE ? &rows->reader.sentence : NULL;
+    bool found = ros_reader_next(&rows->reader, &rows->rest) == ROS_SENTENCE;
+    rows->row = found ? &rows->reader.sentence : NULL;
+    return rows->row;
+}
+
+const struct ros_sentence *table_find(struct table_rows *rows, const char *name, const char *value)
+{
+    while (table_rows_next(rows) != NULL && !row_is(rows->row, name, value))
+        ;
+    return rows->row;
+}
+
+bool survey_version(const struct survey *s, struct ros_version *ret_version)
+{
+    struct table_rows t = table_rows_of(s, TABLE_RESOURCE);
+    struct span text;
+    return table_rows_next(&t) != NULL && row_get(t.row, "version", &text) &&
+           ros_version_parse(text, ret_version);
+}
+
+bool survey_has_rule(const struct survey *s, uint16_t router_port)
+{
+    struct nat_context context = {.instance = s->config->instance};
+    for (struct table_rows t = table_rows_of(s, TABLE_NAT); table_rows_next(&t) != NULL;) {
+        struct nat_rule rule = nat_rule_parse(t.row, &context);
+        if (rule.ours && (router_port == 0 || rule.router_port == router_port))
+            return true;
+    }
+    return false;
 }

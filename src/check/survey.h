@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "check/ros_version.h"
 #include "core/event.h"
 #include "core/session.h"
 #include "core/upstream.h"
@@ -115,10 +116,17 @@ bool row_is(const struct ros_sentence *row, const char *name, const char *value)
 /* The row's id; 0 if it has none. */
 uint32_t row_id(const struct ros_sentence *row);
 
-/* for (struct table_rows rows = table_rows_of(s, name); (row = table_rows_next(&rows)) != NULL;) */
+/* for (struct table_rows t = table_rows_of(s, name); table_rows_next(&t) != NULL;) ... t.row ... */
 struct table_rows {
     struct ros_reader reader;
     struct span rest;
+    const struct ros_sentence *row; /* what table_rows_next returned */
 };
 struct table_rows table_rows_of(const struct survey *s, enum table_name name);
 const struct ros_sentence *table_rows_next(struct table_rows *rows);
+/* The next row whose attribute has that value; NULL: none. */
+const struct ros_sentence *table_find(struct table_rows *rows, const char *name, const char *value);
+/* The router's version; false if it is unknown. */
+bool survey_version(const struct survey *s, struct ros_version *ret_version);
+/* True if the table has a rule of the daemon, with that router port (0: with any). */
+bool survey_has_rule(const struct survey *s, uint16_t router_port);

@@ -1,4 +1,4 @@
-/* Tells public addresses from those that the internet cannot reach. */
+/* Distinguishes public addresses from those that the internet cannot reach. */
 #pragma once
 
 #include <stdint.h>

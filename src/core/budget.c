@@ -12,7 +12,8 @@ static uint16_t twin_of(const struct mapping_tables *t, uint16_t m)
     return port != 0 ? mapping_find_external_port(t, mapping_other_protocol(mapping), port) : 0;
 }
 
-/* Both protocols of a port go together: as long as one is in use, ending the other frees nothing. */
+/* Both protocols of a port are released together, because the gateway's port is not free while one of them is
+ * in use. */
 static struct budget_decision release(const struct mapping_tables *t, uint16_t m, uint64_t now_ms)
 {
     uint16_t twin = twin_of(t, m);
@@ -46,7 +47,7 @@ struct budget_decision budget_make_room(const struct mapping_tables *t, uint16_t
         return decision;
     if (has_ending(t))
         return (struct budget_decision){.verdict = BUDGET_HURRY};
-    /* The one that nobody has renewed for the longest time comes first. */
+    /* The mapping whose client has been silent for the longest time is released first. */
     uint16_t spare = t->spare.first;
     for (unsigned i = 0; spare != 0 && i < BUDGET_LOOK_AT_MAX; i++, spare = t->spare_link[spare].next) {
         decision = release(t, spare, now_ms);

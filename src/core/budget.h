@@ -1,35 +1,36 @@
-/* A VPN gateway has few ports (ProtonVPN: five). A mapping that is not in use yields to a client that asks.
- * Pure: nothing is written. */
+/* A VPN gateway has few ports (ProtonVPN: five). These functions decide which unused mapping is released when
+ * a client needs a port. They do not change anything. */
 #pragma once
 
 #include "core/mapping.h"
 
-/* It has a port of the gateway, and nobody uses it now. */
+/* True if the mapping has a lease, but no client uses it now. */
 bool budget_is_spare(const struct mapping *mapping, uint64_t now_ms);
 
 enum budget_verdict {
-    BUDGET_NOTHING, /* all are in use */
-    BUDGET_HURRY,   /* deletions that were not confirmed may still take ports: they are tried again now */
-    BUDGET_RELEASE, /* a mapping that is kept alive is released, both protocols of its port */
+    BUDGET_NOTHING, /* clients use all ports */
+    BUDGET_HURRY,   /* unconfirmed deletions may still take ports: they are repeated now */
+    BUDGET_RELEASE, /* a mapping that is kept alive is released, with both protocols of its port */
 };
 
 struct budget_decision {
     enum budget_verdict verdict;
     uint16_t mapping; /* RELEASE */
-    uint16_t twin;    /* RELEASE: the other protocol of its external port; 0: none */
+    uint16_t twin;    /* RELEASE: the mapping of the other protocol with the same external port; 0: none */
 };
 
-/* The gateway has no port left for this mapping: how can one become free? */
+/* The gateway has no port left for this mapping: decides how one can become free. */
 struct budget_decision budget_make_room(const struct mapping_tables *t, uint16_t m, uint64_t now_ms);
-/* The gateway granted m the port of `holder`: is that one released? */
+/* The gateway granted m the external port of `holder`: decides whether `holder` is released. */
 struct budget_decision budget_yield(const struct mapping_tables *t, uint16_t m, uint16_t holder,
                                     uint64_t now_ms);
 
-/* Mappings in the list of spare ones that are looked at: there are fewer ports than this. */
+/* The number of unused mappings that one decision examines; a gateway has fewer ports than this. */
 enum { BUDGET_LOOK_AT_MAX = 64 };
 
 struct budget_use {
-    unsigned ports;  /* of the gateway, in use by our books: both protocols of one number are one port */
-    unsigned ending; /* of them, of mappings that end */
+    unsigned ports;  /* external ports in use, as far as known; TCP and UDP of one number count once */
+    unsigned ending; /* those of them whose mapping is ending */
 };
+/* Counts the gateway's ports, for the log. */
 struct budget_use budget_use(const struct mapping_tables *t);

@@ -11,18 +11,18 @@ void deletion_begin(struct proxy *p, uint16_t m, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
     mapping_wake(t, m);
-    lease_end(t, m); /* even while it is being made [D-15] */
+    lease_end(t, m); /* even if the mapping is not complete yet [D-15] */
     promise_end(t, m);
     mapping_set_moving(t, m, false);
     if (mapping_at(t, m)->job.kind != JOB_DELETE) {
-        p->address_flush = true; /* a request that waits behind the mapping need not wait for its end */
+        p->address_flush = true; /* an address request waits for the MAP request, not for the deletion */
         job_begin_delete(t, m, step->now_ms);
     }
     rule_hurry(t, m);
     mapping_touch(t, m);
 }
 
-/* The record for the deletion of all mappings of a client and protocol that was kept until the first
+/* Returns the record of a deletion of all mappings of this client and protocol that is kept until the first
  * snapshot; 0: none. */
 static uint16_t kept_for_all(const struct mapping_tables *t, uint16_t m)
 {
@@ -34,14 +34,14 @@ bool deletion_begin_kept(struct proxy *p, uint16_t m, const struct step *step)
     enum job_kind kind = (enum job_kind)mapping_at(&p->tables, m)->job.kind;
     bool all = kept_for_all(&p->tables, m) != 0;
     if (kind == JOB_MAP || (!all && kind != JOB_DELETE))
-        return false; /* what is asked for now was asked for later [D-16] */
+        return false; /* no deletion, or a newer request replaced it [D-16] */
     if (all)
         job_set_delete_all(&p->tables, m, true);
     deletion_begin(p, m, step);
     return true;
 }
 
-/* Of a deletion of everything: does a rule of that client and protocol still stand? */
+/* True if the deletion of all mappings has not yet removed all rules of this client and protocol. */
 static bool others_stand(const struct mapping_tables *t, const struct mapping *all)
 {
     for (uint16_t m = t->client[all->client].mappings.first; m != 0; m = t->of_client[m].next)
@@ -64,15 +64,14 @@ void deletion_settle(struct proxy *p, uint16_t m, const struct step *step)
         actions_log(step->out, LOG_LEVEL_INFO, "mapping", "unmapped %s", mapping_text(&p->tables, m).text);
     else if (!gone)
         actions_log(step->out, LOG_LEVEL_WARN, "mapping",
-                    "the router has not removed the rule yet; trying on %s",
-                    mapping_text(&p->tables, m).text);
+                    "the router has not removed the rule yet; retrying %s", mapping_text(&p->tables, m).text);
     if (mapping->job.delete_all)
         deletion_progress(p, m, result, step);
     reply_to_job(p, m, result, 0, 0, step);
 }
 
-/* The last one that is gone answers with success [D-11], the first failure at once, and the others go all the
- * same [D-10]. */
+/* The deletion of all mappings succeeds when the last mapping has ended [D-11]. The first failure is answered
+ * at once, and the other mappings are removed nevertheless [D-10]. */
 void deletion_progress(struct proxy *p, uint16_t m, enum natpmp_result result, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
@@ -84,7 +83,7 @@ void deletion_progress(struct proxy *p, uint16_t m, enum natpmp_result result, c
         if (mapping_protocol(mapping) != protocol || !mapping->job.delete_all)
             continue;
         if (result == NATPMP_SUCCESS)
-            return; /* the answer waits for the last one */
+            return; /* another mapping has not ended yet */
         job_set_delete_all(t, i, false);
     }
     uint16_t kept = kept_for_all(t, m);

@@ -1,18 +1,19 @@
-/* Deletions by clients: of one mapping, of all (RFC 6886 section 3.4), and those that are kept until the
- * first snapshot has shown what an earlier run left. */
+/* Deletions that clients request, of one mapping or of all mappings (RFC 6886 section 3.4). Before the first
+ * snapshot has shown the rules of an earlier run, deletions are kept and carried out later. */
 #pragma once
 
 #include "core/proxy_state.h"
 
-/* The mapping ends, and who waits for its job waits for its end. */
+/* Ends the mapping. The pending replies of its job now wait for that end. */
 void deletion_begin(struct proxy *p, uint16_t m, const struct step *step);
-/* True if a client asked before the first snapshot to delete this mapping, or all of its protocol: then it is
- * not adopted but ends. */
+/* True if a client requested, before the first snapshot, to delete this mapping or all mappings of its
+ * protocol: then the mapping is ended and not adopted. */
 bool deletion_begin_kept(struct proxy *p, uint16_t m, const struct step *step);
-/* Nothing forwards to the client any more, and nothing is about to. */
+/* True if no rule forwards to the client any more, and none will be added. */
 bool deletion_is_done(const struct mapping *mapping);
-/* Confirmed when nothing forwards to the client any more [D-03]; section 3.4 wants an error otherwise [D-06].
- */
+/* Answers a deletion with success when no rule forwards to the client any more [D-03], and with an error if
+ * that takes too long (section 3.4 [D-06]). */
 void deletion_settle(struct proxy *p, uint16_t m, const struct step *step);
-/* A mapping that a deletion of all waits for has ended or was given up. */
+/* A deletion of all mappings need not wait for this mapping any longer, because the mapping has ended or was
+ * requested again (NATPMP_SUCCESS), or because its rule could not be removed in time. */
 void deletion_progress(struct proxy *p, uint16_t m, enum natpmp_result result, const struct step *step);

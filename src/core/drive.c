@@ -8,25 +8,19 @@
 #include "core/turn.h"
 
 enum {
-    /* A client that asks again at once gets the same answer, without a rule coming and going on the router.
-     */
+    /* After a refusal, the same request gets the same answer for this time. Otherwise a client that retries
+     * at once would make the daemon add and remove a rule each time. */
     REFUSED_MS = 2000,
 };
 
 /* ---- answers to MAP requests ---- */
 
-/* Clients that renew on a clock of their own, whatever they were granted, find their port as it was. */
+/* Some clients renew at intervals of their own, whatever lifetime they were granted. Their mappings are kept
+ * alive, so that the port is the same when they renew. */
 static bool is_kept_alive(const struct proxy *p, const struct mapping *mapping)
 {
-    switch (p->config.lease_hold) {
-    case LEASE_HOLD_AUTO:
-        return p->tables.client[mapping->client].late;
-    case LEASE_HOLD_ALWAYS:
-        return true;
-    case LEASE_HOLD_OFF:
-        break;
-    }
-    return false;
+    enum lease_hold hold = p->config.lease_hold;
+    return hold == LEASE_HOLD_ALWAYS || (hold == LEASE_HOLD_AUTO && p->tables.client[mapping->client].late);
 }
 
 static void refuse(struct proxy *p, uint16_t m, enum natpmp_result result, const struct step *step)
@@ -36,7 +30,7 @@ static void refuse(struct proxy *p, uint16_t m, enum natpmp_result result, const
     bool goes_on = promise_lives(mapping, step->now_ms);
     bool news = job_note_result(t, m, result);
     actions_log(step->out, news ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "mapping", "%s result=%u %s",
-                goes_on ? "could not be renewed; it stays until it ends by itself" : "could not be made",
+                goes_on ? "mapping not renewed; it stays until its lease ends" : "mapping refused",
                 (unsigned)result, mapping_text(t, m).text);
     reply_to_job(p, m, result, 0, 0, step);
     promise_on_refused(t, m);
@@ -53,7 +47,7 @@ static void succeed(struct proxy *p, uint16_t m, uint32_t lifetime_s, const stru
     struct mapping_tables *t = &p->tables;
     const struct mapping *mapping = mapping_at(t, m);
     uint16_t port = mapping->lease.external_port;
-    uint16_t before = mapping->promise.port; /* an earlier run may have advertised one */
+    uint16_t before = mapping->promise.port; /* an earlier run may have advertised a port */
     bool renewed = promise_lives(mapping, step->now_ms) && before != 0;
     enum log_level level = renewed && before == port ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
     const char *what = !renewed ? "mapped" : level == LOG_LEVEL_DEBUG ? "renewed" : "changed";
@@ -77,7 +71,7 @@ static struct job_facts facts_of(const struct proxy *p, uint16_t m, uint64_t now
         .comment_s = mapping->rule.comment_sure_s,
         .refusal = mapping->job.refusal,
         .ought = mapping_ought(mapping),
-        .rule_holds = rule_holds(mapping) && p->strategy->fits(mapping),
+        .rule_holds = rule_holds(mapping) && (p->strategy->fits == NULL || p->strategy->fits(mapping)),
         .grant_due = mapping->lease.due,
         .pair_open = mapping->lease.pair != PAIR_SETTLED,
         .rejoins = mapping->lease.pair == PAIR_REJOINS,
@@ -111,23 +105,9 @@ static void settle_map(struct proxy *p, uint16_t m, const struct step *step)
     }
 }
 
-static void settle_job(struct proxy *p, uint16_t m, const struct step *step)
-{
-    switch ((enum job_kind)mapping_at(&p->tables, m)->job.kind) {
-    case JOB_NONE:
-        break;
-    case JOB_MAP:
-        settle_map(p, m, step);
-        break;
-    case JOB_DELETE:
-        deletion_settle(p, m, step);
-        break;
-    }
-}
-
 /* ---- one mapping ---- */
 
-/* RFC 6886 section 3.4: its time is over [M-21]. */
+/* RFC 6886 section 3.4: a mapping ends when its lifetime has ended and no client has renewed it [M-21]. */
 static void settle_promise(struct proxy *p, uint16_t m, const struct step *step)
 {
     if (promise_wants(mapping_at(&p->tables, m), step->now_ms) != PROMISE_WANTS_END)
@@ -137,12 +117,13 @@ static void settle_promise(struct proxy *p, uint16_t m, const struct step *step)
     lease_end(&p->tables, m);
 }
 
-/* A request that is not wanted any more is given up, but the gateway may have granted it: that is settled by
- * a deletion. */
+/* Withdraws a request that is not wanted any more. The gateway may have granted it already, so a deletion
+ * follows. */
 static void withdraw(struct proxy *p, uint16_t m, const struct step *step)
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);
-    /* Of a port that the gateway chose only its answer tells what is to be deleted. */
+    /* If the gateway chooses the port, only its answer tells which port must be deleted, so the request
+     * cannot be withdrawn. */
     if (!mapping->lease.asking || mapping->lease.releasing || mapping_ought(mapping) ||
         !p->strategy->withdraws)
         return;
@@ -167,7 +148,8 @@ static void settle_lease(struct proxy *p, uint16_t m, const struct step *step)
     mapping_set_spare(t, m, budget_is_spare(mapping, step->now_ms));
 }
 
-/* A mapping that lapsed is remembered for as long as a client may come back late to it. */
+/* The record of an expired mapping is kept for as long as its client may come back late, because only the
+ * record shows that the client is late. */
 static uint64_t quarantine_until_ms(const struct proxy *p, const struct mapping *mapping, uint64_t now_ms)
 {
     bool lapsed = mapping->promise.until_ms != 0 && p->config.lease_hold == LEASE_HOLD_AUTO;
@@ -175,7 +157,7 @@ static uint64_t quarantine_until_ms(const struct proxy *p, const struct mapping 
     return lapsed ? later_ms(until_ms, promise_keep_alive_until_ms(mapping)) : until_ms;
 }
 
-/* When time alone changes something about it. */
+/* The time at which the mapping changes although no event touches it; UINT64_MAX: never. */
 static uint64_t due_ms(const struct proxy *p, uint16_t m, uint64_t now_ms)
 {
     const struct mapping *mapping = &p->tables.mapping[m];
@@ -188,15 +170,18 @@ static void drive_one(struct proxy *p, uint16_t m, const struct step *step)
     struct mapping_tables *t = &p->tables;
     const struct mapping *mapping = mapping_at(t, m);
     if (mapping_is_quarantined(t, m)) {
-        if (!heap_has(&t->due, m)) /* it was due: the time is over */
+        if (!heap_has(&t->due, m)) /* the quarantine has ended */
             mapping_free(t, m);
         return;
     }
     p->strategy->settle_port(p, m, step);
-    settle_job(p, m, step);
+    if (mapping->job.kind == JOB_MAP)
+        settle_map(p, m, step);
+    else if (mapping->job.kind == JOB_DELETE)
+        deletion_settle(p, m, step);
     settle_promise(p, m, step);
     settle_lease(p, m, step);
-    if (rule_wants(mapping, step->now_ms) != RULE_WANTS_NOTHING && !list_has(&t->router, t->to_router, m))
+    if (rule_wants(mapping, step->now_ms) != RULE_WANTS_NOTHING)
         list_push(&t->router, t->to_router, m);
     if (!mapping_is_over(t, m)) {
         heap_set(&t->due, m, due_ms(p, m, step->now_ms));
@@ -204,7 +189,8 @@ static void drive_one(struct proxy *p, uint16_t m, const struct step *step)
         mapping_free(t, m);
     } else {
         mapping_quarantine(t, m, step->now_ms);
-        p->strategy->ended(t, m);
+        if (p->strategy->ended != NULL)
+            p->strategy->ended(t, m);
         heap_set(&t->due, m, quarantine_until_ms(p, mapping, step->now_ms));
     }
 }
@@ -216,14 +202,14 @@ static bool add_rule(struct proxy *p, uint16_t m, const struct step *step)
     const struct mapping *mapping = mapping_at(&p->tables, m);
     struct rule_comment comment = rule_comment_wanted(mapping);
     struct router_rule rule = {
-        .protocol = mapping_protocol(mapping), /* and no other [M-07] [M-08] */
+        .protocol = mapping_protocol(mapping), /* only the requested protocol [M-07] [M-08] */
         .router_port = mapping->router_port,
         .client = mapping_address(&p->tables, m),
         .internal_port = mapping->internal_port,
         .external_port = comment.external_port,
         .lease_s = comment.lease_s,
     };
-    if (!router_add(&p->router, m, &rule, step->now_ms, step->out))
+    if (!router_add(&p->router, m, &rule, step))
         return false;
     rule_on_add_sent(&p->tables, m);
     return true;
@@ -233,14 +219,13 @@ static bool set_comment(struct proxy *p, uint16_t m, const struct step *step)
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);
     struct rule_comment comment = rule_comment_wanted(mapping);
-    if (!router_set_comment(&p->router, m, mapping->rule.id, comment.external_port, comment.lease_s,
-                            step->now_ms, step->out))
+    if (!router_set_comment(&p->router, m, mapping->rule.id, comment.external_port, comment.lease_s, step))
         return false;
     rule_on_comment_sent(&p->tables, m);
     return true;
 }
 
-/* The command that the rule wants; false: the router cannot take it now. */
+/* Sends the command that the rule wants. False: the router cannot take a command now. */
 static bool command_router(struct proxy *p, uint16_t m, const struct step *step)
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);
@@ -254,7 +239,7 @@ static bool command_router(struct proxy *p, uint16_t m, const struct step *step)
     case RULE_WANTS_REMOVE:
         break;
     }
-    if (!router_remove(&p->router, m, mapping->rule.id, step->now_ms, step->out))
+    if (!router_remove(&p->router, m, mapping->rule.id, step))
         return false;
     rule_on_remove_sent(&p->tables, m);
     return true;
@@ -289,8 +274,7 @@ static void pump_gateway(struct proxy *p, const struct step *step)
         uint16_t suggestion = grant ? port_suggestion(t, p->strategy, m, step->now_ms) : 0;
         uint32_t asked_s = mapping->job.asked_s > 0 ? mapping->job.asked_s : 1;
         uint32_t lifetime_s = grant ? asked_s : 0;
-        upstream_ask(&p->upstream, m, mapping_protocol(mapping), port, suggestion, lifetime_s, step->now_ms,
-                     step->out);
+        upstream_ask(&p->upstream, m, mapping_protocol(mapping), port, suggestion, lifetime_s, step);
         lease_on_asked(t, m, lifetime_s, step->now_ms);
         turn_client(p, mapping->client);
     }
@@ -306,6 +290,7 @@ void drive(struct proxy *p, const struct step *step)
         heap_set(&t->due, m, UINT64_MAX);
         mapping_touch(t, m);
     }
+    /* Router and gateway are asked in the same step, so that a new mapping takes one round trip. */
     do {
         while (t->drive.first != 0 && actions_room(step->out))
             drive_one(p, list_pop(&t->drive, t->to_drive), step);

@@ -1,8 +1,9 @@
-/* Brings what is closer to what ought to be: asks the parts of each mapping that changed what they want,
- * answers clients, and sends to router and gateway. */
+/* Brings each mapping closer to what it ought to be: asks the parts of the mapping what they want, answers
+ * the clients, and sends commands to the router and requests to the gateway. */
 #pragma once
 
 #include "core/proxy_state.h"
 
-/* Drives what was touched and carries out what is queued, as far as there is room. */
+/* Drives all touched mappings and sends what is queued. If the actions have no room left, the rest stays
+ * queued and p->more is set. */
 void drive(struct proxy *p, const struct step *step);

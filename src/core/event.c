@@ -63,12 +63,8 @@ void actions_log(struct actions *out, enum log_level level, const char *componen
     assert(len >= 0);
     if (len >= LOG_LINE_MAX)
         len = LOG_LINE_MAX - 1;
-    actions_push(
-        out,
-        (struct action){
-            .type = ACTION_LOG,
-            .log = {.level = level, .component = component, .text = actions_trim(out, place, (size_t)len)},
-        });
+    struct span text = actions_trim(out, place, (size_t)len);
+    actions_push(out, (struct action){.type = ACTION_LOG, .log = {level, component, text}});
 }
 
 void actions_log_failure(struct actions *out, const char *component, const struct failure_text *t)

@@ -44,7 +44,7 @@ struct event {
             struct span bytes;
         } lan;
         struct span gateway;
-        enum gateway_error gateway_error;
+        enum gateway_trouble gateway_error;
         struct {
             unsigned session;     /* 0 .. ROUTER_SESSIONS_MAX - 1 */
             uint32_t peer;        /* OPEN: the router's address as connected to */
@@ -121,7 +121,7 @@ void actions_push(struct actions *out, struct action action);
 printf_(4, 5) void actions_log(struct actions *out, enum log_level level, const char *component,
                                const char *format, ...);
 
-/* "STATE: CAUSE; retrying fix="REMEDY"", as an error or a warning. */
+/* Logs STATE: CAUSE; retrying fix="REMEDY" as an error or a warning. */
 void actions_log_failure(struct actions *out, const char *component, const struct failure_text *t);
 
 /* Text from outside, made safe for a log line: printable ASCII, without quotes and backslashes, at most 80

@@ -20,8 +20,9 @@ static struct job_decision refused(enum natpmp_result result)
     return (struct job_decision){.verdict = JOB_REFUSED, .result = result};
 }
 
-/* Never more than was asked (RFC 6886 section 3.3 [M-18]), and never more than the rule's comment tells the
- * next run: a renewal for longer gets the rest when it comes again. */
+/* The lifetime is never longer than requested (RFC 6886 section 3.3 [M-18]). It is also never longer than the
+ * lease in the rule's comment, because the next run of the daemon keeps the rule for that time only. A client
+ * that renews for longer gets the rest at its next renewal. */
 static struct job_decision success(const struct job_facts *f, uint32_t lifetime_s)
 {
     lifetime_s = lifetime_s < f->asked_s ? lifetime_s : f->asked_s;
@@ -29,11 +30,26 @@ static struct job_decision success(const struct job_facts *f, uint32_t lifetime_
     return (struct job_decision){.verdict = JOB_SUCCEEDS, .lifetime_s = lifetime_s};
 }
 
+/* Success requires both the rule and the lease [N-08]. */
+static bool holds(const struct job_facts *f)
+{
+    return f->ought && f->rule_holds && f->lease_left_ms > 0 && !f->rejoins;
+}
+
+static struct job_decision no_success_yet(const struct job_facts *f)
+{
+    if (f->waited_ms >= ANSWER_MS) /* RFC 6886 section 3.5: always an answer */
+        return refused(f->no_resources ? NATPMP_OUT_OF_RESOURCES : NATPMP_NETWORK_FAILURE);
+    /* A short lease may have ended while the router was not reachable. */
+    bool needs_grant = f->rule_holds && f->lease_left_ms == 0;
+    return (struct job_decision){.verdict = needs_grant ? JOB_NEEDS_GRANT : JOB_WAITS};
+}
+
 struct job_decision job_decide(const struct job_facts *f)
 {
-    bool holds = f->ought && f->rule_holds && f->lease_left_ms > 0 && !f->rejoins; /* both halves [N-08] */
-    bool from_memory = holds && !f->epoch_doubted;
+    bool from_memory = holds(f) && !f->epoch_doubted;
     bool again = f->again && f->advertised_left_ms > 0;
+    bool granted = holds(f) && !f->grant_due && !f->pair_open;
     if (f->refusal != 0)
         return refused((enum natpmp_result)f->refusal);
     if (again && from_memory)
@@ -41,15 +57,12 @@ struct job_decision job_decide(const struct job_facts *f)
             .verdict = JOB_REPEATS,
             .lifetime_s = whole_seconds(earlier_ms(f->advertised_left_ms, f->lease_left_ms)),
         };
-    if (holds && !again && !f->grant_due && !f->pair_open)
+    if (granted && !again)
         return success(f, whole_seconds(f->lease_left_ms));
     if (from_memory && f->lease_left_ms >= 1000 && f->waited_ms >= MEMORY_MS)
-        return success(f, (uint32_t)(f->lease_left_ms / 1000)); /* from memory; the gateway is asked on */
-    if (f->waited_ms >= ANSWER_MS)                              /* section 3.5: never silence */
-        return refused(f->no_resources ? NATPMP_OUT_OF_RESOURCES : NATPMP_NETWORK_FAILURE);
-    /* A short lease ran out while the router was away. */
-    bool needs_grant = f->rule_holds && f->lease_left_ms == 0;
-    return (struct job_decision){.verdict = needs_grant ? JOB_NEEDS_GRANT : JOB_WAITS};
+        return success(
+            f, (uint32_t)(f->lease_left_ms / 1000)); /* from memory; the request to the gateway goes on */
+    return no_success_yet(f);
 }
 
 uint64_t job_due_ms(const struct mapping *mapping, uint64_t now_ms)
@@ -100,7 +113,7 @@ void job_on_adopted(struct mapping_tables *t, uint16_t m, uint32_t lease_s)
     struct job *job = job_of(t, m);
     if (job->asked_s == 0)
         job->asked_s = lease_s;
-    if (job->kind != JOB_MAP) /* if the external port is not known, the rule's is the best guess */
+    if (job->kind != JOB_MAP) /* without a known external port, the router port is the best guess */
         job->suggested_port = mapping_at(t, m)->router_port;
 }
 

@@ -1,24 +1,26 @@
 #include "core/lease.h"
 
+#include <assert.h>
+
 #include "core/strategy.h"
 #include "core/mapping.h"
 #include "core/step.h"
 #include "core/upstream.h"
 
 enum {
-    /* Bitcoin Core takes less for impossible, and stays away for five minutes. */
+    /* Bitcoin Core treats a shorter lifetime as an error, and does not ask again for five minutes. */
     POSSIBLE_S = 30,
-    /* Of less than this, less than POSSIBLE_S is left when 5/8 are over. */
+    /* A lease shorter than this has less than POSSIBLE_S left at 5/8 of its time. */
     AHEAD_MAX_S = 80,
-    /* A lease beyond this is taken for this long. */
+    /* A longer lease is treated as one of this length. */
     LEASE_MAX_S = 7 * 24 * 60 * 60,
     RETRY_FIRST_MS = 1000,
     RETRY_MAX_MS = 30 * 1000,
-    /* A port is being given up for it at the gateway. */
+    /* While another mapping releases its port at the gateway, requests are repeated after these delays. */
     ROOM_RETRY_MS = 250,
     ROOM_RETRY_MAX_MS = ROOM_RETRY_MS * 16,
     MOVES_MAX = 3,
-    /* So many changes of one mapping within that time are no accident. */
+    /* A gateway that changes the port of one mapping this often in this time does not do so by accident. */
     OFTEN = 3,
     OFTEN_MS = 30 * 60 * 1000,
 };
@@ -36,7 +38,7 @@ static void set_external_port(struct mapping_tables *t, uint16_t m, uint16_t ext
     lease_of(t, m)->external_port = external_port;
 }
 
-/* The one place where the state changes: without a lease there is no external port. */
+/* Only this function changes the state, so that a mapping without a lease never has an external port. */
 static void set_state(struct mapping_tables *t, uint16_t m, enum lease_state state)
 {
     lease_of(t, m)->state = (uint8_t)state;
@@ -46,8 +48,9 @@ static void set_state(struct mapping_tables *t, uint16_t m, enum lease_state sta
 
 /* ---- what ought to be ---- */
 
-/* Half of a lease (RFC 6886 section 3.3 [C-21]) that is shorter than what the clients were advertised. Ahead
- * of the client, if its renewal may be answered from memory. */
+/* The daemon renews at half of the lease (RFC 6886 section 3.3 [C-21]) if the lease ends before the mapping
+ * does. It renews earlier, ahead of the client, if the gateway is slow and the lease is short: the client's
+ * renewal is then answered from memory, and enough of the lease must be left for that. */
 static uint64_t self_renewal_ms(const struct mapping *mapping)
 {
     const struct lease *lease = &mapping->lease;
@@ -58,7 +61,7 @@ static uint64_t self_renewal_ms(const struct mapping *mapping)
     return lease->granted_ms + (uint64_t)lease->granted_s * (ahead ? 375 : 500);
 }
 
-/* Given back for good, or to be made anew. */
+/* A lease is deleted because the mapping has ended, or in order to be requested again. */
 static bool wants_release(const struct strategy *strategy, const struct mapping *mapping)
 {
     bool unwanted = !mapping_ought(mapping) || mapping->lease.pair == PAIR_REJOINS;
@@ -139,7 +142,9 @@ void lease_on_asked(struct mapping_tables *t, uint16_t m, uint32_t lifetime_s, u
 void lease_on_answered(struct mapping_tables *t, uint16_t m)
 {
     lease_of(t, m)->asking = false;
-    t->client[mapping_at(t, m)->client].asking--;
+    struct client *client = &t->client[mapping_at(t, m)->client];
+    assert(client->asking > 0);
+    client->asking--;
 }
 
 void lease_on_withdrawn(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
@@ -185,13 +190,13 @@ bool lease_on_unusable(struct mapping_tables *t, uint16_t m, const struct upstre
                        const struct strategy *strategy)
 {
     struct lease *lease = lease_of(t, m);
-    /* Granted twice in a row, the port is the only one that the gateway has. */
+    /* The gateway granted this port again after a move, so it has no other port. */
     bool moves = strategy->moves && lease->moves < MOVES_MAX && lease->moved_from != o->external_port;
     set_state(t, m, LEASE_UNSURE);
     lease->ends_ms = o->asked_ms + (uint64_t)o->lifetime_s * 1000;
     lease->gone_ms = o->gone_ms;
     if (!strategy->moves)
-        set_external_port(t, m, o->external_port); /* it is given back by its number */
+        set_external_port(t, m, o->external_port); /* the deletion names the external port */
     lease->moved_from = o->external_port;
     lease->moves = (uint8_t)(lease->moves + moves);
     return moves;
@@ -222,9 +227,10 @@ void lease_on_port_lost(struct mapping_tables *t, uint16_t m)
     set_external_port(t, m, 0);
 }
 
-/* Requests carry no number and may overtake each other. A grant that nobody waits for: an answer to a request
- * that was given up came late, and if its deletion was done before it, the gateway holds a lease that nobody
- * wants. A deletion that nobody waits for: a retransmission may have hit the lease that was made after it. */
+/* NAT-PMP messages carry no number and may overtake each other. An unexpected grant is a late answer to a
+ * withdrawn request. If the gateway received that request after the deletion, it has a lease that nobody
+ * wants. An unexpected answer to a deletion means that a retransmission of the deletion may have ended the
+ * lease that was granted after it. */
 bool lease_on_unsolicited(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o,
                           uint64_t now_ms)
 {
@@ -246,8 +252,9 @@ bool lease_on_unsolicited(struct mapping_tables *t, uint16_t m, const struct ups
     return true;
 }
 
-/* It says what the gateway thought a while ago. If that is another port than ours, one of the two is out of
- * date, and nothing is advertised from memory until the gateway was asked. */
+/* A late grant shows what the gateway knew some time ago. If it names another external port than the lease,
+ * one of the two is out of date, and no client gets an answer from memory until the gateway has answered
+ * again. */
 void lease_on_late(struct mapping_tables *t, uint16_t m, uint16_t external_port)
 {
     if (lease_of(t, m)->external_port != external_port)
@@ -329,6 +336,7 @@ void lease_retry_later(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
 void lease_retry_soon(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
 {
     struct lease *lease = lease_of(t, m);
+    assert(lease->failures > 0); /* lease_on_refused has counted this one */
     lease->retry_ms = now_ms + backoff_ms(ROOM_RETRY_MS, ROOM_RETRY_MAX_MS, lease->failures - 1u);
 }
 

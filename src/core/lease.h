@@ -1,5 +1,5 @@
-/* The half of a mapping at the gateway: its lease, as far as it is known, and what is being asked. Written
- * only by lease.c. Times are milliseconds of CLOCK_BOOTTIME. */
+/* The gateway's part of a mapping: its lease, as far as the daemon knows it, and the request in flight. Only
+ * lease.c writes it. Times are milliseconds of CLOCK_BOOTTIME. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,43 +13,46 @@ struct upstream_outcome;
 enum lease_state {
     LEASE_NONE,
     LEASE_GRANTED,
-    LEASE_UNSURE, /* asked without an answer, or the gateway lost its state */
+    LEASE_UNSURE, /* a request got no answer, or the gateway lost its state: the lease may exist */
 };
 
 /* TCP and UDP of one client port ought to have one external port. */
 enum lease_pair {
     PAIR_SETTLED,
-    PAIR_ASKED,   /* the gateway changed this port; it is asked whether the companion's has changed, too */
-    PAIR_REJOINS, /* the lease is given back and made anew, so that both have one number again */
+    PAIR_ASKED,   /* this port changed; the companion is renewed because its port may have changed, too */
+    PAIR_REJOINS, /* the lease is deleted and requested again, so that both protocols get one external port */
 };
 
 struct lease {
-    uint64_t granted_ms;  /* when the last grant arrived */
-    uint64_t ends_ms;     /* UNSURE: at the latest */
-    uint64_t gone_ms;     /* a retransmission of the request may have made it last until then */
-    uint64_t sure_ms;     /* GRANTED: so long at the least; a deletion or a shorter lifetime may have been
-                             requested     since the grant */
-    uint64_t retry_ms;    /* the gateway is not asked before */
-    uint64_t rejoined_ms; /* when it was last made anew for its companion's sake; 0: never */
-    uint64_t rotations_since_ms; /* when the first of the rotations was seen */
+    uint64_t granted_ms; /* when the last grant arrived */
+    uint64_t ends_ms;    /* GRANTED: end of the lease; UNSURE: latest possible end */
+    uint64_t gone_ms;    /* latest possible end, if a retransmission of the request renewed the lease */
+    /* GRANTED: the lease is valid at least until then; earlier than ends_ms if the daemon has since requested
+     * a deletion or a shorter lifetime */
+    uint64_t sure_ms;
+    uint64_t retry_ms;           /* no request to the gateway before */
+    uint64_t rejoined_ms;        /* last PAIR_REJOINS of this lease; 0: never */
+    uint64_t rotations_since_ms; /* when the first change in `rotations` was seen */
     uint32_t granted_s;
-    uint16_t external_port; /* granted; 0: none */
+    uint16_t external_port; /* as granted; 0: none */
     uint16_t moved_from;    /* the external port that was granted before the last move */
-    uint16_t result;        /* the last one other than success since the job began */
+    uint16_t result;        /* the gateway's last error since the job began */
     uint8_t state;          /* enum lease_state */
     uint8_t pair;           /* enum lease_pair */
     uint8_t failures;
-    uint8_t conflicts;  /* grants of a port that another mapping has */
-    uint8_t moves;      /* router ports given up because of what the gateway granted for them */
-    uint8_t rotations;  /* changes of the external port by the gateway's doing alone */
-    bool asking : 1;    /* a transaction is under way */
-    bool releasing : 1; /* it is a deletion */
-    bool due : 1; /* a client asked, and the gateway has not granted since: it is asked even when the client
-                     was answered from memory */
-    bool recover : 1; /* requested without a client's doing: the gateway lost its state, or the rule was
-                         adopted */
-    bool slow : 1; /* the gateway was too slow for a client that renews: it is renewed ahead of the client */
-    bool pair_noted : 1; /* the operator knows that the companion has another external port */
+    uint8_t conflicts;  /* grants in a row of a port that another mapping has */
+    uint8_t moves;      /* moves to another router port because the granted external port was unusable */
+    uint8_t rotations;  /* changes of the external port while the lease was valid */
+    bool asking : 1;    /* a request or a deletion is in flight */
+    bool releasing : 1; /* the request in flight is a deletion */
+    /* A client has sent a request since the last grant: the gateway is asked even if the client was answered
+     * from memory. */
+    bool due : 1;
+    /* The daemon requests the lease by itself, because the gateway lost its state or the rule was adopted. */
+    bool recover : 1;
+    /* The gateway once took longer than MEMORY_MS: the daemon renews the lease before the client does. */
+    bool slow : 1;
+    bool pair_noted : 1; /* a log line has reported different ports of TCP and UDP */
 };
 
 enum lease_want {
@@ -58,87 +61,87 @@ enum lease_want {
     LEASE_WANTS_RELEASE,
 };
 
-/* What the gateway ought to be asked next, whether or not something is being asked already. */
+/* The next request to send to the gateway for this mapping; requests in flight are not considered. */
 enum lease_want lease_wants(const struct strategy *strategy, const struct mapping *mapping, uint64_t now_ms);
-/* When time alone changes that; UINT64_MAX: never. */
+/* The time at which lease_wants changes although nothing else happens; UINT64_MAX: never. */
 uint64_t lease_due_ms(const struct strategy *strategy, const struct mapping *mapping, uint64_t now_ms);
-/* By our books the gateway forwards to it. */
+/* As far as the daemon knows, the gateway forwards the external port to the mapping. */
 bool lease_lives(const struct mapping *mapping, uint64_t now_ms);
-/* A client relies on this port, and the gateway may forward to it although our books are not sure: it was
- * advertised by an earlier run and the gateway has not been heard about it yet; or the gateway answered only
- * a late retransmission of the last request, and its lease counts from there. */
+/* True if a client uses the external port and the gateway may forward to it, although the daemon is not sure:
+ * the port was advertised by an earlier run and the gateway has not answered yet; or the gateway answered
+ * only a late retransmission of the last request, and its lease began then. */
 bool lease_may_live(const struct mapping *mapping, uint64_t now_ms);
-/* It is known to last at least so many milliseconds more; 0: it is not known to live. */
+/* The milliseconds for which the lease is certainly valid; 0: no valid lease is known. */
 uint64_t lease_left_ms(const struct mapping *mapping, uint64_t now_ms);
-/* It is over by itself and nobody wants it. */
+/* True if an unwanted lease has ended at the gateway by itself, or cannot be deleted. */
 bool lease_is_over(const struct strategy *strategy, const struct mapping *mapping, uint64_t now_ms);
 
 /* ---- what was sent ---- */
 
 /* A request for lifetime_s seconds was sent to the gateway; 0: a deletion. */
 void lease_on_asked(struct mapping_tables *t, uint16_t m, uint32_t lifetime_s, uint64_t now_ms);
-/* A request is not wanted any more before its answer came; the gateway may have granted it. */
+/* A request was withdrawn before its answer; the gateway may have granted it. */
 void lease_on_withdrawn(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
 
 /* ---- what the gateway answered ---- */
 
-/* The transaction has ended, one way or another. */
+/* The transaction has ended, with or without an answer. */
 void lease_on_answered(struct mapping_tables *t, uint16_t m);
 void lease_on_granted(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o,
                       uint64_t now_ms);
-/* The grant cannot be used: another mapping has that port. Returns how often that has happened in a row. */
+/* The grant cannot be used, because another mapping has that external port. Returns the number of such grants
+ * in a row. */
 unsigned lease_on_conflict(struct mapping_tables *t, uint16_t m);
-/* The other mapping gives that port up. */
+/* The other mapping releases that external port, so the request is repeated soon. */
 void lease_on_conflict_solved(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
-/* The grant is not taken and the port is given back. True if another router port may get another external
- * port. */
+/* The granted external port cannot be used, so the lease will be deleted. True: the mapping should move to
+ * another router port, because the gateway may grant it another external port. */
 bool lease_on_unusable(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o,
                        const struct strategy *strategy);
-/* The gateway answered with an error. */
+/* The gateway answered with the error `result`; the request is repeated later. */
 void lease_on_refused(struct mapping_tables *t, uint16_t m, uint16_t result, uint64_t now_ms);
 void lease_on_unanswered(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
-/* It does not exist any more: given back, ended by itself, or refused. */
+/* The lease does not exist any more: it was deleted, it expired, or the gateway refused to renew it. */
 void lease_on_gone(struct mapping_tables *t, uint16_t m);
-/* Another mapping was granted this one's port: in our books it has none any more. */
+/* The gateway granted this mapping's external port to another one, so this one has no external port now. */
 void lease_on_port_lost(struct mapping_tables *t, uint16_t m);
-/* A success that no transaction asked for. False: it changes nothing. */
+/* A success arrived that no transaction waits for. False: it changes nothing. */
 bool lease_on_unsolicited(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o,
                           uint64_t now_ms);
-/* A grant that was long under way. */
+/* A grant arrived so late that it may be out of date. */
 void lease_on_late(struct mapping_tables *t, uint16_t m, uint16_t external_port);
-/* The gateway lost its state: the lease may be gone. */
+/* The gateway lost its state, and probably the lease. */
 void lease_on_state_lost(struct mapping_tables *t, uint16_t m);
-/* True if it was granted before the gateway lost its state. */
+/* True if the lease was granted before the gateway lost its state at lost_ms. */
 bool lease_is_of_before(const struct mapping *mapping, uint64_t lost_ms);
-/* An earlier run's rule was found; its lease ends at ends_ms at the latest. external_port 0: not known, or
- * another mapping has it. */
+/* The router has a rule of an earlier run, whose lease ends at ends_ms at the latest. external_port 0:
+ * unknown, or another mapping has it. */
 void lease_on_adopted(struct mapping_tables *t, uint16_t m, uint16_t external_port, uint64_t ends_ms);
 
 /* ---- what is to be done ---- */
 
-/* A client's new request begins; `again`: it repeats one that was answered a moment ago. */
+/* A client's request begins. `again`: it repeats a request that was answered a moment ago. */
 void lease_begin(struct mapping_tables *t, uint16_t m, bool again);
-/* The mapping is not wanted any more: the lease is given back at once, whatever an earlier failure put off.
- */
+/* The mapping is not wanted any more: its lease is deleted at once, whatever delay an earlier failure set. */
 void lease_end(struct mapping_tables *t, uint16_t m);
-/* The gateway is to be asked even if the client is answered from memory. */
+/* The gateway must grant the lease again, even if the client is answered from memory. */
 void lease_set_due(struct mapping_tables *t, uint16_t m);
-/* The gateway is asked without a client's doing. */
+/* The daemon requests the lease by itself; no client has asked for that. */
 void lease_recover(struct mapping_tables *t, uint16_t m);
-/* That has ended one way or the other. */
+/* Such a request of the daemon's own has ended, with or without success. */
 void lease_recovered(struct mapping_tables *t, uint16_t m);
-/* The gateway is not asked before retry_ms; 0: at once. */
+/* The next request to the gateway waits until retry_ms; 0: it does not wait. */
 void lease_retry_at(struct mapping_tables *t, uint16_t m, uint64_t retry_ms);
-/* After a failure: the pause doubles with each one. */
+/* Sets the delay after a failure: 1 s at first, doubled after each failure, 30 s at most. */
 void lease_retry_later(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
-/* After a refusal, while a port is being given up for it: soon, and a little later each time. */
+/* Sets the delay after a refusal while another mapping releases its port: 250 ms at first, 4 s at most. */
 void lease_retry_soon(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
-/* The lease that was to be made anew could not be given back: it is asked for again. */
+/* The deletion before a new request (PAIR_REJOINS) failed: the lease is requested without it. */
 void lease_on_rejoin_failed(struct mapping_tables *t, uint16_t m);
 void lease_set_pair(struct mapping_tables *t, uint16_t m, enum lease_pair pair);
-/* The lease is made anew for its companion's sake. */
+/* The lease will be deleted and requested again, to get the companion's external port. */
 void lease_rejoin(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
 void lease_note_pair(struct mapping_tables *t, uint16_t m, bool differs);
-/* The gateway changed the port of a living lease. If that happens often, returns how many changes there were
- * since *ret_since_ms; else 0. */
+/* Counts a change of the external port of a valid lease. If such changes are frequent, returns how many there
+ * were since *ret_since_ms; else 0. */
 unsigned lease_count_rotation(struct mapping_tables *t, uint16_t m, uint64_t now_ms, uint64_t *ret_since_ms);

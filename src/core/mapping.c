@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 enum {
-    /* Resting records that are looked at for a client that can make room: the oldest are of clients that came
-     * once, unless somebody with many mappings ended them all just then. */
+    /* The number of records in quarantine that are searched for a client to free. The oldest records usually
+     * belong to clients that came once, unless a client with many mappings ended all of them just then. */
     LOOK_AT_MAX = 256,
 };
 
@@ -120,10 +120,8 @@ void client_release(struct mapping_tables *t, uint16_t c)
         client->delete_all_pending[1] != 0)
         return;
     assert(client->live == 0 && client->map_jobs == 0 && client->asking == 0 && client->queue.first == 0);
-    if (list_has(&t->client_ready, t->client_ready_link, c))
-        list_remove(&t->client_ready, t->client_ready_link, c);
-    if (list_has(&t->address_waiting, t->address_waiting_link, c))
-        list_remove(&t->address_waiting, t->address_waiting_link, c);
+    list_remove(&t->client_ready, t->client_ready_link, c);
+    list_remove(&t->address_waiting, t->address_waiting_link, c);
     index_remove(&t->by_address, c);
     t->client[c] = (struct client){0};
     t->client[0].full_noted = false;
@@ -222,12 +220,6 @@ bool mapping_is_over(const struct mapping_tables *t, uint16_t m)
            !mapping->rule.comment_setting;
 }
 
-static void leave(struct list *list, struct list_link *links, uint16_t m)
-{
-    if (list_has(list, links, m))
-        list_remove(list, links, m);
-}
-
 void mapping_free(struct mapping_tables *t, uint16_t m)
 {
     struct mapping *mapping = &t->mapping[m];
@@ -239,10 +231,10 @@ void mapping_free(struct mapping_tables *t, uint16_t m)
         index_remove(&t->by_released_port, m);
     mapping_set_router_port(t, m, 0);
     mapping_index_external_port(t, m, 0);
-    leave(&t->drive, t->to_drive, m);
-    leave(&t->router, t->to_router, m);
-    leave(&t->spare, t->spare_link, m);
-    leave(&client->queue, t->to_ask, m);
+    list_remove(&t->drive, t->to_drive, m);
+    list_remove(&t->router, t->to_router, m);
+    list_remove(&t->spare, t->spare_link, m);
+    list_remove(&client->queue, t->to_ask, m);
     heap_set(&t->due, m, UINT64_MAX);
     index_remove(&t->by_key, m);
     list_remove(&client->mappings, t->of_client, m);
@@ -375,17 +367,15 @@ bool mapping_port_free(const struct mapping_tables *t, uint32_t address, enum na
 
 void mapping_set_spare(struct mapping_tables *t, uint16_t m, bool spare)
 {
-    bool listed = list_has(&t->spare, t->spare_link, m);
-    if (spare && !listed)
+    if (spare)
         list_push(&t->spare, t->spare_link, m);
-    else if (!spare && listed)
+    else
         list_remove(&t->spare, t->spare_link, m);
 }
 
 void mapping_touch(struct mapping_tables *t, uint16_t m)
 {
-    if (!list_has(&t->drive, t->to_drive, m))
-        list_push(&t->drive, t->to_drive, m);
+    list_push(&t->drive, t->to_drive, m);
 }
 
 /* ---- pending replies ---- */
@@ -406,7 +396,7 @@ bool pending_add(struct mapping_tables *t, uint16_t *list, const struct pending_
     uint16_t *link = list;
     for (; *link != 0; link = &t->pending[*link].next) {
         const struct pending_reply *other = &t->pending[*link];
-        if (other->from.address == reply->from.address && other->from.port == reply->from.port)
+        if (other->path.to.address == reply->path.to.address && other->path.to.port == reply->path.to.port)
             return true;
         count++;
     }

@@ -206,7 +206,8 @@ static bool in_force(const struct ros_sentence *row, const struct nat_context *c
 }
 
 /* Some versions send rows for changed counters, and some send only the attributes that changed, also after
- * our own change of the comment. Such a row contains no news. */
+ * our own change of the comment. A row with nothing but our comment
+ * and counters contains no news. */
 static bool only_ours(const struct ros_sentence *row, const char *instance)
 {
     struct span rest;

@@ -11,10 +11,11 @@
 
 enum {
     CONFLICTS_MAX = 3,
-    /* A port that was granted so recently has not changed unnoticed. */
+    /* A lease that was granted within this time cannot have changed its external port unnoticed. */
     CONFIRMED_MS = 10 * 1000,
     RELEASE_RETRY_MS = 30 * 1000,
-    /* The operator hears again of ports that change often when they had stopped for so long. */
+    /* The warning about ports that change often appears again only if there were no such changes for this
+     * long. */
     ROTATION_NOTED_MS = 60 * 60 * 1000,
 };
 
@@ -30,8 +31,9 @@ static void compare(struct proxy *p, uint16_t m, uint16_t companion, const struc
     bool differs = other->external_port != one->external_port;
     if (differs && !one->pair_noted && !other->pair_noted)
         actions_log(step->out, LOG_LEVEL_WARN, component,
-                    "TCP and UDP of one port have different external ports: a program that announces one "
-                    "number is reached by one of them only %s external=%u other=%u",
+                    "TCP and UDP of one port have different external ports; a program that announces one "
+                    "number can be "
+                    "reached by one protocol only %s external=%u other=%u",
                     mapping_text(t, m).text, (unsigned)one->external_port, (unsigned)other->external_port);
     lease_note_pair(t, m, differs);
     lease_note_pair(t, companion, differs);
@@ -44,16 +46,17 @@ static void count_rotation(struct proxy *p, uint16_t m, const struct step *step)
     if (changes == 0)
         return;
     if (p->rotation_noted_until_ms <= step->now_ms)
-        actions_log(
-            step->out, LOG_LEVEL_WARN, component,
-            "the gateway changes external ports often: most likely the same WireGuard key is in use "
-            "somewhere else at the same time, or the tunnel loses packets, or the server is in "
-            "trouble; make a key for this tunnel alone, then try another server changes=%u minutes=%u",
-            changes, (unsigned)((step->now_ms - since_ms) / 60000 + 1));
+        actions_log(step->out, LOG_LEVEL_WARN, component,
+                    "the gateway changes external ports often; another device may use the same WireGuard key "
+                    "changes=%u "
+                    "minutes=%u fix=\"make a key for this tunnel alone; if that does not help, choose "
+                    "another server\"",
+                    changes, (unsigned)((step->now_ms - since_ms) / 60000 + 1));
     p->rotation_noted_until_ms = step->now_ms + ROTATION_NOTED_MS;
 }
 
-/* It is known now where the mapping stands. */
+/* The comparison with the companion has ended. If the external port differs from the advertised port, the
+ * client must learn that. */
 static void pair_settled(struct proxy *p, uint16_t m, const struct step *step)
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);
@@ -84,20 +87,16 @@ static void port_granted(struct proxy *p, uint16_t m, uint16_t old, bool rotated
     }
     if (pair.broken)
         recovery_note_broken(p, m, step);
-    switch (pair.companion_next) {
-    case PAIR_NEXT_NOTHING:
-        break;
-    case PAIR_NEXT_SETTLES:
+    if (pair.companion_next == PAIR_NEXT_SETTLES) {
         pair_settled(p, pair.companion, step);
-        break;
-    case PAIR_NEXT_REJOINS:
+    } else if (pair.companion_next == PAIR_NEXT_REJOINS) {
         lease_rejoin(t, pair.companion, step->now_ms);
         mapping_touch(t, pair.companion);
-        break;
     }
 }
 
-/* The gateway did not grant what it was asked for. */
+/* Without a grant, the companion's external port cannot be compared, so both mappings keep the ports that
+ * they have. */
 static void port_failed(struct proxy *p, uint16_t m, const struct step *step)
 {
     const struct lease *lease = &mapping_at(&p->tables, m)->lease;
@@ -110,10 +109,11 @@ static void port_failed(struct proxy *p, uint16_t m, const struct step *step)
 
 /* ---- grants ---- */
 
-/* The gateway gave this mapping a port that another one has. Either the other one's is out of date: then
- * asking for it again shows that. Or the gateway has only this one port: then the first holder keeps it, and
- * nothing is deleted, for that would hit the holder [M-11]; unless it is only kept alive for a client that is
- * not there. */
+/* The gateway granted an external port that another mapping, the holder, has already. The holder's port may
+ * have changed unnoticed, so its lease is renewed first, which shows its present port. If the holder really
+ * has the port, the gateway has only this one, and the holder keeps it unless it is only kept alive for a
+ * client that is silent. The new lease is not deleted, because a deletion could end the holder's lease
+ * [M-11]. */
 static void conflict(struct proxy *p, uint16_t m, uint16_t holder, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
@@ -134,7 +134,7 @@ static void conflict(struct proxy *p, uint16_t m, uint16_t holder, const struct 
     }
 }
 
-/* Another router port may get another external one. */
+/* The gateway may grant another external port to another router port, so the mapping moves. */
 static void unusable(struct proxy *p, uint16_t m, const struct upstream_outcome *o, const struct step *step)
 {
     if (lease_on_unusable(&p->tables, m, o, p->strategy))
@@ -178,24 +178,20 @@ static void granted(struct proxy *p, uint16_t m, const struct upstream_outcome *
     enum natpmp_protocol other = mapping_other_protocol(mapping_at(t, m));
     enum port_verdict verdict = port_judge_grant(t, p->strategy, m, o->external_port, step->now_ms);
     forget_dead_holder(p, protocol, o->external_port, step);
-    if (!p->strategy->is_being_released(t, other, o->external_port))
+    if (p->strategy->is_being_released == NULL || !p->strategy->is_being_released(t, other, o->external_port))
         forget_dead_holder(p, other, o->external_port, step);
-    switch (verdict) {
-    case PORT_USABLE:
+    if (verdict == PORT_USABLE)
         usable(p, m, o, step);
-        break;
-    case PORT_CONFLICTS:
+    else if (verdict == PORT_CONFLICTS)
         conflict(p, m, mapping_find_external_port(t, protocol, o->external_port), step);
-        break;
-    case PORT_UNUSABLE:
+    else
         unusable(p, m, o, step);
-        break;
-    }
 }
 
 /* ---- refusals and silence ---- */
 
-/* A deletion failed: it is tried again, unless the lease was to be made anew. */
+/* The gateway did not confirm a deletion, so it is repeated later. A lease that was deleted only in order to
+ * request it again is requested at once instead. */
 static void not_released(struct proxy *p, uint16_t m, uint64_t retry_ms, const struct step *step)
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);
@@ -207,8 +203,8 @@ static void not_released(struct proxy *p, uint16_t m, uint64_t retry_ms, const s
     pair_settled(p, m, step);
 }
 
-/* An error that does not pass is passed on at once, as it is [N-05] [R-10]; anything else, unknown results
- * among it [C-25], may pass while the client waits. */
+/* A permanent error is sent to the client at once and unchanged [N-05] [R-10]. Any other error, even an
+ * unknown one [C-25], may disappear while the client waits, so the request is repeated. */
 static bool is_final(uint16_t result)
 {
     return result == NATPMP_NOT_AUTHORIZED || result == NATPMP_OUT_OF_RESOURCES;
@@ -218,13 +214,13 @@ static void report_refusal(struct proxy *p, uint16_t m, uint16_t result, const s
 {
     if (!is_final(result) && mapping_at(&p->tables, m)->lease.result != result)
         actions_log(step->out, LOG_LEVEL_WARN, component,
-                    "the gateway answers with an error; trying on result=%u %s", (unsigned)result,
+                    "the gateway answered with an error; retrying result=%u %s", (unsigned)result,
                     mapping_text(&p->tables, m).text);
     if (result == NATPMP_NOT_AUTHORIZED && first_time(&p->unauthorized_noted))
-        actions_log(step->out, LOG_LEVEL_WARN, component,
-                    "the gateway does not authorize mappings (result 2); with ProtonVPN: a paid plan, a key "
-                    "made with "
-                    "NAT-PMP enabled, a P2P server; clients are refused until it does");
+        actions_log(
+            step->out, LOG_LEVEL_WARN, component,
+            "the gateway does not authorize mappings; clients are refused until it does result=2 "
+            "fix=\"with ProtonVPN: use a paid plan, a key made with NAT-PMP enabled, and a P2P server\"");
 }
 
 static void refused(struct proxy *p, uint16_t m, uint16_t result, const struct step *step)
@@ -241,18 +237,19 @@ static void refused(struct proxy *p, uint16_t m, uint16_t result, const struct s
         job_refuse(t, m, (enum natpmp_result)result);
         lease_recovered(t, m);
     }
-    /* An error that passes says nothing of a lease of before our start. */
+    /* A temporary error does not prove that a lease is gone which may have been granted before our start. */
     if (lease_lives(mapping, step->now_ms) || (!final && lease_may_live(mapping, step->now_ms)))
         return;
-    /* Nothing is there any more: a rule without a lease leads nowhere. */
+    /* The lease is gone. A client that still uses the external port must learn that. */
     if (mapping->lease.state != LEASE_NONE)
         recovery_note_broken(p, m, step);
     lease_on_gone(t, m);
     if (!final || !promise_lives(mapping, step->now_ms))
         return;
-    actions_log(step->out, LOG_LEVEL_WARN, component,
-                "the gateway refuses a mapping that it held; it is removed result=%u %s", (unsigned)result,
-                mapping_text(t, m).text);
+    actions_log(
+        step->out, LOG_LEVEL_WARN, component,
+        "the gateway refused to renew a mapping that it had granted; the mapping is removed result=%u %s",
+        (unsigned)result, mapping_text(t, m).text);
     promise_end(t, m);
 }
 
@@ -260,7 +257,9 @@ static void unanswered(struct proxy *p, uint16_t m, const struct step *step)
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);
     if (promise_lives(mapping, step->now_ms) && !lease_lives(mapping, step->now_ms))
-        lease_recover(&p->tables, m); /* its client relies on it and nobody else asks */
+        /* The client still uses the mapping but sends no request now, so the daemon requests the lease by
+         * itself. */
+        lease_recover(&p->tables, m);
     lease_on_unanswered(&p->tables, m, step->now_ms);
 }
 
@@ -291,7 +290,7 @@ static void end_of_transaction(struct proxy *p, const struct upstream_outcome *o
     mapping_touch(t, m);
 }
 
-/* A success that answers no transaction of ours. */
+/* Handles a success that belongs to no transaction, or that arrives too late to be news. */
 static void unexpected(struct proxy *p, const struct upstream_outcome *o, const struct step *step)
 {
     uint16_t m = p->strategy->owner(p, o);
@@ -307,14 +306,14 @@ static void address_known(struct proxy *p, const struct step *step)
 {
     uint32_t address = p->upstream.address;
     const char *use = address_use(address);
-    actions_log(step->out, LOG_LEVEL_INFO, component, "external address address=%s",
+    actions_log(step->out, LOG_LEVEL_INFO, component, "the external address is known address=%s",
                 address_text(address).text);
     if (use != NULL)
         actions_log(
             step->out, LOG_LEVEL_WARN, component,
-            "the external address is %s: another NAT is behind the gateway, and nothing from the internet "
-            "arrives; check that VPN_GATEWAY is the VPN's gateway, or take a server with a public address "
-            "address=%s",
+            "the external address is %s, so another NAT is behind the gateway and the ports cannot be "
+            "reached address=%s "
+            "fix=\"check that VPN_GATEWAY is the VPN's gateway, or choose a server with a public address\"",
             use, address_text(address).text);
     p->address_flush = true;
     server_announce(&p->server, step->now_ms); /* [A-09] */
@@ -339,7 +338,7 @@ void on_gateway(struct proxy *p, const struct step *step)
             address_known(p, step);
             break;
         case UPSTREAM_NO_ADDRESS:
-            actions_log(step->out, LOG_LEVEL_WARN, component, "the gateway has lost its external address");
+            actions_log(step->out, LOG_LEVEL_WARN, component, "the gateway lost its external address");
             break;
         case UPSTREAM_STATE_LOST:
             recovery_begin(p, o.asked_ms, step);

@@ -1,7 +1,7 @@
-/* What the gateway answered, and what that does to the mappings. */
+/* Updates the mappings from the gateway's answers, and from requests that the gateway did not answer. */
 #pragma once
 
 #include "core/proxy_state.h"
 
-/* Takes the outcomes that upstream has. */
+/* Handles all outcomes that the upstream module has ready; call it in each step after the module has run. */
 void on_gateway(struct proxy *p, const struct step *step);

@@ -10,14 +10,22 @@ static_assert(2 * CLIENT_MAPPINGS_MAX * PENDING_PER_REQUEST_MAX <= PENDING_REPLI
               "one client leaves half of the pending replies to the others");
 
 enum {
-    /* libtorrent's last copy comes after 9 s, libnatpmp's longest pause within the first seven is 8 s. */
+    /* libtorrent sends its last retransmission after 9 s. The longest pause between the first seven requests
+     * of libnatpmp is 8 s. */
     COPIES_MAX_MS = 10 * 1000,
 };
 
+static void wait_for_job(struct proxy *p, uint16_t m, const struct event *event)
+{
+    struct pending_reply reply = reply_to(event);
+    job_add_pending(&p->tables, m, &reply);
+}
+
 /* ---- creating and renewing ---- */
 
-/* The record of this request, found, woken or made; 0: there is no room for it. Its key is the source of the
- * packet [M-12], the protocol and the internal port: what was suggested before does not matter [M-13]. */
+/* Returns the record of this request, which may be a new one or one in quarantine; 0: there is no room. The
+ * key is the source address of the packet [M-12], the protocol and the internal port. The suggested port is
+ * not a part of the key [M-13]. */
 static uint16_t take_mapping(struct proxy *p, uint32_t address, const struct natpmp_request *request)
 {
     struct mapping_tables *t = &p->tables;
@@ -29,25 +37,29 @@ static uint16_t take_mapping(struct proxy *p, uint32_t address, const struct nat
         return 0;
     if (m != 0)
         return m;
-    /* With those in quarantine: what a client gave up must not take the ports of the others. */
+    /* This limit includes the records in quarantine. Without it, a client that requests and deletes mappings
+     * again and again could take the router ports of all other clients. */
     if (c != 0 && t->client[c].records >= 2 * limit && !mapping_free_quarantined_of(t, c))
         return 0;
     return mapping_new(t, address, request->protocol, request->internal_port);
 }
 
-/* Once, until one of its mappings ends; record 0 stands for hosts that have no record. */
+/* Logs this once, until one of the client's mappings ends. Client record 0 stands for all hosts without a
+ * record. */
 static void report_full(struct proxy *p, uint32_t address, const struct step *step)
 {
     struct client *client = &p->tables.client[client_find(&p->tables, address)];
     if (!first_time(&client->full_noted))
         return;
     actions_log(step->out, LOG_LEVEL_WARN, "mapping",
-                "no room for another mapping client=%s mappings=%u MAX_MAPPINGS_PER_CLIENT=%u",
+                "the client has as many mappings as it may have; more are refused client=%s mappings=%u "
+                "MAX_MAPPINGS_PER_CLIENT=%u",
                 address_text(address).text, (unsigned)client->live, (unsigned)p->config.client_mappings_max);
 }
 
-/* RFC 6886 section 3.3: a copy of a request gets the same answer. Mono.Nat sends one too many, and an answer
- * may have been lost or be on its way; the gateway was asked for it just now. */
+/* RFC 6886 section 3.3: a retransmission gets the same answer. Mono.Nat sends one request too many, and the
+ * answer to an earlier one may be lost or still on its way. The gateway is not asked again, because it has
+ * just granted the lease. */
 static bool is_repeated(const struct mapping *mapping, const struct natpmp_request *request, uint64_t now_ms)
 {
     const struct promise *promise = &mapping->promise;
@@ -57,8 +69,9 @@ static bool is_repeated(const struct mapping *mapping, const struct natpmp_reque
            now_ms < promise->advertised_ms + copies_for_ms;
 }
 
-/* The gateway granted less than was asked, and the client comes back only now that it is over: Transmission
- * before 4.0 renews every 20 minutes, Syncthing every 30, whatever they were granted. */
+/* Recognizes a client that renews only after its lifetime has ended, because the gateway granted less than
+ * the client requested. Transmission before 4.0 renews every 20 minutes and Syncthing every 30, whatever
+ * lifetime they were granted. */
 static void note_late(struct proxy *p, uint16_t m, const struct step *step)
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);
@@ -67,10 +80,11 @@ static void note_late(struct proxy *p, uint16_t m, const struct step *step)
         !promise_was_outlived(mapping, step->now_ms))
         return;
     client->late = true;
-    actions_log(step->out, LOG_LEVEL_INFO, "mapping",
-                "a client renews later than it is told to: from now on its mappings are kept for as long as "
-                "it asks, at most two hours client=%s told=%u",
-                address_text(client->address).text, (unsigned)(promise_lifetime_ms(mapping) / 1000));
+    actions_log(
+        step->out, LOG_LEVEL_INFO, "mapping",
+        "the client renewed after its lifetime had ended; from now on its mappings are kept for the lifetime "
+        "that it requests, 2 h at most client=%s advertised=%u",
+        address_text(client->address).text, (unsigned)(promise_lifetime_ms(mapping) / 1000));
 }
 
 static void begin_map(struct proxy *p, uint16_t m, const struct natpmp_request *request,
@@ -78,7 +92,8 @@ static void begin_map(struct proxy *p, uint16_t m, const struct natpmp_request *
 {
     struct mapping_tables *t = &p->tables;
     const struct mapping *mapping = mapping_at(t, m);
-    if (mapping->job.kind == JOB_NONE) { /* else it is a copy of the request in work [M-14] */
+    /* A request that arrives while the same one is in work is a retransmission [M-14]. */
+    if (mapping->job.kind == JOB_NONE) {
         bool again = is_repeated(mapping, request, step->now_ms);
         job_begin_map(t, m, request, again, step->now_ms);
         lease_begin(t, m, again);
@@ -97,8 +112,8 @@ static void request_map(struct proxy *p, const struct event *event, const struct
     struct mapping_tables *t = &p->tables;
     uint32_t address = event->lan.from.address;
     if (request->internal_port == 0) {
-        /* Section 3.3 gives it no meaning with a lifetime, and some gateways do strange things with it
-         * [M-24]. */
+        /* RFC 6886 section 3.3 does not define internal port 0 with a lifetime, and gateways handle it in
+         * different ways [M-24]. */
         reply_at_once(p, event, request, NATPMP_NOT_AUTHORIZED, step);
         return;
     }
@@ -115,19 +130,19 @@ static void request_map(struct proxy *p, const struct event *event, const struct
     }
     mapping_wake(t, m);
     if (mapping->job.kind == JOB_DELETE)
-        reply_to_job(p, m, NATPMP_SUCCESS, 0, 0, step); /* the newer request wins [D-16] */
+        reply_to_job(p, m, NATPMP_SUCCESS, 0, 0, step); /* the new request replaces the deletion [D-16] */
     if (mapping->job.delete_all)
         deletion_progress(p, m, NATPMP_SUCCESS, step);
-    struct pending_reply reply = reply_to(event);
-    job_add_pending(t, m, &reply);
+    wait_for_job(p, m, event);
     note_late(p, m, step);
     begin_map(p, m, request, step);
 }
 
 /* ---- deleting ---- */
 
-/* Before the first snapshot a rule of an earlier run may be there: the record keeps the request until it is
- * known. Internal port 0 stands for all of this client and protocol. */
+/* Before the first snapshot, a rule of an earlier run may still be on the router. The record keeps the
+ * deletion until the snapshot has shown that rule. Internal port 0 stands for all mappings of this client and
+ * protocol. */
 static void keep_delete(struct proxy *p, const struct event *event, const struct natpmp_request *request,
                         const struct step *step)
 {
@@ -136,12 +151,11 @@ static void keep_delete(struct proxy *p, const struct event *event, const struct
         reply_at_once(p, event, request, NATPMP_OUT_OF_RESOURCES, step);
         return;
     }
-    struct pending_reply reply = reply_to(event);
-    job_add_pending(&p->tables, m, &reply);
+    wait_for_job(p, m, event);
     deletion_begin(p, m, step);
 }
 
-/* Of this source only [D-01] [D-12]; the suggested port is not looked at [D-02]. */
+/* A client can delete only its own mappings [D-01] [D-12]. The suggested port is ignored [D-02]. */
 static void request_delete(struct proxy *p, const struct event *event, const struct natpmp_request *request,
                            const struct step *step)
 {
@@ -153,16 +167,16 @@ static void request_delete(struct proxy *p, const struct event *event, const str
     uint16_t m = mapping_find(t, event->lan.from.address, request->protocol, request->internal_port);
     if (m == 0 || deletion_is_done(mapping_at(t, m))) {
         reply_at_once(p, event, request, NATPMP_SUCCESS,
-                      step); /* section 3.4: as if it had worked [D-04] [D-05] */
+                      step); /* section 3.4: success also without a mapping [D-04] [D-05] */
         return;
     }
-    struct pending_reply reply = reply_to(event);
-    job_add_pending(t, m, &reply);
+    wait_for_job(p, m, event);
     deletion_begin(p, m, step);
 }
 
-/* Internal port 0 means all mappings of this client and this protocol (section 3.4 [D-08]), whatever port is
- * suggested [D-14]. It is never passed on: to the gateway we are one client. */
+/* Internal port 0 means all mappings of this client and this protocol (section 3.4 [D-08]), whatever the
+ * suggested port is [D-14]. The daemon never sends such a deletion to the gateway, because the gateway would
+ * delete the mappings of all clients. */
 static void request_delete_all(struct proxy *p, const struct event *event,
                                const struct natpmp_request *request, const struct step *step)
 {
@@ -193,19 +207,19 @@ static void request_delete_all(struct proxy *p, const struct event *event,
 void on_lan(struct proxy *p, const struct event *event, const struct step *step)
 {
     const struct endpoint *from = &event->lan.from;
-    /* Section 3.8: a NAT that is about to go answers nothing any more [G-12]. */
+    /* Section 3.8: a gateway that ends its service does not answer any more [G-12]. */
     if (p->stopping || !server_admits(from, event->lan.to)) {
         p->server.dropped++;
         return;
     }
     if (from->address == p->config.gateway || router_has_address(&p->router, from->address)) {
         p->server.dropped++;
-        server_report_hidden(&p->server, from->address, step->now_ms, step->out);
+        server_report_hidden(&p->server, from->address, step);
         return;
     }
-    struct reply_path path = {.to = *from, .from = event->lan.to, .interface = event->lan.interface};
+    struct pending_reply reply = reply_to(event);
     struct natpmp_request request;
-    if (!server_receive(&p->server, event->lan.bytes, &path, step->now_ms, &request, step->out))
+    if (!server_receive(&p->server, event->lan.bytes, &reply.path, &request, step))
         return;
     if (request.lifetime_s > LIFETIME_MAX_S)
         request.lifetime_s = LIFETIME_MAX_S;

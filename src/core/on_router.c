@@ -5,20 +5,20 @@
 #include "core/deletion.h"
 
 enum {
-    /* An adopted mapping whose external port is not known is requested so much later. */
+    /* The request for an adopted mapping with an unknown external port waits for this time. */
     PENDING_DELAY_MS = 1000,
 };
 
 static const char component[] = "mapping";
 
-/* ---- rules as they stand on the router ---- */
+/* ---- the rules in the router's table ---- */
 
 static bool id_is_valid(const struct proxy *p, uint16_t m)
 {
     return m != 0 && rule_id_is_valid(&p->tables.mapping[m], p->router.ids_valid_from);
 }
 
-/* The mapping that holds this id, learned on the present connection; 0: none. */
+/* Returns the mapping whose rule has this id, if the id was learned on the present connection; 0: none. */
 static uint16_t find_rule(const struct proxy *p, uint32_t id)
 {
     uint16_t m = mapping_find_rule(&p->tables, id);
@@ -28,8 +28,8 @@ static uint16_t find_rule(const struct proxy *p, uint32_t id)
 static void note_rule(struct proxy *p, uint16_t m, const struct nat_rule *row)
 {
     struct mapping_tables *t = &p->tables;
-    /* The router dealt its ids anew: a mapping that held this one before the reconnect must not be found by
-     * it. */
+    /* RouterOS may number its items anew at a reboot. A mapping that had this id before the connection was
+     * lost must not be found by it any more. */
     uint16_t stale = mapping_find_rule(t, row->id);
     if (stale != 0 && stale != m && !id_is_valid(p, stale))
         rule_on_id_void(t, stale);
@@ -39,32 +39,34 @@ static void note_rule(struct proxy *p, uint16_t m, const struct nat_rule *row)
 
 static void drop_rule(struct proxy *p, const struct nat_rule *row, const char *why, const struct step *step)
 {
-    /* What the router refused to remove is found again and again. */
+    /* A rule that the router refuses to remove appears in each resync. Only the first time is worth a
+     * warning. */
     enum log_level level = p->router.orphan_failures == 0 ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG;
-    actions_log(step->out, level, component, "a rule with our mark is removed: %s id=*%X router=%u client=%s",
-                why, (unsigned)row->id, (unsigned)row->router_port, address_text(row->client).text);
+    actions_log(step->out, level, component,
+                "removing a rule with the mark of this instance: %s id=*%X router=%u client=%s", why,
+                (unsigned)row->id, (unsigned)row->router_port, address_text(row->client).text);
     router_orphan(&p->router, row->id, step->now_ms);
 }
 
-/* The record for a rule of an earlier run; 0: there is none to be had, and the rule is dropped. */
+/* Returns the record for a rule of an earlier run; 0: no record can be used, and the rule is removed. */
 static uint16_t record_for(struct proxy *p, const struct nat_rule *row, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
     uint16_t m = mapping_find(t, row->client, row->protocol, row->internal_port);
     bool other_port = m != 0 && mapping_at(t, m)->router_port != 0;
     if (other_port || !mapping_port_free(t, row->client, row->protocol, row->router_port)) {
-        drop_rule(p, row, "there is another one for the same port", step);
+        drop_rule(p, row, "another rule is for the same port", step);
         return 0;
     }
     if (m == 0)
         m = mapping_new(t, row->client, row->protocol, row->internal_port);
     if (m == 0)
-        drop_rule(p, row, "there is no room for it", step);
+        drop_rule(p, row, "the table of mappings is full", step);
     return m;
 }
 
-/* A rule of an earlier run: it goes on until its lease is over, unless the client renews it. How much of the
- * lease is left is not known, so it gets all of it. */
+/* Keeps a rule of an earlier run until its lease ends, unless the client renews the mapping. The time that is
+ * left of the lease is not known, so the rule is kept for the whole lease. */
 static void adopt(struct proxy *p, const struct nat_rule *row, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
@@ -79,26 +81,28 @@ static void adopt(struct proxy *p, const struct nat_rule *row, const struct step
     lease_on_adopted(t, m, free ? row->external_port : 0, ends_ms);
     promise_on_found(t, m, row->external_port);
     note_rule(p, m, row);
-    /* At the end it is undone with the others. */
+    /* A daemon that is stopping removes this rule, as it removes all others. */
     if (p->stopping || deletion_begin_kept(p, m, step))
         return;
     mapping_set_wanted(t, m, true);
     promise_on_adopted(t, m, ends_ms);
     lease_recover(t, m);
-    /* Those first whose external port is known: a new one for the others must not be it. */
+    /* The mappings with a known external port are requested first, because the gateway might grant one of
+     * those ports to this mapping. */
     if (row->external_port == 0)
         lease_retry_at(t, m, step->now_ms + PENDING_DELAY_MS);
     p->adopted++;
-    actions_log(step->out, LOG_LEVEL_INFO, component, "adopted %s external=%u lifetime=%u",
-                mapping_text(t, m).text, (unsigned)row->external_port, (unsigned)lease_s);
+    actions_log(step->out, LOG_LEVEL_INFO, component,
+                "adopted a rule of an earlier run %s external=%u lifetime=%u", mapping_text(t, m).text,
+                (unsigned)row->external_port, (unsigned)lease_s);
 }
 
-/* The row shows the rule that this mapping holds by its id. */
+/* Handles a row whose id is the id of this mapping's rule. */
 static void known_rule(struct proxy *p, uint16_t m, const struct nat_rule *row, const struct step *step)
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);
     if (mapping->rule.state != RULE_PRESENT) {
-        rule_on_row_early(&p->tables, m, 0, p->router.snapshot); /* ADDING, REMOVING: its answer decides */
+        rule_on_row_early(&p->tables, m, 0, p->router.snapshot); /* the answer to the command decides */
         return;
     }
     bool was_wrong = mapping->rule.wrong;
@@ -108,11 +112,11 @@ static void known_rule(struct proxy *p, uint16_t m, const struct nat_rule *row, 
     rule_on_undone(&p->tables, m, step->now_ms);
     if (mapping->wanted)
         actions_log(step->out, LOG_LEVEL_WARN, component,
-                    "the rule was changed on the router; it is put back %s",
+                    "somebody changed the rule on the router; double-natpmp replaces it %s",
                     mapping_text(&p->tables, m).text);
 }
 
-/* The row shows a rule for the mapping's port under an id that was not known. */
+/* Handles a row that is a rule for this mapping's port, but has an unknown id. */
 static void found_rule(struct proxy *p, uint16_t m, const struct nat_rule *row, const struct step *step)
 {
     switch ((enum rule_state)mapping_at(&p->tables, m)->rule.state) {
@@ -122,11 +126,12 @@ static void found_rule(struct proxy *p, uint16_t m, const struct nat_rule *row, 
         note_rule(p, m, row);
         return;
     case RULE_ADDING:
-        if (!id_is_valid(p, m)) /* listen was faster than the answer */
+        /* Listen may report the new rule before the answer to the add. If listen then reports a second rule,
+         * only the answer tells which one was added, and the resync removes the other. */
+        if (!id_is_valid(p, m))
             rule_on_row_early(&p->tables, m, row->id, p->router.snapshot);
-        else /* two rules, and only the answer tells which of them was added: the look behind it drops the
-                other */
-            router_look(&p->router, step->now_ms);
+        else
+            router_resync(&p->router, step->now_ms);
         return;
     case RULE_PRESENT:
         if (!id_is_valid(p, m)) {
@@ -137,7 +142,7 @@ static void found_rule(struct proxy *p, uint16_t m, const struct nat_rule *row, 
     case RULE_REMOVING:
         break;
     }
-    drop_rule(p, row, "there is another one for the same mapping", step);
+    drop_rule(p, row, "another rule is for the same mapping", step);
 }
 
 static void take_rule(struct proxy *p, const struct nat_rule *row, const struct step *step)
@@ -148,7 +153,7 @@ static void take_rule(struct proxy *p, const struct nat_rule *row, const struct 
         return;
     }
     if (!row->sound) {
-        drop_rule(p, row, "it makes no sense", step);
+        drop_rule(p, row, "it is not complete", step);
         return;
     }
     m = mapping_find_router_port(&p->tables, row->protocol, row->router_port);
@@ -157,11 +162,11 @@ static void take_rule(struct proxy *p, const struct nat_rule *row, const struct 
     else if (p->adopting)
         adopt(p, row, step);
     else
-        drop_rule(p, row, "it belongs to no mapping", step);
+        drop_rule(p, row, "no mapping needs it", step);
 }
 
-/* The id is gone, or its rule has lost our mark: then somebody took it over, and it is no longer ours to
- * touch. */
+/* The rule was removed, or it has lost our mark. In the second case somebody else uses the rule now, and the
+ * daemon must not change it any more. */
 static void lose_rule(struct proxy *p, uint32_t id, bool removed, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
@@ -174,20 +179,22 @@ static void lose_rule(struct proxy *p, uint32_t id, bool removed, const struct s
     const struct mapping *mapping = mapping_at(t, m);
     if (mapping->rule.state == RULE_ADDING) {
         rule_on_id_void(t, m);
-        router_look(&p->router, step->now_ms); /* the answer to come will say that it is there */
+        router_resync(&p->router, step->now_ms); /* the answer to the add will say that the rule exists */
     }
     if (mapping->rule.state != RULE_PRESENT)
         return;
-    rule_on_missing(t, m);
+    rule_on_gone(t, m);
     rule_on_undone(t, m, step->now_ms);
     mapping_touch(t, m);
     if (mapping->wanted)
-        actions_log(step->out, LOG_LEVEL_WARN, component,
-                    "the rule was %s on the router; it is made again %s",
-                    removed ? "removed" : "given another comment", mapping_text(t, m).text);
+        actions_log(step->out, LOG_LEVEL_WARN, component, "somebody %s; double-natpmp adds another one %s",
+                    removed ? "removed the rule on the router"
+                            : "changed the comment of the rule, which is foreign now",
+                    mapping_text(t, m).text);
 }
 
-/* What the snapshot did not show is not there, and is made again (section 3.7 [N-06]). */
+/* A rule that the snapshot does not contain does not exist, and the daemon adds it again (section 3.7
+ * [N-06]). */
 static void sweep(struct proxy *p, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
@@ -202,9 +209,10 @@ static void sweep(struct proxy *p, const struct step *step)
             continue;
         if (present && mapping->wanted)
             actions_log(step->out, LOG_LEVEL_WARN, component,
-                        "the rule is not on the router; it is made again %s", mapping_text(t, m).text);
+                        "the rule is missing on the router; double-natpmp adds it again %s",
+                        mapping_text(t, m).text);
         if (missing)
-            rule_on_missing(t, m);
+            rule_on_gone(t, m);
         mapping_touch(t, m);
     }
 }
@@ -216,7 +224,7 @@ static void snapshot_done(struct proxy *p, const struct step *step)
         return;
     p->adopting = false;
     if (p->adopted > 0)
-        actions_log(step->out, LOG_LEVEL_INFO, component, "rules of an earlier run were adopted rules=%u",
+        actions_log(step->out, LOG_LEVEL_INFO, component, "adopted the rules of an earlier run rules=%u",
                     p->adopted);
 }
 
@@ -229,22 +237,17 @@ static void added(struct proxy *p, uint16_t m, uint32_t id, const struct step *s
         router_orphan(&p->router, listened, step->now_ms);
     rule_on_added(&p->tables, m, id, p->router.snapshot, step->now_ms);
     if (id == 0)
-        router_look(&p->router, step->now_ms);
+        router_resync(&p->router, step->now_ms);
 }
 
 static void command_failed(struct proxy *p, const struct router_outcome *o, const struct step *step)
 {
-    if (o->kind == COMMAND_REMOVE)
-        rule_on_remove_failed(&p->tables, o->owner, step->now_ms);
-    else if (o->kind == COMMAND_SET)
-        rule_on_comment_failed(&p->tables, o->owner, step->now_ms);
-    else
-        rule_on_add_failed(&p->tables, o->owner, step->now_ms);
+    rule_on_failed(&p->tables, o->owner, o->kind, step->now_ms);
     if (o->kind == COMMAND_ADD && o->error == ROS_ERROR_PERMISSION)
         job_refuse(&p->tables, o->owner, NATPMP_NOT_AUTHORIZED);
-    /* The interface or the rule is not what it was. */
+    /* The interface or the rule has changed since the last resync. */
     if (o->error == ROS_ERROR_INPUT || o->error == ROS_ERROR_NO_SUCH_ITEM)
-        router_look(&p->router, step->now_ms);
+        router_resync(&p->router, step->now_ms);
 }
 
 static void command_ended(struct proxy *p, const struct router_outcome *o, const struct step *step)
@@ -252,27 +255,25 @@ static void command_ended(struct proxy *p, const struct router_outcome *o, const
     struct mapping_tables *t = &p->tables;
     uint16_t m = o->owner;
     if (m == 0)
-        return; /* an orphan's removal; if it failed, a snapshot soon shows the rule again */
+        return; /* the removal of an orphan; if it failed, a later resync finds the rule again */
     assert(mapping_at(t, m)->client != 0);
     if (o->type == ROUTER_ADDED)
         added(p, m, o->id, step);
     else if (o->type == ROUTER_REMOVED)
-        rule_on_removed(t, m);
+        rule_on_gone(t, m);
     else if (o->type == ROUTER_SET_DONE)
         rule_on_comment_set(t, m);
     else if (o->type == ROUTER_FAILED)
         command_failed(p, o, step);
-    else if (o->kind == COMMAND_SET)
-        rule_on_comment_lost(t, m);
     else
-        rule_on_command_lost(t, m, p->router.snapshot);
+        rule_on_lost(t, m, o->kind, p->router.snapshot);
     mapping_touch(t, m);
 }
 
 void on_router(struct proxy *p, const struct step *step)
 {
     struct router_outcome o;
-    while (router_next(&p->router, step->now_ms, &o, step->out)) {
+    while (router_next(&p->router, &o, step)) {
         uint16_t m = find_rule(p, o.id);
         switch (o.type) {
         case ROUTER_RULE:

@@ -1,7 +1,8 @@
 #include "core/pair.h"
 
 enum {
-    /* To give a lease back is a risk; a gateway that changes ports often does not make us do it each time. */
+    /* The gateway might not grant a deleted lease again. So the daemon deletes one at most once in this time,
+     * even if the gateway changes ports often. */
     REJOIN_APART_MS = 10 * 60 * 1000,
 };
 
@@ -11,7 +12,7 @@ uint16_t pair_companion(const struct mapping_tables *t, uint16_t m, uint64_t now
     return companion != 0 && lease_lives(&t->mapping[companion], now_ms) ? companion : 0;
 }
 
-/* Some gateways change both protocols of a port at once. */
+/* Some gateways change the external ports of both protocols at once. */
 static bool may_have_changed(const struct mapping *mapping, const struct mapping *companion, uint16_t old)
 {
     return companion->lease.external_port == old && companion->lease.pair == PAIR_SETTLED &&
@@ -24,7 +25,7 @@ static enum pair_next next_of(const struct mapping *mapping, const struct mappin
     bool lately = lease->rejoined_ms != 0 && lease->rejoined_ms + REJOIN_APART_MS > now_ms;
     if (lease->external_port == mapping->lease.external_port || lately)
         return PAIR_NEXT_SETTLES;
-    /* A gateway that gives both protocols one number does so when a lease is made, not when it is renewed. */
+    /* Such a gateway gives both protocols the same number only when a lease is new, not at a renewal. */
     return PAIR_NEXT_REJOINS;
 }
 

@@ -35,8 +35,8 @@ static bool is_quarantined(const struct mapping_tables *t, uint16_t m, uint16_t 
     return mapping_port_is_quarantined(t, m, external_port, since_ms);
 }
 
-/* Another client's rule stands on that port, and what the gateway granted for it is not known (yet): most
- * likely this number. To give its companion to somebody else would be against section 3.3. */
+/* Another client's rule has this router port, and its external port is not known yet. The gateway most likely
+ * grants the same number, and section 3.3 forbids to give that number's other protocol to this client. */
 static bool is_claimed(const struct mapping_tables *t, uint16_t m, enum natpmp_protocol protocol,
                        uint16_t port)
 {
@@ -98,11 +98,11 @@ enum port_verdict port_judge_grant(const struct mapping_tables *t, const struct 
     enum natpmp_protocol other = mapping_other_protocol(mapping);
     uint16_t holder = live_holder(t, mapping_protocol(mapping), external_port, now_ms);
     uint16_t neighbour = live_holder(t, other, external_port, now_ms);
-    if (strategy->is_being_released(t, other, external_port))
+    if (strategy->is_being_released != NULL && strategy->is_being_released(t, other, external_port))
         neighbour = 0;
     if (holder != 0 && holder != m)
         return PORT_CONFLICTS;
-    /* RFC 6886 section 3.3 keeps both protocols of a port together [M-10]. */
+    /* RFC 6886 section 3.3: TCP and UDP of one external port belong to one client [M-10]. */
     if (neighbour != 0 && t->mapping[neighbour].client != mapping->client)
         return PORT_UNUSABLE;
     bool quarantined =

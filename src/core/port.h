@@ -1,44 +1,45 @@
-/* Choices of ports: the rule's on the router, the external one to suggest, and whether a granted one can be
- * used. Pure: nothing is written. */
+/* Chooses ports: the router port of a rule, and the external port to suggest to the gateway. Also decides
+ * whether a granted external port can be used. These functions do not change anything. */
 #pragma once
 
 #include "core/strategy.h"
 #include "core/mapping.h"
 #include "core/router.h"
 
-/* IANA's dynamic range, RFC 6335. */
+/* IANA's range of dynamic ports (RFC 6335). */
 enum {
     PORT_DYNAMIC_FIRST = 49152,
     PORT_DYNAMIC_LAST = 65535,
-    /* Neither a router port nor an external port goes to another client while strangers may still send to it.
-     */
+    /* For this time after a mapping has ended, no other client gets its router port or its external port,
+     * because peers on the internet may still send to them. */
     QUARANTINE_MS = 120 * 1000,
 };
 
-/* No rule on the router and none of ours takes the port, and its companion is free or of the same client. */
+/* True if neither a foreign rule nor another mapping takes the router port, and the same port of the other
+ * protocol is free or belongs to the same client. */
 bool port_is_available(const struct mapping_tables *t, const struct router *r, uint16_t m, uint16_t port);
-/* The router port that the mapping ought to have: the companion's, so that the gateway gives both protocols
- * of a client's port one external port; then what the client suggested. 0: any, a random one [M-05]. */
+/* The router port that the mapping should get: the companion's port, so that the gateway gives both protocols
+ * one external port, otherwise the port that the client suggested. 0: any port, chosen at random [M-05]. */
 uint16_t port_preferred(const struct mapping_tables *t, const struct router *r, uint16_t m);
-/* The first one from `start` on that is free of both protocols, so that the companion can have the same
- * number later. High, as RFC 6886 section 3.3 has it for a client that suggests nothing [M-04]. 0: there is
- * none. */
+/* Returns the first port from `start` on that is free for both protocols, so that the companion can get the
+ * same number later. It is a dynamic port, because RFC 6886 section 3.3 gives a high-numbered port to a
+ * client that suggests none [M-04]. 0: no port is free. */
 uint16_t port_free_from(const struct mapping_tables *t, const struct router *r, uint16_t start);
 
-/* The external port to ask for: the one that the client has [C-19] [M-06]; the companion's, so that both are
- * one number; what the client suggested. Never one that another mapping has or is about to have. 0: none. */
+/* The external port to suggest to the gateway: the one that the client has [C-19] [M-06], otherwise the
+ * companion's, so that both are one number, otherwise the one that the client suggested. A port that another
+ * mapping has or is about to get is not suggested. 0: none. */
 uint16_t port_suggestion(const struct mapping_tables *t, const struct strategy *strategy, uint16_t m,
                          uint64_t now_ms);
 
 enum port_verdict {
     PORT_USABLE,
-    PORT_CONFLICTS, /* another mapping has it */
-    PORT_UNUSABLE,  /* its other protocol belongs to another client, or another client had it until a moment
-                       ago */
+    PORT_CONFLICTS, /* another mapping has the port */
+    PORT_UNUSABLE,  /* another client has its other protocol, or had the port a short time ago */
 };
-/* Can the mapping use the external port that the gateway granted? */
+/* Decides whether the mapping can use the external port that the gateway granted. */
 enum port_verdict port_judge_grant(const struct mapping_tables *t, const struct strategy *strategy,
                                    uint16_t m, uint16_t external_port, uint64_t now_ms);
-/* The mapping that has that external port by our books although its lease is not alive; 0: none. */
+/* Returns the mapping that has that external port in the tables although its lease has ended; 0: none. */
 uint16_t port_dead_holder(const struct mapping_tables *t, enum natpmp_protocol protocol,
                           uint16_t external_port, uint64_t now_ms);

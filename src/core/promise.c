@@ -4,8 +4,8 @@
 #include "core/step.h"
 
 enum {
-    /* What its client does not renew is kept alive no longer than this: Nicotine+, the latest, comes every
-     * two hours. */
+    /* The daemon keeps a mapping alive for this time at most. Of all known clients Nicotine+ renews last,
+     * every two hours. */
     KEEP_ALIVE_MAX_S = 2 * 60 * 60,
 };
 

@@ -1,5 +1,5 @@
-/* What clients were advertised of a mapping, until when, and for how long it is kept alive for them. Written
- * only by promise.c. Times are milliseconds of CLOCK_BOOTTIME. */
+/* What clients were advertised about a mapping, for how long, and how long the daemon keeps the mapping alive
+ * for them. Only promise.c writes it. Times are milliseconds of CLOCK_BOOTTIME. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,47 +9,49 @@ struct mapping;
 struct mapping_tables;
 
 struct promise {
-    uint64_t advertised_ms; /* when clients heard last that they have the mapping */
-    uint64_t until_ms;      /* and until when; 0: nothing, or they heard that it is over */
-    uint64_t ends_ms;       /* the mapping is kept alive until then; 0: not at all */
+    uint64_t advertised_ms; /* when a client was last answered with success */
+    uint64_t until_ms;      /* end of the advertised lifetime; 0: none, or the last answer was an error */
+    uint64_t ends_ms;       /* the daemon keeps the mapping until then; 0: not at all */
     uint16_t port;          /* the external port that was advertised last; 0: none */
-    bool adopted;           /* by an earlier run: how long the client may rely on it is not known exactly */
+    bool adopted;           /* from a rule of an earlier run: until_ms is only an estimate */
 };
 
 enum promise_want {
     PROMISE_WANTS_NOTHING,
-    PROMISE_WANTS_END, /* its time is over */
+    PROMISE_WANTS_END, /* the mapping has expired */
 };
 
 enum promise_want promise_wants(const struct mapping *mapping, uint64_t now_ms);
-/* When time alone changes something about it; UINT64_MAX: never. */
+/* The time at which a lifetime ends and the mapping must be driven again; UINT64_MAX: never. */
 uint64_t promise_due_ms(const struct mapping *mapping, uint64_t now_ms);
-/* The mapping is kept: its client relies on it, or it is kept alive. */
+/* True if the mapping is kept, because its advertised lifetime has not ended or because it is kept alive. */
 bool promise_lives(const struct mapping *mapping, uint64_t now_ms);
-/* Somebody is there: a client waits for an answer, or what it was advertised is not over. */
+/* True if a client waits for an answer, or the advertised lifetime has not ended. */
 bool promise_is_in_use(const struct mapping *mapping, uint64_t now_ms);
-/* Until when a client that was advertised less than it asked for may come back and take the mapping for
- * existing. */
+/* The time until which a client that was advertised less than it requested may come back and expect the
+ * mapping to exist. */
 uint64_t promise_keep_alive_until_ms(const struct mapping *mapping);
-/* For how long the client was advertised the mapping, in milliseconds. */
+/* The lifetime that the client was advertised, in milliseconds. */
 uint64_t promise_lifetime_ms(const struct mapping *mapping);
-/* The client comes back only after what it was advertised, which is less than it asked for. */
+/* True if the advertised lifetime has ended and was shorter than requested: a client that comes back now
+ * renews too late. */
 bool promise_was_outlived(const struct mapping *mapping, uint64_t now_ms);
 
-/* A client is answered with success. `kept_alive`: for as long as it asked, HOLD_MAX_S at most. */
+/* A client is answered with success for lifetime_s seconds. `kept_alive`: the mapping is
+ * kept beyond that, until the requested lifetime or two hours are over, whichever is sooner. */
 void promise_on_advertised(struct mapping_tables *t, uint16_t m, uint32_t lifetime_s, bool kept_alive,
                            uint64_t now_ms);
-/* The answer to a retransmission: the same, but for the port. */
+/* A retransmission is answered again: only the advertised port can have changed. */
 void promise_on_repeated(struct mapping_tables *t, uint16_t m);
 /* A client is answered with an error. */
 void promise_on_refused(struct mapping_tables *t, uint16_t m);
-/* A rule of an earlier run was found. */
+/* A rule of an earlier run is adopted, and its mapping is kept until ends_ms. */
 void promise_on_adopted(struct mapping_tables *t, uint16_t m, uint64_t ends_ms);
-/* The port of a rule of an earlier run, before anything is decided about it. */
+/* The router has a rule of an earlier run with this external port, which may be adopted or removed. */
 void promise_on_found(struct mapping_tables *t, uint16_t m, uint16_t external_port);
-/* The gateway granted it: an adopted one is promised no longer than the lease. */
+/* The gateway granted the lease: an adopted mapping is kept no longer than the lease. */
 void promise_on_granted(struct mapping_tables *t, uint16_t m);
-/* Nothing is promised any more. */
+/* The mapping is not kept any longer, and its advertised lifetime has ended. */
 void promise_end(struct mapping_tables *t, uint16_t m);
-/* The program ends: nothing is kept any more. */
+/* The daemon stops: the mapping is not kept any longer. */
 void promise_stop(struct mapping_tables *t, uint16_t m);

@@ -12,9 +12,9 @@
 #include "core/turn.h"
 
 enum {
-    /* At start the first announcement waits for the external address, but not long. */
+    /* The first announcement after the start waits this long, so that the external address can be in it. */
     FIRST_ANNOUNCEMENT_MS = 2000,
-    /* RouterOS and Docker kill after ten seconds. */
+    /* RouterOS and Docker kill a container that has not stopped after ten seconds. */
     STOP_MS = 5000,
 };
 
@@ -52,8 +52,8 @@ static unsigned unfinished(const struct proxy *p)
     return (unsigned)p->tables.records - p->tables.quarantined;
 }
 
-/* A client that waits gets no answer: a restart may follow, and an error would make some clients give up for
- * good. */
+/* A client that waits gets no answer, because a restart may follow, and some clients never ask again after an
+ * error. */
 static void stop_mapping(struct proxy *p, uint16_t m)
 {
     struct mapping_tables *t = &p->tables;
@@ -64,7 +64,7 @@ static void stop_mapping(struct proxy *p, uint16_t m)
         job_end(t, m);
     }
     if (promise_lives(mapping_at(t, m), p->now_ms))
-        job_begin_delete(t, m, p->now_ms); /* nobody waits, but its end is logged */
+        job_begin_delete(t, m, p->now_ms); /* no client waits for it, but the end is logged */
     promise_stop(t, m);
     mapping_set_moving(t, m, false);
     lease_retry_at(t, m, 0);
@@ -80,7 +80,7 @@ static void stop(struct proxy *p, const struct step *step)
     p->stopping = true;
     p->stop_ms = step->now_ms + STOP_MS;
     server_stop(&p->server);
-    actions_log(step->out, LOG_LEVEL_INFO, "proxy", "stopping: all mappings are removed mappings=%u",
+    actions_log(step->out, LOG_LEVEL_INFO, "proxy", "stopping; all mappings are removed mappings=%u",
                 (unsigned)p->tables.live);
     for (unsigned i = 1; i <= p->tables.used_mappings; i++)
         if (p->tables.mapping[i].client != 0)
@@ -105,12 +105,12 @@ static void exit_when_done(struct proxy *p, const struct step *step)
     if (rules + leases > 0)
         actions_log(
             step->out, LOG_LEVEL_WARN, "proxy",
-            "stopped, but router or gateway did not answer in time: the next start takes over the rules, the "
-            "leases end by themselves rules=%u leases=%u",
+            "stopped before everything was removed: the next start adopts the rules, and leases expire by "
+            "themselves rules=%u leases=%u",
             rules, leases);
     else
         actions_log(step->out, LOG_LEVEL_INFO, "proxy",
-                    "stopped: nothing is left on the router and at the gateway");
+                    "stopped; nothing is left on the router or at the gateway");
     p->exited = true;
     actions_push(step->out, (struct action){.type = ACTION_EXIT});
 }
@@ -129,18 +129,18 @@ static void take_event(struct proxy *p, const struct event *event, const struct 
         on_lan(p, event, step);
         break;
     case EVENT_GATEWAY:
-        upstream_receive(&p->upstream, event->gateway, step->now_ms, step->out);
+        upstream_receive(&p->upstream, event->gateway, step);
         break;
     case EVENT_GATEWAY_ERROR:
-        upstream_error(&p->upstream, event->gateway_error, step->out);
+        upstream_report(&p->upstream, event->gateway_error, step->out); /* RFC 6886 section 3.1 [C-08] */
         break;
     case EVENT_ROUTER_OPEN:
         p->upstream.router_local = event->router.local;
-        router_event(&p->router, event, step->out);
+        router_event(&p->router, event, step);
         break;
     case EVENT_ROUTER_DATA:
     case EVENT_ROUTER_CLOSED:
-        router_event(&p->router, event, step->out);
+        router_event(&p->router, event, step);
         break;
     case EVENT_STOP:
         stop(p, step);
@@ -159,14 +159,15 @@ void proxy_step(struct proxy *p, const struct event *event, struct actions *out)
     if (p->exited)
         return;
     take_event(p, event, &step);
+    /* First what the event brought, then what is due by now: time-outs have outcomes, too. */
     on_router(p, &step);
     on_gateway(p, &step);
-    router_tick(&p->router, step.now_ms, out);
-    upstream_tick(&p->upstream, step.now_ms, out);
+    router_tick(&p->router, &step);
+    upstream_tick(&p->upstream, &step);
     on_router(p, &step);
     on_gateway(p, &step);
     recovery_tick(p, &step);
-    server_tick(&p->server, p->upstream.address_known ? p->upstream.address : 0, step.now_ms, out);
+    server_tick(&p->server, p->upstream.address_known ? p->upstream.address : 0, &step);
     drive(p, &step);
     exit_when_done(p, &step);
 }

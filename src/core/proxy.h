@@ -1,62 +1,60 @@
-/* The program without its sockets: one event in, ordered actions out, one deadline. */
+/* The program without its sockets: takes one event, and returns ordered actions and one deadline. */
 #pragma once
 
 #include "core/event.h"
 
 struct proxy;
 
-/* For clients that renew later than the lease that the gateway grants them. */
+/* What the daemon does for clients that renew after the gateway's lease has ended (LEASE_HOLD). */
 enum lease_hold {
-    LEASE_HOLD_AUTO,   /* renewed by ourselves for clients that came back late once */
-    LEASE_HOLD_ALWAYS, /* for all */
-    LEASE_HOLD_OFF,    /* what is not renewed in time ends */
+    LEASE_HOLD_AUTO,   /* keeps the mappings of clients alive that came back late once */
+    LEASE_HOLD_ALWAYS, /* keeps all mappings alive */
+    LEASE_HOLD_OFF,    /* keeps no mapping alive */
 };
 
-/* How the gateway forwards. */
+/* How the gateway forwards (GATEWAY_MODE). */
 enum gateway_mode {
-    GATEWAY_MODE_AUTO,      /* from the external port to the internal port that it was asked for (RFC 6886) */
-    GATEWAY_MODE_SYMMETRIC, /* from external port n to port n only: it is asked for internal port 0 */
+    GATEWAY_MODE_AUTO,      /* the normal way: from the external port to the internal port of the request (RFC
+                               6886) */
+    GATEWAY_MODE_SYMMETRIC, /* from external port n to port n only; requests have the internal port 0 */
 };
 
 struct proxy_config {
-    uint32_t gateway; /* never the source of a LAN request */
+    uint32_t gateway; /* the gateway's address, from which no LAN request is accepted */
     char instance[INSTANCE_NAME_MAX + 1];
     char user[CREDENTIAL_MAX + 1];
     char password[CREDENTIAL_MAX + 1];
-    char in_interface[INTERFACE_NAME_MAX + 1]; /* empty: the router is asked */
+    char in_interface[INTERFACE_NAME_MAX + 1]; /* empty: the router reports it */
     uint16_t client_mappings_max;              /* 1 .. CLIENT_MAPPINGS_MAX */
     enum lease_hold lease_hold;
     enum gateway_mode gateway_mode;
     enum log_level log_level;
 };
 
-/* The size of struct proxy, for whoever provides its memory: zeroed, aligned as by calloc. Many megabytes of
- * address space, of which only what is used becomes real. */
+/* The size of struct proxy in bytes. The caller provides and owns the memory, which must be zero and aligned
+ * as by calloc. These are many megabytes of address space, of which only the used pages become resident. */
 size_t proxy_size(void);
 
-/* `seed` decides ports, jitter and delays: the same seed and events give the same actions. The memory must be
- * zero. */
+/* Copies *config. `seed` determines the random ports and delays: the same seed and events give the same
+ * actions. */
 void proxy_init(struct proxy *p, const struct proxy_config *config, uint64_t seed);
 
-/* Never fails. Clears *out first. */
+/* Handles one event and writes the resulting actions to *out, which is cleared first. It cannot fail. */
 void proxy_step(struct proxy *p, const struct event *event, struct actions *out);
 
-/* When EVENT_DEADLINE is due if nothing else happens: never before the last event's time; UINT64_MAX: never.
- */
+/* The time at which EVENT_DEADLINE is due if nothing else happens, never before the last event; UINT64_MAX:
+ * never. */
 uint64_t proxy_deadline_ms(const struct proxy *p);
 
-/* Asserts every invariant of the tables. Slow: for tests. */
-void proxy_check(const struct proxy *p);
-
-/* For tests, and for whoever asks how the program is. */
+/* The state of the program, for tests and for the driver. */
 struct proxy_status {
-    const char *router_trouble;  /* why nothing can be mapped on the router; NULL: it can */
-    const char *gateway_trouble; /* why nothing can be mapped at the gateway; NULL: it answers */
+    const char *router_trouble;  /* why no rule can be added on the router; NULL: rules can be added */
+    const char *gateway_trouble; /* why the gateway grants no lease; NULL: it answers */
     uint32_t external_address;   /* 0: not known */
-    unsigned mappings;           /* live: a client stands behind it */
-    unsigned records;            /* all, with those that are being undone */
+    unsigned mappings;           /* mappings that are wanted */
+    unsigned records;            /* all records, even of mappings that are ending or in quarantine */
     unsigned clients;
     uint32_t epoch_s;
-    uint64_t dropped; /* datagrams that were no valid request from an allowed source */
+    uint64_t dropped; /* datagrams that were not valid requests from an allowed source */
 };
 struct proxy_status proxy_status(const struct proxy *p, uint64_t now_ms);

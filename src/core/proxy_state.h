@@ -1,4 +1,5 @@
-/* The proxy's own state, for the files that make up the proxy. Nothing else includes this. */
+/* The proxy's own state, for the modules that make up the proxy. Nothing else in the daemon includes this
+ * file. */
 #pragma once
 
 #include "base/prng.h"
@@ -15,31 +16,31 @@ struct proxy {
     struct proxy_config config;
     const struct strategy *strategy;
     struct prng prng;
-    uint64_t now_ms; /* of the last event */
+    uint64_t now_ms; /* the time of the last event */
     bool started;
-    bool adopting; /* no snapshot has been completed: rules with our mark are of an earlier run */
+    bool adopting; /* no snapshot is complete yet: rules with our mark are of an earlier run */
     bool stopping;
     bool exited;
-    bool more; /* the actions had no room for all that is due now */
+    bool more; /* the actions had no room for all the work that is due */
     uint64_t stop_ms;
     unsigned adopted;
 
     /* replies to external address requests */
-    bool address_flush; /* the reason to wait may be over */
+    bool address_flush; /* waiting replies may be sent now */
 
-    /* what the operator knows of the gateway */
-    uint64_t rotation_noted_until_ms; /* ports change often */
+    /* what the log has reported about the gateway */
+    uint64_t rotation_noted_until_ms; /* external ports change often: no new warning before */
     bool unauthorized_noted;          /* the gateway does not authorize mappings */
-    bool ports_short_noted;           /* it has no port left */
+    bool ports_short_noted;           /* the gateway has no port left */
 
-    uint16_t
-        symmetric_holder[2]; /* by protocol: the mapping that was requested last of a symmetric gateway */
+    /* with GATEWAY_MODE=symmetric: the mapping that requested a lease last, by protocol */
+    uint16_t symmetric_holder[2];
 
     /* the gateway lost its state (RFC 6886 section 3.7) */
     uint64_t lost_ms;
-    uint64_t recover_ms;       /* when all is requested again; UINT64_MAX: nothing was lost */
-    uint64_t recover_until_ms; /* when the outcome must be known; UINT64_MAX: nothing is awaited */
-    bool promises_broken;      /* a client relies on a port that is no more */
+    uint64_t recover_ms;       /* when all mappings are requested again; UINT64_MAX: nothing was lost */
+    uint64_t recover_until_ms; /* when clients must learn the outcome; UINT64_MAX: there is none */
+    bool promises_broken;      /* a client was advertised a port that is not valid any more */
 
     struct mapping_tables tables;
     struct server server;

@@ -1,4 +1,4 @@
-/* How the program is, in few words. The log has said more when it came about. */
+/* The state of the program in short. The log has more details. */
 #include "core/proxy_state.h"
 
 static const char *router_trouble(const struct router *r)

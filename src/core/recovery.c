@@ -1,9 +1,10 @@
 #include "core/recovery.h"
 
 enum {
-    /* RFC 6886 section 3.7: a random delay before everybody recreates mappings at once [C-27]. */
+    /* RFC 6886 section 3.7: a random delay, so that not all clients of the gateway request their mappings at
+     * the same moment [C-27]. */
     DELAY_MS = 5 * 1000,
-    /* After that the clients must learn whether their ports still hold. */
+    /* If mappings are still missing after this time, the clients must learn that their ports may be lost. */
     PATIENCE_MS = 10 * 1000,
 };
 
@@ -14,7 +15,7 @@ void recovery_note_broken(struct proxy *p, uint16_t m, const struct step *step)
         p->promises_broken = true;
 }
 
-/* Nothing that was granted before holds any more; only the requests wait. */
+/* The leases that were granted before are invalid at once. Only the new requests wait for the delay. */
 void recovery_begin(struct proxy *p, uint64_t lost_ms, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
@@ -28,13 +29,12 @@ void recovery_begin(struct proxy *p, uint64_t lost_ms, const struct step *step)
     if (p->recover_ms != UINT64_MAX)
         return;
     p->recover_ms = step->now_ms + prng_below(&p->prng, DELAY_MS + 1);
-    actions_log(
-        step->out, LOG_LEVEL_WARN, "gateway",
-        "the gateway has started anew and forgot its mappings; asking for all of them again mappings=%u",
-        (unsigned)t->live);
+    actions_log(step->out, LOG_LEVEL_WARN, "gateway",
+                "the gateway restarted, or another one answers; all mappings are requested again mappings=%u",
+                (unsigned)t->live);
 }
 
-/* All of them now, not when each renewal is due (section 3.7 [C-28]). */
+/* All mappings are requested now, not when each renewal is due (section 3.7 [C-28]). */
 static void recover_all(struct proxy *p)
 {
     struct mapping_tables *t = &p->tables;
@@ -58,11 +58,11 @@ void recovery_tick(struct proxy *p, const struct step *step)
         p->recover_until_ms = UINT64_MAX;
         p->promises_broken = p->promises_broken || *recovering > 0;
     }
-    /* As long as the clients keep their ports they need not know [E-04]. */
+    /* If all clients keep their ports, they need not learn of the restart [E-04]. */
     if (!p->promises_broken || p->recover_until_ms != UINT64_MAX || p->recover_ms != UINT64_MAX)
         return;
     p->promises_broken = false;
-    server_reset_epoch(&p->server, step->now_ms, step->out);
+    server_reset_epoch(&p->server, step);
 }
 
 uint64_t recovery_due_ms(const struct proxy *p)

@@ -1,32 +1,25 @@
 #include "core/reply.h"
 
-static struct reply_path path_of(const struct pending_reply *reply)
-{
-    return (struct reply_path){.to = reply->from, .from = reply->to, .interface = reply->interface};
-}
-
 struct pending_reply reply_to(const struct event *event)
 {
-    return (struct pending_reply){
-        .from = event->lan.from,
-        .to = event->lan.to,
-        .interface = event->lan.interface,
-        .since_ms = event->now_ms,
-    };
+    struct reply_path path = {
+        .to = event->lan.from, .from = event->lan.to, .interface = event->lan.interface};
+    return (struct pending_reply){.path = path, .since_ms = event->now_ms};
 }
 
 /* ---- external address ---- */
 
-/* RFC 6886 section 3.2: what holds now [G-09] [N-04]; without an address result 3 [N-02]. */
+/* RFC 6886 section 3.2: the reply contains the address that is known now [G-09] [N-04], or result 3 if no
+ * address is known [N-02]. */
 static void answer_address(struct proxy *p, const struct pending_reply *reply, const struct step *step)
 {
-    struct reply_path path = path_of(reply);
     enum natpmp_result result = p->upstream.address_known ? NATPMP_SUCCESS : NATPMP_NETWORK_FAILURE;
-    server_reply_address(&p->server, &path, result, p->upstream.address, step->now_ms, step->out);
+    server_reply_address(&p->server, &reply->path, result, p->upstream.address, step);
 }
 
-/* An address reply ahead of the answer to a MAP makes libtorrent forget the MAP: any packet from the gateway
- * ends its retransmission. So it waits until no MAP of this client is in work. */
+/* libtorrent stops the retransmission of its MAP request when it receives any packet from its gateway. An
+ * address reply would therefore end a MAP request that has not been answered, so the reply waits until no MAP
+ * request of this client is in work. */
 static bool address_must_wait(const struct proxy *p, uint16_t c)
 {
     return !p->upstream.address_known || p->tables.client[c].map_jobs > 0;
@@ -49,7 +42,7 @@ void reply_address_request(struct proxy *p, const struct event *event, const str
     pending_add(t, &t->client[c].address_pending, &reply);
     if (t->client[c].address_pending == 0)
         client_release(t, c);
-    else if (!list_has(&t->address_waiting, t->address_waiting_link, c))
+    else
         list_push(&t->address_waiting, t->address_waiting_link, c);
 }
 
@@ -100,9 +93,7 @@ void reply_at_once(struct proxy *p, const struct event *event, const struct natp
                    enum natpmp_result result, const struct step *step)
 {
     struct pending_reply reply = reply_to(event);
-    struct reply_path path = path_of(&reply);
-    server_reply_map(&p->server, &path, request->protocol, result, request->internal_port, 0, 0, step->now_ms,
-                     step->out);
+    server_reply_map(&p->server, &reply.path, request->protocol, result, request->internal_port, 0, 0, step);
 }
 
 void reply_to_job(struct proxy *p, uint16_t m, enum natpmp_result result, uint16_t external_port,
@@ -112,9 +103,8 @@ void reply_to_job(struct proxy *p, uint16_t m, enum natpmp_result result, uint16
     const struct mapping *mapping = mapping_at(t, m);
     struct pending_reply reply;
     while (job_take_pending(t, m, &reply)) {
-        struct reply_path path = path_of(&reply);
-        server_reply_map(&p->server, &path, mapping_protocol(mapping), result, mapping->internal_port,
-                         external_port, lifetime_s, step->now_ms, step->out);
+        server_reply_map(&p->server, &reply.path, mapping_protocol(mapping), result, mapping->internal_port,
+                         external_port, lifetime_s, step);
     }
     job_end(t, m);
     const struct client *client = &t->client[mapping->client];
@@ -128,8 +118,6 @@ void reply_to_delete_all(struct proxy *p, uint16_t c, enum natpmp_protocol proto
     struct mapping_tables *t = &p->tables;
     struct pending_reply reply;
     while (pending_take(t, &t->client[c].delete_all_pending[protocol], &reply)) {
-        struct reply_path path = path_of(&reply);
-        server_reply_map(&p->server, &path, protocol, result, 0, 0, 0, step->now_ms,
-                         step->out); /* port 0 [D-09] */
+        server_reply_map(&p->server, &reply.path, protocol, result, 0, 0, 0, step); /* port 0 [D-09] */
     }
 }

@@ -21,17 +21,15 @@ void router_init(struct router *r, const char *user, const char *password, const
 {
     /* The rest is zero already and must not be touched, so that the unused sessions' buffers do not become
      * resident memory. */
-    r->user = user;
-    r->password = password;
     r->configured_interface = configured_interface;
     r->gateway = gateway;
     r->prng = prng_seeded(seed);
-    r->look_due_ms = UINT64_MAX;
+    r->resync_due_ms = UINT64_MAX;
     r->context.instance = instance;
     r->context.addresses_incomplete = true;
     r->context.lists_incomplete = true;
     for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++)
-        session_init(&r->session[i], i);
+        session_init(&r->session[i], i, user, password);
 }
 
 /* ---- state ---- */
@@ -69,7 +67,7 @@ static void go_down(struct router *r, struct actions *out)
     r->ready = false;
     r->listening = false;
     r->stage = STAGE_IDLE;
-    r->look_due_ms = UINT64_MAX;
+    r->resync_due_ms = UINT64_MAX;
     r->orphans = 0;
     memset(r->removed, 0, sizeof r->removed);
     r->ids_valid_from = r->snapshot + 1;
@@ -85,36 +83,35 @@ static void broken(struct router *r, unsigned i, struct actions *out)
 
 /* ---- events ---- */
 
-void router_event(struct router *r, const struct event *event, struct actions *out)
+void router_event(struct router *r, const struct event *event, const struct step *step)
 {
     assert(event->router.session < ROUTER_SESSIONS_MAX);
     struct session *s = &r->session[event->router.session];
     r->input = span_of(NULL, 0);
     if (event->type == EVENT_ROUTER_OPEN) {
-        session_opened(s, r->user, r->password, event->router.peer, event->now_ms, out);
+        session_opened(s, event->router.peer, step);
     } else if (event->type == EVENT_ROUTER_CLOSED) {
         bool alive = s->state != SESSION_CLOSED && s->state != SESSION_BROKEN;
-        session_closed(s, event->router.failure, event->now_ms, &r->prng);
+        session_closed(s, event->router.failure, step->now_ms, &r->prng);
         if (alive)
-            broken(r, event->router.session, out);
+            broken(r, event->router.session, step->out);
     } else {
         r->input_session = event->router.session;
         r->input = event->router.bytes;
     }
 }
 
-static void session_up(struct router *r, unsigned i, uint64_t now_ms, struct actions *out)
+static void session_up(struct router *r, unsigned i, const struct step *step)
 {
     if (i != MAIN) {
-        actions_log(out, LOG_LEVEL_DEBUG, component, "an extra connection is ready session=%u", i);
+        actions_log(step->out, LOG_LEVEL_DEBUG, component, "an extra connection is ready session=%u", i);
         return;
     }
     memset(r->version, 0, sizeof r->version);
-    struct writer w =
-        session_begin(&r->session[MAIN], COMMAND_RESOURCE, 0, "/system/resource/print", now_ms, out);
+    struct writer w = session_begin(&r->session[MAIN], COMMAND_RESOURCE, 0, "/system/resource/print", step);
     ros_write_pair_text(&w, "=.proplist=", "version");
-    session_end(&r->session[MAIN], &w, out);
-    router_begin_look(r, now_ms, out);
+    session_end(&r->session[MAIN], &w, step->out);
+    router_begin_resync(r, step);
 }
 
 static bool is_change(const struct command *c)
@@ -136,14 +133,14 @@ static void orphan_stays(struct router *r, uint64_t now_ms)
 {
     if (r->orphan_snapshot == r->snapshot)
         return;
-    router_look_later(r, now_ms + ((uint64_t)ORPHAN_RETRY_MS << (2 * r->orphan_failures)));
+    router_resync_later(r, now_ms + ((uint64_t)ORPHAN_RETRY_MS << (2 * r->orphan_failures)));
     r->orphan_snapshot = r->snapshot;
     if (r->orphan_failures < ORPHAN_RETRY_LONGER)
         r->orphan_failures++;
 }
 
-static bool change_failed(struct router *r, const struct command *c, uint64_t now_ms,
-                          struct router_outcome *o, struct actions *out)
+static bool change_failed(struct router *r, const struct command *c, struct router_outcome *o,
+                          const struct step *step)
 {
     if (c->kind == COMMAND_REMOVE && c->error == ROS_ERROR_NO_SUCH_ITEM) {
         o->type = ROUTER_REMOVED;
@@ -152,24 +149,24 @@ static bool change_failed(struct router *r, const struct command *c, uint64_t no
     if (c->kind == COMMAND_REMOVE)
         forget_removal(r, c->id);
     if (c->kind == COMMAND_REMOVE && c->cookie == 0)
-        orphan_stays(r, now_ms);
+        orphan_stays(r, step->now_ms);
     if (c->error == ROS_ERROR_PERMISSION)
-        router_report(r, FAILURE_WRITE_POLICY, span_of(NULL, 0), out);
+        router_report(r, FAILURE_WRITE_POLICY, span_of(NULL, 0), step->out);
     else if (c->error != ROS_ERROR_NO_SUCH_ITEM)
-        router_report(r, FAILURE_COMMAND, span_text(c->message.text), out);
+        router_report(r, FAILURE_COMMAND, span_text(c->message.text), step->out);
     o->type = ROUTER_FAILED;
     o->error = (enum ros_error)c->error;
     return true;
 }
 
-static bool change_done(struct router *r, const struct command *c, uint64_t now_ms, struct router_outcome *o,
-                        struct actions *out)
+static bool change_done(struct router *r, const struct command *c, struct router_outcome *o,
+                        const struct step *step)
 {
     *o = (struct router_outcome){
         .kind = (enum command_kind)c->kind, .owner = (uint16_t)c->cookie, .id = c->id};
     if (c->failed)
-        return change_failed(r, c, now_ms, o, out);
-    router_report(r, FAILURE_NONE, span_of(NULL, 0), out);
+        return change_failed(r, c, o, step);
+    router_report(r, FAILURE_NONE, span_of(NULL, 0), step->out);
     if (c->kind == COMMAND_REMOVE && c->cookie == 0)
         r->orphan_failures = 0;
     if (c->kind == COMMAND_ADD)
@@ -188,44 +185,44 @@ static bool next_lost(struct router *r, uint64_t now_ms, struct router_outcome *
                 continue;
             *o = (struct router_outcome){
                 .type = ROUTER_LOST, .kind = (enum command_kind)c.kind, .owner = (uint16_t)c.cookie};
-            router_look(r, now_ms);
+            router_resync(r, now_ms);
             return true;
         }
     }
     return false;
 }
 
-static bool next_input(struct router *r, uint64_t now_ms, struct router_outcome *o, struct actions *out)
+static bool next_input(struct router *r, struct router_outcome *o, const struct step *step)
 {
     struct session *s = &r->session[r->input_session];
     struct command c;
     for (;;) {
-        switch (session_next(s, r->user, r->password, &r->input, now_ms, &c, out)) {
+        switch (session_next(s, &r->input, &c, step)) {
         case SESSION_NOTHING:
             return false;
         case SESSION_UP:
-            session_up(r, r->input_session, now_ms, out);
+            session_up(r, r->input_session, step);
             break;
         case SESSION_ROW:
-            if (r->input_session == MAIN && router_look_row(r, &c, now_ms, o))
+            if (r->input_session == MAIN && router_resync_row(r, &c, step->now_ms, o))
                 return true;
             break;
         case SESSION_DONE:
-            if (is_change(&c) ? change_done(r, &c, now_ms, o, out) : router_look_done(r, &c, now_ms, o, out))
+            if (is_change(&c) ? change_done(r, &c, o, step) : router_resync_done(r, &c, o, step))
                 return true;
             break;
         case SESSION_FAILED:
-            session_break(s, (enum failure)s->failure, now_ms, &r->prng, out);
-            broken(r, r->input_session, out);
+            session_break(s, (enum failure)s->failure, &r->prng, step);
+            broken(r, r->input_session, step->out);
             r->input = span_of(NULL, 0);
             return false;
         }
     }
 }
 
-bool router_next(struct router *r, uint64_t now_ms, struct router_outcome *ret_outcome, struct actions *out)
+bool router_next(struct router *r, struct router_outcome *ret_outcome, const struct step *step)
 {
-    return (r->input.len > 0 && next_input(r, now_ms, ret_outcome, out)) || next_lost(r, now_ms, ret_outcome);
+    return (r->input.len > 0 && next_input(r, ret_outcome, step)) || next_lost(r, step->now_ms, ret_outcome);
 }
 
 /* ---- time ---- */
@@ -234,62 +231,57 @@ static uint64_t idle_ms(const struct session *s, uint64_t limit_ms)
 {
     if (s->state != SESSION_READY || s->in_flight != 0)
         return UINT64_MAX;
-    return (s->used_ms > s->heard_ms ? s->used_ms : s->heard_ms) + limit_ms;
+    return later_ms(s->used_ms, s->heard_ms) + limit_ms;
 }
 
-static void check_silence(struct router *r, unsigned i, uint64_t now_ms, struct actions *out)
+static void check_silence(struct router *r, unsigned i, const struct step *step)
 {
     struct session *s = &r->session[i];
-    if (!session_is_silent(s, now_ms))
+    if (!session_is_silent(s, step->now_ms))
         return;
     enum failure failure = FAILURE_SILENT;
     if (s->state == SESSION_OPENING)
         failure = FAILURE_TIMEOUT;
     else if (s->state == SESSION_LOGIN)
         failure = FAILURE_SILENT_LOGIN;
-    session_break(s, failure, now_ms, &r->prng, out);
-    broken(r, i, out);
+    session_break(s, failure, &r->prng, step);
+    broken(r, i, step->out);
 }
 
-static void remove_orphans(struct router *r, uint64_t now_ms, struct actions *out)
+static void remove_orphans(struct router *r, const struct step *step)
 {
-    while (r->ready && r->orphans > 0 && session_free(&r->session[MAIN]) && actions_room(out))
-        router_remove(r, 0, r->orphan[--r->orphans], now_ms, out);
+    while (r->ready && r->orphans > 0 && session_free(&r->session[MAIN]) && actions_room(step->out))
+        router_remove(r, 0, r->orphan[--r->orphans], step);
 }
 
-static void tick_main(struct router *r, uint64_t now_ms, struct actions *out)
+static void tick_main(struct router *r, const struct step *step)
 {
     struct session *s = &r->session[MAIN];
-    if (s->state == SESSION_CLOSED && s->retry_ms <= now_ms)
-        session_open(s, now_ms, out);
+    if (s->state == SESSION_CLOSED && s->retry_ms <= step->now_ms)
+        session_open(s, step);
     if (s->state != SESSION_READY)
         return;
-    if (r->look_due_ms <= now_ms && r->stage == STAGE_IDLE)
-        router_begin_look(r, now_ms, out);
-    remove_orphans(r, now_ms, out);
-    if (idle_ms(s, KEEP_ALIVE_MS) <= now_ms) {
-        struct writer w = session_begin(s, COMMAND_KEEP_ALIVE, 0, "/system/identity/print", now_ms, out);
-        session_end(s, &w, out);
+    if (r->resync_due_ms <= step->now_ms && r->stage == STAGE_IDLE)
+        router_begin_resync(r, step);
+    remove_orphans(r, step);
+    if (idle_ms(s, KEEP_ALIVE_MS) <= step->now_ms) {
+        struct writer w = session_begin(s, COMMAND_KEEP_ALIVE, 0, "/system/identity/print", step);
+        session_end(s, &w, step->out);
     }
 }
 
-void router_tick(struct router *r, uint64_t now_ms, struct actions *out)
+void router_tick(struct router *r, const struct step *step)
 {
-    if (!actions_room(out))
+    if (!actions_room(step->out))
         return;
     for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++)
-        check_silence(r, i, now_ms, out);
-    if (!actions_room(out))
+        check_silence(r, i, step);
+    if (!actions_room(step->out))
         return;
-    tick_main(r, now_ms, out);
+    tick_main(r, step);
     for (unsigned i = MAIN + 1; i < ROUTER_SESSIONS_MAX; i++)
-        if (idle_ms(&r->session[i], EXTRA_IDLE_MS) <= now_ms)
-            session_close(&r->session[i], out);
-}
-
-static uint64_t earlier(uint64_t a_ms, uint64_t b_ms)
-{
-    return a_ms < b_ms ? a_ms : b_ms;
+        if (idle_ms(&r->session[i], EXTRA_IDLE_MS) <= step->now_ms)
+            session_close(&r->session[i], step->out);
 }
 
 uint64_t router_deadline_ms(const struct router *r)
@@ -297,21 +289,21 @@ uint64_t router_deadline_ms(const struct router *r)
     const struct session *s = &r->session[MAIN];
     uint64_t deadline_ms = UINT64_MAX;
     for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++) {
-        deadline_ms = earlier(deadline_ms, session_silent_ms(&r->session[i]));
+        deadline_ms = earlier_ms(deadline_ms, session_silent_ms(&r->session[i]));
         deadline_ms =
-            earlier(deadline_ms, idle_ms(&r->session[i], i == MAIN ? KEEP_ALIVE_MS : EXTRA_IDLE_MS));
+            earlier_ms(deadline_ms, idle_ms(&r->session[i], i == MAIN ? KEEP_ALIVE_MS : EXTRA_IDLE_MS));
     }
     if (s->state == SESSION_CLOSED)
-        deadline_ms = earlier(deadline_ms, s->retry_ms);
+        deadline_ms = earlier_ms(deadline_ms, s->retry_ms);
     if (s->state == SESSION_READY && r->stage == STAGE_IDLE)
-        deadline_ms = earlier(deadline_ms, r->look_due_ms);
+        deadline_ms = earlier_ms(deadline_ms, r->resync_due_ms);
     return deadline_ms;
 }
 
 /* ---- changing rules ---- */
 
 /* The session with the fewest commands in flight. If all are busy, another one is opened, for later ones. */
-static struct session *session_for_add(struct router *r, uint64_t now_ms, struct actions *out)
+static struct session *session_for_add(struct router *r, const struct step *step)
 {
     struct session *best = NULL;
     struct session *closed = NULL;
@@ -320,12 +312,12 @@ static struct session *session_for_add(struct router *r, uint64_t now_ms, struct
         struct session *s = &r->session[i];
         if (session_free(s) && (best == NULL || s->in_flight < best->in_flight))
             best = s;
-        if (s->state == SESSION_CLOSED && s->retry_ms <= now_ms)
+        if (s->state == SESSION_CLOSED && s->retry_ms <= step->now_ms)
             closed = s;
         opening = opening || s->state == SESSION_OPENING || s->state == SESSION_LOGIN;
     }
     if ((best == NULL || best->in_flight >= SESSION_BUSY) && closed != NULL && !opening)
-        session_open(closed, now_ms, out);
+        session_open(closed, step);
     return best;
 }
 
@@ -337,13 +329,12 @@ static void write_comment(const struct router *r, struct writer *w, uint16_t ext
     ros_write_pair(w, "=comment=", writer_span(&comment));
 }
 
-bool router_add(struct router *r, uint16_t owner, const struct router_rule *rule, uint64_t now_ms,
-                struct actions *out)
+bool router_add(struct router *r, uint16_t owner, const struct router_rule *rule, const struct step *step)
 {
-    struct session *s = r->ready ? session_for_add(r, now_ms, out) : NULL;
+    struct session *s = r->ready ? session_for_add(r, step) : NULL;
     if (s == NULL)
         return false;
-    struct writer w = session_begin(s, COMMAND_ADD, owner, "/ip/firewall/nat/add", now_ms, out);
+    struct writer w = session_begin(s, COMMAND_ADD, owner, "/ip/firewall/nat/add", step);
     ros_write_word(&w, span_text("=chain=dstnat"));
     ros_write_word(&w, span_text("=action=dst-nat"));
     ros_write_pair_text(&w, "=protocol=", rule->protocol == NATPMP_TCP ? "tcp" : "udp");
@@ -352,32 +343,32 @@ bool router_add(struct router *r, uint16_t owner, const struct router_rule *rule
     ros_write_pair_text(&w, "=to-addresses=", address_text(rule->client).text);
     ros_write_pair_decimal(&w, "=to-ports=", rule->internal_port);
     write_comment(r, &w, rule->external_port, rule->lease_s);
-    session_end(s, &w, out);
+    session_end(s, &w, step->out);
     return true;
 }
 
-bool router_remove(struct router *r, uint16_t owner, uint32_t id, uint64_t now_ms, struct actions *out)
+bool router_remove(struct router *r, uint16_t owner, uint32_t id, const struct step *step)
 {
     struct session *s = &r->session[MAIN];
     if (!r->ready || !session_free(s))
         return false;
-    struct writer w = session_begin_removal(s, owner, id, "/ip/firewall/nat/remove", now_ms, out);
+    struct writer w = session_begin_removal(s, owner, id, "/ip/firewall/nat/remove", step);
     ros_write_pair_id(&w, "=.id=", id);
-    session_end(s, &w, out);
+    session_end(s, &w, step->out);
     r->removed[r->removed_next++ % ROUTER_ORPHANS_MAX] = id;
     return true;
 }
 
 bool router_set_comment(struct router *r, uint16_t owner, uint32_t id, uint16_t external_port,
-                        uint32_t lease_s, uint64_t now_ms, struct actions *out)
+                        uint32_t lease_s, const struct step *step)
 {
     struct session *s = &r->session[MAIN];
     if (!r->ready || !session_free(s))
         return false;
-    struct writer w = session_begin(s, COMMAND_SET, owner, "/ip/firewall/nat/set", now_ms, out);
+    struct writer w = session_begin(s, COMMAND_SET, owner, "/ip/firewall/nat/set", step);
     ros_write_pair_id(&w, "=.id=", id);
     write_comment(r, &w, external_port, lease_s);
-    session_end(s, &w, out);
+    session_end(s, &w, step->out);
     return true;
 }
 
@@ -389,5 +380,5 @@ void router_orphan(struct router *r, uint32_t id, uint64_t now_ms)
     if (r->orphans < ROUTER_ORPHANS_MAX)
         r->orphan[r->orphans++] = id;
     else
-        router_look(r, now_ms + ORPHANS_LATER_MS); /* it finds the others again */
+        router_resync(r, now_ms + ORPHANS_LATER_MS); /* it finds the others again */
 }

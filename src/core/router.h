@@ -58,8 +58,6 @@ struct router_rule {
 };
 
 struct router {
-    const char *user;
-    const char *password;
     const char *configured_interface; /* empty: the router is asked */
     uint32_t gateway;
     struct prng prng;
@@ -87,11 +85,11 @@ struct router {
     struct portset building[2];
     bool any_taken; /* false: the sets are empty and untouched, so that their pages stay unused */
     bool any_building;
-    bool look_again;         /* the running snapshot may be out of date */
+    bool resync_again;       /* the running snapshot may be out of date */
     uint32_t snapshot;       /* number of the running or last one */
     uint32_t ids_valid_from; /* ids of earlier ones are invalid */
-    uint64_t look_due_ms;
-    uint64_t looked_ms; /* when the last snapshot began */
+    uint64_t resync_due_ms;
+    uint64_t resynced_ms; /* when the last snapshot began */
 
     /* ids of orphans: rules with our mark that belong to no mapping */
     uint32_t orphan[ROUTER_ORPHANS_MAX];
@@ -112,10 +110,10 @@ void router_init(struct router *r, const char *user, const char *password, const
                  const char *configured_interface, uint32_t gateway, uint64_t seed);
 
 /* Takes an EVENT_ROUTER_*. Then call router_next until it returns false, within the same step. */
-void router_event(struct router *r, const struct event *event, struct actions *out);
-bool router_next(struct router *r, uint64_t now_ms, struct router_outcome *ret_outcome, struct actions *out);
-/* Time-outs, connections, resyncs. Call router_next again afterwards. */
-void router_tick(struct router *r, uint64_t now_ms, struct actions *out);
+void router_event(struct router *r, const struct event *event, const struct step *step);
+bool router_next(struct router *r, struct router_outcome *ret_outcome, const struct step *step);
+/* Handles the time-outs, connections and resyncs that are due. Call router_next again afterwards. */
+void router_tick(struct router *r, const struct step *step);
 uint64_t router_deadline_ms(const struct router *r);
 
 /* The NAT table is known: rules can be added, and router_port_taken is reliable. */
@@ -127,28 +125,27 @@ bool router_has_address(const struct router *r, uint32_t address);
 
 /* The three commands. False: no session can take one now; try again later. The outcome carries `owner`. Ids
  * must be from the snapshot ids_valid_from or a later one. */
-bool router_add(struct router *r, uint16_t owner, const struct router_rule *rule, uint64_t now_ms,
-                struct actions *out);
-bool router_remove(struct router *r, uint16_t owner, uint32_t id, uint64_t now_ms, struct actions *out);
+bool router_add(struct router *r, uint16_t owner, const struct router_rule *rule, const struct step *step);
+bool router_remove(struct router *r, uint16_t owner, uint32_t id, const struct step *step);
 bool router_set_comment(struct router *r, uint16_t owner, uint32_t id, uint16_t external_port,
-                        uint32_t lease_s, uint64_t now_ms, struct actions *out);
+                        uint32_t lease_s, const struct step *step);
 /* A rule of ours that belongs to no mapping: it will be removed. */
 void router_orphan(struct router *r, uint32_t id, uint64_t now_ms);
 /* Requests a resync at `at_ms` or earlier, because something happened that listen does not explain. */
-void router_look(struct router *r, uint64_t at_ms);
+void router_resync(struct router *r, uint64_t at_ms);
 /* A foreign rule was changed or removed: a resync finds out which ports it took. At most every 15 s. */
 void router_foreign_changed(struct router *r, uint64_t now_ms);
 /* A change on the router is urgent: the next connection attempt does not wait for the back-off. */
 void router_hurry(struct router *r, uint64_t now_ms);
 
-/* ---- between router.c and router_look.c ---- */
+/* ---- between router.c and router_resync.c ---- */
 
 void router_report(struct router *r, enum failure failure, struct span message, struct actions *out);
-/* Requests a resync like router_look, but the running one is good enough. */
-void router_look_later(struct router *r, uint64_t at_ms);
-void router_begin_look(struct router *r, uint64_t now_ms, struct actions *out);
+/* Requests a resync like router_resync, but the running one is good enough. */
+void router_resync_later(struct router *r, uint64_t at_ms);
+void router_begin_resync(struct router *r, const struct step *step);
 /* One row, or the end, of a command that reads. True: *ret_outcome is set. */
-bool router_look_row(struct router *r, const struct command *c, uint64_t now_ms,
-                     struct router_outcome *ret_outcome);
-bool router_look_done(struct router *r, const struct command *c, uint64_t now_ms,
-                      struct router_outcome *ret_outcome, struct actions *out);
+bool router_resync_row(struct router *r, const struct command *c, uint64_t now_ms,
+                       struct router_outcome *ret_outcome);
+bool router_resync_done(struct router *r, const struct command *c, struct router_outcome *ret_outcome,
+                        const struct step *step);

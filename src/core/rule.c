@@ -7,11 +7,12 @@
 #include "core/step.h"
 
 enum {
-    /* For a rule whose comment does not say: the lifetime that most clients ask for. */
+    /* The lease of an adopted rule whose comment does not contain one: most clients request this lifetime. */
     ADOPTED_LEASE_S = 3600,
     RETRY_FIRST_MS = 1000,
     RETRY_MAX_MS = 30 * 1000,
-    /* A rule that again and again does not last so long is not made anew at once: something is against it. */
+    /* A rule that is removed or changed within this time after each add, more than REMAKES_MAX times in a
+     * row, is added again only after a delay, because something on the router works against it. */
     REMAKE_MS = 3 * 1000,
     REMAKES_MAX = 3,
 };
@@ -21,7 +22,7 @@ static struct rule *rule_of(struct mapping_tables *t, uint16_t m)
     return &mapping_at(t, m)->rule;
 }
 
-/* The one place where the state changes; id 0 when there is none. Keeps by_rule. */
+/* Only this function changes the state and the id, so that the index by_rule is always right. id 0: none. */
 static void set_state(struct mapping_tables *t, uint16_t m, enum rule_state state, uint32_t id)
 {
     struct rule *rule = rule_of(t, m);
@@ -47,8 +48,8 @@ static bool comment_is_outdated(const struct mapping *mapping)
         return true;
     if (lease->state != LEASE_GRANTED)
         return false;
-    /* It must not promise less than the lease, nor much more. That it is not to the second spares the router
-     * a command at each renewal. */
+    /* The comment must not contain less than the lease, nor much more. It need not be exact, which saves a
+     * command to the router at each renewal. */
     return rule->comment.external_port != lease->external_port || lease->granted_s > rule->comment.lease_s ||
            lease->granted_s < rule->comment.lease_s / 2;
 }
@@ -141,12 +142,6 @@ void rule_on_added(struct mapping_tables *t, uint16_t m, uint32_t id, uint32_t s
     set_state(t, m, id != 0 ? RULE_PRESENT : RULE_UNSURE, id);
 }
 
-void rule_on_removed(struct mapping_tables *t, uint16_t m)
-{
-    assert(rule_of(t, m)->state == RULE_REMOVING);
-    set_state(t, m, RULE_ABSENT, 0);
-}
-
 void rule_on_comment_set(struct mapping_tables *t, uint16_t m)
 {
     struct rule *rule = rule_of(t, m);
@@ -154,39 +149,32 @@ void rule_on_comment_set(struct mapping_tables *t, uint16_t m)
     rule->comment_sure_s = rule->comment.lease_s;
 }
 
-static void try_again_later(struct rule *rule, uint64_t now_ms)
+static void comment_is_unknown(struct rule *rule)
 {
+    rule->comment_setting = false;
+    rule->comment_stale = true;
+}
+
+void rule_on_failed(struct mapping_tables *t, uint16_t m, enum command_kind command, uint64_t now_ms)
+{
+    struct rule *rule = rule_of(t, m);
     rule->retry_ms = now_ms + backoff_ms(RETRY_FIRST_MS, RETRY_MAX_MS, rule->failures);
     if (rule->failures < UINT8_MAX)
         rule->failures++;
+    if (command == COMMAND_SET)
+        comment_is_unknown(rule);
+    else if (command == COMMAND_REMOVE)
+        set_state(t, m, RULE_PRESENT, rule->id);
+    else
+        set_state(t, m, RULE_ABSENT, 0);
 }
 
-void rule_on_add_failed(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
+void rule_on_lost(struct mapping_tables *t, uint16_t m, enum command_kind command, uint32_t snapshot)
 {
-    try_again_later(rule_of(t, m), now_ms);
-    set_state(t, m, RULE_ABSENT, 0);
-}
-
-void rule_on_comment_failed(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
-{
-    try_again_later(rule_of(t, m), now_ms);
-    rule_on_comment_lost(t, m);
-}
-
-void rule_on_remove_failed(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
-{
-    try_again_later(rule_of(t, m), now_ms);
-    set_state(t, m, RULE_PRESENT, rule_of(t, m)->id);
-}
-
-void rule_on_comment_lost(struct mapping_tables *t, uint16_t m)
-{
-    rule_of(t, m)->comment_setting = false;
-    rule_of(t, m)->comment_stale = true;
-}
-
-void rule_on_command_lost(struct mapping_tables *t, uint16_t m, uint32_t snapshot)
-{
+    if (command == COMMAND_SET) {
+        comment_is_unknown(rule_of(t, m));
+        return;
+    }
     rule_of(t, m)->seen = snapshot;
     set_state(t, m, RULE_UNSURE, 0);
 }
@@ -216,18 +204,18 @@ void rule_on_row_early(struct mapping_tables *t, uint16_t m, uint32_t id, uint32
 
 void rule_on_id_void(struct mapping_tables *t, uint16_t m)
 {
-    /* An add is on its way over another connection: its answer will come. */
+    /* An add is in flight on another connection, and its answer will arrive. */
     bool adding = rule_of(t, m)->state == RULE_ADDING;
     set_state(t, m, adding ? RULE_ADDING : RULE_UNSURE, 0);
 }
 
-void rule_on_missing(struct mapping_tables *t, uint16_t m)
+void rule_on_gone(struct mapping_tables *t, uint16_t m)
 {
     set_state(t, m, RULE_ABSENT, 0);
 }
 
-/* Two programs that undo each other's work, or a router that prints a rule in a form that we do not know,
- * must not become a loop at the speed of the network. */
+/* Two programs that undo each other's work must not send commands without a pause. Neither must the daemon
+ * alone if the router prints a rule in an unknown form. */
 void rule_on_undone(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
 {
     struct rule *rule = rule_of(t, m);
@@ -239,7 +227,7 @@ void rule_on_undone(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
         rule->retry_ms = now_ms + RETRY_FIRST_MS;
 }
 
-/* Success is not advertised on a rule of which only a part is known. */
+/* The daemon advertises no success for a rule that it knows only in part. */
 void rule_on_changed(struct mapping_tables *t, uint16_t m)
 {
     if (rule_of(t, m)->state == RULE_PRESENT)

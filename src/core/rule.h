@@ -1,9 +1,11 @@
-/* The half of a mapping on the router: its dst-nat rule, and the rule's comment, as far as they are known.
- * Written only by rule.c. Times are milliseconds of CLOCK_BOOTTIME. */
+/* The router's part of a mapping: its dst-nat rule and the rule's comment, as far as the daemon knows them.
+ * Only rule.c writes it. Times are milliseconds of CLOCK_BOOTTIME. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "core/session.h"
 
 struct mapping;
 struct mapping_tables;
@@ -11,31 +13,31 @@ struct nat_rule;
 
 enum rule_state {
     RULE_ABSENT,
-    RULE_ADDING, /* the command is on its way */
+    RULE_ADDING, /* the add command is in flight */
     RULE_PRESENT,
     RULE_REMOVING,
-    RULE_UNSURE, /* the answer to a command was lost: a snapshot settles it */
+    RULE_UNSURE, /* the answer to a command was lost; the next snapshot shows whether the rule exists */
 };
 
-/* What the comment says of the lease; it is all that the next run of the program knows. */
+/* The contents of the rule's comment. The next run of the daemon knows nothing else of the lease. */
 struct rule_comment {
     uint16_t external_port; /* 0: pending */
     uint32_t lease_s;
 };
 
 struct rule {
-    uint64_t added_ms;           /* when the router said that it was added */
-    uint64_t retry_ms;           /* the router gets no command before */
-    uint32_t id;                 /* PRESENT, REMOVING; ADDING: what listen has shown already, or 0 */
-    uint32_t seen;               /* number of the snapshot in which, or after which, it was last seen */
-    struct rule_comment comment; /* what the comment says, or will say when the command is done */
-    uint32_t comment_sure_s;     /* the lease that it says at least, whatever becomes of the command */
+    uint64_t added_ms; /* when the router confirmed the add */
+    uint64_t retry_ms; /* no command to the router before */
+    uint32_t id;       /* PRESENT, REMOVING: RouterOS item id; ADDING: the id that listen reported, or 0 */
+    uint32_t seen;     /* number of the running or last snapshot when the rule was last seen */
+    struct rule_comment comment; /* as on the router, or as in the command in flight */
+    uint32_t comment_sure_s;     /* lease in the comment; the lower one while a set is in flight */
     uint8_t state;               /* enum rule_state */
     uint8_t failures;
-    uint8_t remakes;          /* in a row, of a rule that had just been added */
-    bool wrong : 1;           /* present, but not as it ought to be: it is replaced */
-    bool comment_setting : 1; /* a set command is on its way */
-    bool comment_stale : 1;   /* the comment is not ours of today, whatever the fields above say */
+    uint8_t remakes;          /* how often in a row the rule was removed or changed just after it was added */
+    bool wrong : 1;           /* present, but different from what we want: the daemon replaces it */
+    bool comment_setting : 1; /* a set command for the comment is in flight */
+    bool comment_stale : 1;   /* the text on the router is unknown or has an old form */
 };
 
 enum rule_want {
@@ -45,19 +47,20 @@ enum rule_want {
     RULE_WANTS_REMOVE,
 };
 
-/* The command that brings the router closer to what ought to be. */
+/* The next command to send to the router for this mapping. */
 enum rule_want rule_wants(const struct mapping *mapping, uint64_t now_ms);
-/* When time alone changes that; UINT64_MAX: never. */
+/* The time at which rule_wants changes although nothing else happens; UINT64_MAX: never. */
 uint64_t rule_due_ms(const struct mapping *mapping, uint64_t now_ms);
-/* It forwards to the client. */
+/* True if the rule is on the router and forwards to the client. */
 bool rule_holds(const struct mapping *mapping);
-/* What its comment ought to say now. */
+/* The comment that the rule should have now. */
 struct rule_comment rule_comment_wanted(const struct mapping *mapping);
-/* The row is of this mapping: protocol, ports and client are the same. */
+/* True if the row has this mapping's protocol, router port, client and internal port. */
 bool rule_matches(const struct mapping_tables *t, uint16_t m, const struct nat_rule *row);
-/* The id was learned on the present connection; one of before may name another rule by now. */
+/* True if the mapping knows the rule's id from the snapshot ids_valid_from or a later one. An older id may
+ * belong to another rule now. */
 bool rule_id_is_valid(const struct mapping *mapping, uint32_t ids_valid_from);
-/* For how long a run that finds this row adopts it, in seconds. */
+/* The time in seconds for which a daemon that finds this row after a start keeps the rule. */
 uint32_t rule_adopted_lease_s(const struct nat_rule *row);
 
 /* ---- what was sent ---- */
@@ -68,36 +71,34 @@ void rule_on_remove_sent(struct mapping_tables *t, uint16_t m);
 
 /* ---- what the router answered ---- */
 
-/* id 0: the router did not name it, and a snapshot has to find it. */
+/* The router added the rule. id 0: the router's answer did not contain the id, and a snapshot has to find the
+ * rule. */
 void rule_on_added(struct mapping_tables *t, uint16_t m, uint32_t id, uint32_t snapshot, uint64_t now_ms);
-void rule_on_removed(struct mapping_tables *t, uint16_t m);
 void rule_on_comment_set(struct mapping_tables *t, uint16_t m);
-/* The router refused a command: it is tried again later. */
-void rule_on_add_failed(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
-void rule_on_comment_failed(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
-void rule_on_remove_failed(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
-/* The connection was lost before the answer. */
-void rule_on_comment_lost(struct mapping_tables *t, uint16_t m);
-void rule_on_command_lost(struct mapping_tables *t, uint16_t m, uint32_t snapshot);
+/* The router refused a command (COMMAND_ADD, COMMAND_SET or COMMAND_REMOVE); it is repeated later. */
+void rule_on_failed(struct mapping_tables *t, uint16_t m, enum command_kind command, uint64_t now_ms);
+/* The connection was lost before the answer to the command arrived. */
+void rule_on_lost(struct mapping_tables *t, uint16_t m, enum command_kind command, uint32_t snapshot);
 
 /* ---- what the router's table shows ---- */
 
-/* The rule stands there as the row says. */
+/* The rule is on the router, with the contents of this row. */
 void rule_on_row(struct mapping_tables *t, uint16_t m, const struct nat_rule *row, uint32_t snapshot);
-/* It was seen while a command is on its way: the answer decides. id 0: as it was. */
+/* A row showed the rule while a command is in flight, whose answer decides about the state. id 0: the id does
+ * not change. */
 void rule_on_row_early(struct mapping_tables *t, uint16_t m, uint32_t id, uint32_t snapshot);
-/* The id that was known names no rule of this mapping any more. */
+/* The known id does not belong to a rule of this mapping any more. */
 void rule_on_id_void(struct mapping_tables *t, uint16_t m);
-/* It is not there. */
-void rule_on_missing(struct mapping_tables *t, uint16_t m);
-/* Somebody undid it: one that never lasts is not made anew at once. */
+/* The rule is not on the router. */
+void rule_on_gone(struct mapping_tables *t, uint16_t m);
+/* Somebody removed or changed the rule. If that happens repeatedly just after an add, the next add waits. */
 void rule_on_undone(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
-/* It was changed, and the rest of the row is not known. */
+/* Somebody changed the rule, and the row that shows the change is partial. */
 void rule_on_changed(struct mapping_tables *t, uint16_t m);
 
 /* ---- what is to be done ---- */
 
-/* It was disabled, or stands on the wrong router port: it is replaced if it is there. */
+/* The rule is disabled or has the wrong router port: if it is present, the daemon replaces it. */
 void rule_replace(struct mapping_tables *t, uint16_t m);
-/* Whatever failed before, the next command may go out now. */
+/* The next command need not wait for the delay that an earlier failure set. */
 void rule_hurry(struct mapping_tables *t, uint16_t m);

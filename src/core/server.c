@@ -17,7 +17,7 @@ void server_init(struct server *s, uint64_t now_ms)
     *s = (struct server){.epoch_origin_ms = now_ms, .announcements = ANNOUNCEMENTS_MAX};
 }
 
-/* Since the table was last empty or lost [G-11]. */
+/* The seconds since the table of mappings was last empty or lost [G-11]. */
 uint32_t server_epoch_s(const struct server *s, uint64_t now_ms)
 {
     return (uint32_t)((now_ms - s->epoch_origin_ms) / 1000);
@@ -40,20 +40,16 @@ bool server_admits(const struct endpoint *from, uint32_t to)
 
 static void push_reply(const struct reply_path *path, uint8_t *place, size_t len, struct actions *out)
 {
-    actions_push(out, (struct action){
-                          .type = ACTION_LAN_SEND,
-                          .lan = {.to = path->to,
-                                  .from = path->from,
-                                  .interface = path->interface,
-                                  .bytes = actions_trim(out, place, len)},
-                      });
+    struct span bytes = actions_trim(out, place, len);
+    actions_push(
+        out, (struct action){.type = ACTION_LAN_SEND, .lan = {path->to, path->from, path->interface, bytes}});
 }
 
-bool server_receive(struct server *s, struct span datagram, const struct reply_path *path, uint64_t now_ms,
-                    struct natpmp_request *ret_request, struct actions *out)
+bool server_receive(struct server *s, struct span datagram, const struct reply_path *path,
+                    struct natpmp_request *ret_request, const struct step *step)
 {
     struct natpmp_request request = natpmp_decode_request(datagram);
-    uint32_t epoch_s = server_epoch_s(s, now_ms);
+    uint32_t epoch_s = server_epoch_s(s, step->now_ms);
     uint8_t *place;
     switch (request.type) {
     case NATPMP_REQUEST_MALFORMED:
@@ -61,16 +57,16 @@ bool server_receive(struct server *s, struct span datagram, const struct reply_p
         s->dropped++;
         return false;
     case NATPMP_REQUEST_UNSUPPORTED_VERSION:
-        place = actions_bytes(out, NATPMP_REPLY_MAX);
-        push_reply(path, place, natpmp_encode_unsupported_version(place, epoch_s), out);
+        place = actions_bytes(step->out, NATPMP_REPLY_MAX);
+        push_reply(path, place, natpmp_encode_unsupported_version(place, epoch_s), step->out);
         return false;
     case NATPMP_REQUEST_UNSUPPORTED_OPCODE:
         if (datagram.len > DATAGRAM_MAX) {
             s->dropped++;
             return false;
         }
-        place = actions_bytes(out, DATAGRAM_MAX);
-        push_reply(path, place, natpmp_encode_unsupported_opcode(place, datagram, epoch_s), out);
+        place = actions_bytes(step->out, DATAGRAM_MAX);
+        push_reply(path, place, natpmp_encode_unsupported_opcode(place, datagram, epoch_s), step->out);
         return false;
     case NATPMP_REQUEST_ADDRESS:
     case NATPMP_REQUEST_MAP:
@@ -80,40 +76,40 @@ bool server_receive(struct server *s, struct span datagram, const struct reply_p
     return true;
 }
 
-void server_report_hidden(struct server *s, uint32_t source, uint64_t now_ms, struct actions *out)
+void server_report_hidden(struct server *s, uint32_t source, const struct step *step)
 {
-    if (s->hidden_logged && now_ms < s->hidden_logged_ms + HIDDEN_INTERVAL_MS)
+    if (s->hidden_logged && step->now_ms < s->hidden_logged_ms + HIDDEN_INTERVAL_MS)
         return;
     s->hidden_logged = true;
-    s->hidden_logged_ms = now_ms;
+    s->hidden_logged_ms = step->now_ms;
     actions_log(
-        out, LOG_LEVEL_WARN, component,
-        "requests come from the router's or the gateway's own address and are ignored: a masquerade rule on "
-        "the router hides the clients; exclude UDP port 5351 from it source=%s",
+        step->out, LOG_LEVEL_WARN, component,
+        "requests come from the router's or the gateway's own address and are ignored: a masquerade rule "
+        "hides the clients source=%s fix=\"exclude UDP port 5351 from that rule\"",
         address_text(source).text);
 }
 
 /* ---- replies ---- */
 
 void server_reply_address(const struct server *s, const struct reply_path *path, enum natpmp_result result,
-                          uint32_t address, uint64_t now_ms, struct actions *out)
+                          uint32_t address, const struct step *step)
 {
-    uint8_t *place = actions_bytes(out, NATPMP_REPLY_MAX);
-    size_t len = natpmp_encode_address_reply(place, (uint16_t)result, server_epoch_s(s, now_ms),
+    uint8_t *place = actions_bytes(step->out, NATPMP_REPLY_MAX);
+    size_t len = natpmp_encode_address_reply(place, (uint16_t)result, server_epoch_s(s, step->now_ms),
                                              result == NATPMP_SUCCESS ? address : 0);
-    push_reply(path, place, len, out);
+    push_reply(path, place, len, step->out);
 }
 
 void server_reply_map(const struct server *s, const struct reply_path *path, enum natpmp_protocol protocol,
                       enum natpmp_result result, uint16_t internal_port, uint16_t external_port,
-                      uint32_t lifetime_s, uint64_t now_ms, struct actions *out)
+                      uint32_t lifetime_s, const struct step *step)
 {
-    uint8_t *place = actions_bytes(out, NATPMP_REPLY_MAX);
+    uint8_t *place = actions_bytes(step->out, NATPMP_REPLY_MAX);
     bool success = result == NATPMP_SUCCESS;
     size_t len =
-        natpmp_encode_map_reply(place, protocol, (uint16_t)result, server_epoch_s(s, now_ms), internal_port,
-                                success ? external_port : 0, success ? lifetime_s : 0);
-    push_reply(path, place, len, out);
+        natpmp_encode_map_reply(place, protocol, (uint16_t)result, server_epoch_s(s, step->now_ms),
+                                internal_port, success ? external_port : 0, success ? lifetime_s : 0);
+    push_reply(path, place, len, step->out);
 }
 
 /* ---- announcements ---- */
@@ -127,23 +123,23 @@ void server_announce(struct server *s, uint64_t when_ms)
 }
 
 /* The epoch restarts before it is announced [A-07] [E-02]. */
-static void restart_epoch(struct server *s, uint64_t now_ms, struct actions *out)
+static void restart_epoch(struct server *s, const struct step *step)
 {
     s->reset_wanted = false;
-    s->epoch_origin_ms = now_ms;
-    actions_log(out, LOG_LEVEL_WARN, component,
-                "mappings were lost that clients rely on: the epoch starts anew and is announced");
-    server_announce(s, now_ms);
+    s->epoch_origin_ms = step->now_ms;
+    actions_log(step->out, LOG_LEVEL_WARN, component,
+                "mappings that clients use were lost; the epoch restarts and is announced");
+    server_announce(s, step->now_ms);
 }
 
-void server_reset_epoch(struct server *s, uint64_t now_ms, struct actions *out)
+void server_reset_epoch(struct server *s, const struct step *step)
 {
     if (s->stopped)
         return;
-    if (now_ms < s->epoch_origin_ms + RESETS_APART_MS)
+    if (step->now_ms < s->epoch_origin_ms + RESETS_APART_MS)
         s->reset_wanted = true;
     else
-        restart_epoch(s, now_ms, out);
+        restart_epoch(s, step);
 }
 
 /* Section 3.8: a gateway that stops its service sends no announcements. */
@@ -154,18 +150,20 @@ void server_stop(struct server *s)
     s->announcements = ANNOUNCEMENTS_MAX;
 }
 
-void server_tick(struct server *s, uint32_t address, uint64_t now_ms, struct actions *out)
+void server_tick(struct server *s, uint32_t address, const struct step *step)
 {
-    if (s->reset_wanted && now_ms >= s->epoch_origin_ms + RESETS_APART_MS)
-        restart_epoch(s, now_ms, out);
-    if (s->announcements >= ANNOUNCEMENTS_MAX || now_ms < s->announce_next_ms || !actions_room(out))
+    if (s->reset_wanted && step->now_ms >= s->epoch_origin_ms + RESETS_APART_MS)
+        restart_epoch(s, step);
+    if (s->announcements >= ANNOUNCEMENTS_MAX || step->now_ms < s->announce_next_ms ||
+        !actions_room(step->out))
         return;
     /* The present epoch and address; without an address the result is 3. */
-    uint8_t *place = actions_bytes(out, NATPMP_REPLY_MAX);
+    uint8_t *place = actions_bytes(step->out, NATPMP_REPLY_MAX);
     uint16_t result = address != 0 ? NATPMP_SUCCESS : NATPMP_NETWORK_FAILURE;
-    size_t len = natpmp_encode_address_reply(place, result, server_epoch_s(s, now_ms), address);
-    actions_push(out, (struct action){.type = ACTION_ANNOUNCE, .announce = actions_trim(out, place, len)});
-    s->announce_next_ms = now_ms + ((uint64_t)ANNOUNCE_INTERVAL_MS << s->announcements);
+    size_t len = natpmp_encode_address_reply(place, result, server_epoch_s(s, step->now_ms), address);
+    actions_push(step->out,
+                 (struct action){.type = ACTION_ANNOUNCE, .announce = actions_trim(step->out, place, len)});
+    s->announce_next_ms = step->now_ms + ((uint64_t)ANNOUNCE_INTERVAL_MS << s->announcements);
     s->announcements++;
 }
 
@@ -173,5 +171,5 @@ uint64_t server_deadline_ms(const struct server *s)
 {
     uint64_t deadline_ms = s->announcements < ANNOUNCEMENTS_MAX ? s->announce_next_ms : UINT64_MAX;
     uint64_t reset_ms = s->reset_wanted ? s->epoch_origin_ms + RESETS_APART_MS : UINT64_MAX;
-    return deadline_ms < reset_ms ? deadline_ms : reset_ms;
+    return earlier_ms(deadline_ms, reset_ms);
 }

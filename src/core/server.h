@@ -1,11 +1,12 @@
-/* The LAN's side: which datagrams are requests and who may send them, the replies, our epoch and its
- * announcements (RFC 6886 sections 3.2 to 3.7). This module does not know about mappings. */
+/* The LAN's side: decides which datagrams are requests and which hosts may send them, sends the replies, and
+ * keeps our epoch and its announcements (RFC 6886 sections 3.2 to 3.7). This module does not know about
+ * mappings. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/event.h"
+#include "core/step.h"
 #include "wire/natpmp.h"
 
 /* The destination of a reply, and its source address. */
@@ -34,25 +35,25 @@ uint32_t server_epoch_s(const struct server *s, uint64_t now_ms);
 /* True if a datagram from this source to that destination may be a request: the source is a private,
  * link-local or loopback address (sections 3.3 and 5 forbid others), and the destination is unicast. */
 bool server_admits(const struct endpoint *from, uint32_t to);
-/* Answers unsupported versions and opcodes, and drops datagrams that get no answer. True: *ret_request is an
- * address or map request for the caller. */
-bool server_receive(struct server *s, struct span datagram, const struct reply_path *path, uint64_t now_ms,
-                    struct natpmp_request *ret_request, struct actions *out);
+/* Answers unsupported versions and opcodes, and drops malformed datagrams and responses. True: *ret_request
+ * is an address or map request for the caller. */
+bool server_receive(struct server *s, struct span datagram, const struct reply_path *path,
+                    struct natpmp_request *ret_request, const struct step *step);
 /* Warns, at most once an hour, that requests arrive with the router's own source address. */
-void server_report_hidden(struct server *s, uint32_t source, uint64_t now_ms, struct actions *out);
+void server_report_hidden(struct server *s, uint32_t source, const struct step *step);
 
 void server_reply_address(const struct server *s, const struct reply_path *path, enum natpmp_result result,
-                          uint32_t address, uint64_t now_ms, struct actions *out);
+                          uint32_t address, const struct step *step);
 void server_reply_map(const struct server *s, const struct reply_path *path, enum natpmp_protocol protocol,
                       enum natpmp_result result, uint16_t internal_port, uint16_t external_port,
-                      uint32_t lifetime_s, uint64_t now_ms, struct actions *out);
+                      uint32_t lifetime_s, const struct step *step);
 
 /* Restarts the series of ten announcements (section 3.2.1), with the first one at `when_ms`. */
 void server_announce(struct server *s, uint64_t when_ms);
 /* Mappings that clients use were lost (section 3.7): restarts the epoch and announces it. */
-void server_reset_epoch(struct server *s, uint64_t now_ms, struct actions *out);
+void server_reset_epoch(struct server *s, const struct step *step);
 /* Ends the running series of announcements and prevents others. */
 void server_stop(struct server *s);
 /* Sends the announcement that is due. `address` is the external one; 0: unknown, announced as result 3. */
-void server_tick(struct server *s, uint32_t address, uint64_t now_ms, struct actions *out);
+void server_tick(struct server *s, uint32_t address, const struct step *step);
 uint64_t server_deadline_ms(const struct server *s);

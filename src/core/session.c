@@ -6,52 +6,53 @@ enum {
     /* The driver's limits are shorter and give a more exact reason: 10 s for a name, 5 s for each address. */
     OPEN_TIMEOUT_MS = 20 * 1000,
     LOGIN_TIMEOUT_MS = 5000,
-    /* The router sent nothing while commands are in flight. Short enough to connect again within the 12 s
-     * that a client waits. */
+    /* The session ends if the router sends nothing for this time while commands are in flight. The time is
+     * short enough to connect again within the 12 s that a client waits. */
     SILENCE_MS = 4000,
-    /* For one command while the router answers others. The snapshot of a large table takes longer. */
+    /* The limit for one command while the router answers others. The snapshot of a large table takes longer.
+     */
     COMMAND_TIMEOUT_MS = 10 * 1000,
     SNAPSHOT_TIMEOUT_MS = 120 * 1000,
     BACKOFF_FIRST_MS = 500,
     BACKOFF_MAX_MS = 30 * 1000,
     LASTING_MS = 5 * 1000,
     COMMAND_BYTES_MAX = 1024,
-    /* Slots reserved for reading the tables, keep-alive and listen. */
+    /* The number of slots that are reserved for reading the tables, keep-alive and listen. */
     COMMANDS_RESERVED = 8,
     TAG_BYTES = 24,
 };
 
-void session_init(struct session *s, unsigned number)
+void session_init(struct session *s, unsigned number, const char *user, const char *password)
 {
+    s->user = user;
+    s->password = password;
     s->number = (uint8_t)number;
     s->backoff_ms = BACKOFF_FIRST_MS;
 }
 
 /* ---- the connection's life ---- */
 
-void session_open(struct session *s, uint64_t now_ms, struct actions *out)
+void session_open(struct session *s, const struct step *step)
 {
     assert(s->state == SESSION_CLOSED);
     s->state = SESSION_OPENING;
-    s->opened_ms = now_ms;
-    s->trusted_ms = now_ms;
-    actions_push(out, (struct action){.type = ACTION_ROUTER_OPEN, .router = {.session = s->number}});
+    s->opened_ms = step->now_ms;
+    s->trusted_ms = step->now_ms;
+    actions_push(step->out, (struct action){.type = ACTION_ROUTER_OPEN, .router = {.session = s->number}});
 }
 
-static void login(struct session *s, const char *user, const char *password, struct span response,
-                  uint64_t now_ms, struct actions *out)
+static void login(struct session *s, struct span response, const struct step *step)
 {
-    struct writer w = session_begin(s, COMMAND_LOGIN, 0, "/login", now_ms, out);
-    ros_write_pair_text(&w, "=name=", user);
+    struct writer w = session_begin(s, COMMAND_LOGIN, 0, "/login", step);
+    ros_write_pair_text(&w, "=name=", s->user);
     if (response.len > 0)
         ros_write_pair(&w, "=response=", response);
     else
-        ros_write_pair_text(&w, "=password=", password);
-    session_end(s, &w, out);
+        ros_write_pair_text(&w, "=password=", s->password);
+    session_end(s, &w, step->out);
 }
 
-void session_opened(struct session *s, const char *user, const char *password, uint32_t peer, uint64_t now_ms,
-                    struct actions *out)
+void session_opened(struct session *s, uint32_t peer, const struct step *step)
 {
     if (s->state != SESSION_OPENING)
         return;
@@ -60,10 +61,10 @@ void session_opened(struct session *s, const char *user, const char *password, u
     s->next_tag = 1;
     s->in_flight = 0;
     s->peer = peer;
-    s->opened_ms = now_ms;
-    s->heard_ms = now_ms;
+    s->opened_ms = step->now_ms;
+    s->heard_ms = step->now_ms;
     ros_reader_init(&s->reader);
-    login(s, user, password, span_of(NULL, 0), now_ms, out);
+    login(s, span_of(NULL, 0), step);
 }
 
 /* Half of the interval is random, so that two daemons do not connect at the same moments. A connection that
@@ -91,10 +92,10 @@ static bool login_was_refused(const struct session *s)
     return false;
 }
 
-/* In two states of the session, what io reports has another meaning. */
+/* In two states of the session, the failure that the driver reports has another meaning. */
 static enum failure failure_in(enum session_state state, enum failure failure)
 {
-    /* RouterOS does this if the service's address list or its session limit excludes us. */
+    /* RouterOS closes the connection if the service's address list or its session limit excludes us. */
     if (failure == FAILURE_LOST && state == SESSION_LOGIN)
         return FAILURE_SILENT_LOGIN;
     if (failure == FAILURE_HERE && state != SESSION_OPENING)
@@ -110,11 +111,10 @@ void session_closed(struct session *s, enum failure failure, uint64_t now_ms, st
     fail(s, refused ? FAILURE_LOGIN : failure_in((enum session_state)s->state, failure), now_ms, prng);
 }
 
-void session_break(struct session *s, enum failure failure, uint64_t now_ms, struct prng *prng,
-                   struct actions *out)
+void session_break(struct session *s, enum failure failure, struct prng *prng, const struct step *step)
 {
-    actions_push(out, (struct action){.type = ACTION_ROUTER_CLOSE, .router = {.session = s->number}});
-    fail(s, failure, now_ms, prng);
+    actions_push(step->out, (struct action){.type = ACTION_ROUTER_CLOSE, .router = {.session = s->number}});
+    fail(s, failure, step->now_ms, prng);
 }
 
 void session_close(struct session *s, struct actions *out)
@@ -155,11 +155,11 @@ uint64_t session_silent_ms(const struct session *s)
             continue;
         uint64_t limit_ms =
             c->sent_ms + (c->kind == COMMAND_SNAPSHOT ? SNAPSHOT_TIMEOUT_MS : COMMAND_TIMEOUT_MS);
-        deadline_ms = limit_ms < deadline_ms ? limit_ms : deadline_ms;
-        oldest_ms = c->sent_ms < oldest_ms ? c->sent_ms : oldest_ms;
+        deadline_ms = earlier_ms(limit_ms, deadline_ms);
+        oldest_ms = earlier_ms(c->sent_ms, oldest_ms);
     }
-    uint64_t silence_ms = (oldest_ms > s->heard_ms ? oldest_ms : s->heard_ms) + SILENCE_MS;
-    return silence_ms < deadline_ms ? silence_ms : deadline_ms;
+    uint64_t silence_ms = later_ms(oldest_ms, s->heard_ms) + SILENCE_MS;
+    return earlier_ms(silence_ms, deadline_ms);
 }
 
 bool session_is_silent(struct session *s, uint64_t now_ms)
@@ -188,35 +188,35 @@ static struct command *take_slot(struct session *s)
     return c;
 }
 
-static struct writer begin(struct session *s, struct command command, const char *path, uint64_t now_ms,
-                           struct actions *out)
+static struct writer begin(struct session *s, struct command command, const char *path,
+                           const struct step *step)
 {
     struct command *c = take_slot(s);
     c->kind = command.kind;
     c->cookie = command.cookie;
     c->id = command.id;
-    c->sent_ms = now_ms;
-    s->used_ms = now_ms;
+    c->sent_ms = step->now_ms;
+    s->used_ms = step->now_ms;
     if (c->kind != COMMAND_LISTEN)
         s->in_flight++;
-    if (now_ms + SILENCE_MS < s->trusted_ms)
-        s->trusted_ms = now_ms + SILENCE_MS; /* the shortest limit */
-    struct writer w = writer_of(actions_bytes(out, COMMAND_BYTES_MAX), COMMAND_BYTES_MAX);
+    if (step->now_ms + SILENCE_MS < s->trusted_ms)
+        s->trusted_ms = step->now_ms + SILENCE_MS; /* the shortest limit */
+    struct writer w = writer_of(actions_bytes(step->out, COMMAND_BYTES_MAX), COMMAND_BYTES_MAX);
     ros_write_word(&w, span_text(path));
     ros_write_pair_decimal(&w, ".tag=", c->tag);
     return w;
 }
 
 struct writer session_begin(struct session *s, enum command_kind kind, uint32_t cookie, const char *path,
-                            uint64_t now_ms, struct actions *out)
+                            const struct step *step)
 {
-    return begin(s, (struct command){.kind = (uint8_t)kind, .cookie = cookie}, path, now_ms, out);
+    return begin(s, (struct command){.kind = (uint8_t)kind, .cookie = cookie}, path, step);
 }
 
 struct writer session_begin_removal(struct session *s, uint32_t cookie, uint32_t id, const char *path,
-                                    uint64_t now_ms, struct actions *out)
+                                    const struct step *step)
 {
-    return begin(s, (struct command){.kind = COMMAND_REMOVE, .cookie = cookie, .id = id}, path, now_ms, out);
+    return begin(s, (struct command){.kind = COMMAND_REMOVE, .cookie = cookie, .id = id}, path, step);
 }
 
 void session_end(struct session *s, struct writer *w, struct actions *out)
@@ -251,8 +251,7 @@ static void note_trap(struct command *c, struct span message)
 }
 
 /* We send the new form of the login. RouterOS before 6.43 answers it with a challenge. */
-static enum session_reply login_done(struct session *s, const char *user, const char *password,
-                                     struct command *c, uint64_t now_ms, struct actions *out)
+static enum session_reply login_done(struct session *s, struct command *c, const struct step *step)
 {
     struct span challenge;
     char response[ROS_RESPONSE_LENGTH];
@@ -263,19 +262,19 @@ static enum session_reply login_done(struct session *s, const char *user, const 
     if (!ros_attribute(&s->reader.sentence, "ret", &challenge)) {
         s->state = SESSION_READY;
         s->failure = FAILURE_NONE;
-        s->ready_ms = now_ms;
+        s->ready_ms = step->now_ms;
         return SESSION_UP;
     }
     s->failure = FAILURE_PROTOCOL;
-    if (s->challenged || !ros_login_response(span_text(password), challenge, response))
+    if (s->challenged || !ros_login_response(span_text(s->password), challenge, response))
         return SESSION_FAILED;
     s->challenged = true;
-    login(s, user, password, span_of(response, sizeof response), now_ms, out);
+    login(s, span_of(response, sizeof response), step);
     return SESSION_NOTHING;
 }
 
-static enum session_reply finish(struct session *s, const char *user, const char *password, struct command *c,
-                                 uint64_t now_ms, struct command *ret_command, struct actions *out)
+static enum session_reply finish(struct session *s, struct command *c, struct command *ret_command,
+                                 const struct step *step)
 {
     struct span ret;
     if (ros_attribute(&s->reader.sentence, "ret", &ret) && !ros_parse_id(ret, &c->id))
@@ -285,12 +284,12 @@ static enum session_reply finish(struct session *s, const char *user, const char
     if (c->kind != COMMAND_LISTEN)
         s->in_flight--;
     if (c->kind == COMMAND_LOGIN)
-        return login_done(s, user, password, ret_command, now_ms, out);
+        return login_done(s, ret_command, step);
     return SESSION_DONE;
 }
 
-static enum session_reply take_sentence(struct session *s, const char *user, const char *password,
-                                        uint64_t now_ms, struct command *ret_command, struct actions *out)
+static enum session_reply take_sentence(struct session *s, struct command *ret_command,
+                                        const struct step *step)
 {
     const struct ros_sentence *sentence = &s->reader.sentence;
     if (ros_is(sentence, "!fatal")) {
@@ -304,19 +303,19 @@ static enum session_reply take_sentence(struct session *s, const char *user, con
     if (ros_is(sentence, "!trap"))
         note_trap(c, ros_message(sentence));
     else if (ros_is(sentence, "!done"))
-        return finish(s, user, password, c, now_ms, ret_command, out);
+        return finish(s, c, ret_command, step);
     if (!ros_is(sentence, "!re"))
         return SESSION_NOTHING; /* !empty since RouterOS 7.18, and other replies of later versions */
     *ret_command = *c;
     return SESSION_ROW;
 }
 
-enum session_reply session_next(struct session *s, const char *user, const char *password, struct span *input,
-                                uint64_t now_ms, struct command *ret_command, struct actions *out)
+enum session_reply session_next(struct session *s, struct span *input, struct command *ret_command,
+                                const struct step *step)
 {
     while (s->state == SESSION_LOGIN || s->state == SESSION_READY) {
         if (input->len > 0)
-            s->heard_ms = now_ms;
+            s->heard_ms = step->now_ms;
         switch (ros_reader_next(&s->reader, input)) {
         case ROS_NEED_MORE:
             return SESSION_NOTHING;
@@ -326,7 +325,7 @@ enum session_reply session_next(struct session *s, const char *user, const char 
         case ROS_SENTENCE:
             break;
         }
-        enum session_reply reply = take_sentence(s, user, password, now_ms, ret_command, out);
+        enum session_reply reply = take_sentence(s, ret_command, step);
         if (reply != SESSION_NOTHING)
             return reply;
     }

@@ -1,15 +1,12 @@
-/* One connection to the RouterOS API: how it opens and ends, both forms of the login, tagged commands in
- * flight, and time-outs.
- *
- * The owner sends a command with session_begin and session_end; session_next returns the rows and the ends of
- * commands. A connection that fails loses its commands: session_take_lost returns them one by one. */
+/* One connection to the RouterOS API. This module opens and ends it, logs in with both forms of the login,
+ * tags the commands in flight, and watches their time-outs. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/prng.h"
-#include "core/event.h"
+#include "core/step.h"
 #include "wire/routeros.h"
 
 enum command_kind {
@@ -49,6 +46,8 @@ enum session_state {
 };
 
 struct session {
+    const char *user; /* borrowed for the session's life, as the password */
+    const char *password;
     uint8_t number;     /* of the connection, for actions */
     uint8_t state;      /* enum session_state */
     uint8_t failure;    /* enum failure: why the last connection ended or could not be opened */
@@ -68,16 +67,14 @@ struct session {
 };
 
 /* The memory must be zero. */
-void session_init(struct session *s, unsigned number);
-void session_open(struct session *s, uint64_t now_ms, struct actions *out);
+void session_init(struct session *s, unsigned number, const char *user, const char *password);
+void session_open(struct session *s, const struct step *step);
 /* The connection is open: sends the login. */
-void session_opened(struct session *s, const char *user, const char *password, uint32_t peer, uint64_t now_ms,
-                    struct actions *out);
+void session_opened(struct session *s, uint32_t peer, const struct step *step);
 /* The driver reports that the connection failed or ended. */
 void session_closed(struct session *s, enum failure failure, uint64_t now_ms, struct prng *prng);
 /* Closes the connection; the state is the same as after a failure. */
-void session_break(struct session *s, enum failure failure, uint64_t now_ms, struct prng *prng,
-                   struct actions *out);
+void session_break(struct session *s, enum failure failure, struct prng *prng, const struct step *step);
 /* Closes a connection that is not needed, without back-off. No command may be in flight. */
 void session_close(struct session *s, struct actions *out);
 
@@ -85,10 +82,10 @@ void session_close(struct session *s, struct actions *out);
 bool session_free(const struct session *s);
 /* Begins the sentence of a command: write its attributes, then call session_end. It must be READY. */
 struct writer session_begin(struct session *s, enum command_kind kind, uint32_t cookie, const char *path,
-                            uint64_t now_ms, struct actions *out);
+                            const struct step *step);
 /* The same for a removal of that item. */
 struct writer session_begin_removal(struct session *s, uint32_t cookie, uint32_t id, const char *path,
-                                    uint64_t now_ms, struct actions *out);
+                                    const struct step *step);
 void session_end(struct session *s, struct writer *w, struct actions *out);
 
 enum session_reply {
@@ -100,12 +97,12 @@ enum session_reply {
 };
 
 /* Consumes *input up to the next reply that concerns the owner. *ret_command is a copy. */
-enum session_reply session_next(struct session *s, const char *user, const char *password, struct span *input,
-                                uint64_t now_ms, struct command *ret_command, struct actions *out);
+enum session_reply session_next(struct session *s, struct span *input, struct command *ret_command,
+                                const struct step *step);
 /* Returns one command that was lost with the connection. False: none is left; the session is CLOSED. */
 bool session_take_lost(struct session *s, struct command *ret_command);
 
 /* When the session times out; UINT64_MAX: never. */
 uint64_t session_silent_ms(const struct session *s);
-/* Whether it has timed out. Most calls are one comparison. */
+/* True if the session has timed out. Most calls cost one comparison. */
 bool session_is_silent(struct session *s, uint64_t now_ms);

@@ -1,4 +1,4 @@
-/* One step of the core, as its modules hand it on. */
+/* What one step of the core passes from module to module. */
 #pragma once
 
 #include "core/event.h"
@@ -18,20 +18,20 @@ static inline uint64_t later_ms(uint64_t a_ms, uint64_t b_ms)
     return a_ms > b_ms ? a_ms : b_ms;
 }
 
-/* The earlier of two times, but at_ms counts only if it is still to come. */
+/* The earlier of two times; at_ms counts only if it is later than now_ms. */
 static inline uint64_t sooner_ms(uint64_t due_ms, uint64_t at_ms, uint64_t now_ms)
 {
     return at_ms > now_ms ? earlier_ms(due_ms, at_ms) : due_ms;
 }
 
-/* The pause after so many failures in a row: doubled each time, from first_ms up to max_ms. */
+/* The delay after this many failures in a row: first_ms, doubled after each failure, max_ms at most. */
 static inline uint64_t backoff_ms(uint64_t first_ms, uint64_t max_ms, unsigned failures)
 {
     return earlier_ms(first_ms << (failures < 16 ? failures : 16), max_ms);
 }
 
-/* True the first time: the operator is told of a condition once, until it is over and `told` is false again.
- */
+/* True if *told was false, so that a condition is logged once. The caller clears *told when the condition
+ * ends. */
 static inline bool first_time(bool *told)
 {
     bool first = !*told;

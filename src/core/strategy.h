@@ -1,8 +1,9 @@
-/* How the gateway forwards (GATEWAY_MODE). One of two strategies is chosen at the start; nothing else asks
- * for the mode.
+/* How the gateway forwards (GATEWAY_MODE). The daemon chooses one of two strategies at the start, and no
+ * other module depends on the mode.
  *
- * The normal one is RFC 6886: from an external port to the internal port of the request, which is the rule's
- * port on the router. The symmetric one forwards port n to port n only, and chooses n. */
+ * The normal strategy is for RFC 6886: the gateway forwards an external port to the internal port of the
+ * request, which is the rule's port on the router. The symmetric strategy is for a gateway that forwards port
+ * n to port n only, and chooses n. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,29 +18,31 @@ struct proxy;
 struct upstream_outcome;
 
 struct strategy {
-    /* The internal port by which a lease is requested, and by which it is given back; 0: by none. */
+    /* The internal port in a request for the lease, and the one in its deletion. A release_port of 0 means
+     * that the lease cannot be deleted. */
     uint16_t (*request_port)(const struct mapping *mapping);
     uint16_t (*release_port)(const struct mapping *mapping);
-    bool rule_first;     /* a router port is needed before the gateway can be asked */
-    bool withdraws;      /* a request can be given up before its answer: a deletion settles what it did */
+    bool rule_first;     /* the router port must be known before the gateway can be asked */
+    bool withdraws;      /* a request can be withdrawn before its answer, and a deletion follows */
     bool moves;          /* another router port may get another external port */
-    const char *no_port; /* what the operator is told when the gateway has no port left; NULL: the usual */
+    const char *no_port; /* the log text if the gateway has no port left; NULL: the usual text */
 
-    /* The rule's port fits the lease. */
+    /* True if the rule's port fits the lease. NULL: it always does. */
     bool (*fits)(const struct mapping *mapping);
-    /* The mapping of the other protocol that ought to have the same number; 0: none. */
+    /* Returns the mapping of the other protocol that should have the same external port; 0: none. */
     uint16_t (*companion)(const struct mapping_tables *t, uint16_t m);
-    /* Chooses the router port, as far as it is not fixed yet. */
+    /* Chooses the router port, unless it is already fixed. */
     void (*settle_port)(struct proxy *p, uint16_t m, const struct step *step);
-    /* True if the gateway cannot be asked for this now: when it is tried again, or that it is refused, is
-     * noted. */
+    /* True if this request or deletion cannot be sent now. The function has then set the time of the next
+     * attempt, or refused the request. NULL: everything can be sent. */
     bool (*holds_back)(struct proxy *p, uint16_t m, bool releases, const struct step *step);
-    /* True if a mapping that ends has that external port: by its number it is given back, so it stays in our
-     * books. */
+    /* True if a mapping that is ending has that external port. Its deletion needs the port, so the mapping
+     * keeps it until the gateway has confirmed the deletion. NULL: deletions name the router port. */
     bool (*is_being_released)(const struct mapping_tables *t, enum natpmp_protocol protocol, uint16_t port);
-    /* The mapping that an answer without a transaction is about; 0: none. */
+    /* Returns the mapping to which an answer without a transaction belongs; 0: none. */
     uint16_t (*owner)(const struct proxy *p, const struct upstream_outcome *o);
-    /* The mapping has ended: who waits for its port may go on. */
+    /* The mapping has ended, and another one that waits for its router port can continue. NULL: no mapping
+     * waits for a port. */
     void (*ended)(struct mapping_tables *t, uint16_t m);
 };
 

@@ -1,23 +1,17 @@
-/* A gateway that forwards from an external port to the internal port that it was asked for (RFC 6886). */
+/* A gateway that forwards an external port to the internal port of the request (RFC 6886). */
 #include "core/port.h"
 #include "core/proxy_state.h"
 #include "core/strategy.h"
 
 enum {
-    /* Records in quarantine that may be given up in one search for a port. */
+    /* The number of records in quarantine that one search for a port may free. */
     EVICTIONS_MAX = 64,
 };
 
-/* The gateway sends to the rule's port [C-18]. */
+/* The gateway forwards to the rule's port on the router [C-18]. */
 static uint16_t router_port_of(const struct mapping *mapping)
 {
     return mapping->router_port;
-}
-
-static bool fits(const struct mapping *mapping)
-{
-    (void)mapping;
-    return true;
 }
 
 static uint16_t companion(const struct mapping_tables *t, uint16_t m)
@@ -39,8 +33,8 @@ static uint16_t random_port(struct proxy *p)
     return port;
 }
 
-/* Before anything is on the router or at the gateway the port may still be chosen: at first, when it is to
- * move, and when a foreign rule took it while it was in quarantine. */
+/* The router port can be chosen as long as neither a rule nor a lease exists. The daemon chooses it for a new
+ * mapping, for one that moves, and if a foreign rule took the port while the mapping was in quarantine. */
 static void settle_port(struct proxy *p, uint16_t m, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
@@ -60,36 +54,13 @@ static void settle_port(struct proxy *p, uint16_t m, const struct step *step)
         return;
     job_refuse(t, m, NATPMP_OUT_OF_RESOURCES);
     actions_log(step->out, LOG_LEVEL_WARN, "mapping",
-                "no router port is free: dst-nat rules on the router take the others %s",
+                "no router port is free; dst-nat rules on the router take all of them %s",
                 mapping_text(t, m).text);
-}
-
-static bool holds_back(struct proxy *p, uint16_t m, bool releases, const struct step *step)
-{
-    (void)p;
-    (void)m;
-    (void)releases;
-    (void)step;
-    return false;
-}
-
-static bool is_being_released(const struct mapping_tables *t, enum natpmp_protocol protocol, uint16_t port)
-{
-    (void)t;
-    (void)protocol;
-    (void)port;
-    return false;
 }
 
 static uint16_t owner(const struct proxy *p, const struct upstream_outcome *o)
 {
     return mapping_find_router_port(&p->tables, o->protocol, o->internal_port);
-}
-
-static void ended(struct mapping_tables *t, uint16_t m)
-{
-    (void)t;
-    (void)m;
 }
 
 const struct strategy strategy_normal = {
@@ -98,11 +69,7 @@ const struct strategy strategy_normal = {
     .rule_first = true,
     .withdraws = true,
     .moves = true,
-    .fits = fits,
     .companion = companion,
     .settle_port = settle_port,
-    .holds_back = holds_back,
-    .is_being_released = is_being_released,
     .owner = owner,
-    .ended = ended,
 };

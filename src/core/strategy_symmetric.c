@@ -1,14 +1,14 @@
 /* GATEWAY_MODE=symmetric: a gateway that forwards port n to port n only, and chooses n. It has one port for
- * each protocol, and knows it by the internal port 0 that it is asked for. Neither requests nor the answers
- * to them tell which one they belong to. So there is one transaction at a time for each protocol, and between
- * a request and a deletion, in either order, a pause in which what is under way arrives: from then on the
- * epoch tells what is late. */
+ * each protocol, which is requested with internal port 0, so neither requests nor answers show to which
+ * mapping they belong. Therefore the daemon has one transaction at a time for each protocol. Between a
+ * request and a deletion, in either order, it waits until the datagrams that are on their way have arrived.
+ * After this pause, an answer to an earlier request can be recognized by its epoch. */
 #include "core/port.h"
 #include "core/strategy.h"
 #include "core/turn.h"
 
 enum {
-    /* A transaction of the same protocol is under way. */
+    /* The next attempt, while another transaction of the same protocol is in flight. */
     BUSY_RETRY_MS = 250,
 };
 
@@ -18,7 +18,7 @@ static uint16_t request_port(const struct mapping *mapping)
     return 0;
 }
 
-/* A deletion names the port: internal port 0 would delete all. */
+/* The deletion names the port, because a deletion of internal port 0 would delete all mappings. */
 static uint16_t release_port(const struct mapping *mapping)
 {
     return mapping->lease.external_port;
@@ -29,10 +29,10 @@ static bool fits(const struct mapping *mapping)
     return mapping->router_port == mapping->lease.external_port;
 }
 
-/* ---- the rule goes where the port is ---- */
+/* ---- the router port follows the external port ---- */
 
-/* A record in quarantine gives way: the port is the gateway's choice. True if a mapping that is about to end
- * still has it. */
+/* The gateway has chosen this port, so records in quarantine that have it are freed. True: a mapping that is
+ * ending still has the port. */
 static bool evict_quarantined(struct mapping_tables *t, uint16_t m, uint16_t port)
 {
     bool ending = false;
@@ -67,14 +67,14 @@ static void settle_port(struct proxy *p, uint16_t m, const struct step *step)
         return;
     turn_refuse(p, m, step);
     actions_log(step->out, LOG_LEVEL_WARN, "mapping",
-                "the gateway's port is taken on the router by another rule, and this gateway forwards to no "
-                "other one %s external=%u",
+                "another rule on the router takes the gateway's port, the only one that it forwards to %s "
+                "external=%u",
                 mapping_text(t, m).text, (unsigned)port);
 }
 
-/* ---- one at a time ---- */
+/* ---- one transaction at a time ---- */
 
-/* The mapping that has the gateway's port of that protocol, or may have it; 0: none. */
+/* Returns the mapping that has the gateway's port of that protocol, or may have it; 0: none. */
 static uint16_t holder_of(const struct proxy *p, enum natpmp_protocol protocol)
 {
     uint16_t holder = p->symmetric_holder[protocol];
@@ -84,8 +84,8 @@ static uint16_t holder_of(const struct proxy *p, enum natpmp_protocol protocol)
     return holds ? holder : 0;
 }
 
-/* A mapping that is kept alive yields, one that ends is waited for, and beside one that is in use there is no
- * room. */
+/* If the holder is ending, the mapping waits for that. If the holder is only kept alive, the daemon releases
+ * it. If a client uses the holder, there is no port for another mapping. */
 static void wait_for_holder(struct proxy *p, uint16_t m, uint16_t holder, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
@@ -135,7 +135,7 @@ static uint16_t owner(const struct proxy *p, const struct upstream_outcome *o)
     return about_it ? holder : 0;
 }
 
-/* Another mapping may wait for this port on the router. */
+/* Another mapping may wait for this router port. */
 static void ended(struct mapping_tables *t, uint16_t m)
 {
     const struct mapping *mapping = mapping_at(t, m);
@@ -147,8 +147,8 @@ static void ended(struct mapping_tables *t, uint16_t m)
 const struct strategy strategy_symmetric = {
     .request_port = request_port,
     .release_port = release_port,
-    .no_port =
-        "the gateway's one port is in use (GATEWAY_MODE=symmetric); others are refused until it is free",
+    .no_port = "the gateway's one port is in use; other mappings are refused until it is free "
+               "GATEWAY_MODE=symmetric",
     .fits = fits,
     .companion = mapping_companion,
     .settle_port = settle_port,

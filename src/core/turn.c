@@ -25,7 +25,7 @@ void turn_queue(struct proxy *p, uint16_t m, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
     uint16_t c = mapping_at(t, m)->client;
-    if (wants(p, m, step->now_ms) == LEASE_WANTS_NOTHING || list_has(&t->client[c].queue, t->to_ask, m))
+    if (wants(p, m, step->now_ms) == LEASE_WANTS_NOTHING)
         return;
     list_push(&t->client[c].queue, t->to_ask, m);
     turn_client(p, c);
@@ -41,13 +41,13 @@ uint64_t turn_due_ms(const struct proxy *p, uint16_t m, uint64_t now_ms)
     return sooner_ms(due_ms, upstream_quiet_ms(&p->upstream, mapping_protocol(mapping), port), now_ms);
 }
 
-/* At the end nobody is there to be disturbed, and everything goes at once. */
+/* When the daemon stops, no client waits for its turn, so all deletions are sent in parallel. */
 void turn_client(struct proxy *p, uint16_t c)
 {
     struct mapping_tables *t = &p->tables;
     unsigned limit = p->stopping ? UPSTREAM_PARALLEL_MAX : 1;
     bool may = t->client[c].queue.first != 0 && t->client[c].asking < limit;
-    if (may && !list_has(&t->client_ready, t->client_ready_link, c))
+    if (may)
         list_push(&t->client_ready, t->client_ready_link, c);
 }
 
@@ -62,12 +62,12 @@ uint16_t turn_next(struct proxy *p, enum lease_want *ret_want, const struct step
         uint16_t c = list_pop(&t->client_ready, t->client_ready_link);
         uint16_t m = list_pop(&t->client[c].queue, t->to_ask);
         *ret_want = m != 0 ? wants(p, m, step->now_ms) : LEASE_WANTS_NOTHING;
-        bool held_back = *ret_want != LEASE_WANTS_NOTHING &&
+        bool held_back = *ret_want != LEASE_WANTS_NOTHING && p->strategy->holds_back != NULL &&
                          p->strategy->holds_back(p, m, *ret_want == LEASE_WANTS_RELEASE, step);
         if (*ret_want != LEASE_WANTS_NOTHING && !held_back)
             return m;
         if (held_back)
-            mapping_touch(t, m); /* for the time of its next try */
+            mapping_touch(t, m); /* drive computes when to try again */
         turn_client(p, c);
     }
     return 0;
@@ -83,19 +83,20 @@ static void report_no_port(struct proxy *p, const struct step *step)
     if (p->strategy->no_port != NULL)
         actions_log(step->out, LOG_LEVEL_WARN, "gateway", "%s", p->strategy->no_port);
     else
-        actions_log(
-            step->out, LOG_LEVEL_WARN, "gateway",
-            "the gateway has no port left; mappings that nobody renewed are given up for new ones, then new "
-            "ones are refused; ProtonVPN gives five ports in all ports=%u ending=%u",
-            use.ports, use.ending);
+        actions_log(step->out, LOG_LEVEL_WARN, "gateway",
+                    "the gateway has no port left; a new mapping replaces one that its client stopped "
+                    "renewing, or is refused "
+                    "ports=%u ending=%u fix=\"ProtonVPN gives five ports in all: map fewer\"",
+                    use.ports, use.ending);
 }
 
 static void release(struct proxy *p, uint16_t m, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
-    actions_log(step->out, LOG_LEVEL_INFO, "mapping",
-                "given up for a client that asks now: its own has not renewed it %s external=%u",
-                mapping_text(t, m).text, (unsigned)mapping_at(t, m)->lease.external_port);
+    actions_log(
+        step->out, LOG_LEVEL_INFO, "mapping",
+        "mapping released: its client stopped renewing, and another client needs the port %s external=%u",
+        mapping_text(t, m).text, (unsigned)mapping_at(t, m)->lease.external_port);
     promise_end(t, m);
     lease_end(t, m);
     mapping_touch(t, m);

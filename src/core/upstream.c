@@ -3,24 +3,26 @@
 #include <assert.h>
 
 enum {
-    /* RFC 6886 section 3.1: 250 ms, doubling, nine attempts [C-06], the last one waits 64 s [C-07]. */
+    /* RFC 6886 section 3.1: the first interval is 250 ms, and each next one is twice as long. There are nine
+     * attempts [C-06], and the last one waits 64 s [C-07]. */
     FIRST_INTERVAL_MS = 250,
-    /* An attempt that is due so soon need not be hurried. */
+    /* An attempt that is due within this time is not sent earlier. */
     WANTED_WITHIN_MS = 1000,
     ATTEMPTS_MAX = 9,
-    /* Section 3.4: a deletion may stop earlier [C-10]. */
+    /* Section 3.4 allows fewer attempts for a deletion [C-10]. */
     DELETE_ATTEMPTS_MAX = 3,
-    /* With this attempt, 3.75 s after the first one, silence is worth a line in the log. */
+    /* When this attempt is sent, 3.75 s after the first one, the log reports that the gateway does not
+     * answer. */
     SILENT_ATTEMPT = 5,
-    /* Section 3.6. */
+    /* The difference that section 3.6 tolerates. */
     EPOCH_TOLERANCE_S = 2,
-    /* No reply is under way longer: section 3.1 gives a request up after its ninth attempt has waited so
-       long. */
+    /* No reply is later than this, because section 3.1 ends a request 64 s after its ninth attempt. */
     LATE_MAX_S = 64,
-    /* How long a datagram may be under way to the gateway. It is also long enough that an answer to what was
-     * sent before shows by its epoch, which is counted in seconds. */
+    /* A datagram reaches the gateway within this time. The time is also longer than the second in which the
+     * epoch is counted, so that the epoch shows whether an answer belongs to an earlier request. */
     UNDER_WAY_MS = 1200,
-    /* The gateway's announcements do not cross a tunnel, so its address and epoch are polled. */
+    /* The gateway's announcements do not cross a tunnel, so the daemon requests the address and epoch
+     * regularly. */
     ADDRESS_INTERVAL_MS = 60 * 1000,
 };
 
@@ -38,7 +40,7 @@ static uint64_t interval_ms(unsigned sends)
 
 void upstream_init(struct upstream *u)
 {
-    /* The rest is zero already; to write it would make the table of ports real memory. */
+    /* The memory is zero already. Writing zeros would make the whole table of ports resident memory. */
     u->address_next_ms = UINT64_MAX;
     u->due_ms = UINT64_MAX;
 }
@@ -53,7 +55,7 @@ bool upstream_free(const struct upstream *u)
     return u->used < UPSTREAM_PARALLEL_MAX;
 }
 
-/* Each key has a place to begin at: mostly it is there. */
+/* Each key has a preferred place, where a search usually finds it at once. */
 static unsigned place(uint32_t key, unsigned i)
 {
     return (key + i) % UPSTREAM_PARALLEL_MAX;
@@ -77,7 +79,7 @@ static void end(struct upstream *u, int i, uint64_t now_ms)
     u->used--;
 }
 
-/* ---- what is under way ---- */
+/* ---- datagrams on their way ---- */
 
 static struct under_way *under_way(struct upstream *u, uint32_t key)
 {
@@ -89,8 +91,8 @@ static void note_under_way(struct upstream *u, uint32_t key, enum under_way_kind
     *under_way(u, key) = (struct under_way){.until_ms = sent_ms + UNDER_WAY_MS, .kind = kind};
 }
 
-/* Behind a deletion, copies of it and of what it followed are waited for. Those of a request that was given
- * up may have been sent until then. */
+/* After a deletion, retransmissions of it and of earlier requests may still be on their way. A withdrawn
+ * request counts as sent until now. */
 static void note_deleted(struct upstream *u, uint32_t key, const struct transaction *t, uint64_t now_ms)
 {
     const struct under_way *before = under_way(u, key);
@@ -120,29 +122,29 @@ static void push(struct actions *out, uint8_t *place, size_t len)
     actions_push(out, (struct action){.type = ACTION_GATEWAY_SEND, .gateway = actions_trim(out, place, len)});
 }
 
-static void send_transaction(struct upstream *u, unsigned i, uint64_t now_ms, struct actions *out)
+static void send_transaction(struct upstream *u, unsigned i, const struct step *step)
 {
     struct transaction *t = &u->transaction[i];
-    uint8_t *place = actions_bytes(out, NATPMP_REQUEST_MAX);
-    push(out, place,
+    uint8_t *place = actions_bytes(step->out, NATPMP_REQUEST_MAX);
+    push(step->out, place,
          natpmp_encode_map_request(place, (enum natpmp_protocol)(u->key[i] >> 16), (uint16_t)u->key[i],
                                    t->external_port, t->lifetime_s));
     t->sends++;
-    t->last_ms = now_ms;
-    t->next_ms = now_ms + interval_ms(t->sends);
-    u->due_ms = t->next_ms < u->due_ms ? t->next_ms : u->due_ms;
+    t->last_ms = step->now_ms;
+    t->next_ms = step->now_ms + interval_ms(t->sends);
+    u->due_ms = earlier_ms(u->due_ms, t->next_ms);
     if (t->sends >= SILENT_ATTEMPT && u->heard_ms < t->first_ms && u->trouble <= GATEWAY_FINE)
-        upstream_report(u, GATEWAY_SILENT, out);
+        upstream_report(u, GATEWAY_SILENT, step->out);
 }
 
-/* What the gateway's epoch should be by now, by the slow reckoning of section 3.6. */
+/* The lowest epoch that the gateway should have now: section 3.6 lets its clock be slower by an eighth. */
 static uint32_t expected_epoch_s(const struct upstream *u, uint64_t now_ms)
 {
     return u->epoch_known ? u->epoch_s + (uint32_t)((now_ms - u->epoch_ms) * 7 / 8 / 1000) : 0;
 }
 
 void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol protocol, uint16_t internal_port,
-                  uint16_t external_port, uint32_t lifetime_s, uint64_t now_ms, struct actions *out)
+                  uint16_t external_port, uint32_t lifetime_s, const struct step *step)
 {
     uint32_t key = transaction_key(protocol, internal_port);
     assert(upstream_free(u) && (internal_port != 0 || lifetime_s != 0));
@@ -158,12 +160,12 @@ void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol proto
         .owner = owner,
         .external_port = deleting ? 0 : external_port, /* section 3.4 */
         .lifetime_s = lifetime_s,
-        .epoch_floor_s = expected_epoch_s(u, now_ms),
-        .first_ms = now_ms,
+        .epoch_floor_s = expected_epoch_s(u, step->now_ms),
+        .first_ms = step->now_ms,
     };
     u->used++;
     u->chosen += internal_port == 0;
-    send_transaction(u, i, now_ms, out);
+    send_transaction(u, i, step);
 }
 
 bool upstream_is_busy(const struct upstream *u, enum natpmp_protocol protocol)
@@ -203,19 +205,19 @@ void upstream_want_address(struct upstream *u, uint64_t now_ms)
     u->address_next_ms = now_ms;
 }
 
-static void send_address_request(struct upstream *u, uint64_t now_ms, struct actions *out)
+static void send_address_request(struct upstream *u, const struct step *step)
 {
-    uint8_t *place = actions_bytes(out, NATPMP_REQUEST_MAX);
-    push(out, place, natpmp_encode_address_request(place));
+    uint8_t *place = actions_bytes(step->out, NATPMP_REQUEST_MAX);
+    push(step->out, place, natpmp_encode_address_request(place));
     if (u->address_sends == ATTEMPTS_MAX)
         u->address_sends = 0;
     if (u->address_sends == 0)
-        u->address_first_ms = now_ms;
+        u->address_first_ms = step->now_ms;
     u->address_asking = true;
     u->address_sends++;
-    u->address_next_ms = now_ms + interval_ms(u->address_sends);
+    u->address_next_ms = step->now_ms + interval_ms(u->address_sends);
     if (u->address_sends >= SILENT_ATTEMPT && u->heard_ms < u->address_first_ms && u->trouble <= GATEWAY_FINE)
-        upstream_report(u, GATEWAY_SILENT, out);
+        upstream_report(u, GATEWAY_SILENT, step->out);
 }
 
 static uint64_t transactions_deadline_ms(const struct upstream *u)
@@ -227,16 +229,16 @@ static uint64_t transactions_deadline_ms(const struct upstream *u)
     return deadline_ms;
 }
 
-void upstream_tick(struct upstream *u, uint64_t now_ms, struct actions *out)
+void upstream_tick(struct upstream *u, const struct step *step)
 {
-    if (now_ms >= u->address_next_ms && actions_room(out))
-        send_address_request(u, now_ms, out);
-    if (u->due_ms > now_ms)
+    if (step->now_ms >= u->address_next_ms && actions_room(step->out))
+        send_address_request(u, step);
+    if (u->due_ms > step->now_ms)
         return;
-    for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX && actions_room(out); i++) {
+    for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX && actions_room(step->out); i++) {
         struct transaction *t = &u->transaction[i];
-        if (t->used && t->next_ms <= now_ms && t->sends < t->sends_max)
-            send_transaction(u, i, now_ms, out);
+        if (t->used && t->next_ms <= step->now_ms && t->sends < t->sends_max)
+            send_transaction(u, i, step);
     }
     u->due_ms = transactions_deadline_ms(u);
 }
@@ -244,7 +246,7 @@ void upstream_tick(struct upstream *u, uint64_t now_ms, struct actions *out)
 uint64_t upstream_deadline_ms(const struct upstream *u)
 {
     uint64_t deadline_ms = transactions_deadline_ms(u);
-    return deadline_ms < u->address_next_ms ? deadline_ms : u->address_next_ms;
+    return earlier_ms(deadline_ms, u->address_next_ms);
 }
 
 /* ---- receiving ---- */
@@ -256,8 +258,8 @@ static void ask_address_now(struct upstream *u, uint64_t now_ms)
     u->address_next_ms = now_ms;
 }
 
-/* After silence the long intervals of section 3.1 would make everybody wait: what is due later goes out now.
- */
+/* After a silence, the long intervals of section 3.1 would delay all clients, so the later attempts are sent
+ * now. */
 static void hurry(struct upstream *u, uint64_t now_ms)
 {
     for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX; i++) {
@@ -282,14 +284,14 @@ static void forgot(struct upstream *u, uint64_t now_ms)
 
 enum epoch {
     EPOCH_FITS,
-    EPOCH_LATE,  /* a reply that was long under way */
-    EPOCH_OTHER, /* the gateway started anew, or another one answers */
+    EPOCH_LATE,  /* the reply was on its way for a long time */
+    EPOCH_OTHER, /* the gateway restarted, or another gateway answers */
 };
 
-/* RFC 6886 section 3.6 [C-26]: the epoch should have advanced as our clock did, but for an eighth and two
- * seconds. A late reply fails this as well, but by no more than a reply can be late; and a restart cannot be
- * longer ago than the last packet that fitted. Far ahead is wrong, too: a reply from before a restart, or the
- * tunnel ends at another server now. */
+/* RFC 6886 section 3.6 [C-26]: the gateway's epoch should advance like our clock, except for an eighth and
+ * two seconds. A late reply is behind that, but by no more than LATE_MAX_S. After a restart, the epoch is not
+ * greater than the time since the last packet that fitted. An epoch that is far ahead does not fit either:
+ * the reply is from before a restart, or the tunnel now leads to another server. */
 static enum epoch judge_epoch(const struct upstream *u, uint32_t epoch_s, uint64_t now_ms)
 {
     uint64_t elapsed_s = (now_ms - u->epoch_ms) / 1000;
@@ -304,8 +306,8 @@ static enum epoch judge_epoch(const struct upstream *u, uint32_t epoch_s, uint64
     return restarted || expected_s - epoch_s > LATE_MAX_S ? EPOCH_OTHER : EPOCH_LATE;
 }
 
-/* Before all mappings are taken for lost the gateway is asked once more. False: the packet is no answer to
- * anything. */
+/* Asks the gateway once more before all mappings count as lost. False: the packet is not the answer to a
+ * present request. */
 static bool watch_epoch(struct upstream *u, const struct natpmp_reply *reply, uint64_t now_ms)
 {
     enum epoch epoch = judge_epoch(u, reply->epoch_s, now_ms);
@@ -323,25 +325,25 @@ static bool watch_epoch(struct upstream *u, const struct natpmp_reply *reply, ui
         forgot(u, now_ms);
     u->epoch_doubted = false;
     if (epoch == EPOCH_FITS && u->epoch_known && reply->epoch_s < u->epoch_s)
-        return true; /* overtaken on the way: what is known is newer */
+        return true; /* a newer packet overtook this one */
     u->epoch_known = true;
     u->epoch_s = reply->epoch_s;
     u->epoch_ms = now_ms;
     return true;
 }
 
-static void heard(struct upstream *u, uint64_t now_ms, struct actions *out)
+static void heard(struct upstream *u, const struct step *step)
 {
-    u->heard_ms = now_ms;
+    u->heard_ms = step->now_ms;
     if (u->trouble > GATEWAY_FINE && u->trouble != GATEWAY_REFUSES) {
-        hurry(u, now_ms);
-        if (u->address_asking && u->address_next_ms > now_ms + FIRST_INTERVAL_MS) {
-            u->address_sends = 0; /* those before it count as silence no more */
-            u->address_next_ms = now_ms;
+        hurry(u, step->now_ms);
+        if (u->address_asking && u->address_next_ms > step->now_ms + FIRST_INTERVAL_MS) {
+            u->address_sends = 0; /* earlier attempts do not count as unanswered */
+            u->address_next_ms = step->now_ms;
         }
     }
     if (u->trouble != GATEWAY_REFUSES)
-        upstream_report(u, GATEWAY_FINE, out);
+        upstream_report(u, GATEWAY_FINE, step->out);
 }
 
 static void refused(struct upstream *u, uint16_t result, struct actions *out)
@@ -352,61 +354,60 @@ static void refused(struct upstream *u, uint16_t result, struct actions *out)
     upstream_report(u, GATEWAY_REFUSES, out);
 }
 
-static void receive_address(struct upstream *u, const struct natpmp_reply *reply, uint64_t now_ms,
-                            struct actions *out)
+static void receive_address(struct upstream *u, const struct natpmp_reply *reply, const struct step *step)
 {
     if (!u->address_asking) {
-        /* A second copy, or the gateway says by itself that its address is another one. */
+        /* This is a duplicate of the last answer, or the gateway announces another address by itself. */
         if (!u->address_known || u->address != reply->address)
-            upstream_want_address(u, now_ms);
+            upstream_want_address(u, step->now_ms);
         return;
     }
     if (reply->result == NATPMP_SUCCESS && reply->address != 0) {
         u->trouble = u->trouble == GATEWAY_REFUSES ? GATEWAY_UNKNOWN : u->trouble;
-        upstream_report(u, GATEWAY_FINE, out);
+        upstream_report(u, GATEWAY_FINE, step->out);
         u->address_changed = !u->address_known || u->address != reply->address;
         u->address_known = true;
         u->address = reply->address;
         u->address_asking = false;
         u->address_sends = 0;
-        u->address_next_ms = now_ms + ADDRESS_INTERVAL_MS;
+        u->address_next_ms = step->now_ms + ADDRESS_INTERVAL_MS;
         return;
     }
-    /* Section 3.2: the address of an error is not to be used. 0.0.0.0 is no address either. The question
-     * stays open: the next attempt is due as if nothing had come. */
+    /* Section 3.2: the address of an error is not valid, and 0.0.0.0 is no address either. The request stays
+     * in flight, and its next attempt is sent at the usual time. */
     u->address_lost = u->address_known;
     u->address_known = false;
-    refused(u, reply->result, out);
+    refused(u, reply->result, step->out);
 }
 
-void upstream_receive(struct upstream *u, struct span datagram, uint64_t now_ms, struct actions *out)
+void upstream_receive(struct upstream *u, struct span datagram, const struct step *step)
 {
     struct natpmp_reply reply = natpmp_decode_reply(datagram);
     if (reply.type == NATPMP_REPLY_MALFORMED) {
-        actions_log(out, LOG_LEVEL_DEBUG, component, "malformed datagram dropped length=%u",
+        actions_log(step->out, LOG_LEVEL_DEBUG, component, "malformed datagram dropped length=%u",
                     (unsigned)datagram.len);
         return;
     }
-    heard(u, now_ms, out);
-    u->reply_late = reply.has_epoch && !watch_epoch(u, &reply, now_ms);
+    heard(u, step);
+    u->reply_late = reply.has_epoch && !watch_epoch(u, &reply, step->now_ms);
     if (u->reply_late && reply.type == NATPMP_REPLY_MAP) {
         u->reply = reply;
         u->reply_pending = true;
     }
     if (u->reply_late) {
-        actions_log(out, LOG_LEVEL_DEBUG, component, "a reply with an unlikely epoch is ignored epoch=%u",
-                    (unsigned)reply.epoch_s);
+        actions_log(step->out, LOG_LEVEL_DEBUG, component,
+                    "a reply with an unlikely epoch is ignored epoch=%u", (unsigned)reply.epoch_s);
         return;
     }
     switch (reply.type) {
     case NATPMP_REPLY_MALFORMED:
         break;
     case NATPMP_REPLY_ADDRESS:
-        receive_address(u, &reply, now_ms, out);
+        receive_address(u, &reply, step);
         break;
     case NATPMP_REPLY_UNSUPPORTED_VERSION:
         if (u->address_asking || u->used > 0)
-            refused(u, reply.result, out);
+            refused(u, reply.result, step->out);
         break;
     case NATPMP_REPLY_MAP:
     case NATPMP_REPLY_UNSUPPORTED_OPCODE:
@@ -416,32 +417,14 @@ void upstream_receive(struct upstream *u, struct span datagram, uint64_t now_ms,
     }
 }
 
-/* Section 3.1: an answer, too [C-08]. */
-void upstream_error(struct upstream *u, enum gateway_error error, struct actions *out)
-{
-    switch (error) {
-    case GATEWAY_PORT_UNREACHABLE:
-        upstream_report(u, GATEWAY_TROUBLE_PORT_UNREACHABLE, out);
-        break;
-    case GATEWAY_NO_ROUTE:
-        upstream_report(u, GATEWAY_TROUBLE_NO_ROUTE, out);
-        break;
-    case GATEWAY_NO_SOURCE:
-        upstream_report(u, GATEWAY_TROUBLE_NO_SOURCE, out);
-        break;
-    case GATEWAY_SEND_FAILED:
-        upstream_report(u, GATEWAY_TROUBLE_SEND_FAILED, out);
-        break;
-    }
-}
-
 /* ---- outcomes ---- */
 
-/* The transaction that a reply belongs to [C-29]. Some servers send errors without the ports; such a one is
- * taken if only one transaction can be meant. */
+/* Returns the transaction to which a reply belongs [C-29]. Some servers send errors without the ports. Such
+ * an error is accepted if it can belong to one transaction only. */
 static int match(const struct upstream *u, const struct natpmp_reply *reply)
 {
-    /* Of a port of its own choice the gateway says either 0, as it was asked, or the port. */
+    /* If the gateway chose the port, the internal port of its reply is either 0, as in the request, or that
+     * port. */
     int chosen = u->chosen > 0 ? find(u, transaction_key(reply->protocol, 0)) : -1;
     bool granted = reply->result == NATPMP_SUCCESS && reply->lifetime_s > 0;
     if (chosen >= 0 && granted && (reply->internal_port == 0 || reply->internal_port == reply->external_port))
@@ -449,7 +432,7 @@ static int match(const struct upstream *u, const struct natpmp_reply *reply)
     if (reply->internal_port != 0)
         return find(u, transaction_key(reply->protocol, reply->internal_port));
     if (reply->opcode == 0 || reply->opcode > 2)
-        return -1; /* result 5 came back for something else than a mapping */
+        return -1; /* result 5 for another request than one for a mapping */
     int found = -1;
     for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX && reply->result != NATPMP_SUCCESS; i++) {
         if (!u->transaction[i].used || u->key[i] >> 16 != (uint32_t)reply->protocol)
@@ -480,7 +463,7 @@ static bool take_answer(struct upstream *u, int i, uint64_t now_ms, struct upstr
         o->type = UPSTREAM_DELETED;
         note_deleted(u, key, t, now_ms);
     } else {
-        return false; /* late: the answer to what was asked before */
+        return false; /* the answer to an earlier request */
     }
     end(u, i, now_ms);
     return true;
@@ -507,7 +490,7 @@ static bool take_reply(struct upstream *u, uint64_t now_ms, struct upstream_outc
         return granted || (reply->result == NATPMP_SUCCESS && reply->lifetime_s == 0);
     }
     if (reply->has_epoch && reply->epoch_s < u->transaction[i].epoch_floor_s)
-        return granted; /* it was sent before we asked: its lease may be over by now */
+        return granted; /* older than the request: its lease may have ended */
     return take_answer(u, i, now_ms, o);
 }
 

@@ -1,14 +1,13 @@
-/* The gateway's side: a NAT-PMP client (RFC 6886 sections 3.1 to 3.7) with several transactions in parallel,
- * the cached external address and a watch on the gateway's epoch.
+/* The gateway's side: a NAT-PMP client (RFC 6886 sections 3.1 to 3.7) with several transactions in parallel.
+ * It also keeps the external address, and checks the gateway's epoch.
  *
- * Requests go out through actions; what came of them is taken with upstream_next after each event and tick.
- */
+ * Requests are sent as actions. Call upstream_next after each event and tick to take the outcomes. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/event.h"
+#include "core/step.h"
 #include "wire/natpmp.h"
 
 struct transaction {
@@ -16,11 +15,10 @@ struct transaction {
     bool deleting; /* lifetime 0 */
     uint8_t sends;
     uint8_t sends_max;
-    uint16_t owner; /* whatever the caller gave */
+    uint16_t owner; /* given by the caller, and returned in the outcome */
     uint16_t external_port;
     uint32_t lifetime_s;
-    uint32_t epoch_floor_s; /* the gateway's epoch when we asked, at least: an older reply answers something
-                               else */
+    uint32_t epoch_floor_s; /* a reply with a lower epoch is older than the request */
     uint64_t first_ms;
     uint64_t last_ms;
     uint64_t next_ms;
@@ -30,13 +28,13 @@ enum upstream_outcome_type {
     UPSTREAM_GRANTED,
     UPSTREAM_DELETED,
     UPSTREAM_FAILED,      /* a result code other than success */
-    UPSTREAM_UNANSWERED,  /* all retransmissions went unanswered */
-    UPSTREAM_UNSOLICITED, /* a success for (protocol, internal port) that no transaction asked for; lifetime
-                       0: a deletion */
-    UPSTREAM_LATE, /* a success that was long under way: what it says is no news, but may not be known yet */
-    UPSTREAM_ADDRESS,    /* the external address became known or changed */
-    UPSTREAM_NO_ADDRESS, /* the gateway says that it has none */
-    UPSTREAM_STATE_LOST, /* by its epoch, the gateway forgot everything (section 3.6) */
+    UPSTREAM_UNANSWERED,  /* all attempts went unanswered */
+    UPSTREAM_UNSOLICITED, /* a success for (protocol, internal port) without a transaction; lifetime 0: a
+                             deletion */
+    UPSTREAM_LATE,        /* a success that arrived late and may be out of date */
+    UPSTREAM_ADDRESS,     /* the external address became known or changed */
+    UPSTREAM_NO_ADDRESS,  /* the gateway reports that it has none */
+    UPSTREAM_STATE_LOST,  /* the gateway's epoch shows that it lost its state (section 3.6) */
 };
 
 struct upstream_outcome {
@@ -47,18 +45,20 @@ struct upstream_outcome {
     uint16_t internal_port;        /* UNSOLICITED, LATE */
     uint16_t external_port;
     uint32_t lifetime_s;
-    uint64_t
-        gone_ms; /* GRANTED: each copy of the request renews the lease when it arrives; it is over by then */
-    uint64_t asked_ms; /* when the first copy of the request was sent: the lease began no earlier; STATE_LOST:
-                          when the gateway was first seen to have forgotten */
+    /* GRANTED: the lease has ended by then, even if a retransmission that arrived later renewed it */
+    uint64_t gone_ms;
+    /* GRANTED: when the first request was sent, so that the lease cannot have begun earlier; STATE_LOST: when
+     * the first packet showed that the gateway lost its state */
+    uint64_t asked_ms;
 };
 
-/* What may still be under way for (protocol, internal port), and with it the answer to it. */
+/* Datagrams for (protocol, internal port) that may still be on their way, and to which the gateway may
+ * answer. */
 enum under_way_kind {
     UNDER_WAY_NOTHING,
-    UNDER_WAY_GRANT,     /* a second copy of the last grant */
-    UNDER_WAY_DELETION,  /* copies of what was asked before a deletion was confirmed */
-    UNDER_WAY_WITHDRAWN, /* copies of a request that was given up before its answer */
+    UNDER_WAY_GRANT,     /* retransmissions of the request that was granted last */
+    UNDER_WAY_DELETION,  /* requests that were sent before a deletion was confirmed */
+    UNDER_WAY_WITHDRAWN, /* a request that was withdrawn before its answer */
 };
 
 struct under_way {
@@ -67,16 +67,16 @@ struct under_way {
 };
 
 struct upstream {
-    /* Pages of this table become real memory where a port was used. */
+    /* Only the pages of ports that were used become resident memory. */
     struct under_way under_way[2][65536];
-    uint64_t apart_ms[2][2]; /* by protocol and kind, see upstream_apart_ms */
+    uint64_t apart_ms[2][2]; /* by protocol, and 1 for deletions; see upstream_apart_ms */
     struct transaction transaction[UPSTREAM_PARALLEL_MAX];
-    uint32_t key[UPSTREAM_PARALLEL_MAX]; /* protocol and internal port, for one fast pass */
+    uint32_t key[UPSTREAM_PARALLEL_MAX]; /* protocol and internal port of each transaction */
     unsigned used;
-    unsigned chosen; /* of them for internal port 0 */
+    unsigned chosen; /* transactions for internal port 0 */
     uint64_t due_ms; /* no transaction is due before */
 
-    /* the request for the external address, always under way or scheduled */
+    /* the request for the external address, which is always in flight or scheduled */
     uint32_t address;
     bool address_known;
     bool address_asking;
@@ -84,10 +84,11 @@ struct upstream {
     uint64_t address_first_ms;
     uint64_t address_next_ms;
 
-    /* the epoch of the last packet that fitted, and when it came */
+    /* the epoch of the last packet with an expected epoch, and when that packet arrived */
     bool epoch_known;
-    bool
-        epoch_doubted; /* one did not fit: a late packet, or the gateway started anew; a fresh answer tells */
+    /* A packet had an unexpected epoch: it was late, or the gateway restarted. The answer to a new
+     * request decides which. */
+    bool epoch_doubted;
     uint64_t doubted_ms;
     uint32_t epoch_s;
     uint64_t epoch_ms;
@@ -98,7 +99,7 @@ struct upstream {
     uint16_t trouble_result;
     uint64_t heard_ms;
 
-    /* outcomes not yet taken */
+    /* outcomes that upstream_next has not returned yet */
     bool state_lost;
     bool address_changed;
     bool address_lost;
@@ -112,40 +113,39 @@ void upstream_init(struct upstream *u);
 /* The first request for the external address goes out with the next tick. */
 void upstream_start(struct upstream *u, uint64_t now_ms);
 
-/* Room for another transaction? */
+/* True if there is room for another transaction. */
 bool upstream_free(const struct upstream *u);
-/* Sends a map request (lifetime_s > 0) or a deletion. At most one transaction for each (protocol,
- * internal_port). Internal port 0, for a map request only: a port of the gateway's choice, the same as the
- * external one. */
+/* Sends a request for a lease of lifetime_s seconds, or a deletion (0). No transaction for the same
+ * (protocol, internal_port) may be in flight. With internal port 0, for a lease only, the gateway chooses one
+ * port as internal and external port. The outcome carries `owner`. */
 void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol protocol, uint16_t internal_port,
-                  uint16_t external_port, uint32_t lifetime_s, uint64_t now_ms, struct actions *out);
-/* True if a transaction of that protocol is under way. */
+                  uint16_t external_port, uint32_t lifetime_s, const struct step *step);
+/* True if a transaction of that protocol is in flight. */
 bool upstream_is_busy(const struct upstream *u, enum natpmp_protocol protocol);
-/* Gives up the transaction of (protocol, internal_port), if there is one; its owner hears nothing of it. */
+/* Ends the transaction of (protocol, internal_port), if there is one, without an outcome. */
 void upstream_withdraw(struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port,
                        uint64_t now_ms);
-/* No lease is to be requested for it before: until then something of before may arrive, at the gateway or
- * here, and pass for the request or its answer. */
+/* The time before which no lease may be requested for this port. Until then, an earlier datagram may arrive
+ * here or at the gateway, and be mistaken for the new request or its answer. */
 uint64_t upstream_quiet_ms(const struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port);
-/* For a gateway whose requests and deletions name different ports: when one of this kind may follow the last
- * one of the other kind without overtaking it. */
+/* For a gateway whose requests and deletions name different ports: the time from which a deletion
+ * (`deletes`) or a request can no longer overtake the last datagram of the other kind. */
 uint64_t upstream_apart_ms(const struct upstream *u, enum natpmp_protocol protocol, bool deletes);
-/* A client asks anew for what is being asked already: the schedule starts again, for the long pauses at its
- * end may outlast the lease. */
+/* A client repeats its request while the transaction is in flight: the series of attempts starts again,
+ * because the long intervals at its end may be longer than the lease. */
 void upstream_again(struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port,
                     uint64_t now_ms);
-/* A client asks for an address that is not known: ask the gateway now rather than at the next turn. */
+/* A client waits for an address that is not known: the next request for it is sent at once. */
 void upstream_want_address(struct upstream *u, uint64_t now_ms);
 
-void upstream_receive(struct upstream *u, struct span datagram, uint64_t now_ms, struct actions *out);
-void upstream_error(struct upstream *u, enum gateway_error error, struct actions *out);
-/* Retransmits what is due, as far as there is room. */
-void upstream_tick(struct upstream *u, uint64_t now_ms, struct actions *out);
-/* True and an outcome, until there is none left. */
+void upstream_receive(struct upstream *u, struct span datagram, const struct step *step);
+/* Sends all attempts that are due, as far as the actions have room. */
+void upstream_tick(struct upstream *u, const struct step *step);
+/* Takes the next outcome. False: there is none left. */
 bool upstream_next(struct upstream *u, uint64_t now_ms, struct upstream_outcome *ret_outcome);
+/* The time of the next attempt; UINT64_MAX: none is scheduled. */
 uint64_t upstream_deadline_ms(const struct upstream *u);
 
-/* ---- for upstream.c ---- */
-
-/* Tells what is wrong, if it is not what was told last (upstream_trouble.c). */
+/* Sets the gateway's state, which its replies or the errors of its socket show. Logs it when it changes
+ * (upstream_trouble.c). */
 void upstream_report(struct upstream *u, enum gateway_trouble trouble, struct actions *out);

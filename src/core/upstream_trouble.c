@@ -1,11 +1,11 @@
-/* Logs what is wrong with the gateway, with the likely cause and the remedy; once, when it changes. */
+/* Logs what is wrong with the gateway, with the likely cause and the remedy, once when it changes. */
 #include "core/upstream.h"
 
 static const char component[] = "gateway";
 
 #define ANOTHER_SERVER "choose another server if this lasts"
 
-/* Why the gateway gives no address, by RFC 6886 section 3.5. */
+/* Logs why the gateway gives no external address, as its result code says (RFC 6886 section 3.5). */
 static void report_refusal(uint16_t result, struct actions *out)
 {
     const char *cause = "it reports an error";

@@ -12,7 +12,7 @@
 
 static void on_ready(uv_poll_t *poll, int status, int events);
 
-static enum gateway_error error_class(int error)
+static enum gateway_trouble error_class(int error)
 {
     switch (error) {
     case ECONNREFUSED:

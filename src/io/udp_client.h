@@ -38,7 +38,7 @@ struct udp_client_handlers {
     /* Comes after the last datagram of a batch. */
     void (*batch_done)(void *context);
     /* Comes at most once in a turn of the loop, however many datagrams failed. */
-    void (*failed)(void *context, enum gateway_error error);
+    void (*failed)(void *context, enum gateway_trouble error);
 };
 
 /* The struct is large. If it comes from calloc(), only the parts in use cost memory. */
@@ -50,7 +50,7 @@ struct udp_client {
     bool closed;
     bool connected;
     bool stale; /* to be connected again before the next send */
-    enum gateway_error error;
+    enum gateway_trouble error;
     uint64_t unanswered_ms; /* time of the first send since the last reply; 0: none */
     uint32_t local;         /* our address while connected */
     struct sockaddr_in peer;

@@ -1,4 +1,4 @@
-/* One telling of a story, with its crashes, and what is asserted. */
+/* One run of a story, with its crashes, and what is asserted. */
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -6,21 +6,21 @@
 #include "crash.h"
 
 enum {
-    /* A lifetime of whole seconds ends up to one second behind the lease, and the client counts from the
+    /* A lifetime of whole seconds ends up to one second after the lease, and the client counts from the
      * arrival of the reply. */
     LIFE_SLACK_MS = 1100,
     GONE_SLACK_MS = 5000, /* round trips */
-    /* A lease begins with the copy of the request that reached the gateway; we count from the first one, and
-     * give the request up so much later (section 3.1). */
+    /* A lease begins with the datagram that reached the gateway. The daemon counts from the first datagram,
+     * and the request times out so much later (section 3.1). */
     COPIES_MS = 64000,
-    LEASE_MAX_S = 120, /* the longest of the stories */
-    /* A client's nine copies and its pause, three times: the network may lose the answers, too. */
+    LEASE_MAX_S = 120, /* of the longest story */
+    /* A client's nine datagrams and its pause, three times, because the network may lose the answers, too. */
     SERVED_MS = 500000,
     STOP_MS = 5500,
     STORY_CLIENTS_MAX = 8,
 };
 
-/* What a client was promised; 0: nothing is. */
+/* What a client was advertised. 0: nothing. */
 struct promise {
     uint16_t router_port;
     uint16_t external_port;
@@ -30,12 +30,12 @@ struct crash {
     const struct crash_story *story;
     struct crash_plan plan;
     struct world *world;
-    struct crash_told told;
+    struct crash_result result;
     uint64_t begun;      /* actions before the story begins */
     uint64_t begun_life; /* before the present process began */
-    uint64_t restart_ms; /* UINT64_MAX: no process is missing */
+    uint64_t restart_ms; /* UINT64_MAX: a process is running */
     bool stopped;
-    bool ports_lost; /* at the gateway, and it may give others */
+    bool ports_lost; /* the gateway lost its table and may grant other ports */
     struct promise promises[STORY_CLIENTS_MAX][LAN_MAPPINGS_MAX];
 };
 
@@ -44,7 +44,7 @@ struct world *crash_world(struct crash *c)
     return c->world;
 }
 
-/* ---- what clients may rely on ---- */
+/* ---- what clients rely on ---- */
 
 static bool relies(const struct crash *c, const struct lan_mapping *mapping)
 {
@@ -65,7 +65,7 @@ static void check_promise(struct crash *c, const struct lan_client *client, cons
     }
     rule = inv_find_rule(c->world, client->address, mapping->tcp, mapping->internal_port);
     if (!rule || !rule->enabled)
-        world_fail(c->world, "%s %s port %u relies on a mapping and its rule is not there",
+        world_fail(c->world, "%s %s port %u relies on a mapping whose rule is missing",
                    address_text(client->address).text, mapping->tcp ? "tcp" : "udp", mapping->internal_port);
     if (promise->router_port == 0)
         *promise = (struct promise){rule->router_port, mapping->external_port};
@@ -118,10 +118,10 @@ static void end_of_life(struct crash *c)
 {
     struct world *w = c->world;
 
-    if (c->told.restarts == 0)
-        c->told.actions = w->actions_done - c->begun;
-    else if (c->told.restarts == 1)
-        c->told.second_actions = w->actions_done - c->begun_life;
+    if (c->result.restarts == 0)
+        c->result.actions = w->actions_done - c->begun;
+    else if (c->result.restarts == 1)
+        c->result.second_actions = w->actions_done - c->begun_life;
 }
 
 static void start_again(struct crash *c)
@@ -130,9 +130,9 @@ static void start_again(struct crash *c)
 
     c->restart_ms = UINT64_MAX;
     c->begun_life = w->actions_done;
-    if (++c->told.restarts == 1 && c->plan.second != 0)
+    if (++c->result.restarts == 1 && c->plan.second != 0)
         w->kill_after_actions = w->actions_done + c->plan.second;
-    world_start(w, 1000 + c->told.restarts);
+    world_start(w, 1000 + c->result.restarts);
 }
 
 void crash_run_for(struct crash *c, uint64_t for_ms)
@@ -147,7 +147,7 @@ void crash_run_for(struct crash *c, uint64_t for_ms)
         }
         if (c->restart_ms <= w->now_ms) {
             start_again(c);
-            continue; /* it may be dead already */
+            continue; /* The process may be dead already. */
         }
         world_step(w, until_ms < c->restart_ms ? until_ms : c->restart_ms);
         check_promises(c);
@@ -197,7 +197,7 @@ void crash_stop(struct crash *c)
     world_stop(c->world);
 }
 
-/* ---- one telling ---- */
+/* ---- one run of a story ---- */
 
 static void report(void *context)
 {
@@ -205,15 +205,16 @@ static void report(void *context)
     const struct crash *c = context;
 
     fprintf(stderr,
-            "story %s: %s behind action %" PRIu64 ", down for %u ms, and again behind action %" PRIu64
+            "story %s: %s after action %" PRIu64 ", down for %u ms, and again after action %" PRIu64
             " of the next process\nshow it: crash %s %" PRIu64 " --way %u --second %" PRIu64
             " --down %u --home %" PRIu64 "\n",
             c->story->name, ways[c->plan.way], c->plan.first, c->plan.down_ms, c->plan.second, c->story->name,
             c->plan.first, c->plan.way, c->plan.second, c->plan.down_ms, c->plan.home);
 }
 
-/* Nobody asks any more: all of it ends by itself, and SIGTERM finds nothing to do. A new process cannot know
- * how much of a lease is left, so it gives all of it once more. */
+/* No client requests anything any more, so all of it ends by itself, and SIGTERM finds nothing to remove. A
+ * new process does not know how much of a lease is left, so it starts each lease again with its full
+ * length. */
 static void check_end(struct crash *c)
 {
     struct world *w = c->world;
@@ -221,11 +222,11 @@ static void check_end(struct crash *c)
 
     for (unsigned i = 0; i < w->lan.count; i++)
         lan_vanish(&w->lan.clients[i]);
-    trace_line(&w->trace, w->now_ms, "# nobody asks any more");
+    trace_line(&w->trace, w->now_ms, "# the clients stop");
     do {
-        restarts = c->told.restarts;
+        restarts = c->result.restarts;
         crash_run_for(c, (uint64_t)LEASE_MAX_S * 1000 + GONE_SLACK_MS);
-    } while (c->told.restarts != restarts || c->restart_ms != UINT64_MAX);
+    } while (c->result.restarts != restarts || c->restart_ms != UINT64_MAX);
     if (w->invariants.rule_count > 0)
         world_fail(w, "%u rules outlive their leases", w->invariants.rule_count);
     if (gateway_count(&w->gateway, w->now_ms) > 0 && w->options.gateway_link.loss_percent > 0)
@@ -242,7 +243,7 @@ static void check_end(struct crash *c)
         world_fail(w, "SIGTERM did not end it");
 }
 
-struct crash_told crash_tell(const struct crash_story *story, const struct crash_plan *plan, bool trace)
+struct crash_result crash_run(const struct crash_story *story, const struct crash_plan *plan, bool trace)
 {
     struct crash c = {.story = story, .plan = *plan, .restart_ms = UINT64_MAX};
     struct world_options options = world_defaults(1);
@@ -253,7 +254,7 @@ struct crash_told crash_tell(const struct crash_story *story, const struct crash
     if (story->options)
         story->options(&options);
     c.world = world_new(&options);
-    /* Who hears the new epoch renews at once and hides what is wrong. */
+    /* A client that receives the new epoch renews at once, which would hide a mistake. */
     c.world->lan.deaf = plan->home % 4 != 1;
     c.world->trace.echo = trace ? stdout : NULL;
     c.world->report = report;
@@ -262,10 +263,10 @@ struct crash_told crash_tell(const struct crash_story *story, const struct crash
     c.world->nat_changed_context = &c;
     world_watch(c.world);
     story->tell(&c);
-    if (c.told.restarts == 0)
+    if (c.result.restarts == 0)
         end_of_life(&c);
     check_end(&c);
     world_watch(NULL);
     world_free(c.world);
-    return c.told;
+    return c.result;
 }

@@ -1,5 +1,5 @@
-/* Other homes than the quiet one: slow, lossy, with an older router or a provider that leases for a minute.
- */
+/* Other options than the default ones: slow, lossy, with an older router, or with a gateway that grants a
+ * minute. */
 #include "crash.h"
 
 static uint32_t pick(struct prng *prng, const uint32_t *values, unsigned count)
@@ -33,7 +33,7 @@ void crash_home(struct world_options *options, uint64_t seed)
     router_of(&prng, &options->router);
     options->gateway.profile = prng_below(&prng, 2) ? GATEWAY_PROTON : GATEWAY_STRICT;
     options->gateway.ignore_suggestion = prng_below(&prng, 4) == 0;
-    /* Constant: what overtakes is the simulation's matter. */
+    /* The delay is constant, because the simulation covers packets that overtake each other. */
     options->gateway_link.latency_min_ms = pick(&prng, latencies_ms, ARRAY_LEN(latencies_ms));
     options->gateway_link.latency_max_ms = options->gateway_link.latency_min_ms;
     options->gateway_link.loss_percent = prng_below(&prng, 3) == 0 ? 20 : 0;

@@ -1,6 +1,6 @@
-/* crash STORY [--seed N] [--pairs N]: every action of the story in turn is the process's last one, in each
- * way of dying; and a sample of second crashes, from the seed. crash STORY N [--way W] [--second M] [--down
- * MS] [--home N]: that one, with its trace. */
+/* crash STORY [--seed N] [--pairs N] ends the process after each action of the story in turn, in each way of
+ * dying, and then runs a sample of second crashes that the seed chooses. crash STORY N [--way W] [--second M]
+ * [--down MS] [--home N] runs one case, and prints its trace. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +32,7 @@ static bool parse_number(const char *text, uint64_t *ret_number)
     return *end == '\0' && end != text;
 }
 
-/* The number that the option `name` sets; NULL: it is none. */
+/* The number that the option `name` sets. NULL: there is no such option. */
 static uint64_t *option(struct arguments *args, const char *name)
 {
     const struct {
@@ -74,8 +74,8 @@ static const struct crash_story *find(const char *name)
     return NULL;
 }
 
-/* Two crashes, in a home of chance. The second one can be anywhere in the life of the second process; if that
- * comes to its end before, there was one. */
+/* Two crashes, with random options. The second one may be at any action of the second process. If that
+ * process ends before it, there was only one crash. */
 static unsigned sample(const struct crash_story *story, uint64_t actions, const struct arguments *args)
 {
     struct prng prng = prng_seeded(args->seed);
@@ -88,7 +88,7 @@ static unsigned sample(const struct crash_story *story, uint64_t actions, const 
                                   .down_ms = 1 + prng_below(&prng, prng_below(&prng, 4) ? 2000 : 90000),
                                   .home = prng_below(&prng, 4) ? 1 + prng_below(&prng, 1000000) : 0};
 
-        pairs += crash_tell(story, &plan, false).restarts == 2;
+        pairs += crash_run(story, &plan, false).restarts == 2;
     }
     return pairs;
 }
@@ -96,13 +96,13 @@ static unsigned sample(const struct crash_story *story, uint64_t actions, const 
 static void tell_all(const struct crash_story *story, const struct arguments *args)
 {
     struct crash_plan plan = {.down_ms = DOWN_MS};
-    uint64_t actions = crash_tell(story, &plan, false).actions;
+    uint64_t actions = crash_run(story, &plan, false).actions;
     unsigned crashes = 0;
 
     for (plan.first = 1; plan.first <= actions; plan.first++) {
         for (unsigned way = 0; way < CRASH_WAYS; way++) {
             plan.way = (enum crash_way)way;
-            crashes += crash_tell(story, &plan, false).restarts > 0;
+            crashes += crash_run(story, &plan, false).restarts > 0;
         }
     }
     printf("crash: story %s, %" PRIu64 " actions, %u crashes and %u pairs of crashes, seed %" PRIu64 "\n",
@@ -130,12 +130,12 @@ int main(int argc, char **argv)
         tell_all(story, &args);
         return 0;
     }
-    crash_tell(story,
-               &(struct crash_plan){.way = (enum crash_way)args.way,
-                                    .first = args.action,
-                                    .second = args.second,
-                                    .down_ms = (uint32_t)args.down_ms,
-                                    .home = args.home},
-               true);
+    crash_run(story,
+              &(struct crash_plan){.way = (enum crash_way)args.way,
+                                   .first = args.action,
+                                   .second = args.second,
+                                   .down_ms = (uint32_t)args.down_ms,
+                                   .home = args.home},
+              true);
     return 0;
 }

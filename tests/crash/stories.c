@@ -1,4 +1,4 @@
-/* The stories. Each is told many times, so they are short; lifetimes are at most LEASE_MAX_S. */
+/* The stories. Each is run many times, so they are short. Lifetimes are at most LEASE_MAX_S. */
 #include "crash.h"
 
 enum {
@@ -9,7 +9,7 @@ enum {
     REST_MS = 20000,
 };
 
-/* The owner's rules: nothing may happen to them. */
+/* The owner's rules, which the daemon must not change. */
 static void foreign_rules(struct world *w)
 {
     world_hand_begin(w, "the owner's rules");
@@ -24,7 +24,7 @@ static void foreign_rules(struct world *w)
     world_hand_end(w);
 }
 
-/* A daemon that is at rest. */
+/* Starts the daemon and runs until nothing is in work. */
 static void settle(struct crash *c)
 {
     struct world *w = crash_world(c);
@@ -34,7 +34,7 @@ static void settle(struct crash *c)
     world_run_for(w, 5000);
 }
 
-/* Two clients ask at the same moment. */
+/* Two clients send their requests at the same moment. */
 static void tell_create(struct crash *c)
 {
     settle(c);
@@ -44,7 +44,7 @@ static void tell_create(struct crash *c)
     crash_serve_for(c, REST_MS);
 }
 
-/* Both protocols of one port, and another client that would like the same number. */
+/* Both protocols of one port, and another client that suggests the same number. */
 static void tell_pair(struct crash *c)
 {
     struct lan_client *a = crash_client(c, 10);
@@ -59,7 +59,7 @@ static void tell_pair(struct crash *c)
     crash_serve_for(c, REST_MS);
 }
 
-/* At half of its lifetime, and once for longer: then the rule's comment changes. */
+/* A renewal at half of the lifetime, and one for longer, which changes the rule's comment. */
 static void tell_renew(struct crash *c)
 {
     struct lan_client *a = crash_client(c, 10);
@@ -110,8 +110,8 @@ static void tell_expiry(struct crash *c)
     crash_serve_for(c, REST_MS);
 }
 
-/* The router takes an addition, and its connection ends before the answer; then it restarts and numbers its
- * rules anew. */
+/* The router takes an addition, and its connection ends before the answer. Then the router restarts and
+ * numbers its rules anew. */
 static void reconnect_options(struct world_options *options)
 {
     options->router.renumber_on_reboot = true;
@@ -138,7 +138,7 @@ static void tell_reconnect(struct crash *c)
     crash_serve_for(c, UINT64_C(2) * REST_MS);
 }
 
-/* The gateway loses its table, and all is asked for again. */
+/* The gateway loses its table, and the daemon requests all mappings again. */
 static void tell_recover(struct crash *c)
 {
     struct lan_client *a = crash_client(c, 10);
@@ -169,8 +169,8 @@ static void tell_shutdown(struct crash *c)
     crash_run_for(c, REST_MS);
 }
 
-/* A process starts where another one has died: what that one made is taken over, one rule of ours makes no
- * sense. */
+/* A process starts after another one has died. It adopts the rules of the dead one, among them one that
+ * forwards no single port. */
 static void tell_start(struct crash *c)
 {
     struct world *w = crash_world(c);

@@ -1,4 +1,4 @@
-/* What libFuzzer and replay.c call. Targets assert properties: asserts are on in every build. */
+/* What libFuzzer and replay.c call. Targets assert properties, since asserts are on in every build. */
 #pragma once
 
 #include <stddef.h>

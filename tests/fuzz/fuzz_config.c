@@ -1,5 +1,5 @@
-/* Any environment, as NAME=value with a NUL behind each. An error is one printable line that does not depend
- * on the password; what was accepted, printed and parsed again is the same. */
+/* Any environment, as NAME=value with a NUL after each. An error is one printable line that does not depend
+ * on the password. An accepted configuration is the same after it was printed and parsed again. */
 
 #include "fuzz.h"
 
@@ -37,7 +37,7 @@ static void check_error(const struct config_error *error)
         assert(error->text[i] >= ' ' && error->text[i] <= '~');
 }
 
-/* The same error if the password has other letters. */
+/* The error must be the same if the password has other letters. */
 static void check_secrecy(char *text, size_t size, const struct config_error *expected)
 {
     const char *lines[LINES_MAX + 1];

@@ -1,6 +1,6 @@
-/* Any rows in any tables, judged. A line of the input is a row: a letter for the table (A the first), then
- * words that blanks separate. Whatever the router says, the findings are in order, each once, and printable;
- * and to be judged a second time changes nothing. */
+/* Judges any rows in any tables. A line of the input is a row: a letter for the table (A is the first), then
+ * words that blanks separate. Whatever the router says, the findings are in order, unique, and printable, and
+ * a second judgement gives the same ones. */
 
 #include "fuzz.h"
 

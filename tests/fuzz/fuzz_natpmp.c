@@ -1,5 +1,5 @@
-/* Any datagram, taken as a request and as a reply. What was decoded encodes to the same bytes, apart from
- * those that mean nothing; what we answer is never taken for a request by a server. */
+/* Any datagram, decoded as a request and as a reply. What was decoded encodes to the same bytes, apart from
+ * those without a meaning, and no server takes the daemon's answer for a request. */
 
 #include "fuzz.h"
 
@@ -14,7 +14,7 @@ static void check_same(struct span encoded, struct span datagram)
     assert(memcmp(encoded.data, datagram.data, encoded.len) == 0);
 }
 
-/* The datagram's first bytes, with `count` of them from `at` on made zero. */
+/* The first bytes of the datagram, with `count` of them from `at` on set to zero. */
 static struct span without(struct span datagram, uint8_t copy[NATPMP_REPLY_MAX], size_t at, size_t count)
 {
     size_t len = datagram.len < NATPMP_REPLY_MAX ? datagram.len : NATPMP_REPLY_MAX;
@@ -92,7 +92,7 @@ static void check_address_reply(struct natpmp_reply reply, struct span datagram)
     uint8_t copy[NATPMP_REPLY_MAX];
     size_t len = natpmp_encode_address_reply(encoded, reply.result, reply.epoch_s, reply.address);
     struct span expected = reply.result == NATPMP_SUCCESS ? datagram : without(datagram, copy, 8, 4);
-    /* An error may come without its address. */
+    /* An error may come without the address. */
     check_same(span_of(encoded, expected.len < len ? 8 : len), expected);
 }
 

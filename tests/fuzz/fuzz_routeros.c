@@ -1,6 +1,6 @@
-/* A byte stream from the router. Its first byte seeds the split into pieces: in any pieces it gives the same
- * sentences. They are compared with a reader that has the whole stream before it, and what was read encodes
- * to what is read. */
+/* A byte stream from the router. Its first byte is the seed of the split into pieces, and any split gives the
+ * same sentences. They are compared with a reader that has the whole stream, and what was read encodes to the
+ * same bytes. */
 
 #include "fuzz.h"
 
@@ -10,7 +10,7 @@
 #include "base/prng.h"
 #include "wire/routeros.h"
 
-/* ---- the plain way ---- */
+/* ---- the simple reader ---- */
 
 enum plain { PLAIN_WORD, PLAIN_CUT, PLAIN_BAD };
 
@@ -34,7 +34,7 @@ static enum plain plain_word(struct span *rest, struct span *ret_word)
     return PLAIN_WORD;
 }
 
-/* What must become of one sentence. */
+/* The expected result for one sentence. */
 struct plain_sentence {
     unsigned words; /* all of them */
     struct span first;
@@ -80,7 +80,7 @@ static void check_sentence(const struct ros_sentence *sentence, const struct pla
         used += sentence->length[i];
     }
     assert(used == sentence->used);
-    /* The reply word or nothing stands in its place. */
+    /* The reply word is at its place or missing. */
     bool first_fits = plain->first.len <= ROUTER_WORD_MAX;
     assert(span_equal(ros_word(sentence, 0), first_fits ? plain->first : span_of(NULL, 0)));
     unsigned placeholder = sentence->length[0] == 0;
@@ -134,7 +134,7 @@ static void check_encodes(const struct ros_sentence *sentence)
 
 static struct ros_reader split_reader;
 
-/* Feeds pieces until something other than "more" comes, or the stream ends. */
+/* Gives pieces to the reader until it returns something other than "more", or the stream ends. */
 static enum ros_read next_in_pieces(struct prng *p, uint32_t piece_max, struct span *rest)
 {
     enum ros_read result = ROS_NEED_MORE;

@@ -1,7 +1,7 @@
-/* Bytes drive events into the core: raw datagrams from the LAN and the gateway, raw bytes of the router,
- * time, and, so that more than the login is reached, answers that fit what the core asked. No step takes more
- * than its bound, the deadline is never in the past, only open connections are written to, and the tables
- * stay sound. */
+/* Bytes choose events for the core: raw datagrams from the LAN and the gateway, raw bytes of the router, and
+ * time. Answers that fit the core's commands are among them, so that the fuzzer gets further than the login.
+ * No step takes more than its bound, the deadline is never in the past, the core writes only to open
+ * connections, and the tables stay consistent. */
 
 #include "fuzz.h"
 
@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "core/proxy.h"
+#include "proxy_check.h"
 
 enum {
     TAGS_MAX = 64,
@@ -26,7 +27,7 @@ enum connection_state {
 
 struct connection {
     enum connection_state state;
-    char tag[TAGS_MAX][TAG_LENGTH_MAX]; /* of commands without an answer, oldest first */
+    char tag[TAGS_MAX][TAG_LENGTH_MAX]; /* of commands without an answer, the oldest first */
     unsigned tags;
 };
 
@@ -70,7 +71,7 @@ static struct span take_bytes(struct run *run)
 
 /* ---- actions ---- */
 
-/* Finds the tags in what is sent: our commands have words below 16 KiB only. */
+/* Finds the tags in the core's commands, whose words are always shorter than 16 KiB. */
 static void note_tags(struct connection *connection, struct span bytes)
 {
     static const char name[] = ".tag=";
@@ -168,7 +169,7 @@ static void lan_datagram(struct run *run)
                         .lan = {.from = from, .to = 0xc0a85801, .interface = 2, .bytes = take_bytes(run)}});
 }
 
-/* A map request with few different ports, so that they meet. */
+/* A map request with few different ports, so that requests collide. */
 static void lan_map(struct run *run)
 {
     uint8_t who = take(run);
@@ -185,7 +186,7 @@ static void lan_map(struct run *run)
                                      .bytes = span_of(request, sizeof(request))}});
 }
 
-/* The answer to the last request, good or bad. */
+/* An answer to the last request, valid or not. */
 static void gateway_answer(struct run *run)
 {
     static const uint8_t address[4] = {185, 1, 2, 3};
@@ -222,7 +223,7 @@ static size_t put_word(uint8_t *at, const char *word)
     return text.len + 1;
 }
 
-/* A whole sentence for the oldest command (or another one), with words that the core asks for. */
+/* A whole sentence for the oldest command or another one, with words that the core reads. */
 static void router_sentence(struct run *run, unsigned session)
 {
     static const char *const replies[] = {"!re",    "!done", "!trap", "!empty",
@@ -326,9 +327,9 @@ static void next(struct run *run)
         gateway_answer(run);
         break;
     case 8:
-        give(run,
-             (struct event){.type = EVENT_GATEWAY_ERROR,
-                            .gateway_error = (enum gateway_error)(take(run) % (GATEWAY_SEND_FAILED + 1))});
+        give(run, (struct event){.type = EVENT_GATEWAY_ERROR,
+                                 .gateway_error =
+                                     (enum gateway_trouble)(GATEWAY_PORT_UNREACHABLE + take(run) % 4)});
         break;
     case 9:
         router_data(run, session, take_bytes(run));
@@ -349,7 +350,7 @@ static void next(struct run *run)
     }
 }
 
-/* Megabytes of zeros of which little is used: giving the pages back is far quicker than writing them. */
+/* Most of these megabytes of zeros are never used. Giving the pages back is far quicker than writing them. */
 static void *fresh_memory(void)
 {
     static void *memory;

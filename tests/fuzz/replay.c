@@ -1,4 +1,4 @@
-/* Runs a fuzz target on every file of the directories (or files) that are named. Fails if there was none. */
+/* Runs a fuzz target on every file of the given directories and files. Fails if there was none. */
 
 #include <dirent.h>
 #include <stdbool.h>
@@ -14,11 +14,11 @@ static bool replay_open_file(FILE *file, const char *path)
     long size = fseek(file, 0, SEEK_END) == 0 ? ftell(file) : -1;
     if (size < 0 || fseek(file, 0, SEEK_SET) != 0)
         return false;
-    /* Exactly as large as the input: reading past it is seen. */
+    /* Exactly as large as the input, so that the sanitizer sees a read past its end. */
     uint8_t *data = malloc((size_t)size);
     bool complete = size == 0 || (data != NULL && fread(data, 1, (size_t)size, file) == (size_t)size);
     if (complete) {
-        /* Known before the target runs: an abort has no name of its own. */
+        /* Set before the target runs, because an abort does not say which input it was. */
         (void)fprintf(stderr, "%s\n", path);
         (void)LLVMFuzzerTestOneInput(data, (size_t)size);
     }

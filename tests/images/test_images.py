@@ -73,7 +73,7 @@ each_target = pytest.mark.parametrize("target", TARGETS, ids=lambda target: targ
 
 
 class Container:
-    """An image's layer unpacked, and its program in it as the only thing there is, but for the emulator."""
+    """An image's layer, unpacked. Its program is the only file there, apart from the emulator."""
 
     def __init__(self, target, folder):
         self.target = target
@@ -92,7 +92,7 @@ class Container:
         uid, gid = map(int, self.target.config()["config"]["User"].split(":"))
         os.chroot(self.root)
         os.chdir("/")
-        # In a user namespace of our own there is only root.
+        # A user namespace of our own has only root.
         if "4294967295" in MAPPED_USERS:
             os.setgroups([])
             os.setgid(gid)
@@ -149,8 +149,8 @@ class Daemon:
 
 @pytest.fixture(scope="session")
 def silent_gateway():
-    """Takes what it is sent. An error instead, for want of a route or a port, could not be read under qemu 7.2, whose
-    recvmsg without a buffer reports success and does nothing."""
+    """Reads what it is sent. An ICMP error would not do: under qemu 7.2 recvmsg without a buffer reports success and
+    does nothing."""
     subprocess.run(["ip", "address", "add", GATEWAY, "dev", "lo"], check=True)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gateway:
         gateway.bind((GATEWAY, NATPMP_PORT))
@@ -159,7 +159,7 @@ def silent_gateway():
 
 @pytest.fixture(scope="session")
 def daemons(containers, silent_gateway):
-    """All started and asked for their address at once, so that their twelve seconds are the same ones."""
+    """All programs start and request their address at once, so that their twelve seconds run in parallel."""
     running = {}
     try:
         for name, container in containers.items():
@@ -198,7 +198,7 @@ def test_the_image_says_how_it_is_run(target):
     uid, gid = config["User"].split(":")
     assert int(uid) > 0 and int(gid) > 0
     assert all(name in config["Labels"]["double-natpmp.components"] for name in ("musl ", "wolfssl "))
-    # wolfSSL's licence covers the whole that it is linked into.
+    # wolfSSL's licence applies to the whole program that it is linked into.
     assert config["Labels"]["org.opencontainers.image.licenses"] == "MIT AND GPL-2.0-or-later"
 
 
@@ -279,7 +279,7 @@ def test_the_layout_holds_the_same_layers():
         assert [gzip.decompress(blob(layer)) for layer in manifest["layers"]] == [target.layer()]
 
 
-# ---- as others read them ----
+# ---- as other programs read them ----
 
 needs_skopeo = pytest.mark.skipif(shutil.which("skopeo") is None, reason="tools/install images-test")
 
@@ -323,7 +323,7 @@ def test_the_layout_holds_the_same_image(target, tmp_path):
 
 
 @each_target
-def test_it_tells_its_version(containers, target):
+def test_it_prints_its_version(containers, target):
     version = target.config()["config"]["Labels"]["org.opencontainers.image.version"]
     assert containers[target.name].run("--version") == (0, f"double-natpmp {version}\n", "")
 
@@ -352,23 +352,23 @@ def test_it_answers_another_version_at_once(daemons, target):
 
 
 @each_target
-def test_it_tells_its_health(containers, daemons, target):
+def test_it_reports_its_health(containers, daemons, target):
     status, out, _ = containers[target.name].run("health", LISTEN_ADDR=f"{target.address}:{NATPMP_PORT}")
     assert status == 1 and out.startswith("unhealthy: the router ")
 
 
 @each_target
-def test_it_gives_up_on_the_address_in_time(daemons, target):
+def test_it_reports_a_missing_address_in_time(daemons, target):
     daemon = daemons[target.name]
     daemon.asking.settimeout(ANSWER_S + 10)
     version, opcode, result = struct.unpack_from("!BBH", daemon.asking.recv(64))
-    # Network Failure: the router is not there, and the gateway is silent.
+    # Network Failure: there is no router, and the gateway does not answer.
     assert (version, opcode, result) == (0, 128, 3)
     assert time.monotonic() - daemon.asked_at > 1, "must have tried"
 
 
 @each_target
-def test_it_ends_when_told(daemons, target):
+def test_it_ends_on_sigterm(daemons, target):
     process = daemons[target.name].process
     process.send_signal(signal.SIGTERM)
     _, log = process.communicate(timeout=20)

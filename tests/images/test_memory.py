@@ -1,4 +1,4 @@
-"""What the amd64 image's program takes of memory. Under qemu it would be qemu's."""
+"""The memory that the amd64 image's program takes. Under qemu the measurement would be qemu's."""
 
 import pathlib
 import sys

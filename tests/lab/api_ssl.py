@@ -20,7 +20,7 @@ def fingerprint(certificates, name):
 
 
 class ApiSsl:
-    """The service api-ssl: on its port TLS, behind it the plain API."""
+    """The service api-ssl: TLS on its port, and the plain API behind it."""
 
     def __init__(self, lab, certificate):
         self.lab = lab
@@ -31,7 +31,7 @@ class ApiSsl:
         if certificate:
             shows = f"cert={self.certificate}/{certificate}.pem,key={self.certificate}/router.key"
         else:
-            # What RouterOS does with certificate=none.
+            # RouterOS does this with certificate=none.
             shows = "cipher=ADH:@SECLEVEL=0,openssl-max-proto-version=TLS1.2"
         self.process = self.lab.popen("socat", "rtr", [
             "socat", f"OPENSSL-LISTEN:8729,bind={ROUTER_CONTAINER},reuseaddr,fork,nodelay,verify=0,{shows}",
@@ -39,7 +39,7 @@ class ApiSsl:
         wait_until(lambda: ":8729 " in self.lab.run("rtr", "ss", "-Hltn"), what="socat listens")
 
     def stop(self):
-        """With its connections, each of which is a child."""
+        """Ends socat and its connections, each of which is a child process."""
         children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         for child in children:
             os.kill(int(child), signal.SIGKILL)

@@ -21,7 +21,7 @@ def pytest_configure(config):
 
 
 def be_a_lab_of_its_own():
-    """Workers of pytest-xdist: each has its own network, names of namespaces, and orphans."""
+    """Workers of pytest-xdist: each has its own network and its own names of namespaces, and adopts its orphans."""
     libc = ctypes.CDLL(None, use_errno=True)
     steps = (libc.unshare(CLONE_NEWNS | CLONE_NEWNET), libc.mount(b"none", b"/run", b"tmpfs", 0, b"mode=755"),
              libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
@@ -32,7 +32,7 @@ def be_a_lab_of_its_own():
 
 
 def pytest_terminal_summary(terminalreporter):
-    """What a test says with record_property("figure", text) stands under the results."""
+    """A test's record_property("figure", text) is printed under the results."""
     for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
         for name, text in report.user_properties:
             if name == "figure" and report.when == "call":
@@ -41,7 +41,7 @@ def pytest_terminal_summary(terminalreporter):
 
 @pytest.fixture
 def make_lab(request):
-    """make_lab(router=False, ...): labs that end with the test; their logs are in its report if it fails."""
+    """make_lab(router=False, ...): a lab that ends with the test. If the test fails, its report has the lab's logs."""
     labs = []
 
     def make(**options):

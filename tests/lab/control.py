@@ -9,7 +9,7 @@ class Control:
         self.path = path
 
     def ask(self, command):
-        """The answer without the closing ok."""
+        """The answer without its last line, "ok"."""
         with socket.socket(socket.AF_UNIX) as s:
             s.settimeout(10)
             s.connect(str(self.path))
@@ -27,7 +27,7 @@ class Control:
         return json.loads(self.ask(command))
 
     def answers(self):
-        """None while nobody listens."""
+        """None while no process listens."""
         try:
             return self.ask("counters")
         except OSError:

@@ -42,7 +42,7 @@ class Daemon:
         return [one for one in lines if level is None or one["level"] == level]
 
     def events(self, message, **keys):
-        """The lines of that message with those keys."""
+        """The log lines with that message and those keys."""
         return [line for line in self.log_lines()
                 if line["message"] == message and all(line.get(k) == str(v) for k, v in keys.items())]
 
@@ -53,7 +53,7 @@ class Daemon:
         self.process.kill()
 
     def stop(self, limit=6.0):
-        """SIGTERM; the exit status."""
+        """Sends SIGTERM and returns the exit status."""
         self.process.signal(signal.SIGTERM)
         return self.process.wait(limit)
 

@@ -1,4 +1,4 @@
-"""./demo inside the lab: a stock client maps two ports through both NATs, and every step is looked at."""
+"""./demo inside the lab: a stock client maps two ports through both NATs, and every step is checked."""
 
 import os
 import pathlib
@@ -22,7 +22,7 @@ PICTURE = f"""
                                                              172.17.0.2 double-natpmp, in a container
 """
 
-# What the table of RouterOS shows of a rule, in its order.
+# The properties of a rule that RouterOS prints, in its order.
 SHOWN = ("chain", "action", "protocol", "in-interface", "dst-port", "to-addresses", "to-ports", "comment")
 
 
@@ -50,12 +50,12 @@ def gateway_lines(lab):
 
 
 def show_both_halves(lab, step, mappings):
-    step.begin("On the router there is a dst-nat rule for each (/ip/firewall/nat print):")
+    step.begin("The router has a dst-nat rule for each (/ip/firewall/nat print):")
     for protocol in PROTOCOLS:
         rule = lab.router.rule_for(protocol, CLIENTS["lan1"], INTERNAL)
         assert rule, f"no rule for {protocol}"
         step.show(rule_line(rule))
-    step.begin("And at the VPN gateway a mapping for each (miniupnpd's nftables):")
+    step.begin("And the VPN gateway has a mapping for each (in miniupnpd's nftables):")
     for protocol in PROTOCOLS:
         rule = lab.router.rule_for(protocol, CLIENTS["lan1"], INTERNAL)
         target = lab.gateway.mappings()[protocol, mappings[protocol].external]
@@ -65,18 +65,18 @@ def show_both_halves(lab, step, mappings):
 
 def story(lab, step):
     daemon = lab.daemon(env={"LOG_LEVEL": "INFO"})
-    step.begin("double-natpmp runs. It has found the gateway and the interface for its rules:")
-    wait_until(lambda: daemon.events("ready") and daemon.events("external address"),
+    step.begin("double-natpmp is running. It has found the gateway, and the interface for its rules:")
+    wait_until(lambda: daemon.events("the router is ready") and daemon.events("external address"),
                what="router and gateway answer")
     step.show(daemon.log())
 
     listeners = {protocol: lab.listener("lan1", protocol, INTERNAL) for protocol in PROTOCOLS}
-    step.begin("Before: a message from the internet does not arrive.")
+    step.begin("Before the request: a message from the internet does not arrive.")
     for protocol in PROTOCOLS:
         assert not listeners[protocol].reached(SUGGESTED), protocol
         step.show(f"{protocol} to {EXTERNAL}:{SUGGESTED}: refused")
 
-    step.begin(f"The LAN client asks its default gateway for two ports, for {LIFETIME} s, with natpmpc:")
+    step.begin(f"The LAN client requests two ports for {LIFETIME} s from its default gateway, with natpmpc:")
     mappings = {}
     for protocol in PROTOCOLS:
         mapping = lab.natpmpc("lan1", protocol, INTERNAL, SUGGESTED, LIFETIME)
@@ -86,13 +86,13 @@ def story(lab, step):
                   f"external port {mapping.external}, lifetime {mapping.lifetime} s")
     show_both_halves(lab, step, mappings)
 
-    step.begin("A message from the internet host arrives at the LAN client, and the answer comes back:")
+    step.begin("A message from the internet host arrives at the LAN client, and the answer returns:")
     for protocol in PROTOCOLS:
         assert listeners[protocol].reached(mappings[protocol].external), protocol
         step.show(f"{protocol} {INTERNET_HOST} -> {EXTERNAL}:{mappings[protocol].external} -> "
                   f"{CLIENTS['lan1']}:{INTERNAL}: \"{listeners[protocol].received}\"")
 
-    step.begin(f"Nobody renews. {LIFETIME} s after the request both halves go:")
+    step.begin(f"The client does not renew. {LIFETIME} s after the request, rules and mappings are removed:")
     start = time.monotonic()
     wait_until(lambda: not lab.router.own_rules(), LIFETIME + 5, "the rules are gone")
     wait_until(lambda: not lab.gateway.mappings(), LIFETIME + 5, "the gateway's mappings are gone")
@@ -101,7 +101,7 @@ def story(lab, step):
         assert not listeners[protocol].reached(mappings[protocol].external), protocol
         step.show(f"{protocol} to {EXTERNAL}:{mappings[protocol].external}: refused")
 
-    step.begin("double-natpmp is asked to end (SIGTERM). Its log of the whole:")
+    step.begin("double-natpmp gets SIGTERM. Its complete log:")
     status = daemon.stop()
     step.show(daemon.log())
     assert status == 0, f"exit status {status}"
@@ -115,7 +115,7 @@ def main():
         print(PICTURE)
         step.begin(f"The lab is up: six network namespaces, the tunnel is {lab.tunnel}.")
         story(lab, step)
-    except Exception as error:  # whatever it was, the demonstration has failed, and the logs say more
+    except Exception as error:  # whatever the error was, the demonstration has failed, and the logs contain more
         print(f"\nFAILED at step {step.number}: {type(error).__name__}: {error}")
         for name, text in lab.logs():
             print(f"---- {name}\n{text}")
@@ -123,8 +123,8 @@ def main():
     finally:
         lab.close()
     assert os.listdir("/run/netns") == [] and not lab.folder.exists()
-    step.begin("Everything is cleaned up: the namespaces and all that ran in them are gone.")
-    print("\nEvery step was seen.")
+    step.begin("Everything is cleaned up: the namespaces and all processes in them are gone.")
+    print("\nEvery step succeeded.")
     return 0
 
 

@@ -39,7 +39,8 @@ class Gateway:
         self.leases.touch()
         self.pid_file.unlink(missing_ok=True)
         self.config.write_text(CONFIG.format(leases=self.leases))
-        # In the background: in the foreground it is a hundred times slower, for it tells all that it does.
+        # It runs in the background, because in the foreground it logs all that it does, which makes it a hundred times
+        # slower.
         self.lab.run("gw", "miniupnpd", "-f", self.config, "-P", self.pid_file)
         self.pid = int(self.lab.wait_until(self._pid_text, what="miniupnpd runs"))
 
@@ -50,7 +51,7 @@ class Gateway:
         os.kill(self.pid, number)
 
     def close(self):
-        """Without a trace of order."""
+        """Kills it, so that it cannot clean up."""
         if self.pid is None:
             return
         self.signal(signal.SIGKILL)
@@ -59,13 +60,13 @@ class Gateway:
 
     def _is_dead(self):
         try:
-            # We are the lab's first process, or a worker that takes its orphans: their parent.
+            # The parent of its orphan is this process: the lab's first one, or a worker that adopts orphans.
             return os.waitpid(self.pid, os.WNOHANG)[0] == self.pid
         except ChildProcessError:
             return not pathlib.Path(f"/proc/{self.pid}").exists()
 
     def kill(self):
-        """A power cut: all mappings are lost with it, and the next start is a new epoch."""
+        """A power cut: all mappings are lost, and the next start has a new epoch."""
         self.close()
         self.leases.unlink(missing_ok=True)
         self.lab.nft("gw", """

@@ -8,8 +8,8 @@ PROTON = ("--proton", "--client", "10.2.0.2", "--nft-chain", "inet miniupnpd_nat
 
 
 class GatewayModel:
-    """Grants what is asked, or with PROTON what ProtonVPN's does, with rules of nftables: leases of 60 s whatever is
-    asked, and five random external ports."""
+    """Grants what was requested, with rules of nftables. With PROTON it behaves as ProtonVPN's gateway: leases of 60 s
+    whatever was requested, and five random external ports."""
 
     def __init__(self, lab, *options):
         self.lab = lab
@@ -29,11 +29,11 @@ class GatewayModel:
         return self.control.answers()
 
     def rotate(self):
-        """The next renewals give other external ports."""
+        """The next renewals grant other external ports."""
         self.control.ask("rotate")
 
     def close(self):
-        """The lab ends the process."""
+        """Nothing to do: the lab ends the process."""
 
     def leases(self):
         """{(protocol, internal port): external port}"""

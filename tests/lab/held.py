@@ -1,5 +1,5 @@
-"""What clients hold before a fault, that it is the same after it, and that nothing is left when the daemon
-ends."""
+"""The mappings that clients have before a fault. The tests check that they are the same after it, and that nothing is
+left when the daemon ends."""
 
 from lab import ROUTER_TUNNEL, wait_until
 from natpmp import map_request, parse_mapping
@@ -19,10 +19,10 @@ class Held:
         self.listeners = [lab.listener(name, protocol, port) for name, protocol, port, _ in mappings]
         for mapping in mappings:
             wait_until(lambda: self.renew(mapping), 40, f"{mapping} is made")
-        self.rules = wait_until(self._rules_told, 20, "the comments name the external ports")
+        self.rules = wait_until(self._complete_rules, 20, "the comments name the external ports")
 
     def renew(self, mapping, limit=14.0):
-        """Asks as a client does, with copies. False: no answer, or a refusal that passes."""
+        """Requests as a client does, with retransmissions. False: no answer, or a transient error."""
         _, protocol, port, external = mapping
         request = map_request(protocol, port, external, self.lifetime)
         reply = self.clients[mapping].ask(request, limit, retransmit=True)
@@ -34,31 +34,32 @@ class Held:
         return answer.result == 0
 
     def _rules(self):
-        """What each rule is, but for its number and place."""
+        """Each rule without its number and its place."""
         names = ("protocol", "dst-port", "to-addresses", "to-ports", "in-interface", "disabled", "comment")
         return sorted([r[name] for name in names] for r in self.lab.router.own_rules())
 
-    def _rules_told(self):
+    def _complete_rules(self):
         rules = self._rules()
         return rules if all("pending" not in rule[-1] for rule in rules) else None
 
     def at_gateway(self):
-        """What the gateway should have."""
+        """The mappings that the gateway should have."""
         return {(protocol, external): (ROUTER_TUNNEL, external) for _, protocol, _, external in self.mappings}
 
     def check(self, limit=40.0):
-        """After the fault: every client renews and gets the same port; rules, leases and packets agree."""
+        """After the fault every client renews and gets the same port, and rules, leases and packets agree."""
         for mapping in self.mappings:
             wait_until(lambda: self.renew(mapping), limit, f"{mapping} is renewed")
         wait_until(lambda: self._rules() == self.rules, 10, "the rules are as before")
-        # Copies of one request are answered without asking the gateway: a renewal that does not come at once is not.
+        # Retransmissions of one request are answered without the gateway, so the lease shows a renewal some time later
+        # only.
         wait_until(lambda: self.lab.gateway.mappings() == self.at_gateway() or self.renew(self.mappings[0]) is None, limit,
                    "the leases are as before")
         for listener, (_, _, _, external) in zip(self.listeners, self.mappings):
             assert listener.reached(external)
 
     def end(self, daemon):
-        """Nothing of ours stays behind, and everything else does."""
+        """Nothing of the daemon's is left, and everything else is."""
         foreign = self.lab.router.foreign_rules()
         assert daemon.stop() == 0
         assert self.lab.router.own_rules() == []

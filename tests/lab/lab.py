@@ -1,7 +1,5 @@
-"""The lab: an internet host, a VPN gateway, a router, a container with the daemon and two LAN clients, each
-in a network namespace of its own. Works only inside `tests/lab/enter`, which sees to it that nothing is left
-behind.
-
+"""The lab: an internet host, a VPN gateway, a router, a container with the daemon, and two LAN clients, each
+in a network namespace of its own. It works only inside `tests/lab/enter`, which cleans up everything.
     inet 11.22.33.1 -- 11.22.33.44 gw 10.2.0.1 == WireGuard == 10.2.0.2 rtr 192.168.88.1 -- lan1 .11, lan2 .12
          203.0.113.1 ------------------------------ 203.0.113.2 rtr 172.17.0.1 -- 172.17.0.2 ctr
 """
@@ -28,7 +26,7 @@ from wire import Wire
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NAMESPACES = ("inet", "gw", "rtr", "ctr", "lan1", "lan2")
 
-# Of the tunnel; on the gateway's loopback, so that it stays when the external address changes.
+# Of the tunnel. It is on the gateway's loopback interface, so that it stays when the external address changes.
 ENDPOINT = "11.22.33.40"
 GATEWAY = "10.2.0.1"
 ROUTER_TUNNEL = "10.2.0.2"
@@ -36,7 +34,7 @@ ROUTER_LAN = "192.168.88.1"
 ROUTER_CONTAINER = "172.17.0.1"
 CONTAINER = "172.17.0.2"
 CLIENTS = {"lan1": "192.168.88.11", "lan2": "192.168.88.12"}
-# The router's interface names are those that RouterOS gives.
+# The router's interface names are those of RouterOS.
 TUNNEL_INTERFACE = "wg-vpn"
 
 CLONE_NEWNET = 0x40000000
@@ -50,7 +48,7 @@ def _setns(fd):
 
 @contextlib.contextmanager
 def inside(namespace):
-    """Sockets opened and programs started in the block belong to that namespace, for good."""
+    """Sockets that are opened and programs that are started in the block belong to that namespace permanently."""
     with open("/proc/thread-self/ns/net") as home, open(f"/run/netns/{namespace}") as there:
         _setns(there.fileno())
         try:
@@ -60,7 +58,7 @@ def inside(namespace):
 
 
 def wait_until(condition, limit=10.0, what=None):
-    """The first true value of condition(); fails when there is none within `limit` seconds."""
+    """Returns the first true value of condition(). Fails if there is none within `limit` seconds."""
     end = time.monotonic() + limit
     while True:
         value = condition()
@@ -72,7 +70,7 @@ def wait_until(condition, limit=10.0, what=None):
 
 
 def release_build(lab):
-    """Where the release stands: for what a sanitizer would not let see."""
+    """The folder of the release build, for measurements that a sanitizer would change."""
     build = lab.build.parent / "release"
     assert (build / "double-natpmp").exists(), "build the release first: make release"
     return build
@@ -87,7 +85,7 @@ def tunnel_device_works():
 
 
 class Process:
-    """A program in a namespace, its output in a file, or wherever `output` leads."""
+    """Starts a program in a namespace, with its output in a file, or wherever `output` leads."""
 
     def __init__(self, lab, name, namespace, argv, env=None, output=None):
         self.name = name
@@ -120,8 +118,8 @@ class Process:
 
 
 class Lab:
-    """`with Lab() as lab:` and everything but the daemon runs. Without router or gateway they are started
-    later with lab.router.start() and lab.gateway.start()."""
+    """`with Lab() as lab:` runs everything except the daemon. Without router or gateway they are started later with
+    lab.router.start() and lab.gateway.start()."""
 
     def __init__(self, router=True, gateway=True, tunnel=None, proton=False):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="double-natpmp-lab-"))
@@ -174,7 +172,7 @@ class Lab:
         return process
 
     def program(self, name):
-        """A program of the tests, of the daemon's build or of another: the release build has no tests."""
+        """A program of the tests, from the daemon's build or another one, because the release build has no tests."""
         root = self.build.parent
         for path in (self.build / name, root / "dev" / name, root / "sim" / name):
             if path.exists():
@@ -182,7 +180,7 @@ class Lab:
         raise FileNotFoundError(f"no {name} in {self.build}, {root}/dev, {root}/sim: build it first")
 
     def run(self, namespace, *argv, check=True, stdin=None, limit=30):
-        """Output of a program in a namespace; with check=False the whole result."""
+        """Returns the output of a program in a namespace; with check=False the whole result."""
         with inside(namespace):
             result = subprocess.run(
                 [str(a) for a in argv], input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,
@@ -201,7 +199,7 @@ class Lab:
         return self.run(namespace, "nft", "-f", "-", stdin=script)
 
     def socket(self, namespace, kind, bind=None, family=socket.AF_INET):
-        """A socket of that namespace with a time limit, bound where asked."""
+        """A socket in that namespace with a time limit, bound if an address is given."""
         with inside(namespace):
             s = socket.socket(family, kind)
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -211,7 +209,7 @@ class Lab:
         return s
 
     def daemon(self, name="daemon", env=None, build=None, wait=True, output=None):
-        """The daemon in the container, serving; `env` overrides, None removes a variable."""
+        """The daemon in the container, ready when this returns. `env` overrides variables, and None removes one."""
         daemon = Daemon(self, name, env or {}, build or self.build, output=output)
         if wait:
             wait_until(lambda: self._serves(daemon), what="the daemon answers on the LAN")
@@ -225,7 +223,7 @@ class Lab:
         return Client(self, namespace, **keys)
 
     def open_sessions(self, daemon, count):
-        """Has the daemon open so many sessions at the router's API; how many mappings that took."""
+        """Makes the daemon open so many sessions at the router's API. Returns how many mappings that took."""
         def ready():
             return sum(one["message"] == "an extra connection is ready" for one in daemon.log_lines("debug"))
 
@@ -234,7 +232,8 @@ class Lab:
         mappings = 1
         self.router.ask("latency 1500")
         for sessions in range(2, count + 1):
-            # One more is opened when each that is ready has eight commands to wait for, and none is being opened.
+            # The daemon opens one more session when eight commands wait on each that is ready, and none is being
+            # opened.
             for _ in range(8 * (sessions - 1) + 1):
                 client.send(map_request("udp", 5000 + mappings))
                 mappings += 1
@@ -247,7 +246,7 @@ class Lab:
         return Listener(self, namespace, protocol, port)
 
     def wire(self):
-        """A capture of NAT-PMP on the LAN from now on; ends with the lab."""
+        """A capture of NAT-PMP on the LAN from now on, which ends with the lab."""
         self.wires.append(Wire(self))
         return self.wires[-1]
 
@@ -294,8 +293,8 @@ class Lab:
         else:
             self.ip(f"link add wg0 netns gw type veth peer name {TUNNEL_INTERFACE} netns rtr")
         self.ip("link set wg0 up mtu 1420", f"addr add {GATEWAY}/24 dev wg0", namespace="gw")
-        # As on a MikroTik with a VPN: what comes from the LAN and the container leaves through the tunnel,
-        # and what came in through it is answered there.
+        # As on a MikroTik with a VPN: packets from the LAN and the container leave through the tunnel, and packets that
+        # came in through it are answered there.
         self.ip(f"link set {TUNNEL_INTERFACE} up mtu 1420",
                 f"addr add {ROUTER_TUNNEL}/24 dev {TUNNEL_INTERFACE}",
                 f"route add default via {GATEWAY} dev {TUNNEL_INTERFACE} table 100",
@@ -311,7 +310,7 @@ class Lab:
         for namespace, device in ends.items():
             key = self.run(namespace, "wg", "genkey")
             (self.folder / f"{device}.key").write_text(key)
-            # An earlier lab's wireguard-go was killed and left its socket.
+            # An earlier lab's wireguard-go was killed and has left its socket.
             pathlib.Path(f"/run/wireguard/{device}.sock").unlink(missing_ok=True)
             public[namespace] = self.run(namespace, "wg", "pubkey", stdin=key).strip()
             self.popen(f"wireguard-{namespace}", namespace, ["wireguard-go", device],
@@ -325,7 +324,7 @@ class Lab:
                  "persistent-keepalive", 25)
 
     def _firewall(self):
-        # The chain dstnat holds the rules of the router's API; until that is up, only the redirect.
+        # The chain dstnat contains the rules of the router's API. Until the API is up, it contains only the redirect.
         self.nft("rtr", f"""
             table ip nat {{
                 chain dstnat {{

@@ -1,4 +1,4 @@
-"""NAT-PMP by the byte (RFC 6886), and natpmpc, which we did not write."""
+"""NAT-PMP by the byte (RFC 6886), and natpmpc, an independent client."""
 
 import re
 import select
@@ -43,7 +43,7 @@ def parse_mapping(reply, protocol):
 
 
 class Client:
-    """One socket of a host, which takes replies only from the address and port that it asked."""
+    """One socket of a host, which accepts replies only from the address and port of its request."""
 
     def __init__(self, lab, namespace, server="192.168.88.1", bind=None):
         self.server = (server, PORT)
@@ -61,7 +61,7 @@ class Client:
         return reply
 
     def ask(self, payload, limit=5.0, retransmit=False):
-        """The reply, or None within the limit. Retransmission as in section 3.1."""
+        """Returns the reply, or None within the limit. Retransmits as in section 3.1."""
         end = time.monotonic() + limit
         gap = 0.25
         while True:
@@ -86,7 +86,7 @@ class Client:
         return self.map(protocol, internal, 0, 0, limit)
 
     def serves(self):
-        """Is there a server? An unsupported opcode is answered without router or gateway."""
+        """True if there is a server: it answers an unsupported opcode without router or gateway."""
         try:
             return self.ask(b"\0\x7f", 0.25) is not None
         except ConnectionRefusedError:
@@ -94,8 +94,8 @@ class Client:
 
 
 def natpmpc(lab, namespace, protocol, internal, external=0, lifetime=60, server="192.168.88.1"):
-    """natpmpc's mapping; it asks for the external address first and fails if it gets none. On a slow machine it asks
-    for that twice, and takes the second answer for a mapping of an unknown protocol."""
+    """natpmpc's mapping. natpmpc requests the external address first and fails if it gets none. On a slow machine it
+    requests it twice, and takes the second answer for a mapping of an unknown protocol."""
     for _ in range(3):
         text = lab.run(namespace, "natpmpc", "-g", server, "-a", external, internal, protocol, lifetime)
         assert f"Public IP address : 11.22.33.44\n" in text, text

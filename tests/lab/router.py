@@ -1,12 +1,11 @@
-"""The MikroTik router: a model of RouterOS's API (tests/models) whose dst-nat rules become those of
-nftables."""
+"""The MikroTik router: a model of RouterOS's API (tests/models) whose dst-nat rules become rules of nftables."""
 
 from control import Control
 
 USER = "natpmp"
 PASSWORD = "a lab's secret, 4711"
 POLICIES = "read,write,test,api"
-# What an administrator sets up by hand: NAT-PMP of the LAN goes to the container.
+# The rule that an administrator adds by hand: NAT-PMP from the LAN goes to the container.
 REDIRECT = ("chain=dstnat action=dst-nat in-interface=bridge protocol=udp dst-address=192.168.88.1 "
             'dst-port=5351 to-addresses=172.17.0.2 to-ports=5351 comment="NAT-PMP to the container"')
 MARK = "double-natpmp/"
@@ -21,8 +20,8 @@ class Router:
         self.password_file.write_text(PASSWORD + "\n")
 
     def start(self, *options, version="7.18.2", rules=(REDIRECT,), nft=True):
-        """Serves when this returns. A start after a kill has the rules that are given, as after a restored
-        backup. Without nft the rules stay in its table."""
+        """The router serves when this returns. A start after a kill has the given rules, as after a restored backup.
+        Without nft the rules stay in its table."""
         argv = [
             self.lab.program("routerd"), "--listen", "172.17.0.1:8728", "--version", version,
             "--control", self.control.path,
@@ -59,7 +58,7 @@ class Router:
         return [r for r in self.rules() if not r.get("comment", "").startswith(MARK)]
 
     def rule_for(self, protocol, client, port, instance="default"):
-        """Our one enabled rule that leads to the client's port, or None; two are one too many."""
+        """The daemon's only enabled rule that leads to the client's port, or None. A second one is a failure."""
         found = [r for r in self.own_rules(instance) if r["protocol"] == protocol and r["disabled"] == "false"
                  and (r["to-addresses"], r["to-ports"]) == (client, str(port))]
         assert len(found) <= 1, found
@@ -72,5 +71,5 @@ class Router:
         return self.ask(f"add {attributes}").strip()
 
     def installed(self):
-        """The rules as the kernel has them."""
+        """The rules in the kernel."""
         return self.lab.run("rtr", "nft", "list", "chain", "ip", "nat", "dstnat")

@@ -1,5 +1,5 @@
-"""A small stage for programs that only ask: the program in a namespace of its own, and on the other side of one link the
-models of the router and of the gateway. Works inside `tests/lab/enter`, as the lab does."""
+"""A small network for programs that only read and ask: the program in a namespace of its own, and on the other side of
+one link the models of the router and of the gateway. It works inside `tests/lab/enter`, as the lab does."""
 
 import contextlib
 import os
@@ -24,7 +24,7 @@ EXTERNAL = "11.22.33.44"
 REDIRECT = ("chain=dstnat action=dst-nat in-interface-list=LAN dst-address-type=local protocol=udp dst-port=5351 "
             "to-addresses=172.17.0.2")
 MASQUERADE = "chain=srcnat action=masquerade out-interface-list=WAN ipsec-policy=out,none"
-# As RouterOS comes.
+# RouterOS's default configuration.
 FILTERS = (
     "chain=input action=accept connection-state=established,related,untracked",
     "chain=input action=drop in-interface-list=!LAN",
@@ -73,7 +73,7 @@ class Model:
 
 
 class Gateway(Model):
-    """Answers each request for an address, map or delete by the result of that name, or not at all: "silent"."""
+    """Answers each request for an address, map or delete with the result of that name, or not at all: "silent"."""
 
     def __init__(self, folder, external=EXTERNAL, **results):
         super().__init__(folder, "gatewayd", [
@@ -88,7 +88,7 @@ class Gateway(Model):
 
 
 class Router(Model):
-    """routerd with options by name; a value of None takes the base's away."""
+    """Starts routerd with options by name. The value None removes an option of the base."""
 
     def __init__(self, folder, options):
         super().__init__(folder, "routerd", [

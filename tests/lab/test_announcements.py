@@ -1,4 +1,4 @@
-"""Section 3.2.1: the external address is announced to all hosts of the link, ten times, at doubling
+"""Section 3.2.1: the daemon announces the external address to all hosts of the link, ten times, at doubling
 intervals."""
 
 import socket
@@ -35,7 +35,7 @@ def test_at_the_start(lab, hear):
     gaps = [later[0] - earlier[0] for earlier, later in zip(heard, heard[1:])]
     for gap, expected in zip(gaps, (0.25, 0.5, 1, 2)):
         assert abs(gap - expected) < 0.2, gaps
-    assert [a.epoch for _, a in heard][-1] in (3, 4), "the epoch of the moment, not of the first copy"
+    assert [a.epoch for _, a in heard][-1] in (3, 4), "the epoch of the moment, not of the first announcement"
 
 
 # [A-09]
@@ -43,7 +43,7 @@ def test_when_the_external_address_changes(lab, hear):
     wait_until(lambda: lab.client("ctr", server=GATEWAY).address().epoch >= 5, 10)
     lab.daemon()
     assert hear()[1].address == EXTERNAL
-    # The provider moves the customer: the gateway starts anew behind another address.
+    # The provider moves the customer: the gateway restarts behind another address.
     lab.gateway.kill()
     lab.ip(f"addr del {EXTERNAL}/24 dev wan0", "addr add 11.22.33.55/24 dev wan0",
            "route add default via 11.22.33.1", namespace="gw")

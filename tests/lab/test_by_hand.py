@@ -1,4 +1,4 @@
-"""Somebody at WinBox: our rules are put back within a second, the rules of others are never touched."""
+"""A person at WinBox: the daemon restores its rules within a second, and never changes foreign rules."""
 
 import pytest
 
@@ -20,7 +20,7 @@ FOREIGN = (
 
 @pytest.fixture
 def mapped(lab):
-    """A mapping, and the function that gives its rule."""
+    """A mapping, and the function that returns its rule."""
     lab.daemon()
     lab.natpmpc("lan1", "udp", 5000, 45001)
     return lambda: lab.router.rule_for("udp", CLIENTS["lan1"], 5000)
@@ -52,7 +52,7 @@ def test_our_rule_is_put_back(lab, mapped, change):
 
 
 def test_a_rule_that_others_took_over_is_theirs(lab, mapped):
-    """Without our mark it is a foreign rule, which stays; ours is made beside it."""
+    """Without the daemon's mark it is a foreign rule, which stays. The daemon adds its own beside it."""
     taken = mapped()[".id"]
     lab.router.ask(f'set {taken} comment="mine now"')
     wait_until(lambda: mapped() and mapped()[".id"] != taken, SECOND)
@@ -94,7 +94,7 @@ def test_a_port_that_a_foreign_rule_may_match_is_taken(lab, rule):
     mapping = lab.client("lan1").map("udp", 5000, 45001)
     assert mapping.result == 0
     assert lab.router.rule_for("udp", CLIENTS["lan1"], 5000)["dst-port"] != "45001"
-    # The gateway may still grant the port that was asked for, towards the other one on the router.
+    # The gateway may still grant the suggested port, with another one on the router.
     assert lab.listener("lan1", "udp", 5000).reached(mapping.external)
 
 

@@ -14,7 +14,7 @@ def client(lab):
 
 
 def is_silent_to(client, payload):
-    """Nothing comes back: the next reply is that to the next request, which is told from all others."""
+    """No answer comes: the next reply is that to the next request, which differs from all others."""
     probe = b"\0\x70"
     client.send(payload)
     return client.ask(probe)[1] == 0x70 | 0x80
@@ -25,7 +25,7 @@ def test_external_address(client):
     reply = client.ask(b"\0\0")
     assert len(reply) == 12 and reply[:4] == b"\0\x80\0\0" and reply[8:] == bytes([11, 22, 33, 44])
     assert parse_address(reply).epoch < 30
-    # Longer than needed is fine.
+    # A longer request than needed is valid.
     assert client.ask(b"\0\0and more")[8:] == bytes([11, 22, 33, 44])
 
 
@@ -38,7 +38,7 @@ def test_map_and_delete(client, opcode):
     reply = client.ask(request)
     assert len(reply) == 16 and reply[:4] == bytes([0, 128 + opcode, 0, 0])
     assert struct.unpack("!HHI", reply[8:]) == (5000, 45001, 60)
-    # A delete's suggested port is ignored; a repeated delete gets the same reply.
+    # The suggested port of a deletion is ignored. A repeated deletion gets the same reply.
     for _ in range(2):
         reply = client.ask(map_request(protocol, 5000, 45001, 0))
         assert len(reply) == 16 and reply[:4] == bytes([0, 128 + opcode, 0, 0])

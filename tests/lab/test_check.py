@@ -1,5 +1,5 @@
-"""double-natpmp check: every finding is seen to pass (on a router as it should be) and not to (on one with a single thing
-wrong), with the command that puts it right. Whatever it finds, it leaves router and gateway as they were."""
+"""double-natpmp check: each finding passes on a router without problems and fails on one with a single problem,
+together with the command that solves it. Whatever the check finds, it leaves router and gateway as they were."""
 
 import json
 import signal
@@ -38,7 +38,7 @@ def findings_of(out):
 
 
 def check(stage, router=None, **env):
-    """The findings; asserts that the exit status goes with them, and that the router's table is as it was."""
+    """The findings. Asserts that the exit status fits them, and that the router's table has not changed."""
     before = router.rules() if router else None
     status, out, err = stage.run("check", "--json", **env)
     assert err == ""
@@ -51,8 +51,8 @@ def check(stage, router=None, **env):
 
 
 class Case(NamedTuple):
-    """One thing wrong: what is said of it, and a part of the cure. Nothing else may be told but `also`, and nothing is
-    missing but `without`."""
+    """One problem: the text of its finding, and a part of the cure. No finding other than this and `also` may fail, and
+    no finding other than those of `without` may be missing."""
     finding: str
     status: str
     cure: str
@@ -82,7 +82,8 @@ def filters(*extra):
 
 POLICIES = "/user/group/set [find name=[/user/get [find name=natpmp] group]] policy=read,write,test,api"
 NO_ROUTER = [i for i in ALL[:-3] if i not in ("api", "login")]
-# A wg1 that the router does not count as WAN: the default rules accept what comes from there only by our rule.
+# A wg1 that the router does not count as WAN, so that the default rules accept packets from it only by the daemon's
+# rule.
 STRICT = ("chain=forward action=accept connection-state=established,related", "chain=forward action=drop")
 
 CASES = {
@@ -136,7 +137,7 @@ CASES = {
     "an earlier rule that may match": Case("redirect-order", "warn", "/ip/firewall/nat/move *2 destination=*1",
                                            before_redirect("chain=dstnat action=accept protocol=udp "
                                                            "in-interface=bridge connection-mark=x")),
-    "a chain that nobody calls": Case("redirect-order", "fail", "/ip/firewall/nat/set *1 chain=dstnat",
+    "a chain without a jump to it": Case("redirect-order", "fail", "/ip/firewall/nat/set *1 chain=dstnat",
                                       redirect("chain=dstnat", "chain=lan")),
     "a redirect of everything": Case("redirect-lan", "fail",
                                      "/ip/firewall/nat/set *1 !in-interface in-interface-list=LAN",
@@ -229,7 +230,7 @@ def test_one_thing_is_wrong(stage, name):
     assert case.cure in (found[case.finding]["cure"] or ""), found[case.finding]
 
 
-# A healthy router looks different from house to house.
+# Healthy routers differ from each other.
 WELL = {
     "RouterOS 7.16, which has no /ip/route/check": dict(version=("7.16.2",)),
     "RouterOS 7.12, which has no NAT-PMP": dict(version=("7.12",)),
@@ -287,7 +288,7 @@ def test_the_service_is_closed(stage, access, what, cure):
     (f"{UNREACHABLE}:8728", "no route", "set MIKROTIK_API_ADDRESS"),
     ("router.invalid", "no address", "set MIKROTIK_API_ADDRESS"),
     (f"{GATEWAY}:5999", "refuses connections", "port=5999"),
-    # Nobody forwards it.
+    # Packets to that address are not forwarded.
     ("10.77.0.1", "does not answer", "chain=input src-address=172.17.0.2 protocol=tcp dst-port=8728 action=accept"),
 ])
 def test_the_router_is_somewhere_else(stage, address, what, cure):
@@ -305,7 +306,7 @@ def test_a_router_that_stops_answering(stage):
         assert found["login"]["status"] == "pass" and "redirect" not in found
 
 
-# ---- nothing is left behind ----
+# ---- no rule is left ----
 
 def trials(router):
     return [r for r in router.rules() if r.get("comment") == TRIAL]
@@ -323,7 +324,7 @@ def test_a_rule_of_a_killed_check_is_removed_by_the_next(stage):
         status, out, _ = stage.run("check")
         assert status == 0 and "a rule that an earlier check left behind was removed" in out
         assert trials(router) == []
-        # A hand has enabled one: it is no check's any more, and not for us to remove.
+        # Somebody has enabled one, so it is no trial rule any more, and the daemon must not remove it.
         router.ask(f'add chain=dstnat action=passthrough comment="{TRIAL}"')
         assert stage.run("check")[0] == 0
         assert len(trials(router)) == 1
@@ -351,7 +352,7 @@ def test_a_connection_lost_around_the_rule(stage, point, verb):
         assert router.counters()["adds"] <= 1
 
 
-def test_a_rule_that_cannot_be_removed_is_told(stage):
+def test_a_rule_that_cannot_be_removed_is_reported(stage):
     with stage.gateway(), stage.router() as router:
         router.ask("fail /ip/firewall/nat/remove failure: sorry")
         found = findings_of(stage.run("check", "--json")[1])[1]
@@ -370,7 +371,7 @@ def test_instances_do_not_touch_each_other(stage):
         assert [r for r in router.rules() if r.get("comment") == other] == []
 
 
-# ---- how it is told ----
+# ---- how findings are printed ----
 
 def test_text(stage):
     with stage.gateway(), stage.router(**{"nat-pmp": ("yes",), "policies": ("read,test,api",)}) as router:
@@ -410,7 +411,7 @@ def test_a_closed_output_is_a_failure(stage):
         assert process.wait(20) == 1
 
 
-# ---- setup asks for the version ----
+# ---- setup reads the version from the router ----
 
 @pytest.mark.parametrize("version,word", [
     ("7.16.2", "envlist=natpmp"), ("7.20.1", "envlists=natpmp"), ("7.22rc4", "RouterOS 7.22")])
@@ -432,14 +433,14 @@ def test_setup_without_an_answer(stage):
         assert (status, out) == (1, "") and "has no containers" in err
 
 
-# ---- setup asks nobody when it is told ----
+# ---- setup with a given version asks no router ----
 
 SNAPSHOTS = ROOT / "tests/unit/setup"
 
 
 @pytest.mark.parametrize("version", ["7.12", "7.19", "7.20", "7.21"])
 def test_setup_prints_the_commands(stage, version):
-    """The gateway is all that it must know."""
+    """The gateway is the only setting that it needs."""
     status, out, err = stage.run("setup", "--routeros", version, MIKROTIK_API_ADDRESS=None, MIKROTIK_API_USER=None,
                                  MIKROTIK_API_PASSWORD=None)
     assert (status, err) == (0, "")

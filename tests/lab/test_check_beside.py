@@ -33,7 +33,7 @@ def test_beside_the_daemon(lab):
     assert lab.gateway.mappings() == mappings
     assert client.map("udp", 5000, 45001)[2:] == first[2:]
     assert lab.client("lan1").address().epoch >= first.epoch, "nothing was lost"
-    # The trial rule was seen coming and going, and was nobody's.
+    # The daemon saw the trial rule appear and disappear, and did not take it for its own.
     assert daemon.log_lines("warn") == [] and daemon.log_lines("error") == []
     assert daemon.stop() == 0
     assert lab.router.own_rules() == [] and lab.gateway.mappings() == {}

@@ -1,4 +1,4 @@
-"""The environment: what is wrong is said in one line, and no secret appears anywhere."""
+"""The environment: an invalid setting is reported in one line, and no secret appears anywhere."""
 
 import pathlib
 
@@ -78,14 +78,14 @@ def test_the_password_appears_nowhere(lab, by_file):
     assert PASSWORD not in daemon.log()
 
 
-def test_a_wrong_password_is_told_once(lab):
+def test_a_wrong_password_is_logged_once(lab):
     daemon = lab.daemon(env={"MIKROTIK_API_PASSWORD_FILE": None, "MIKROTIK_API_PASSWORD": "not-that-one"})
     wait_until(lambda: lab.router.counters()["failed_logins"] >= 3, 10)
     errors = daemon.log_lines("error")
     assert len(errors) == 1, daemon.log()
     assert "password" in errors[0]["line"]
     assert "not-that-one" not in daemon.log()
-    # It is put right on the router, and the daemon goes on by itself.
+    # The password is corrected on the router, and the daemon continues by itself.
     lab.router.ask("password natpmp not-that-one")
     wait_until(lambda: lab.client("lan1").map("udp", 5000).result == 0, 40)
 
@@ -96,12 +96,12 @@ def test_a_user_without_the_write_policy(make_lab):
     daemon = lab.daemon()
     client = lab.client("lan1")
     for port in (5000, 5001):
-        assert client.map("udp", port).result == 2, "a refusal that will not pass by itself"
+        assert client.map("udp", port).result == 2, "a permanent refusal"
     errors = daemon.log_lines("error")
     assert len(errors) == 1 and "policy=read,write,test,api" in errors[0]["line"]
     lab.router.ask("policies natpmp read,write,test,api")
     wait_until(lambda: client.map("udp", 5000, 45001).result == 0, 40)
-    assert lab.gateway.mappings().keys() == {("udp", 45001)}, "what failed left nothing behind"
+    assert lab.gateway.mappings().keys() == {("udp", 45001)}, "the failed request left nothing behind"
 
 
 def test_log_lines_have_one_form(lab):

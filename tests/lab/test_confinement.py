@@ -1,5 +1,6 @@
-"""The running daemon has given up its rights, and can do all that it must without them. In the build with sanitizers a
-system call that the filter does not know ends the daemon, so each test of the lab shows that none is missing."""
+"""The running daemon has dropped its rights, and can do everything that it must without them. In the build with
+sanitizers a system call that the filter does not know ends the daemon, so each test of the lab shows that none is
+missing."""
 
 import contextlib
 import re
@@ -17,7 +18,7 @@ def status(daemon, name):
 
 @contextlib.contextmanager
 def hosts(folder, line):
-    """/etc/hosts of our own mount namespace."""
+    """/etc/hosts of the test's own mount namespace."""
     file = folder / "hosts"
     file.write_text(f"127.0.0.1 localhost\n{line}\n")
     subprocess.run(["mount", "--bind", file, "/etc/hosts"], check=True)
@@ -37,7 +38,7 @@ def test_a_life_behind_the_filter(lab, tmp_path, build, router):
         assert status(daemon, "NoNewPrivs") == "1"
         client = lab.client("lan1")
         assert client.map("udp", 5000, 45001).result == 0
-        # A connection that is made anew, the name looked up again, an address that is gone.
+        # The connection is made again, the name is resolved again, and one address does not work.
         lab.router.ask("drop reset")
         assert client.map("tcp", 5000).result == 0
         lab.router.kill()

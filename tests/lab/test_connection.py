@@ -1,4 +1,4 @@
-"""A connection through both NATs lives through the sudden end of the daemon, and its port stays open."""
+"""A connection through both NATs survives the sudden end of the daemon, and its port stays open."""
 
 import socket
 import threading
@@ -11,7 +11,7 @@ STEP = 2000  # numbers between two events
 
 
 class Numbers:
-    """Both ends send 0, 1, 2 ... for ever, and look at what comes."""
+    """Both ends send 0, 1, 2 and so on without end, and check what arrives."""
 
     def __init__(self, *ends):
         self.sent = [0, 0]
@@ -26,7 +26,7 @@ class Numbers:
     def _guard(self, work, i, end):
         try:
             work(i, end)
-        except Exception as error:  # told by whoever waits
+        except Exception as error:  # reported by the function that waits
             self.failures.append(error)
 
     def _send(self, i, end):
@@ -57,7 +57,7 @@ class Numbers:
 
 
 class Watch:
-    """Looks all the time whether the kernel of the router has the rule."""
+    """Checks all the time whether the router's kernel has the rule."""
 
     def __init__(self, lab, text):
         self.lab = lab
@@ -107,7 +107,7 @@ def test_a_connection_survives_kill_and_restart(lab):
         numbers.flow()
         second = lab.daemon("second")
         numbers.flow()
-        # With the port suggested, and without.
+        # With the port suggested, and without a suggestion.
         assert client.map("tcp", 5000, 45001, 600).external == 45001
         numbers.flow()
         assert client.map("tcp", 5000, 0, 600).external == 45001

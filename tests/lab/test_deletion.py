@@ -1,4 +1,4 @@
-"""A mapping goes when its client says so or its lease ends: the rule, the gateway's mapping, the packets."""
+"""A mapping ends when its client deletes it or its lease ends: the rule, the gateway's mapping, and the packets."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from natpmp import map_request, parse_mapping
 
 
 def ports(lab):
-    """What is mapped at the gateway, as (protocol, external port)."""
+    """The gateway's mappings, as (protocol, external port)."""
     return set(lab.gateway.mappings())
 
 
@@ -23,7 +23,7 @@ def test_delete_one(lab, protocol):
     gone = lab.natpmpc("lan1", protocol, 5000, 0, 0)
     assert (gone.external, gone.lifetime) == (0, 0)
     assert lab.router.rule_for(protocol, CLIENTS["lan1"], 5000) is None
-    wait_until(lambda: ports(lab) == {(protocol, 45002)}, what="the gateway's mapping is gone, and only that")
+    wait_until(lambda: ports(lab) == {(protocol, 45002)}, what="the gateway's mapping is gone, and no other one")
     assert not listener.reached(45001)
     assert lab.listener("lan1", protocol, 5001).reached(45002)
     assert daemon.events("unmapped", client=CLIENTS["lan1"], protocol=protocol, internal=5000)
@@ -63,8 +63,8 @@ def test_a_lease_runs_out(lab, protocol):
     mapping = lab.natpmpc("lan1", protocol, 5000, 45001, 3)
     assert mapping.lifetime == 3
     assert listener.reached(45001)
-    wait_until(lambda: not lab.router.own_rules(), 6, "the rule goes with the lease")
-    wait_until(lambda: not ports(lab), 3, "the gateway's mapping goes with the lease")
+    wait_until(lambda: not lab.router.own_rules(), 6, "the rule ends with the lease")
+    wait_until(lambda: not ports(lab), 3, "the gateway's mapping ends with the lease")
     assert not listener.reached(45001)
     assert len(daemon.events("expired", client=CLIENTS["lan1"], protocol=protocol, internal=5000)) == 1
 

@@ -1,5 +1,5 @@
-"""Router, gateway, tunnel and the ways to them fail; afterwards everything is as before. What the daemon
-answers meanwhile is in test_outages.py."""
+"""Router, gateway, tunnel and the ways to them fail. Afterwards everything is as before. The daemon's answers in the
+meantime are tested in test_outages.py."""
 
 import pytest
 
@@ -10,19 +10,19 @@ from router import REDIRECT
 
 
 def own_as_options(lab):
-    """Our rules as they stand in the router's configuration."""
+    """The daemon's rules as the router's configuration contains them."""
     names = ("chain", "action", "protocol", "in-interface", "dst-port", "to-addresses", "to-ports")
     return [" ".join([f"{name}={rule[name]}" for name in names] + [f'comment="{rule["comment"]}"'])
             for rule in lab.router.own_rules()]
 
 
 def test_the_router_loses_power(lab):
-    """Its rules are on its disk; connections end without a word, and the ids are others."""
+    """Its rules are on its disk. Connections end without a packet, and the ids change."""
     daemon = lab.daemon()
     held = Held(lab)
     rules = own_as_options(lab)
     lab.router.kill()
-    wait_until(lambda: daemon.log_lines("warn"), 10, "it knows")
+    wait_until(lambda: daemon.log_lines("warn"), 10, "the daemon has noticed")
     lab.router.start(rules=[REDIRECT, *rules[::-1]])
     held.check()
     assert lab.router.counters()["adds"] == lab.router.counters()["removes"] == 0
@@ -45,16 +45,17 @@ def test_the_tunnel_goes_down_and_up(lab):
     daemon = lab.daemon()
     held = Held(lab)
     lab.ip(f"link set {TUNNEL_INTERFACE} down", namespace="rtr")
-    # Somebody asks: only then a tunnel that is down shows. While the lease lives the answer comes from memory.
-    wait_until(lambda: held.renew(held.mappings[0]) and daemon.log_lines("warn"), 40, "it says so")
-    assert len(lab.router.own_rules()) == len(held.mappings), "no rule goes for it"
+    # A client requests something, because only then the daemon notices that the tunnel is down. While the lease is
+    # valid, the answer comes from memory.
+    wait_until(lambda: held.renew(held.mappings[0]) and daemon.log_lines("warn"), 40, "the log says so")
+    assert len(lab.router.own_rules()) == len(held.mappings), "no rule is removed because of it"
     lab.ip(f"link set {TUNNEL_INTERFACE} up",
            f"route add default via {GATEWAY} dev {TUNNEL_INTERFACE} table 100", namespace="rtr")
     held.check()
     held.end(daemon)
 
 
-# Where packets are lost: namespace, interface, protocol and the server's port, there.
+# Where packets are lost: namespace, interface, protocol, and the server's port.
 TUNNEL = ("gw", "wg0", "udp", 5351)
 API = ("rtr", "veth1", "tcp", 8728)
 
@@ -80,7 +81,7 @@ def lossless(lab, place):
 
 @pytest.mark.parametrize("place", [TUNNEL, API], ids=["tunnel", "api"])
 def test_a_third_of_the_packets_is_lost(lab, place):
-    """Making, renewing and deleting work on a link on which half of all round trips fail."""
+    """Mapping, renewal and deletion work on a link on which half of all round trips fail."""
     daemon = lab.daemon()
     wait_until(lambda: lab.client("lan1").address().result == 0)
     lossy(lab, place, "numgen random mod 100 < 30 drop")
@@ -96,7 +97,7 @@ def test_a_third_of_the_packets_is_lost(lab, place):
 
 
 def test_the_api_dribbles_through_all_that_it_is_asked(lab):
-    """Snapshot, listen, add, set and remove come a byte at a time, over a connection that ends amid it."""
+    """Snapshot, listen, add, set and remove arrive one byte at a time, over a connection that ends in the middle."""
     lab.router.ask("dribble on")
     daemon = lab.daemon()
     held = Held(lab)
@@ -109,14 +110,14 @@ def test_the_api_dribbles_through_all_that_it_is_asked(lab):
 
 
 def test_the_api_link_is_cut(lab):
-    """Nothing is acknowledged and nothing refused, and the connection stays open at both ends."""
+    """No packet is acknowledged or refused, and the connection stays open at both ends."""
     daemon = lab.daemon()
     held = Held(lab)
     lossy(lab, API, "drop")
     client = lab.client("lan1")
     client.send(map_request("udp", 6000, 46000))
     assert held.renew(held.mappings[0]), "a renewal needs no router"
-    wait_until(lambda: daemon.log_lines("warn"), 30, "it notices by itself")
+    wait_until(lambda: daemon.log_lines("warn"), 30, "the daemon notices by itself")
     lossless(lab, API)
     wait_until(lambda: client.map("udp", 6000, 46000).result == 0, 60)
     wait_until(lambda: client.delete("udp", 6000).result == 0, 60)

@@ -1,5 +1,5 @@
-"""What happens to the daemon itself: no file descriptors, no room or reader for its log, another wall clock,
-a long stop. It goes on, nothing is lost for the clients, and nothing is left when it ends."""
+"""Faults of the daemon's own process: no file descriptors, no room or no reader for its log, another wall clock, a
+long stop. It continues, clients lose nothing, and nothing is left when it ends."""
 
 import itertools
 import os
@@ -22,7 +22,7 @@ def limit_files(daemon, count):
 
 
 def test_no_file_descriptors_left(lab):
-    """It cannot connect to the router anew, says so, serves what it can, and recovers when it may."""
+    """The daemon cannot connect to the router again. It logs that, serves what it can, and recovers later."""
     daemon = lab.daemon()
     held = Held(lab)
     limit_files(daemon, 3)
@@ -31,7 +31,7 @@ def test_no_file_descriptors_left(lab):
     client = lab.client("lan1")
     client.send(map_request("tcp", 6000, 46000))
     wait_until(lambda: [line for line in daemon.log_lines("warn") if "file descriptors" in line["line"]], 20,
-               "it says what it lacks")
+               "the log names what is missing")
     for mapping in held.mappings:
         assert held.renew(mapping), "a renewal needs no new socket"
     assert len(lab.router.own_rules()) == len(held.mappings)
@@ -48,15 +48,15 @@ PORTS = itertools.cycle(range(7000, 7500))
 
 
 def say_something(client):
-    """A mapping that comes and goes, which is two lines at least. Each time another one: behind a deletion the next
-    request for the same port waits until copies of what was sent before have arrived."""
+    """A mapping that is made and deleted, which makes two log lines at least. It is another one each time, because
+    after a deletion the next request for the same port waits until late packets have arrived."""
     port = next(PORTS)
     assert client.map("udp", port).result == 0
     assert client.delete("udp", port).result == 0
 
 
 def serves_on(lab, daemon):
-    """The daemon does all that it is for."""
+    """The daemon does everything that it must do."""
     held = Held(lab)
     held.check()
     assert daemon.running()
@@ -70,7 +70,7 @@ def test_no_space_for_the_log(lab):
 
 
 def test_the_disk_of_the_log_is_full_for_a_while(lab):
-    """The lines that found no room are counted in the first one that does; none is torn."""
+    """The next line that fits contains the number of lines that did not fit, and no line is cut in two."""
     folder = lab.folder / "disk"
     folder.mkdir()
     lab.run("ctr", "mount", "-t", "tmpfs", "-o", "size=4k", "none", folder)
@@ -85,7 +85,7 @@ def test_the_disk_of_the_log_is_full_for_a_while(lab):
         held.check()
         held.end(daemon)
         (lab.folder / "daemon.log").write_bytes(path.read_bytes())
-        assert len(daemon.log_lines()) >= len(daemon.log().splitlines()) - 1, "one line at most is torn"
+        assert len(daemon.log_lines()) >= len(daemon.log().splitlines()) - 1, "at most one line is cut in two"
         assert [int(line["count"]) > 0 for line in daemon.events("log lines were lost: the reader of the log is too slow")] == [True]
         assert daemon.log_lines()[-1]["message"] == "ended"
     finally:
@@ -101,7 +101,7 @@ def test_the_log_has_no_reader(lab):
 
 
 def test_the_reader_of_the_log_is_stuck(lab):
-    """The daemon does not wait for it; when it reads again it hears how much it missed."""
+    """The daemon does not wait for the reader. When the reader reads again, it learns how many lines it missed."""
     reader, writer = os.pipe()
     with open(reader, "rb", buffering=0) as log:
         daemon = lab.daemon(output=writer)
@@ -127,7 +127,7 @@ def test_the_reader_of_the_log_is_stuck(lab):
 # ---- the wall clock ----
 
 def test_the_wall_clock_jumps(lab):
-    """It only stamps the log. The daemon sees another time, the machine does not."""
+    """It is used only for the log. The daemon sees another time, and the machine does not."""
     offset = lab.folder / "clock"
     library = lab.folder / "wallclock.so"
     lab.run("ctr", "gcc", "-shared", "-fPIC", "-o", library, pathlib.Path(__file__).with_name("wallclock.c"))
@@ -159,7 +159,7 @@ def test_the_wall_clock_jumps(lab):
 # ---- a long stop ----
 
 def test_a_stop_of_30_seconds(lab):
-    """As when the machine sleeps. Leases that are long enough live on, the others are over when it wakes."""
+    """As when the machine sleeps. Leases that are long enough are still valid when it wakes, the others are over."""
     daemon = lab.daemon()
     long = Held(lab, mappings=MAPPINGS[:2])
     short = Held(lab, lifetime=10, mappings=MAPPINGS[2:])
@@ -169,12 +169,12 @@ def test_a_stop_of_30_seconds(lab):
     asking.send(map_request("tcp", 6000, 46000))
     assert len(lab.router.own_rules()) == len(MAPPINGS)
     daemon.process.signal(signal.SIGCONT)
-    wait_until(lambda: len(lab.router.own_rules()) == len(MAPPINGS) - 1, 10, "two go, one comes")
+    wait_until(lambda: len(lab.router.own_rules()) == len(MAPPINGS) - 1, 10, "two mappings end, one is adopted")
     assert asking.receive(14) is not None
     assert asking.delete("tcp", 6000).result == 0
     long.check()
     for protocol, port in (("tcp", 5001), ("udp", 5002)):
         assert lab.router.rule_for(protocol, CLIENTS["lan2"], port) is None
     for mapping in short.mappings:
-        assert short.renew(mapping), "it is made anew, with the same ports"
+        assert short.renew(mapping), "it is made again, with the same ports"
     long.end(daemon)

@@ -1,4 +1,4 @@
-"""double-natpmp health: the running daemon says whether it can be of use, to whoever runs the program beside it."""
+"""double-natpmp health: the running daemon reports whether it can serve clients."""
 
 import signal
 
@@ -8,7 +8,7 @@ from lab import wait_until
 
 
 def health(lab, namespace="ctr", arguments=(), **env):
-    """Exit status and what it says."""
+    """Exit status and output."""
     program = ["env", "-i", *(f"{name}={value}" for name, value in env.items()), lab.build / "double-natpmp", "health"]
     result = lab.run(namespace, *program, *arguments, check=False)
     return result.returncode, (result.stdout + result.stderr).strip()
@@ -31,7 +31,7 @@ def test_router_and_gateway_come_and_go(make_lab):
     assert client.map("udp", 5000, 45001).result == 0
     assert health(lab) == (0, "healthy external=11.22.33.44 mappings=1 clients=1")
 
-    # A daemon without a fault, but of no use.
+    # A daemon that works, but cannot serve clients.
     lab.router.kill()
     wait_until(lambda: health(lab)[0] == 1, 20)
     assert health(lab)[1].startswith("unhealthy: ") and "router" in health(lab)[1]
@@ -64,6 +64,6 @@ def test_each_daemon_has_its_own(lab):
 
 @pytest.mark.parametrize("arguments, env", [(["now"], {}), ([], {"LISTEN_ADDR": "x"}), ([], {"INSTANCE": "a b"})])
 def test_used_wrongly(lab, arguments, env):
-    """Docker keeps exit status 2 for itself."""
+    """Docker reserves exit status 2."""
     status, line = health(lab, arguments=arguments, **env)
     assert status == 1 and line and not line.startswith("healthy")

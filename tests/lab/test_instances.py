@@ -1,4 +1,4 @@
-"""Two daemons on one router: neither touches the other's rules, whatever happens to it."""
+"""Two daemons on one router: neither changes the other's rules, whatever happens to it."""
 
 import pytest
 
@@ -35,7 +35,7 @@ def test_neither_touches_the_other(lab, other_client):
     assert second[0]["dst-port"] != first[0]["dst-port"], "what the other has is taken"
     assert second[0]["comment"] == f"double-natpmp/other external {mapping.external} lease 60 s"
 
-    # A router that drops everybody, a crash, a restart: each reconciles only what is its own.
+    # The router ends all connections, one daemon crashes, one restarts. Each handles only its own rules.
     lab.router.ask("drop reset")
     assert client.map("tcp", 5000).result == 0 and other_client.map("tcp", 5000).result == 0
     other.kill()

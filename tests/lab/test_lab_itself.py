@@ -1,4 +1,4 @@
-"""The lab without the daemon: what the other tests rely on, made by hand."""
+"""The lab without the daemon: what the other tests rely on, with rules that are added by hand."""
 
 import pytest
 

@@ -47,7 +47,7 @@ def test_a_mapping_opens_one_protocol_only(lab):
 
 
 def test_outgoing_packets_leave_by_the_mapped_port(lab):
-    """RFC 6886 section 3.9, as far as it goes without a rule of its own: the masquerade keeps the port."""
+    """RFC 6886 section 3.9, as far as it is possible without a rule of its own: the masquerade keeps the port."""
     lab.daemon()
     assert lab.client("lan1").map("udp", 45001, 45001).external == 45001
     receiver = lab.socket("inet", socket.SOCK_DGRAM)
@@ -70,7 +70,7 @@ def test_a_renewal_does_not_touch_the_router(lab):
     after = lab.router.counters()
     assert [after[k] - changes[k] for k in ("adds", "sets", "removes", "prints")] == [0, 0, 0, 0]
     assert lab.router.rules() == rules
-    assert daemon.log() == log, "a renewal is not worth a line at INFO"
+    assert daemon.log() == log, "a renewal makes no log line at INFO"
 
 
 # [M-20]
@@ -80,7 +80,7 @@ def test_a_renewal_keeps_the_mapping_beyond_its_first_lease(lab):
     listener = lab.listener("lan1", "udp", 5000)
     mapping = client.map("udp", 5000, 45001, 3)
     for _ in range(3):
-        # A lease of 3 s, asked again each 1.5 s or so: without renewal it would end on the way.
+        # A lease of 3 s, which is requested again every 1.5 s. Without renewal it would end in the meantime.
         assert client.receive(1.5) is None
         assert client.map("udp", 5000, mapping.external, 3).external == mapping.external
     assert listener.reached(45001)

@@ -1,5 +1,5 @@
-"""What the release daemon takes when it has nothing to do: all that is resident, and of that what is its own,
-without the pages of libc that it shares with all other programs."""
+"""The memory of the release daemon when it is idle: all resident memory, and the part that is its own, without the
+pages of libc that it shares with all other programs."""
 
 from lab import wait_until
 

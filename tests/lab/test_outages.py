@@ -1,5 +1,5 @@
-"""Router, gateway or both go away and come back: nothing is lost, nothing is made twice, clients wait no
-longer than they must."""
+"""Router, gateway or both fail and recover: nothing is lost, nothing is made twice, and clients wait no longer than
+necessary."""
 
 import signal
 import time
@@ -10,7 +10,7 @@ from lab import CLIENTS, GATEWAY, wait_until
 from natpmp import map_request, parse_address, parse_mapping
 
 LAN1 = CLIENTS["lan1"]
-# Transient trouble is answered so long after a client's first copy, and not earlier.
+# A transient error is sent so long after a client's first datagram, and not earlier.
 PATIENCE = 12.0
 
 
@@ -21,7 +21,7 @@ def test_the_router_reboots(lab):
     before = lab.router.own_rules()
     lab.router.ask("reboot 1500 reset")
     assert client.map("udp", 5000, 45001).external == 45001, "a renewal needs no router"
-    # Asked while the router is away: the answer comes when it is back.
+    # A request while the router is unreachable. Its answer comes when the router is back.
     assert client.map("tcp", 5000, 45001).external == 45001
     assert [r for r in lab.router.own_rules() if r["protocol"] == "udp"] == before
     assert len(lab.router.own_rules()) == 2
@@ -44,7 +44,7 @@ def test_the_router_comes_back_without_our_rules(lab):
 
 
 def test_the_router_says_nothing_for_a_while(lab):
-    """Connections stay open and nothing comes: the client waits, and gets its mapping."""
+    """Connections stay open, but the router does not answer. The client waits, and gets its mapping."""
     lab.daemon()
     client = lab.client("lan1")
     client.map("udp", 5000, 45001)
@@ -64,7 +64,8 @@ def test_a_silent_router_costs_an_error_after_12_seconds(lab):
     assert PATIENCE - 0.5 < time.monotonic() - start < PATIENCE + 2
     assert (reply.result, reply.internal, reply.external, reply.lifetime) == (3, 5001, 0, 0)
     lab.router.ask("mute 0")
-    # The client goes on asking, and what the router did meanwhile without saying so is found, not doubled.
+    # The client retransmits, and the daemon finds what the router has executed without an answer, instead of doing it
+    # twice.
     wait_until(lambda: client.map("tcp", 5001, 45002).external == 45002, 40)
     assert len(lab.router.own_rules()) == 2
     assert lab.listener("lan1", "udp", 5000).reached(45001)
@@ -101,8 +102,8 @@ def test_the_router_dribbles(lab):
 
 
 def test_the_gateway_reboots(lab):
-    """All it knew is gone: its epoch tells, and every mapping is asked again with its port."""
-    # An epoch that is young looks the same after a reboot.
+    """The gateway has lost its table. The epoch shows that, and the daemon requests all mappings with their ports."""
+    # A small epoch looks the same after a reboot.
     wait_until(lambda: lab.client("ctr", server=GATEWAY).address().epoch >= 5, 10)
     daemon = lab.daemon()
     client = lab.client("lan1")
@@ -127,7 +128,7 @@ def test_a_dead_gateway_costs_an_error_after_12_seconds(lab):
     start = time.monotonic()
     one.send(map_request("udp", 5000, 45001))
     two.send(map_request("tcp", 5000, 45002))
-    # Meanwhile whoever needs no gateway is served at once.
+    # Meanwhile requests that need no gateway are answered at once.
     assert lab.client("lan2").serves()
     replies = parse_mapping(one.receive(20), "udp"), parse_mapping(two.receive(20), "tcp")
     assert PATIENCE - 0.5 < time.monotonic() - start < PATIENCE + 2
@@ -138,13 +139,13 @@ def test_a_dead_gateway_costs_an_error_after_12_seconds(lab):
 
 
 def test_the_daemon_is_there_first(make_lab):
-    """It listens before router and gateway exist, and a client that asked meanwhile gets its mapping."""
+    """The daemon starts before router and gateway, and a client that requested a mapping meanwhile gets it."""
     lab = make_lab(router=False, gateway=False)
     daemon = lab.daemon()
     address, mapping = lab.client("lan1"), lab.client("lan2")
     address.send(b"\0\0")
     mapping.send(map_request("udp", 5000, 45001))
-    wait_until(lambda: daemon.log_lines("warn"), 10, "it says that something is missing")
+    wait_until(lambda: daemon.log_lines("warn"), 10, "the log says what is missing")
     lab.gateway.start()
     lab.router.start()
     assert parse_address(address.receive(PATIENCE)).address == "11.22.33.44"
@@ -153,7 +154,7 @@ def test_the_daemon_is_there_first(make_lab):
 
 
 def test_kill_and_restart_of_the_daemon(lab):
-    """Rules stay; who renews keeps its ports; what nobody renews goes with its lease."""
+    """Rules stay, a client that renews keeps its ports, and a mapping that nobody renews ends with its lease."""
     first = lab.daemon("first")
     client = lab.client("lan1")
     client.map("udp", 5000, 45001)

@@ -1,4 +1,4 @@
-"""tools/requirements says which requirement has no code, no test, no reason, and which tag means nothing."""
+"""tools/requirements reports a requirement without code, test or reason, and a tag that names no requirement."""
 
 import pathlib
 import shutil

@@ -1,5 +1,4 @@
-"""The router model speaks the API as clients understand it that were not written here: librouteros and node-routeros.
-
+"""The router model speaks the API as independent clients understand it: librouteros and node-routeros.
 Runs routerd on a free loopback port. BUILD_DIR says where routerd is (default build/dev).
 """
 
@@ -198,7 +197,7 @@ def test_route_check(start):
 
 def test_listen_and_cancel(start):
     router = start()
-    protocol = router.connect().protocol  # the level below, since librouteros has no tags
+    protocol = router.connect().protocol  # the lower level, since librouteros has no tags
     protocol.writeSentence("/ip/firewall/nat/listen", ".tag=L")
     rule = router.ask('add chain=dstnat comment="by hand"').strip()
     word, words = protocol.readSentence()
@@ -235,7 +234,7 @@ def test_faults_by_the_control_socket(start):
         router.connect()
     router.ask("access open")
     router.ask("mute 200")
-    assert len(tuple(nat(api))) == 1  # later, but it comes
+    assert len(tuple(nat(api))) == 1  # late, but it arrives
     router.ask("reboot 100 reset")
     with pytest.raises((ConnectionClosed, OSError)):
         tuple(nat(api))
@@ -332,7 +331,8 @@ def test_nft_takes_the_rules(start):
 
 @pytest.fixture(scope="session")
 def node():
-    """The folder that holds node_modules. Installing needs the network: do it before entering a namespace."""
+    """The folder with node_modules. Its installation needs the network, so it must be done before a namespace is
+    entered."""
     subprocess.run([HERE / "node" / "install", BUILD], check=True)
     return BUILD / "lab-node"
 

@@ -1,4 +1,4 @@
-"""SIGTERM: all rules and leases go within 5 s, also those in the making; exit status 0."""
+"""SIGTERM: all rules and leases are removed within 5 s, also those in work, and the exit status is 0."""
 
 import signal
 

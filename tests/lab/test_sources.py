@@ -9,7 +9,7 @@ REQUESTS = (b"\0\0", b"\1\0", map_request("udp", 5000, 45001))
 
 
 def count_arrivals(lab, source):
-    """A counter of what reaches the container from there."""
+    """A counter of the requests that reach the container from there."""
     lab.nft("ctr", f"""
         table ip count {{
             counter arrived {{ }}
@@ -26,7 +26,7 @@ def refuses(lab, client, arrived):
     for request in REQUESTS:
         client.send(request)
     wait_until(arrived, what="the requests reached the daemon")
-    # What came first is done with when a later request has its answer.
+    # Earlier requests have been handled when a later one has its answer.
     assert lab.client("lan1").address().result == 0
     assert client.receive(0.2) is None
     assert lab.router.own_rules() == []
@@ -45,7 +45,7 @@ def test_the_routers_own_address(lab):
 # [M-15]
 @pytest.mark.parametrize("host", ["inet", "gw"])
 def test_through_the_tunnel(lab, host):
-    """An administrator's redirect is not of the LAN alone."""
+    """An administrator's redirect may match more than the LAN."""
     lab.router.add("chain=dstnat action=dst-nat protocol=udp in-interface-list=WAN dst-port=5351 "
                    f"to-addresses={CONTAINER}")
     lab.nft("gw", f"""

@@ -1,4 +1,4 @@
-"""What strangers send costs them, not us."""
+"""Unsolicited packets must not cost the daemon memory, or other clients their answers."""
 
 import os
 import select
@@ -18,7 +18,7 @@ def strangers(lab, namespace, *arguments):
 
 
 def test_a_million_requests_for_nothing(lab, record_property):
-    """Requests and deletions for things that do not exist leave the memory as it was."""
+    """Requests and deletions for mappings that do not exist leave the memory as it was."""
     daemon = lab.daemon(build=release_build(lab))
     client = lab.client("lan1")
     assert client.map("udp", 5000, 45001).external == 45001
@@ -31,15 +31,15 @@ def test_a_million_requests_for_nothing(lab, record_property):
     record_property("figure", f"a million requests for nothing: {before // 1000} kB before, {after // 1000} kB after; "
                     + text.strip())
     assert int(text.split(" datagrams, ")[1].split()[0]) > 500000, text
-    # A page or two: another path through the C library.
+    # A page or two, for another path through the C library.
     assert after <= before + 2 * 4096, (before, after)
     assert client.map("udp", 5000, 45001).external == 45001
     assert len(lab.router.own_rules()) == len(lab.gateway.mappings()) == 1
 
 
 def test_a_flood_of_one_host_is_not_the_others(lab):
-    """Garbage and requests as fast as they go. The host is shut out; whoever else asks needs no second copy, and
-    at the end the host is heard again."""
+    """Garbage and requests as fast as possible. The daemon ignores that host for a time, other hosts need no second
+    datagram, and at the end the host is served again."""
     daemon = lab.daemon()
     client = lab.client("lan1")
     assert client.map("udp", 5000, 45001).external == 45001
@@ -47,18 +47,18 @@ def test_a_flood_of_one_host_is_not_the_others(lab):
         lab.program("strangers"), ROUTER_LAN, CLIENTS["lan2"], 1, 10 ** 12, 1, KINDS + "m", 0])
     wait_until(lambda: "floods the NAT-PMP port" in daemon.log(), 60, "the flood is noticed")
     for _ in range(100):
-        assert client.map("udp", 5000, 45001).external == 45001, "one copy, one answer"
+        assert client.map("udp", 5000, 45001).external == 45001, "one datagram, one answer"
     assert client.map("tcp", 5001).result == 0
     flood.kill()
-    # What was under way is still answered.
-    wait_until(lambda: lab.client("lan2").serves(), 30, "the host is heard again")
+    # Packets that were under way are still answered.
+    wait_until(lambda: lab.client("lan2").serves(), 30, "the host is served again")
     wait_until(lambda: lab.client("lan2").map("udp", 0, 0, 0).result == 0, 30)
     wait_until(lambda: lab.client("lan2").map("tcp", 0, 0, 0).result == 0, 30)
     assert len(lab.router.own_rules()) == 2
 
 
 def test_clients_take_turns_at_the_gateway(lab):
-    """Who asks for one mapping does not wait for a neighbour that asks for many."""
+    """A client that requests one mapping does not wait for a neighbour that requests many."""
     lab.daemon()
     busy, other = lab.client("lan1"), lab.client("lan2")
     assert other.map("udp", 5000, 45001).external == 45001
@@ -69,7 +69,7 @@ def test_clients_take_turns_at_the_gateway(lab):
     other.send(map_request("udp", 5000, 45001))
 
     def arrival(client):
-        """When the kernel took the next reply: who of us is late does not matter."""
+        """The time at which the kernel received the next reply, so that a delay of the test does not matter."""
         assert select.select([client.socket], [], [], 14)[0]
         _, notes, _, _ = client.socket.recvmsg(100, 100)
         return struct.unpack("qq", notes[0][2])

@@ -1,4 +1,4 @@
-"""tools/tally, which says whether ./test has passed, does not say so without reason."""
+"""tools/tally reports success of ./test only with reason."""
 
 import pathlib
 import subprocess

@@ -1,4 +1,4 @@
-"""The daemon speaks TLS to the router's API: socat stands in front of it, with certificates as RouterOS makes them."""
+"""The daemon speaks TLS to the router's API: socat is in front of it, with certificates as RouterOS makes them."""
 
 import contextlib
 import json
@@ -37,14 +37,14 @@ def test_a_mapping_lives_and_ends(lab, api_ssl, certificates):
         assert client.map(protocol, 5000, 45001, 60).external == 45001
         assert lab.router.rule_for(protocol, LAN1, 5000)["dst-port"] == "45001"
         assert lab.listener("lan1", protocol, 5000).reached(45001)
-    # A rule that is removed by hand comes back; one that its client gives up goes.
+    # A rule that is removed by hand comes back, and one that its client deletes is removed.
     lab.router.ask(f"remove {lab.router.rule_for('udp', LAN1, 5000)['.id']}")
     wait_until(lambda: lab.router.rule_for("udp", LAN1, 5000), what="the rule is there again")
     assert client.delete("tcp", 5000).result == 0
     assert lab.router.rule_for("tcp", LAN1, 5000) is None
-    # The router goes away, and its TLS with it.
+    # The router disappears, and its TLS service with it.
     api_ssl.stop()
-    wait_until(lambda: daemon.log_lines("warn"), what="the loss is told")
+    wait_until(lambda: daemon.log_lines("warn"), what="the loss is logged")
     api_ssl.start()
     assert client.map("tcp", 5001, 45002).external == 45002
     assert not plain_connections(lab)
@@ -56,7 +56,7 @@ def test_a_mapping_lives_and_ends(lab, api_ssl, certificates):
 
 @contextlib.contextmanager
 def system_cas(file):
-    """What our own mount namespace holds for the CAs of all the world."""
+    """Replaces the machine's CAs by that file, in the test's own mount namespace."""
     where = "/etc/ssl/certs/ca-certificates.crt"
     subprocess.run(["mount", "--bind", file, where], check=True)
     try:
@@ -67,14 +67,14 @@ def system_cas(file):
 
 @pytest.mark.parametrize("name,reason", [("router", None), ("else", "is for another name")])
 def test_the_systems_cas(lab, api_ssl, certificates, name, reason):
-    """Only a name tells this router from all others that they have signed for."""
+    """Only the name distinguishes this router from all others that these CAs have signed for."""
     api_ssl.start()
     with system_cas(certificates / "bundle.pem"):
         daemon = lab.daemon(env={"MIKROTIK_API_TLS": "true", "MIKROTIK_API_TLS_NAME": name})
         if reason is None:
             assert lab.client("lan1").map("udp", 5000, 45001).result == 0
         else:
-            wait_until(lambda: daemon.log_lines("error"), what="the reason is told")
+            wait_until(lambda: daemon.log_lines("error"), what="the reason is logged")
             assert reason in daemon.log_lines("error")[0]["line"]
             assert lab.router.counters()["logins"] == 0
 
@@ -97,7 +97,7 @@ def test_four_sessions_at_once(lab, api_ssl, certificates):
     ("server", {"MIKROTIK_API_TLS_NAME": "router"}, "no CA that is trusted here signed it"),
     ("server", {}, "or else MIKROTIK_API_ADDRESS"),
 ])
-def test_a_wrong_certificate_is_told_once_and_gets_nothing(lab, api_ssl, certificates, certificate, settings, reason):
+def test_a_wrong_certificate_is_logged_once_and_gets_nothing(lab, api_ssl, certificates, certificate, settings, reason):
     api_ssl.start(certificate)
     env = {"MIKROTIK_API_TLS": "true"}
     for name, value in settings.items():
@@ -107,8 +107,8 @@ def test_a_wrong_certificate_is_told_once_and_gets_nothing(lab, api_ssl, certifi
         if name.endswith("_FINGERPRINT"):
             env[name] = fingerprint(certificates, value)
     daemon = lab.daemon(env=env)
-    wait_until(lambda: daemon.log_lines("error"), what="the reason is told")
-    wait_until(lambda: api_ssl.process.log().count("SSL_accept()") >= 3, 20, what="it has tried again")
+    wait_until(lambda: daemon.log_lines("error"), what="the reason is logged")
+    wait_until(lambda: api_ssl.process.log().count("SSL_accept()") >= 3, 20, what="the daemon has tried again")
     errors = daemon.log_lines("error")
     assert len(errors) == 1 and reason in errors[0]["line"], daemon.log()
     assert "/certificate/add" in errors[0]["line"] and "print detail" in errors[0]["line"]
@@ -117,7 +117,7 @@ def test_a_wrong_certificate_is_told_once_and_gets_nothing(lab, api_ssl, certifi
         return
     api_ssl.stop()
     api_ssl.start("server")
-    wait_until(lambda: lab.client("lan1").map("udp", 5000, 45001).result == 0, 40, what="the right certificate is taken")
+    wait_until(lambda: lab.client("lan1").map("udp", 5000, 45001).result == 0, 40, what="the right certificate is accepted")
 
 
 def test_without_any_certificate(lab, api_ssl):
@@ -135,7 +135,7 @@ def test_without_any_certificate(lab, api_ssl):
 def test_the_port_of_the_plain_api(lab):
     daemon = lab.daemon(env={"MIKROTIK_API_TLS": "true", "MIKROTIK_API_TLS_INSECURE": "true",
                              "MIKROTIK_API_ADDRESS": f"{ROUTER_CONTAINER}:8728"})
-    wait_until(lambda: "8729" in daemon.log(), 20, what="the right port is named")
+    wait_until(lambda: "8729" in daemon.log(), 20, what="the log names the right port")
     assert lab.router.counters()["logins"] == 0
 
 

@@ -1,4 +1,4 @@
-"""Two clients that want one port get two."""
+"""Two clients that suggest one port get two ports."""
 
 from lab import CLIENTS
 from natpmp import map_request, parse_mapping
@@ -11,7 +11,7 @@ def test_one_suggestion_at_the_same_instant(lab):
     lab.daemon()
     clients = [lab.client("lan1"), lab.client("lan2")]
     got = {}
-    # Ten apart: the gateway gives the loser the next port.
+    # Ten apart, because the gateway grants the second client the next port.
     for port in range(45000, 45000 + 10 * PAIRS, 10):
         for client in clients:
             client.send(map_request("udp", port, port))
@@ -48,7 +48,7 @@ def test_the_companion_port_is_the_same_clients(lab):
 
 
 # [M-14]
-def test_copies_of_a_request_are_one_request(lab):
+def test_retransmissions_are_one_request(lab):
     lab.router.ask("latency 300")
     lab.daemon()
     client = lab.client("lan1")
@@ -56,7 +56,7 @@ def test_copies_of_a_request_are_one_request(lab):
     for _ in range(5):
         client.send(wanted)
     assert parse_mapping(client.receive(14), "udp").external == 45001
-    # Whatever comes next answers what is asked next: there was one reply.
+    # The next reply belongs to the next request, so there was one reply.
     assert client.address().address == "11.22.33.44"
     assert len(lab.router.own_rules()) == 1
     assert lab.router.counters()["adds"] == 1

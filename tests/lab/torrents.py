@@ -1,5 +1,5 @@
-"""A tracker on the internet host, a torrent, and a downloader that knows no more than what the tracker says: whoever
-downloads from a LAN client has gone the way that a stranger would go."""
+"""A tracker on the internet host, a torrent, and a downloader that knows only what the tracker reports. A download from
+a LAN client therefore takes the way of any peer on the internet."""
 
 import hashlib
 import http.server
@@ -21,7 +21,7 @@ SIZE = 64 * PIECE
 
 
 class Tracker(http.server.ThreadingHTTPServer):
-    """Tells each who asks about all others. `announced`: [(time, address, port, event)]."""
+    """Reports to each peer all others. `announced`: [(time, address, port, event)]."""
     daemon_threads = True
     interval_s = 10
 
@@ -64,7 +64,7 @@ class Announce(http.server.BaseHTTPRequestHandler):
         return {host for _, host, _, _ in list(self.server.announced) if self.server.last_port(host)}
 
     def log_message(self, *_):
-        """Not on stderr."""
+        """No output on stderr."""
 
 
 class Torrent:
@@ -77,7 +77,8 @@ class Torrent:
         (self.data / "file").write_bytes(self.content)
         pieces = b"".join(hashlib.sha1(self.content[at:at + PIECE]).digest() for at in range(0, SIZE, PIECE))
         self.path = pathlib.Path(folder) / "file.torrent"
-        # Version 1 alone: Transmission 3 knows no other. Private: no peers but the tracker's.
+        # Version 1 alone, because Transmission 3 knows no other. Private, so that there are no peers except the
+        # tracker's.
         self.path.write_bytes(libtorrent.bencode({b"announce": URL.encode(), b"info": {
             b"length": SIZE, b"name": b"file", b"piece length": PIECE, b"pieces": pieces, b"private": 1}}))
 
@@ -92,14 +93,14 @@ QUIET = {"enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable
 
 
 def session(namespace, settings):
-    """Its threads are of that namespace, like all that begins there."""
+    """Its threads belong to that namespace, like everything that starts there."""
     with inside(namespace):
         return libtorrent.session({**QUIET, **settings})
 
 
 def downloads(lab, torrent, number, protocol, limit=40.0):
-    """Does stranger `number` on the internet host get the file, over TCP or over uTP, which is UDP, alone? Each has an
-    address of its own: Transmission remembers who has the file already."""
+    """True if peer `number` on the internet host gets the file, over TCP alone or over uTP (UDP) alone. Each peer has
+    an address of its own, because Transmission remembers which peers have the file already."""
     address = STRANGERS.format(100 + number)
     lab.ip(f"addr add {address}/24 dev gw0", namespace="inet")
     target = lab.folder / f"download{number}"

@@ -8,9 +8,8 @@ INTERNET_HOST = "11.22.33.1"
 
 
 class Listener:
-    """A program on a LAN client that listens on a port. `reached(port)` sends it a message from the internet
-    host to that port of the external address, each time from a new port, for the kernel remembers what it
-    once translated."""
+    """A program on a LAN client that listens on a port. `reached(port)` sends it a message from the internet host to
+    that port of the external address, each time from a new port, because the kernel remembers earlier translations."""
 
     def __init__(self, lab, namespace, protocol, port):
         self.lab = lab
@@ -25,8 +24,8 @@ class Listener:
         self.received = None
 
     def reached(self, external, limit=3.0):
-        """True: the message arrived and the answer came back. False: the internet host was told that nobody
-        is there. Neither is a failure of the test."""
+        """True: the message arrived and the answer came back. False: the internet host got a refusal. Any other outcome
+        fails the test."""
         self.count += 1
         message = f"hello {self.protocol} {self.port}, number {self.count}".encode()
         with self.lab.socket("inet", self.kind) as sender:
@@ -54,7 +53,7 @@ class Listener:
         assert ready, f"to UDP {external}: neither the message nor a refusal within {limit} s"
         if self.socket not in ready:
             sender.recv(1)  # raises the refusal
-            raise AssertionError("an answer out of nowhere")
+            raise AssertionError("an answer without a message")
         received, source = self.socket.recvfrom(100)
         assert source[0] == INTERNET_HOST, source
         self._take(received, message)

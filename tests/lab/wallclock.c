@@ -1,5 +1,5 @@
-/* A wall clock that jumps: preloaded into a program, it shows CLOCK_REALTIME with an offset, of so many seconds
- * as the file WALL_CLOCK holds (int64_t). All other clocks and timers are as they are. */
+/* A wall clock that jumps. Preloaded into a program, it shows CLOCK_REALTIME with an offset, whose seconds
+ * are in the file WALL_CLOCK (int64_t). All other clocks and timers are unchanged. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>

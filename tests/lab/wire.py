@@ -1,4 +1,4 @@
-"""What a LAN client says to its default gateway, and what it is told: a capture of NAT-PMP on the router's bridge."""
+"""Requests of a LAN client to its default gateway, and their answers: a capture of NAT-PMP on the router's bridge."""
 
 import select
 import socket
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from natpmp import PORT, TCP, UDP, parse_mapping
 
 ETH_P_IP = 0x0800
-ETH_P_ALL = 3  # with any other number the kernel shows no packet that leaves
+ETH_P_ALL = 3  # with any other number the kernel shows no outgoing packets
 IPPROTO_UDP = 17
 NAMES = {UDP: "udp", TCP: "tcp"}
 
@@ -23,7 +23,7 @@ class Datagram(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """A mapping that a client asked for."""
+    """A mapping that a client requested."""
     at: float
     protocol: str
     internal: int
@@ -31,8 +31,8 @@ class Ask(NamedTuple):
     lifetime: int
 
 
-class Told(NamedTuple):
-    """What it was answered."""
+class Answer(NamedTuple):
+    """The answer to it."""
     at: float
     protocol: str
     result: int
@@ -73,10 +73,10 @@ class Wire:
         elif source == PORT:
             self.datagrams.append(Datagram(at, socket.inet_ntoa(packet[16:20]), False, payload))
 
-    # ---- what was seen ----
+    # ---- results ----
 
     def asks(self, protocol=None, deletions=False):
-        """Mappings that were asked for, or those that were deleted; copies count."""
+        """Mappings that were requested, or those that were deleted, retransmissions included."""
         found = []
         for one in list(self.datagrams):
             if one.request and len(one.payload) >= 12 and one.payload[0] == 0 and one.payload[1] in NAMES:
@@ -85,7 +85,7 @@ class Wire:
                     found.append(Ask(one.at, NAMES[opcode], internal, suggested, lifetime))
         return found
 
-    def told(self, protocol=None):
+    def answers(self, protocol=None):
         found = []
         for one in list(self.datagrams):
             payload = one.payload
@@ -93,22 +93,22 @@ class Wire:
                 name = NAMES[payload[1] - 128]
                 reply = parse_mapping(payload, name)
                 if protocol in (None, name):
-                    found.append(Told(one.at, name, reply.result, reply.internal, reply.external, reply.lifetime))
+                    found.append(Answer(one.at, name, reply.result, reply.internal, reply.external, reply.lifetime))
         return found
 
     def granted(self, protocol):
-        """The last success that was told for the protocol, or None."""
-        found = [one for one in self.told(protocol) if one.result == 0 and one.lifetime > 0]
+        """The last success that was sent for the protocol, or None."""
+        found = [one for one in self.answers(protocol) if one.result == 0 and one.lifetime > 0]
         return found[-1] if found else None
 
     def has(self, kind):
-        """Did a client ask for PCP, or for the external address?"""
+        """True if a client requested PCP, or the external address."""
         version = {"pcp": 2, "address": 0}[kind]
         return any(one.request and len(one.payload) >= 2 and one.payload[0] == version and
                    (kind == "pcp" or one.payload[1] == 0) for one in list(self.datagrams))
 
     def text(self):
-        """All of it, a line each, for the report of a failure."""
+        """Everything, one line for each packet, for the report of a failure."""
         start = self.datagrams[0].at if self.datagrams else 0
         return "\n".join(f"{one.at - start:8.3f} {one.client} {'>' if one.request else '<'} {one.payload[:24].hex(' ')}"
                          for one in list(self.datagrams))

@@ -1,11 +1,10 @@
 #!/usr/bin/python3
 """Many clients for a long time: tests/lab/enter tests/load/load.py [--seconds 300] ...
 
-Hosts on the lab's LAN hold mappings, renew them, give some up, forget others and make new ones, against the
-release daemon and the models of router and gateway (without nftables). Then one host floods. Beside
-it a program that only sends back what it gets shows what the machine itself delays. Prints figures; exit status
-1 if an answer was lost, memory grew, a flood delayed others, or router, gateway and clients do not agree at the
-end."""
+Hosts on the lab's LAN make mappings, renew them, delete some, and abandon others. They use the release daemon
+and the models of router and gateway (without nftables). Then one host sends a flood. An echo program beside it
+shows the delay of the machine itself. Prints figures. The exit status is 1 if an answer was lost, memory grew, a
+flood delayed other hosts, or the tables of router, gateway and clients differ at the end."""
 
 import argparse
 import heapq
@@ -27,10 +26,10 @@ from lab import CLIENTS, ROUTER_LAN, Lab, inside, release_build  # noqa: E402
 from natpmp import OPCODES, PORT, map_request, parse_mapping  # noqa: E402
 
 LIFETIME = 60
-WARM = 220  # what ends rests for two minutes, what is forgotten a lease longer; then there are no more of them
+WARM = 220  # two minutes of quarantine, and a lease of an abandoned mapping before: then their number does not grow
 ECHO_PORT = 7777
-DELAY = 0.05  # at most, by a flood of another host
-SLACK = 32 * 1024  # chance: a few more at one time than ever before
+DELAY = 0.05  # at most, while another host sends a flood
+SLACK = 32 * 1024  # random: a few more at one time than ever before
 PATIENCE = 20.0  # longer than the daemon's
 NETWORK = "192.168.90.0/23"  # the hosts of the load
 NEVER = float("inf")
@@ -78,7 +77,7 @@ class Load:
             ("requests", "copies", "answers", "refused", "lost", "changed", "forgotten"), 0)
         self.waits = {"create": [], "renew": [], "delete": []}
         self.churning = False
-        self.settled = 0.0  # when what was forgotten has ended
+        self.settled = 0.0  # when the abandoned mappings have ended
         self.echo = lab.socket("lan1", socket.SOCK_DGRAM, (address_of(0), 0))
         self.echo.connect((ROUTER_LAN, ECHO_PORT))
         self.echo.setblocking(False)
@@ -98,7 +97,7 @@ class Load:
         try:
             mapping.host.socket.send(map_request(mapping.protocol, mapping.internal, suggested, lifetime))
         except OSError:
-            pass  # no room: as good as lost
+            pass  # no room, which counts as lost
 
     def begin(self, mapping, work):
         mapping.work, mapping.began, mapping.gap = work, time.monotonic(), 0.25
@@ -119,7 +118,7 @@ class Load:
         self.create(host, mapping.protocol, host.next_port)
 
     def take(self, mapping, now):
-        """Its time has come."""
+        """The time for the next step of this mapping has come."""
         if mapping.work is None:
             chance = self.random.random() if self.churning else 1
             if chance < 0.01:
@@ -142,7 +141,7 @@ class Load:
         said = parse_mapping(reply, protocol)
         mapping = host.mappings.get((protocol, said.internal))
         if mapping is None or mapping.work is None or (mapping.work == "delete") != (said.lifetime == 0):
-            return  # to a copy
+            return  # to a retransmission
         self.count["answers"] += 1
         if said.result != 0:
             self.count["refused"] += 1
@@ -176,7 +175,7 @@ class Load:
     # ---- all ----
 
     def run(self, until, each_second=None):
-        """Until that time, or until the function of the time says so."""
+        """Waits until that time, or until the function of the time returns true."""
         second = 0
         while True:
             now = time.monotonic()
@@ -212,7 +211,7 @@ class Load:
 
 
 def share(waits, of):
-    """The wait that so many of a thousand do not exceed."""
+    """The latency that so many of a thousand requests do not exceed."""
     return sorted(waits)[len(waits) * of // 1000] if waits else 0.0
 
 
@@ -225,7 +224,7 @@ def figures(waits):
 
 
 class Trial:
-    """The lab, what was seen, what was wrong."""
+    """The lab, the measurements, and the faults."""
 
     def __init__(self, lab, options):
         self.lab = lab
@@ -285,7 +284,7 @@ class Trial:
         for work, waits in self.load.waits.items():
             print(f"  {work}: {figures(waits)}")
         print(f"  resident: {cold // 1000} kB with all mappings, {rss[0] // 1000} kB after {self.options.warm} s of "
-              f"churn, at most {first // 1000} kB in the first half behind that and {last // 1000} kB in the second one")
+              f"churn, at most {first // 1000} kB in the first half after that and {last // 1000} kB in the second one")
         self.check(last <= first + SLACK, f"memory grew from {first} to {last} in the second half")
 
     def settle(self):
@@ -298,7 +297,7 @@ class Trial:
         opened = {(protocol, external): rule for (_, protocol, _, external), rule in rules.items()}
         granted = {(protocol, external): (protocol, internal) for (protocol, internal), external in leases.items()}
         held = load.held()
-        print(f"at the end: {len(held)} mappings held, {len(rules)} rules, {len(leases)} leases")
+        print(f"at the end: {len(held)} mappings, {len(rules)} rules, {len(leases)} leases")
         self.check(rules.keys() == held,
                    f"rules: {len(held - rules.keys())} missing, {len(rules.keys() - held)} too many")
         self.check(granted == opened, f"leases: {len(opened.items() - granted.items())} missing, "
@@ -331,7 +330,7 @@ class Trial:
         leases = len(self.lab.gateway.leases())
         print(f"stopped in {time.monotonic() - start:.1f} s with status {status}: "
               f"{rules} rules, {leases} leases left")
-        self.check(status == 0 and rules == leases == 0, "something was left behind")
+        self.check(status == 0 and rules == leases == 0, "rules or leases are left, or the exit status is not 0")
 
     def run(self):
         self.network()
@@ -340,7 +339,7 @@ class Trial:
         self.fill()
         self.churn()
         self.settle()
-        self.flood(30)  # each lease is renewed once in it
+        self.flood(30)  # each lease is renewed once in this time
         count = self.load.count
         self.check(count["lost"] == count["refused"] == count["changed"] == 0, f"answers: {count}")
         self.end()

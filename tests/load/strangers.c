@@ -1,11 +1,11 @@
-/* Sends NAT-PMP datagrams that concern nothing that exists.
+/* Sends NAT-PMP datagrams that concern no existing mapping.
  *
- *   strangers SERVER SOURCE SOURCES COUNT SEED KINDS [RATE]
+ * strangers SERVER SOURCE SOURCES COUNT SEED KINDS [RATE]
  *
- * sends COUNT datagrams of the KINDS (a letter each, see make()) to SERVER:5351, in turn from SOURCES
- * addresses from SOURCE on. Without a rate each was taken by the server when the program ends: behind every
- * batch goes a request whose answer is awaited. With a rate (datagrams a second, 0: as fast as it goes)
- * nothing is awaited. Prints how many answers came. */
+ * sends COUNT datagrams of the KINDS (a letter for each, see make()) to SERVER:5351, in turn from SOURCES
+ * addresses starting at SOURCE. Without a rate the server has received all of them when the program ends:
+ * each batch is followed by a request whose answer the program awaits. With a rate (datagrams a second, 0: as
+ * fast as possible) it does not wait. Prints how many answers came. */
 #include <arpa/inet.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -63,7 +63,7 @@ static size_t make(struct strangers *s, uint8_t bytes[LENGTH_MAX])
     bytes[0] = 0;
     bytes[1] = map;
     switch (kind) {
-    case 'g': /* garbage: an answer without a question */
+    case 'g': /* garbage: an answer without a request */
         bytes[1] = (uint8_t)(0x80 | any_byte(s));
         return prng_below(&s->prng, LENGTH_MAX + 1);
     case 'v': /* another version */
@@ -118,7 +118,7 @@ static void send_from(struct strangers *s, uint32_t source, struct datagram *dat
     (void)sendmsg(s->fd, &header, 0);
 }
 
-/* True if the answer to the probe of that number was among what came. */
+/* True if the answer to the probe of that number has arrived. */
 static bool take_answers(struct strangers *s, uint32_t number)
 {
     uint8_t bytes[2048];
@@ -131,7 +131,7 @@ static bool take_answers(struct strangers *s, uint32_t number)
     return found;
 }
 
-/* A request with an unknown opcode comes back entire (RFC 6886 section 3.5). */
+/* A request with an unknown opcode comes back complete (RFC 6886 section 3.5). */
 static void probe(struct strangers *s, uint32_t number)
 {
     for (unsigned i = 0; i < PROBES_MAX; i++) {

@@ -1,5 +1,5 @@
-/* Numbers of two and four bytes as NAT-PMP has them, for the models, the world and the benchmark. Not the
- * core's cursor: what that misreads would be misread here, too. */
+/* Numbers of two and four bytes in network order, for the models, the world and the benchmark. They do not
+ * use the core's cursor, because a mistake in it would then be on both sides. */
 #pragma once
 
 #include <stdint.h>

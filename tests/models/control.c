@@ -7,7 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* A socket of that path, and its address; exits if the path is too long. */
+/* Makes a socket for that path, and its address. Exits if the path is too long. */
 static int unix_socket(const char *path, int flags, struct sockaddr_un *ret_address)
 {
     *ret_address = (struct sockaddr_un){.sun_family = AF_UNIX};
@@ -45,7 +45,7 @@ void control_open(struct control *c, const char *path,
 
 static void accept_peer(struct control *c)
 {
-    /* Blocking: a line's answer is written at once, and whoever asks reads it. */
+    /* Blocking, because a line's answer is written at once and the peer reads it. */
     int fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
     for (unsigned i = 0; fd >= 0 && i < CONTROL_PEERS_MAX; i++) {
@@ -146,7 +146,7 @@ bool control_is_one_of(const char *word, const char *list)
     return false;
 }
 
-/* ---- the other end ---- */
+/* ---- the sender's side ---- */
 
 int control_ask(const char *path, const char *line)
 {

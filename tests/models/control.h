@@ -1,5 +1,5 @@
-/* A UNIX socket on which routerd and gatewayd take commands, one a line. The last line of each answer is "ok"
- * or "error TEXT". */
+/* A UNIX socket on which routerd and gatewayd take commands, one in each line. The last line of each answer
+ * is "ok" or "error TEXT". */
 #pragma once
 
 #include <poll.h>
@@ -13,7 +13,7 @@ enum {
 };
 
 struct control {
-    /* Carries out the line and writes what it has to say to `out`; NULL: fine, else what is wrong. */
+    /* Executes the line and writes its answer to `out`. Returns NULL, or a text that says what is wrong. */
     const char *(*obey)(void *context, char *line, FILE *out);
     void *context;
     int listen_fd; /* -1: there is no such socket */
@@ -24,17 +24,17 @@ struct control {
     } peer[CONTROL_PEERS_MAX];
 };
 
-/* Exits with a message if the socket cannot be made; a path of NULL: without a socket. */
+/* Exits with a message if the socket cannot be made. Path NULL: there is no socket. */
 void control_open(struct control *c, const char *path,
                   const char *(*obey)(void *context, char *line, FILE *out), void *context);
-/* What to wait for, and then what has come. */
+/* Adds the sockets to wait for; afterwards handles what has arrived. */
 void control_polls(const struct control *c, struct pollfd polls[CONTROL_POLLS]);
 void control_turn(struct control *c, const struct pollfd polls[CONTROL_POLLS]);
 
-/* The next word of a line; *rest begins behind it. */
+/* The next word of a line; *rest begins after it. */
 const char *control_word(char **rest);
-/* Is the word in a list, with blanks between? */
+/* True if the word is in a list that blanks separate. */
 bool control_is_one_of(const char *word, const char *list);
 
-/* The other end: sends a line and prints the answer; the program's exit status. */
+/* The sender's side: sends a line and prints the answer. Returns the program's exit status. */
 int control_ask(const char *path, const char *line);

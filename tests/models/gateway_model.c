@@ -201,8 +201,8 @@ static void send(struct gateway_model *g, const uint8_t *bytes, size_t len)
     g->callbacks.send(g->callbacks.context, delay_ms, span_of(bytes, len));
 }
 
-/* What a client must survive before its answer: too short, a request, another version, an answer to nobody's
- * request, one for another port, one of a length that does not exist. */
+/* Datagrams that a client must ignore before its answer: one that is too short, a request, another version,
+ * an unsolicited answer, one for another port, and one of a length that does not exist. */
 static void send_junk(struct gateway_model *g, uint64_t now_ms, struct span request)
 {
     uint8_t junk[40] = {0};
@@ -225,7 +225,8 @@ static void send_junk(struct gateway_model *g, uint64_t now_ms, struct span requ
         junk[1] = (uint8_t)(131 + prng_below(&g->prng, 120));
         break;
     case 4:
-        put16(junk + 8, 1 + prng_below(&g->prng, 1023)); /* one that is asked for would be an answer */
+        put16(junk + 8,
+              1 + prng_below(&g->prng, 1023)); /* It would be an answer if the client had requested it. */
         put16(junk + 10, 1 + prng_below(&g->prng, 65535));
         put32(junk + 12, 3600);
         break;
@@ -355,7 +356,7 @@ static void complain_about(struct gateway_model *g, struct span datagram)
         g->callbacks.complain(g->callbacks.context, what, datagram);
 }
 
-/* Result 5: the whole request comes back (3.5), which has no room for an epoch if it is short. */
+/* Result 5: the whole request comes back (3.5). A short request has no room for an epoch. */
 static void reply_unsupported_opcode(struct gateway_model *g, uint64_t now_ms, struct span datagram)
 {
     uint8_t reply[2048] = {0};
@@ -387,7 +388,7 @@ void gateway_receive(struct gateway_model *g, uint64_t now_ms, uint64_t sent_ms,
     if (percent(g, g->faults.junk_percent))
         send_junk(g, now_ms, datagram);
     if (datagram.data[0] != 0) {
-        /* Erratum 3618: opcode 128, whatever was asked. */
+        /* Erratum 3618: opcode 128, whatever the request was. */
         reply[1] = 128;
         reply[3] = 1;
         put32(reply + 4, gateway_epoch_s(g, now_ms));
@@ -449,7 +450,7 @@ const struct gateway_lease *gateway_find(const struct gateway_model *g, uint64_t
     return NULL;
 }
 
-/* When replies are late as a rule, their epochs are no later than one another: nothing tells. */
+/* If replies are usually late, their epochs are equally late, so the client cannot notice it. */
 static bool is_lost(const struct gateway_model *g, const struct gateway_lease *lease, uint64_t now_ms,
                     bool tcp, uint16_t internal_port, uint16_t external_port)
 {
@@ -465,7 +466,7 @@ bool gateway_had(const struct gateway_model *g, uint64_t now_ms, bool tcp, uint1
         if (is_lost(g, &g->lost[i], now_ms, tcp, internal_port, external_port))
             return true;
     }
-    /* Run out, and nothing has come since that would have cleaned up. */
+    /* The lease has ended, and no event has removed it since then. */
     for (unsigned i = 0; i < g->leases_end; i++) {
         if (is_lost(g, &g->leases[i], now_ms, tcp, internal_port, external_port))
             return true;

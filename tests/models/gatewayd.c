@@ -1,5 +1,6 @@
-/* The gateway model behind a real socket, for the lab; `gatewayd --help`. With nftables its leases are rules
- * of the kernel: that is ProtonVPN's NAT-PMP, which no server in Debian can play. */
+/* The gateway model behind a real socket, for the lab. `gatewayd --help` prints its options. With nftables
+ * its leases are rules of the kernel. That is how ProtonVPN's NAT-PMP works, for which Debian has no
+ * server. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
@@ -25,7 +26,7 @@ static const char help[] =
     "Ends at\n"
     "SIGTERM.\n"
     "\n"
-    "  --proton                  60 s whatever is asked, five random external ports, as ProtonVPN does\n"
+    "  --proton                  always 60 s, five random external ports, as ProtonVPN does\n"
     "  --result KIND=RESULT      see below\n"
     "  --nft-chain \"FAMILY TABLE CHAIN\"   leases are rules of this chain, which lead to the client\n"
     "  --client ADDRESS          of the other end of the tunnel\n"
@@ -39,17 +40,17 @@ static const char help[] =
 
 enum {
     PORT = 5351,
-    EPOCH_S = 108573, /* a server that has run for a day */
-    TURN_MS = 100,    /* leases end so late at the most */
+    EPOCH_S = 108573, /* Like a server that has run for a day. */
+    TURN_MS = 100,    /* The longest time by which a lease ends late. */
     RECEIVE_BUFFER = 1 << 20,
 };
 
-/* Where in the list of what poll() waits for. */
+/* Index in the list of what poll() waits for. */
 enum { POLL_SOCKET, POLL_SIGNAL, POLL_CONTROL, POLLS = POLL_CONTROL + CONTROL_POLLS };
 
 struct gatewayd {
     struct gateway_model model;
-    struct gateway_lease applied[GATEWAY_LEASES_MAX]; /* what the kernel's rules say */
+    struct gateway_lease applied[GATEWAY_LEASES_MAX]; /* the rules that the kernel has */
     unsigned applied_end;
     struct sockaddr_in peer; /* of the request in work */
     struct control control;
@@ -120,7 +121,8 @@ static void apply(struct gatewayd *d)
 
 /* ---- the model ---- */
 
-/* A port is open before its owner hears of it. The tunnel is slow enough without the model's delay. */
+/* The port must be open before its client is advertised it. The tunnel is slow enough without the model's
+ * delay. */
 static void model_sends(void *context, uint64_t delay_ms, struct span datagram)
 {
     struct gatewayd *d = context;
@@ -233,7 +235,7 @@ static void option_result(struct gateway_faults *faults, char *text)
         stop(error, text);
 }
 
-/* The model's faults are in force from the start. */
+/* The model's faults apply from the start. */
 static void read_arguments(struct gatewayd *d, int argc, char **argv, struct gateway_faults *faults)
 {
     static const struct option options[] = {{"listen", required_argument, NULL, 'l'},

@@ -7,7 +7,7 @@
 enum {
     FIRST_PAUSE_MS = 250,
     SOURCE_PORT_FIRST = 40000,
-    LAST_PAUSE_FACTOR = 8, /* after the ninth copy 64 s: section 3.1 */
+    LAST_PAUSE_FACTOR = 8, /* the pause after the ninth datagram, 64 s (section 3.1) */
 };
 
 void lan_init(struct lan_model *lan, uint32_t server, const struct lan_callbacks *callbacks, uint64_t seed)
@@ -48,7 +48,7 @@ void lan_send_map(struct lan_model *lan, uint32_t address, uint16_t source_port,
     lan_send_raw(lan, address, source_port, span_of(request, sizeof(request)));
 }
 
-/* 250 ms, 500 ms ... and 64 s after the ninth copy. */
+/* 250 ms, 500 ms and so on, and 64 s after the ninth datagram. */
 static uint64_t pause_ms(unsigned attempts)
 {
     return (uint64_t)FIRST_PAUSE_MS << (attempts < 9 ? attempts - 1 : LAST_PAUSE_FACTOR);
@@ -147,7 +147,7 @@ void lan_vanish(struct lan_client *client)
     client->gone = true;
 }
 
-/* ---- against the rules ---- */
+/* ---- clients that break the rules ---- */
 
 void lan_send_garbage(struct lan_model *lan, struct lan_client *client)
 {
@@ -163,7 +163,7 @@ void lan_send_garbage(struct lan_model *lan, struct lan_client *client)
     put16(bytes + 6, prng_below(prng, 65536));
     put32(bytes + 8, lifetimes[prng_below(prng, 8)]);
     switch (prng_below(prng, 9)) {
-    case 0: /* what is not its own */
+    case 0: /* a mapping of another client */
         put16(bytes + 4, victim->internal_port);
         put32(bytes + 8, 0);
         break;
@@ -186,11 +186,11 @@ void lan_send_garbage(struct lan_model *lan, struct lan_client *client)
         put16(bytes + 4, 0);
         put32(bytes + 8, 60);
         break;
-    case 6: /* reserved bytes set, and the port of somebody else suggested */
+    case 6: /* reserved bytes set, and another client's port suggested */
         put16(bytes + 2, prng_below(prng, 65536));
         put16(bytes + 6, victim->external_port);
         break;
-    case 7: /* an address request with a tail, or delete-all of its own with a suggestion */
+    case 7: /* an address request with trailing bytes, or a delete-all of its own with a suggestion */
         bytes[1] = (uint8_t)prng_below(prng, 3);
         put16(bytes + 4, 0);
         put32(bytes + 8, 0);
@@ -212,7 +212,8 @@ static void fail(struct lan_model *lan, const struct lan_client *client, const c
     lan->callbacks.fail(lan->callbacks.context, what, client->address, datagram);
 }
 
-/* Section 3.6: the epoch of a server that kept its state is at most 12.5 % and 2 s behind our clock. */
+/* Section 3.6: the epoch of a server that kept its state is at most 12.5 % and 2 s behind the client's
+ * clock. */
 static void check_epoch(struct lan_model *lan, uint64_t now_ms, struct lan_client *client,
                         struct span datagram)
 {
@@ -222,7 +223,7 @@ static void check_epoch(struct lan_model *lan, uint64_t now_ms, struct lan_clien
     bool ahead = client->has_epoch && epoch_s > client->epoch_s + elapsed_s + elapsed_s / 16 + 2;
 
     if (ahead && !lan->callbacks.reset_is_due(lan->callbacks.context, client->epoch_ms))
-        fail(lan, client, "the epoch runs ahead of time", datagram);
+        fail(lan, client, "the epoch is ahead of the time", datagram);
     if (reset && !lan->callbacks.reset_is_due(lan->callbacks.context, client->epoch_ms))
         fail(lan, client, "the epoch went back and nothing was lost", datagram);
     client->has_epoch = true;
@@ -244,8 +245,7 @@ static void take_error(struct lan_model *lan, uint64_t now_ms, struct lan_client
 {
     if (get16(datagram.data + 10) != 0 || get32(datagram.data + 12) != 0)
         fail(lan, client, "an error with a port or a lifetime", datagram);
-    /* What the client asks for may have changed on the way; only an answer to what it now waits for counts.
-     */
+    /* The client may have sent another request meanwhile, so only the answer to the present one counts. */
     if (mapping->state != LAN_ASKING && mapping->state != LAN_DELETING)
         return;
     mapping->state = mapping->state == LAN_DELETING ? LAN_UNUSED : LAN_REFUSED;
@@ -268,7 +268,7 @@ static void take_success(struct lan_model *lan, uint64_t now_ms, struct lan_clie
     if (get16(datagram.data + 10) == 0)
         fail(lan, client, "a mapping without a port", datagram);
     if (granted_s > mapping->lifetime_s && granted_s > mapping->lifetime_before_s)
-        fail(lan, client, "a longer lifetime than asked", datagram);
+        fail(lan, client, "a longer lifetime than requested", datagram);
     if (mapping->state == LAN_DELETING)
         return;
     mapping->external_port = get16(datagram.data + 10);
@@ -290,7 +290,7 @@ static void take_map(struct lan_model *lan, uint64_t now_ms, struct lan_client *
         fail(lan, client, "a map response has 16 bytes", datagram);
         return;
     }
-    /* The answer to a request that was given up, or to a delete-all. */
+    /* The answer to a request that timed out, or to a delete-all. */
     if (!mapping || mapping->source_port != port)
         return;
     mapping->answers++;
@@ -332,7 +332,7 @@ void lan_receive(struct lan_model *lan, uint64_t now_ms, struct lan_endpoint to,
     if (!client || client->gone || client->behaviour == LAN_LIAR)
         return;
     if (from != lan->server)
-        fail(lan, client, "a reply from another address than was asked", datagram);
+        fail(lan, client, "a reply from another address than the request went to", datagram);
     if (datagram.len < 8 || datagram.data[0] != 0 || datagram.data[1] < 128) {
         fail(lan, client, "not a response", datagram);
         return;

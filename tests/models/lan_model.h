@@ -1,9 +1,9 @@
-/* Hosts on the LAN that speak NAT-PMP: as RFC 6886 wants it, late, and against the rules.
+/* Hosts on the LAN that speak NAT-PMP: some follow RFC 6886, some renew late, and some break the rules.
  *
- * A well-behaved client repeats a request after 250 ms and then after twice the last pause, nine times in
- * all, renews at half of the granted lifetime, checks what it gets and fails the run when something cannot be
- * the answer to what it asked. A late one renews on a clock of its own, as many programs do. A liar never
- * waits and never checks. */
+ * A client that behaves well repeats a request after 250 ms and then after twice the last pause, nine
+ * datagrams in all, and renews at half of the granted lifetime. It checks what it gets, and fails the run
+ * when an answer cannot belong to its request. A late client renews on a clock of its own, as many programs
+ * do. A liar never waits and never checks. */
 #pragma once
 
 #include <stdbool.h>
@@ -26,10 +26,10 @@ enum lan_behaviour {
 
 enum lan_state {
     LAN_UNUSED,
-    LAN_ASKING,   /* creation or renewal */
+    LAN_ASKING,   /* a request or a renewal is in work */
     LAN_HELD,     /* until granted_ms + granted_s */
-    LAN_REFUSED,  /* an error came; asked again later */
-    LAN_NO_REPLY, /* nine copies and nothing; asked again later */
+    LAN_REFUSED,  /* an error came; the client requests again later */
+    LAN_NO_REPLY, /* nine datagrams without an answer; the client requests again later */
     LAN_DELETING,
 };
 
@@ -37,10 +37,10 @@ struct lan_mapping {
     enum lan_state state;
     bool tcp;
     uint16_t internal_port;
-    uint16_t suggested; /* 0, the wish, and later the port held */
+    uint16_t suggested; /* 0, the suggestion, and later the granted port */
     uint16_t source_port;
     uint32_t lifetime_s;
-    uint32_t lifetime_before_s; /* of the last request: its answer may still be on the way */
+    uint32_t lifetime_before_s; /* of the last request, whose answer may still be under way */
     unsigned attempts;
     uint64_t next_ms;
     uint16_t external_port;
@@ -53,7 +53,7 @@ struct lan_mapping {
 struct lan_client {
     uint32_t address;
     enum lan_behaviour behaviour;
-    bool gone; /* switched off: neither sends nor hears */
+    bool gone; /* switched off: neither sends nor receives */
     struct lan_mapping mappings[LAN_MAPPINGS_MAX];
     bool asked_address;
     uint16_t address_port;
@@ -77,7 +77,7 @@ struct lan_callbacks {
     void *context;
     void (*send)(void *context, struct lan_endpoint from, struct span datagram);
     void (*fail)(void *context, const char *what, uint32_t client, struct span datagram);
-    /* The client concluded that the server lost its state; false: that cannot be. */
+    /* The client concluded that the server lost its state. False: that cannot be true. */
     bool (*reset_is_due)(void *context, uint64_t last_heard_ms);
 };
 
@@ -86,8 +86,8 @@ struct lan_model {
     struct prng prng;
     struct lan_client clients[LAN_CLIENTS_MAX];
     unsigned count;
-    uint32_t server; /* the address that is asked */
-    bool deaf; /* multicast does not reach the clients: the daemon is in another network than they are */
+    uint32_t server; /* the server's address */
+    bool deaf;       /* multicast does not reach the clients, because the daemon is in another network */
     uint64_t retry_refused_ms;
     uint64_t late_renewal_ms;
 };
@@ -95,22 +95,23 @@ struct lan_model {
 void lan_init(struct lan_model *lan, uint32_t server, const struct lan_callbacks *callbacks, uint64_t seed);
 struct lan_client *lan_add(struct lan_model *lan, uint32_t address, enum lan_behaviour behaviour);
 
-/* Begins to ask for a mapping; with one that is there already, a renewal. NULL: no room. */
+/* Starts a request for a mapping, or a renewal if the mapping exists. NULL: no room. */
 struct lan_mapping *lan_map(struct lan_model *lan, uint64_t now_ms, struct lan_client *client, bool tcp,
                             uint16_t internal_port, uint16_t suggested, uint32_t lifetime_s);
 struct lan_mapping *lan_find(struct lan_client *client, bool tcp, uint16_t internal_port);
 void lan_unmap(struct lan_model *lan, uint64_t now_ms, struct lan_client *client,
                struct lan_mapping *mapping);
-/* Internal port 0, lifetime 0: all of one protocol. One datagram, no repetition. */
+/* A deletion of all mappings of one protocol: internal port 0, lifetime 0. It is one datagram without a
+ * retransmission. */
 void lan_unmap_all(struct lan_model *lan, struct lan_client *client, bool tcp);
 void lan_ask_address(struct lan_model *lan, uint64_t now_ms, struct lan_client *client);
-/* One datagram of the test's making, without repetition. */
+/* One datagram with these bytes, without a retransmission. */
 void lan_send_map(struct lan_model *lan, uint32_t address, uint16_t source_port, bool tcp,
                   uint16_t internal_port, uint16_t suggested, uint32_t lifetime_s);
 void lan_send_raw(struct lan_model *lan, uint32_t address, uint16_t source_port, struct span datagram);
-/* The client is switched off without a word. */
+/* The client is switched off and sends nothing any more. */
 void lan_vanish(struct lan_client *client);
-/* All that can be wrong with a datagram, by chance. */
+/* A datagram with a random mistake. */
 void lan_send_garbage(struct lan_model *lan, struct lan_client *client);
 
 void lan_receive(struct lan_model *lan, uint64_t now_ms, struct lan_endpoint to, uint32_t from,

@@ -102,7 +102,7 @@ static inline void client_tell(struct client *t, int session, const char *words)
     router_model_input(t->m, session, t->now_ms, span_of(bytes, len));
 }
 
-/* Whole sentences that came since the last time: words separated by '|', one sentence a line. */
+/* Whole sentences that arrived since the last call: words separated by '|', one sentence in a line. */
 static inline const char *client_take(struct client *t, int session)
 {
     const uint8_t *bytes = t->session[session].bytes;

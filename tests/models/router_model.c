@@ -160,7 +160,8 @@ static void run_once(struct router_model *m)
     rm_sessions_sweep(m);
 }
 
-/* One moment after the other, so that sessions see each other's commands in the order of their times. */
+/* Handles one moment after the other, so that sessions see each other's commands in the order of their
+ * times. */
 void router_model_run(struct router_model *m, uint64_t now_ms)
 {
     uint64_t next = router_model_next_ms(m);

@@ -1,12 +1,11 @@
 /* A MikroTik router as seen through its API, in virtual time: sessions, login, the NAT table with listen,
- * routes, interfaces, and every fault that a home router shows. The simulation drives it by hand; routerd
- * puts a socket and nftables around it.
+ * routes, interfaces, and every fault that a home router shows. The simulation calls it directly, and routerd
+ * adds sockets and nftables.
  *
  * Time is an argument and never goes back. Functions without a time act at the time of the last call that had
- * one; what they cause (listen events, closed sessions) is delivered by the next router_model_run, and
- * router_model_next_ms says so. Callbacks are only made from inside router_model_connect, _input and _run,
- * and must not call back into the model except to read. Nothing here allocates without bound, whatever a peer
- * sends. */
+ * one. What they cause (listen events, closed sessions) is delivered by the next router_model_run, and
+ * router_model_next_ms says so. The model calls callbacks only from router_model_connect, _input and _run. A
+ * callback may read the model but not change it. Memory is bounded, whatever a peer sends. */
 #pragma once
 
 #include <stdbool.h>
@@ -26,7 +25,7 @@ enum router_model_policy {
     ROUTER_MODEL_READ = 1,  /* print, listen */
     ROUTER_MODEL_WRITE = 2, /* add, set, remove, move ... */
     ROUTER_MODEL_TEST = 4,  /* /ip/route/check */
-    ROUTER_MODEL_API = 8,   /* without it a login looks like a wrong password */
+    ROUTER_MODEL_API = 8,   /* without it the login fails like one with a wrong password */
     ROUTER_MODEL_ALL = 15,
 };
 
@@ -40,14 +39,16 @@ struct router_model_user {
 enum router_model_access {
     ROUTER_MODEL_OPEN,
     ROUTER_MODEL_REFUSED,      /* service disabled: connection refused */
-    ROUTER_MODEL_SILENT,       /* not in the service's address list: accepted, nothing is ever said */
-    ROUTER_MODEL_ACCEPT_CLOSE, /* not in the list, the other way routers show it: accepted and closed */
+    ROUTER_MODEL_SILENT,       /* not in the service's address list: accepted, but never answered */
+    ROUTER_MODEL_ACCEPT_CLOSE, /* not in the list, the other way in which routers show it: accepted and closed
+                                */
 };
 
 enum router_model_login {
     ROUTER_MODEL_LOGIN_CHALLENGE, /* before 6.43 */
     ROUTER_MODEL_LOGIN_BOTH,      /* 6.43 and 6.44 */
-    ROUTER_MODEL_LOGIN_PLAIN,     /* 6.45.1 and later: a challenge is handed out, its answer refused */
+    ROUTER_MODEL_LOGIN_PLAIN, /* 6.45.1 and later: the router sends a challenge and refuses the answer to it
+                               */
 };
 
 enum router_model_no_route {
@@ -63,18 +64,18 @@ enum router_model_nexthop {
     ROUTER_MODEL_NEXTHOP_ZERO,
 };
 
-/* A session's own change: is its listen event before or behind the command's !done? */
+/* The listen event of a session's own change comes before the command's !done or after it. */
 enum router_model_own_event {
     ROUTER_MODEL_EVENT_BEFORE,
     ROUTER_MODEL_EVENT_AFTER,
-    ROUTER_MODEL_EVENT_EITHER, /* by the seed, each time anew */
+    ROUTER_MODEL_EVENT_EITHER, /* random for each change */
 };
 
 enum router_model_idle {
     ROUTER_MODEL_IDLE_KEEP,
     ROUTER_MODEL_IDLE_CLOSE,  /* an orderly close after idle_ms without input */
-    ROUTER_MODEL_IDLE_FORGET, /* a firewall between has forgotten the connection: input vanishes, nothing
-                                 comes */
+    ROUTER_MODEL_IDLE_FORGET, /* a firewall on the way has forgotten the connection: input is lost, and no
+                                 answer comes */
 };
 
 struct router_model_options {
@@ -90,9 +91,9 @@ struct router_model_options {
     bool unknown_is_named;  /* "unknown parameter foo" rather than "unknown parameter" */
     bool argument_is_named; /* "... any value of in-interface" rather than "... of interface" */
     enum router_model_login login;
-    unsigned max_sessions; /* 0: no limit (before 7.16); beyond it a connection is accepted and closed */
+    unsigned max_sessions; /* 0: no limit (before 7.16); a connection beyond it is accepted and closed */
 
-    bool tag_last; /* .tag at the end of a sentence rather than behind the reply word */
+    bool tag_last; /* .tag at the end of a sentence instead of after the reply word */
     bool close_after_failed_login;
     enum router_model_access access;
 
@@ -107,23 +108,23 @@ struct router_model_options {
     uint32_t listen_delay_min_ms;
     uint32_t listen_delay_max_ms;
     enum router_model_own_event own_event; /* matters while the listen delay is 0 */
-    bool listen_partial_rows;              /* after a set, only .id and what was changed */
+    bool listen_partial_rows;              /* after a set, only .id and the changed properties */
     uint32_t
-        counter_interval_ms; /* not 0: traffic counts on a rule every so often, and listeners hear of it */
+        counter_interval_ms; /* not 0: packets count on a rule at this interval, and listeners get an event */
 
     enum router_model_no_route no_route;
     enum router_model_nexthop nexthop;
 
     uint32_t first_id;       /* of the NAT table; ids grow */
-    bool renumber_on_reboot; /* and every id is another rule's */
+    bool renumber_on_reboot; /* and every id belongs to another rule */
     uint32_t nat_rules_max;
 
     enum router_model_idle idle;
     uint32_t idle_ms;
 };
 
-/* A router of that version ("6.49.10", "7.12", "7.16.2", "7.18", "7.24" ...; empty: 7.18), one user admin
- * without a password and with all policies, everything instant and nothing broken. */
+/* A router of that version ("6.49.10", "7.12", "7.16.2", "7.18", "7.24" ...; empty: 7.18), with one user
+ * admin without a password and with all policies, without delays and without faults. */
 struct router_model_options router_model_defaults(const char *version);
 
 struct router_model_callbacks {
@@ -133,7 +134,8 @@ struct router_model_callbacks {
     /* The session has ended from the router's side: with FIN, or with RST. Not called for
      * router_model_disconnect. */
     void (*closed)(void *ctx, int session, bool reset);
-    /* The NAT table was changed, by whomever; may be NULL. Counters do not count. */
+    /* The NAT table has changed, whatever made the change. May be NULL. Packet counters do not count as a
+     * change. */
     void (*nat_changed)(void *ctx);
 };
 
@@ -142,14 +144,13 @@ struct router_model;
 struct router_model *router_model_new(const struct router_model_options *options,
                                       const struct router_model_callbacks *callbacks, uint64_t seed);
 void router_model_free(struct router_model *m);
-/* The options in force; what is changed here holds from now on (latency, chunks, users ... but not first_id).
- */
+/* The present options. A change has an effect from now on (latency, chunks, users ... but not first_id). */
 struct router_model_options *router_model_options(struct router_model *m);
 
 /* ---- connections ---- */
 
-/* A session (never 0, never used again), or -1: refused. A connection that the router accepts only to close
- * it is a session, too, and `closed` follows. */
+/* Returns a session, which is never 0 and never used twice, or -1: refused. A connection that the router
+ * accepts only to close it is a session, too, and `closed` follows. */
 int router_model_connect(struct router_model *m, uint64_t now_ms);
 void router_model_input(struct router_model *m, int session, uint64_t now_ms, struct span bytes);
 /* The peer has closed. */
@@ -157,19 +158,20 @@ void router_model_disconnect(struct router_model *m, int session);
 /* When router_model_run has something to do; UINT64_MAX: never. */
 uint64_t router_model_next_ms(const struct router_model *m);
 void router_model_run(struct router_model *m, uint64_t now_ms);
-/* A connection would be refused now. */
+/* True if a connection would be refused now. */
 bool router_model_refuses(const struct router_model *m);
-/* Input that waits because too many commands of the session are running: real sockets stop reading then. */
+/* True if input waits because too many commands of the session are running. Real sockets stop reading
+ * then. */
 size_t router_model_waiting_input(const struct router_model *m, int session);
 unsigned router_model_sessions(const struct router_model *m);
-/* It has not ended on the router's side, with or without a word. */
+/* True if the session has not ended on the router's side, in whatever way. */
 bool router_model_session_lives(const struct router_model *m, int session);
 
 /* ---- faults ---- */
 
-/* Down for down_ms: sessions are gone, connections refused, rules kept but for dynamic ones. Without `reset`
- * the sessions end without a word: their input vanishes while the router is down and is answered with RST
- * afterwards. */
+/* The router is down for down_ms: sessions end, connections are refused, and rules stay, except dynamic ones.
+ * Without `reset` the sessions end without a packet: their input is lost while the router is down and is
+ * answered with RST afterwards. */
 void router_model_reboot(struct router_model *m, uint32_t down_ms, bool reset);
 
 enum router_model_drop {
@@ -184,16 +186,16 @@ struct router_model_drop_fault {
     char command[ROUTER_MODEL_TEXT_MAX]; /* "/ip/firewall/nat/add"; empty: any but /login */
     unsigned skip;                       /* so many matching commands pass first */
     bool reset;                          /* RST rather than FIN */
-    bool silent;                         /* neither: the session is dead and nobody says so */
+    bool silent;                         /* neither: the connection is dead, and nothing reports it */
 };
 
-/* The session that sends the matching command ends at that point. One at a time: a new one replaces the old
- * one. */
+/* The session that sends the matching command ends at that point. There is one such fault at a time, and a
+ * new one replaces it. */
 void router_model_drop_at(struct router_model *m, const struct router_model_drop_fault *fault);
 /* Session 0: all of them. */
 void router_model_drop_session(struct router_model *m, int session, bool reset);
-/* Connections are accepted and nothing is said. With `executes` commands are carried out all the same and
- * their answers come at the end; without, they wait. */
+/* Connections are accepted but not answered. With `executes` commands are executed all the same, and their
+ * answers come at the end. Without it they wait. */
 void router_model_mute(struct router_model *m, uint64_t until_ms, bool executes);
 /* The next command of that path ("/ip/firewall/nat/add") is answered with a trap of this text and not
  * executed. */
@@ -201,7 +203,7 @@ void router_model_fail_next(struct router_model *m, const char *command, const c
 /* From now on, also for sessions that are logged in. */
 void router_model_set_policies(struct router_model *m, const char *user, unsigned policies);
 void router_model_set_password(struct router_model *m, const char *user, const char *password);
-/* Disabling the service lets established sessions live. */
+/* Disabling the service does not end established sessions. */
 void router_model_set_access(struct router_model *m, enum router_model_access access);
 
 /* ---- the NAT table, as a person at WinBox sees and changes it ---- */
@@ -219,12 +221,13 @@ unsigned router_model_rule_count(const struct router_model *m);
 uint32_t router_model_rule_id(const struct router_model_rule *rule);
 bool router_model_rule_dynamic(const struct router_model_rule *rule);
 bool router_model_rule_disabled(const struct router_model_rule *rule);
-/* Its interface or list is gone or disabled, or its action does not belong to its chain. */
+/* True if its interface or list does not exist or is disabled, or if its action does not belong to its
+ * chain. */
 bool router_model_rule_invalid(const struct router_model *m, const struct router_model_rule *rule);
-/* A property by its API name; false if the rule does not have it. The span lives as long as the rule is
- * unchanged. */
+/* A property by its API name; false if the rule does not have it. The span is valid until the rule
+ * changes. */
 bool router_model_rule_get(const struct router_model_rule *rule, const char *name, struct span *ret_value);
-/* The names of all properties that a rule can have; NULL behind the last one. */
+/* The names of all properties that a rule can have; NULL after the last one. */
 const char *router_model_property(unsigned index);
 /* The text of a property as a C string, "" if absent: for tests that compare. */
 const char *router_model_rule_text(const struct router_model_rule *rule, const char *name);
@@ -236,32 +239,32 @@ uint32_t router_model_rule_add(struct router_model *m, const char *attributes, b
 bool router_model_rule_set(struct router_model *m, uint32_t id, const char *attributes);
 bool router_model_rule_unset(struct router_model *m, uint32_t id, const char *name);
 bool router_model_rule_remove(struct router_model *m, uint32_t id);
-/* Before that rule; 0: to the end. */
+/* Moves it before that rule; 0: to the end. */
 bool router_model_rule_move(struct router_model *m, uint32_t id, uint32_t before_id);
-/* Counts packets on a rule, as traffic does; listeners hear of it only with counter_interval_ms set. */
+/* Counts packets on a rule, as traffic does. Listeners get events only if counter_interval_ms is set. */
 void router_model_rule_traffic(struct router_model *m, uint32_t id, uint64_t bytes, uint64_t packets);
 const char *router_model_error(const struct router_model *m);
 
-/* ---- the rest of the configuration; false: no room, or no such thing ---- */
+/* ---- the rest of the configuration; false: no room, or the name does not exist ---- */
 
 bool router_model_interface_add(struct router_model *m, const char *name, const char *type);
 /* Rules that name it become invalid and show its internal id. */
 bool router_model_interface_remove(struct router_model *m, const char *name);
-/* Rules follow. */
+/* Rules follow the new name. */
 bool router_model_interface_rename(struct router_model *m, const char *name, const char *new_name);
 bool router_model_interface_enable(struct router_model *m, const char *name, bool enabled);
-/* In print order; NULL behind the last one. */
+/* In print order; NULL after the last one. */
 const char *router_model_interface(const struct router_model *m, unsigned index);
 const char *router_model_interface_type(const struct router_model *m, unsigned index);
 
-/* "192.168.88.1/24"; makes the connected route, too. */
+/* "192.168.88.1/24"; also makes the connected route. */
 bool router_model_address_add(struct router_model *m, const char *address, const char *interface);
 bool router_model_address_remove(struct router_model *m, const char *address);
 
 struct router_model_route {
     char destination[ROUTER_MODEL_TEXT_MAX];   /* "0.0.0.0/0" */
     char gateway[ROUTER_MODEL_TEXT_MAX];       /* "10.2.0.1", "wg0", "10.2.0.1%wg0" */
-    char interface[ROUTER_MODEL_TEXT_MAX];     /* where it leads; empty: the address of `gateway` decides */
+    char interface[ROUTER_MODEL_TEXT_MAX];     /* the interface; empty: the address of `gateway` decides */
     char routing_table[ROUTER_MODEL_TEXT_MAX]; /* empty: main */
     unsigned distance;
     bool inactive;
@@ -280,8 +283,8 @@ bool router_model_member_remove(struct router_model *m, const char *list, const 
 /* With include and exclude resolved. */
 bool router_model_list_holds(const struct router_model *m, const char *list, const char *interface);
 
-/* A rule at the end of /ip/firewall/filter; attributes as for router_model_rule_add. The table is only
- * printed: nothing is filtered. */
+/* A rule at the end of /ip/firewall/filter; attributes as for router_model_rule_add. The table can be
+ * printed, but no packet is filtered. */
 bool router_model_filter_add(struct router_model *m, const char *attributes);
 
 void router_model_set_identity(struct router_model *m, const char *name);

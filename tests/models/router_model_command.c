@@ -1,4 +1,4 @@
-/* One command: may it run, what is it, who answers it. Login and /cancel are here. */
+/* One command: may it run, what is it, and which function answers it. Login and /cancel are here. */
 #include "router_model_internal.h"
 
 #include <md5.h>
@@ -83,7 +83,7 @@ static bool is_cancelled(const struct rm_command *other, const struct rm_command
     return other != cancel && other->stage != RM_STAGE_DONE && (all || span_equal(other->tag, tag));
 }
 
-/* The traps of what was running, then the !done of /cancel itself, then theirs. */
+/* First the traps of the cancelled commands, then the !done of /cancel itself, then theirs. */
 static void cancel(struct router_model *m, struct rm_session *s, struct rm_command *c)
 {
     struct span tag = span_of(NULL, 0);
@@ -125,7 +125,8 @@ static bool folder_exists(const struct router_model *m, struct span folder)
     return false;
 }
 
-/* One trap for an unknown verb; two for an unknown folder, of which the first names where it went wrong. */
+/* One trap for an unknown verb. Two traps for an unknown folder, of which the first names the part that is
+ * wrong. */
 static void unknown(struct router_model *m, const struct rm_command *c, struct span folder)
 {
     if (folder_exists(m, folder)) {
@@ -200,7 +201,7 @@ static void fatal(struct router_model *m, const char *reason)
     rm_end(m, &m->reply, span_of(NULL, 0));
 }
 
-/* True: the session ends behind the answer. */
+/* True: the session ends after the answer. */
 static bool answer(struct router_model *m, struct rm_session *s, struct rm_command *c)
 {
     struct span path = c->word[0];
@@ -212,7 +213,7 @@ static bool answer(struct router_model *m, struct rm_session *s, struct rm_comma
         rm_route_check_again(m, c);
         return false;
     }
-    c->stage = RM_STAGE_DONE; /* unless it says otherwise */
+    c->stage = RM_STAGE_DONE; /* The default, which a command may change. */
     if (span_is(path, "/login"))
         return login(m, s, c);
     if (s->user < 0) {
@@ -259,7 +260,7 @@ static void drop(struct router_model *m, struct rm_session *s)
     rm_session_die(s, false);
 }
 
-/* The command is gone with the session if that ends here. */
+/* If the session ends here, the command is gone with it. */
 void rm_execute(struct router_model *m, struct rm_session *s, struct rm_command *c)
 {
     bool dropping = drop_matches(m, c);
@@ -270,7 +271,7 @@ void rm_execute(struct router_model *m, struct rm_session *s, struct rm_command 
     m->reply.start = m->reply.end = 0;
     uint32_t rows_per_ms = m->options.rows_per_ms;
     if (dropping)
-        m->options.rows_per_ms = 0; /* so that the answer is there to be cut */
+        m->options.rows_per_ms = 0; /* The answer must exist before it can be cut off. */
     bool ends = answer(m, s, c);
     m->options.rows_per_ms = rows_per_ms;
     struct span reply = rm_buffer_span(&m->reply);

@@ -1,4 +1,4 @@
-/* Interfaces, addresses and lists as a test sets them. */
+/* Interfaces, addresses and lists, as a test sets them. */
 #include "router_model_internal.h"
 
 #include <stdio.h>
@@ -232,7 +232,7 @@ static bool any_holds(const struct router_model *m, const char *names, const boo
     return false;
 }
 
-/* Lists may include each other, even in a circle: as many rounds as the chains are long. */
+/* Lists may include each other, even in a circle, so there are as many rounds as the chains are long. */
 bool router_model_list_holds(const struct router_model *m, const char *list, const char *interface)
 {
     enum { ROUNDS = 8 };
@@ -254,7 +254,7 @@ bool router_model_list_holds(const struct router_model *m, const char *list, con
 
 /* ---- the filter ---- */
 
-/* Of the conditions and arguments, those that rules of a home router have. NULL: there is no such name. */
+/* The conditions and arguments that rules of a home router use. NULL: there is no such name. */
 static const char *filter_property(struct span name)
 {
     static const char *const names[] = {

@@ -1,4 +1,4 @@
-/* What the files of the router model share. Everybody else includes router_model.h. */
+/* Shared by the files of the router model. Other programs include router_model.h. */
 #pragma once
 
 #include "router_model.h"
@@ -6,7 +6,7 @@
 #include "base/prng.h"
 
 enum {
-    /* Of one sentence from a peer. Routers take 16 KiB comments and fail on words of megabytes. */
+    /* Of one sentence from a peer. Routers accept comments of 16 KiB and fail on words of megabytes. */
     RM_SENTENCE_MAX = 65536,
     RM_WORDS_MAX = 1024,
     /* RouterOS limits both before login; the figures are not published. */
@@ -34,7 +34,7 @@ struct rm_buffer {
     size_t capacity;
 };
 
-/* Owned bytes with a NUL behind them. */
+/* Memory of its own, with a NUL at the end. */
 struct rm_text {
     size_t len;
     char data[];
@@ -42,7 +42,7 @@ struct rm_text {
 
 /* ---- NAT ---- */
 
-/* The properties that something here looks at; the rest follow in rm_nat_property. */
+/* The properties that this code uses. The others follow in rm_nat_property. */
 enum rm_nat {
     RM_NAT_CHAIN,
     RM_NAT_ACTION,
@@ -155,8 +155,8 @@ struct rm_command {
     uint64_t sequence;
     enum rm_menu menu;
     struct span tag;
-    bool follow;    /* a print that goes on as listen */
-    uint32_t *ids;  /* of a print that is under way */
+    bool follow;    /* a print that continues as listen */
+    uint32_t *ids;  /* of a print that is running */
     unsigned count; /* of ids */
     unsigned at;
     unsigned rows;
@@ -167,8 +167,8 @@ struct rm_command {
 
 enum rm_state {
     RM_LIVE,
-    RM_DEAD,   /* the peer may think it lives; nothing is heard or said */
-    RM_ORPHAN, /* the peer has gone, its commands are still carried out */
+    RM_DEAD,   /* dead, although the peer may believe that it is alive: nothing is received or sent */
+    RM_ORPHAN, /* the peer has gone, but its commands are still executed */
     RM_GONE,
 };
 
@@ -277,17 +277,18 @@ enum rm_parse {
     RM_PARSE_EMPTY,
     RM_PARSE_BAD, /* a control byte, or beyond every limit */
 };
-/* The command is the caller's to free. *ret_length: what the sentence took. */
+/* The caller frees the command. *ret_length: the bytes of the sentence. */
 enum rm_parse rm_parse_sentence(struct span input, size_t *ret_length, struct rm_command **ret_command);
 struct rm_command *rm_command_new(const struct span *words, unsigned count);
-/* From attributes as a person types them: name=value name="value with blanks". NULL: a quote is open. */
+/* From attributes as a person types them: name=value name="value with blanks". NULL: a quote is not
+ * closed. */
 struct rm_command *rm_command_from_text(const char *text);
 void rm_command_free(struct rm_command *c);
 
 /* Word i as =name=value; a word =name has an empty value. */
 bool rm_argument(const struct rm_command *c, unsigned i, struct span *ret_name, struct span *ret_value);
 bool rm_find(const struct rm_command *c, const char *name, struct span *ret_value);
-/* A switch: there, and not "no" or "false". */
+/* A switch: present, and not "no" or "false". */
 bool rm_switch(const struct rm_command *c, const char *name);
 
 void rm_begin(const struct router_model *m, struct rm_buffer *out, const char *word, struct span tag);
@@ -302,21 +303,21 @@ void rm_refuse(struct router_model *m, struct span tag);
 
 /* ---- router_model_command.c ---- */
 
-/* Carries a command out; its answer is in m->reply, its stage says whether it goes on. */
+/* Executes a command. Its answer is in m->reply, and its stage says whether it continues. */
 void rm_execute(struct router_model *m, struct rm_session *s, struct rm_command *c);
 
 /* ---- router_model_print.c ---- */
 
 void rm_print(struct router_model *m, struct rm_command *c, bool listen);
-/* The next rows of a print that is under way; all of them if `count` is 0. */
+/* The next rows of a print that is running; all rows if `count` is 0. */
 void rm_print_rows(struct router_model *m, struct rm_command *c, unsigned count);
-/* Does the row pass the command's queries? */
+/* True if the row passes the command's queries. */
 bool rm_query(const struct rm_command *c, const struct rm_row *row);
 void rm_row_clear(struct rm_row *row);
 void rm_row_add(struct rm_row *row, const char *name, struct span value);
 printf_(3, 4) void rm_row_printf(struct rm_row *row, const char *name, const char *format, ...);
 bool rm_row_get(const struct rm_row *row, const char *name, struct span *ret_value);
-/* Writes !re with what .proplist asks for. */
+/* Writes !re with the properties of .proplist. */
 void rm_row_write(const struct router_model *m, struct rm_buffer *out, const struct rm_command *c,
                   const struct rm_row *row);
 
@@ -344,15 +345,15 @@ void rm_rule_row(const struct router_model *m, const struct router_model_rule *r
 void rm_rules_free(struct router_model *m);
 void rm_rules_renumber(struct router_model *m);
 void rm_rules_drop_dynamic(struct router_model *m);
-/* The interface of that name has a new one, in every rule. */
+/* The interface of that name is now called otherwise, in every rule. */
 void rm_rules_rename(struct router_model *m, const char *name, const char *new_name);
-/* Something that decides over "invalid" has changed for rules with this interface. */
+/* The state that decides about "invalid" has changed for rules with this interface. */
 void rm_rules_touch(struct router_model *m, const char *interface);
 
 /* ---- router_model_value.c ---- */
 
 int rm_property_find(struct span name);
-/* Checks a value as the router does and gives back what it stores. False: m->error. */
+/* Checks a value as the router does, and returns what it stores. False: see m->error. */
 bool rm_check_value(struct router_model *m, int property, struct span value, struct rm_text **ret_text);
 struct rm_text *rm_text_new(struct span value);
 bool rm_parse_bool(struct span value, bool *ret_value);

@@ -1,5 +1,5 @@
-/* listen: every session with a running listen of a menu hears of its changes, the one that made them
- * included. */
+/* listen: every session with a running listen of a menu gets an event for each change, also the session that
+ * made the change. */
 #include "router_model_internal.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@ static bool listens(const struct rm_session *s, const struct rm_command *c, enum
            (c->stage == RM_STAGE_LISTENING || (c->follow && c->ids));
 }
 
-static void tell(struct router_model *m, enum rm_menu menu, const struct rm_row *row)
+static void notify_listeners(struct router_model *m, enum rm_menu menu, const struct rm_row *row)
 {
     for (struct rm_session *s = m->sessions; s; s = s->next) {
         for (const struct rm_command *c = s->commands; c; c = c->next) {
@@ -62,7 +62,7 @@ void rm_nat_event(struct router_model *m, const struct router_model_rule *rule, 
                 row.field[kept++] = row.field[i];
         row.count = kept;
     }
-    tell(m, RM_MENU_NAT, &row);
+    notify_listeners(m, RM_MENU_NAT, &row);
 }
 
 void rm_nat_removed(struct router_model *m, uint32_t id)
@@ -75,7 +75,7 @@ void rm_item_event(struct router_model *m, enum rm_menu menu, const struct rm_it
     struct rm_row row;
     rm_row_clear(&row);
     rm_item_row(item, &row);
-    tell(m, menu, &row);
+    notify_listeners(m, menu, &row);
 }
 
 void rm_item_removed(struct router_model *m, enum rm_menu menu, uint32_t id)

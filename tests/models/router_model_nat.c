@@ -119,7 +119,7 @@ static bool change(struct router_model *m, struct router_model_rule *rule, const
     return true;
 }
 
-/* Of several ids the good ones are carried out, and what is wrong with the others is said at the end. */
+/* Of several ids the valid ones are executed, and the errors of the others are reported at the end. */
 static bool change_each(struct router_model *m, const struct rm_command *c, enum verb verb)
 {
     struct span ids = span_of(NULL, 0);

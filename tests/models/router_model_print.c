@@ -1,4 +1,4 @@
-/* print: which rows (the query stack), which properties (.proplist), how many at a time. */
+/* print: which rows (the query stack), which properties (.proplist), and how many at a time. */
 #include "router_model_internal.h"
 
 #include "base/cursor.h"
@@ -87,7 +87,7 @@ static bool as_number(struct span text, uint64_t *ret_value)
     return parse_decimal(text, UINT64_MAX, ret_value);
 }
 
-/* Below, at or above 0, as numbers or addresses where both sides are. */
+/* Below, at or above 0. Both are compared as numbers or as addresses if they are such. */
 static int compare(struct span a, struct span b)
 {
     uint64_t x;
@@ -138,7 +138,7 @@ struct stack {
     unsigned depth;
 };
 
-/* Below the bottom there is no end of true. */
+/* An empty stack counts as true. */
 static bool peek(const struct stack *stack, uint64_t index)
 {
     return index >= stack->depth || stack->at[stack->depth - 1 - index];
@@ -157,7 +157,7 @@ static bool pop(struct stack *stack)
     return top;
 }
 
-/* Reads the digits at *at and leaves it behind them. */
+/* Reads the digits at *at, and moves *at to the end of them. */
 static uint64_t read_index(struct span operations, size_t *at)
 {
     uint64_t index = 0;
@@ -212,7 +212,7 @@ bool rm_query(const struct rm_command *c, const struct rm_row *row)
     return true;
 }
 
-/* Bounds the stack, for every character pushes at most one value. */
+/* This bounds the stack, because every character pushes at most one value. */
 static bool query_is_valid(const struct rm_command *c)
 {
     size_t pushes = 0;

@@ -30,7 +30,8 @@ void rm_routes_update(struct router_model *m, const char *interface, bool up)
     }
 }
 
-/* The active route of the main table with the longest prefix, and of those the nearest. */
+/* The active route of the main table with the longest prefix, and of those the one with the smallest
+ * distance. */
 static const struct rm_item *look_up(const struct router_model *m, uint32_t address)
 {
     const struct rm_table *routes = &m->table[RM_MENU_ROUTE];

@@ -1,4 +1,4 @@
-/* The NAT table itself: order, ids, and every way to change a rule. Nothing here knows of sessions. */
+/* The NAT table: order, ids, and every way to change a rule. Sessions do not exist in this file. */
 #include "router_model_internal.h"
 
 #include <stdio.h>
@@ -95,7 +95,7 @@ void rm_rule_row(const struct router_model *m, const struct router_model_rule *r
 
 /* ---- changing ---- */
 
-/* New values, checked before any of them is stored. */
+/* New values, which are checked before any of them is stored. */
 struct change {
     struct rm_text *value[RM_NAT_PROPERTIES];
     bool changed[RM_NAT_PROPERTIES + 1]; /* the last one: disabled */
@@ -336,10 +336,10 @@ void rm_rules_free(struct router_model *m)
     free(m->by_id);
 }
 
-/* ---- what other parts of the router do to the rules ---- */
+/* ---- changes by other parts of the router ---- */
 
-/* The new numbers begin among the old ones, in another order: an id that was remembered may be somebody
- * else's. */
+/* The new numbers start among the old ones, in another order, so a remembered id may belong to another
+ * rule. */
 void rm_rules_renumber(struct router_model *m)
 {
     uint32_t id = m->options.first_id;
@@ -362,7 +362,7 @@ void rm_rules_drop_dynamic(struct router_model *m)
     }
 }
 
-/* The property's value is that interface, negated or not. */
+/* True if the property's value is that interface, negated or not. */
 static bool names_interface(const struct router_model_rule *rule, int property, const char *name)
 {
     struct span value = value_of(rule, property);

@@ -1,5 +1,4 @@
-/* Sessions: what comes in becomes commands with a time, what goes out leaves in its pieces and at its time.
- */
+/* Sessions: input becomes commands with a time, and output leaves in pieces and at its time. */
 #include "router_model_internal.h"
 
 #include <stdlib.h>
@@ -80,7 +79,7 @@ bool router_model_session_lives(const struct router_model *m, int session)
     return s && s->state == RM_LIVE && !s->closing;
 }
 
-/* What was said before still arrives. */
+/* What was sent before still arrives. */
 void rm_session_close(struct rm_session *s, bool reset)
 {
     if (s->state != RM_LIVE)
@@ -251,7 +250,7 @@ void rm_session_event(struct router_model *m, struct rm_session *s, struct span 
     *at = event;
 }
 
-/* Events wait for the one before them: their order is that of the changes. */
+/* Events wait for the one before them, because their order is that of the changes. */
 static void flush(struct router_model *m, struct rm_session *s)
 {
     while (s->events && s->events->due_ms <= m->now_ms) {
@@ -357,7 +356,7 @@ void rm_session_run(struct router_model *m, struct rm_session *s)
         m->executing = s;
         rm_execute(m, s, c);
         m->executing = NULL;
-        /* What a peer is told must already be so for whoever applies the table. */
+        /* The table must be applied before the peer gets the answer. */
         if (m->nat_changed) {
             m->nat_changed = false;
             if (m->callbacks.nat_changed)

@@ -1,5 +1,5 @@
-/* Every menu but NAT: rows of named texts, the same for interfaces, lists, addresses, routes and the single
- * ones. */
+/* Every menu except NAT: rows of named texts, the same for interfaces, lists, addresses, routes and the menus
+ * of one row. */
 #include "router_model_internal.h"
 
 #include <assert.h>
@@ -90,7 +90,7 @@ void rm_item_row(const struct rm_item *item, struct rm_row *row)
             rm_row_printf(row, item->field[i].name, "%s", item->field[i].value);
 }
 
-/* ---- what is computed when it is asked for ---- */
+/* ---- values that are computed at each print ---- */
 
 static void resource_row(const struct router_model *m, struct rm_row *row)
 {
@@ -168,7 +168,7 @@ unsigned rm_menu_ids(const struct router_model *m, enum rm_menu menu, uint32_t *
     return count;
 }
 
-/* ---- as the router comes ---- */
+/* ---- the default configuration ---- */
 
 static void add_service(struct router_model *m, const char *name, const char *port)
 {

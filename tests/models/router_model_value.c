@@ -1,4 +1,4 @@
-/* Values of NAT properties: what the router takes, what it stores, and how it words a refusal. */
+/* Values of NAT properties: what the router accepts, what it stores, and the words of its refusals. */
 #include "router_model_internal.h"
 
 #include "base/cursor.h"
@@ -192,7 +192,7 @@ static bool check_action(struct router_model *m, struct span value)
     return is_one_of(value, actions, ARRAY_LEN(actions)) || no_match(m, "action");
 }
 
-/* Printed as a name, whichever way it came. */
+/* Printed as a name, also if it came as a number. */
 static bool check_protocol(struct router_model *m, struct span value, struct rm_text **ret_text)
 {
     static const struct {

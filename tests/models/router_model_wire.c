@@ -1,5 +1,5 @@
-/* Bytes to commands and replies to bytes. The product's own reader is not used: a misunderstanding there
- * would otherwise be shared by both ends. */
+/* Bytes to commands, and replies to bytes. The model does not use the daemon's reader, because both ends
+ * would then share its mistakes. */
 #include "router_model_internal.h"
 
 #include <assert.h>
@@ -105,7 +105,7 @@ enum rm_parse rm_parse_sentence(struct span input, size_t *ret_length, struct rm
     }
 }
 
-/* One block: the command, its words, their bytes. */
+/* One block of memory: the command, its words, their bytes. */
 struct rm_command *rm_command_new(const struct span *words, unsigned count)
 {
     size_t bytes = 0;

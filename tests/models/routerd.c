@@ -1,5 +1,5 @@
-/* The loop: sockets to the model and back. Nothing is sent before the kernel's rules are what the table says.
- */
+/* The loop: from sockets to the model and back. Nothing is sent before the kernel has the rules of the
+ * table. */
 #include "routerd.h"
 
 #include <arpa/inet.h>
@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Where in the list of what poll() waits for. */
+/* Index in the list of what poll() waits for. */
 enum {
     POLL_SIGNAL,
     POLL_LISTEN,
@@ -105,7 +105,7 @@ static void open_listener(struct routerd *d)
     d->listen_fd = fd;
 }
 
-/* A router that refuses has nobody listening. */
+/* A router that refuses connections has no listening socket. */
 static void update_listener(struct routerd *d)
 {
     bool refuses = router_model_refuses(d->model);
@@ -170,7 +170,7 @@ static void write_connection(struct routerd *d, struct routerd_connection *c)
     if (c->reset) {
         release(c, true);
     } else if (c->out_len == 0 && !c->shut) {
-        /* close() with unread input would turn into RST and take the last words with it. */
+        /* close() with unread input would send RST and lose the last answers. */
         shutdown(c->fd, SHUT_WR);
         c->shut = true;
     } else if (routerd_now_ms(d) >= c->linger_ms) {
@@ -189,7 +189,7 @@ static void apply(struct routerd *d)
     routerd_write_state(d);
 }
 
-/* The answer comes when what was asked is in force. */
+/* The answer is sent when the change has taken effect. */
 static const char *obey(void *context, char *line, FILE *out)
 {
     struct routerd *d = context;
@@ -208,7 +208,7 @@ static int timeout_ms(const struct routerd *d)
     uint64_t now = routerd_now_ms(d);
     uint64_t next = router_model_next_ms(d->model);
     if (d->listen_fd < 0 && next > now + 10)
-        next = now + 10; /* is it up again? */
+        next = now + 10; /* The router may be up again. */
     for (unsigned i = 0; i < ROUTERD_CONNECTIONS_MAX; i++)
         if (d->connection[i].fd >= 0 && d->connection[i].closing && d->connection[i].linger_ms < next)
             next = d->connection[i].linger_ms;

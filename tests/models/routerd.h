@@ -1,4 +1,5 @@
-/* The router model behind real sockets, its dst-nat rules applied to real nftables. What its files share. */
+/* The router model behind real sockets, with its dst-nat rules applied to real nftables. Shared by its
+ * files. */
 #pragma once
 
 #include <stdio.h>
@@ -10,8 +11,8 @@
 enum {
     ROUTERD_CONNECTIONS_MAX = 128,
     ROUTERD_DEVICES_MAX = 32,
-    /* Of output that a peer does not take: then its input is not read, and at last the connection is reset.
-     */
+    /* Limit of output that a peer does not read. Beyond it the peer's input is not read any more, and at last
+     * the connection is reset. */
     ROUTERD_OUTPUT_HIGH = 1 << 20,
     ROUTERD_OUTPUT_MAX = 64 << 20,
     ROUTERD_LINGER_MS = 1000,
@@ -28,7 +29,7 @@ struct routerd_config {
     struct {
         char name[ROUTER_MODEL_TEXT_MAX];
         char device[ROUTER_MODEL_TEXT_MAX];
-    } device[ROUTERD_DEVICES_MAX]; /* where the kernel's name differs */
+    } device[ROUTERD_DEVICES_MAX]; /* if the kernel's name differs */
     unsigned devices;
 };
 
@@ -37,7 +38,7 @@ struct routerd_connection {
     int session;
     bool closing; /* the model has ended it */
     bool reset;
-    bool shut; /* FIN is sent: what still comes is thrown away */
+    bool shut; /* FIN was sent; further input is discarded */
     uint64_t linger_ms;
     uint8_t *out;
     size_t out_len;
@@ -57,7 +58,7 @@ struct routerd {
 
 /* ---- routerd_config.c ---- */
 
-/* Reads the command line into *options and *config; exits with a message if it is wrong. What describes the
+/* Reads the command line into *options and *config. Exits with a message if it is wrong. What describes the
  * router's interfaces, addresses, routes, lists and rules is kept for routerd_configure. */
 void routerd_arguments(int argc, char **argv, struct router_model_options *options,
                        struct routerd_config *config);
@@ -68,14 +69,14 @@ bool routerd_parse_policies(const char *text, unsigned *ret_policies);
 
 /* ---- routerd_nft.c ---- */
 
-/* One atomic transaction that makes the chain what the table says. Failures are told on stderr. */
+/* Makes the chain equal to the table in one atomic transaction. Failures are written to stderr. */
 void routerd_apply(const struct routerd *d);
 /* The nft script itself. */
 void routerd_write_script(const struct routerd *d, FILE *out);
 
 /* ---- routerd_control.c ---- */
 
-/* Carries out a line of the control socket; NULL: fine. */
+/* Executes a line of the control socket. NULL: no error. */
 const char *routerd_obey(struct routerd *d, char *line, FILE *out);
 void routerd_write_rules(const struct router_model *m, FILE *out);
 void routerd_write_state(const struct routerd *d);

@@ -26,7 +26,7 @@ static const char help[] =
     "  --nft-chain \"FAMILY TABLE CHAIN\"   apply the rules of chain dstnat there, for instance \"ip nat "
     "maps\"; the chain\n"
     "                            must exist\n"
-    "  --state FILE              the NAT table as JSON, renewed at every change\n"
+    "  --state FILE              the NAT table as JSON, written at every change\n"
     "  --control SOCKET          Unix socket for commands, see below\n"
     "  --interface NAME[=ADDRESS/LENGTH[,...]]\n"
     "  --type NAME=TYPE          ether, bridge, wg, vlan ... (default: from the name), behind its "
@@ -34,7 +34,7 @@ static const char help[] =
     "  --device NAME=DEVICE      the interface's name in the kernel, where it differs\n"
     "  --route DESTINATION=GATEWAY[,table=NAME][,distance=N]   a gateway is an address or an interface\n"
     "  --list NAME=INTERFACE[,...]\n"
-    "  --rule 'ATTRIBUTES'       a NAT rule that is there from the start\n"
+    "  --rule 'ATTRIBUTES'       a NAT rule that exists from the start\n"
     "  --filter 'ATTRIBUTES'     a filter rule, for print only\n"
     "  --nat-pmp yes|no          the router's own NAT-PMP server (default no)\n"
     "  --file FILE               lines of the options above without the dashes: \"interface "
@@ -47,7 +47,7 @@ static const char help[] =
     "  add-dynamic ATTRIBUTES    as UPnP would\n"
     "  set ID ATTRIBUTES  unset ID NAME  enable ID  disable ID  remove ID  move ID [BEFORE-ID]\n"
     "  interface NAME add|remove|up|down     member LIST INTERFACE add|remove\n"
-    "  mute MS [executes]        say nothing for so long\n"
+    "  mute MS [executes]        do not answer for so long\n"
     "  drop [reset]              end all sessions\n"
     "  drop-at before|after|amid|done PATH [silent|reset]    end the session that sends this command\n"
     "  fail PATH TEXT            the next such command is answered with a trap\n"
@@ -59,7 +59,7 @@ static const char help[] =
     "  counters                  JSON\n"
     "  script                    the nft script for the present rules\n";
 
-/* What describes the router, in the order given. */
+/* The options that describe the router, in the order of the command line. */
 static struct {
     char option[32];
     char value[512];
@@ -227,7 +227,7 @@ static void keep(const char *option, const char *value)
     line_count++;
 }
 
-/* Strings from a file's lines do not last: whoever keeps one copies it. */
+/* The strings of a file's lines do not live long, so a function that keeps one copies it. */
 static void read_option(const struct option *option, const char *value, struct router_model_options *options,
                         struct routerd_config *config)
 {
@@ -328,7 +328,7 @@ void routerd_arguments(int argc, char **argv, struct router_model_options *optio
     *config = (struct routerd_config){.seed = 1};
     read_listen("127.0.0.1:8728", &config->listen);
     int index = 0;
-    /* The version first, for it sets the defaults of much else. */
+    /* The version is set first, because it sets the defaults of many other options. */
     for (int c; (c = getopt_long(argc, argv, "+", options_known, &index)) != -1;) {
         if (c == '?')
             exit(2);

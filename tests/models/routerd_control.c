@@ -7,7 +7,7 @@
 
 /* ---- JSON ---- */
 
-/* Comments are bytes without an encoding: each becomes the character of that number. */
+/* Comments are bytes without an encoding. Each byte becomes the character of that number. */
 static void write_string(struct span text, FILE *out)
 {
     putc('"', out);
@@ -51,7 +51,7 @@ void routerd_write_rules(const struct router_model *m, FILE *out)
     fputs(*separator == '[' ? "[]\n" : "]\n", out);
 }
 
-/* A reader sees the old table or the new one, never half of it. */
+/* A reader must see the old table or the new one, never a part of either. */
 void routerd_write_state(const struct routerd *d)
 {
     char path[4096];

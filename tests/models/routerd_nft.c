@@ -6,7 +6,7 @@
 
 #include "nft.h"
 
-/* Text that may stand in a script: names, numbers, addresses, lists of them. */
+/* Text that may be part of a script: names, numbers, addresses, lists of them. */
 static bool is_plain(const char *text)
 {
     return *text && strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-,/:") ==
@@ -107,7 +107,7 @@ static void write_verdict(const struct routerd *d, const struct router_model_rul
     fputs("\n", out);
 }
 
-/* NULL: it can be expressed. */
+/* NULL: the rule can be expressed. Otherwise the reason why not. */
 static const char *obstacle(const struct router_model_rule *rule)
 {
     static const char *const understood[] = {

@@ -1,4 +1,5 @@
 /* The gateway model against the byte layouts of RFC 6886, section by section. */
+#include "bytes.h"
 #include "gateway_model.h"
 #include "unit.h"
 
@@ -52,7 +53,7 @@ static void begin(struct gateway_options options)
     gateway_init(&f.gateway, &options, &callbacks, 7);
 }
 
-/* Sends and expects exactly these bytes. */
+/* Sends the one and expects exactly the other bytes. */
 static void exchange(uint64_t now_ms, const void *request, size_t request_len, const void *reply,
                      size_t reply_len)
 {
@@ -148,6 +149,20 @@ static void test_proton(void **state)
     }
 }
 
+static void test_pairs(void **state)
+{
+    uint8_t no_suggestion[12];
+
+    (void)state;
+    begin((struct gateway_options){.pairs = true, .offer_port = 40000});
+    memcpy(no_suggestion, map_udp_6000, 12);
+    put16(no_suggestion + 6, 0);
+    gateway_receive(&f.gateway, 0, 0, span_of(no_suggestion, 12));
+    gateway_receive(&f.gateway, 0, 0, span_of(map_tcp_6000, 12));
+    assert_int_equal(external_of(0, false, 6000), 40000);
+    assert_int_equal(external_of(0, true, 6000), 40000);
+}
+
 static void hears(uint64_t said_ms, uint64_t seems_said_ms, uint16_t external_port)
 {
     gateway_port_is_known(&f.gateway, &(struct gateway_news){.said_ms = said_ms,
@@ -168,7 +183,7 @@ static void test_reboot_and_rotation(void **state)
     gateway_receive(&f.gateway, 1000, 1000, span_of(map_udp_6000, 12));
     assert_int_not_equal(external_of(1000, false, 6000), first);
     assert_true(gateway_had(&f.gateway, 1000, false, 6000, first));
-    /* No epoch tells that a port has changed. */
+    /* No epoch shows that a port has changed. */
     gateway_loss_is_known(&f.gateway, 1000);
     assert_true(gateway_had(&f.gateway, 1000, false, 6000, first));
     second = external_of(1000, false, 6000);
@@ -176,7 +191,8 @@ static void test_reboot_and_rotation(void **state)
     assert_false(gateway_had(&f.gateway, 1000, false, 6000, first));
     gateway_receive(&f.gateway, 9000, 9000, span_of(map_udp_6000, 12));
     hears(9000, 9000, external_of(9000, false, 6000));
-    /* A late reply with the port of before, seen to be late; and one that seems to be of now. */
+    /* One late reply has the old port and is recognized as late. The other one looks like one of the
+     * present. */
     hears(1000, 1000, second);
     assert_false(gateway_had(&f.gateway, 9000, false, 6000, second));
     hears(1000, 8000, second);
@@ -186,20 +202,20 @@ static void test_reboot_and_rotation(void **state)
     assert_int_equal(gateway_epoch_s(&f.gateway, 4999), 2);
 }
 
-static void test_reboot_is_told_by_the_epoch(void **state)
+static void test_the_epoch_shows_a_reboot(void **state)
 {
     (void)state;
     begin((struct gateway_options){0});
     gateway_receive(&f.gateway, 0, 0, span_of(map_udp_6000, 12));
     gateway_reboot(&f.gateway, 2000);
-    gateway_loss_is_known(&f.gateway, 1999); /* it said that before */
+    gateway_loss_is_known(&f.gateway, 1999); /* The gateway sent that before. */
     assert_true(gateway_had(&f.gateway, 2500, false, 6000, 6000));
     gateway_loss_is_known(&f.gateway, 2000);
     assert_false(gateway_had(&f.gateway, 2500, false, 6000, 6000));
 }
 
 /* What ProtonVPN does with internal port 0: one port for both protocols, which is also the internal one. The
- * reply names it, or 0 if a port was suggested; and it can be renewed by its number. */
+ * reply names that port, or 0 if a port was suggested. The mapping can be renewed by its number. */
 static void test_symmetric(void **state)
 {
     static const uint8_t any[] = {0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0x1c, 0x20};
@@ -232,8 +248,8 @@ static void test_symmetric(void **state)
     assert_int_equal(external_of(2000, true, port), port);
 }
 
-/* A copy of a deletion that was sent before the mapping was asked for ends it all the same, and nobody can
- * know. */
+/* A retransmission of a deletion that was sent before the request for the mapping ends it all the same, and
+ * the client cannot know that. */
 static void test_overtaken_deletion(void **state)
 {
     (void)state;
@@ -315,11 +331,12 @@ UNIT(gateway_model)
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_proton),
         cmocka_unit_test(test_reboot_and_rotation),
-        cmocka_unit_test(test_reboot_is_told_by_the_epoch),
+        cmocka_unit_test(test_the_epoch_shows_a_reboot),
         cmocka_unit_test(test_symmetric),
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_ordered_rotation),
         cmocka_unit_test(test_one_port),
+        cmocka_unit_test(test_pairs),
         cmocka_unit_test(test_overtaken_deletion),
     };
 

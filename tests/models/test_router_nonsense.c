@@ -70,7 +70,7 @@ static void random_bytes(struct prng *prng, uint8_t *bytes, size_t *ret_len)
     *ret_len = len;
 }
 
-/* Whatever is said to it, the model neither grows without bound nor trips over itself. */
+/* Whatever it receives, the model neither grows without bound nor crashes. */
 static void nonsense_does_no_harm(void **state)
 {
     uint64_t seed = 20240607;
@@ -93,7 +93,7 @@ static void nonsense_does_no_harm(void **state)
         uint8_t bytes[512];
         size_t len;
         if (session == 0 || t->session[session].closed || prng_below(&prng, 200) == 0) {
-            /* The client's table is small, and the model never uses a session's number again. */
+            /* The client's table is small, and the model never uses a session's number twice. */
             router_model_disconnect(t->m, session);
             if (session == CLIENT_SESSIONS - 1) {
                 client_free(t);

@@ -110,7 +110,7 @@ static void the_old_login_hands_out_a_challenge(void **state)
         assert_int_equal(strlen(answer), strlen("!done|=ret=") + 32 + 1);
         respond(t, s, "passTest", answer + strlen("!done|=ret="), words);
         assert_string_equal(client_take(t, s), rows[i].to_response);
-        /* A challenge is good for one answer. */
+        /* A challenge is valid for one answer. */
         assert_string_equal(client_ask(t, s, words), strcmp(rows[i].version, "6.42.9") == 0
                                                          ? "!trap|=message=cannot log in\n!done\n"
                                                          : WRONG);
@@ -178,7 +178,7 @@ static void output_may_dribble(void **state)
     assert_string_equal(client_take(t, s), "!re|=name=MikroTik\n!done\n");
 }
 
-/* Commands with the tags a to h; the tags in the order in which they are done. */
+/* Commands with the tags a to h. Returns the tags in the order in which the commands were executed. */
 static void ask_eight(struct client *t, int s, char ret_order[16])
 {
     for (int tag = 'a'; tag < 'i'; tag++) {

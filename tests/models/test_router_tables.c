@@ -1,4 +1,4 @@
-/* The router model's tables: print and queries, the verbs of NAT with their refusals, listen, routes. */
+/* The router model's tables: print and queries, the verbs of NAT with their refusals, listen, and routes. */
 #include "router_client.h"
 
 static struct client *start(void **state, const char *version)
@@ -47,7 +47,7 @@ static void ids_are_hexadecimal_and_grow(void **state)
     assert_int_equal(router_model_rule_count(t->m), 9);
 }
 
-static void empty_is_said_since_7_18(void **state)
+static void empty_is_sent_since_7_18(void **state)
 {
     struct client *t = start(state, "7.18.2 (stable)");
     int s = client_login(t);
@@ -232,7 +232,7 @@ static void verbs_change_rules(void **state)
                         "tcp,udp,udp-lite,dccp,sctp\n!done\n");
     assert_string_equal(client_ask(t, s, "/ip/firewall/nat/set|=.id=*2|=comment="), "!done\n");
     assert_false(router_model_rule_get(rule, "comment", &value));
-    /* The good ones are gone although one was not there. */
+    /* The existing rules are removed, although one id did not exist. */
     assert_string_equal(client_ask(t, s, "/ip/firewall/nat/remove|=.id=*1,*9,*2"),
                         "!trap|=message=no such item (4)\n!done\n");
     assert_int_equal(router_model_rule_count(t->m), 1);
@@ -269,7 +269,7 @@ static void rules_follow_their_interface(void **state)
     assert_true(router_model_rule_invalid(t->m, rule));
 }
 
-static void listen_tells_every_change(void **state)
+static void listen_reports_every_change(void **state)
 {
     struct client *t = start(state, "7.18");
     int s = client_login(t);
@@ -479,14 +479,14 @@ UNIT(router_tables)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_row_shows_what_is_set, stop),
         cmocka_unit_test_teardown(ids_are_hexadecimal_and_grow, stop),
-        cmocka_unit_test_teardown(empty_is_said_since_7_18, stop),
+        cmocka_unit_test_teardown(empty_is_sent_since_7_18, stop),
         cmocka_unit_test_teardown(queries_are_a_stack, stop),
         cmocka_unit_test_teardown(a_print_can_count_and_choose, stop),
         cmocka_unit_test_teardown(refusals_are_worded_like_the_router, stop),
         cmocka_unit_test_teardown(verbs_change_rules, stop),
         cmocka_unit_test_teardown(the_same_rule_can_be_added_twice, stop),
         cmocka_unit_test_teardown(rules_follow_their_interface, stop),
-        cmocka_unit_test_teardown(listen_tells_every_change, stop),
+        cmocka_unit_test_teardown(listen_reports_every_change, stop),
         cmocka_unit_test_teardown(listen_events_may_be_late_but_keep_their_order, stop),
         cmocka_unit_test_teardown(counters_are_pushed_only_by_some_builds, stop),
         cmocka_unit_test_teardown(a_print_may_follow, stop),

@@ -1,5 +1,6 @@
-/* The connection ends behind the `add` and before its answer. RouterOS would take the same `add` twice: the
- * daemon looks at the table instead, finds its rule, and answers. */
+/* The connection fails after the daemon has sent an `add` and before the router's answer arrives. RouterOS
+ * would accept the same `add` twice, so the daemon reads the table instead, finds its rule, and answers the
+ * client. */
 /* Predecessor fault 7: The connection ends behind an addition and before its answer: a second rule, or no
  * answer ever. */
 #include "scenario.h"
@@ -18,7 +19,7 @@ static void tell(struct world *w)
     expect(w, mapping->state == LAN_HELD && mapping->external_port == 6000);
     expect(w, our_rules(w) == 1);
     expect(w, router_model_counters(w->router)->adds == 1);
-    note(w, "the same, without a word: the connection is dead and nobody says so");
+    note(w, "the same, but nothing reports that the connection is dead");
     fault.reset = false;
     fault.silent = true;
     router_model_drop_at(w->router, &fault);

@@ -1,5 +1,6 @@
-/* A rule of ours is removed by hand, and the router refuses to add it again. double-natpmp tries again after
- * 1, 2, 4, 8 and 16 s, and then every 30 s: the client still believes in its port, and no one else asks. */
+/* Somebody removes one of the daemon's rules by hand, and the router refuses to add it again. The daemon
+ * tries again after 1, 2, 4, 8 and 16 s, and then every 30 s, because the client still relies on its port and
+ * sends no request that would start another attempt. */
 #include "scenario.h"
 
 static void tell(struct world *w)
@@ -10,7 +11,7 @@ static void tell(struct world *w)
     map(w, client(w, 10), TCP, 7000, 7000, 3600);
     skip_s(w, 10);
     failed = router_model_counters(w->router)->failed;
-    world_hand_begin(w, "a rule is removed");
+    world_hand_begin(w, "somebody removes a rule");
     router_model_rule_remove(w->router, rule_of(w, 10, TCP, 7000));
     world_hand_end(w);
     for (unsigned i = 0; i < 110; i++) {

@@ -1,6 +1,6 @@
-/* An address request waits behind a mapping that is in work, and the client deletes that mapping: the address
- * is answered then, and once. Before, the answer waited for twelve seconds while later copies were answered.
- */
+/* An address request waits for a mapping in work, and the client deletes that mapping. The daemon answers the
+ * address request at that moment, and once. Earlier, that answer waited for twelve seconds while later
+ * retransmissions were answered. */
 #include "scenario.h"
 
 static void tell(struct world *w)
@@ -17,7 +17,7 @@ static void tell(struct world *w)
     lan_unmap(&w->lan, w->now_ms, a, mapping);
     world_run_for(w, 1000);
     expect(w, a->address_answers == 1 && mapping->state == LAN_UNUSED);
-    note(w, "another address request: one answer");
+    note(w, "another address request gets one answer");
     lan_ask_address(&w->lan, w->now_ms, a);
     world_run_for(w, 13000);
     expect(w, a->address_answers == 2);

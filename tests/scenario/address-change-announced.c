@@ -1,5 +1,5 @@
-/* RFC 6886 section 3.2.1: a new external address is announced ten times, from 250 ms on in doubling
- * intervals. [A-01] [A-09] [N-02] [N-04] */
+/* RFC 6886 section 3.2.1: the daemon announces a new external address ten times, after 250 ms at first and
+ * then in intervals that double. [A-01] [A-09] [N-02] [N-04] */
 /* Predecessor fault 22: Nothing is ever announced. */
 #include "scenario.h"
 
@@ -10,14 +10,15 @@ static void tell(struct world *w)
     settle(w);
     expect(w, a->announcements >= 10);
     a->announcements = 0;
-    note(w, "the gateway has another address and says nothing: the daemon finds out by itself");
+    note(w, "the gateway changes its address without an announcement; the daemon finds out by its own "
+            "request");
     world_gateway_address(w, 0xb9090909, false);
     world_run_for(w, 200000);
     expect(w, a->announcements == 10);
     lan_ask_address(&w->lan, w->now_ms, a);
     world_run_for(w, 1000);
     expect(w, a->external_address == 0xb9090909);
-    note(w, "no address at all is a network failure, not 0.0.0.0");
+    note(w, "the gateway has no address: the daemon answers Network Failure, not success with 0.0.0.0");
     world_gateway_address(w, 0, false);
     world_run_for(w, 61000);
     lan_ask_address(&w->lan, w->now_ms, a);

@@ -1,7 +1,7 @@
-/* After a restart the gateway has not been heard yet about a port that a client was promised before. Another
- * client is granted the other protocol of that port, and the gateway has no other: it is refused, for the
- * pair belongs to one host (RFC 6886 section 3.3). An error of the gateway that passes says nothing of that
- * port either. */
+/* After a restart the gateway has not confirmed an external port yet that an earlier run advertised to a
+ * client. The gateway grants another client the other protocol of that port, and has no other port. The
+ * daemon refuses that client, because both protocols of a port belong to one client (RFC 6886 section 3.3). A
+ * transient error of the gateway does not change that, since it is no statement about the port. */
 #include "scenario.h"
 
 static void options(struct world_options *options)
@@ -23,14 +23,15 @@ static void tell(struct world *w)
     w->gateway.faults.silent = true;
     world_start(w, 7);
     world_run_for(w, 4500);
-    note(w, "the gateway is heard again, and the other client is the first to get its answer");
+    note(w, "the gateway is reachable again, and the other client is the first to get its answer");
     w->gateway.faults.silent = false;
     of_b = map(w, b, TCP, 7000, 7000, 3600);
     world_run_for(w, 30000);
     expect(w, of_a->state == LAN_HELD && of_b->result == 4);
     expect(w, router_port_of(w, 10, UDP, 7000) == 7000);
     expect_rest(w);
-    note(w, "again; the gateway is heard, but only with an error, and then grants the port to another one");
+    note(w, "again, but the gateway first answers with a transient error and then grants the port to the "
+            "other client");
     show(w, false);
     lan_vanish(b);
     world_kill(w);

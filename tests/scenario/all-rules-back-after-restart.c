@@ -1,5 +1,5 @@
-/* The router restarts with a backup that has none of our forty rules. As soon as its table has been read, all
- * forty are added in one go: nobody waits for the answer to another one's addition. */
+/* The router restarts with a backup that contains none of the daemon's forty rules. As soon as the daemon has
+ * read the table, it adds all forty at once. No addition waits for the answer to another one. */
 #include "scenario.h"
 
 enum { RULES = 40 };
@@ -17,7 +17,7 @@ static void tell(struct world *w)
     router_now(w);
     router_model_reboot(w->router, 2000, true);
     world_run_for(w, 100);
-    world_hand_begin(w, "the backup is restored");
+    world_hand_begin(w, "the owner restores the backup");
     for (unsigned i = 0; i < RULES; i++)
         router_model_rule_remove(w->router, rule_of(w, 10 + i, UDP, (uint16_t)(6000 + i)));
     world_hand_end(w);

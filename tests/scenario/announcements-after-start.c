@@ -1,5 +1,6 @@
-/* RFC 6886 sections 3.2.1 and 3.7: after a start the epoch begins at 0 and is announced ten times, 250 ms
- * apart at first and each time twice as long; each copy carries the time at which it is sent. */
+/* RFC 6886 sections 3.2.1 and 3.7: after a start the epoch begins at 0, and the daemon announces it ten
+ * times. The first interval is 250 ms, and each further one is twice as long. Each announcement carries the
+ * epoch of the moment at which it is sent. */
 /* Predecessor fault 22: Nothing is ever announced. */
 #include "scenario.h"
 

@@ -1,6 +1,6 @@
-/* A foreign dst-nat rule that takes every port of the interface would swallow whatever a rule of ours is to
- * get, for it stands earlier in the chain. Nothing is promised then: the client hears Out of Resources and
- * the log says why. The rule goes, and there is room. */
+/* A foreign dst-nat rule matches every port of the interface. It stands earlier in the chain, so it would
+ * take the packets of any rule that the daemon adds. The daemon therefore answers Out of Resources and logs
+ * the reason. When the owner removes that rule, the daemon maps ports again. */
 /* Predecessor fault 41: An earlier rule that takes every port swallows what ours was to get. */
 #include "scenario.h"
 
@@ -11,7 +11,7 @@ static void tell(struct world *w)
     uint32_t rule;
 
     settle(w);
-    world_hand_begin(w, "everything from the tunnel to one host");
+    world_hand_begin(w, "a rule sends everything from the tunnel to one host");
     rule = router_model_rule_add(w->router,
                                  "chain=dstnat action=dst-nat in-interface=wg0 to-addresses=192.168.88.5 "
                                  "comment=\"FOREIGN server\"",
@@ -21,7 +21,7 @@ static void tell(struct world *w)
     mapping = map(w, a, TCP, 7000, 7000, 3600);
     world_run_for(w, 1000);
     expect(w, mapping->result == 4 && our_rules(w) == 0);
-    world_hand_begin(w, "the rule is removed");
+    world_hand_begin(w, "the owner removes the rule");
     router_model_rule_remove(w->router, rule);
     world_hand_end(w);
     skip_s(w, 20);

@@ -1,7 +1,8 @@
-/* Bitcoin Core: takes only an answer of exactly 8 bytes as the refusal of PCP; asks three times, a second
- * apart; suggests its own port always; renews between 1/2 and 5/8 of the lease, and gives up for five minutes
- * when it is granted less than 30 s. It never deletes. Behind a gateway that is slower than the 200 ms after
- * which a renewal is answered from memory, the daemon renews ahead of it, so that more than that is left. */
+/* Bitcoin Core accepts only an answer of exactly 8 bytes as the refusal of PCP. It sends a request three
+ * times, one second apart, always suggests its own port, and renews between 1/2 and 5/8 of the lease. When it
+ * is granted less than 30 s, it waits five minutes. It never deletes a mapping. The daemon answers a renewal
+ * from memory after 200 ms. If the gateway is slower than that, the daemon renews before the client does, so
+ * that more than 30 s are left. */
 #include "scenario.h"
 
 static void renews(struct world *w, unsigned host)
@@ -12,7 +13,7 @@ static void renews(struct world *w, unsigned host)
     asks_address(w, host, 40004);
     asks_map(w, host, 40004, TCP, 8333, 8333, 2400);
     world_run_for(w, 1000);
-    expect(w, ask->told_ms + 1000 >= w->now_ms && ask->promised_until_ms >= ask->told_ms + 30000);
+    expect(w, ask->advertised_ms + 1000 >= w->now_ms && ask->promised_until_ms >= ask->advertised_ms + 30000);
 }
 
 static void tell(struct world *w)
@@ -22,7 +23,7 @@ static void tell(struct world *w)
     world_run_for(w, 100);
     asks_address(w, 10, 40002);
     world_run_for(w, 100);
-    note(w, "the gateway answers the second copy");
+    note(w, "the gateway answers the first retransmission");
     w->gateway.faults.silent = true;
     asks_map(w, 10, 40002, TCP, 8333, 8333, 2400);
     world_run_for(w, 1000);
@@ -31,12 +32,12 @@ static void tell(struct world *w)
     world_run_for(w, 1000);
     expect(w, external_port_of(w, 10, TCP, 8333) != 0);
     skip_s(w, 36);
-    note(w, "5/8 are over");
+    note(w, "5/8 of the lease are over");
     renews(w, 10);
-    note(w, "it is ended, and the lease with it");
+    note(w, "the program exits, and the mapping ends with its lease");
     skip_s(w, 65);
     expect(w, our_rules(w) == 0 && gateway_count(&w->gateway, w->now_ms) == 0);
-    note(w, "another one; the gateway takes 0.4 s for each answer");
+    note(w, "another lease; the gateway takes 0.4 s for each answer");
     gateway_late(w, 400);
     asks_map(w, 11, 40002, TCP, 8333, 8333, 2400);
     world_run_for(w, 1000);

@@ -1,5 +1,6 @@
-/* crab_nat (Rust): the refusal of PCP has less than 24 bytes; four tries, 250 ms doubling; it wants port 0
- * and lifetime 0 in the answer to a deletion. */
+/* crab_nat (Rust) needs a refusal of PCP that has less than 24 bytes. It sends a request four times, after
+ * 250 ms at first and then in intervals that double. It expects port 0 and lifetime 0 in the answer to a
+ * deletion. */
 #include "scenario.h"
 
 enum { SOCKET = 40001 };

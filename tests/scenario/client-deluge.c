@@ -1,6 +1,6 @@
-/* Deluge and qBittorrent when their port is changed: libtorrent deletes the old mappings and asks for the new
- * ones in the same moment. deluged 2.0 does so at each start, 200 ms after it has asked for 6881. Of five
- * external ports none is lost. */
+/* When the user changes the port of Deluge or qBittorrent, libtorrent deletes the old mappings and requests
+ * the new ones at the same moment. deluged 2.0 does so at each start, 200 ms after it has requested 6881.
+ * None of the five external ports may be lost. */
 #include "scenario.h"
 
 enum { SOCKET = 40001, STARTS = 4 };
@@ -27,7 +27,7 @@ static void tell(struct world *w)
 {
     settle(w);
     starts(w);
-    note(w, "it is killed and started some times");
+    note(w, "the program is killed and started again, several times");
     show(w, false);
     for (unsigned i = 0; i < STARTS; i++)
         starts(w);

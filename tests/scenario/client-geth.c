@@ -1,5 +1,6 @@
-/* geth: TCP and UDP for 600 s, again after 8 min by its own clock. Once late, it is held, but never beyond
- * the 600 s that it asked for. Refused, it comes back after 5 min; when it ends it deletes. */
+/* geth requests TCP and UDP for 600 s and again after 8 min, whatever it was granted. After it has been late
+ * once, the daemon keeps its mappings alive, but never beyond the 600 s that it requested. After a refusal it
+ * comes back 5 min later. When it exits, it deletes its mappings. */
 #include "scenario.h"
 
 enum { PERIOD_S = 8 * 60 };
@@ -18,7 +19,7 @@ static void tell(struct world *w)
     uint16_t external_port;
 
     settle(w);
-    note(w, "refused at first: five minutes later it asks again");
+    note(w, "the gateway refuses; five minutes later geth requests again");
     w->gateway.faults.refuse = 4;
     round_of(w, 40001, 30303);
     w->gateway.faults.refuse = 0;
@@ -26,17 +27,17 @@ static void tell(struct world *w)
     round_of(w, 40011, 30303);
     expect(w, our_rules(w) == 2);
     skip_s(w, PERIOD_S - 1);
-    note(w, "8 min: it is late, and from now on held");
+    note(w, "8 min: it renews late; from now on the daemon keeps its mappings alive");
     round_of(w, 40021, 30303);
     external_port = external_port_of(w, 10, TCP, 30303);
     skip_s(w, PERIOD_S - 1);
     expect(w, external_port != 0 && external_port_of(w, 10, TCP, 30303) == external_port);
     expect(w, external_port_of(w, 10, UDP, 30303) == external_port);
-    note(w, "8 min later, in time now");
+    note(w, "8 min later the mappings still exist");
     round_of(w, 40031, external_port);
     skip_s(w, 570);
     expect(w, our_rules(w) == 2);
-    note(w, "it has died: 600 s after it asked");
+    note(w, "it has crashed; 600 s after its last request the mappings are gone");
     skip_s(w, 100);
     expect(w, our_rules(w) == 0 && gateway_count(&w->gateway, w->now_ms) == 0);
     expect_rest(w);

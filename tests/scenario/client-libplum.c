@@ -1,6 +1,7 @@
-/* libplum: announces itself by PCP and takes the refusal only with opcode 128; the address must come before
- * it maps. Any error sends it to UPnP, so a gateway that is away for a moment must not make one. It takes
- * each later packet for a restart of the server and discovers everything anew at half of the lease. */
+/* libplum starts with PCP, and accepts only opcode 128 as the refusal. It needs the address before it maps.
+ * After any error it uses UPnP, so a gateway that is unreachable for a moment must not cause an error. It
+ * considers each later packet a restart of the server, and starts its discovery again at half of the
+ * lease. */
 #include "scenario.h"
 
 enum { SOCKET = 40001 };
@@ -28,13 +29,13 @@ static void tell(struct world *w)
     external_port = external_port_of(w, 10, UDP, 50000);
     expect(w, external_port != 0);
     skip_s(w, 30);
-    note(w, "half is over, and the gateway does not answer");
+    note(w, "half of the lease is over, and the gateway does not answer");
     w->gateway.faults.silent = true;
     discovers(w, external_port);
     w->gateway.faults.silent = false;
     world_run_for(w, 2000);
     expect(w, external_port_of(w, 10, UDP, 50000) == external_port);
-    note(w, "it ends");
+    note(w, "the program exits");
     asks_delete(w, 10, SOCKET, UDP, 50000, external_port);
     world_run_for(w, 2000);
     expect(w, our_rules(w) == 0);

@@ -1,5 +1,5 @@
-/* MAX_MAPPINGS_PER_CLIENT: one host is refused more than that with result 4, and the operator is told once.
- * The others are served, and what the host gives up it may have again. */
+/* MAX_MAPPINGS_PER_CLIENT: the daemon refuses further mappings of one host with result 4 and logs that once.
+ * Other hosts get their mappings. When the host deletes a mapping, it can have another one. */
 #include "scenario.h"
 
 static void options(struct world_options *options)
@@ -19,7 +19,7 @@ static void tell(struct world *w)
     world_run_for(w, 1000);
     expect(w, mapping[2]->result == 4 && mapping[3]->result == 4 && mapping[4]->result == 0);
     expect(w, our_rules(w) == 3);
-    note(w, "one goes, another comes");
+    note(w, "the host deletes one mapping and requests another one");
     lan_unmap(&w->lan, w->now_ms, a, mapping[0]);
     world_run_for(w, 1000);
     mapping[2] = map(w, a, UDP, 5003, 5003, 3600);

@@ -1,7 +1,7 @@
-/* mDNSResponder (macOS, iOS): asks by PCP every time, and by NAT-PMP for the address and the mapping in
- * parallel. An error would keep it away for 15 min, so while the gateway is gone for a moment it must hear
- * nothing; its copies come after 250 ms, 500 ms and so on. It renews at half and deletes with no suggestion.
- */
+/* mDNSResponder (macOS, iOS) sends every request with PCP, and in parallel requests the address and the
+ * mapping with NAT-PMP. After an error it waits 15 min, so it must not get one while the gateway is
+ * unreachable for a moment. It retransmits after 250 ms, 500 ms and so on, renews at half of the lease, and
+ * deletes without a suggestion. */
 #include "scenario.h"
 
 enum { SOCKET = 40001 };
@@ -30,10 +30,10 @@ static void tell(struct world *w)
     external_port = external_port_of(w, 10, TCP, 5900);
     expect(w, external_port != 0);
     skip_s(w, 28);
-    note(w, "half is over");
+    note(w, "half of the lease is over");
     asks(w, external_port);
     world_run_for(w, 1000);
-    note(w, "it ends");
+    note(w, "the program exits");
     asks_delete(w, 10, SOCKET, TCP, 5900, 0);
     world_run_for(w, 2000);
     expect(w, our_rules(w) == 0 && gateway_count(&w->gateway, w->now_ms) == 0);

@@ -1,5 +1,6 @@
-/* Mono.Nat (MonoTorrent, older Jellyfin): every request goes out twice, the second time after 250 ms even
- * when it is answered. Both are answered alike, and nothing is made twice. Deletions suggest no port. */
+/* Mono.Nat (MonoTorrent, older Jellyfin) sends every request twice, the second time after 250 ms, even when
+ * the first one has been answered. Both get the same answer, and the daemon makes nothing twice. Its
+ * deletions suggest no port. */
 #include "scenario.h"
 
 enum { SOCKET = 40001 };

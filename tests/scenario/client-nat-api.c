@@ -1,6 +1,6 @@
-/* @silentbot1/nat-api (WebTorrent): from port 5350, 7200 s, one datagram and a second of patience, and never
- * again while it runs. Only its next start can tell that it is late; from then on it is held for the two
- * hours that it asks for. */
+/* @silentbot1/nat-api (WebTorrent) requests 7200 s from port 5350 with one datagram, waits one second, and
+ * never requests again while it runs. The daemon recognizes it as late only at its next start. From then on
+ * it keeps the mapping alive for the two hours that were requested. */
 #include "scenario.h"
 
 enum { SOCKET = 5350 };
@@ -12,7 +12,7 @@ static void tell(struct world *w)
     world_run_for(w, 1000);
     skip_s(w, 80);
     expect(w, our_rules(w) == 0);
-    note(w, "it was killed and is started again");
+    note(w, "the program is killed and started again");
     asks_map(w, 10, SOCKET, TCP, 6881, 6881, 7200);
     world_run_for(w, 1000);
     skip_s(w, 7180);

@@ -1,6 +1,7 @@
-/* @achingbrain/nat-port-mapper (js-libp2p): from port 5350, one datagram and no copy; milliseconds for
- * seconds make it ask for 41 days; again after 59 min, suggesting its own port. Nobody is kept for 41 days:
- * two hours after the last request of one that is held, all is gone. */
+/* @achingbrain/nat-port-mapper (js-libp2p) sends one datagram from port 5350 and no retransmission. It takes
+ * milliseconds for seconds, so it requests 41 days. It requests again after 59 min, and suggests its own
+ * port. The daemon keeps no mapping alive for 41 days: two hours after the last request of a late client,
+ * everything is removed. */
 #include "scenario.h"
 
 enum { SOCKET = 5350, PERIOD_S = 59 * 60, DAYS_41 = 3600000 };
@@ -21,7 +22,7 @@ static void tell(struct world *w)
     asks(w);
     skip_s(w, PERIOD_S - 1);
     expect(w, our_rules(w) == 0);
-    note(w, "59 min: it is late, and from now on held");
+    note(w, "59 min: it renews late; from now on the daemon keeps the mapping alive");
     asks(w);
     external_port = external_port_of(w, 10, TCP, 4001);
     skip_s(w, PERIOD_S - 1);

@@ -1,5 +1,5 @@
-/* natpmpc in a loop, as ProtonVPN's guide has it: every 45 s for UDP and for TCP, each time the address first
- * and from a new port, and the suggestion 1 for "any". It must hear a public address. */
+/* natpmpc in a loop, as in ProtonVPN's guide. Every 45 s it requests UDP and TCP, each time from a new port,
+ * with the address first, and with the suggestion 1, which stands for any port. It needs a public address. */
 #include "scenario.h"
 
 static void round_of(struct world *w, uint16_t source_port)

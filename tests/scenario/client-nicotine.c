@@ -1,6 +1,6 @@
-/* Nicotine+: TCP, its own port, 43200 s; it waits 250 ms and once more 500 ms, then it goes to UPnP; it asks
- * again after 2 h. That is as long as a mapping is ever held. It never reads the port that it was given. At
- * its end it deletes. */
+/* Nicotine+ requests TCP with its own port for 43,200 s. It waits 250 ms and again 500 ms, and then it uses
+ * UPnP. It requests again after 2 h, which is the longest time for which the daemon keeps a mapping alive. It
+ * never reads the port that it was given. It deletes its mapping when it exits. */
 #include "scenario.h"
 
 enum { SOCKET = 40001, PERIOD_S = 2 * 60 * 60 };
@@ -10,7 +10,7 @@ static void tell(struct world *w)
     uint16_t external_port;
 
     settle(w);
-    note(w, "the first answer is lost, the copy is answered alike");
+    note(w, "the first answer is lost; the retransmission gets the same answer");
     asks_map(w, 10, SOCKET, TCP, 2234, 2234, 43200);
     world_run_for(w, 250);
     asks_map(w, 10, SOCKET, TCP, 2234, 2234, 43200);
@@ -18,13 +18,13 @@ static void tell(struct world *w)
     skip_s(w, PERIOD_S - 60);
     expect(w, our_rules(w) == 0);
     skip_s(w, 59);
-    note(w, "2 h: it is late, and from now on held");
+    note(w, "2 h: it renews late; from now on the daemon keeps the mapping alive");
     asks_map(w, 10, SOCKET, TCP, 2234, 2234, 43200);
     world_run_for(w, 1000);
     external_port = external_port_of(w, 10, TCP, 2234);
     skip_s(w, PERIOD_S - 2);
     expect(w, external_port != 0 && external_port_of(w, 10, TCP, 2234) == external_port);
-    note(w, "it ends");
+    note(w, "the program exits");
     asks_delete(w, 10, SOCKET, TCP, 2234, 2234);
     world_run_for(w, 2000);
     expect(w, our_rules(w) == 0 && gateway_count(&w->gateway, w->now_ms) == 0);

@@ -1,6 +1,7 @@
-/* ProtonVPN's own app and gluetun ask for internal port 0: "give me a port, and let it be my own as well".
- * Behind a router that cannot be: the program would listen on a port that it does not know. It is refused
- * (2), and no port of the five is spent. */
+/* ProtonVPN's own app and gluetun request internal port 0. To ProtonVPN's gateway that means: choose one port
+ * as both the external and the internal one. Behind a router that is impossible, because the program would
+ * listen on a port that it does not know. The daemon refuses it with result 2, and none of the five ports is
+ * used up. */
 #include "scenario.h"
 
 enum { SOCKET = 40001 };
@@ -8,7 +9,7 @@ enum { SOCKET = 40001 };
 static void tell(struct world *w)
 {
     settle(w);
-    note(w, "the app: 7200 s; gluetun: 60 s; the guide's natpmpc suggests 1");
+    note(w, "the app requests 7200 s, gluetun 60 s, and the guide's natpmpc suggests port 1");
     asks_address(w, 10, SOCKET);
     world_run_for(w, 50);
     asks_map(w, 10, SOCKET, TCP, 0, 0, 7200);

@@ -1,6 +1,7 @@
-/* Syncthing: the address before and after each mapping, every time from a new port; the first suggestion is
- * random, later ones name the port it has; every 30 min whatever it was granted, and no word when it ends:
- * its port is kept for the hour that it asked for, and no longer. */
+/* Syncthing requests the address before and after each mapping, every time from a new port. Its first
+ * suggestion is random, and later ones name the port that it has. It renews every 30 min, whatever it was
+ * granted, and does not delete when it exits. The daemon keeps its port for the hour that it requested, and
+ * no longer. */
 #include "scenario.h"
 
 enum { PERIOD_S = 30 * 60 };
@@ -25,7 +26,7 @@ static void tell(struct world *w)
     skip_s(w, 70);
     expect(w, our_rules(w) == 0);
     skip_s(w, PERIOD_S - 71);
-    note(w, "30 min: it is late, and from now on held");
+    note(w, "30 min: it renews late; from now on the daemon keeps the mapping alive");
     round_of(w, 40011, external_port);
     external_port = external_port_of(w, 10, TCP, 22000);
     skip_s(w, PERIOD_S);
@@ -33,7 +34,7 @@ static void tell(struct world *w)
     note(w, "30 min later");
     round_of(w, 40021, external_port);
     expect(w, external_port_of(w, 10, TCP, 22000) == external_port);
-    note(w, "it is ended without a word: an hour after it asked last all is gone");
+    note(w, "it exits without a deletion: an hour after its last request everything is removed");
     skip_s(w, 3590);
     expect(w, our_rules(w) == 1);
     skip_s(w, 80);

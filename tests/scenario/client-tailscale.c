@@ -1,6 +1,7 @@
-/* Tailscale: PCP and NAT-PMP are probed at once, the mapping and the address asked for together, UDP alone,
- * and 250 ms is all the time it gives: no copy. What was slow the first time is there when it asks again. It
- * renews when it has used half, and deletes without waiting. */
+/* Tailscale sends its PCP and NAT-PMP probes together, then requests the mapping (UDP alone) and the address
+ * together. It waits for 250 ms and does not retransmit. If an answer was too slow for the first request, it
+ * is there for the next one. It renews when half of the lease is over, and deletes without waiting for an
+ * answer. */
 #include "scenario.h"
 
 enum { SOCKET = 41641 };
@@ -20,22 +21,22 @@ static void tell(struct world *w)
     asks_pcp(w, 10, SOCKET, true);
     asks_address(w, 10, SOCKET);
     world_run_for(w, 250);
-    note(w, "a slow gateway: not within 250 ms");
+    note(w, "a slow gateway does not answer within 250 ms");
     gateway_late(w, 400);
     asks(w, 0);
     world_run_for(w, 1000);
     gateway_late(w, 0);
-    note(w, "the next use");
+    note(w, "the client requests again at its next use");
     asks(w, 0);
     world_run_for(w, 250);
     external_port = external_port_of(w, 10, UDP, 41641);
     expect(w, external_port != 0);
     skip_s(w, 32);
-    note(w, "half is over");
+    note(w, "half of the lease is over");
     asks(w, external_port);
     world_run_for(w, 250);
     expect(w, external_port_of(w, 10, UDP, 41641) == external_port);
-    note(w, "it ends");
+    note(w, "the program exits");
     asks_delete(w, 10, SOCKET, UDP, 41641, external_port);
     world_run_for(w, 2000);
     expect(w, our_rules(w) == 0 && gateway_count(&w->gateway, w->now_ms) == 0);

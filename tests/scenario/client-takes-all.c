@@ -1,4 +1,5 @@
-/* One host may hold 64 mappings. Beyond it hears Out of Resources; the others are served. */
+/* One host may have 64 mappings. Further requests get Out of Resources, and other hosts get their
+ * mappings. */
 /* Predecessor fault 32: One client may take any number of mappings, and memory grows with every key ever
  * named. */
 #include "scenario.h"
@@ -19,7 +20,7 @@ static void tell(struct world *w)
     world_run_for(w, 10000);
     show(w, true);
     expect(w, our_rules(w) == MAPPINGS);
-    note(w, "one more, and one of another host");
+    note(w, "one more of that host, and one of another host");
     lan_send_map(&w->lan, a->address, 50000, TCP, 7000, 0, 3600);
     mapping = map(w, b, TCP, 7000, 7000, 3600);
     world_run_for(w, 1000);

@@ -1,6 +1,6 @@
-/* Transmission up to 3.00: asks for the address, maps TCP 8 s later for an hour, and asks again every 20
- * minutes whatever it was granted, suggesting its own port. Its lease of 60 s lapses once; then it is known
- * to be late, and its port is kept. */
+/* Transmission up to 3.00 requests the address, maps TCP 8 s later for an hour, and requests it again every
+ * 20 minutes, whatever it was granted, with its own port as the suggestion. Its lease of 60 s expires once.
+ * After that the daemon knows that this client renews late, and keeps its mapping alive. */
 #include "scenario.h"
 
 enum { SOCKET = 40001, PERIOD_S = 20 * 60 };
@@ -22,24 +22,25 @@ static void tell(struct world *w)
     skip_s(w, 70);
     expect(w, our_rules(w) == 0);
     skip_s(w, PERIOD_S - 71);
-    note(w, "20 min: it is late, and from now on held");
+    note(w, "20 min: it renews late; from now on the daemon keeps the mapping alive");
     asks(w);
     external_port = external_port_of(w, 10, TCP, 51413);
     world_run_for(w, 90000);
     expect(w, external_port != 0 && external_port_of(w, 10, TCP, 51413) == external_port);
     skip_s(w, PERIOD_S - 91);
-    note(w, "20 min later the same port is still there");
+    note(w, "20 min later the port is the same");
     asks(w);
     expect(w, external_port_of(w, 10, TCP, 51413) == external_port);
     skip_s(w, 200);
-    note(w, "the gateway gives another port: the rule stays, and it hears at its next renewal");
+    note(w, "the gateway changes the port: the rule stays, and the answer to the next renewal has the "
+            "new port");
     gateway_rotate(&w->gateway, w->now_ms);
     world_run_for(w, 60000);
     expect(w, external_port_of(w, 10, TCP, 51413) != external_port);
     skip_s(w, PERIOD_S - 261);
     asks(w);
     expect_rest(w);
-    note(w, "it ends");
+    note(w, "the program exits");
     asks_delete(w, 10, SOCKET, TCP, 51413, 51413);
     world_run_for(w, 2000);
     expect(w, our_rules(w) == 0 && gateway_count(&w->gateway, w->now_ms) == 0);

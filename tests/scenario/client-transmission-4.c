@@ -1,6 +1,6 @@
-/* Transmission 4: asks for the address once, reads it 8 s later, maps TCP, renews at half of the lease, and
- * suggests its own port each time: that is no wish to change. It goes by another external port when it hears
- * of one. */
+/* Transmission 4 requests the address once, reads the answer 8 s later, maps TCP, and renews at half of the
+ * lease. It suggests its own port each time, which does not mean that it wants another one. It uses another
+ * external port as soon as an answer contains one. */
 #include "scenario.h"
 
 enum { SOCKET = 40001 };
@@ -22,13 +22,13 @@ static void tell(struct world *w)
     world_run_for(w, 1000);
     expect(w, external_port_of(w, 10, TCP, 51413) == external_port);
     skip_s(w, 29);
-    note(w, "the gateway gives another port at the next one");
+    note(w, "the gateway changes the port at the next renewal");
     gateway_rotate(&w->gateway, w->now_ms);
     asks_map(w, 10, SOCKET, TCP, 51413, 51413, 3600);
     world_run_for(w, 1000);
     expect(w, external_port_of(w, 10, TCP, 51413) != external_port);
     expect_rest(w);
-    note(w, "it ends");
+    note(w, "the program exits");
     asks_delete(w, 10, SOCKET, TCP, 51413, 51413);
     world_run_for(w, 2000);
     expect(w, our_rules(w) == 0 && gateway_count(&w->gateway, w->now_ms) == 0);

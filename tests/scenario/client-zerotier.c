@@ -1,6 +1,6 @@
-/* ZeroTier, and OpenGNB with 3600 s: UDP, every 5 min by its own clock, its own port suggested, no word at
- * the end. When it is refused ZeroTier tries other ports at once, up to sixty; none of them takes one of the
- * five of the others. */
+/* ZeroTier maps UDP every 5 min, whatever it was granted, suggests its own port, and does not delete when it
+ * exits. OpenGNB does the same with 3600 s. When ZeroTier is refused, it tries up to sixty other ports at
+ * once. None of these attempts takes one of the five ports of other clients. */
 #include "scenario.h"
 
 enum { PERIOD_S = 5 * 60, OTHERS = 5 };
@@ -20,14 +20,14 @@ static void tell(struct world *w)
     settle(w);
     asks(w, 40001, 9993);
     skip_s(w, PERIOD_S - 1);
-    note(w, "5 min: it is late, and from now on held");
+    note(w, "5 min: it renews late; from now on the daemon keeps the mapping alive");
     asks(w, 40002, 9993);
     external_port = external_port_of(w, 10, UDP, 9993);
     skip_s(w, PERIOD_S - 1);
     expect(w, external_port != 0 && external_port_of(w, 10, UDP, 9993) == external_port);
-    note(w, "5 min later, in time now");
+    note(w, "5 min later the mapping still exists");
     asks(w, 40003, 9993);
-    note(w, "it is gone; when its ten minutes are over, others take all five ports");
+    note(w, "the program is gone; when its ten minutes are over, other clients take all five ports");
     skip_s(w, 800);
     expect(w, our_rules(w) == 0);
     show(w, false);
@@ -36,7 +36,7 @@ static void tell(struct world *w)
     world_run_for(w, 2000);
     show(w, true);
     expect(w, gateway_count(&w->gateway, w->now_ms) == OTHERS);
-    note(w, "it is refused, and tries other ports");
+    note(w, "it is refused and tries other ports");
     for (uint16_t i = 0; i < 3; i++)
         asks(w, 40010 + i, 9993 + i);
     expect(w, our_rules(w) == OTHERS && gateway_count(&w->gateway, w->now_ms) == OTHERS);

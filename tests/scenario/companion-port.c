@@ -1,5 +1,5 @@
-/* RFC 6886 section 3.3: the other protocol's port of the same number is kept for the same client. [M-09]
- * [M-10] */
+/* RFC 6886 section 3.3: while a client has a port for one protocol, only that client gets the same port of
+ * the other protocol. [M-09] [M-10] */
 /* Predecessor fault 17: The companion port goes to another client. */
 #include "scenario.h"
 
@@ -12,19 +12,19 @@ static void tell(struct world *w)
     struct lan_mapping *udp;
 
     settle(w);
-    note(w, "a client maps tcp 8080");
+    note(w, "a client maps TCP 8080");
     tcp = map(w, a, TCP, 8080, 8080, 3600);
     world_run_for(w, 2000);
     expect(w, tcp->external_port == 8080);
-    note(w, "another one suggests udp 8080: it gets another port");
+    note(w, "another client suggests UDP 8080 and gets another port");
     other = map(w, b, UDP, 8080, 8080, 3600);
     world_run_for(w, 2000);
     expect(w, other->state == LAN_HELD && other->external_port != 8080);
-    note(w, "the first one maps udp 8080, too, without a suggestion: it gets the same number");
+    note(w, "the first client maps UDP 8080, too, without a suggestion, and gets the same number");
     udp = map(w, a, UDP, 8080, 0, 3600);
     world_run_for(w, 2000);
     expect(w, udp->state == LAN_HELD && router_port_of(w, 10, UDP, 8080) == 8080);
-    note(w, "[M-04] a port without a suggestion, and without a companion, is a high one");
+    note(w, "[M-04] without a suggestion and without a companion the port is one of the dynamic range");
     other = map(w, b, TCP, 9000, 0, 3600);
     world_run_for(w, 2000);
     expect(w, other->state == LAN_HELD && router_port_of(w, 11, TCP, 9000) >= 49152);

@@ -1,6 +1,6 @@
-/* A gateway that grants, at one renewal after the other, a port that another client has, and corrects itself
- * when it is asked again. Each renewal ends well, so these conflicts do not add up: the mapping that
- * double-natpmp keeps alive for an absent client stays. */
+/* At one renewal after the other, a gateway grants a port that another client has, and corrects itself when
+ * the daemon asks again. Each renewal succeeds in the end, so these conflicts do not add up, and the mapping
+ * that double-natpmp keeps alive for an absent client stays. */
 #include "scenario.h"
 
 static void options(struct world_options *options)
@@ -32,7 +32,7 @@ static void tell(struct world *w)
         uint16_t port = lease_of(w, 11)->external_port;
 
         show(w, i < 1);
-        note(w, "the renewal of the absent client brings the other client's port");
+        note(w, "the renewal for the absent client returns the other client's port");
         lease_of(w, 11)->next_port = lease_of(w, 10)->external_port;
         while (lease_of(w, 11)->external_port == port)
             world_run_for(w, 10);

@@ -1,6 +1,6 @@
-/* "Connection refused": the WireGuard key was made without NAT-PMP, or the server does not offer it. The
- * gateway's host answers with port unreachable. The log says so once, clients hear Network Failure, and when
- * the gateway serves, it is used without a restart. */
+/* The WireGuard key was made without NAT-PMP, or the VPN server does not offer it: the gateway's host answers
+ * with port unreachable, which the daemon sees as "connection refused". The daemon logs that once, and
+ * clients get Network Failure. When the gateway offers NAT-PMP, the daemon uses it without a restart. */
 #include "scenario.h"
 
 static void tell(struct world *w)
@@ -14,7 +14,7 @@ static void tell(struct world *w)
     mapping = map(w, a, UDP, 6000, 6000, 3600);
     world_run_for(w, 13000);
     expect(w, mapping->answers == 1 && mapping->result == 3 && our_rules(w) == 0);
-    note(w, "ten minutes later NAT-PMP is there");
+    note(w, "ten minutes later the gateway offers NAT-PMP");
     skip_s(w, 600);
     w->gateway.faults.unreachable = false;
     world_run_for(w, 120000);

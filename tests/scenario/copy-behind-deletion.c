@@ -1,7 +1,7 @@
-/* The gateway's first answer comes so late that the request was sent twice, and the client deletes the
- * mapping as soon as it has it, and asks again. The answer to the second copy is still under way: it would
- * pass for the answer to the new request, which the gateway never gets. So the new request waits until such
- * copies have arrived. */
+/* The gateway answers so late that the daemon has sent its request twice. The client deletes the mapping as
+ * soon as it has the answer, and requests it again. The gateway's answer to the second datagram is still
+ * under way. It would be taken for the answer to the new request, although the gateway may never receive that
+ * one. So the daemon waits until such datagrams have arrived before it sends the new request. */
 #include "scenario.h"
 
 static void tell(struct world *w)
@@ -13,7 +13,7 @@ static void tell(struct world *w)
     gateway_late(w, 0);
     world_run_for(w, 60);
     expect(w, external_port_of(w, 10, UDP, 6000) != 0);
-    note(w, "deleted, and asked for again");
+    note(w, "the client deletes the mapping and requests it again");
     asks_delete(w, 10, 40000, UDP, 6000, 0);
     world_run_for(w, 60);
     w->gateway.faults.silent = true;

@@ -1,6 +1,6 @@
-/* While an addition is under way somebody imports a saved copy of the same rule. Both have our mark and lead
- * to the same place; which of them was added only the answer tells. The other one goes, and the client is
- * told a success on a rule that stays. */
+/* While the daemon adds a rule, somebody imports a saved copy of the same rule. Both have the daemon's mark
+ * and lead to the same place, and only the router's answer says which of them the daemon added. The daemon
+ * removes the other one, and the client's success refers to the rule that stays. */
 #include "scenario.h"
 
 enum { LATENCY_MS = 300 };
@@ -21,7 +21,7 @@ static void tell(struct world *w)
     settle(w);
     mapping = map(w, a, TCP, 7000, 7000, 3600);
     world_run_for(w, LATENCY_MS / 2);
-    world_hand_begin(w, "an import");
+    world_hand_begin(w, "somebody imports the copy");
     copy = router_model_rule_add(w->router,
                                  "chain=dstnat action=dst-nat protocol=tcp in-interface=wg0 dst-port=7000 "
                                  "to-addresses=192.168.88.10 to-ports=7000 "

@@ -1,6 +1,6 @@
-/* kill -9 and a new start: the rules are found by their mark and adopted with client, ports and lease; not
- * one of them is touched. The epoch begins at 0 and is announced. Who renews keeps its ports, who deletes is
- * served, and what nobody renews goes with its lease. */
+/* After kill -9 and a new start, the daemon recognizes its rules by their mark and adopts them with client,
+ * ports and lease, without changing one of them. The epoch begins at 0 and is announced. A client that renews
+ * keeps its ports, a client that deletes is served, and a mapping that nobody renews ends with its lease. */
 /* Predecessor fault 14: After kill -9 the next start removes the rules of living mappings and announces
  * nothing. */
 #include "scenario.h"
@@ -25,14 +25,14 @@ static void tell(struct world *w)
     world_run_for(w, 5000);
     expect(w, our_rules(w) == 3 && router_port_of(w, 10, TCP, 7000) == 7000);
     expect(w, router_model_counters(w->router)->removes == 0);
-    note(w, "one is deleted, one is renewed");
+    note(w, "one client deletes, and one renews");
     lan_unmap(&w->lan, w->now_ms, a, deleted);
     map(w, a, TCP, 7000, 7000, 300);
     world_run_for(w, 2000);
     expect(w, deleted->state == LAN_UNUSED && our_rules(w) == 2);
     expect(w, renewed->state == LAN_HELD && renewed->external_port == 7000);
     skip_s(w, 280);
-    note(w, "the lease of the third one is over");
+    note(w, "the lease of the third client is over");
     world_run_for(w, 20000);
     expect(w, our_rules(w) == 1 && gateway_count(&w->gateway, w->now_ms) == 1);
     expect_rest(w);

@@ -1,5 +1,6 @@
-/* The gateway is dead, and hosts ask for the address and for one mapping again and again. Who needs no
- * gateway is answered at once, and the waiting answers take no more than their share. */
+/* The gateway does not answer, and hosts request the address and one mapping again and again. Requests that
+ * need no gateway are still answered at once, and pending replies take no more than their share of the
+ * table. */
 /* Predecessor fault 31: A dead gateway starves requests that do not need it. */
 #include "scenario.h"
 
@@ -25,13 +26,13 @@ static void tell(struct world *w)
         lan_send_map(&w->lan, lan_address(11), 40000, TCP, 7000, 7000, 60);
     world_run_for(w, 1);
     show(w, true);
-    note(w, "somebody asks in another version, and deletes what is not there");
+    note(w, "a client sends another version, and a deletion of a mapping that does not exist");
     answers = w->invariants.deletions;
     lan_send_raw(&w->lan, lan_address(250), 40000, span_of(pcp, sizeof(pcp)));
     lan_send_map(&w->lan, lan_address(250), 40001, TCP, 9000, 0, 0);
     world_run_for(w, 5);
     expect(w, w->invariants.deletions == answers + 1);
-    note(w, "the gateway lives, and a mapping is made");
+    note(w, "the gateway answers again, and a client maps a port");
     show(w, false);
     w->gateway.faults.silent = false;
     map(w, a, UDP, 6000, 6000, 3600);

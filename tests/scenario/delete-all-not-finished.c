@@ -1,6 +1,6 @@
-/* A client deletes all of its UDP mappings while the router is slow. The router says nothing for twelve
- * seconds: the deletion is answered with one error, and goes on (RFC 6886 section 3.4). Another time the
- * client asks for one of the mappings again before the deletion is done: that one is kept, and the deletion
+/* A client deletes all of its UDP mappings while the router does not answer for twelve seconds. The client
+ * gets one error, and the daemon goes on with the deletion (RFC 6886 section 3.4). Another time the client
+ * requests one of the mappings again before the deletion is finished: that mapping stays, and the deletion
  * succeeds for the others. */
 #include "scenario.h"
 
@@ -18,7 +18,7 @@ static void tell(struct world *w)
 {
     settle(w);
     ask_for_three(w);
-    note(w, "the router says nothing, and the client deletes all");
+    note(w, "the router does not answer, and the client deletes all of UDP");
     router_now(w);
     router_model_mute(w->router, w->now_ms + 14000, false);
     asks_delete(w, 10, 40000, UDP, 0, 0);
@@ -28,7 +28,7 @@ static void tell(struct world *w)
     expect(w, our_rules(w) == 0 && gateway_count(&w->gateway, w->now_ms) == 0);
     skip_s(w, 130);
     ask_for_three(w);
-    note(w, "again, and the client asks for one of them anew");
+    note(w, "again, but the client then requests one of the mappings anew");
     router_now(w);
     router_model_mute(w->router, w->now_ms + 2000, false);
     asks_delete(w, 10, 40000, UDP, 0, 0);

@@ -1,6 +1,6 @@
-/* RFC 6886 section 3.4: internal port 0 and lifetime 0 end all mappings of that client and that protocol.
- * Nothing of it reaches the gateway as such, for there it would end every client's. [D-08] [D-09] [D-11]
- * [D-12] [D-14] */
+/* RFC 6886 section 3.4: internal port 0 with lifetime 0 deletes all mappings of that client and protocol. The
+ * daemon never forwards such a request, because at the gateway it would delete the mappings of every client.
+ * [D-08] [D-09] [D-11] [D-12] [D-14] */
 /* Predecessor fault 16: A deletion of all of a protocol does nothing and is confirmed. */
 #include "scenario.h"
 
@@ -16,15 +16,15 @@ static void tell(struct world *w)
     map(w, b, UDP, 5001, 5004, 3600);
     skip_s(w, 10);
     expect(w, our_rules(w) == 4);
-    note(w, "one client deletes all of its udp mappings");
+    note(w, "one client deletes all of its UDP mappings");
     lan_unmap_all(&w->lan, a, UDP);
     world_run_for(w, 3000);
     expect(w, our_rules(w) == 2 && gateway_count(&w->gateway, w->now_ms) == 2);
     expect(w, rule_of(w, 10, TCP, 5003) != 0 && rule_of(w, 11, UDP, 5001) != 0);
-    note(w, "again: there is nothing, and that is a success");
+    note(w, "the same again: there is nothing left, and that is a success");
     lan_unmap_all(&w->lan, a, UDP);
     world_run_for(w, 1000);
-    note(w, "all of tcp, with a suggestion that means nothing");
+    note(w, "the client deletes all of TCP, with a suggestion, which has no meaning there");
     lan_vanish(a);
     lan_send_map(&w->lan, a->address, 40000, TCP, 0, 5555, 0);
     world_run_for(w, 1000);

@@ -1,5 +1,5 @@
-/* A deletion does not wait for the gateway: the rule is gone, so nothing reaches the client any more. The
- * lease is given back as soon as the gateway answers again. */
+/* A deletion does not wait for the gateway: once the rule is removed, no packet reaches the client any more.
+ * The daemon releases the lease as soon as the gateway answers again. */
 /* Predecessor fault 13: A deletion that fails at the gateway or at the router is confirmed and forgotten. */
 #include "scenario.h"
 
@@ -12,7 +12,7 @@ static void tell(struct world *w)
     mapping = map(w, a, UDP, 6000, 6000, 3600);
     skip_s(w, 2);
     w->gateway.faults.silent = true;
-    note(w, "the gateway is silent");
+    note(w, "the gateway does not answer");
     lan_unmap(&w->lan, w->now_ms, a, mapping);
     world_run_for(w, 3000);
     expect(w, mapping->state == LAN_UNUSED && our_rules(w) == 0);

@@ -1,5 +1,6 @@
-/* The gateway takes 2.1 s. The client repeats its request as section 3.1 says, and asks from a second port as
- * well: one rule, one request at the gateway (and its repetitions), one answer for each port. [M-14] */
+/* The gateway takes 2.1 s. The client repeats its request as section 3.1 requires, and requests the same from
+ * a second port as well. The result is one rule, one request at the gateway with its retransmissions, and one
+ * answer for each port. [M-14] */
 /* Predecessor fault 21: Each copy of a request becomes a request of its own. */
 #include "scenario.h"
 

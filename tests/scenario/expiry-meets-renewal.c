@@ -1,5 +1,5 @@
-/* A renewal is on its way to the gateway when the lifetime ends: the mapping stays, and the client is told
- * the truth. */
+/* A renewal is on its way to the gateway when the lifetime ends. The mapping stays, and the client is
+ * advertised what the gateway grants. */
 /* Predecessor fault 3: A mapping expires while its renewal is under way, and the client is told success. */
 #include "scenario.h"
 
@@ -14,7 +14,7 @@ static void tell(struct world *w)
     mapping = map(w, a, UDP, 6000, 6000, 2);
     world_run_for(w, 1000);
     expect(w, mapping->state == LAN_HELD);
-    note(w, "renewed after 1.8 of 2 s, and the gateway takes half a second");
+    note(w, "the client renews after 1.8 of 2 s, and the gateway takes half a second");
     w->gateway.faults.late_percent = 100;
     w->gateway.faults.late_ms = 500;
     world_run_for(w, 2000);

@@ -1,13 +1,14 @@
-/* RFC 6886 section 3.2: the external address is answered from memory at once. Before it is known the answer
- * waits, for 12 s at most, and is then Network Failure with 0.0.0.0. While a mapping of the client is in work
- * its address waits behind it: some clients take any packet for the one that they wait for. */
+/* RFC 6886 section 3.2: the daemon answers an address request from memory at once. Before it knows the
+ * address, the reply is pending for 12 s at most, and then it is Network Failure with 0.0.0.0. While a
+ * request for a mapping of the same client is in work, the address reply waits for it, because some clients
+ * take any packet for the one that they wait for. */
 #include "scenario.h"
 
 static void tell(struct world *w)
 {
     struct lan_client *a = client(w, 10);
 
-    note(w, "the gateway is silent from the start");
+    note(w, "the gateway does not answer from the start");
     w->gateway.faults.silent = true;
     world_start(w, 1);
     show(w, false);
@@ -18,11 +19,11 @@ static void tell(struct world *w)
     expect(w, a->address_answers == 1 && a->address_result == 3 && a->external_address == 0);
     w->gateway.faults.silent = false;
     skip_s(w, 180);
-    note(w, "it answers by now: from memory");
+    note(w, "the gateway answers; the daemon now answers from memory");
     lan_ask_address(&w->lan, w->now_ms, a);
     world_run_for(w, 10);
     expect(w, a->address_answers == 2 && a->external_address == 0xb9010203);
-    note(w, "a mapping first, and the address behind it");
+    note(w, "a request for a mapping, followed by an address request");
     map(w, a, TCP, 6881, 6881, 3600);
     lan_ask_address(&w->lan, w->now_ms, a);
     world_run_for(w, 1000);

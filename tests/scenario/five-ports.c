@@ -1,7 +1,7 @@
-/* The gateway gives five ports. When a sixth client asks, a mapping that its client did not renew and that is
- * only held is given up; then requests are answered with Out of Resources, and the log says so once. A port
- * whose deletion the gateway did not confirm still counts, and is asked for again before anybody is refused.
- */
+/* The gateway has five ports. When a sixth client needs one, the daemon releases a mapping that it keeps
+ * alive and whose client did not renew. When every port is in use, it answers Out of Resources and logs that
+ * once. A port whose deletion the gateway has not confirmed still counts, and the daemon repeats that
+ * deletion before it refuses a client. */
 #include "scenario.h"
 
 static void options(struct world_options *options)
@@ -29,21 +29,22 @@ static void tell(struct world *w)
     world_run_for(w, 70000);
     show(w, true);
     expect(w, our_rules(w) == 6);
-    note(w, "five ports are in use; that of .9 is only held. A sixth client asks");
+    note(w, "five ports are in use, and the daemon keeps the mapping of .9 alive; a sixth client "
+            "requests one");
     mapping[4] = map(w, a[4], TCP, 6000, 0, 3600);
     world_run_for(w, 2000);
     expect(w, mapping[4]->state == LAN_HELD && our_rules(w) == 5 && first->answers == 1);
-    note(w, "two more: all ports are relied on");
+    note(w, "two more clients: all ports belong to clients that renew");
     mapping[5] = map(w, a[5], TCP, 6000, 0, 3600);
     world_run_for(w, 500);
     mapping[6] = map(w, a[6], TCP, 6000, 0, 3600);
     world_run_for(w, 500);
     expect(w, mapping[5]->result == 4 && mapping[6]->result == 4 && our_rules(w) == 5);
-    note(w, "the other protocol of a port is no further port");
+    note(w, "the other protocol of a port needs no further port");
     map(w, a[0], UDP, 6000, 0, 3600);
     world_run_for(w, 500);
     expect(w, lan_find(a[0], UDP, 6000)->state == LAN_HELD);
-    note(w, "one is deleted while the gateway is silent; then two ask");
+    note(w, "a client deletes while the gateway does not answer; then two clients request a port");
     lan_vanish(a[5]);
     lan_vanish(a[6]);
     w->gateway.faults.silent = true;

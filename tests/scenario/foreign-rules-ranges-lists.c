@@ -1,6 +1,6 @@
-/* A port is taken if any enabled dst-nat rule could match it on our interface: ranges, port lists, rules
- * without a protocol, port or interface, interface lists, negations, dynamic rules. Foreign rules are never
- * touched. */
+/* A port is taken if any enabled dst-nat rule could match it on the daemon's interface: by a range, a port
+ * list, a missing protocol, port or interface, an interface list, a negation, or as a dynamic rule. The
+ * daemon never changes foreign rules. */
 /* Predecessor fault 12: A port that a rule takes by a range, a list or without an interface counts as
  * free. */
 #include "scenario.h"
@@ -57,14 +57,14 @@ static void tell(struct world *w)
         router, "chain=dstnat action=dst-nat protocol=udp dst-port=7600 to-addresses=192.168.88.5", true);
     world_hand_end(w);
     world_run_for(w, 1000);
-    note(w, "taken: in the range, in the list, by the interface list, by the negation, by the dynamic rule");
+    note(w, "taken: by the range, the list, the interface list, the negation, and the dynamic rule");
     expect(w, asks(w, a, 6000) != 6000);
     expect(w, asks(w, a, 7000) != 7000);
     expect(w, asks(w, a, 9001) != 9001);
     expect(w, asks(w, a, 7100) != 7100);
     expect(w, asks(w, a, 7300) != 7300);
     expect(w, asks(w, a, 7600) != 7600);
-    note(w, "free: on another interface, in another list, disabled");
+    note(w, "free: on another interface, in another interface list, and disabled");
     expect(w, asks(w, a, 7200) == 7200);
     expect(w, asks(w, a, 7400) == 7400);
     expect(w, asks(w, a, 7500) == 7500);

@@ -1,5 +1,5 @@
-/* A router port and an external port that a client gave back go to nobody else for two minutes: strangers
- * still send to them. The same client gets both back at once. */
+/* A router port and an external port that a client has released are in quarantine for two minutes, because
+ * remote peers still send packets to them. The same client gets both back at once. */
 #include "scenario.h"
 
 static void tell(struct world *w)
@@ -17,7 +17,7 @@ static void tell(struct world *w)
     lan_unmap(&w->lan, w->now_ms, a, mapping);
     world_run_for(w, 500);
     show(w, true);
-    note(w, "another client wants both, and a third one the other protocol");
+    note(w, "another client suggests the same port, and a third one the port of the other protocol");
     mapping = map(w, b, TCP, 7000, 7000, 3600);
     world_run_for(w, 500);
     expect(w, mapping->state == LAN_HELD && mapping->external_port != 7000);
@@ -25,7 +25,7 @@ static void tell(struct world *w)
     mapping = map(w, c, UDP, 7000, 7000, 3600);
     world_run_for(w, 500);
     expect(w, mapping->state == LAN_HELD && mapping->external_port != 7000);
-    note(w, "the first one comes back");
+    note(w, "the first client comes back");
     mapping = map(w, a, TCP, 7000, 7000, 3600);
     world_run_for(w, 500);
     expect(w, mapping->external_port == 7000 && router_port_of(w, 10, TCP, 7000) == 7000);
@@ -33,13 +33,14 @@ static void tell(struct world *w)
     skip_s(w, 110);
     lan_unmap(&w->lan, w->now_ms, b, lan_find(b, TCP, 7000));
     skip_s(w, 1);
-    note(w, "the gateway offers the port by itself: a lease for another router port is asked for");
+    note(w, "the gateway grants the external port to another client; the daemon requests a lease for "
+            "another router port");
     w->gateway.options.offer_port = 7000;
     mapping = map(w, b, TCP, 7001, 0, 3600);
     world_run_for(w, 500);
     expect(w, mapping->state == LAN_HELD && mapping->external_port != 7000);
     skip_s(w, 10);
-    note(w, "two minutes are over");
+    note(w, "the two minutes of quarantine are over");
     mapping = map(w, b, TCP, 7002, 7000, 3600);
     world_run_for(w, 500);
     expect(w, mapping->external_port == 7000 && router_port_of(w, 11, TCP, 7002) == 7000);

@@ -1,6 +1,6 @@
-/* The daemon starts before the tunnel is up. The start is announced all the same, with result 3 and no
- * address (RFC 6886 section 3.2.1 [A-01] [A-11]); a client's request waits; when the gateway answers, the
- * address is announced and the client has its port. */
+/* The daemon starts before the tunnel is up. It announces its start all the same, with result 3 and without
+ * an address (RFC 6886 section 3.2.1 [A-01] [A-11]). A client's request waits. When the gateway answers, the
+ * daemon announces the address, and the client gets its port. */
 #include "scenario.h"
 
 static void tell(struct world *w)

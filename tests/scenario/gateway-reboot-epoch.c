@@ -1,6 +1,6 @@
-/* RFC 6886 sections 3.6 and 3.7: the gateway restarts, its epoch shows it, and everything is asked for again
- * with the ports that were held. As long as the ports are the same, our clients need not know. [C-26] [C-27]
- * [C-28] [E-04] [M-06] [E-02] [A-01] */
+/* RFC 6886 sections 3.6 and 3.7: the gateway restarts, its epoch shows that, and the daemon requests all
+ * mappings again with their external ports as the suggestion. As long as the ports stay the same, clients
+ * need not be notified. [C-26] [C-27] [C-28] [E-04] [M-06] [E-02] [A-01] */
 /* Predecessor fault 23: A restart of the gateway is not noticed. */
 #include "scenario.h"
 
@@ -19,7 +19,8 @@ static void tell(struct world *w)
     expect(w, gateway_count(&w->gateway, w->now_ms) == 2);
     expect(w, proxy_status(w->proxy, w->now_ms).epoch_s == epoch_s + 130);
     expect_rest(w);
-    note(w, "again, and this time the gateway gives other ports: our epoch starts anew and is announced");
+    note(w, "the gateway restarts again and grants other ports: the daemon resets its own epoch and "
+            "announces that");
     w->gateway.options.ignore_suggestion = true;
     world_gateway_reboot(w);
     world_run_for(w, 130000);

@@ -1,6 +1,6 @@
-/* What will not pass is answered at once: results 2 and 4 of the gateway reach the client as they are. A code
- * that nobody knows is not passed on, and is transient as far as we know (RFC 6886 section 3.5). [N-05]
- * [R-10] [R-12] [C-25] */
+/* The daemon answers a refusal at once: the client gets the gateway's results 2 and 4 unchanged. The daemon
+ * does not forward an unknown result code, and treats it as transient (RFC 6886 section 3.5). [N-05] [R-10]
+ * [R-12] [C-25] */
 /* Predecessor fault 18: Refusals of the gateway are not answered at all. */
 #include "scenario.h"
 
@@ -21,7 +21,7 @@ static void tell(struct world *w)
     mapping = map(w, a, UDP, 2222, 2222, 3600);
     world_run_for(w, 2000);
     expect(w, mapping->answers == 1 && mapping->result == 4 && our_rules(w) == 0);
-    note(w, "a result that does not exist");
+    note(w, "a result code that does not exist");
     w->gateway.faults.refuse = 77;
     w->gateway.faults.short_errors = false;
     mapping = map(w, a, UDP, 3333, 3333, 3600);

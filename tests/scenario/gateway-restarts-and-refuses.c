@@ -1,6 +1,6 @@
-/* The gateway restarts, and then it refuses a mapping that it had granted before. The client still believes
- * that its port is open, so the rule is removed and our epoch starts again: the announcement of the new epoch
- * makes the client ask for the port again, and it hears the refusal (RFC 6886 section 3.7). */
+/* The gateway restarts and then refuses a mapping that it had granted before. The client still relies on its
+ * port. So the daemon removes the rule and resets its epoch: the announcement makes the client request the
+ * port again, and the client gets the refusal (RFC 6886 section 3.7). */
 #include "scenario.h"
 
 static void tell(struct world *w)

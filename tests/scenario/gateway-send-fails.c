@@ -1,6 +1,6 @@
-/* The operating system refuses to send to the gateway, for instance because of a local firewall. The log says
- * so once, and a client that asks hears Network Failure (3). When sending works again, so does the client's
- * next request. */
+/* The operating system refuses to send datagrams to the gateway, for instance because of a local firewall.
+ * The daemon logs that once, and a client that requests something gets Network Failure (3). When sending
+ * works again, the client's next request succeeds. */
 #include "scenario.h"
 
 static bool failing;

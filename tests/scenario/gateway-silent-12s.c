@@ -1,5 +1,5 @@
-/* The gateway does not answer: the client hears Network Failure 12 s after its first copy and not before, and
- * what was made on the router is undone. [R-05] [R-11] [N-08] */
+/* The gateway does not answer: the client gets Network Failure 12 s after its first datagram, not earlier,
+ * and the daemon removes what it added on the router. [R-05] [R-11] [N-08] */
 #include "scenario.h"
 
 static void tell(struct world *w)
@@ -14,11 +14,11 @@ static void tell(struct world *w)
     expect(w, mapping->answers == 0);
     world_run_for(w, 1000);
     expect(w, mapping->answers == 1 && mapping->result == 3);
-    note(w, "an external address is still known");
+    note(w, "the daemon still knows an external address");
     lan_ask_address(&w->lan, w->now_ms, a);
     world_run_for(w, 2000);
     expect(w, our_rules(w) == 0);
-    note(w, "the gateway is back, and the client comes again");
+    note(w, "the gateway answers again, and the client requests again");
     w->gateway.faults.silent = false;
     map(w, a, TCP, 6881, 6881, 3600);
     world_run_for(w, 5000);

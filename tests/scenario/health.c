@@ -1,4 +1,4 @@
-/* How the daemon is, from the start on: in need of router and gateway, and why. */
+/* What `health` reports from the start on: the state of the router and of the gateway, and the reason. */
 #include "scenario.h"
 
 static void how(struct world *w, const char *when)
@@ -22,31 +22,31 @@ static void tell(struct world *w)
     world_start(w, 1);
     how(w, "at the start");
     world_run_until(w, 9000);
-    how(w, "neither is there");
+    how(w, "neither router nor gateway is reachable");
     w->faults.router_refused = false;
     world_run_for(w, 60000);
-    how(w, "the router is there");
+    how(w, "the router is reachable");
     w->gateway.faults.silent = false;
     world_run_for(w, 60000);
-    how(w, "the gateway, too");
+    how(w, "the gateway is reachable, too");
 
     w->gateway.faults.refuse_address = 3;
     world_run_for(w, 70000);
-    how(w, "the gateway has no address any more");
+    how(w, "the gateway has no external address any more");
     w->gateway.faults.refuse_address = 0;
     world_run_for(w, 130000);
-    how(w, "it has one");
+    how(w, "the gateway has an external address");
     w->faults.tunnel_down = true;
     world_run_for(w, 70000);
     how(w, "the tunnel is down");
     w->faults.tunnel_down = false;
     world_run_for(w, 130000);
-    how(w, "and up");
+    how(w, "the tunnel is up");
 
     router_model_set_policies(w->router, "natpmp", ROUTER_MODEL_ALL & ~(unsigned)ROUTER_MODEL_WRITE);
     (void)map(w, client(w, 10), TCP, 7001, 7001, 3600);
     world_run_for(w, 3000);
-    how(w, "the user may not change rules any more, which a mapping has shown");
+    how(w, "the API user may not change rules any more, which a request for a mapping shows");
     expect_rest(w);
 }
 

@@ -1,5 +1,6 @@
-/* LEASE_HOLD=always keeps the first mapping of a late client already, at most two hours; with off it ends
- * with what the gateway granted, however late its client is known to be. */
+/* With LEASE_HOLD=always the daemon keeps even the first mapping of a client that renews late alive, for two
+ * hours at most. With LEASE_HOLD=off a mapping ends with the gateway's lease, even if the daemon knows that
+ * its client renews late. */
 #include "scenario.h"
 
 static void options(struct world_options *options)
@@ -14,7 +15,7 @@ static void tell(struct world *w)
     struct lan_mapping *mapping;
 
     settle(w);
-    note(w, "always: Nicotine+ asks for twelve hours and renews every two");
+    note(w, "always: Nicotine+ requests twelve hours and renews every two hours");
     w->lan.late_renewal_ms = UINT64_C(7190) * 1000;
     mapping = map(w, a, TCP, 2234, 2234, 43200);
     world_run_for(w, 500);
@@ -37,7 +38,7 @@ static void tell(struct world *w)
     w->options.config.lease_hold = LEASE_HOLD_OFF;
     world_start(w, 2);
     skip_s(w, 10);
-    note(w, "off: a client that comes every 20 minutes");
+    note(w, "off: a client that renews every 20 minutes");
     w->lan.late_renewal_ms = UINT64_C(1200) * 1000;
     a = lan_add(&w->lan, lan_address(11), LAN_LATE);
     mapping = map(w, a, TCP, 51413, 51413, 3600);

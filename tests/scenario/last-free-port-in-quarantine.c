@@ -1,6 +1,6 @@
-/* The owner's rule takes all of the dynamic ports but one. A client had that port until a moment ago, so it
- * is in quarantine. Another client asks for no particular port: rather than being refused it gets this one.
- */
+/* The owner's rule takes all ports of the dynamic range except one, which is in quarantine because a client
+ * had it until a moment ago. Another client requests a mapping without a suggestion. It gets this port, since
+ * the only alternative is a refusal. */
 #include "scenario.h"
 
 static void tell(struct world *w)
@@ -23,7 +23,7 @@ static void tell(struct world *w)
     asks_delete(w, 10, 40000, UDP, 6881, 0);
     world_run_for(w, 1000);
     expect(w, our_rules(w) == 0);
-    note(w, "another client asks");
+    note(w, "another client requests a mapping");
     asks_map(w, 11, 40000, UDP, 6881, 0, 3600);
     world_run_for(w, 1000);
     expect(w, router_port_of(w, 11, UDP, 6881) == 60000);

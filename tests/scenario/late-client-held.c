@@ -1,6 +1,7 @@
-/* LEASE_HOLD=auto with a gateway that leases 60 s. A client renews every 20 minutes, as Transmission 3 does.
- * Its first mapping ends with the lease; when it comes back, it is known to be late, and its mapping is kept
- * for the hour that it asked for. What it is told stays the gateway's lifetime. */
+/* LEASE_HOLD=auto with a gateway that grants leases of 60 s. A client renews every 20 minutes, as
+ * Transmission 3 does. Its first mapping ends with the lease. When it comes back, the daemon knows that it
+ * renews late, and keeps its mapping alive for the hour that it requested. The advertised lifetime stays the
+ * gateway's. */
 #include "scenario.h"
 
 static void options(struct world_options *options)
@@ -14,7 +15,7 @@ static void tell(struct world *w)
     struct lan_mapping *mapping;
 
     settle(w);
-    note(w, "the first time");
+    note(w, "the client's first request");
     mapping = map(w, a, TCP, 51413, 51413, 3600);
     world_run_for(w, 500);
     expect(w, mapping->state == LAN_HELD && mapping->granted_s == 60);
@@ -29,11 +30,11 @@ static void tell(struct world *w)
     world_run_for(w, 40000);
     skip_s(w, 1100);
     expect(w, our_rules(w) == 1 && gateway_count(&w->gateway, w->now_ms) == 1);
-    note(w, "again 20 minutes later: it is there");
+    note(w, "20 minutes later again: the mapping still exists");
     world_run_for(w, 40000);
     expect(w, mapping->answers == 3 && mapping->granted_s > 29);
     expect_rest(w);
-    note(w, "it is switched off: an hour behind its last request it is over");
+    note(w, "the client is switched off: an hour after its last request the mapping ends");
     lan_vanish(a);
     skip_s(w, 3500);
     expect(w, our_rules(w) == 1 && gateway_count(&w->gateway, w->now_ms) == 1);

@@ -1,7 +1,7 @@
-/* A client asks for a second only, and the gateway hears no copy of that for some seconds. The lease that it
- * then grants is over by our count, which is from the first copy, and alive by the gateway's. The client has
- * not been told anything new, so the gateway's only port is still its own, and another one does not get it.
- */
+/* A client requests one second only, and the gateway receives no datagram of that request for some seconds.
+ * The lease that it then grants has ended by the daemon's count, which starts at the first datagram, but not
+ * by the gateway's. The client was advertised nothing new, so the gateway's only port still belongs to that
+ * client, and another client does not get it. */
 #include "scenario.h"
 
 static void options(struct world_options *options)
@@ -23,7 +23,7 @@ static void tell(struct world *w)
     asks_map(w, 10, 40000, UDP, 7000, 7000, 1);
     world_run_for(w, 3000);
     w->gateway.faults.silent = false;
-    world_run_for(w, 770); /* the last copy is on its way */
+    world_run_for(w, 770); /* The last retransmission is on its way. */
     of_b = map(w, b, UDP, 7001, 7001, 3600);
     world_run_for(w, 2000);
     expect(w, of_a->state == LAN_HELD && of_b->result == 4);

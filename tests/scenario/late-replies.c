@@ -1,5 +1,5 @@
-/* Replies of the gateway that come late, twice, unasked, or for another port are dropped; and a grant that
- * arrives after the client gave up does not stay behind. [C-29] */
+/* The daemon drops replies of the gateway that are late, duplicates, unsolicited, or for another port. If a
+ * grant arrives after the client's request has timed out, the daemon releases it. [C-29] */
 /* Predecessor fault 15: A malformed or foreign datagram from the gateway ends the request that waits for
  * an answer. */
 #include "scenario.h"
@@ -14,12 +14,12 @@ static void tell(struct world *w)
     struct lan_mapping *mapping;
 
     settle(w);
-    note(w, "nobody asked for these");
+    note(w, "unsolicited replies");
     world_gateway_says(w, span_of(other_port, sizeof(other_port)));
     world_gateway_says(w, span_of(too_short, sizeof(too_short)));
     world_gateway_says(w, span_of(error_8, sizeof(error_8)));
     world_run_for(w, 1000);
-    note(w, "the first reply takes 13 s: the client is told that it failed, and then it comes");
+    note(w, "the first reply takes 13 s: the client gets an error, and then the reply arrives");
     w->gateway.faults.late_percent = 100;
     w->gateway.faults.late_ms = 13000;
     mapping = map(w, a, UDP, 6000, 6000, 3600);

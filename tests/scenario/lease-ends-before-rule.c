@@ -1,5 +1,6 @@
-/* A client asks for two seconds, and the connection to the router turns out to be dead, which takes four:
- * when the rule is there, the lease is over. The gateway is asked again, and the client is served. */
+/* A client requests two seconds, and the daemon needs four to find out that the connection to the router is
+ * dead. When the rule is there, the lease has ended. The daemon requests another lease, and the client gets
+ * its mapping. */
 #include "scenario.h"
 
 static void tell(struct world *w)

@@ -1,6 +1,7 @@
 /* double-natpmp keeps a mapping alive for a client that is asleep. The gateway answers with errors until the
- * lease is over, and then it is silent for minutes. When it is back, it is asked for the lease, without the
- * client. Its grant is not heard, and when the client deletes its mapping, this lease is given back, too. */
+ * lease is over, and then does not answer for minutes. When it is reachable again, the daemon requests the
+ * lease on behalf of the client. The gateway's grant is lost on the way. When the client deletes its mapping,
+ * the daemon releases this lease, too. */
 #include "scenario.h"
 
 static void options(struct world_options *options)
@@ -11,7 +12,7 @@ static void options(struct world_options *options)
 
 static void lose_lease(struct world *w)
 {
-    note(w, "errors until the lease is over");
+    note(w, "the gateway answers with errors until the lease is over");
     w->gateway.faults.refuse = 3;
     skip_s(w, 90);
     expect(w, gateway_count(&w->gateway, w->now_ms) == 0 && our_rules(w) == 1);
@@ -32,15 +33,15 @@ static void tell(struct world *w)
     note(w, "silence");
     w->gateway.faults.silent = true;
     skip_s(w, 300);
-    note(w, "the gateway is back");
+    note(w, "the gateway is reachable again");
     w->gateway.faults.silent = false;
     world_run_for(w, 70000);
     expect(w, gateway_find(&w->gateway, w->now_ms, UDP, port) && our_rules(w) == 1);
     expect_rest(w);
     lose_lease(w);
-    note(w, "the gateway hears the requests, but its answers are lost");
+    note(w, "the gateway receives the requests, but its answers are lost");
     gateway_late(w, 1000000);
-    skip_s(w, 150); /* the request is unanswered, and the next one is not due yet */
+    skip_s(w, 150); /* The request is unanswered, and its retransmission is not due yet. */
     world_queue_drop(&w->queue, WORLD_GATEWAY_OUT);
     gateway_late(w, 0);
     world_run_for(w, 1);

@@ -1,5 +1,6 @@
-/* Each copy of a request renews the lease at the gateway when it arrives. The client is promised what the
- * first one got; at the end the rest is deleted, not left to end by itself. */
+/* Each retransmission renews the lease at the gateway when it arrives. The client is advertised what the
+ * first datagram was granted. When that lifetime ends, the daemon deletes the rest of the lease at the
+ * gateway instead of letting it expire. */
 #include "scenario.h"
 
 static void tell(struct world *w)
@@ -16,7 +17,7 @@ static void tell(struct world *w)
     w->gateway.faults.late_percent = 0;
     lan_vanish(a);
     skip_s(w, 51);
-    note(w, "the promise is over");
+    note(w, "the advertised lifetime is over");
     world_run_for(w, 8000);
     expect(w, our_rules(w) == 0);
     expect(w, gateway_count(&w->gateway, w->now_ms) == 0);

@@ -1,7 +1,8 @@
 /* libtorrent (qBittorrent, Deluge) sends MAP and the address request back to back from one socket, and
- * repeats the MAP after 250, 500, 750 ms ... Any packet from us ends its repetition before the packet is
- * looked at: were the address answered first and the answer to the MAP then lost, it would never ask again.
- * So the address waits until the MAP is answered or given up, and copies that piled up are answered once. */
+ * retransmits the MAP after 250, 500, 750 ms and so on. It stops retransmitting when any packet arrives,
+ * whatever the packet contains. If the daemon answered the address first and the answer to the MAP were lost,
+ * libtorrent would never ask again. So the address reply waits until the daemon has answered the MAP, with
+ * success or with an error, and retransmissions that have accumulated get one answer. */
 #include "scenario.h"
 
 enum { SOCKET = 42000 };
@@ -35,16 +36,16 @@ static void tell(struct world *w)
     map_and_address(w, 10);
     world_run_for(w, 3000);
     expect(w, w->invariants.successes == 1);
-    note(w, "a renewal: the address waits for what is known of it, 200 ms");
+    note(w, "a renewal: the address waits for the answer from memory, 200 ms");
     skip_s(w, 60);
     map_and_address(w, 10);
     world_run_for(w, 3000);
-    note(w, "the gateway is silent: both wait until the MAP is given up");
+    note(w, "the gateway does not answer: both wait until the MAP fails");
     w->gateway.faults.silent = true;
     map_and_address(w, 11);
     world_run_for(w, 12000);
     expect(w, w->invariants.errors == 1);
-    note(w, "with nothing in work the address is there at once");
+    note(w, "with no request in work the address is answered at once");
     send_address(w, 11);
     world_run_for(w, 10);
 }

@@ -1,6 +1,6 @@
-/* Before the first look at the router nobody knows whether there is something to delete, so a deletion waits
- * as a mapping does. Who asks for more than twice what it may have has no room for that: it is refused, and
- * not left without an answer. */
+/* Before the first snapshot the daemon does not know which mappings exist, so a deletion waits as a request
+ * for a mapping does. A client that sends more than twice as many requests as it may have mappings exceeds
+ * the room for that. The daemon refuses these requests instead of ignoring them. */
 #include "scenario.h"
 
 enum { FIRST = 6000 };
@@ -29,7 +29,7 @@ static void tell(struct world *w)
     world_run_for(w, 20000);
     expect(w, our_rules(w) == 2);
     show(w, true);
-    note(w, "when it is known that there is nothing, that is success");
+    note(w, "the snapshot shows that nothing exists, and deletions succeed");
     asks_delete(w, 10, 40000, UDP, FIRST + 4, 0);
     asks_delete(w, 10, 40000, TCP, 0, 0);
     world_run_for(w, 10);

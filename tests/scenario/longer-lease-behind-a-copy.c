@@ -1,6 +1,7 @@
-/* The daemon was stopped (SIGSTOP, a busy machine) while it asked for a short lease. When it goes on, another
- * copy of that request leaves, the request is given up, and the client asks for a longer one. The copy must
- * not overtake it on the way: the gateway would take the lifetime back that the client was told. */
+/* The daemon was stopped (SIGSTOP, a busy machine) while it requested a short lease. When it continues, it
+ * sends another retransmission, that request times out, and the client requests a longer lease. The
+ * retransmission must not arrive after the new request, because the gateway would then shorten the lease that
+ * the client was advertised. */
 #include "scenario.h"
 
 static void tell(struct world *w)
@@ -16,7 +17,7 @@ static void tell(struct world *w)
     world_stall(w, 20000);
     world_run_for(w, 19900);
     w->gateway.faults.silent = false;
-    note(w, "asked again, for longer");
+    note(w, "the client requests it again, for longer");
     asks_map(w, 10, 40000, UDP, 6000, 6000, 3600);
     asks_map(w, 10, 40000, UDP, 6000, 6000, 3600);
     world_run_for(w, 3000);

@@ -1,5 +1,5 @@
-/* A thousand rules of an earlier run, on a slow router: the daemon answers from the first moment, and SIGTERM
- * amid it ends in time. */
+/* A slow router has a thousand rules of an earlier run. The daemon answers clients from the first moment, and
+ * ends in time when SIGTERM arrives while it reads the table. */
 /* Predecessor fault 34: Many leftover rules make the program deaf at its start, and SIGTERM then kills it. */
 #include "scenario.h"
 
@@ -28,7 +28,7 @@ static void tell(struct world *w)
         inv_asked_before(w, lan_address(10 + i % 200), UDP, (uint16_t)(20000 + i));
     }
     world_hand_end(w);
-    note(w, "a request while the table is read (not shown)");
+    note(w, "a request while the daemon reads the table (not shown)");
     show(w, false);
     world_start(w, 1);
     world_run_for(w, 100);
@@ -40,7 +40,7 @@ static void tell(struct world *w)
     expect(w, our_rules(w) == LEFTOVERS);
     expect(w, proxy_status(w->proxy, w->now_ms).mappings == LEFTOVERS);
     show(w, true);
-    note(w, "killed; SIGTERM while the next run reads the table");
+    note(w, "the daemon is killed; SIGTERM arrives while the next run reads the table");
     show(w, false);
     world_kill(w);
     world_start(w, 2);
@@ -49,7 +49,7 @@ static void tell(struct world *w)
     world_run_for(w, 5200);
     expect(w, w->exited && !w->proxy);
     show(w, true);
-    note(w, "the run behind that ends what is left when its lease is over");
+    note(w, "the run after that removes the remaining rules when their leases are over");
     show(w, false);
     world_start(w, 3);
     world_run_for(w, 620000);

@@ -1,6 +1,6 @@
-/* Before the first snapshot a client deletes all, and then asks for one of them again. A deletion waits for
- * the snapshot, but what is asked for later is not deleted by it: RFC 6886 section 3.4 knows of no order but
- * that of the requests. */
+/* Before the first snapshot a client deletes all of its mappings, and then requests one of them again. The
+ * deletion waits for the snapshot, but it does not delete what is requested after it, because RFC 6886
+ * section 3.4 processes requests in the order of their arrival. */
 #include "scenario.h"
 
 static void tell(struct world *w)
@@ -14,7 +14,7 @@ static void tell(struct world *w)
     other = map(w, a, UDP, 6001, 6001, 3600);
     world_run_for(w, 500);
     expect(w, kept->state == LAN_HELD && other->state == LAN_HELD);
-    note(w, "it is killed; its client asks the next one before the router has told its rules");
+    note(w, "the daemon is killed; the client sends both requests to the next run before the first snapshot");
     world_kill(w);
     world_run_for(w, 1000);
     world_start(w, 2);

@@ -1,5 +1,5 @@
-/* The gateway refuses NAT-PMP for us with result 2, for the address as for mappings. The log says so with the
- * code, the client hears it at once; later it is allowed, and everything works without a restart. */
+/* The gateway refuses both address requests and mappings with result 2. The log contains that code, and the
+ * client gets it at once. Later the gateway permits NAT-PMP, and everything works without a restart. */
 #include "scenario.h"
 
 static void tell(struct world *w)
@@ -11,11 +11,11 @@ static void tell(struct world *w)
     w->gateway.faults.refuse_address = 2;
     world_start(w, 1);
     world_run_until(w, 10000);
-    note(w, "a client asks");
+    note(w, "a client requests a mapping");
     mapping = map(w, a, UDP, 6000, 6000, 3600);
     world_run_for(w, 2000);
     expect(w, mapping->answers == 1 && mapping->result == 2 && our_rules(w) == 0);
-    note(w, "it is allowed now, and the client comes again");
+    note(w, "the gateway permits NAT-PMP now, and the client requests again");
     w->gateway.faults.refuse = 0;
     w->gateway.faults.refuse_address = 0;
     world_run_for(w, 100000);

@@ -1,5 +1,6 @@
-/* RFC 6886 section 3.4: a deletion is confirmed when nothing is forwarded any more. What cannot be deleted is
- * an error and is tried on [D-06]; of all mappings of a client the others go all the same [D-10]. */
+/* RFC 6886 section 3.4: the daemon confirms a deletion when no packet is forwarded any more. If it cannot
+ * delete a rule, it answers with an error and continues to try [D-06]. When a client deletes all of its
+ * mappings, the deletable ones are deleted all the same [D-10]. */
 #include "scenario.h"
 
 static void tell(struct world *w)
@@ -12,7 +13,7 @@ static void tell(struct world *w)
     map(w, a, UDP, 7001, 7001, 3600);
     map(w, a, UDP, 7002, 7002, 3600);
     skip_s(w, 10);
-    note(w, "the router says nothing for 20 s, and a client deletes tcp 7000");
+    note(w, "the router does not answer for 20 s, and a client deletes TCP 7000");
     router_now(w);
     router_model_mute(w->router, w->now_ms + 20000, false);
     lan_unmap(&w->lan, w->now_ms, a, mapping);
@@ -20,10 +21,10 @@ static void tell(struct world *w)
     expect(w, mapping->answers == 1);
     world_run_for(w, 300);
     expect(w, mapping->answers == 2 && mapping->result == 3);
-    note(w, "the router is back: the rule goes without being asked for again");
+    note(w, "the router answers again: the daemon removes the rule without a further request");
     skip_s(w, 40);
     expect(w, our_rules(w) == 2 && rule_of(w, 10, TCP, 7000) == 0);
-    note(w, "all of udp: the router refuses to remove one of the two rules");
+    note(w, "the client deletes all of UDP, and the router refuses to remove one of the two rules");
     router_model_fail_next(w->router, "/ip/firewall/nat/remove", "failure: busy");
     lan_unmap_all(&w->lan, a, UDP);
     world_run_for(w, 500);
@@ -33,7 +34,7 @@ static void tell(struct world *w)
         world_run_for(w, 1000);
     }
     expect(w, our_rules(w) == 1);
-    note(w, "now it does not refuse any more");
+    note(w, "the router does not refuse any more");
     router_model_fail_next(w->router, "/no/such/command", "");
     skip_s(w, 60);
     expect(w, our_rules(w) == 0);

@@ -1,6 +1,7 @@
-/* A gateway with one port for all, and LEASE_HOLD=always. The port is held for a client that has not renewed;
- * another one asks: what is held is given up. The port rests for two minutes, in which the other one is
- * refused, and then it is its own. Another port of the same client has it at once. */
+/* A gateway with one port for all clients, and LEASE_HOLD=always. The daemon keeps the port's mapping alive
+ * for a client that has not renewed. When another client requests a port, the daemon releases that mapping.
+ * For two minutes the port is in quarantine and the other client is refused, and after that it gets the port.
+ * The first client could have it at once, for another internal port, too. */
 #include "scenario.h"
 
 static void options(struct world_options *options)
@@ -23,7 +24,7 @@ static void tell(struct world *w)
     lan_vanish(a);
     skip_s(w, 100);
     expect(w, our_rules(w) == 1 && router_port_of(w, 10, UDP, 5000) != 0);
-    note(w, "another one asks");
+    note(w, "another client requests a port");
     b = client(w, 11);
     mapping = map(w, b, UDP, 6000, 6000, 7200);
     world_run_for(w, 6000);
@@ -31,7 +32,7 @@ static void tell(struct world *w)
     skip_s(w, 150);
     expect(w, mapping->state == LAN_HELD && our_rules(w) == 1);
     port = mapping->external_port;
-    note(w, "it starts anew on another port");
+    note(w, "the client requests another internal port");
     lan_vanish(b);
     skip_s(w, 100);
     expect(w, our_rules(w) == 1);

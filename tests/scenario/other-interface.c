@@ -1,5 +1,6 @@
-/* The tunnel has another name when the router is back: the interface is looked up at each reconnect, and what
- * was mapped is mapped there. While the router knows no way to the gateway, nothing is mapped on a guess. */
+/* When the router is reachable again, the tunnel has another name. The daemon looks the interface up at each
+ * reconnect, and makes its rules for the new one. While the router has no route to the gateway, the daemon
+ * adds no rule on a guess. */
 #include "scenario.h"
 
 static void route_by(struct world *w, const char *interface)
@@ -28,7 +29,7 @@ static void tell(struct world *w)
     map(w, a, TCP, 7000, 7000, 3600);
     skip_s(w, 10);
     expect(w, strcmp(interface_of(w, 7000), "wg0") == 0);
-    note(w, "the tunnel is taken down, and the router restarts");
+    note(w, "the owner takes the tunnel down, and the router restarts");
     world_hand_begin(w, "no route to the gateway");
     router_model_route_remove(w->router, "10.2.0.1/32", "main");
     router_model_route_remove(w->router, "0.0.0.0/0", "main");
@@ -39,7 +40,7 @@ static void tell(struct world *w)
     mapping = map(w, a, TCP, 7001, 7001, 3600);
     world_run_for(w, 5000);
     expect(w, mapping->answers == 0 && our_rules(w) == 1);
-    note(w, "it is up again under another name");
+    note(w, "the tunnel is up again under another name");
     world_hand_begin(w, "wg1");
     router_model_interface_add(w->router, "wg1", "wg");
     route_by(w, "wg1");

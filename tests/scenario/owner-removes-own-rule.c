@@ -1,5 +1,5 @@
-/* The only rule on the router belongs to the owner and takes port 6881 before double-natpmp starts. The owner
- * removes it, and the port is free within seconds, not only at the next periodic resync. */
+/* The only rule on the router belongs to the owner and takes port 6881 before double-natpmp starts. When the
+ * owner removes it, the port is free within seconds, not only after the next periodic resync. */
 #include "scenario.h"
 
 static void tell(struct world *w)
@@ -7,7 +7,7 @@ static void tell(struct world *w)
     struct lan_client *a = client(w, 10);
     uint32_t id;
 
-    world_hand_begin(w, "the owner forwards port 6881 to his own server");
+    world_hand_begin(w, "the owner forwards port 6881 to another host");
     id = router_model_rule_add(w->router,
                                "chain=dstnat action=dst-nat protocol=udp in-interface=wg0 dst-port=6881 "
                                "to-addresses=192.168.88.5 comment=\"FOREIGN server\"",

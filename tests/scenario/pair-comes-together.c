@@ -1,7 +1,7 @@
-/* The gateway changes the external port of UDP alone at a renewal. Before it is taken for another number than
- * TCP's, TCP is asked, too; then UDP's lease is given back and made anew, and the gateway gives it TCP's
- * number again. The client, whose renewal is in work, never hears of the other one. When both change, nothing
- * is given back. */
+/* At a renewal the gateway changes the external port of UDP alone. Before the daemon treats it as different
+ * from TCP's, it also renews TCP. Then it releases the lease of UDP and requests it anew, and the gateway
+ * grants TCP's number again. The client, whose renewal is in work, is never advertised the other number. When
+ * both protocols change, the daemon releases nothing. */
 #include "scenario.h"
 
 static void options(struct world_options *options)
@@ -35,7 +35,7 @@ static void tell(struct world *w)
     port = tcp->external_port;
     rule = rule_of(w, 10, UDP, 6881);
     expect(w, udp->external_port == port);
-    note(w, "TCP is renewed as it is, then UDP with another port");
+    note(w, "the gateway renews TCP unchanged, then UDP with another port");
     rotate(w, UDP, 50001);
     world_run_for(w, 12000);
     expect(w, tcp->external_port == port && udp->external_port == port);

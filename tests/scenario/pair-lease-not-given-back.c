@@ -1,7 +1,7 @@
-/* The gateway changes the external port of UDP alone, and UDP's lease is to be given back so that the gateway
- * can grant TCP's number for it. The gateway does not answer the deletion, so nobody knows whether the lease
- * is still there: it is asked for again, and the clients hear by our epoch which port they have. The next
- * time the gateway answers the deletion with an error, with the same consequence. */
+/* The gateway changes the external port of UDP alone, and the daemon releases UDP's lease so that the gateway
+ * can grant TCP's number for it. The gateway does not answer that deletion, so it is unknown whether the
+ * lease still exists. The daemon requests it again, and resets its epoch so that clients learn their port.
+ * The next time the gateway answers the deletion with an error, with the same consequence. */
 #include "scenario.h"
 
 #include "bytes.h"
@@ -20,7 +20,7 @@ static void next_port(struct world *w, bool tcp, uint16_t port)
     }
 }
 
-/* Until the deletion of UDP's lease is on its way. */
+/* Runs until the deletion of UDP's lease has been sent. */
 static void change_port(struct world *w, uint16_t port)
 {
     next_port(w, UDP, port);
@@ -28,7 +28,7 @@ static void change_port(struct world *w, uint16_t port)
     for (unsigned i = 0; i < 40000 && external_port_of(w, 10, UDP, 6881) != port; i++)
         world_run_for(w, 1);
     show(w, true);
-    note(w, "TCP is asked first, then UDP's lease is given back");
+    note(w, "the daemon renews TCP first, then it releases UDP's lease");
     world_run_for(w, 65);
 }
 
@@ -55,14 +55,14 @@ static void tell(struct world *w)
     world_run_for(w, 5000);
     lan_vanish(a);
     change_port(w, 50001);
-    note(w, "the gateway does not answer that");
+    note(w, "the gateway does not answer that deletion");
     w->gateway.faults.silent = true;
     world_run_for(w, 2500);
     w->gateway.faults.silent = false;
     world_run_for(w, 2500);
     expect(w, external_port_of(w, 10, UDP, 6881) == 50001);
     expect(w, proxy_status(w->proxy, w->now_ms).epoch_s < 5);
-    note(w, "much later TCP gets the same number by itself");
+    note(w, "much later the gateway grants UDP the same number as TCP");
     next_port(w, TCP, 50001);
     skip_s(w, 700);
     expect(w, external_port_of(w, 10, TCP, 6881) == 50001 && external_port_of(w, 10, UDP, 6881) == 50001);

@@ -1,6 +1,6 @@
-/* The gateway changes the external port of UDP alone. UDP's lease is given back so that the gateway can grant
- * TCP's number for it, and then the gateway refuses to make the lease anew. The client has lost its UDP port
- * without asking for that, so the mapping is removed and our epoch starts again. */
+/* The gateway changes the external port of UDP alone. The daemon releases UDP's lease so that the gateway can
+ * grant TCP's number for it, and then the gateway refuses a new lease. The client has lost its UDP port
+ * without having requested anything, so the daemon removes the mapping and resets its epoch. */
 #include "scenario.h"
 
 static void options(struct world_options *options)
@@ -35,7 +35,7 @@ static void tell(struct world *w)
     rotate(w, UDP, 50001);
     for (unsigned i = 0; i < 15000 && external_port_of(w, 10, UDP, 6881) != 50001; i++)
         world_run_for(w, 1);
-    note(w, "the lease of UDP is given back");
+    note(w, "the daemon releases the lease of UDP");
     for (unsigned i = 0; i < 10000 && gateway_find(&w->gateway, w->now_ms, UDP, udp_port); i++)
         world_run_for(w, 1);
     expect(w, !gateway_find(&w->gateway, w->now_ms, UDP, udp_port));

@@ -1,6 +1,6 @@
-/* The gateway gives another external port at a renewal. The client hears the new one in the answer to that
- * renewal; the log and the rule's comment tell the owner; the rule itself stays, for it stands on our own
- * port. */
+/* The gateway changes the external port at a renewal. The answer to that renewal advertises the new port to
+ * the client, and the log and the rule's comment show it to the owner. The rule itself stays, because it
+ * matches the router port. */
 #include "scenario.h"
 
 static void proton(struct world_options *options)
@@ -21,7 +21,7 @@ static void tell(struct world *w)
     expect(w, mapping->state == LAN_HELD && mapping->granted_s == 60);
     external_port = mapping->external_port;
     rule = rule_of(w, 10, TCP, 6881);
-    note(w, "from now on each renewal gets another port");
+    note(w, "from now on the gateway changes the port at each renewal");
     w->gateway.options.rotate_percent = 100;
     world_run_for(w, 31000);
     expect(w, mapping->answers == 2 && mapping->external_port != external_port);

@@ -1,6 +1,6 @@
-/* The same WireGuard key is in use elsewhere, or packets are lost: the port changes again and again. Each
- * change is told to the client and stands in the log, the router's rule is never replaced, and no lease is
- * left behind. */
+/* The same WireGuard key is in use elsewhere, or packets are lost: the external port changes again and again.
+ * The daemon advertises and logs each change, never replaces the router's rule, and leaves no lease
+ * behind. */
 #include "scenario.h"
 
 static void proton(struct world_options *options)

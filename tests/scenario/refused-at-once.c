@@ -1,5 +1,5 @@
-/* What will not pass while a client waits is answered at once: no router port is free [R-12], the user of the
- * API may not write [R-10], the client has all the mappings that one client can have. */
+/* The daemon answers at once when waiting cannot help: when no router port is free [R-12], when the API user
+ * may not write [R-10], and when the client has as many mappings as one client may have. */
 #include "base/limits.h"
 #include "scenario.h"
 
@@ -10,7 +10,7 @@ static void tell(struct world *w)
     uint32_t owners_rule;
 
     settle(w);
-    note(w, "the owner sends all of udp to a host of his");
+    note(w, "the owner forwards all of UDP to another host");
     world_hand_begin(w, "a rule without a port");
     owners_rule = router_model_rule_add(w->router,
                                         "chain=dstnat action=dst-nat protocol=udp in-interface=wg0 "
@@ -22,10 +22,10 @@ static void tell(struct world *w)
     world_run_for(w, 1000);
     expect(w, mapping->answers == 1 && mapping->result == 4 && our_rules(w) == 0);
     lan_vanish(a);
-    world_hand_begin(w, "the rule goes");
+    world_hand_begin(w, "the owner removes the rule");
     router_model_rule_remove(w->router, owners_rule);
     world_hand_end(w);
-    note(w, "no policy to write");
+    note(w, "the API user loses the policy to write");
     router_model_set_policies(w->router, w->options.router.users[0].name,
                               ROUTER_MODEL_READ | ROUTER_MODEL_TEST | ROUTER_MODEL_API);
     a = client(w, 11);
@@ -34,7 +34,7 @@ static void tell(struct world *w)
     expect(w, mapping->answers == 1 && mapping->result == 2 && our_rules(w) == 0);
     lan_vanish(a);
     router_model_set_policies(w->router, w->options.router.users[0].name, ROUTER_MODEL_ALL);
-    note(w, "one client asks for everything it can get, and for one more");
+    note(w, "one client requests as many mappings as it can have, and one more");
     show(w, false);
     a = client(w, 12);
     for (uint16_t i = 0; i < w->options.config.client_mappings_max; i++) {

@@ -1,5 +1,5 @@
-/* The gateway refuses a client for want of ports. The next time it says nothing at all: then the client hears
- * Network Failure (3), not the Out of Resources (4) of the time before. */
+/* The gateway refuses a client because it has no port left. The next time it does not answer at all. The
+ * client then gets Network Failure (3), not the Out of Resources (4) of the earlier request. */
 #include "scenario.h"
 
 static void tell(struct world *w)
@@ -9,7 +9,7 @@ static void tell(struct world *w)
     w->gateway.faults.refuse = 4;
     asks_map(w, 10, 40000, UDP, 6881, 6881, 3600);
     skip_s(w, 5);
-    note(w, "the gateway is silent");
+    note(w, "the gateway does not answer");
     w->gateway.faults.refuse = 0;
     w->gateway.faults.silent = true;
     asks_map(w, 10, 40000, UDP, 6881, 6881, 3600);

@@ -1,6 +1,7 @@
-/* A renewal that the gateway does not answer within 200 ms is answered from memory, with what is left of the
- * lease; the gateway is asked on behind it. A copy of an answered request gets the same answer, and the
- * gateway hears nothing of it. When the lease is over, nothing is promised from memory any more. */
+/* If the gateway does not answer a renewal within 200 ms, the daemon answers from memory, with what is left
+ * of the lease, and continues to ask the gateway. The retransmission of a request that has been answered gets
+ * the same answer, and the gateway receives nothing. When the lease is over, the daemon answers nothing from
+ * memory any more. */
 #include "scenario.h"
 
 static void options(struct world_options *options)
@@ -35,7 +36,7 @@ static void tell(struct world *w)
     world_run_for(w, 300);
     port = mapping->external_port;
     expect(w, mapping->state == LAN_HELD && mapping->granted_s == 60);
-    note(w, "a copy of the request, 0.3 s after the first one");
+    note(w, "a retransmission, 0.3 s after the first datagram");
     copy(w, a);
     skip_s(w, 25);
     note(w, "the gateway needs 0.7 s for the renewal");
@@ -43,9 +44,10 @@ static void tell(struct world *w)
     w->gateway.faults.late_ms = 700;
     world_run_for(w, 5500);
     expect(w, mapping->answers == 3 && mapping->granted_s == 29 && mapping->external_port == port);
-    note(w, "a copy again");
+    note(w, "another retransmission");
     copy(w, a);
-    note(w, "the gateway falls silent: what it granted is told until it is over, and no longer");
+    note(w, "the gateway stops answering: the client is advertised what was granted until it is over, "
+            "and no longer");
     w->gateway.faults.silent = true;
     world_run_for(w, 50000);
     expect(w, mapping->result == 0 && mapping->granted_s == 11);

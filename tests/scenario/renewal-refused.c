@@ -1,6 +1,7 @@
-/* The gateway refuses a renewal, with result 2 or 4, while the lease lives. The client is told at once, for
- * waiting changes nothing; rule and lease stay as long as the client was promised, and a renewal that is
- * granted again finds the same port. If none is, both end with the lease, and the port is not promised on. */
+/* The gateway refuses a renewal, with result 2 or 4, while the lease is valid. The daemon forwards the
+ * refusal at once, because waiting changes nothing. Rule and lease stay for the advertised lifetime, and a
+ * later renewal that the gateway grants has the same port. If there is none, both end with the lease, and the
+ * port is not advertised any more. */
 #include "scenario.h"
 
 static void refused(struct world *w, struct lan_mapping *mapping, uint16_t result)
@@ -8,7 +9,7 @@ static void refused(struct world *w, struct lan_mapping *mapping, uint16_t resul
     unsigned answers = mapping->answers;
 
     skip_s(w, 25);
-    note(w, "the renewal is refused");
+    note(w, "the gateway refuses the renewal");
     w->gateway.faults.refuse = result;
     for (unsigned i = 0; i < 60 && mapping->answers == answers; i++)
         world_run_for(w, 100);
@@ -28,14 +29,14 @@ static void tell(struct world *w)
     port = mapping->external_port;
     expect(w, mapping->state == LAN_HELD);
     refused(w, mapping, 2);
-    note(w, "and granted again");
+    note(w, "the gateway grants it again");
     w->gateway.faults.refuse = 0;
     mapping = map(w, a, TCP, 6881, 6881, 3600);
     world_run_for(w, 500);
     expect(w, mapping->state == LAN_HELD && mapping->granted_s == 60 && mapping->external_port == port);
     refused(w, mapping, 4);
     lan_vanish(a);
-    note(w, "nobody asks any more");
+    note(w, "no client requests anything any more");
     world_run_for(w, 25000);
     expect(w, our_rules(w) == 1);
     world_run_for(w, 10000);

@@ -1,5 +1,5 @@
-/* RFC 6886 sections 3.3 and 5: requests are taken only from the LAN. Neither a public source nor the gateway
- * nor the router itself gets a word. [M-15] */
+/* RFC 6886 sections 3.3 and 5: the daemon serves requests from the LAN only. It does not answer a public
+ * source, the gateway, or the router itself. [M-15] */
 /* Predecessor fault 24: Requests from outside are served. */
 #include "scenario.h"
 
@@ -26,7 +26,7 @@ static void tell(struct world *w)
     from(w, 0xffffffff);
     from(w, 0xe0000001);
     expect(w, our_rules(w) == 0 && w->gateway.requests == requests);
-    note(w, "a link-local one is a neighbour");
+    note(w, "a link-local address is on the LAN");
     from(w, 0xa9fe0102);
     expect(w, our_rules(w) == 1);
 }

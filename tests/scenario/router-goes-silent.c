@@ -1,6 +1,6 @@
-/* The router keeps the connections open and says nothing, from one moment to the next, for half a minute. The
- * log says so; requests are answered with Network Failure after 12 s; then everything works. At the start the
- * same: a router that takes the connection and does not answer the login. */
+/* For half a minute the router keeps the connections open but does not answer. The log says so, requests get
+ * Network Failure after 12 s, and then everything works. The same happens at the start, with a router that
+ * accepts the connection but does not answer the login. */
 /* Predecessor fault 4: A router that accepts connections and says nothing blocks everything for good, and
  * no line tells. */
 /* Predecessor fault 5: The same at the start: a login that is not answered hangs for ever. */
@@ -12,13 +12,13 @@ static void tell(struct world *w)
 {
     struct lan_client *a = client(w, 10);
 
-    note(w, "the login is not answered");
+    note(w, "the router does not answer the login");
     router_model_set_access(w->router, ROUTER_MODEL_SILENT);
     world_start(w, 1);
     world_run_for(w, 20000);
     router_model_set_access(w->router, ROUTER_MODEL_OPEN);
     skip_s(w, 200);
-    note(w, "the router falls silent, and a client asks for four mappings");
+    note(w, "the router stops answering, and a client requests four mappings");
     router_now(w);
     router_model_mute(w->router, w->now_ms + 30000, false);
     for (unsigned i = 0; i < 4; i++)
@@ -27,7 +27,7 @@ static void tell(struct world *w)
     for (unsigned i = 0; i < 4; i++)
         expect(w, a->mappings[i].answers == 1 && a->mappings[i].result == 3);
     skip_s(w, 17);
-    note(w, "it speaks again");
+    note(w, "the router answers again");
     world_run_for(w, 60000);
     for (unsigned i = 0; i < 4; i++)
         expect(w, a->mappings[i].state == LAN_HELD);

@@ -1,5 +1,6 @@
-/* The router has no route to the gateway: the interface for the rules is not known. Nothing is guessed, and
- * no success is told for a rule that could never match; when the route is there, the client is served. */
+/* The router has no route to the gateway, so the interface for the rules is unknown. The daemon does not
+ * guess, and advertises no mapping whose rule could never match. When the route exists, the client gets its
+ * mapping. */
 /* Predecessor fault 35: An interface that cannot be found is guessed, and rules that match nothing are
  * confirmed. */
 #include "scenario.h"
@@ -18,7 +19,7 @@ static void tell(struct world *w)
     mapping = map(w, a, TCP, 7000, 7000, 3600);
     world_run_for(w, 13000);
     expect(w, mapping->result == 3 && our_rules(w) == 0);
-    note(w, "the route is there");
+    note(w, "the route exists");
     router_model_route_add(w->router, &tunnel);
     world_run_for(w, 40000);
     expect(w, mapping->state == LAN_HELD && our_rules(w) == 1);

@@ -1,5 +1,5 @@
-/* The router restarts while one mapping is there and another one is asked for: nothing is lost, nothing is
- * made twice, the waiting client notices the delay only. */
+/* The router restarts while one mapping exists and another one is in work. Nothing is lost, nothing is made
+ * twice, and the client of the second one notices only the delay. */
 #include "scenario.h"
 
 static void tell(struct world *w)

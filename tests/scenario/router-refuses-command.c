@@ -1,5 +1,6 @@
-/* A trap is an answer: the connection stays. The router refuses an addition, it refuses for want of a policy,
- * and a rule to be removed is gone already. There is one login all the while. */
+/* A trap is an answer, so the connection stays open. The router refuses an addition for some reason, then
+ * because the user lacks a policy, and at last a rule that the daemon removes does not exist any more. There
+ * is one login in all that time. */
 /* Predecessor fault 38: Each refused command costs a new connection and a login. */
 #include "scenario.h"
 
@@ -9,13 +10,13 @@ static void tell(struct world *w)
     struct lan_mapping *mapping;
 
     settle(w);
-    note(w, "a refused addition is tried again");
+    note(w, "the daemon repeats a refused addition");
     router_now(w);
     router_model_fail_next(w->router, "/ip/firewall/nat/add", "failure: something went wrong");
     mapping = map(w, a, TCP, 7000, 7000, 3600);
     world_run_for(w, 3000);
     expect(w, mapping->state == LAN_HELD && our_rules(w) == 1);
-    note(w, "no write policy: the client is refused at once");
+    note(w, "no write policy: the daemon refuses the client at once");
     router_model_set_policies(w->router, "natpmp", ROUTER_MODEL_ALL & ~(unsigned)ROUTER_MODEL_WRITE);
     mapping = map(w, a, TCP, 7001, 7001, 3600);
     world_run_for(w, 3000);

@@ -1,5 +1,5 @@
-/* The router numbers its rules anew when it restarts. A deletion afterwards hits the client's own rule and no
- * other one. */
+/* The router numbers its rules anew when it restarts. A deletion after that removes the client's own rule and
+ * no other one. */
 /* Predecessor fault 11: Rules are remembered by their number alone: after the router has renumbered them
  * another client's rule is removed. */
 #include "scenario.h"
@@ -20,7 +20,7 @@ static void tell(struct world *w)
     skip_s(w, 1);
     map(w, b, TCP, 7001, 7001, 3600);
     skip_s(w, 10);
-    note(w, "the router restarts, and the numbers are other rules'");
+    note(w, "the router restarts, and the numbers now belong to other rules");
     router_now(w);
     router_model_reboot(w->router, 3000, true);
     world_run_for(w, 1000);

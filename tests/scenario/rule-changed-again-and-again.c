@@ -1,6 +1,7 @@
-/* Another program on the router changes our rule each time it appears. double-natpmp replaces the rule. After
- * three replacements in a row it waits a second before each further one: two programs that undo each other's
- * work must not become a loop at the speed of the network. When the other program stops, the rule stays. */
+/* Another program on the router changes the daemon's rule each time it appears. double-natpmp replaces the
+ * rule. After three replacements in a row it waits a second before each further one: two programs that undo
+ * each other's work must not become a loop at the speed of the network. When the other program stops, the
+ * rule stays. */
 #include "scenario.h"
 
 static void change(struct world *w, uint64_t for_ms)

@@ -1,7 +1,7 @@
-/* A router that tells only which property of a rule was changed. Somebody disables our rule, and somebody
- * else sends its packets to another host. Both are put back, and a client that asks in between hears of
- * success only when its rule stands again. The owner's own rules, disabled and changed likewise, are left
- * alone. */
+/* A router whose events contain only the property of a rule that was changed. Somebody disables the daemon's
+ * rule, and somebody else changes its destination to another host. The daemon restores the rule both times,
+ * and a client that renews in between gets success only when the rule is restored. The daemon does not touch
+ * the owner's own rules, which are disabled and changed likewise. */
 #include "scenario.h"
 
 static void options(struct world_options *options)
@@ -26,7 +26,7 @@ static void tell(struct world *w)
     world_hand_end(w);
     world_run_for(w, 20000);
     show(w, true);
-    world_hand_begin(w, "our rule is disabled");
+    world_hand_begin(w, "somebody disables the daemon's rule");
     router_model_rule_set(w->router, rule_of(w, 10, TCP, 7000), "disabled=yes");
     world_hand_end(w);
     world_run_for(w, 2);
@@ -35,7 +35,7 @@ static void tell(struct world *w)
     world_run_for(w, 1000);
     expect(w, mapping->answers == 2 && our_rules(w) == 1 && w->invariants.rules[0].enabled);
     skip_s(w, 20);
-    world_hand_begin(w, "our rule is sent elsewhere");
+    world_hand_begin(w, "somebody changes the destination of the daemon's rule");
     router_model_rule_set(w->router, rule_of(w, 10, TCP, 7000), "to-addresses=192.168.88.99");
     world_hand_end(w);
     world_run_for(w, 2);
@@ -44,7 +44,7 @@ static void tell(struct world *w)
     world_run_for(w, 1000);
     expect(w, mapping->answers == 3 && our_rules(w) == 1 && rule_of(w, 10, TCP, 7000) != 0);
     skip_s(w, 20);
-    world_hand_begin(w, "the owner's rule is disabled and changed");
+    world_hand_begin(w, "the owner disables and changes his own rule");
     router_model_rule_set(w->router, id, "disabled=yes");
     router_model_rule_set(w->router, id, "dst-port=81");
     world_hand_end(w);

@@ -1,5 +1,5 @@
-/* Another program on the router removes our rule each time it appears. After three replacements in a row
- * double-natpmp waits a second before each further one: two programs that undo each other's work must not
+/* Another program on the router removes the daemon's rule each time it appears. After three replacements in a
+ * row double-natpmp waits a second before each further one: two programs that undo each other's work must not
  * become a loop at the speed of the network. When the other program stops, the rule stays. */
 #include "scenario.h"
 

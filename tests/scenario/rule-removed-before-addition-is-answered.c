@@ -1,6 +1,6 @@
-/* With many requests at once double-natpmp adds rules over a second connection. That connection goes dead
- * after one addition, so its answer never comes, although the router's events have shown the rule. Somebody
- * removes the rule meanwhile. The next resync finds that it is gone, and it is added again, once. */
+/* With many requests at once double-natpmp adds rules over a second connection. That connection fails after
+ * one addition, so its answer never comes, although the router's events have shown the rule. Meanwhile
+ * somebody removes the rule. The next resync finds that it is gone, and the daemon adds it again, once. */
 #include "scenario.h"
 
 static void options(struct world_options *options)
@@ -27,11 +27,11 @@ static void tell(struct world *w)
     asks_map(w, 31, 40000, UDP, 6882, 6882, 3600);
     world_run_for(w, 60);
     expect(w, rule_of(w, 31, UDP, 6882) != 0);
-    world_hand_begin(w, "that rule is removed");
+    world_hand_begin(w, "somebody removes that rule");
     router_model_rule_remove(w->router, rule_of(w, 31, UDP, 6882));
     world_hand_end(w);
     world_run_for(w, 10);
-    note(w, "it is added again, once");
+    note(w, "the daemon adds it again, once");
     adds = router_model_counters(w->router)->adds;
     skip_s(w, 20);
     expect(w, router_model_counters(w->router)->adds == adds + 1);

@@ -1,6 +1,6 @@
-/* Whatever keeps the gateway from serving is told once, in one line, with its likely cause and cure: no
- * answer, and requests that leave by another way than to the router; port unreachable; no route; a source
- * address that is not there; no authorization; an external address of 0.0.0.0, and one that is private; an
+/* The daemon logs each problem with the gateway once, in one line, with its likely cause and its remedy: no
+ * answer, while requests leave by another way than to the router; port unreachable; no route; a source
+ * address that does not exist; no authorization; an external address of 0.0.0.0, and one that is private; an
  * interface that does not lead to the gateway. */
 #include "scenario.h"
 
@@ -15,7 +15,7 @@ static void no_source(struct world *w, unsigned value)
     world_give(w, &(struct event){.type = EVENT_GATEWAY_ERROR, .gateway_error = GATEWAY_NO_SOURCE});
 }
 
-/* Each trouble lasts a minute and a half, in which the address is asked for again and again. */
+/* Each problem lasts a minute and a half, in which the daemon requests the address several times. */
 static void lasts(struct world *w)
 {
     world_run_for(w, 90000);
@@ -35,7 +35,7 @@ static void tell(struct world *w)
     note(w, "silence");
     w->gateway.faults.silent = true;
     lasts(w);
-    note(w, "silence, and requests leave from 10.9.0.2, while the router is reached from 172.17.0.2");
+    note(w, "no answer, and requests leave from 10.9.0.2, while the router is reached from 172.17.0.2");
     w->router_local = 0xac110002;
     router_model_drop_session(w->router, 0, false);
     world_run_for(w, 5000);
@@ -49,14 +49,14 @@ static void tell(struct world *w)
     note(w, "no route");
     w->faults.tunnel_down = true;
     lasts(w);
-    note(w, "GATEWAY_SOURCE is not there");
+    note(w, "the address of GATEWAY_SOURCE does not exist");
     world_at(w, w->now_ms + 10, no_source, 0);
     world_at(w, w->now_ms + 300, no_source, 0);
     lasts(w);
-    note(w, "the address request is not authorized");
+    note(w, "the gateway does not authorize the address request");
     w->gateway.faults.refuse_address = 2;
     lasts(w);
-    note(w, "nor are mappings: two clients ask");
+    note(w, "nor does it authorize mappings: two clients request one");
     w->gateway.faults.refuse = 2;
     map(w, a, TCP, 6000, 6000, 3600);
     map(w, client(w, 11), TCP, 6000, 6000, 3600);
@@ -65,7 +65,7 @@ static void tell(struct world *w)
     note(w, "no external address");
     world_gateway_address(w, 0, false);
     world_run_for(w, 150000);
-    note(w, "a private one");
+    note(w, "a private external address");
     world_gateway_address(w, 0x64400001, false);
     world_run_for(w, 150000);
     world_gateway_address(w, 0xb9010203, false);

@@ -54,7 +54,7 @@ struct lan_mapping *map(struct world *w, struct lan_client *from, bool tcp, uint
 void expect_at(struct world *w, bool holds, const char *what, int line)
 {
     if (!holds)
-        world_fail(w, "line %d: not so: %s", line, what);
+        world_fail(w, "line %d: not true: %s", line, what);
 }
 
 void expect_rest(struct world *w)
@@ -87,7 +87,7 @@ unsigned our_rules(const struct world *w)
     return w->invariants.rule_count;
 }
 
-/* ---- played programs ---- */
+/* ---- clients whose datagrams the story plays ---- */
 
 void asks_map(struct world *w, unsigned last_byte, uint16_t source_port, bool tcp, uint16_t internal_port,
               uint16_t suggested, uint32_t lifetime_s)
@@ -135,7 +135,7 @@ void gateway_late(struct world *w, unsigned late_ms)
     w->gateway.faults.late_ms = late_ms;
 }
 
-/* ---- comparing ---- */
+/* ---- comparison of traces ---- */
 
 static char *read_file(const char *path)
 {
@@ -257,7 +257,7 @@ static int play(const char *name, const struct story *story)
     w = world_new(&options);
     w->trace.keep = true;
     story->tell(w);
-    text = w->trace.text ? w->trace.text : ""; /* NULL while it has no line */
+    text = w->trace.text ? w->trace.text : ""; /* The text is NULL while the trace has no line. */
     if (update && strcmp(update, "1") == 0)
         status = write_file(expected_path, text);
     else

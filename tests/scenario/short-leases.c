@@ -1,6 +1,6 @@
-/* The gateway starts anew and grants no more than a minute from now on, less than the client was told. The
- * daemon renews by itself, at half of each lease (RFC 6886 section 3.3 [C-21]), with the port that is held
- * [C-19]. */
+/* The gateway restarts and grants one minute at most from now on, less than the client was advertised. The
+ * daemon renews at half of each lease (RFC 6886 section 3.3 [C-21]) and suggests the external port that it
+ * has [C-19]. */
 #include "scenario.h"
 
 static void tell(struct world *w)
@@ -11,7 +11,7 @@ static void tell(struct world *w)
     uint16_t external_port;
 
     settle(w);
-    note(w, "another external port than the one that was suggested");
+    note(w, "the gateway grants another external port than the suggested one");
     w->gateway.options.ignore_suggestion = true;
     mapping = map(w, a, TCP, 7000, 7000, 3600);
     world_run_for(w, 10000);

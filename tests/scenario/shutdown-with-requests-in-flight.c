@@ -1,5 +1,5 @@
-/* SIGTERM while one mapping is there, one is being made and one is being deleted: all of it is undone, then
- * the end. */
+/* SIGTERM arrives while one mapping exists, one is being made and one is being deleted. The daemon undoes all
+ * of it and then exits. */
 /* Predecessor fault 9: SIGTERM with requests in flight leaves their rules and leases behind. */
 /* Predecessor fault 40: The log: an error on each normal stop, a line for each renewal, no names in
  * failures, nothing when the router hangs. */

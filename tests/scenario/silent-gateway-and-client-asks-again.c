@@ -1,6 +1,6 @@
-/* The gateway does not answer renewals, and the pauses between our retransmissions grow to a minute. A client
- * that asks again makes double-natpmp ask the gateway again at once, whichever router port the client has: 64
- * ports in a row are tried, each of a client of its own. */
+/* The gateway does not answer renewals, and the intervals between the daemon's retransmissions grow to a
+ * minute. When a client requests again, double-natpmp sends a request to the gateway at once, whichever
+ * router port the client has. The story tries 64 ports in a row, each of a client of its own. */
 #include "scenario.h"
 
 enum { FIRST_PORT = 6400, CLIENTS = 64 };
@@ -27,7 +27,7 @@ static void tell(struct world *w)
     world_run_for(w, 10000);
     expect(w, w->gateway.requests <= requests + 2);
     show(w, true);
-    note(w, "the client of port 6400 asks again");
+    note(w, "the client of port 6400 requests again");
     requests = w->gateway.requests;
     asks_map(w, 10, 40000, UDP, FIRST_PORT, FIRST_PORT, 7200);
     world_run_for(w, 100);
@@ -35,7 +35,7 @@ static void tell(struct world *w)
     world_run_for(w, 900);
     show(w, false);
     requests = w->gateway.requests;
-    all_ask(w); /* of which the first one is a duplicate, which is answered from memory */
+    all_ask(w); /* The first one is a duplicate, which is answered from memory. */
     world_run_for(w, 100);
     expect(w, w->gateway.requests == requests + CLIENTS - 1);
     w->gateway.faults.silent = false;

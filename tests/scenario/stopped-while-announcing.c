@@ -1,5 +1,5 @@
-/* RFC 6886 section 3.8: who is not acting as a NAT any more announces nothing [A-10] and answers nothing
- * [G-12]. The router is silent, so that the end takes its five seconds. */
+/* RFC 6886 section 3.8: a daemon that does not act as a NAT any more announces nothing [A-10] and answers
+ * nothing [G-12]. The router does not answer, so that the end takes its five seconds. */
 #include "scenario.h"
 
 static void tell(struct world *w)

@@ -1,7 +1,7 @@
-/* The gateway changes a port between two copies of one renewal, and its answer to the second copy comes when
- * the client has deleted the mapping, but the deletion still waits for its turn at the gateway. The client
- * asks again: what is remembered has been contradicted, and nothing is told until the gateway has answered.
- */
+/* The gateway changes a port between two datagrams of one renewal. Its answer to the second one comes when
+ * the client has deleted the mapping, but while the deletion still waits for its turn at the gateway. When
+ * the client requests the mapping again, that answer has contradicted what the daemon remembers, so the
+ * daemon advertises nothing until the gateway has answered. */
 #include "scenario.h"
 
 static void tell(struct world *w)
@@ -20,12 +20,12 @@ static void tell(struct world *w)
     world_run_for(w, 100);
     asks_map(w, 10, 40001, TCP, 7000, 7000, 3600);
     world_run_for(w, 500);
-    note(w, "from now on it is another port");
+    note(w, "from now on the gateway grants another port");
     gateway_rotate(&w->gateway, w->now_ms);
     world_run_for(w, 1000);
     asks_delete(w, 10, 40000, UDP, 6000, 0);
     world_run_for(w, 800);
-    note(w, "it comes back");
+    note(w, "the client comes back");
     asks_map(w, 10, 40000, UDP, 6000, port, 3600);
     world_run_for(w, 4000);
     expect(w, external_port_of(w, 10, UDP, 6000) != port);

@@ -1,5 +1,6 @@
-/* RFC 6886 section 3.3: a port that cannot be had is answered with another one, also when the client suggests
- * none and its own number is another client's. Without a suggestion it is a high one. */
+/* RFC 6886 section 3.3: if a port is taken, the client gets another one, also when it suggests none and the
+ * number of its internal port belongs to another client. Without a suggestion the port is one of the dynamic
+ * range. */
 /* Predecessor fault 19: No answer to a request without a suggestion whose own number is taken. */
 #include "scenario.h"
 
@@ -10,14 +11,14 @@ static void tell(struct world *w)
     struct lan_mapping *mapping;
 
     settle(w);
-    note(w, "one client has udp 6000");
+    note(w, "one client has UDP 6000");
     map(w, a, UDP, 6000, 6000, 3600);
     world_run_for(w, 1000);
-    note(w, "another one suggests it, for another port of its own");
+    note(w, "another client suggests it, for another internal port");
     mapping = map(w, b, UDP, 6500, 6000, 3600);
     world_run_for(w, 1000);
     expect(w, mapping->state == LAN_HELD && mapping->external_port != 6000);
-    note(w, "and has udp 6000 itself, without a suggestion");
+    note(w, "and requests UDP 6000 itself, without a suggestion");
     mapping = map(w, b, UDP, 6000, 0, 3600);
     world_run_for(w, 1000);
     expect(w, mapping->state == LAN_HELD && mapping->external_port >= 1024);

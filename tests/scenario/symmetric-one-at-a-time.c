@@ -1,7 +1,8 @@
-/* Behind a gateway that forwards port n to port n only, neither a request nor its answer says which mapping
- * it belongs to. So one mapping has the port at a time, and between a request and a deletion there is a pause
- * in which what is under way arrives. A request that its client takes back is followed to its end: only the
- * answer tells the port that is to be given back. A held mapping yields to who asks. */
+/* Behind a gateway that forwards port n only to port n, neither a request nor its answer says to which
+ * mapping it belongs. So one mapping has the port at a time, and between a request and a deletion the daemon
+ * waits until what is under way has arrived. If a client withdraws a request, the daemon still waits for the
+ * answer, because only the answer says which port must be released. A mapping that the daemon keeps alive is
+ * released for a client that requests one. */
 #include "scenario.h"
 
 static void options(struct world_options *options)
@@ -21,7 +22,7 @@ static void tell(struct world *w)
     uint16_t port;
 
     settle(w);
-    note(w, "the answer comes when its client has taken the request back, and another one has asked");
+    note(w, "the answer comes when the client has withdrawn its request, and another client has sent one");
     gateway_late(w, 900);
     mapping = map(w, a, TCP, 6881, 6881, 3600);
     world_run_for(w, 300);
@@ -31,7 +32,7 @@ static void tell(struct world *w)
     world_run_for(w, 5000);
     expect(w, held->state == LAN_HELD && router_port_of(w, 11, TCP, 7000) == held->external_port);
     expect(w, our_rules(w) == 1 && gateway_count(&w->gateway, w->now_ms) == 1);
-    note(w, "its client is away; what is held for it is given up for who asks");
+    note(w, "the client is away; its mapping is released for a client that requests one");
     port = held->external_port;
     lan_vanish(b);
     skip_s(w, 120);
@@ -40,7 +41,7 @@ static void tell(struct world *w)
     world_run_for(w, 5000);
     expect(w, mapping->state == LAN_HELD && router_port_of(w, 10, TCP, 6881) == mapping->external_port);
     expect(w, mapping->external_port != port && our_rules(w) == 1);
-    note(w, "the end comes while the gateway answers late");
+    note(w, "the daemon is stopped while the gateway answers late");
     gateway_late(w, 900);
     map(w, a, UDP, 6881, 6881, 3600);
     world_run_for(w, 300);

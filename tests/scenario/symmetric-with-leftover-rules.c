@@ -1,6 +1,7 @@
 /* An earlier run left two UDP rules, and now GATEWAY_MODE=symmetric is set for a gateway that has one port
- * for each protocol. One of the two can be had again. The other one is ended: its deletion at the gateway
- * waits until the request for the first is answered, since requests of one protocol cannot be told apart. */
+ * for each protocol. The daemon can get the lease of one of them again. It ends the other one: the deletion
+ * at the gateway waits until the request for the first is answered, since requests of one protocol cannot be
+ * told apart. */
 #include "scenario.h"
 
 static void options(struct world_options *options)

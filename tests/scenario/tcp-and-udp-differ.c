@@ -1,6 +1,6 @@
-/* The gateway gives TCP and UDP of one port different external ports, which a program that announces one
- * number cannot know: the log says so, once. A port that has just rotated is not told as a difference, for
- * the other protocol may follow at its renewal. */
+/* The gateway grants TCP and UDP of one port different external ports. A program that announces one number
+ * for both cannot know that, so the daemon logs it once. It does not log the difference of a port that has
+ * just changed, because the other protocol may follow at its renewal. */
 #include "scenario.h"
 
 static void own_way(struct world_options *options)
@@ -21,7 +21,7 @@ static void tell(struct world *w)
     udp = map(w, a, UDP, 6881, 6881, 7200);
     world_run_for(w, 1000);
     expect(w, tcp->external_port != udp->external_port);
-    note(w, "both are renewed: nothing more to say");
+    note(w, "the client renews both: there is nothing more to log");
     world_run_for(w, 35000);
     expect(w, tcp->answers == 2 && udp->answers == 2);
     expect_rest(w);

@@ -1,5 +1,5 @@
-/* Many programs announce one port number for both protocols. Both rules stand on one router port, so that a
- * gateway like ProtonVPN's gives both the same external port, whatever was suggested. */
+/* Many programs announce one port number for both protocols. The rules of both use one router port, so that a
+ * gateway like ProtonVPN's grants both the same external port, whatever was suggested. */
 #include "scenario.h"
 
 static void proton(struct world_options *options)
@@ -20,7 +20,7 @@ static void tell(struct world *w)
     udp = map(w, a, UDP, 6881, 6881, 7200);
     world_run_for(w, 1000);
     expect(w, tcp->state == LAN_HELD && udp->state == LAN_HELD && tcp->external_port == udp->external_port);
-    note(w, "another client with the same port: a pair of its own");
+    note(w, "another client with the same port gets a pair of its own");
     tcp = map(w, b, TCP, 6881, 6881, 7200);
     udp = map(w, b, UDP, 6881, 6881, 7200);
     world_run_for(w, 1000);

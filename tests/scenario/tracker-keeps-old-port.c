@@ -1,6 +1,5 @@
-/* Whoever was told a port keeps it until the next announce of the application, so a port must not change
- * without need. With a client that renews in time the lease never ends, and ten minutes later the port is the
- * same. */
+/* A tracker keeps a port until the next announce of the application, so a port must not change without need.
+ * The lease of a client that renews in time never ends, and ten minutes later the port is the same. */
 #include "scenario.h"
 
 static void proton(struct world_options *options)

@@ -1,4 +1,4 @@
-/* Two clients suggest one port at the same instant: two ports, two rules, two leases (RFC 6886
+/* Two clients suggest one port at the same instant and get two ports, two rules and two leases (RFC 6886
  * sections 3.3, 9.4). [M-05] [M-12] [M-25] [C-18] */
 /* Predecessor fault 1: Two clients that suggest one port at the same moment both get it. */
 #include "scenario.h"
@@ -17,7 +17,7 @@ static void tell(struct world *w)
     expect(w, of_a->state == LAN_HELD && of_b->state == LAN_HELD);
     expect(w, of_a->external_port != of_b->external_port);
     expect(w, our_rules(w) == 2 && gateway_count(&w->gateway, w->now_ms) == 2);
-    note(w, "the first one goes; the second one keeps its own");
+    note(w, "the first client deletes its mapping; the second one keeps its own");
     lan_unmap(&w->lan, w->now_ms, a, of_a);
     world_run_for(w, 3000);
     expect(w, our_rules(w) == 1 && rule_of(w, 11, UDP, 7000) != 0);

@@ -1,5 +1,6 @@
-/* RFC 6886 section 3.5 and erratum 3618: other versions get 8 bytes with opcode 128 and result 1, PCP too;
- * other opcodes come back with result 5; responses and what is too short get nothing. [M-24] */
+/* RFC 6886 section 3.5 and erratum 3618: the daemon answers other versions, PCP too, with 8 bytes, opcode 128
+ * and result 1. It answers other opcodes with result 5. It does not answer responses and packets that are too
+ * short. [M-24] */
 /* Predecessor fault 26: The epoch in the answer to another version is no time at all. */
 /* Predecessor fault 27: A response of another version is answered. */
 /* Predecessor fault 28: Internal port 0 with a lifetime is mapped. */
@@ -23,19 +24,19 @@ static void tell(struct world *w)
     send(w, "\1\0", 2);
     send(w, pcp_map, sizeof(pcp_map));
     send(w, "\377\177\0\0", 4);
-    note(w, "opcodes 3 and 127, short and long");
+    note(w, "opcodes 3 and 127, short and long packets");
     send(w, "\0\3", 2);
     send(w, "\0\177\1\2\3\4\5\6\7", 9);
     send(w, large, sizeof(large));
-    note(w, "nothing: 0 and 1 bytes, short maps, responses of any version");
+    note(w, "no answer: 0 and 1 bytes, short maps, responses of any version");
     send(w, "", 0);
     send(w, "\0", 1);
     send(w, "\0\1\0\0\27\160\0\0\0\0\0", 11);
     send(w, "\0\200\0\0\0\0\0\1\1\2\3\4", 12);
     send(w, "\1\201\0\0", 4);
-    note(w, "internal port 0 with a lifetime is nothing that could be mapped");
+    note(w, "internal port 0 with a lifetime cannot be mapped");
     send(w, port_zero, sizeof(port_zero));
-    note(w, "reserved bytes and a tail do not matter: a deletion of nothing");
+    note(w, "reserved bytes and trailing bytes do not matter: a deletion of nothing");
     send(w, reserved_and_tail, sizeof(reserved_and_tail));
 }
 

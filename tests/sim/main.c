@@ -1,9 +1,9 @@
 /* sim --seed N --runs N [--events N] [--twice] [--verbose]
  *
- * Runs the seeds N, N + 1 ... each from its own options, with so many things that happen in the world: a
- * request, a fault, the time that passes. The core gets some fifty events for each. The same seed gives the
- * same run, byte for byte: --twice runs each a second time and compares. Exit status 1 at the first failure,
- * behind the last lines, the seed and the options. */
+ * Runs the seeds N, N + 1 and so on, each with options of its own. In each run so many things happen in the
+ * world: a request, a fault, or time that passes. The core gets about fifty events for each. The same seed
+ * gives the same run, byte for byte; --twice runs each seed a second time and compares. At the first failure
+ * it prints the last lines, the seed and the options, and exits with status 1. */
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -47,7 +47,7 @@ static bool parse(int argc, char **argv, struct arguments *ret)
     return true;
 }
 
-/* Of so many seeds each kind of event has come up, the rare ones among them. */
+/* After so many seeds each kind of event must have happened, including the rare ones. */
 static bool all_happened(const struct sim_result *total, uint64_t runs)
 {
     bool all = true;

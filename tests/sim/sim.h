@@ -1,5 +1,6 @@
-/* Years of trouble in minutes: random options and faults for each seed (swarm: each kind on or off for a
- * whole run, so that rare ones meet), then the faults off, time to converge, and the state at rest. */
+/* Years of trouble in minutes. Each seed chooses random options and faults. Each kind of fault is on or off
+ * for a whole run (swarm testing), so that rare ones meet. Then the faults are turned off, the world gets
+ * time to converge, and the state at rest is checked. */
 #pragma once
 
 #include <stdbool.h>
@@ -58,9 +59,10 @@ enum sim_event {
 struct sim_options {
     unsigned weight[SIM_EVENTS]; /* 0: off */
     unsigned clients;
-    bool kills; /* leases of a process that died, or stopped while the gateway was away, end by themselves */
-    bool deaf;  /* announcements do not reach the clients */
-    bool limited; /* the gateway has not enough ports for everybody */
+    bool kills;   /* leases of a process that died, or was stopped while the gateway was unreachable, end by
+                     themselves */
+    bool deaf;    /* announcements do not reach the clients */
+    bool limited; /* the gateway does not have enough ports for all clients */
     struct world_options world;
 };
 
@@ -78,7 +80,7 @@ struct sim_options sim_options(uint64_t seed);
 void sim_print_options(const struct sim *sim, FILE *to);
 const char *sim_event_name(enum sim_event event);
 
-/* Carries one out. */
+/* Makes one event happen. */
 void sim_happens(struct sim *sim, enum sim_event event);
 void sim_faults_off(struct sim *sim);
 
@@ -88,6 +90,6 @@ struct sim_result {
     uint64_t happened[SIM_EVENTS];
 };
 
-/* One seed from start to rest: so many things happen, or more until the core had 2,000 events. Does not come
- * back if something is wrong. */
+/* Runs one seed from its start to its end. So many things happen, or more if the core had less than 2,000
+ * events. Ends the program if a check fails. */
 struct sim_result sim_run(uint64_t seed, unsigned events, bool verbose);

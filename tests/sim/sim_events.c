@@ -3,7 +3,7 @@
 #include "sim.h"
 
 enum {
-    PORTS_WANTED = 12, /* few, so that clients meet */
+    PORTS_WANTED = 12, /* few, so that several clients use one port */
     FIRST_PORT = 6000,
     FLOOD = 300,
     LONGEST_MS = 600000, /* of a fault, and more */
@@ -273,7 +273,7 @@ static void drop_at(struct sim *sim)
     router_model_drop_at(sim->world->router, &fault);
 }
 
-/* From the core's point of view the connections are in trouble until then. */
+/* The core's connections do not work until then. */
 static void trouble_until(struct world *w, uint64_t until_ms)
 {
     if (w->invariants.router_trouble_ms < until_ms)
@@ -286,7 +286,7 @@ static void fail_next(struct sim *sim)
     static const char *const commands[] = {"/ip/firewall/nat/add", "/ip/firewall/nat/remove",
                                            "/ip/firewall/nat/print", "/ip/firewall/nat/set",
                                            "/ip/route/check"};
-    /* Not "no such item": a router that says so of a rule that is there cannot be survived. */
+    /* Not "no such item": no daemon can cope with a router that says so of a rule that exists. */
     static const char *const messages[] = {"failure: something went wrong", "not enough permissions (9)",
                                            "interrupted", "input does not match any value of in-interface"};
 
@@ -294,7 +294,7 @@ static void fail_next(struct sim *sim)
                            messages[below(sim, ARRAY_LEN(messages))]);
 }
 
-/* Sessions that are there live on, if they are not ended at the same time. */
+/* Sessions that exist are not affected, unless they are ended at the same time. */
 static void logins_fail(struct sim *sim, enum sim_event event)
 {
     struct world *w = sim->world;
@@ -354,7 +354,7 @@ static void router_happens(struct sim *sim, enum sim_event event)
     }
 }
 
-/* ---- somebody at WinBox ---- */
+/* ---- a person at WinBox ---- */
 
 static uint32_t any_rule(struct sim *sim, bool ours)
 {
@@ -424,7 +424,7 @@ static void hand_happens(struct sim *sim, enum sim_event event)
     world_hand_end(w);
 }
 
-/* ---- our process ---- */
+/* ---- the daemon's process ---- */
 
 static void process_happens(struct sim *sim, enum sim_event event)
 {
@@ -472,7 +472,8 @@ void sim_faults_off(struct sim *sim)
     trace_line(&w->trace, w->now_ms, "# faults off");
     for (unsigned event = SIM_GATEWAY_SILENT; event < SIM_HAND_REMOVE; event++)
         fault_ends(w, event);
-    /* What overtakes and what comes twice is also a fault: a late copy of a deletion ends a lease. */
+    /* Packets that overtake each other or arrive twice are faults as well: a late retransmission of a
+     * deletion ends a lease. */
     w->options.lan.loss_percent = 0;
     w->options.gateway_link.duplicate_percent = 0;
     w->options.gateway_link.latency_max_ms = w->options.gateway_link.latency_min_ms;

@@ -4,8 +4,8 @@
 
 static const struct {
     const char *name;
-    unsigned weight;  /* when it is on */
-    unsigned percent; /* of the runs have it */
+    unsigned weight;  /* when the fault is on */
+    unsigned percent; /* of the runs have this fault */
 } kinds[SIM_EVENTS] = {
     [SIM_TIME] = {"time", 600, 100},
     [SIM_MAP] = {"map", 120, 100},
@@ -79,7 +79,7 @@ static void choose_gateway(struct prng *prng, struct sim_options *options)
     options->limited = gateway->one_port || gateway->ports_max != 0;
 }
 
-/* Drawn apart, so that the other runs stay what they were. */
+/* A separate random choice, so that the seeds of older options keep their runs. */
 static void choose_symmetric(uint64_t seed, struct sim_options *options)
 {
     struct prng prng = prng_seeded(seed ^ 0x53594d4d);
@@ -139,7 +139,7 @@ struct sim_options sim_options(uint64_t seed)
 {
     struct sim_options options = {.world = world_defaults(seed)};
     struct prng prng = prng_seeded(seed ^ 0x5357414d);
-    /* Quiet runs as well: with everything on, one fault hides the other. */
+    /* Some runs have no faults, because with all of them on, one fault hides the other. */
     unsigned calm = prng_below(&prng, 4);
 
     for (unsigned i = 0; i < SIM_EVENTS; i++) {

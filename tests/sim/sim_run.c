@@ -5,24 +5,24 @@
 #include "sim.h"
 
 enum {
-    /* Back-off to the router (30 s) and to the gateway (60 s), a client's pause (64 s and 30 s), and each
-       twice. */
+    /* The longest back-off to the router (30 s) and to the gateway (60 s), the pauses of a client (64 s and
+     * 30 s), and each of them twice. */
     CONVERGE_MS = 400000,
     RENEWAL_MS = 2000,
-    /* The longest lease of the gateways here; a dead process leaves some behind. */
+    /* The longest lease of the gateways here, because a dead process leaves some behind. */
     LEASE_MS = 600000,
     SETTLE_MS = 15000, /* the longest time that an answer takes, and a slack */
-    RELEASE_MS = 100,  /* of a mapping that ends just then */
+    RELEASE_MS = 100,  /* of a mapping that ends at that moment */
     RELEASES_MAX = 30,
     STOP_MS = 5500,
-    SIM_STEPS_MIN = 2000, /* a run without clients that ask would be none */
+    SIM_STEPS_MIN = 2000, /* A run without requests of clients would test nothing. */
 };
 
 static void report(void *context)
 {
     const struct sim *sim = context;
 
-    fprintf(stderr, "seed %" PRIu64 ", behind event %u, hash %016" PRIx64 "\n", sim->seed, sim->events_done,
+    fprintf(stderr, "seed %" PRIu64 ", after event %u, hash %016" PRIx64 "\n", sim->seed, sim->events_done,
             sim->world->trace.hash);
     sim_print_options(sim, stderr);
 }
@@ -43,7 +43,7 @@ static enum sim_event choose(struct sim *sim)
     return SIM_TIME;
 }
 
-/* Who still asks is served, unless the gateway has no port left. */
+/* A client that still requests has its mapping, unless the gateway has no port left. */
 static void check_clients(struct sim *sim)
 {
     struct world *w = sim->world;
@@ -55,7 +55,7 @@ static void check_clients(struct sim *sim)
             const struct lan_mapping *mapping = &client->mappings[k];
             bool refused = sim->options.limited && mapping->result == 4;
 
-            /* A renewal may be under way, and a lease of a second ends before it is answered. */
+            /* A renewal may be under way, and a lease of one second ends before its answer. */
             if (mapping->state == LAN_UNUSED || mapping->state == LAN_HELD || refused ||
                 (mapping->state == LAN_ASKING &&
                  mapping->granted_ms + (uint64_t)mapping->granted_s * 1000 + RENEWAL_MS > w->now_ms))
@@ -91,7 +91,7 @@ static void converge(struct sim *sim)
         world_start(w, prng_next(&sim->prng));
     world_run_for(w, CONVERGE_MS + (sim->options.kills ? LEASE_MS : 0));
     check_clients(sim);
-    /* Nobody asks any more, so that nothing is half done; what is held is held on. */
+    /* The clients stop, so that nothing is half done. Mappings that are kept alive stay. */
     for (unsigned i = 0; i < w->lan.count; i++)
         lan_vanish(&w->lan.clients[i]);
     world_run_for(w, SETTLE_MS);

@@ -1,5 +1,5 @@
-/* A survey of a router and a gateway where all is well, as rows; tests change what they are about. In rows a
- * blank separates two words and '_' stands for a blank within one. */
+/* A survey of a router and a gateway without problems, as rows. Tests change the rows that they are about. In
+ * a row a blank separates two words, and '_' stands for a blank within one. */
 #pragma once
 
 #include <stdlib.h>
@@ -25,7 +25,7 @@ static inline void add_row(enum table_name name, const char *words)
     survey_add_row(survey, name, &reader.sentence);
 }
 
-/* The table's rows, instead of those that it had; NULL behind the last one. */
+/* Replaces the table's rows; NULL after the last one. */
 static inline void set_table(enum table_name name, const char *const *rows)
 {
     survey_begin_table(survey, name);
@@ -106,13 +106,13 @@ static inline const struct finding *find(enum finding_id id)
     return NULL;
 }
 
-/* NULL for `cure`: there is none. */
+/* NULL for `cure`: the finding has none. */
 static inline void check_finding(enum finding_id id, enum finding_status status, const char *what,
                                  const char *cure)
 {
     const struct finding *f = find(id);
     if (f == NULL) {
-        fail_msg("nothing is said of %s", finding_name(id));
+        fail_msg("no finding about %s", finding_name(id));
         return;
     }
     if (f->status != (uint8_t)status || strstr(f->what, what) == NULL ||

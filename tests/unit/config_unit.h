@@ -1,4 +1,4 @@
-/* An environment with one line more than what is required. */
+/* An environment with one line more than the required ones. */
 #pragma once
 
 #include <stdio.h>
@@ -17,7 +17,7 @@
 static struct config config;
 static struct config_error error;
 
-/* Parses what is required and one line more, which comes first and so wins. */
+/* Parses the required lines and one line more, which comes first and therefore wins. */
 static inline bool parse_with(const char *line)
 {
     const char *environment[] = {line, GATEWAY, ROUTER, PASSWORD, NULL};
@@ -31,7 +31,7 @@ static inline void check_good(const char *line)
         fail_msg("%s: %s", line, error.text);
 }
 
-/* The error names the variable and shows the value, on one line. */
+/* The error names the variable and shows the value, in one line. */
 static inline void check_bad(const char *line)
 {
     char expected[CONFIG_ERROR_MAX];

@@ -135,7 +135,7 @@ static inline void act_reply(struct actions *out, const struct event *event, con
 struct world {
     struct config config;
     struct log log;
-    int log_end; /* where its lines come out */
+    int log_end; /* its log lines */
     struct driver *driver;
     int client;
     int gateway;
@@ -197,7 +197,7 @@ static inline int teardown(void **state)
     return 0;
 }
 
-/* The driver's loop in the hands of the test, from the start on. */
+/* The test turns the driver's loop itself, from the start on. */
 static inline void start(struct world *w)
 {
     uv_stop(&w->driver->loop);
@@ -214,7 +214,7 @@ static inline void ask(struct world *w, const char *text)
         strlen(text));
 }
 
-/* Whether `text` is what can be read next, if anything. */
+/* True if `text` is what can be read next. */
 static inline bool hears(int fd, const char *text, struct sockaddr_in *ret_from)
 {
     char bytes[256];

@@ -1,4 +1,4 @@
-/* Turns of an event loop until something is so, and private networks to do it in. */
+/* Turns an event loop until a condition is true, and makes private networks for such tests. */
 #pragma once
 
 #include <poll.h>
@@ -18,7 +18,7 @@
 
 enum { TURN_LIMIT_MS = 10000, TURN_WAIT_MS = 5 };
 
-/* Waits a little for the loop's descriptors, but not for its timers, then runs what is due. */
+/* Waits a little for the loop's descriptors, but not for its timers. Then runs what is due. */
 static inline void loop_turn(uv_loop_t *loop)
 {
     struct pollfd backend = {.fd = uv_backend_fd(loop), .events = POLLIN};
@@ -33,13 +33,13 @@ static inline void loop_turn_until(uv_loop_t *loop, uint64_t limit_ms, const cha
     loop_turn(loop);
 }
 
-/* The condition may have effects: it is not asked again once it holds. */
+/* The condition may have side effects. It is not evaluated again once it is true. */
 #define loop_until(loop, condition)                                                                          \
     for (uint64_t limit_ms_ = clock_now_ms() + TURN_LIMIT_MS; !(condition);                                  \
          loop_turn_until(loop, limit_ms_, #condition)) {                                                     \
     }
 
-/* Everything that was opened was closed too. */
+/* Checks that everything that was opened was closed, too. */
 static inline void loop_end(uv_loop_t *loop)
 {
     loop_until(loop, !uv_loop_alive(loop));
@@ -54,7 +54,7 @@ static inline void write_file(const char *path, const char *text)
     (void)fclose(file);
 }
 
-/* A child process, which a test that fails does not leave behind. */
+/* A child process, which does not outlive a test that fails. */
 static inline pid_t fork_child(void)
 {
     pid_t child = fork();
@@ -80,7 +80,7 @@ static inline void shell(const char *command)
         fail_msg("failed: %s", command);
 }
 
-/* Leaves this process in a network namespace of its own, with an interface lo that is up; false where that is
+/* Moves this process to a network namespace of its own, with an interface lo that is up. False where that is
  * not allowed. */
 static inline bool network_enter(void)
 {

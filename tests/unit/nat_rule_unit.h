@@ -1,4 +1,4 @@
-/* Rows of the NAT table as the router prints them, and what surrounds them. */
+/* Rows of the NAT table as the router prints them, and the tables that they refer to. */
 #pragma once
 
 #include <stdio.h>
@@ -25,7 +25,7 @@ static inline int start(void **state)
     return 0;
 }
 
-/* Words, separated by blanks, through the real writer and reader; '_' stands for a blank in a word. */
+/* Words, separated by blanks, through the real writer and reader. '_' stands for a blank in a word. */
 static inline const struct ros_sentence *sentence(const char *words)
 {
     static uint8_t buffer[4096];
@@ -45,7 +45,7 @@ static inline const struct ros_sentence *sentence(const char *words)
     return &reader.sentence;
 }
 
-/* A row of words, with the tag in front. */
+/* A row of words, with the tag at its beginning. */
 static inline const struct ros_sentence *row(const char *words)
 {
     static char text[4096];

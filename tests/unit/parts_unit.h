@@ -9,12 +9,12 @@
 #include "core/upstream.h"
 #include "unit.h"
 
-/* Two clients, and the time at which each row is asked. */
+/* Two clients, and the time at which each row is evaluated. */
 enum { A = 0xc0a8580b, B = 0xc0a8580c, NOW = 10 * 1000 * 1000 };
 
 static struct mapping_tables *t;
 
-/* Fresh memory and not memset: only the pages that a test uses become real. */
+/* Fresh memory instead of memset, so that only the pages that a test uses are allocated. */
 static inline int start(void **state)
 {
     (void)state;
@@ -32,9 +32,7 @@ static inline int stop(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
-/* A mapping of a row. Of one that is not wanted any more, the port that its client was advertised is
- * released.
- */
+/* A mapping of a row. If it is not wanted any more, the port that its client was advertised is released. */
 struct given {
     uint32_t client; /* 0: none */
     enum natpmp_protocol protocol;

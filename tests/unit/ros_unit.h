@@ -1,5 +1,5 @@
-/* Sentences of the RouterOS API for tests: written by the real writer, read by the real reader. In `words` a
- * blank separates two words and '_' stands for a blank within one. */
+/* Sentences of the RouterOS API for tests, from the real writer and for the real reader. In `words` a blank
+ * separates two words, and '_' stands for a blank within one. */
 #pragma once
 
 #include "unit.h"
@@ -21,7 +21,7 @@ static inline void write_sentence(struct writer *w, const char *words)
     assert_false(w->failed);
 }
 
-/* The command that the nth ACTION_ROUTER_SEND carries; NULL if there are not so many. */
+/* The command in the nth ACTION_ROUTER_SEND. NULL: there are fewer. */
 static inline const struct ros_sentence *sent_command(const struct actions *out, unsigned nth,
                                                       unsigned *ret_session)
 {

@@ -10,34 +10,42 @@ enum { GATEWAY = 0x0a020001, OUTCOMES_MAX = 256 };
 
 static struct router *router;
 static struct actions out;
+
+/* A step at that time, whose actions go to `out`. */
+static inline const struct step *at(uint64_t now_ms)
+{
+    static struct step step;
+    step = (struct step){.now_ms = now_ms, .out = &out};
+    return &step;
+}
 static uint64_t now_ms;
 static struct router_outcome outcomes[OUTCOMES_MAX];
 static unsigned outcome_count;
 static uint8_t stream[65536];
 
-/* ---- driving it ---- */
+/* ---- events and steps ---- */
 
-/* An outcome that says nothing new would pass for the last one: so none is there before. */
+/* The outcome is cleared first, so that an event without one does not return the last one. */
 static inline void drain(void)
 {
     memset(&outcomes[outcome_count], 0xaa, sizeof(outcomes[0]));
-    while (router_next(router, now_ms, &outcomes[outcome_count], &out)) {
+    while (router_next(router, &outcomes[outcome_count], at(now_ms))) {
         assert_in_range(outcomes[outcome_count].type, 0, ROUTER_LOST);
         assert_true(++outcome_count < OUTCOMES_MAX);
         memset(&outcomes[outcome_count], 0xaa, sizeof(outcomes[0]));
     }
 }
 
-/* As proxy_step does: the event, what came of it, what is due, what came of that. */
+/* As in proxy_step: the event and its outcome, then the deadline and its outcome. */
 static inline void step(struct event event)
 {
     actions_clear(&out, LOG_LEVEL_INFO);
     outcome_count = 0;
     event.now_ms = now_ms;
     if (event.type != EVENT_DEADLINE)
-        router_event(router, &event, &out);
+        router_event(router, &event, at(now_ms));
     drain();
-    router_tick(router, now_ms, &out);
+    router_tick(router, at(now_ms));
     drain();
     assert_true(router_deadline_ms(router) > now_ms);
 }

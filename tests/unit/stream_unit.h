@@ -1,4 +1,4 @@
-/* A stream, its peer, and in the place of the C library's the event loop's clock and a name server. */
+/* A stream, its peer, and replacements for the C library's name server and the event loop's clock. */
 #pragma once
 
 #include <arpa/inet.h>
@@ -18,7 +18,7 @@
 #include "io/stream.h"
 #include "loop.h"
 
-/* ---- in the place of the C library's: the event loop's clock, and a name server ---- */
+/* ---- replacements: the event loop's clock, and a name server ---- */
 
 static _Atomic int skew_s;
 
@@ -84,7 +84,7 @@ void fake_free(struct addrinfo *address)
     }
 }
 
-/* ---- the world ---- */
+/* ---- fixture ---- */
 
 struct world {
     uv_loop_t loop;
@@ -190,7 +190,7 @@ static inline int setup(void **state)
     return 0;
 }
 
-/* Every test ends with a loop that nothing is left in. */
+/* Every test ends with a loop that has no handle left. */
 static inline int teardown(void **state)
 {
     struct world *w = *state;

@@ -1,4 +1,5 @@
-/* Addresses that the internet does not reach: the first and the last of each block, and their neighbours. */
+/* Addresses that cannot be reached from the internet: the first and the last of each block, and their
+ * neighbours. */
 #include <stdio.h>
 
 #include "core/address_use.h"

@@ -1,8 +1,8 @@
-/* The few ports of a VPN gateway: which mapping yields to a client that asks. */
+/* The few ports of a VPN gateway: which mapping is released for a client that requests one. */
 #include "core/budget.h"
 #include "parts_unit.h"
 
-/* ---- who has a port without using it ---- */
+/* ---- which mappings have a port that no client uses ---- */
 
 static void test_spare(void **state)
 {
@@ -70,7 +70,7 @@ static void test_room(void **state)
           {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, LEASE(41000)},
           {B, NATPMP_TCP, 2, 3, KEPT_ALIVE, LEASE(41001)}},
          {BUDGET_RELEASE, 2, 0}},
-        {"both protocols of its port go",
+        {"both protocols of its port are released",
          {{A, NATPMP_TCP, 1, 1, .job = {.kind = JOB_MAP}},
           {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, LEASE(41000)},
           {B, NATPMP_UDP, 1, 2, KEPT_ALIVE, LEASE(41000)}},
@@ -91,12 +91,12 @@ static void test_room(void **state)
           {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, .lease = {.state = LEASE_UNSURE}},
           {B, NATPMP_UDP, 1, 2, IN_USE, .lease = {.state = LEASE_UNSURE}}},
          {BUDGET_RELEASE, 2, 0}},
-        {"one is ending, and its lease may count still",
+        {"one is ending, and its lease may still count",
          {{A, NATPMP_TCP, 1, 1, .job = {.kind = JOB_MAP}},
           {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, LEASE(41000)},
           {B, NATPMP_TCP, 2, 3, ENDING, LEASE(41001)}},
          {BUDGET_HURRY, 0, 0}},
-        {"nobody uses the mapping that wants a port",
+        {"no client uses the mapping that wants a port",
          {{A, NATPMP_TCP, 1, 1, KEPT_ALIVE}, {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, LEASE(41000)}},
          {BUDGET_NOTHING, 0, 0}},
     };
@@ -107,7 +107,7 @@ static void test_room(void **state)
     }
 }
 
-/* Of the list of spare ones only the first 64 are looked at. */
+/* Only the first 64 of the list of spare mappings are examined. */
 static void test_it_does_not_look_for_ever(void **state)
 {
     (void)state;
@@ -126,12 +126,12 @@ static void test_it_does_not_look_for_ever(void **state)
             else if (in_front < BUDGET_LOOK_AT_MAX)
                 expected = (struct budget_decision){.verdict = BUDGET_RELEASE, .mapping = m};
         }
-        check_decision("behind others whose twin is in use", budget_make_room(t, MINE, NOW), expected);
+        check_decision("after others whose twin is in use", budget_make_room(t, MINE, NOW), expected);
     }
     static const struct given ending = {B, NATPMP_TCP, 1, 1, ENDING, LEASE(42000)};
     uint16_t m = give(&ending);
     mapping_set_spare(t, m, true);
-    check_decision("an ending one behind them", budget_make_room(t, MINE, NOW), (struct budget_decision){0});
+    check_decision("an ending one after them", budget_make_room(t, MINE, NOW), (struct budget_decision){0});
 }
 
 /* ---- one port for two ---- */
@@ -162,7 +162,7 @@ static void test_yield(void **state)
         {"the holder is ending anyway",
          {{A, NATPMP_TCP, 1, 1, .job = {.kind = JOB_MAP}}, {B, NATPMP_TCP, 1, 2, ENDING, LEASE(41000)}},
          {BUDGET_NOTHING, 0, 0}},
-        {"nobody uses the mapping that was granted the port",
+        {"no client uses the mapping that was granted the port",
          {{A, NATPMP_TCP, 1, 1, KEPT_ALIVE}, {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, LEASE(41000)}},
          {BUDGET_NOTHING, 0, 0}},
         {"it was advertised and is renewed",

@@ -1,5 +1,5 @@
-/* The questions against the router model and a small gateway, in virtual time: interrupted at every step, and
- * the connection lost at every command; nothing may stay behind. */
+/* The inquiry against the router model and a small gateway, in virtual time. It is interrupted at every step,
+ * and loses its connection at every command. No test rule may stay on the router. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -153,7 +153,7 @@ static void open_connection(void)
     step(event);
 }
 
-/* Whatever is due next happens. */
+/* Runs the next event. */
 static void advance(void)
 {
     if (opening) {
@@ -173,7 +173,8 @@ static void advance(void)
     }
 }
 
-/* Runs to the end; interrupted before the nth step, if there are so many. Returns how many there were. */
+/* Runs to the end, or interrupts the inquiry before its nth step, if it has so many. Returns the number of
+ * steps. */
 static unsigned run(unsigned interrupt_at)
 {
     unsigned steps = 0;
@@ -194,7 +195,7 @@ static bool trial_is_there(void)
     return router_model_rule_by_comment(router, TRIAL) != NULL;
 }
 
-/* A router with a few rules, everything answering. */
+/* A router with a few rules that answers everything. */
 static void set_up(bool version_only)
 {
     static const struct router_model_callbacks callbacks = {.send = router_sends, .closed = router_closes};
@@ -257,7 +258,7 @@ static void test_interrupted_at_every_step(void **state)
         uint64_t start_ms = now_ms;
         unsigned taken = run(at);
         if (trial_is_there() || gateway_mappings != 0 || router_model_sessions(router) != 0)
-            fail_msg("interrupted at step %u, something stayed", at);
+            fail_msg("interrupted at step %u, a rule stayed", at);
         assert_true(now_ms - start_ms < 10000);
         bool over = taken <= at;
         tear_down();
@@ -266,7 +267,7 @@ static void test_interrupted_at_every_step(void **state)
     }
 }
 
-/* Killed: nobody hears of the end. The next check puts it right. */
+/* The check is killed, so that it cannot remove its rule. The next check removes it. */
 static void test_killed_at_every_step(void **state)
 {
     (void)state;
@@ -305,10 +306,10 @@ static void test_lost_at_every_command(void **state)
             router_model_drop_at(router, &fault);
             run(UINT32_MAX);
             if (trial_is_there() || gateway_mappings != 0)
-                fail_msg("lost at command %u, point %u: something stayed", skip, drop);
+                fail_msg("lost at command %u, point %u: a rule stayed", skip, drop);
             bool over =
                 router_model_counters(router)->connections == 1 && subject->survey.failure == FAILURE_NONE;
-            /* The last command is the removal; what is lost behind it changes nothing. */
+            /* The last command is the removal. A loss after it changes nothing. */
             assert_true(subject->survey.trial == TRIAL_UNDONE || subject->survey.failure != FAILURE_NONE);
             tear_down();
             if (over)
@@ -317,7 +318,7 @@ static void test_lost_at_every_command(void **state)
     }
 }
 
-/* The rule is there, and the router does not come back. */
+/* The rule exists, and the router does not come back. */
 static void test_a_router_that_is_gone(void **state)
 {
     (void)state;

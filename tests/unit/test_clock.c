@@ -1,4 +1,4 @@
-/* The deadline fires at its time, once, and can be moved. */
+/* The deadline fires once, at its time, and can be moved. */
 
 #include <time.h>
 

@@ -1,4 +1,4 @@
-/* Every variable, its default and the line for each way to get it wrong. */
+/* Every variable, its default, and the message for each invalid value. */
 
 #include "config_unit.h"
 
@@ -45,7 +45,7 @@ static void test_missing(void **state)
     assert_false(config_parse(&config, nothing, &error));
 }
 
-/* Enough to find the daemon that runs. */
+/* Enough to find the running daemon. */
 static void test_identity(void **state)
 {
     const char *nothing[] = {NULL};
@@ -233,7 +233,7 @@ static void test_instance(void **state)
     check_bad("INSTANCE=a/b");
 }
 
-/* Parses what is required and up to three lines more, which come first and so win. */
+/* Parses the required lines and up to three lines more, which come first and therefore win. */
 static bool parse_three(const char *first, const char *second, const char *third)
 {
     const char *environment[7];
@@ -333,7 +333,7 @@ static void test_fingerprint(void **state)
     }
 }
 
-/* Each names the variable that is in the way. */
+/* Each message names the variable that must not be set. */
 static void test_tls_contradictions(void **state)
 {
     static const char *const cases[][4] = {

@@ -1,4 +1,4 @@
-/* The password file, what is printed, and what is left of the input. */
+/* The password file, the printed configuration, and copies of the input that must not survive. */
 
 #include "config_unit.h"
 
@@ -102,7 +102,7 @@ static void test_file_unreadable(void **state)
     assert_int_equal(rmdir(path), 0);
 }
 
-/* ---- output, and what is left of the input ---- */
+/* ---- output, and copies of the input ---- */
 
 static void check_printed(const char *const *environment, const char *expected)
 {

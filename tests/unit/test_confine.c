@@ -1,4 +1,4 @@
-/* The filter by itself, for each call that matters, and in force: a process tries from inside. */
+/* The filter by itself, for each call that matters, and in force, in a process that makes these calls. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +37,7 @@ enum { REFUSED = (int)(SECCOMP_RET_ERRNO | ENOSYS), SERVED = (int)SECCOMP_RET_AL
 
 /* ---- the filter by itself ---- */
 
-/* The instructions of classic BPF that it uses. */
+/* The instructions of classic BPF that the filter uses. */
 static uint32_t run_code(const struct sock_filter *code, unsigned count, const struct seccomp_data *data)
 {
     uint32_t a = 0;
@@ -63,7 +63,7 @@ static uint32_t run_code(const struct sock_filter *code, unsigned count, const s
             fail_msg("instruction %u", (unsigned)i->code);
         }
     }
-    fail_msg("it runs out of the code");
+    fail_msg("it jumps beyond its end");
     return 0;
 }
 
@@ -242,7 +242,7 @@ static void test_names(void **state)
     assert_int_equal(verdict(names, CALL_MMAP, 0, 4096, PROT_READ | PROT_EXEC), REFUSED);
 }
 
-/* In the tests what is missing from the filter ends the process, and does not hide. */
+/* In the tests a call that is missing from the filter ends the process, so that it is noticed. */
 static void test_sanitized(void **state)
 {
     const unsigned more = CONFINE_SANITIZED;
@@ -255,8 +255,8 @@ static void test_sanitized(void **state)
 
 /* ---- in force ---- */
 
-/* In the child. Where a function does not return, AddressSanitizer would ask the kernel for more than the
- * filter serves. */
+/* Runs in the child. Where a function does not return, AddressSanitizer would make calls that the filter does
+ * not allow. */
 static void leave(int status)
 {
     (void)syscall(SYS_exit_group, status);
@@ -270,7 +270,7 @@ static void leave(int status)
 
 #define denied(call) (errno = 0, (call) == -1 && errno == ENOSYS)
 
-/* The status with which it ends. qemu's emulation of a kernel has no filters: then -1. */
+/* The exit status of the process. -1: the kernel that qemu emulates has no filters. */
 static int status_of(void (*in_the_child)(void))
 {
     int status;
@@ -317,7 +317,7 @@ static void try_to_break_out(void)
     want(denied(syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0)));
     want(denied(syscall(SYS_socket, AF_PACKET, SOCK_RAW, 0)));
     want(denied(syscall(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0)));
-    /* It cannot be taken off. */
+    /* The filter cannot be removed. */
     want(denied(syscall(SYS_prctl, PR_SET_SECCOMP, 0, 0, 0, 0)));
 }
 

@@ -80,7 +80,7 @@ static void test_failed_writer_is_empty(void **state)
     struct writer w = writer_of(buffer, sizeof(buffer));
     write_u8(&w, 1);
     write_u32(&w, 2);
-    /* Two bytes would still fit, but what came before them is lost. */
+    /* Two bytes would still fit, but the write before them failed. */
     write_u8(&w, 3);
     assert_true(w.failed);
     assert_int_equal(w.len, 1);

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What is handed out besides the program: the systemd unit, the man page, the compose file, and `make install`."""
+"""The files beside the program: the systemd unit, the man page, the compose file, and `make install`."""
 
 import os
 import pathlib
@@ -34,14 +34,14 @@ def variables():
 
 class Unit(unittest.TestCase):
     def test_exposure(self):
-        # Not --threshold, which wants systemd 250 to be told in tenths and 252 differently.
+        # Not --threshold, whose number systemd 250 takes in tenths and systemd 252 does not.
         status, text = run("systemd-analyze", "security", "--offline=true", "--no-pager", UNIT)
         self.assertEqual(status, 0, text)
         exposure = float(re.search(r"Overall exposure level for \S+: ([\d.]+)", text)[1])
         self.assertLess(exposure, EXPOSURE_MAX)
 
     def test_no_word_is_unknown(self):
-        # The program is not installed here; everything else is said to be right.
+        # The program is not installed here. systemd must find no other error.
         with tempfile.TemporaryDirectory() as folder:
             copy = pathlib.Path(folder, UNIT.name)
             copy.write_text(UNIT.read_text().replace("/usr/local/bin/double-natpmp", "/bin/true"))
@@ -58,17 +58,17 @@ class Page(unittest.TestCase):
     def test_lint(self):
         self.assertEqual(run("mandoc", "-T", "lint", "-W", "warning", PAGE), (0, ""))
 
-    def test_each_setting_is_told(self):
+    def test_each_setting_is_documented(self):
         for name in variables():
             for path in (PAGE, ROOT / "README.md", ROOT / "src/app/main.c"):
                 self.assertRegex(path.read_text(), rf"\b{name}\b", path)
 
     def test_no_setting_is_invented(self):
-        told = set(re.findall(r"^\.It Ev (.*)$", PAGE.read_text(), re.M))
-        told = {name for line in told for name in re.findall(r"[A-Z_]{5,}", line)}
-        self.assertEqual(told - variables(), {"NOTIFY_SOCKET"})
+        documented = set(re.findall(r"^\.It Ev (.*)$", PAGE.read_text(), re.M))
+        documented = {name for line in documented for name in re.findall(r"[A-Z_]{5,}", line)}
+        self.assertEqual(documented - variables(), {"NOTIFY_SOCKET"})
 
-    def test_each_subcommand_is_told(self):
+    def test_each_subcommand_is_documented(self):
         names = re.findall(r'\{"(\w+)", command_\w+\}', (ROOT / "src/app/main.c").read_text())
         self.assertIn("health", names)
         for name in names:
@@ -117,7 +117,7 @@ class Install(unittest.TestCase):
 
 
 class Commands(unittest.TestCase):
-    """The README's steps for a container are what `setup` prints, in that order."""
+    """The README's steps for a container are those that `setup` prints, in that order."""
 
     def test_the_readme_has_what_setup_prints(self):
         printed = [line for line in (ROOT / "tests/unit/setup/7.20.rsc").read_text().splitlines() if line.startswith("/")]

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""tools/links must go red for each kind of broken link: a small tree is made, broken in one way, and checked."""
+"""tools/links must fail for each kind of broken link. A test makes a small tree, breaks it in one way, and checks it."""
 
 import pathlib
 import subprocess

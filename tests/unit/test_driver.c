@@ -1,4 +1,4 @@
-/* Events carry what happened, on the LAN, at the gateway and at the router. */
+/* Events report what happened, on the LAN, at the gateway and at the router. */
 
 #include "driver_unit.h"
 
@@ -125,8 +125,8 @@ static void test_gateway_refuses(void **state)
     loop_until(&w->driver->loop, count_of(EVENT_GATEWAY_ERROR) == 2);
 }
 
-/* A send that fails within a step is told in a later one; the fake core asserts that it is not entered twice.
- */
+/* The error of a send within a step is reported in a later step. The fake core asserts that no step runs
+ * inside another one. */
 static void test_gateway_send_fails(void **state)
 {
     struct world *w = *state;
@@ -169,7 +169,7 @@ static void test_router(void **state)
     loop_until(&w->driver->loop, count_of(EVENT_ROUTER_DATA) == 1);
     assert_int_equal(last_of(EVENT_ROUTER_DATA)->event.router.session, 2);
     assert_span_text(span_of(last_of(EVENT_ROUTER_DATA)->bytes, 4), "done");
-    /* Closed by us: without an event. */
+    /* The driver closed it, so there is no event. */
     char byte;
     loop_until(&w->driver->loop, read(w->router, &byte, 1) == 0);
     loop_turn(&w->driver->loop);

@@ -1,4 +1,4 @@
-/* Actions are carried out in order; how the driver starts and ends. */
+/* The driver carries out actions in order. Its start and its end. */
 
 #include "app/health.h"
 #include "driver_unit.h"
@@ -33,7 +33,7 @@ static void react_announce(const struct event *event, struct actions *out)
     actions_push(out, (struct action){.type = ACTION_ANNOUNCE, .announce = BYTES("announcement")});
 }
 
-/* Where the announcement goes is the business of io/udp. */
+/* io/udp decides where the announcement goes. */
 static void test_announce(void **state)
 {
     struct world *w = *state;
@@ -107,7 +107,7 @@ static void test_stop_signals(void **state)
         int status;
         pid_t child = fork_child();
         if (child == 0) {
-            /* A loop of its own: the parent's watches for the parent. */
+            /* A loop of its own, because the parent's loop watches for the parent. */
             struct driver *own = calloc(1, sizeof(*own));
             if (own == NULL || driver_open(own, &w->config, NULL, &core, &w->log) != 0)
                 _exit(1);
@@ -155,7 +155,7 @@ static void test_health(void **state)
     assert_int_equal(status, 0);
 }
 
-/* Somebody else has the name: it serves all the same, and says so. */
+/* Another process has the name. The driver serves all the same, and logs that. */
 static void test_health_of_another(void **state)
 {
     struct world *w = *state;

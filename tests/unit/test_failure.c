@@ -68,7 +68,7 @@ static const struct {
      "the router refused a command; retrying message=\"failure: busy\"", NULL},
 };
 
-/* The text of the one action, which is a line of the log. */
+/* The text of the only action, which is a log line. */
 static const char *only_line(const struct actions *out, enum log_level level)
 {
     static char text[600];
@@ -86,7 +86,7 @@ static void check_contains(unsigned row, const char *text, const char *part)
         fail_msg("row %u: no \"%s\" in \"%s\"", row, part, text == NULL ? "" : text);
 }
 
-/* A row of the program without one here is a failure. */
+/* Every row of the table must have one here. */
 static void test_each_failure_once(void **state)
 {
     (void)state;
@@ -95,7 +95,7 @@ static void test_each_failure_once(void **state)
         assert_int_equal(rows[i].failure, i + 1);
 }
 
-/* The state alone is what `health` says. */
+/* `health` reports the state alone. */
 static void check_state(unsigned row, const char *state, const char *what)
 {
     bool begins = state != NULL && what != NULL && strncmp(what, state, strlen(state)) == 0;
@@ -104,7 +104,7 @@ static void check_state(unsigned row, const char *state, const char *what)
                  state != NULL ? state : "");
 }
 
-/* Complete, and short enough for a screen up to its keys. */
+/* The line is complete, and short enough for a screen up to its keys. */
 static void check_line(unsigned row, const char *line, const char *what, const char *part)
 {
     const char *keys = strchr(line, '=');
@@ -131,7 +131,7 @@ static void test_log(void **state)
     }
 }
 
-/* The same words as in the log, and a cure without a blank that was not filled in. */
+/* The same words as in the log, and a cure without a placeholder. */
 static void check_row(unsigned row, enum finding_id id, const char *what, const char *where, const char *cure)
 {
     const struct finding *f = find(id);
@@ -172,16 +172,15 @@ static const struct {
      "/ping 10.2.0.1 count=3"},
     {GATEWAY_REFUSES, "the gateway gives no external address: it does not authorize this client",
      "with ProtonVPN", NULL},
-    {GATEWAY_TROUBLE_PORT_UNREACHABLE,
-     "the gateway refuses NAT-PMP (port unreachable): the key was made without it",
+    {GATEWAY_PORT_UNREACHABLE, "the gateway refuses NAT-PMP (port unreachable): the key was made without it",
      "make a new WireGuard key", "make a new WireGuard key with NAT-PMP"},
-    {GATEWAY_TROUBLE_NO_ROUTE, "the gateway cannot be reached: there is no route from here",
-     "the tunnel is up", "/interface/wireguard/peers/print detail"},
-    {GATEWAY_TROUBLE_NO_SOURCE,
+    {GATEWAY_NO_ROUTE, "the gateway cannot be reached: there is no route to it", "the tunnel is up",
+     "/interface/wireguard/peers/print detail"},
+    {GATEWAY_NO_SOURCE,
      "GATEWAY_SOURCE or GATEWAY_DEVICE cannot be used: this machine does not have that address or interface",
      "the tunnel is up", "ip -4 address"},
-    {GATEWAY_TROUBLE_SEND_FAILED, "nothing can be sent to the gateway: this machine's firewall may forbid it",
-     "allow UDP port 5351", "allow UDP port 5351"},
+    {GATEWAY_SEND_FAILED, "nothing can be sent to the gateway: this machine's firewall may forbid it",
+     "allow outgoing UDP", "allow outgoing UDP"},
 };
 
 static void test_the_gateway(void **state)

@@ -1,4 +1,4 @@
-/* How much of a class of packets a rule covers, and which rule of a chain decides. */
+/* How much of a class of packets a rule matches, and which rule of a chain decides. */
 #include <stdio.h>
 
 #include "check/firewall.h"
@@ -127,7 +127,7 @@ static void test_states_and_the_rest(void **state)
     check_cover("=connection-mark=x", COVER_MAYBE);
     check_cover("=invented-tomorrow=x", COVER_MAYBE);
     check_cover("=limit=10,5:packet", COVER_PART);
-    /* The least of all conditions holds. */
+    /* The weakest of all conditions decides. */
     check_cover("=connection-mark=x =limit=1 =in-interface=ether9", COVER_NONE);
     check_cover("=connection-mark=x =limit=1", COVER_PART);
     packet.dstnat = false;
@@ -184,7 +184,7 @@ static void test_jumps(void **state)
                          "=.id=*3 =chain=a =action=jump =jump-target=b", "=.id=*4 =chain=b =action=accept"),
                     0);
     check_ruling(v.sure, 4, FIREWALL_ACCEPT);
-    /* Whether the jump is taken is not known: so is what comes of it. */
+    /* It is unknown whether the jump is taken, so the result is unknown, too. */
     v = judge_chain(ROWS("=.id=*1 =chain=forward =action=jump =jump-target=a =connection-mark=x",
                          "=.id=*2 =chain=forward =action=accept", "=.id=*3 =chain=a =action=drop"),
                     0);
@@ -210,7 +210,7 @@ static void test_jumps_in_a_circle_end(void **state)
         ROWS("=.id=*1 =chain=forward =action=jump", "=.id=*2 =chain=forward =action=jump =jump-target="), 0);
 }
 
-/* Six chains, each of which calls the next one ten times. */
+/* Six chains, each of which jumps to the next one ten times. */
 static void test_too_many_ways_are_not_walked(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* Who floods: one that sends more than the others together and more than any client needs. */
+/* The source of a flood: one that sends more than all others together, and more than any client needs. */
 
 #include "udp_unit.h"
 
@@ -15,7 +15,7 @@ static void test_a_flood(void **state)
     assert_int_equal(flood_count(&f, ONE, 1000), FLOOD_SHUT);
 }
 
-/* At start everybody may ask for all that it has. */
+/* After a start every client may request all of its mappings. */
 static void test_slowly_is_no_flood(void **state)
 {
     struct flood f = {0};
@@ -38,7 +38,7 @@ static void test_a_flood_among_others(void **state)
     struct flood f = {0};
     enum flood_verdict verdict = FLOOD_HEAR;
     (void)state;
-    /* Of three datagrams two are its own; the others' are always heard. */
+    /* Two of three datagrams are the flooder's. The datagrams of others are always read. */
     for (unsigned count = 0; verdict != FLOOD_SHUT; count++) {
         assert_in_range(count, 0, 4 * FLOOD_LEAD);
         verdict = flood_count(&f, count % 3 == 0 ? OTHER + count % 7 : ONE, 1000);
@@ -47,7 +47,8 @@ static void test_a_flood_among_others(void **state)
     assert_int_equal(f.suspect, ONE);
 }
 
-/* The flooder is not heard any more, whoever else asks is; the timer that opens again is the loop's. */
+/* Datagrams of the flooder are dropped, and those of all other sources are read. The loop has the timer that
+ * ends this. */
 static void test_the_kernel_shuts_it_out(void **state)
 {
     struct world *w = *state;
@@ -89,7 +90,7 @@ static void time_is_over(struct world *w)
     while (uv_timer_get_due_in(&w->server.reopen) == 0 && uv_is_active((uv_handle_t *)&w->server.reopen));
 }
 
-/* To open for the time of one look would fill the buffer. */
+/* Ending it for a short time would fill the buffer. */
 static void test_it_stays_shut_out_while_it_goes_on(void **state)
 {
     struct world *w = *state;
@@ -103,7 +104,7 @@ static void test_it_stays_shut_out_while_it_goes_on(void **state)
         w->received = 0;
     }
     time_is_over(w);
-    uv_timer_stop(&w->server.reopen); /* the window is as long as it takes */
+    uv_timer_stop(&w->server.reopen); /* the window lasts until the next datagram */
     assert_true(w->server.shut);
     for (unsigned sent = 0; w->server.samples < FLOOD_LEAD / FLOOD_SAMPLE; sent++) {
         assert_in_range(sent, 0, 16 * FLOOD_LEAD);
@@ -124,7 +125,7 @@ static void test_it_stays_shut_out_while_it_goes_on(void **state)
     (void)close(flooder);
 }
 
-static void test_who_waits_for_answers_is_heard(void **state)
+static void test_a_client_that_waits_for_answers_is_read(void **state)
 {
     struct world *w = *state;
     struct sockaddr_in from = {0};
@@ -149,7 +150,7 @@ int main(void)
         cmocka_unit_test(test_a_flood_among_others),
         cmocka_unit_test_setup_teardown(test_the_kernel_shuts_it_out, setup, teardown),
         cmocka_unit_test_setup_teardown(test_it_stays_shut_out_while_it_goes_on, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_who_waits_for_answers_is_heard, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_client_that_waits_for_answers_is_read, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* What the daemon says of itself, and under which name. */
+/* What the daemon reports about itself, and under which socket name. */
 
 #include "app/health.h"
 #include "unit.h"

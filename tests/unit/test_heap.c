@@ -43,7 +43,7 @@ static void test_empty(void **state)
 {
     (void)state;
     check(10);
-    set(3, UINT64_MAX); /* taking out what is not in it */
+    set(3, UINT64_MAX); /* removing an element that is not in the heap */
     check(10);
 }
 
@@ -89,7 +89,7 @@ static void test_against_the_model(void **state)
         print_message("seed %u\n", (unsigned)seed);
         struct prng prng = prng_seeded(seed);
         unsigned records = 1 + prng_below(&prng, 80);
-        uint32_t times = 1 + prng_below(&prng, 100); /* few: many equal ones */
+        uint32_t times = 1 + prng_below(&prng, 100); /* few values, so that many are equal */
         for (unsigned i = 0; i < 3000; i++) {
             uint16_t record = (uint16_t)(1 + prng_below(&prng, records));
             set(record, prng_below(&prng, 3) == 0 ? UINT64_MAX : prng_below(&prng, times));

@@ -10,6 +10,7 @@ static struct index table;
 static bool in_model[RECORDS + 1];
 static uint32_t hash_in_model[RECORDS + 1];
 static unsigned model_count;
+static unsigned most_in_model;
 
 static int start(void **state)
 {
@@ -17,6 +18,7 @@ static int start(void **state)
     memset(&table, 0, sizeof(table));
     memset(in_model, 0, sizeof(in_model));
     model_count = 0;
+    most_in_model = 0;
     return 0;
 }
 
@@ -26,6 +28,9 @@ static void add(uint32_t hash, uint16_t record)
     in_model[record] = true;
     hash_in_model[record] = hash;
     model_count++;
+    most_in_model = model_count > most_in_model ? model_count : most_in_model;
+    assert_int_equal(table.count, model_count);
+    assert_true(table.buckets <= most_in_model); /* memory grows with the records, not with time */
 }
 
 static void take_out(uint16_t record)
@@ -35,7 +40,7 @@ static void take_out(uint16_t record)
     model_count--;
 }
 
-/* Every record that the index tells for this hash belongs there, and they are `expected` in number. */
+/* Every record that the index returns for this hash belongs there, and their number is `expected`. */
 static void check_chain(uint32_t hash, unsigned expected)
 {
     unsigned count = 0;
@@ -130,7 +135,7 @@ static void test_against_the_model(void **state)
     }
 }
 
-/* Neighbouring keys must not fall into neighbouring buckets only: ports and addresses are neighbours. */
+/* Neighbouring keys must not all be in neighbouring buckets, because ports and addresses are neighbours. */
 static void test_hash_spreads_neighbours(void **state)
 {
     (void)state;

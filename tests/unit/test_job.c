@@ -1,12 +1,12 @@
-/* The clients' request in work. The first table is the specification of the answer to a MAP request: what is
- * known, and what the client hears. */
+/* The clients' request in work. The first table is the specification of the answer to a MAP request: from
+ * what is known to what the client gets. */
 #include "core/job.h"
 #include "parts_unit.h"
 
 /* ---- the answer ---- */
 
-/* What most rows have in common: the mapping is wanted, its rule is on the router, and the client asked for
- * an hour. */
+/* The facts that most rows have in common: the mapping is wanted, its rule is on the router, and the client
+ * requested an hour. */
 #define RULE_HOLDS .ought = true, .rule_holds = true
 #define HOUR .asked_s = 3600, .comment_s = 3600
 
@@ -31,7 +31,7 @@ static const struct answer {
     {"the gateway granted, and the rule is not there", {.ought = true, HOUR, .lease_left_ms = 60000}, WAITS},
     {"it is not wanted where it stands", {.rule_holds = true, HOUR, .lease_left_ms = 60000}, WAITS},
     {"not wanted there, and no lease", {.rule_holds = true, HOUR}, NEEDS_GRANT},
-    {"a short lease ran out while the router was away", {RULE_HOLDS, HOUR}, NEEDS_GRANT},
+    {"a short lease ended while the router was unreachable", {RULE_HOLDS, HOUR}, NEEDS_GRANT},
     {"neither half is there", {.ought = true, HOUR}, WAITS},
 
     /* The lifetime is what is left of the lease, rounded up to whole seconds: a lease that was granted a
@@ -41,7 +41,8 @@ static const struct answer {
     {"the last millisecond of a lease", {RULE_HOLDS, HOUR, .lease_left_ms = 1}, SUCCEEDS(1)},
     {"a lease that has ended", {RULE_HOLDS, HOUR, .lease_left_ms = 0}, NEEDS_GRANT},
 
-    /* It is never more than the client asked for, nor more than the rule's comment tells the next run. */
+    /* It is never more than the client requested, nor more than the rule's comment contains for the next
+     * run. */
     {"the lease is longer than was asked for",
      {RULE_HOLDS, .asked_s = 120, .comment_s = 3600, .lease_left_ms = 3600000},
      SUCCEEDS(120)},
@@ -60,8 +61,8 @@ static const struct answer {
       .waited_ms = 200},
      SUCCEEDS(80)},
 
-    /* A renewal waits 200 ms for the gateway. Then what still holds is advertised, rounded down: nothing may
-     * be advertised that is not there. */
+    /* A renewal waits 200 ms for the gateway. Then the client is advertised what is still valid, rounded
+     * down, so that nothing is advertised that does not exist. */
     {"a renewal: the gateway is asked", {RULE_HOLDS, HOUR, .lease_left_ms = 60000, .grant_due = true}, WAITS},
     {"a renewal after 199 ms",
      {RULE_HOLDS, HOUR, .lease_left_ms = 45999, .grant_due = true, .waited_ms = 199},
@@ -83,8 +84,8 @@ static const struct answer {
      {.rule_holds = true, HOUR, .lease_left_ms = 60000, .grant_due = true, .waited_ms = 200},
      WAITS},
 
-    /* The gateway may have restarted: nothing is advertised from memory, but what it granted since then is.
-     */
+    /* The gateway may have restarted: nothing is advertised from memory, except what the gateway has granted
+     * since then. */
     {"the epoch is doubted, and the gateway is asked",
      {RULE_HOLDS, HOUR, .lease_left_ms = 60000, .grant_due = true, .epoch_doubted = true, .waited_ms = 200},
      WAITS},
@@ -95,8 +96,8 @@ static const struct answer {
      {RULE_HOLDS, HOUR, .lease_left_ms = 60000, .grant_due = true, .epoch_doubted = true, .waited_ms = 12000},
      REFUSED(NATPMP_NETWORK_FAILURE)},
 
-    /* A gateway that changed one protocol of a port is asked about the other one first, so that the client
-     * hears of both changes at once. It does not wait longer than for any renewal. */
+    /* If a gateway changed one protocol of a port, the daemon asks about the other one first, so that the
+     * client learns of both changes at once. It does not wait longer than for any renewal. */
     {"the other protocol is asked about first",
      {RULE_HOLDS, HOUR, .lease_left_ms = 60000, .pair_open = true, .waited_ms = 199},
      WAITS},
@@ -104,7 +105,7 @@ static const struct answer {
      {RULE_HOLDS, HOUR, .lease_left_ms = 60000, .pair_open = true, .waited_ms = 200},
      SUCCEEDS(60)},
 
-    /* A lease that is about to be given back for its companion's sake is not advertised. */
+    /* A lease that is about to be released for its companion's sake is not advertised. */
     {"it rejoins its companion",
      {RULE_HOLDS, HOUR, .lease_left_ms = 60000, .pair_open = true, .rejoins = true},
      WAITS},
@@ -122,7 +123,8 @@ static const struct answer {
      {RULE_HOLDS, HOUR, .pair_open = true, .rejoins = true},
      NEEDS_GRANT},
 
-    /* A copy of a request that was answered a moment ago gets the same end, whatever is being asked. */
+    /* A retransmission of a request that was answered a moment ago gets an answer with the same end, whatever
+     * the daemon is requesting. */
     {"a repeated request",
      {RULE_HOLDS, HOUR, .lease_left_ms = 60000, .again = true, .advertised_left_ms = 58500},
      REPEATS(59)},
@@ -160,7 +162,7 @@ static const struct answer {
       .advertised_left_ms = 58000, .waited_ms = 200},
      WAITS},
 
-    /* After 12 s the client hears something in any case. */
+    /* After 12 s the client gets an answer in any case. */
     {"after 11,999 ms", {.ought = true, HOUR, .grant_due = true, .waited_ms = 11999}, WAITS},
     {"after exactly 12,000 ms",
      {.ought = true, HOUR, .grant_due = true, .waited_ms = 12000},
@@ -235,8 +237,8 @@ static void check_answer(const struct job_facts *known, struct job_decision deci
     assert_false(success && known->grant_due && known->epoch_doubted);
 }
 
-/* Every combination of the facts, with the times around each border, against what must hold in all of them.
- */
+/* Every combination of the facts, with the times around each border, against the properties that all of them
+ * have. */
 static void test_what_every_answer_keeps(void **state)
 {
     static const uint64_t waited_ms[] = {0, 199, 200, 11999, 12000};
@@ -275,7 +277,7 @@ static void test_when_it_is_due(void **state)
         uint64_t since_ms;
         uint64_t due_ms;
     } rows[] = {
-        {"nobody waits", JOB_NONE, NOW, UINT64_MAX},
+        {"no client waits", JOB_NONE, NOW, UINT64_MAX},
         {"a mapping: the answer from memory", JOB_MAP, NOW, NOW + 200},
         {"one millisecond before it", JOB_MAP, NOW - 199, NOW + 1},
         {"after it: the answer in any case", JOB_MAP, NOW - 200, NOW + 11800},
@@ -329,7 +331,8 @@ static void test_it_begins_anew(void **state)
     assert_int_equal(job->kind, JOB_NONE);
 }
 
-/* The client's count of mappings that clients wait for holds back its requests for the external address. */
+/* While mappings that the client waits for are in work, replies to its address requests are pending. This
+ * counts those mappings. */
 static void test_the_count_of_its_client(void **state)
 {
     (void)state;
@@ -337,7 +340,7 @@ static void test_the_count_of_its_client(void **state)
     const uint16_t *map_jobs = &t->client[mapping_at(t, m)->client].map_jobs;
     job_begin_map(t, m, &request, false, NOW);
     assert_int_equal(*map_jobs, 1);
-    job_begin_map(t, m, &request, true, NOW); /* a copy of the request */
+    job_begin_map(t, m, &request, true, NOW); /* a retransmission of the request */
     assert_int_equal(*map_jobs, 1);
     job_begin_delete(t, m, NOW);
     assert_int_equal(*map_jobs, 0);
@@ -361,8 +364,8 @@ static void test_a_result_is_news_once(void **state)
     assert_true(job_note_result(t, m, NATPMP_OUT_OF_RESOURCES));
 }
 
-/* A rule of an earlier run was found. Its client most likely wants what the rule says; but a request that is
- * in work says itself what its client wants. */
+/* The daemon found a rule of an earlier run. Its client most likely wants what the rule says, but a request
+ * in work says what its client wants. */
 static void test_adopted(void **state)
 {
     static const struct {
@@ -371,9 +374,12 @@ static void test_adopted(void **state)
         uint32_t asked_s;
         uint16_t suggested_port;
     } rows[] = {
-        {"nobody asked", {.kind = JOB_NONE}, 600, 7000},
+        {"no request", {.kind = JOB_NONE}, 600, 7000},
         {"a client waits for it", {.kind = JOB_MAP, .asked_s = 3600, .suggested_port = 41000}, 3600, 41000},
-        {"a client asked before", {.kind = JOB_NONE, .asked_s = 60, .suggested_port = 41000}, 60, 7000},
+        {"an earlier request of a client",
+         {.kind = JOB_NONE, .asked_s = 60, .suggested_port = 41000},
+         60,
+         7000},
         {"a client waits for its end", {.kind = JOB_DELETE}, 600, 7000},
     };
     (void)state;
@@ -391,18 +397,18 @@ static void test_who_waits(void **state)
 {
     (void)state;
     uint16_t m = new_mapping();
-    struct pending_reply reply = {.from = {A, 40000}, .to = 7};
+    struct pending_reply reply = {.path = {.to = {A, 40000}, .from = 7}};
     assert_false(job_take_pending(t, m, &reply));
     job_add_pending(t, m, &reply);
-    reply.from.port = 40001;
+    reply.path.to.port = 40001;
     job_add_pending(t, m, &reply);
-    reply.from.port = 40000;
+    reply.path.to.port = 40000;
     job_add_pending(t, m, &reply); /* it waits already */
     assert_true(job_take_pending(t, m, &reply));
-    assert_int_equal(reply.from.port, 40000);
-    assert_int_equal(reply.to, 7);
+    assert_int_equal(reply.path.to.port, 40000);
+    assert_int_equal(reply.path.from, 7);
     assert_true(job_take_pending(t, m, &reply));
-    assert_int_equal(reply.from.port, 40001);
+    assert_int_equal(reply.path.to.port, 40001);
     assert_false(job_take_pending(t, m, &reply));
 }
 

@@ -1,4 +1,4 @@
-/* Rows in, findings out: what the router model cannot show, and answers that are not whole. */
+/* From rows to findings: rows that the router model does not produce, and incomplete answers. */
 #include <stdio.h>
 
 #include "check_unit.h"
@@ -49,7 +49,7 @@ static void test_a_refused_login(void **state)
     check_finding(FINDING_LOGIN, FINDING_FAIL, "refuses the login as natpmp", "/user/set [find name=natpmp]");
 }
 
-/* Before anything could fail. */
+/* An inquiry that ended before anything could fail. */
 static void test_a_check_that_was_stopped(void **state)
 {
     (void)state;
@@ -87,7 +87,7 @@ static void test_a_table_may_be_larger_than_the_memory(void **state)
     assert_true(count >= 1 && count < 3);
 }
 
-/* Conditions that had no room in a sentence: whether the rule matches cannot be told. */
+/* Conditions that did not fit in a sentence: it is unknown whether the rule matches. */
 static void test_a_rule_with_too_many_words(void **state)
 {
     (void)state;
@@ -163,13 +163,13 @@ static void test_the_interface(void **state)
     check_finding(FINDING_INTERFACE, FINDING_FAIL, "no route", "gateway=YOUR-TUNNEL");
 }
 
-/* A gateway of one's own in the provider's network is no mistake. */
+/* It is no mistake to run a gateway of one's own in the provider's network. */
 static void test_a_gateway_without_a_tunnel(void **state)
 {
     (void)state;
     set_table(TABLE_ROUTE_CHECK, ROWS("=status=ok =interface=ether1"));
     check_finding(FINDING_INTERFACE, FINDING_PASS, "uses ether1",
-                  NULL); /* wg1 has its subnet, but is not asked */
+                  NULL); /* wg1 has its subnet, but does not matter here */
     set_table(TABLE_ADDRESS, ROWS("=address=192.168.88.1/24 =interface=bridge"));
     check_finding(FINDING_INTERFACE, FINDING_FAIL, "instead of the tunnel", "gateway=wg1");
     config.gateway = 0xcb007101;
@@ -234,7 +234,7 @@ static void test_a_disabled_member_is_none(void **state)
     check_finding(FINDING_INTERFACE_NOT_LAN, FINDING_FAIL, "wg1", "/ip/route/add");
 }
 
-/* Lists of lists are not taken apart. */
+/* Lists of lists are not resolved. */
 static void test_composed_lists(void **state)
 {
     (void)state;
@@ -277,10 +277,10 @@ static void test_results_of_the_gateway(void **state)
         survey->upstream.result = i == 6 ? 77 : (uint16_t)i;
         check_finding(FINDING_GATEWAY, FINDING_FAIL, texts[i], "");
     }
-    survey->upstream.trouble = GATEWAY_TROUBLE_NO_SOURCE;
+    survey->upstream.trouble = GATEWAY_NO_SOURCE;
     check_finding(FINDING_GATEWAY, FINDING_FAIL, "GATEWAY_SOURCE", "ip -4 address");
-    survey->upstream.trouble = GATEWAY_TROUBLE_SEND_FAILED;
-    check_finding(FINDING_GATEWAY, FINDING_FAIL, "nothing can be sent to the gateway", "UDP port 5351");
+    survey->upstream.trouble = GATEWAY_SEND_FAILED;
+    check_finding(FINDING_GATEWAY, FINDING_FAIL, "nothing can be sent to the gateway", "outgoing UDP");
 }
 
 static void test_text_from_outside_is_made_safe(void **state)

@@ -1,4 +1,4 @@
-/* The half of a mapping at the gateway: what it wants, and what is known of it. */
+/* The half of a mapping at the gateway: what it wants, and what is known about it. */
 #include "core/lease.h"
 #include "parts_unit.h"
 
@@ -6,8 +6,8 @@ enum { ROUTER_PORT = 7000 };
 
 /* ---- what it wants ---- */
 
-/* What most rows have in common: the mapping is wanted and has a router port; its lease of 100 s was granted
- * 10 s ago; its client was advertised as much. */
+/* The facts that most rows have in common: the mapping is wanted and has a router port; its lease of 100 s
+ * was granted 10 s ago, and its client was advertised as much. */
 #define WANTED .wanted = true, .router_port = ROUTER_PORT
 #define GRANTED                                                                                              \
     .state = LEASE_GRANTED, .external_port = 41000, .granted_s = 100, .granted_ms = NOW - 10000,             \
@@ -25,7 +25,7 @@ static const struct want {
         enum lease_want symmetric; /* with a symmetric gateway */
     } want;
 } wants[] = {
-    /* A client's request: the gateway is asked until it has granted since. */
+    /* A client's request: the daemon asks the gateway until it has granted since. */
     {"a new mapping", {WANTED, JOB, .lease = {.due = true}}, {LEASE_WANTS_GRANT, LEASE_WANTS_GRANT}},
     {"no router port is chosen yet",
      {.wanted = true, JOB, .lease = {.due = true}},
@@ -44,7 +44,7 @@ static const struct want {
      {WANTED, .lease = {.due = true}},
      {LEASE_WANTS_NOTHING, LEASE_WANTS_NOTHING}},
 
-    /* Without a client's doing: the lease is gone, or was lost, before what was advertised is over. */
+    /* Without a client's request: the lease is gone, or was lost, before the advertised lifetime is over. */
     {"the lease is gone before its time", {WANTED, ADVERTISED}, {LEASE_WANTS_GRANT, LEASE_WANTS_GRANT}},
     {"the lease is unsure",
      {WANTED, ADVERTISED, .lease = {.state = LEASE_UNSURE}},
@@ -59,8 +59,8 @@ static const struct want {
      {.router_port = ROUTER_PORT, .lease = {.recover = true}},
      {LEASE_WANTS_NOTHING, LEASE_WANTS_NOTHING}},
 
-    /* It is given back when it is not wanted where it stands. A symmetric gateway is told the external port,
-     * which must be known for that. */
+    /* It is released when it is not wanted on that port. A symmetric gateway needs the external port for
+     * that, which must be known. */
     {"not wanted",
      {.router_port = ROUTER_PORT, .lease = {GRANTED}},
      {LEASE_WANTS_RELEASE, LEASE_WANTS_RELEASE}},
@@ -100,8 +100,8 @@ static void test_what_it_wants(void **state)
 }
 
 /* The daemon renews at half of a lease that is shorter than the mapping is kept. If the gateway was once too
- * slow for a client that renews, it renews ahead of the client, at 3/8, as long as that matters: of a lease
- * of less than 80 s, less than 30 s are left at 5/8, which Bitcoin Core does not take. */
+ * slow for a client that renews, the daemon renews before the client, at 3/8, as long as that matters: of a
+ * lease of less than 80 s, less than 30 s are left at 5/8, which Bitcoin Core does not accept. */
 static void test_it_is_renewed_without_its_client(void **state)
 {
     static const struct {
@@ -185,7 +185,7 @@ static void test_when_it_is_due(void **state)
 
 /* ---- what it says ---- */
 
-/* Does the lease live by the books, may it live nevertheless, and how long is it known to live? */
+/* Is the lease valid by the tables, may it be valid nevertheless, and until when is it known to be valid? */
 static const struct life {
     const char *name;
     struct mapping mapping;
@@ -212,7 +212,7 @@ static const struct life {
      {ADVERTISED, .lease = {.state = LEASE_UNSURE, .ends_ms = NOW + 5, .sure_ms = NOW + 5}},
      {false, false, 0}},
     {"none", {ADVERTISED, .lease = {.ends_ms = NOW + 5, .sure_ms = NOW + 5}}, {false, false, 0}},
-    {"adopted, and not heard of yet",
+    {"adopted, and not confirmed yet",
      {.lease = {.state = LEASE_UNSURE}, .promise = {.ends_ms = NOW + 1, .adopted = true}},
      {false, true, 0}},
     {"adopted, and its time is over",
@@ -230,7 +230,7 @@ static const struct life {
     {"unsure, and a retransmission may have renewed it",
      {ADVERTISED, .lease = {.state = LEASE_UNSURE, .ends_ms = NOW, .gone_ms = NOW + 1}},
      {false, false, 0}},
-    {"nobody relies on what a retransmission may have renewed",
+    {"no client relies on what a retransmission may have renewed",
      {.lease = {.state = LEASE_GRANTED, .ends_ms = NOW, .gone_ms = NOW + 1}},
      {false, false, 0}},
 };

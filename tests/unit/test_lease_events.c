@@ -60,7 +60,7 @@ static void test_granted(void **state)
     assert_int_equal(mapping_find_external_port(t, NATPMP_TCP, 41001), m);
 }
 
-/* A lease of more than a week is taken for one of a week. */
+/* A lease of more than a week is treated as one of a week. */
 static void test_a_lease_without_end(void **state)
 {
     static const struct {
@@ -77,7 +77,7 @@ static void test_a_lease_without_end(void **state)
     }
 }
 
-/* A renewal waits 200 ms for the gateway. A gateway that was too slow once stays a slow one. */
+/* A renewal waits 200 ms for the gateway. A gateway that was too slow once counts as slow from then on. */
 static void test_a_slow_gateway(void **state)
 {
     static const struct {
@@ -96,8 +96,8 @@ static void test_a_slow_gateway(void **state)
 
 /* ---- requests ---- */
 
-/* Each client has one request at the gateway at a time; a deletion counts, too. What the lease was is sure
- * only until the request may have changed it. */
+/* Each client has one request at the gateway at a time, and a deletion counts, too. The end of a lease is
+ * certain only until the request may have changed it. */
 static void test_asked(void **state)
 {
     static const struct {
@@ -127,7 +127,7 @@ static void test_asked(void **state)
     }
 }
 
-/* The gateway may have granted what nobody waits for any more. */
+/* The gateway may have granted what no client waits for any more. */
 static void test_withdrawn(void **state)
 {
     (void)state;
@@ -199,8 +199,8 @@ static void test_a_conflict(void **state)
     assert_int_equal(lease_of(m)->external_port, 41000);
 }
 
-/* Another router port may get another external port, up to three times; but not if the gateway granted the
- * same port for two of them, for then it has no other. */
+/* Another router port may get another external port, up to three times. If the gateway granted the same port
+ * for two of them, it has no other port. */
 static void test_unusable(void **state)
 {
     static const struct {
@@ -231,11 +231,11 @@ static void test_unusable_at_a_symmetric_gateway(void **state)
     struct upstream_outcome o = grant_of(41000, 60);
     assert_false(lease_on_unusable(t, m, &o, &strategy_symmetric));
     assert_int_equal(lease_of(m)->moves, 0);
-    assert_int_equal(lease_of(m)->external_port, 41000); /* by this number it is given back */
+    assert_int_equal(lease_of(m)->external_port, 41000); /* by this number it is released */
     assert_int_equal(mapping_find_external_port(t, NATPMP_TCP, 41000), m);
 }
 
-/* ---- what arrives unasked ---- */
+/* ---- unsolicited replies ---- */
 
 static void test_unsolicited(void **state)
 {
@@ -279,8 +279,8 @@ static void test_unsolicited(void **state)
     }
 }
 
-/* A grant of what has ended: the gateway holds a lease that nobody wants, and the record leaves quarantine
- * to give it back. */
+/* A grant of a mapping that has ended: the gateway has a lease that no client wants, and the record leaves
+ * quarantine to release it. */
 static void test_a_late_grant_of_what_has_ended(void **state)
 {
     (void)state;
@@ -293,7 +293,7 @@ static void test_a_late_grant_of_what_has_ended(void **state)
     assert_int_equal(lease_of(m)->ends_ms, NOW + 60000);
 }
 
-/* A client waits: it hears of success only after the gateway was asked again. */
+/* A client waits: it gets success only after the gateway was asked again. */
 static void test_a_contradiction_while_a_client_waits(void **state)
 {
     static const struct natpmp_request request = {.lifetime_s = 3600};
@@ -306,7 +306,7 @@ static void test_a_contradiction_while_a_client_waits(void **state)
     assert_true(lease_of(m)->due);
 }
 
-/* What was long under way tells nothing new; but if it contradicts the books, nothing is advertised from
+/* A very late reply contains nothing new. But if it contradicts the tables, nothing is advertised from
  * memory. */
 static void test_late(void **state)
 {
@@ -332,10 +332,10 @@ static void test_the_state_is_lost(void **state)
         enum lease_state state;
         bool due;
     } rows[] = {
-        {"nobody waits", true, false, JOB_NONE, LEASE_UNSURE, false},
+        {"no client waits", true, false, JOB_NONE, LEASE_UNSURE, false},
         {"a client waits for it", true, false, JOB_MAP, LEASE_UNSURE, true},
         {"a client waits for its end", false, true, JOB_DELETE, LEASE_UNSURE, false},
-        {"not wanted: there is nothing to give back", false, false, JOB_NONE, LEASE_NONE, false},
+        {"not wanted: there is nothing to release", false, false, JOB_NONE, LEASE_NONE, false},
     };
     (void)state;
     uint16_t m = new_mapping();
@@ -400,7 +400,7 @@ static void test_the_end(void **state)
     lease_retry_at(t, m, NOW + 5);
     lease_end(t, m);
     assert_false(mapping_at(t, m)->wanted);
-    assert_int_equal(lease_of(m)->retry_ms, 0); /* it is given back at once */
+    assert_int_equal(lease_of(m)->retry_ms, 0); /* it is released at once */
     lease_retry_at(t, m, NOW + 5);
     lease_end(t, m);
     assert_int_equal(lease_of(m)->retry_ms, NOW + 5); /* the deletion failed before */
@@ -417,7 +417,7 @@ static void test_pauses(void **state)
         lease_on_refused(t, m, NATPMP_OUT_OF_RESOURCES, NOW);
         check_ms("refused again", "the next try", lease_of(m)->retry_ms, NOW + pauses_ms[row]);
         lease_retry_soon(t, m, NOW);
-        check_ms("while a port is given up", "the next try", lease_of(m)->retry_ms, NOW + soon_ms[row]);
+        check_ms("while a port is released", "the next try", lease_of(m)->retry_ms, NOW + soon_ms[row]);
     }
     assert_int_equal(lease_of(m)->result, NATPMP_OUT_OF_RESOURCES);
 }

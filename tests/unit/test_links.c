@@ -1,4 +1,4 @@
-/* On which links a service announces itself. */
+/* The links on which a service announces itself. */
 
 #include "io/links.h"
 #include "unit.h"
@@ -43,7 +43,7 @@ static void test_wildcard(void **state)
     assert_int_equal(chosen[0].interface, LAN);
     assert_int_equal(chosen[1].address, guest);
     assert_int_equal(choose(links, 4, 0, 0), 3);
-    /* An uplink's address that is on none of them excludes nothing. */
+    /* An uplink's address that is on none of them excludes none. */
     assert_int_equal(choose(links, 4, 0, ADDRESS(10, 9, 9, 9)), 3);
 }
 

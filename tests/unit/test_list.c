@@ -40,7 +40,7 @@ static void forget(int l, uint16_t record)
     home[record] = -1;
 }
 
-/* Both directions, both ends, and that nothing else hangs on. */
+/* Checks both directions and both ends, and that no other record is linked. */
 static void check(int l)
 {
     uint16_t previous = 0;

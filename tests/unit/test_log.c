@@ -1,4 +1,4 @@
-/* Lines look as promised, and a reader who does not read costs lines, never time. */
+/* The form of log lines. A slow reader of the log costs lines, but never time. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include "app/log.h"
 #include "unit.h"
 
-/* In the place of the C library's, so that the wall clock shows what a test wants. */
+/* Replaces the C library's function, so that the wall clock shows what a test wants. */
 static struct timespec wall;
 
 int fake_clock(clockid_t clock, struct timespec *ret_now) __asm__("clock_gettime");
@@ -29,7 +29,7 @@ int fake_clock(clockid_t clock, struct timespec *ret_now)
 
 static char received[65536];
 
-/* What can be read now. */
+/* Everything that can be read now. */
 static const char *take(int fd)
 {
     ssize_t len = read(fd, received, sizeof(received) - 1);
@@ -116,7 +116,7 @@ static void test_one_line_of_printable_text(void **state)
     assert_int_equal(strlen(received), LOG_LINE_MAX);
 }
 
-/* Writes until lines are lost; a write that blocked would never return. */
+/* Writes until lines are lost. A write that blocks would never return. */
 static void fill(struct log *log)
 {
     for (unsigned i = 0; i < 1000000 && log->lost < 3; i++)
@@ -144,7 +144,7 @@ static void test_full_pipe(void **state)
     log_init(&log, ends[1], LOG_LEVEL_INFO);
     fill(&log);
     check_recovery(&log, ends[0]);
-    /* Nobody else who has the pipe open is surprised. */
+    /* Other processes that have the pipe open are not affected. */
     assert_int_equal(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
 }
 

@@ -12,7 +12,7 @@ enum { HOST_A = 0xc0a8580b, HOST_B = 0xc0a8580c };
 
 static struct mapping_tables *t;
 
-/* Fresh memory and not memset: only the pages that a test uses become real. */
+/* Fresh memory instead of memset, so that only the pages that a test uses are allocated. */
 static int start(void **state)
 {
     (void)state;
@@ -76,7 +76,7 @@ static void test_a_client_goes_with_its_last_mapping(void **state)
 static void test_a_client_stays_while_a_reply_is_pending(void **state)
 {
     (void)state;
-    struct pending_reply reply = {.from = {HOST_A, 5}};
+    struct pending_reply reply = {.path.to = {HOST_A, 5}};
     uint16_t c = client_take(t, HOST_A);
     assert_true(pending_add(t, &t->client[c].delete_all_pending[NATPMP_TCP], &reply));
     client_release(t, c);
@@ -101,7 +101,7 @@ static void test_router_ports(void **state)
     mapping_set_router_port(t, udp, 7001);
     assert_int_equal(mapping_find_router_port(t, NATPMP_UDP, 7000), 0);
     assert_int_equal(mapping_find_router_port(t, NATPMP_UDP, 7001), udp);
-    assert_true(portset_has(&t->router_ports, 7000)); /* tcp has it still */
+    assert_true(portset_has(&t->router_ports, 7000)); /* TCP still has it */
     mapping_set_router_port(t, tcp, 0);
     assert_false(portset_has(&t->router_ports, 7000));
     mapping_free(t, udp);
@@ -144,7 +144,7 @@ static void test_without_a_lease_there_is_no_external_port(void **state)
     assert_int_equal(mapping_find_external_port(t, NATPMP_UDP, 41000), 0);
 }
 
-/* A back-off from before must not keep the lease of what has ended. */
+/* An earlier back-off must not keep the lease of a mapping that has ended. */
 static void test_what_is_not_wanted_is_undone_at_once(void **state)
 {
     (void)state;
@@ -155,7 +155,7 @@ static void test_what_is_not_wanted_is_undone_at_once(void **state)
     assert_false(mapping_at(t, m)->wanted);
     assert_int_equal(mapping_at(t, m)->lease.retry_ms, 0);
     lease_retry_at(t, m, 5000);
-    lease_end(t, m); /* it had ended: the pause is of the deletion */
+    lease_end(t, m); /* the mapping has ended: the pause is that of the deletion */
     assert_int_equal(mapping_at(t, m)->lease.retry_ms, 5000);
 }
 
@@ -179,12 +179,12 @@ static void test_external_ports_and_rules(void **state)
     assert_int_equal(mapping_find_rule(t, 0x1A), 0);
     assert_int_equal(mapping_find_rule(t, 0x1B), a);
     assert_true(mapping_at(t, a)->rule.wrong && mapping_at(t, a)->rule.comment_stale);
-    rule_on_missing(t, a);
+    rule_on_gone(t, a);
     assert_int_equal(mapping_find_rule(t, 0x1B), 0);
     assert_false(mapping_at(t, a)->rule.wrong || mapping_at(t, a)->rule.comment_stale);
 }
 
-/* ---- life ---- */
+/* ---- begin and end of a mapping ---- */
 
 static void test_counters(void **state)
 {
@@ -247,7 +247,7 @@ static void test_quarantine(void **state)
     assert_int_equal(t->quarantined, 0);
 }
 
-/* A freed record is in no queue: another mapping would be driven in its place. */
+/* A freed record is in no queue. Otherwise drive() would handle another mapping in its place. */
 static void test_a_freed_record_is_in_no_queue(void **state)
 {
     (void)state;
@@ -287,10 +287,10 @@ static void test_a_client_with_all_in_quarantine_makes_room(void **state)
     mapping_quarantine(t, 5, 1000);
     mapping_quarantine(t, 4, 1000);
     mapping_quarantine(t, 6, 1000);
-    struct pending_reply reply = {.from = {HOST_A + 4, 5}};
+    struct pending_reply reply = {.path.to = {HOST_A + 4, 5}};
     assert_true(pending_add(t, &t->client[client_find(t, HOST_A + 4)].address_pending, &reply));
     assert_int_not_equal(client_take(t, HOST_A + CLIENTS_MAX), 0);
-    assert_int_equal(client_find(t, HOST_A + 3), 0); /* the one for which no reply is pending */
+    assert_int_equal(client_find(t, HOST_A + 3), 0); /* the one without a pending reply */
     assert_int_not_equal(client_find(t, HOST_A + 4), 0);
     assert_int_not_equal(client_find(t, HOST_A + 5), 0);
     assert_int_equal(t->clients, CLIENTS_MAX);
@@ -304,9 +304,9 @@ static void test_an_external_port_is_quarantined_for_its_client(void **state)
     uint16_t other = new_mapping(HOST_B, NATPMP_TCP, 1);
     mapping_set_wanted(t, a, true);
     mapping_at(t, a)->promise.port = 41000;
-    assert_false(mapping_port_is_quarantined(t, other, 41000, 0)); /* it is in use */
+    assert_false(mapping_port_is_quarantined(t, other, 41000, 0)); /* it is active */
     mapping_set_wanted(t, a, false);
-    assert_true(mapping_port_is_quarantined(t, other, 41000, UINT64_MAX)); /* its end is not done */
+    assert_true(mapping_port_is_quarantined(t, other, 41000, UINT64_MAX)); /* its removal is not finished */
     mapping_quarantine(t, a, 1000);
     assert_true(mapping_port_is_quarantined(t, other, 41000, 1000));
     assert_false(mapping_port_is_quarantined(t, other, 41000, 1001));
@@ -321,7 +321,7 @@ static void test_an_external_port_is_quarantined_for_its_client(void **state)
     assert_false(mapping_port_is_quarantined(t, other, 41000, 0));
 }
 
-static void test_a_full_table_gives_up_what_is_in_quarantine_longest(void **state)
+static void test_a_full_table_frees_what_is_in_quarantine_longest(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < MAPPINGS_MAX; i++)
@@ -342,7 +342,7 @@ static void test_a_full_table_of_clients(void **state)
     (void)state;
     for (unsigned i = 0; i < CLIENTS_MAX; i++)
         new_mapping(0x0a000001 + i, NATPMP_UDP, 1);
-    for (unsigned i = 0; i < 3; i++) /* and nothing leaks */
+    for (unsigned i = 0; i < 3; i++) /* and nothing is leaked */
         assert_int_equal(mapping_new(t, HOST_A, NATPMP_UDP, 1), 0);
     assert_int_equal(t->used_mappings, CLIENTS_MAX + 1);
     mapping_free(t, mapping_find(t, 0x0a000001, NATPMP_UDP, 1));
@@ -357,19 +357,19 @@ static void test_pending_replies(void **state)
     (void)state;
     uint16_t list = 0;
     for (unsigned i = 0; i < PENDING_PER_REQUEST_MAX; i++) {
-        struct pending_reply reply = {.from = {HOST_A, (uint16_t)(100 + i)}, .since_ms = i};
+        struct pending_reply reply = {.path.to = {HOST_A, (uint16_t)(100 + i)}, .since_ms = i};
         assert_true(pending_add(t, &list, &reply));
-        reply.since_ms = 99; /* a copy: the first one counts */
+        reply.since_ms = 99; /* a retransmission: the first one counts */
         assert_true(pending_add(t, &list, &reply));
     }
-    struct pending_reply one_more = {.from = {HOST_A, 99}};
+    struct pending_reply one_more = {.path.to = {HOST_A, 99}};
     assert_false(pending_add(t, &list, &one_more));
-    struct pending_reply same_port = {.from = {HOST_B, 100}};
+    struct pending_reply same_port = {.path.to = {HOST_B, 100}};
     assert_false(pending_add(t, &list, &same_port));
     struct pending_reply taken;
     for (unsigned i = 0; i < PENDING_PER_REQUEST_MAX; i++) {
         assert_true(pending_take(t, &list, &taken));
-        assert_int_equal(taken.from.port, 100 + i);
+        assert_int_equal(taken.path.to.port, 100 + i);
         assert_int_equal(taken.since_ms, i);
     }
     assert_false(pending_take(t, &list, &taken));
@@ -381,7 +381,7 @@ static void test_pending_replies_run_out(void **state)
     (void)state;
     static uint16_t lists[PENDING_REPLIES_MAX + 1];
     memset(lists, 0, sizeof(lists));
-    struct pending_reply reply = {.from = {HOST_A, 1}};
+    struct pending_reply reply = {.path.to = {HOST_A, 1}};
     for (unsigned i = 0; i < PENDING_REPLIES_MAX; i++)
         assert_true(pending_add(t, &lists[i], &reply));
     assert_false(pending_add(t, &lists[PENDING_REPLIES_MAX], &reply));
@@ -474,8 +474,7 @@ UNIT(mapping)
         cmocka_unit_test_setup_teardown(test_a_client_with_all_in_quarantine_makes_room, start, stop),
         cmocka_unit_test_setup_teardown(test_an_external_port_is_quarantined_for_its_client, start, stop),
         cmocka_unit_test_setup_teardown(test_a_freed_record_is_in_no_queue, start, stop),
-        cmocka_unit_test_setup_teardown(test_a_full_table_gives_up_what_is_in_quarantine_longest, start,
-                                        stop),
+        cmocka_unit_test_setup_teardown(test_a_full_table_frees_what_is_in_quarantine_longest, start, stop),
         cmocka_unit_test_setup_teardown(test_a_full_table_of_clients, start, stop),
         cmocka_unit_test_setup_teardown(test_pending_replies, start, stop),
         cmocka_unit_test_setup_teardown(test_pending_replies_run_out, start, stop),

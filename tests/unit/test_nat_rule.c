@@ -1,4 +1,4 @@
-/* Which ports a foreign rule could take from us. */
+/* Which ports a foreign rule could take. */
 #include <stdio.h>
 
 #include "nat_rule_unit.h"
@@ -7,7 +7,7 @@
 
 static struct portset taken[2];
 
-/* What is taken of three ports: "80", "443" and "6881", for udp and tcp. */
+/* Which of three ports it takes, "80", "443" and "6881", for UDP and TCP. */
 struct expected {
     const char *words;
     const char *udp;
@@ -88,7 +88,37 @@ static void test_ports(void **state)
     check_rows(rows, ARRAY_LEN(rows));
 }
 
-/* What cannot be read counts as matching. */
+/* The lowest and the highest ports. */
+static void test_ports_at_the_ends(void **state)
+{
+    static const struct {
+        const char *words;
+        const char *taken; /* of 0, 1, 53, 63, 64, 65534 and 65535 */
+    } rows[] = {
+        {DSTNAT "=protocol=tcp =dst-port=53", "53"},
+        {DSTNAT "=protocol=tcp =dst-port=!53", "0 1 63 64 65534 65535"},
+        {DSTNAT "=protocol=tcp =dst-port=0-1,63", "0 1 63"},
+        {DSTNAT "=protocol=tcp =dst-port=63-64", "63 64"},
+        {DSTNAT "=protocol=tcp =dst-port=65535", "65535"},
+        {DSTNAT "=protocol=tcp =dst-port=!65535", "0 1 53 63 64 65534"},
+        {DSTNAT "=protocol=tcp", "0 1 53 63 64 65534 65535"},
+    };
+    static const uint16_t ports[] = {0, 1, 53, 63, 64, 65534, 65535};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char found[64] = "";
+        size_t len = 0;
+        portset_clear(&taken[NATPMP_TCP]);
+        assert_true(nat_rule_take_ports(row(rows[i].words), &context, taken));
+        for (size_t k = 0; k < ARRAY_LEN(ports); k++)
+            if (portset_has(&taken[NATPMP_TCP], ports[k]))
+                len += (size_t)snprintf(found + len, sizeof(found) - len, "%s%u", len > 0 ? " " : "",
+                                        (unsigned)ports[k]);
+        assert_string_equal(found, rows[i].taken);
+    }
+}
+
+/* A condition that cannot be parsed counts as matching. */
 static void test_garbage_ports(void **state)
 {
     (void)state;
@@ -180,7 +210,7 @@ static void test_several_addresses_on_the_interface(void **state)
     context.on_interface[1] = true;
     static const struct expected rows[] = {
         {DSTNAT PORT "=dst-address=10.2.0.2", "", "80"},
-        {DSTNAT PORT "=dst-address=!10.2.0.2", "", "80"}, /* the other one passes */
+        {DSTNAT PORT "=dst-address=!10.2.0.2", "", "80"}, /* it excludes the other one */
         {DSTNAT PORT "=dst-address=192.168.88.1", "", "80"},
         {DSTNAT PORT "=dst-address=0.0.0.0/0", "", "80"},
         {DSTNAT PORT "=dst-address=!0.0.0.0/0", "", ""},
@@ -200,7 +230,7 @@ static void test_unknown_addresses_may_match(void **state)
     context.addresses_incomplete = true;
     check_rows(rows, ARRAY_LEN(rows));
     start(NULL);
-    context.on_interface[0] = false; /* none stands on it: an address may come */
+    context.on_interface[0] = false; /* the interface has no address yet */
     check_rows(rows, ARRAY_LEN(rows));
 }
 
@@ -229,7 +259,7 @@ static void test_chains_and_actions(void **state)
     check_rows(rows, ARRAY_LEN(rows));
 }
 
-/* What was taken before stays taken. */
+/* A port that was taken before stays taken. */
 static void test_ports_add_up(void **state)
 {
     (void)state;
@@ -248,6 +278,7 @@ UNIT(nat_rule)
     const struct CMUnitTest tests[] = {
         TEST(test_protocols),
         TEST(test_ports),
+        TEST(test_ports_at_the_ends),
         TEST(test_garbage_ports),
         TEST(test_interfaces),
         TEST(test_destination_addresses),

@@ -1,4 +1,4 @@
-/* Rules with our mark: whose they are, what they say, and whether a hand changed them. */
+/* Rules with the daemon's mark: whose they are, what they contain, and whether somebody changed them. */
 #include <stdio.h>
 
 #include "nat_rule_unit.h"
@@ -162,6 +162,10 @@ static void test_partial_rows(void **state)
         {"=.id=*1 =bytes=12 =packets=3", true, true},
         {"=.id=*1 =bytes=12", true, true},
         {"=.id=*1", true, true},
+        {"=.id=*1 =comment=double-natpmp/default_external_41000_lease_60_s", true, true},
+        {"=.id=*1 =comment=double-natpmp/default", true, true},
+        {"=.id=*1 =comment=double-natpmp/defaults", true, false},
+        {"=.id=*1 =comment=double-natpmp/defaul", true, false},
         {"=.id=*1 =disabled=true", true, false},
         {"=.id=*1 =bytes=12 =disabled=true", true, false},
         {"=.id=*1 =chain=dstnat =comment=double-natpmp/default", true, false},
@@ -174,7 +178,7 @@ static void test_partial_rows(void **state)
         assert_int_equal(rule.only_ours, rows[i].only_ours);
         assert_int_equal(rule.ours, !rows[i].partial);
     }
-    /* Some routers put the tag last: then the first word counts like the others. */
+    /* Some routers put the tag last. Then the first word counts like the others. */
     assert_true(nat_rule_parse(sentence("!re =bytes=12 =.id=*1 .tag=7"), &context).only_ours);
     assert_false(nat_rule_parse(sentence("!re =disabled=true =.id=*1 .tag=7"), &context).only_ours);
     assert_int_equal(parse("=chain=dstnat =action=dst-nat").id, 0);
@@ -225,8 +229,8 @@ static void test_prefixes(void **state)
 
 #define TEST(name) cmocka_unit_test_setup(name, start)
 
-/* What `check` leaves behind when it is killed: the next one knows it, and the daemon never takes it for its
- * own. */
+/* A rule that `check` leaves behind when it is killed. The next check recognizes it, and the daemon never
+ * takes it for its own. */
 static void test_trial_rules(void **state)
 {
     (void)state;

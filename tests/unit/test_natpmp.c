@@ -30,7 +30,7 @@ static void test_request_layouts(void **state)
         /* Deletion of one, then of all. */
         {"\0\2\0\0\x12\x34\0\0\0\0\0\0", 12, {NATPMP_REQUEST_MAP, NATPMP_TCP, 0x1234, 0, 0}},
         {"\0\1\0\0\0\0\0\0\0\0\0\0", 12, {NATPMP_REQUEST_MAP, NATPMP_UDP, 0, 0, 0}},
-        /* Reserved is ignored, and so is what follows. */
+        /* Reserved bytes are ignored, and so are trailing bytes. */
         {"\0\1\xFF\xFF\0\x50\0\x50\0\0\0\1tail", 16, {NATPMP_REQUEST_MAP, NATPMP_UDP, 80, 80, 1}},
         {"\0\0tail", 6, {.type = NATPMP_REQUEST_ADDRESS}},
     };
@@ -56,8 +56,8 @@ static void test_request_lengths(void **state)
     }
 }
 
-/* Every first pair of bytes: the response bit is looked at before the version, the version before the opcode.
- [R-01] [R-03] [G-19] */
+/* Every combination of the first two bytes: the response bit is checked before the version, and the version
+ * before the opcode. [R-01] [R-03] [G-19] */
 static void test_order_of_checks(void **state)
 {
     (void)state;
@@ -98,7 +98,7 @@ static void test_map_reply(void **state)
                       BYTES("\x00\x81\x00\x00\xFF\xFF\xFF\xFE\x12\x34\x56\x78\x00\x00\x0E\x10"));
     len = natpmp_encode_map_reply(buffer, NATPMP_TCP, NATPMP_SUCCESS, 1, 0x1234, 0, 0);
     assert_span_equal(span_of(buffer, len), BYTES("\x00\x82\x00\x00\x00\x00\x00\x01\x12\x34\0\0\0\0\0\0"));
-    /* Errors name the port that was asked and no mapping. */
+    /* Errors contain the port of the request, and no mapping. */
     len = natpmp_encode_map_reply(buffer, NATPMP_TCP, NATPMP_OUT_OF_RESOURCES, 1, 0x1234, 0x5678, 3600);
     assert_span_equal(span_of(buffer, len), BYTES("\x00\x82\x00\x04\x00\x00\x00\x01\x12\x34\0\0\0\0\0\0"));
 }
@@ -155,7 +155,7 @@ static void test_requests_to_the_gateway(void **state)
     assert_span_equal(span_of(buffer, len), BYTES("\0\1\0\0\x12\x34\x56\x78\x00\x00\x1C\x20"));
     len = natpmp_encode_map_request(buffer, NATPMP_TCP, 0x1234, 0, UINT32_MAX);
     assert_span_equal(span_of(buffer, len), BYTES("\0\2\0\0\x12\x34\0\0\xFF\xFF\xFF\xFF"));
-    /* A deletion suggests no port, whatever is known of it. */
+    /* A deletion suggests no port, whatever port the mapping has. */
     len = natpmp_encode_map_request(buffer, NATPMP_TCP, 0x1234, 0x5678, 0);
     assert_span_equal(span_of(buffer, len), BYTES("\0\2\0\0\x12\x34\0\0\0\0\0\0"));
 }
@@ -212,7 +212,7 @@ static void test_map_replies(void **state)
         BYTES("\x00\x82\x00\x00" EPOCH_BYTES "\x12\x34\x00\x00\x00\x00\x00\x00tail"),
         (struct natpmp_reply){
             .type = NATPMP_REPLY_MAP, .opcode = 2, EPOCH, .protocol = NATPMP_TCP, .internal_port = 0x1234});
-    /* An undefined result is kept; port and lifetime of an error mean nothing. */
+    /* An undefined result is kept. Port and lifetime of an error have no meaning. */
     check_reply(BYTES("\x00\x82\xAB\xCD" EPOCH_BYTES "\x12\x34\x56\x78\x00\x00\x0E\x10"),
                 (struct natpmp_reply){.type = NATPMP_REPLY_MAP,
                                       .opcode = 2,
@@ -220,7 +220,7 @@ static void test_map_replies(void **state)
                                       EPOCH,
                                       .protocol = NATPMP_TCP,
                                       .internal_port = 0x1234});
-    /* Errors come short from some servers. */
+    /* Some servers send short errors. */
     for (size_t len = 8; len < 16; len++) {
         check_reply(span_of("\x00\x81\x00\x04" EPOCH_BYTES "\x12\x34\x56\x78\x00\x00\x0E\x10", len),
                     (struct natpmp_reply){.type = NATPMP_REPLY_MAP, .opcode = 1, .result = 4, EPOCH});
@@ -252,14 +252,14 @@ static void test_unsupported_version_replies(void **state)
 static void test_unsupported_opcode_replies(void **state)
 {
     (void)state;
-    /* To an address request: literally, and extended with an epoch. */
+    /* The answer to an address request: the request itself, and extended with an epoch. */
     check_reply(BYTES("\x00\x80\x00\x05"),
                 (struct natpmp_reply){.type = NATPMP_REPLY_UNSUPPORTED_OPCODE, .result = 5});
     check_reply(BYTES("\x00\x80\x00\x05" EPOCH_BYTES),
                 (struct natpmp_reply){.type = NATPMP_REPLY_UNSUPPORTED_OPCODE, .result = 5});
     check_reply(BYTES("\x00\x80\x00\x05\x12\x34\x56\x78\x00\x00\x0E\x10"),
                 (struct natpmp_reply){.type = NATPMP_REPLY_UNSUPPORTED_OPCODE, .result = 5});
-    /* To a map request: returned literally, then as a whole map reply. */
+    /* The answer to a map request: the request itself, then as a whole map reply. */
     struct natpmp_reply expected = {.type = NATPMP_REPLY_UNSUPPORTED_OPCODE,
                                     .opcode = 1,
                                     .result = 5,
@@ -269,6 +269,10 @@ static void test_unsupported_opcode_replies(void **state)
     check_reply(BYTES("\x00\x81\x00\x05" EPOCH_BYTES "\x12\x34\0\0\0\0\0\0"), expected);
     expected.internal_port = 0;
     check_reply(BYTES("\x00\x81\x00\x05" EPOCH_BYTES), expected);
+    check_reply(BYTES("\x00\x81\x00\x05\x12\x34\x56\x78\x00\x00\x0E"), expected); /* cut off */
+    /* One byte less than a map reply is what was asked, with three bytes too many. */
+    expected.internal_port = 0x1234;
+    check_reply(BYTES("\x00\x81\x00\x05\x12\x34\x56\x78\x00\x00\x0E\x10\0\0\0"), expected);
 }
 
 static void test_malformed_replies(void **state)
@@ -278,7 +282,7 @@ static void test_malformed_replies(void **state)
     static const char whole[] = "\x00\x80\x00\x00" EPOCH_BYTES "\xCB\x00\x71";
     for (size_t len = 0; len < sizeof(whole); len++)
         check_reply(span_of(whole, len), malformed);
-    /* Requests, other versions (PCP), and responses to what was never asked. */
+    /* Requests, other versions (PCP), and responses to opcodes that were never sent. */
     check_reply(BYTES("\0\0"), malformed);
     check_reply(BYTES("\0\1\0\0\x12\x34\x56\x78\x00\x00\x1C\x20"), malformed);
     check_reply(BYTES("\0\1\0\1\x12\x34\x56\x78\x00\x00\x1C\x20"), malformed);

@@ -1,4 +1,4 @@
-/* systemd hears that we are ready, by a path or an abstract name. */
+/* systemd is notified that the daemon is ready, by a path or an abstract name. */
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -6,7 +6,7 @@
 #include "io/notify.h"
 #include "loop.h"
 
-/* A socket with that name, as NOTIFY_SOCKET gives it. */
+/* A socket with that name, which NOTIFY_SOCKET contains. */
 static int manager(const char *name)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -48,7 +48,7 @@ static void test_ready(void **state)
     check_told(name);
 }
 
-static void test_nobody_wants_to_know(void **state)
+static void test_without_a_notify_socket(void **state)
 {
     static char longest[200];
     const char *const names[] = {"", "@", "relative", "/nonexistent/socket", longest};
@@ -66,7 +66,7 @@ UNIT(notify)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ready),
-        cmocka_unit_test(test_nobody_wants_to_know),
+        cmocka_unit_test(test_without_a_notify_socket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,7 @@ enum { MINE = 1, COMPANION = 2, MAPPINGS = 2 };
 /* Client A has both protocols of port 6881, on one router port. */
 #define TCP A, NATPMP_TCP, 6881, 7000, .wanted = true
 #define UDP A, NATPMP_UDP, 6881, 7000, .wanted = true
-/* The state of a lease that lives, and its external port. */
+/* The state of a valid lease, and its external port. */
 #define HAS(port) .state = LEASE_GRANTED, .ends_ms = NOW + 1, .external_port = (port)
 #define ADVERTISED .promise = {.ends_ms = NOW + 1}
 
@@ -65,8 +65,8 @@ static const struct row {
      true,
      {.companion = 0}},
 
-    /* The gateway changed the port of a living lease. The companion's may have changed, too: it is asked, and
-     * only then is it known whether the client's port is broken. */
+    /* The gateway changed the port of a valid lease. The companion's may have changed, too, so it is
+     * requested, and only then it is known whether the client's port is broken. */
     {"changed, and the companion has the old number",
      {TCP, ADVERTISED, .lease = {HAS(41001)}},
      {UDP, .lease = {HAS(41000)}},
@@ -91,7 +91,7 @@ static const struct row {
      41000,
      true,
      {.companion = COMPANION, .changed = true, .broken = true}},
-    {"changed, and the companion stands on another router port",
+    {"changed, and the companion has another router port",
      {TCP, ADVERTISED, .lease = {HAS(41001)}},
      {A, NATPMP_UDP, 6881, 7001, .wanted = true, .lease = {HAS(41000)}},
      41000,
@@ -110,7 +110,7 @@ static const struct row {
      true,
      {.companion = COMPANION}},
 
-    /* The companion had changed, and this mapping was asked for its sake. */
+    /* The companion had changed, and this mapping was requested for its sake. */
     {"the gateway changed both to one number",
      {TCP, ADVERTISED, .lease = {HAS(41001)}},
      {UDP, .lease = {HAS(41001), .pair = PAIR_ASKED}},
@@ -130,7 +130,7 @@ static const struct row {
      true,
      {.companion = COMPANION, .changed = true, .broken = true, .companion_next = PAIR_NEXT_REJOINS}},
 
-    /* To give a lease back is a risk, so it is done every ten minutes at most. */
+    /* To release a lease is a risk, so it is done every ten minutes at most. */
     {"it rejoined a moment ago",
      {TCP, ADVERTISED, .lease = {HAS(41001)}},
      {UDP, .lease = {HAS(41002), .pair = PAIR_ASKED, .rejoined_ms = NOW - 599999}},
@@ -162,7 +162,7 @@ static void test_the_verdict(void **state)
     }
 }
 
-/* A symmetric gateway has one port for each protocol: there is nothing to bring together. */
+/* A symmetric gateway has one port for each protocol, so there is no pair to restore. */
 static void test_a_symmetric_gateway_is_not_asked(void **state)
 {
     static const struct given given[] = {
@@ -175,7 +175,7 @@ static void test_a_symmetric_gateway_is_not_asked(void **state)
     assert_true(verdict.changed && verdict.broken && !verdict.ask_companion);
 }
 
-/* Shortly after a boot nothing was made anew yet. */
+/* Shortly after a boot nothing has been requested anew yet. */
 static void test_it_never_rejoined(void **state)
 {
     static const struct given given[] = {

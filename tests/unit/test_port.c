@@ -1,5 +1,5 @@
-/* Choices of ports: the rule's on the router, the external one to suggest, and whether a granted one can be
- * used. In each row, the first mapping is the one that is asked about. */
+/* Choices of ports: the router port of the rule, the external port to suggest, and whether a granted one can
+ * be used. In each row the question is about the first mapping. */
 #include "core/port.h"
 #include "parts_unit.h"
 
@@ -39,7 +39,7 @@ static void test_a_router_port_that_is_free(void **state)
         struct given other;
         bool available;
     } rows[] = {
-        {"nobody has it", 0, 0, {0}, true},
+        {"no mapping has it", 0, 0, {0}, true},
         {"a foreign rule takes it", 0, ROUTER_PORT, {0}, false},
         {"a foreign rule takes it of the other protocol", ROUTER_PORT, 0, {0}, true},
         {"a foreign rule takes another one", 0, ROUTER_PORT + 1, {0}, true},
@@ -68,7 +68,7 @@ static void test_a_router_port_that_is_free(void **state)
     }
 }
 
-/* The companion's port first, then the suggested one; else any. */
+/* The companion's port first, then the suggested one, otherwise any. */
 static void test_the_preferred_router_port(void **state)
 {
     static const struct {
@@ -195,9 +195,9 @@ static const struct suggestion {
      {B, NATPMP_TCP, 1, 1, .wanted = true, HOLDS(PORT)},
      0},
 
-    /* Nor one that another client is about to have: its rule stands on that number, and the gateway has not
-     * answered yet. */
-    {"another client's rule stands on that number",
+    /* Nor one that another client is about to get: its rule has that number, and the gateway has not answered
+     * yet. */
+    {"another client's rule has that number",
      {.job = {.suggested_port = PORT}},
      {B, NATPMP_TCP, 1, PORT, .wanted = true},
      0},
@@ -253,8 +253,8 @@ static void test_the_suggestion(void **state)
     }
 }
 
-/* The companion is who ought to have the same external port: with a normal gateway the mapping on the same
- * router port, with a symmetric one, which chooses that port, the mapping of the same internal port. */
+/* The companion is the mapping that should have the same external port: with a normal gateway the one on the
+ * same router port, with a symmetric one, which chooses that port, the one of the same internal port. */
 static void test_whose_number_is_suggested(void **state)
 {
     static const struct given given[] = {
@@ -280,7 +280,7 @@ static const struct grant {
     struct given other;
     enum port_verdict verdict;
 } grants[] = {
-    {"nobody has it", {.job = {0}}, {0}, PORT_USABLE},
+    {"no mapping has it", {.job = {0}}, {0}, PORT_USABLE},
     {"it is a renewal", {HOLDS(PORT)}, {0}, PORT_USABLE},
 
     /* No two mappings have one external port, not even of one client. */
@@ -320,7 +320,7 @@ static const struct grant {
      {B, NATPMP_UDP, 1, 1, .wanted = true, HOLDS(PORT)},
      PORT_UNUSABLE},
 
-    /* Strangers may still send to what another client had a moment ago. */
+    /* Remote peers may still send to the port that another client had a moment ago. */
     {"another client released it a moment ago",
      {.job = {0}},
      {B, NATPMP_TCP, 1, 1, .quarantined_ms = NOW - 120000, .promise = {.port = PORT}},
@@ -364,8 +364,8 @@ static void test_the_grant(void **state)
     }
 }
 
-/* A symmetric gateway: the one mapping of the other protocol ends, and is still in the books because it is
- * given back by its number. It is in nobody's way. */
+/* A symmetric gateway: the only mapping of the other protocol ends, and is still in the tables because it is
+ * released by its number. It must not be in the way. */
 static void test_the_other_protocol_is_being_released(void **state)
 {
     static const struct given mine = {.job = {0}};
@@ -395,7 +395,7 @@ static void test_a_holder_whose_lease_is_dead(void **state)
         struct given other;
         uint16_t holder;
     } rows[] = {
-        {"nobody has it", {B, NATPMP_TCP, 1, 1, .wanted = true, HOLDS(PORT + 1)}, 0},
+        {"no mapping has it", {B, NATPMP_TCP, 1, 1, .wanted = true, HOLDS(PORT + 1)}, 0},
         {"its lease lives", {B, NATPMP_TCP, 1, 1, .wanted = true, HOLDS(PORT)}, 0},
         {"its lease may live", {B, NATPMP_TCP, 1, 1, .wanted = true, ADOPTED}, 0},
         {"its lease has ended", {B, NATPMP_TCP, 1, 1, .wanted = true, ENDED}, OTHER},

@@ -70,7 +70,7 @@ static void test_find_starts_and_wraps(void **state)
     assert_int_equal(portset_find_free(both, 2, 100, 200, 150), 101);
     portset_add_range(&b, 101, 149);
     assert_int_equal(portset_find_free(both, 2, 100, 200, 150), 0);
-    /* Outside the range there is room, but it was not asked for. */
+    /* There is a free port outside the range, but that was not the question. */
     assert_int_equal(portset_find_free(both, 2, 99, 200, 150), 99);
     assert_int_equal(portset_find_free(both, 2, 100, 201, 150), 201);
 }

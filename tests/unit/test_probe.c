@@ -1,4 +1,5 @@
-/* One question, one line in answer; whoever asks, however often, and without listening. */
+/* One question gets one line as its answer, whoever asks, however often, and whether or not it reads the
+ * answer. */
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -43,7 +44,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Asks from another process, which exits with 0 if it has got `line`, else with the error. */
+/* Asks from another process, which exits with 0 if it has received `line`, otherwise with the error. */
 static pid_t asker(const struct world *w, const char *line)
 {
     pid_t child = fork_child();
@@ -94,7 +95,7 @@ static void test_one_at_a_time_has_the_name(void **state)
     check_answered(w, "the first one");
 }
 
-static void test_nobody_is_there(void **state)
+static void test_no_daemon_is_running(void **state)
 {
     struct world *w = *state;
     char answer[PROBE_LINE_MAX + 1];
@@ -102,7 +103,7 @@ static void test_nobody_is_there(void **state)
     assert_int_equal(probe_ask(w->name, answer), -ECONNREFUSED);
 }
 
-/* The loop does not turn. */
+/* The event loop does not turn. */
 static void test_no_answer_in_time(void **state)
 {
     struct world *w = *state;
@@ -112,7 +113,7 @@ static void test_no_answer_in_time(void **state)
     assert_true(clock_now_ms() - since_ms >= PROBE_WAIT_MS - 1000);
 }
 
-/* ---- who means no good ---- */
+/* ---- clients with bad intentions ---- */
 
 static struct sockaddr_un server_address(const struct world *w, socklen_t *ret_len)
 {
@@ -131,7 +132,7 @@ static int stranger(const struct sockaddr_un *own, socklen_t own_len)
     return fd;
 }
 
-/* How many questions the kernel takes. */
+/* How many questions the kernel accepts. */
 static unsigned flood(const struct world *w, int fd)
 {
     socklen_t len;
@@ -150,7 +151,7 @@ static void test_a_flood_leaves_others_their_turn(void **state)
     assert_true(flood(w, fd) > PROBE_BATCH);
     assert_int_equal(uv_run(&w->loop, UV_RUN_NOWAIT), 1);
     assert_int_equal(w->asked, PROBE_BATCH);
-    /* Who never reads has its own queue full, and nobody waits for it. */
+    /* A client that never reads fills only its own queue, and the daemon does not wait for it. */
     for (unsigned i = 0; i < 100; i++) {
         (void)flood(w, fd);
         (void)uv_run(&w->loop, UV_RUN_NOWAIT);
@@ -170,7 +171,7 @@ static void test_without_a_name(void **state)
     check_answered(w, "still here");
 }
 
-/* The asker's name is a link now, to a socket of somebody else: it must not hear from us. */
+/* The client's name is now a link to another program's socket, which must not get the answer. */
 static void test_a_name_in_the_file_system(void **state)
 {
     struct world *w = *state;
@@ -196,7 +197,7 @@ static void test_a_name_in_the_file_system(void **state)
     (void)rmdir(folder);
 }
 
-/* Descriptors that come along are not taken: the kernel closes them. */
+/* The daemon does not accept descriptors that come with a question: the kernel closes them. */
 static void test_descriptors_that_come_along(void **state)
 {
     struct world *w = *state;
@@ -225,7 +226,7 @@ static void test_descriptors_that_come_along(void **state)
     assert_int_equal(sendmsg(fd, &message, 0), 1);
     (void)close(ends[1]);
     loop_until(&w->loop, w->asked == 1);
-    /* Nobody has the writing end any more. */
+    /* No other process has the writing end any more. */
     assert_int_equal(read(ends[0], &byte, 1), 0);
     (void)close(ends[0]);
     (void)close(fd);
@@ -236,7 +237,7 @@ UNIT(probe)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_question_and_answer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_at_a_time_has_the_name, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_nobody_is_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_daemon_is_running, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_answer_in_time, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_flood_leaves_others_their_turn, setup, teardown),
         cmocka_unit_test_setup_teardown(test_without_a_name, setup, teardown),

@@ -19,7 +19,7 @@ enum { OUTPUT_MAX = 16384 };
 #define SECRET "s3cr3t-pa55word"
 #define PASSWORD "MIKROTIK_API_PASSWORD=s3cr3t-pa55word"
 
-/* It is built into the same directory as this test. */
+/* The program is built into the same directory as this test. */
 static char program[PATH_MAX];
 
 struct run {
@@ -37,7 +37,7 @@ static const char *const complete[] = {"VPN_GATEWAY=10.9.9.9",
                                        "LOG_LEVEL=DEBUG",
                                        NULL};
 
-/* In the child: becomes the program, with this environment alone. */
+/* Runs in the child: executes the program with this environment alone. */
 static void become_program(const char *first, const char *second, const char *const *environment)
 {
     (void)clearenv();
@@ -47,7 +47,7 @@ static void become_program(const char *first, const char *second, const char *co
     _exit(99);
 }
 
-/* `err`: where its log goes; -1: to r->err. */
+/* `err`: the end to which its log goes; -1: to r->err. */
 static struct run *run_program(const char *first, const char *second, const char *const *environment, int err)
 {
     static struct run r;
@@ -94,14 +94,14 @@ static int finish(struct run *r)
     return WEXITSTATUS(status);
 }
 
-/* Reads the log until it says `text`. */
+/* Reads the log until it contains `text`. */
 static void await_line(struct run *r, const char *text)
 {
     size_t len = strlen(r->err_text);
     while (strstr(r->err_text, text) == NULL) {
         ssize_t got = read(r->err, r->err_text + len, OUTPUT_MAX - 1 - len);
         if (got <= 0)
-            fail_msg("did not say \"%s\": %s", text, r->err_text);
+            fail_msg("the log does not contain \"%s\": %s", text, r->err_text);
         len += (size_t)got;
         r->err_text[len] = '\0';
     }
@@ -194,7 +194,7 @@ static void test_nobody_reads_the_output(void **state)
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-/* ---- life ---- */
+/* ---- start and end ---- */
 
 static bool have_network;
 
@@ -221,8 +221,8 @@ static struct sockaddr_in natpmp_address(void)
         .sin_family = AF_INET, .sin_port = htons(5351), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
-/* An unsupported version is answered without router and gateway. Until the port is bound, the question is
- * refused. */
+/* The answer to an unsupported version needs no router and no gateway. Until the port is bound, the question
+ * is refused. */
 static void check_alive(void)
 {
     int fd = lan_socket();
@@ -251,7 +251,7 @@ static void test_life(void **state)
     assert_non_null(strstr(r->err_text, "info  main    ended\n"));
 }
 
-/* systemd hears of it once the port is bound, and not before. */
+/* systemd is notified once the port is bound, and not before. */
 static void test_ready(void **state)
 {
     static const char name[] = "double-natpmp/test/ready";
@@ -292,7 +292,7 @@ static void test_password_leaves_the_environment(void **state)
     assert_int_equal(core.rlim_max, 0);
     (void)snprintf(path, sizeof(path), "/proc/%d/environ", (int)r->pid);
     int file = open(path, O_RDONLY | O_CLOEXEC);
-    /* Not even readable for others of the same user. */
+    /* The process cannot be read, not even by others of the same user. */
     if (file >= 0) {
         ssize_t len = read(file, bytes, sizeof(bytes));
         assert_true(len > 0);

@@ -16,7 +16,7 @@ static void test_what_it_wants(void **state)
         {"its time is over, but it is kept alive",
          {.wanted = true, .promise = {.until_ms = NOW, .ends_ms = NOW + 1}},
          PROMISE_WANTS_NOTHING},
-        {"nothing was ever advertised, and nobody waits", {.wanted = true}, PROMISE_WANTS_END},
+        {"nothing was ever advertised, and no client waits", {.wanted = true}, PROMISE_WANTS_END},
         {"its time is over, but a client waits for it",
          {.wanted = true, .promise = {.ends_ms = NOW}, .job = {.kind = JOB_MAP}},
          PROMISE_WANTS_NOTHING},
@@ -54,7 +54,8 @@ static void test_when_it_is_due(void **state)
 
 /* ---- what it says ---- */
 
-/* A mapping that is kept alive lives, but nobody uses it: it may yield its port of the gateway. */
+/* A mapping that is kept alive is active, but no client uses it, so its port at the gateway may be
+ * released. */
 static void test_kept_and_in_use(void **state)
 {
     static const struct {
@@ -76,8 +77,8 @@ static void test_kept_and_in_use(void **state)
     }
 }
 
-/* For as long as the client asked, but for two hours at most. It was late if it comes after what it was
- * advertised and before that. */
+/* A mapping is kept for as long as the client requested, but for two hours at most. The client was late if it
+ * requests again after the advertised lifetime and before that end. */
 static void test_a_client_that_comes_late(void **state)
 {
     static const struct {
@@ -104,7 +105,7 @@ static void test_a_client_that_comes_late(void **state)
         check_ms(rows[i].name, "the lifetime", promise_lifetime_ms(&mapping), 60000);
     }
     struct mapping refused = {.promise = {.advertised_ms = NOW - 60000}, .job = {.asked_s = 3600}};
-    assert_false(promise_was_outlived(&refused, NOW)); /* it heard that the mapping is over */
+    assert_false(promise_was_outlived(&refused, NOW)); /* the client got an answer that the mapping is over */
 }
 
 /* ---- what happens to it ---- */
@@ -202,7 +203,7 @@ static void test_what_else_happens(void **state)
 
     expected.until_ms = 0;
     promise_on_refused(t, m);
-    check_promise("refused: it may be kept on", m, expected);
+    check_promise("refused: it may be kept", m, expected);
 
     expected.until_ms = expected.ends_ms = NOW + 7;
     expected.adopted = true;
@@ -217,7 +218,7 @@ static void test_what_else_happens(void **state)
     expected.until_ms = 0;
     mapping_at(t, m)->promise.ends_ms = NOW;
     promise_end(t, m);
-    check_promise("nothing is promised any more", m, expected);
+    check_promise("nothing is advertised any more", m, expected);
 }
 
 UNIT(promise)

@@ -1,8 +1,10 @@
-/* The whole core, with a router whose every word is written here: for what no router of the world says. */
+/* The whole core, with a router whose every word the test writes, for answers that the router model never
+ * gives. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "core/proxy.h"
+#include "proxy_check.h"
 #include "ros_unit.h"
 
 enum { CLIENT = 0xc0a8580a, STREAM_BYTES = 4096 };
@@ -43,8 +45,8 @@ static void check_sent(unsigned nth, const char *path)
     assert_span_text(ros_word(sent, 0), path);
 }
 
-/* Tag 1 is the login, 2 the version, 3 the route, 4 to 6 the tables around, 7 listen; 8 will be the
- * snapshot's. */
+/* Tag 1 is the login, 2 the version, 3 the route, 4 to 6 the other tables, 7 listen. The snapshot will have
+ * 8. */
 static int start(void **state)
 {
     static const struct proxy_config config = {
@@ -77,8 +79,8 @@ static int stop(void **state)
     return 0;
 }
 
-/* The router confirms an addition and does not say which id the rule has. The client hears of success only
- * when a resync has shown the rule. */
+/* The router confirms an addition without the id of the rule. The client gets success only when a resync has
+ * shown the rule. */
 static void test_an_addition_without_an_id(void **state)
 {
     (void)state;
@@ -108,8 +110,8 @@ static void test_an_addition_without_an_id(void **state)
     proxy_check(proxy);
 }
 
-/* An earlier run left rules for more clients than there is memory for: the rules that fit are adopted, and
- * the last one is removed, for nobody would ever end it. */
+/* An earlier run left rules for more clients than there is memory for. The daemon adopts the rules that fit
+ * and removes the last one, because that rule would never end otherwise. */
 static void test_leftover_rules_of_too_many_clients(void **state)
 {
     (void)state;

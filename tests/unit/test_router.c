@@ -1,4 +1,4 @@
-/* Looking at the router: the interface towards the gateway, the snapshot and listen. */
+/* Reading the router: the interface towards the gateway, the snapshot and listen. */
 #include <stdio.h>
 
 #include "router_unit.h"
@@ -23,7 +23,7 @@ static void test_route_check(void **state)
     check_sends(0);
     assert_false(router_is_ready(router));
     hear("!done .tag=6");
-    assert_int_equal(outcome_count, 0); /* nothing is known of the rules yet */
+    assert_int_equal(outcome_count, 0); /* nothing is known about the rules yet */
     check_attribute(check_sent(0, "/ip/firewall/nat/print"), ".proplist", nat_rule_proplist);
     hear("!done .tag=8");
     assert_true(router_is_ready(router));
@@ -51,7 +51,7 @@ static void check_routes_after(const char *sentences, unsigned logs)
     assert_string_equal(router->way.interface, "wg1");
 }
 
-/* Where the router has no such command, or finds no way, nobody is to be told of a policy. */
+/* If the router does not have the command, or has no route, that is no matter of policies. */
 static void test_without_route_check(void **state)
 {
     (void)state;
@@ -78,7 +78,7 @@ static void test_longest_match(void **state)
         {"=dst-address=10.2.0.0/24 =gateway-status=10.2.0.1_reachable_via_", "ether1"},
         {"=dst-address=10.2.0.0/24 =gateway-status=10.2.0.1_reachable_via__", "ether1"},
         {"=dst-address=10.2.0.0/24 =gateway=wg7", "wg7"},
-        {"=dst-address=10.2.0.0/24 =gateway=10.2.0.1", "ether1"}, /* says no interface */
+        {"=dst-address=10.2.0.0/24 =gateway=10.2.0.1", "ether1"}, /* the row has no interface */
         {"=dst-address=10.2.0.0/24 =gateway=wg7 =disabled=true", "ether1"},
         {"=dst-address=10.2.0.0/24 =gateway=wg7 =routing-mark=other", "ether1"},
         {"=dst-address=10.3.0.0/24 =gateway=wg7", "ether1"},
@@ -110,7 +110,7 @@ static void test_no_interface_means_no_guess(void **state)
     check_sends(0);
     assert_int_equal(count_actions(&out, ACTION_LOG), 1);
     assert_false(router_is_ready(router));
-    assert_false(router_add(router, 1, &rule, now_ms, &out));
+    assert_false(router_add(router, 1, &rule, at(now_ms)));
     for (unsigned i = 0; i < 3; i++) {
         char words[64];
         uint64_t retry_ms = router_deadline_ms(router);
@@ -120,15 +120,45 @@ static void test_no_interface_means_no_guess(void **state)
         snprintf(words, sizeof(words), "!done .tag=%u|!done .tag=%u|!done .tag=%u", 6 + 3 * i, 7 + 3 * i,
                  8 + 3 * i);
         hear(words);
-        assert_int_equal(count_actions(&out, ACTION_LOG), 0); /* said once */
+        assert_int_equal(count_actions(&out, ACTION_LOG), 0); /* logged once */
     }
     wait_until(router_deadline_ms(router));
     hear("!re .tag=15 =interface=wg1|!done .tag=15");
     check_sent(3, "/ip/firewall/nat/listen");
 }
 
-/* What is missing is said once, not at each look. */
-static void test_a_missing_test_policy_is_told_once(void **state)
+/* The tunnel is down for a while, twice: both times it is said, and in between nothing is wrong. */
+static void test_no_interface_for_a_while(void **state)
+{
+    (void)state;
+    hear("!done .tag=1|!done .tag=2|!re .tag=3 =interface=wg1|!done .tag=3");
+    hear("!done .tag=4|!done .tag=5|!done .tag=6|!done .tag=8");
+    assert_true(router_is_ready(router));
+    for (unsigned tag = 9; tag < 9 + 2 * 8; tag += 8) {
+        char words[128];
+        router_resync(router, now_ms);
+        wait_until(now_ms + 1);
+        snprintf(words, sizeof(words), "!done .tag=%u", tag);
+        hear(words);
+        snprintf(words, sizeof(words), "!done .tag=%u|!done .tag=%u", tag + 1, tag + 2);
+        hear(words);
+        assert_int_equal(count_actions(&out, ACTION_LOG), 1);
+        assert_int_equal(router->trouble, FAILURE_NO_INTERFACE);
+        wait_until(router_deadline_ms(router));
+        snprintf(words, sizeof(words), "!re .tag=%u =interface=wg1|!done .tag=%u", tag + 3, tag + 3);
+        hear(words);
+        assert_int_equal(router->trouble, FAILURE_NONE);
+        snprintf(words, sizeof(words), "!done .tag=%u|!done .tag=%u|!done .tag=%u", tag + 4, tag + 5,
+                 tag + 6);
+        hear(words);
+        snprintf(words, sizeof(words), "!done .tag=%u", tag + 7);
+        hear(words);
+        assert_int_equal(count_outcomes(ROUTER_SNAPSHOT_DONE), 1);
+    }
+}
+
+/* A missing table is logged once, not at each resync. */
+static void test_a_missing_test_policy_is_logged_once(void **state)
 {
     (void)state;
     hear("!done .tag=1|!done .tag=2");
@@ -146,7 +176,7 @@ static void test_a_missing_test_policy_is_told_once(void **state)
     }
 }
 
-/* ---- the mirror ---- */
+/* ---- the daemon's copy of the NAT table ---- */
 
 static void test_snapshot(void **state)
 {
@@ -167,8 +197,9 @@ static void test_snapshot(void **state)
     assert_false(router_port_taken(router, NATPMP_TCP, 81));
     assert_false(router_port_taken(router, NATPMP_TCP, 6881));
     assert_true(router_has_address(router, 0x0a020002));
-    assert_true(router_has_address(router, 0xc0a85801)); /* the one that we talk to */
+    assert_true(router_has_address(router, 0xc0a85801)); /* the address that the daemon uses */
     assert_false(router_has_address(router, 0xc0a8580b));
+    assert_false(router_has_address(router, 0)); /* connections that were never opened */
 }
 
 static void test_listen(void **state)
@@ -181,15 +212,18 @@ static void test_listen(void **state)
     assert_int_equal(outcomes[0].id, 9);
     hear("!re .tag=7 =.id=*9 =.dead=yes");
     assert_int_equal(count_outcomes(ROUTER_RULE_GONE), 1);
+    hear("!re .tag=7 =.id=*9 =.dead=no " RULE "|!re .tag=7 =.id=*9 =.dead=false " RULE);
+    assert_int_equal(count_outcomes(ROUTER_RULE), 2);
+    assert_int_equal(count_outcomes(ROUTER_RULE_GONE), 0);
     hear("!re .tag=7 =.id=*8 " FOREIGN);
     assert_int_equal(count_outcomes(ROUTER_RULE_FOREIGN), 1);
     assert_true(router_port_taken(router, NATPMP_TCP, 80));
     hear("!re .tag=7 =.id=*8 =bytes=5 =packets=1");
     assert_int_equal(outcome_count, 0);
-    assert_true(router_deadline_ms(router) >= now_ms + 2000); /* nothing that calls for a look */
+    assert_true(router_deadline_ms(router) >= now_ms + 2000); /* nothing that requires a resync */
 }
 
-/* A row that says only what changed: a look shows the rest. */
+/* A row with only the changed property: a resync reads the rest. */
 static void test_partial_row(void **state)
 {
     (void)state;
@@ -201,14 +235,15 @@ static void test_partial_row(void **state)
     assert_int_equal(outcome_count, 1);
     assert_int_equal(outcomes[0].type, ROUTER_RULE_CHANGED);
     assert_int_equal(outcomes[0].id, 8);
-    uint64_t look_ms = router_deadline_ms(router);
-    assert_in_range(look_ms - now_ms, 1, 1000);
-    wait_until(look_ms);
+    uint64_t resync_ms = router_deadline_ms(router);
+    assert_in_range(resync_ms - now_ms, 1, 1000);
+    wait_until(resync_ms);
     check_sent(1, "/ip/address/print");
-    check_sends(4); /* listen goes on */
+    check_sends(4); /* listen continues */
 }
 
-/* The only foreign rule of the start goes, and no change is heard of: the next resync frees its port. */
+/* Somebody removes the only foreign rule of the start, and no other change is reported. The next resync frees
+ * its port. */
 static void test_the_only_foreign_rule_goes(void **state)
 {
     (void)state;
@@ -218,10 +253,10 @@ static void test_the_only_foreign_rule_goes(void **state)
     hear("!done .tag=2|!done .tag=3|!done .tag=4|!done .tag=5|!done .tag=6");
     hear("!re .tag=8 =.id=*1 " FOREIGN "|!done .tag=8");
     assert_true(router_port_taken(router, NATPMP_TCP, 80));
-    router_look(router, now_ms);
+    router_resync(router, now_ms);
     wait_until(now_ms + 1);
     hear("!done .tag=9|!done .tag=10|!done .tag=11|!done .tag=12");
-    assert_true(router_port_taken(router, NATPMP_TCP, 80)); /* as long as the table is read */
+    assert_true(router_port_taken(router, NATPMP_TCP, 80)); /* while the table is read */
     hear("!done .tag=13");
     assert_int_equal(count_outcomes(ROUTER_SNAPSHOT_DONE), 1);
     assert_false(router_port_taken(router, NATPMP_TCP, 80));
@@ -231,21 +266,59 @@ static void test_the_only_foreign_rule_goes(void **state)
 static void test_resyncs_for_foreign_rules_are_apart(void **state)
 {
     (void)state;
-    uint64_t looked_ms = now_ms;
+    uint64_t resynced_ms = now_ms;
     router_foreign_changed(router, now_ms);
-    assert_int_equal(router->look_due_ms, looked_ms + 15000);
-    router_foreign_changed(router, looked_ms + 12999);
-    assert_int_equal(router->look_due_ms, looked_ms + 15000);
+    assert_int_equal(router->resync_due_ms, resynced_ms + 15000);
+    router_foreign_changed(router, resynced_ms + 12999);
+    assert_int_equal(router->resync_due_ms, resynced_ms + 15000);
     stop(NULL);
     start_ready(NULL);
-    looked_ms = now_ms;
-    router_foreign_changed(router, looked_ms + 13001);
-    assert_int_equal(router->look_due_ms, looked_ms + 15001);
-    router_foreign_changed(router, looked_ms + 14000); /* the one that is due is soon enough */
-    assert_int_equal(router->look_due_ms, looked_ms + 15001);
+    resynced_ms = now_ms;
+    router_foreign_changed(router, resynced_ms + 13001);
+    assert_int_equal(router->resync_due_ms, resynced_ms + 15001);
+    router_foreign_changed(router, resynced_ms + 14000); /* the one that is due is soon enough */
+    assert_int_equal(router->resync_due_ms, resynced_ms + 15001);
 }
 
-/* The router refuses to print its interface lists, or their members: a rule that names a list may match. */
+/* The connection is lost in each stage of a resync: the next connection begins one anew. */
+static void test_the_connection_is_lost_amid_a_resync(void **state)
+{
+    static const char *const until[] = {
+        "",                                       /* the interface is asked for */
+        "!done .tag=3",                           /* the routes */
+        "!done .tag=3|!done .tag=4",              /* half of them */
+        "!re .tag=3 =interface=wg1|!done .tag=3", /* what surrounds it */
+        "!re .tag=3 =interface=wg1|!done .tag=3|!done .tag=4|!done .tag=5|!done .tag=6", /* the table */
+        "!re .tag=3 =interface=wg1|!done .tag=3|!done .tag=4|!done .tag=5|!done .tag=6|!re .tag=8 "
+        "=.id=*2 " RULE,
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(until); i++) {
+        stop(NULL);
+        start(NULL);
+        hear("!done .tag=1");
+        hear("!re .tag=2 =version=7.18.2_(stable)|!done .tag=2");
+        hear(until[i]);
+        closed(0, FAILURE_LOST);
+        assert_false(router_is_ready(router));
+        wait_until(router_deadline_ms(router));
+        opened(0);
+        hear("!done .tag=1");
+        check_sent(0, "/system/resource/print");
+        check_sent(1, "/ip/route/check");
+        hear("!re .tag=2 =version=7.9_(stable)|!done .tag=2|!re .tag=3 =interface=wg1|!done .tag=3");
+        check_sent(3, "/ip/firewall/nat/listen");
+        hear("!done .tag=4|!done .tag=5|!done .tag=6");
+        hear("!re .tag=8 =.id=*2 " RULE "|!done .tag=8");
+        assert_int_equal(count_outcomes(ROUTER_RULE), 1);
+        assert_int_equal(count_outcomes(ROUTER_SNAPSHOT_DONE), 1);
+        assert_true(router_is_ready(router));
+        assert_string_equal(router->version, "7.9"); /* nothing of the longer one is left */
+    }
+}
+
+/* The router refuses to print its interface lists, or their members, so a rule that names a list may
+ * match. */
 static void test_unknown_interface_lists(void **state)
 {
     static const char *const answers[] = {
@@ -266,7 +339,7 @@ static void test_unknown_interface_lists(void **state)
     }
 }
 
-/* What listen says while a snapshot runs holds, too. */
+/* A change that listen reports during a snapshot counts, too. */
 static void test_listen_during_a_snapshot(void **state)
 {
     (void)state;
@@ -285,7 +358,8 @@ static void test_listen_during_a_snapshot(void **state)
     assert_true(router_port_taken(router, NATPMP_TCP, 80));
 }
 
-/* The row of a rule that was removed may be on its way in the snapshot: only another look tells. */
+/* The snapshot may still contain the row of a rule that was removed meanwhile. Only another resync shows
+ * that. */
 static void test_removed_during_a_snapshot(void **state)
 {
     (void)state;
@@ -298,7 +372,7 @@ static void test_removed_during_a_snapshot(void **state)
     check_sent(1, "/ip/address/print");
 }
 
-/* A router that refuses to listen, and slowly: no reason for one look after the other. */
+/* A router that refuses listen, and does so slowly, must not cause one resync after the other. */
 static void test_listen_is_refused_during_a_snapshot(void **state)
 {
     (void)state;
@@ -309,10 +383,10 @@ static void test_listen_is_refused_during_a_snapshot(void **state)
     hear("!trap .tag=7 =message=no_such_command|!done .tag=7");
     hear("!done .tag=8");
     check_sends(0);
-    assert_in_range(router->look_due_ms - now_ms, 10000, 30000);
+    assert_in_range(router->resync_due_ms - now_ms, 10000, 30000);
 }
 
-static void test_looks_are_repeated(void **state)
+static void test_resyncs_are_repeated(void **state)
 {
     (void)state;
     uint64_t end_ms = now_ms + 600000;
@@ -333,7 +407,7 @@ static void test_looks_are_repeated(void **state)
     check_sent(1, "/ip/address/print");
 }
 
-/* The configured interface counts, but if the router goes another way, the operator is told, once. */
+/* The configured interface counts. If the router uses another one, the daemon logs that once. */
 static void test_the_configured_interface_is_compared(void **state)
 {
     (void)state;
@@ -351,7 +425,7 @@ static void test_the_configured_interface_is_compared(void **state)
         assert_true(router_is_ready(router));
         assert_string_equal(router->context.interface, "wg1");
     }
-    router_look(router, now_ms);
+    router_resync(router, now_ms);
     wait_until(now_ms + 1);
     hear("!re .tag=9 =interface=ether1|!done .tag=9");
     assert_int_equal(count_actions(&out, ACTION_LOG), 0);
@@ -363,6 +437,7 @@ static void test_without_listen(void **state)
     hear("!trap .tag=7 =message=no_such_command|!done .tag=7");
     assert_int_equal(count_actions(&out, ACTION_LOG), 1);
     assert_in_range(router_deadline_ms(router) - now_ms, 1000, 30000);
+    assert_int_equal(router->resync_due_ms, now_ms + 30000);
     wait_until(router_deadline_ms(router));
     if (router->stage == STAGE_IDLE) /* keep-alive was due first */
         hear("!done .tag=9");
@@ -381,8 +456,20 @@ static void test_reading_is_refused(void **state)
     hear("!done .tag=6");
     check_sends(0);
     assert_false(router_is_ready(router));
+    assert_int_equal(router_deadline_ms(router), now_ms + 10000);
     wait_until(router_deadline_ms(router));
     check_sent(1, "/ip/address/print");
+}
+
+static void test_a_long_version(void **state)
+{
+    (void)state;
+    stop(NULL);
+    start_with("wg1");
+    hear("!done .tag=1");
+    hear("!re .tag=2 =version=7.18.2beta34567890123456789012345678 |!done .tag=2");
+    assert_string_equal(router->version, "7.18.2beta345678901234567890123");
+    assert_int_equal(strlen(router->version), sizeof(router->version) - 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -395,20 +482,23 @@ UNIT(router)
         TEST(test_without_route_check),
         TEST(test_longest_match),
         TEST(test_no_interface_means_no_guess),
-        TEST(test_a_missing_test_policy_is_told_once),
+        TEST(test_no_interface_for_a_while),
+        TEST(test_a_missing_test_policy_is_logged_once),
         TEST(test_snapshot),
         READY_TEST(test_listen),
         READY_TEST(test_partial_row),
         TEST(test_the_only_foreign_rule_goes),
         READY_TEST(test_resyncs_for_foreign_rules_are_apart),
+        TEST(test_the_connection_is_lost_amid_a_resync),
         TEST(test_unknown_interface_lists),
         TEST(test_listen_during_a_snapshot),
         TEST(test_removed_during_a_snapshot),
         TEST(test_listen_is_refused_during_a_snapshot),
-        READY_TEST(test_looks_are_repeated),
+        READY_TEST(test_resyncs_are_repeated),
         READY_TEST(test_without_listen),
         TEST(test_the_configured_interface_is_compared),
         TEST(test_reading_is_refused),
+        TEST(test_a_long_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

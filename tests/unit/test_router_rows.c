@@ -1,5 +1,5 @@
-/* Rows of addresses and interface lists. What does not fit is not forgotten: a rule that names it may match.
- */
+/* Rows of addresses and interface lists. A list that does not fit into the table may still have the
+ * interface, so a rule that names it may match. */
 #include <stdio.h>
 
 #include "core/router_rows.h"
@@ -65,7 +65,7 @@ static void test_more_lists_than_fit(void **state)
     }
     assert_false(context.lists_incomplete);
     assert_false(takes("=in-interface-list=NEXT"));
-    add_member("L0", "wg1"); /* a list that is known takes no room */
+    add_member("L0", "wg1"); /* a known list needs no further room */
     assert_false(context.lists_incomplete);
     add_member("NEXT", "wg1");
     assert_true(context.lists_incomplete);

@@ -20,7 +20,7 @@ static void put(const char *word)
     ros_write_word(&out, span_text(word));
 }
 
-/* Reads one sentence, which must be the whole of the input. */
+/* Reads one sentence, which must be the whole input. */
 static void read_one(struct span input)
 {
     assert_int_equal(ros_reader_next(&reader, &input), ROS_SENTENCE);
@@ -72,7 +72,7 @@ static void test_lengths_are_written(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(minimal_lengths); i++) {
-        /* Only the length fits: the word itself is never touched. */
+        /* Only the length arrives: the buffer of the word is never touched. */
         uint8_t buffer[5];
         struct writer w = writer_of(buffer, minimal_lengths[i].len);
         ros_write_word(&w, span_of(stream, minimal_lengths[i].length));
@@ -117,7 +117,7 @@ static void test_control_bytes_end_the_stream(void **state)
         const uint8_t bytes[] = {3, '!', 'r', 'e', (uint8_t)byte, 0, 0, 0, 0, 0};
         struct span input = span_of(bytes, sizeof(bytes));
         assert_int_equal(ros_reader_next(&reader, &input), ROS_BAD_STREAM);
-        /* For good, also when nothing more comes. */
+        /* The error is permanent, also without further input. */
         assert_int_equal(ros_reader_next(&reader, &input), ROS_BAD_STREAM);
         struct span none = span_of(NULL, 0);
         assert_int_equal(ros_reader_next(&reader, &none), ROS_BAD_STREAM);
@@ -156,7 +156,7 @@ static void test_one_byte_at_a_time(void **state)
     ros_write_end(&out);
     struct span all = writer_span(&out);
     for (size_t i = 0; i < all.len; i++) {
-        /* A buffer of its own: reading past it is seen by the sanitizer. */
+        /* A buffer of its own, so that the sanitizer sees a read past its end. */
         uint8_t byte[1] = {all.data[i]};
         struct span input = span_of(byte, 1);
         assert_int_equal(ros_reader_next(&reader, &input), i + 1 == all.len ? ROS_SENTENCE : ROS_NEED_MORE);
@@ -232,7 +232,7 @@ static void test_skipped_reply_word_leaves_its_place(void **state)
     check_word(0, "");
     check_word(1, "!done");
 
-    /* The next sentence does not know of it. */
+    /* The next sentence is not affected. */
     read_one(BYTES("\5!done\0"));
     assert_int_equal(reader.sentence.skipped, 0);
     assert_int_equal(reader.sentence.words, 1);

@@ -7,8 +7,8 @@ enum { ROUTER_PORT = 7000, SNAPSHOT = 5, ID = 0x1A };
 
 /* ---- what it wants, and when ---- */
 
-/* What most rows have in common: the mapping is wanted, has a router port and a lease of a minute, and its
- * rule is on the router, with a comment that says so. */
+/* The facts that most rows have in common: the mapping is wanted, has a router port and a lease of a minute,
+ * and its rule is on the router, with a comment that says so. */
 #define WANTED .wanted = true, .router_port = ROUTER_PORT
 #define GRANTED .lease = {.state = LEASE_GRANTED, .external_port = 41000, .granted_s = 60}
 #define PRESENT .state = RULE_PRESENT, .id = ID
@@ -25,13 +25,15 @@ static const struct want {
     {"no router port is chosen yet", {.wanted = true}, RULE_WANTS_NOTHING},
     {"it moves to another router port", {WANTED, .moving = true}, RULE_WANTS_NOTHING},
     {"not wanted, and not there", {.router_port = ROUTER_PORT}, RULE_WANTS_NOTHING},
-    {"a comment's answer of before is awaited", {WANTED, .rule = {.comment_setting = true}}, RULE_WANTS_ADD},
+    {"the answer to an earlier comment is awaited",
+     {WANTED, .rule = {.comment_setting = true}},
+     RULE_WANTS_ADD},
 
-    /* It is removed when it is not wanted where it stands, or not as it stands. */
+    /* It is removed when it is not wanted on that port, or not in its present form. */
     {"wanted", {WANTED, GRANTED, .rule = {PRESENT, COMMENT}}, RULE_WANTS_NOTHING},
     {"not wanted", {GRANTED, .rule = {PRESENT, COMMENT}}, RULE_WANTS_REMOVE},
     {"it moves", {WANTED, .moving = true, .rule = {PRESENT, COMMENT}}, RULE_WANTS_REMOVE},
-    {"it is not as it ought to be", {WANTED, .rule = {PRESENT, COMMENT, .wrong = true}}, RULE_WANTS_REMOVE},
+    {"it is not as it should be", {WANTED, .rule = {PRESENT, COMMENT, .wrong = true}}, RULE_WANTS_REMOVE},
     {"both the rule and its comment are wrong",
      {WANTED, .rule = {PRESENT, .wrong = true, .comment_stale = true}},
      RULE_WANTS_REMOVE},
@@ -48,7 +50,7 @@ static const struct want {
      {WANTED, .rule = {PRESENT, .comment_setting = true, .comment_stale = true}},
      RULE_WANTS_NOTHING},
 
-    /* An answer was lost: only a snapshot tells whether the rule is there. */
+    /* An answer was lost: only a snapshot shows whether the rule exists. */
     {"unsure and wanted", {WANTED, .rule = {.state = RULE_UNSURE}}, RULE_WANTS_NOTHING},
     {"unsure and not wanted", {.rule = {.state = RULE_UNSURE}}, RULE_WANTS_NOTHING},
 
@@ -57,8 +59,8 @@ static const struct want {
     {"the pause is over", {WANTED, .rule = {.retry_ms = NOW}}, RULE_WANTS_ADD},
     {"the pause before a removal", {.rule = {PRESENT, .retry_ms = NOW + 1}}, RULE_WANTS_NOTHING},
 
-    /* The comment tells the next run of the program the port, and no less than the lease. That it is not
-     * exact to the second spares the router a command at each renewal. */
+    /* The comment contains, for the next run of the program, the port, and no less than the lease. It is not
+     * exact to the second, which saves a command to the router at each renewal. */
     {"another port was granted",
      {WANTED, GRANTED, .rule = {PRESENT, .comment = {.external_port = 41001, .lease_s = 60}}},
      RULE_WANTS_COMMENT},
@@ -80,7 +82,7 @@ static const struct want {
     {"the lease is unsure",
      {WANTED, .lease = {.state = LEASE_UNSURE, .external_port = 41000}, .rule = {PRESENT}},
      RULE_WANTS_NOTHING},
-    {"it is not ours of today, and there is no lease",
+    {"it has an old form of the comment, and there is no lease",
      {WANTED, .rule = {PRESENT, COMMENT, .comment_stale = true}},
      RULE_WANTS_COMMENT},
 };
@@ -140,7 +142,8 @@ static void test_the_comment_that_it_ought_to_have(void **state)
     }
 }
 
-/* RouterOS may number its items anew at a reboot: an id counts only on the connection it was learned on. */
+/* RouterOS may number its items anew at a reboot, so an id counts only on the connection on which it was
+ * learned. */
 static void test_an_id_counts_on_its_connection(void **state)
 {
     (void)state;
@@ -175,7 +178,7 @@ static uint16_t new_mapping(enum natpmp_protocol protocol, uint16_t router_port)
     return m;
 }
 
-/* The row of the mapping's rule, as it ought to be. */
+/* The row of the mapping's rule, as it should be. */
 #define ROW                                                                                                  \
     .id = ID, .ours = true, .protocol = NATPMP_TCP, .client = A, .internal_port = 6881,                      \
     .external_port = 41000, .lease_s = 60
@@ -189,7 +192,7 @@ static void test_a_row_is_compared(void **state)
         bool wrong;
         bool comment_stale;
     } rows[] = {
-        {"as it ought to be", {ROW, AS_WANTED, .router_port = ROUTER_PORT}, false, false},
+        {"as it should be", {ROW, AS_WANTED, .router_port = ROUTER_PORT}, false, false},
         {"it matches something else",
          {ROW, .comment_current = true, .router_port = ROUTER_PORT},
          true,
@@ -301,25 +304,25 @@ static void happen(uint16_t m, enum what what, uint32_t id)
         rule_on_added(t, m, 0, SNAPSHOT, NOW);
         break;
     case REMOVED:
-        rule_on_removed(t, m);
+        rule_on_gone(t, m);
         break;
     case COMMENT_SET:
         rule_on_comment_set(t, m);
         break;
     case ADD_FAILED:
-        rule_on_add_failed(t, m, NOW);
+        rule_on_failed(t, m, COMMAND_ADD, NOW);
         break;
     case COMMENT_FAILED:
-        rule_on_comment_failed(t, m, NOW);
+        rule_on_failed(t, m, COMMAND_SET, NOW);
         break;
     case REMOVE_FAILED:
-        rule_on_remove_failed(t, m, NOW);
+        rule_on_failed(t, m, COMMAND_REMOVE, NOW);
         break;
     case COMMENT_LOST:
-        rule_on_comment_lost(t, m);
+        rule_on_lost(t, m, COMMAND_SET, SNAPSHOT);
         break;
     case COMMAND_LOST:
-        rule_on_command_lost(t, m, SNAPSHOT);
+        rule_on_lost(t, m, COMMAND_ADD, SNAPSHOT);
         break;
     case SHOWN:
         rule_on_row(t, m, &row, SNAPSHOT);
@@ -334,7 +337,7 @@ static void happen(uint16_t m, enum what what, uint32_t id)
         rule_on_id_void(t, m);
         break;
     case MISSING:
-        rule_on_missing(t, m);
+        rule_on_gone(t, m);
         break;
     case CHANGED:
         rule_on_changed(t, m);
@@ -429,7 +432,7 @@ static void test_where_an_event_leads(void **state)
         {"the same while it is added", RULE_ADDING, ID, ID_VOID, RULE_ADDING, 0},
         {"the same while it is removed", RULE_REMOVING, ID, ID_VOID, RULE_UNSURE, 0},
         {"it is not there", RULE_PRESENT, ID, MISSING, RULE_ABSENT, 0},
-        {"it is not there, as was feared", RULE_UNSURE, 0, MISSING, RULE_ABSENT, 0},
+        {"it is not there, after a lost answer", RULE_UNSURE, 0, MISSING, RULE_ABSENT, 0},
         {"a part of it changed", RULE_PRESENT, ID, CHANGED, RULE_UNSURE, 0},
         {"a part of it changed while it is added", RULE_ADDING, ID, CHANGED, RULE_ADDING, ID},
         {"a part of it changed while it is removed", RULE_REMOVING, ID, CHANGED, RULE_REMOVING, ID},
@@ -451,8 +454,8 @@ static void test_where_an_event_leads(void **state)
     }
 }
 
-/* A snapshot that runs while the rule is seen, or while the answer to its command is lost, is not the one
- * that tells whether it is there: only a later one is. */
+/* A snapshot that runs while the rule is seen, or while the answer to its command is lost, does not decide
+ * whether it exists. Only a later one does. */
 static void test_in_which_snapshot_it_was_seen(void **state)
 {
     static const struct {
@@ -503,10 +506,10 @@ static void test_at_random_the_index_agrees(void **state)
     }
 }
 
-/* ---- what the comment says for sure ---- */
+/* ---- the lease that the comment certainly has ---- */
 
-/* The next run of the program knows only the comment. Whatever becomes of a command that sets it, the rule
- * says the smaller one of the two leases at least. */
+/* The next run of the program knows only the comment. Whatever happens to a command that sets it, the comment
+ * has at least the smaller one of the two leases. */
 static void test_the_sure_lease(void **state)
 {
     (void)state;
@@ -527,12 +530,12 @@ static void test_the_sure_lease(void **state)
     rule_on_comment_sent(t, m);
     assert_int_equal(rule->comment_sure_s, 60);
     assert_true(rule->comment_setting);
-    rule_on_comment_lost(t, m);
+    rule_on_lost(t, m, COMMAND_SET, SNAPSHOT);
     assert_int_equal(rule->comment_sure_s, 60);
     assert_true(rule->comment_stale && !rule->comment_setting);
     rule_on_comment_sent(t, m);
     assert_true(rule->comment_setting && !rule->comment_stale);
-    rule_on_comment_failed(t, m, NOW);
+    rule_on_failed(t, m, COMMAND_SET, NOW);
     assert_true(rule->comment_stale && !rule->comment_setting);
     check_ms("a comment that failed", "the next try", rule->retry_ms, NOW + 1000);
 }
@@ -547,7 +550,7 @@ static void test_the_pause_grows(void **state)
     const struct rule *rule = &mapping_at(t, m)->rule;
     for (unsigned i = 0; i < 300; i++) {
         rule_on_add_sent(t, m);
-        rule_on_add_failed(t, m, NOW);
+        rule_on_failed(t, m, COMMAND_ADD, NOW);
         uint64_t pause_ms = i < ARRAY_LEN(pauses_ms) ? pauses_ms[i] : 30000;
         check_ms("an addition that fails again", "the next try", rule->retry_ms, NOW + pause_ms);
     }
@@ -556,14 +559,14 @@ static void test_the_pause_grows(void **state)
     rule_on_add_sent(t, m);
     rule_on_added(t, m, ID, SNAPSHOT, NOW);
     rule_on_remove_sent(t, m);
-    rule_on_remove_failed(t, m, NOW);
+    rule_on_failed(t, m, COMMAND_REMOVE, NOW);
     check_ms("the first failure after a success", "the next try", rule->retry_ms, NOW + 1000);
     rule_on_remove_sent(t, m);
-    rule_on_remove_failed(t, m, NOW);
+    rule_on_failed(t, m, COMMAND_REMOVE, NOW);
     check_ms("the second one", "the next try", rule->retry_ms, NOW + 2000);
 }
 
-/* Somebody undoes it each time: the fourth time in a row, and from then on, it is not made anew at once. */
+/* Somebody removes it each time. From the fourth time in a row on, it is not added again at once. */
 static void test_a_rule_that_never_lasts(void **state)
 {
     static const struct {
@@ -583,7 +586,7 @@ static void test_a_rule_that_never_lasts(void **state)
         rule_hurry(t, m);
         rule_on_add_sent(t, m);
         rule_on_added(t, m, ID, SNAPSHOT, NOW);
-        rule_on_missing(t, m);
+        rule_on_gone(t, m);
         rule_on_undone(t, m, NOW + rows[i].lasted_ms);
         uint64_t retry_ms = rows[i].pause_ms != 0 ? NOW + rows[i].lasted_ms + rows[i].pause_ms : 0;
         check_ms(rows[i].name, "the next try", rule->retry_ms, retry_ms);

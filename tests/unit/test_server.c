@@ -1,4 +1,4 @@
-/* The LAN's side: who is heard, what is answered without asking anybody, announcements and the epoch. */
+/* The LAN's side: accepted sources, answers without the rest of the core, announcements and the epoch. */
 #include "unit.h"
 
 #include "core/server.h"
@@ -7,6 +7,14 @@ enum { START_MS = 5000000 };
 
 static struct server server;
 static struct actions out;
+
+/* A step at that time, whose actions go to `out`. */
+static inline const struct step *at(uint64_t now_ms)
+{
+    static struct step step;
+    step = (struct step){.now_ms = now_ms, .out = &out};
+    return &step;
+}
 
 static int start(void **state)
 {
@@ -21,10 +29,10 @@ static const struct reply_path path = {.to = {0xc0a8580b, 49000}, .from = 0xc0a8
 static bool receive(struct span datagram, struct natpmp_request *request)
 {
     actions_clear(&out, LOG_LEVEL_DEBUG);
-    return server_receive(&server, datagram, &path, START_MS + 258 * 1000 + 999, request, &out);
+    return server_receive(&server, datagram, &path, request, at(START_MS + 258 * 1000 + 999));
 }
 
-/* The one reply went back the way that the request came, and says `bytes`. */
+/* The only reply left the way that the request came, and contains `bytes`. */
 static void check_reply(struct span bytes)
 {
     assert_int_equal(out.count, 1);
@@ -37,7 +45,7 @@ static void check_reply(struct span bytes)
     assert_span_equal(action->lan.bytes, bytes);
 }
 
-/* ---- who is heard ---- */
+/* ---- accepted sources ---- */
 
 /* [M-15] */
 static void test_sources(void **state)
@@ -80,7 +88,7 @@ static void test_destinations(void **state)
         assert_int_equal(server_admits(&path.to, cases[i].to), cases[i].admitted);
 }
 
-/* ---- what is answered here ---- */
+/* ---- answers of the server itself ---- */
 
 static void test_requests_are_handed_on(void **state)
 {
@@ -108,7 +116,7 @@ static void test_unsupported_versions(void **state)
         assert_false(receive(span_of(requests[i], 2), &request));
         check_reply(BYTES("\0\x80\0\1\0\0\1\2"));
     }
-    /* A PCP MAP request of 60 bytes gets no more than 8. */
+    /* A PCP MAP request of 60 bytes gets 8 bytes only. */
     uint8_t pcp[60] = {2, 1};
     assert_false(receive(span_of(pcp, sizeof(pcp)), &request));
     check_reply(BYTES("\0\x80\0\1\0\0\1\2"));
@@ -123,7 +131,7 @@ static void test_unsupported_opcodes(void **state)
     check_reply(BYTES("\0\x83\0\5\0\0\1\2"));
     assert_false(receive(BYTES("\0\x7f\xaa\xbb"), &request));
     check_reply(BYTES("\0\xff\0\5\0\0\1\2"));
-    /* The whole request comes back behind the result. */
+    /* The whole request comes back after the result. */
     assert_false(receive(BYTES("\0\3\xaa\xbb\x1a\xe1\x00\x50\x00\x00\x0e\x10"), &request));
     check_reply(BYTES("\0\x83\0\5\x1a\xe1\x00\x50\x00\x00\x0e\x10"));
     uint8_t longest[DATAGRAM_MAX + 1] = {0, 9, 1, 2, 3};
@@ -165,27 +173,27 @@ static void test_replies(void **state)
 {
     (void)state;
     uint64_t now_ms = START_MS + 1000;
-    server_reply_address(&server, &path, NATPMP_SUCCESS, 0xc6336407, now_ms, &out);
+    server_reply_address(&server, &path, NATPMP_SUCCESS, 0xc6336407, at(now_ms));
     check_reply(BYTES("\0\x80\0\0\0\0\0\1\xc6\x33\x64\x07"));
     start(NULL);
-    server_reply_address(&server, &path, NATPMP_NETWORK_FAILURE, 0xc6336407, now_ms, &out);
+    server_reply_address(&server, &path, NATPMP_NETWORK_FAILURE, 0xc6336407, at(now_ms));
     check_reply(BYTES("\0\x80\0\3\0\0\0\1\0\0\0\0"));
     start(NULL);
-    server_reply_map(&server, &path, NATPMP_TCP, NATPMP_SUCCESS, 6881, 41000, 3600, now_ms, &out);
+    server_reply_map(&server, &path, NATPMP_TCP, NATPMP_SUCCESS, 6881, 41000, 3600, at(now_ms));
     check_reply(BYTES("\0\x82\0\0\0\0\0\1\x1a\xe1\xa0\x28\0\0\x0e\x10"));
     start(NULL);
-    server_reply_map(&server, &path, NATPMP_UDP, NATPMP_OUT_OF_RESOURCES, 6881, 41000, 3600, now_ms, &out);
+    server_reply_map(&server, &path, NATPMP_UDP, NATPMP_OUT_OF_RESOURCES, 6881, 41000, 3600, at(now_ms));
     check_reply(BYTES("\0\x81\0\4\0\0\0\1\x1a\xe1\0\0\0\0\0\0"));
 }
 
-static void test_masqueraded_requests_are_told_once_an_hour(void **state)
+static void test_masqueraded_requests_are_logged_once_an_hour(void **state)
 {
     (void)state;
-    server_report_hidden(&server, 0xc0a85801, START_MS, &out);
-    server_report_hidden(&server, 0xc0a85801, START_MS + 1, &out);
-    server_report_hidden(&server, 0xc0a85801, START_MS + 3599999, &out);
+    server_report_hidden(&server, 0xc0a85801, at(START_MS));
+    server_report_hidden(&server, 0xc0a85801, at(START_MS + 1));
+    server_report_hidden(&server, 0xc0a85801, at(START_MS + 3599999));
     assert_int_equal(out.count, 1);
-    server_report_hidden(&server, 0xc0a85801, START_MS + 3600000, &out);
+    server_report_hidden(&server, 0xc0a85801, at(START_MS + 3600000));
     assert_int_equal(out.count, 2);
 }
 
@@ -216,9 +224,9 @@ static void check_announcement(uint64_t at_ms, uint32_t address, struct span byt
 {
     assert_true(server_deadline_ms(&server) == at_ms);
     actions_clear(&out, LOG_LEVEL_ERROR);
-    server_tick(&server, address, at_ms - 1, &out);
+    server_tick(&server, address, at(at_ms - 1));
     assert_int_equal(out.count, 0);
-    server_tick(&server, address, at_ms, &out);
+    server_tick(&server, address, at(at_ms));
     assert_int_equal(out.count, 1);
     assert_int_equal(out.at[0].type, ACTION_ANNOUNCE);
     assert_span_equal(out.at[0].announce, bytes);
@@ -240,7 +248,7 @@ static void test_ten_announcements(void **state)
     }
     assert_true(server_deadline_ms(&server) == UINT64_MAX);
     actions_clear(&out, LOG_LEVEL_DEBUG);
-    server_tick(&server, 1, START_MS + UINT64_C(10000000), &out);
+    server_tick(&server, 1, at(START_MS + UINT64_C(10000000)));
     assert_int_equal(out.count, 0);
 }
 
@@ -257,12 +265,12 @@ static void test_a_new_series_replaces_the_old_one(void **state)
 {
     (void)state;
     server_announce(&server, START_MS);
-    server_tick(&server, 1, START_MS, &out);
-    server_tick(&server, 1, START_MS + 250, &out);
+    server_tick(&server, 1, at(START_MS));
+    server_tick(&server, 1, at(START_MS + 250));
     server_announce(&server, START_MS + 300);
     actions_clear(&out, LOG_LEVEL_DEBUG);
     for (uint64_t ms = START_MS + 300; ms < START_MS + 300 + 128000; ms += 10)
-        server_tick(&server, 1, ms, &out);
+        server_tick(&server, 1, at(ms));
     assert_int_equal(announcements(), 10);
 }
 
@@ -273,7 +281,7 @@ static void test_no_room_means_later(void **state)
     while (actions_room(&out))
         actions_push(&out, (struct action){.type = ACTION_EXIT});
     unsigned before = out.count;
-    server_tick(&server, 1, START_MS, &out);
+    server_tick(&server, 1, at(START_MS));
     assert_int_equal(out.count, before);
     assert_true(server_deadline_ms(&server) == START_MS);
 }
@@ -283,14 +291,14 @@ static void test_nothing_is_announced_after_the_end(void **state)
 {
     (void)state;
     server_announce(&server, START_MS);
-    server_tick(&server, 1, START_MS, &out);
-    server_reset_epoch(&server, START_MS + 9000, &out);
+    server_tick(&server, 1, at(START_MS));
+    server_reset_epoch(&server, at(START_MS + 9000));
     server_stop(&server);
     server_announce(&server, START_MS + 9000);
-    server_reset_epoch(&server, START_MS + 20000, &out);
+    server_reset_epoch(&server, at(START_MS + 20000));
     actions_clear(&out, LOG_LEVEL_DEBUG);
     assert_true(server_deadline_ms(&server) == UINT64_MAX);
-    server_tick(&server, 1, START_MS + 30000, &out);
+    server_tick(&server, 1, at(START_MS + 30000));
     assert_int_equal(out.count, 0);
 }
 
@@ -301,41 +309,41 @@ static void test_loss_of_state_restarts_the_epoch_and_announces(void **state)
 {
     (void)state;
     uint64_t now_ms = START_MS + 3600000;
-    server_reset_epoch(&server, now_ms, &out);
+    server_reset_epoch(&server, at(now_ms));
     assert_int_equal(server_epoch_s(&server, now_ms), 0);
     assert_int_equal(server_epoch_s(&server, now_ms + 2000), 2);
     check_announcement(now_ms, 0x01020304, BYTES("\0\x80\0\0\0\0\0\0\1\2\3\4"));
 }
 
-/* Two restarts close together look like one to clients, so the second waits. [E-06] */
+/* Two restarts within a short time look like one to clients, so the second one waits. [E-06] */
 static void test_restarts_are_ten_seconds_apart(void **state)
 {
     (void)state;
     uint64_t first_ms = START_MS + 10000;
-    server_reset_epoch(&server, first_ms, &out);
+    server_reset_epoch(&server, at(first_ms));
     assert_int_equal(server_epoch_s(&server, first_ms), 0);
     for (unsigned i = 1; i < 5; i++) {
-        server_reset_epoch(&server, first_ms + UINT64_C(2000) * i, &out);
-        server_tick(&server, 1, first_ms + UINT64_C(2000) * i, &out);
+        server_reset_epoch(&server, at(first_ms + UINT64_C(2000) * i));
+        server_tick(&server, 1, at(first_ms + UINT64_C(2000) * i));
     }
-    server_tick(&server, 1, first_ms + 9999, &out);
+    server_tick(&server, 1, at(first_ms + 9999));
     assert_int_equal(server_epoch_s(&server, first_ms + 9999), 9);
     assert_true(server_deadline_ms(&server) <= first_ms + 10000);
     actions_clear(&out, LOG_LEVEL_ERROR);
-    server_tick(&server, 1, first_ms + 10000, &out);
+    server_tick(&server, 1, at(first_ms + 10000));
     assert_int_equal(server_epoch_s(&server, first_ms + 10000), 0);
     assert_int_equal(announcements(), 1);
-    server_tick(&server, 1, first_ms + 30000, &out);
+    server_tick(&server, 1, at(first_ms + 30000));
     assert_int_equal(server_epoch_s(&server, first_ms + 30000), 20);
 }
 
 static void test_not_within_ten_seconds_of_the_start(void **state)
 {
     (void)state;
-    server_reset_epoch(&server, START_MS + 9999, &out);
+    server_reset_epoch(&server, at(START_MS + 9999));
     assert_int_equal(server_epoch_s(&server, START_MS + 9999), 9);
     assert_true(server_deadline_ms(&server) == START_MS + 10000);
-    server_tick(&server, 1, START_MS + 10000, &out);
+    server_tick(&server, 1, at(START_MS + 10000));
     assert_int_equal(server_epoch_s(&server, START_MS + 10000), 0);
 }
 
@@ -349,7 +357,7 @@ UNIT(server)
         cmocka_unit_test_setup(test_unsupported_opcodes, start),
         cmocka_unit_test_setup(test_silence, start),
         cmocka_unit_test_setup(test_replies, start),
-        cmocka_unit_test_setup(test_masqueraded_requests_are_told_once_an_hour, start),
+        cmocka_unit_test_setup(test_masqueraded_requests_are_logged_once_an_hour, start),
         cmocka_unit_test_setup(test_epoch_counts_seconds, start),
         cmocka_unit_test_setup(test_ten_announcements, start),
         cmocka_unit_test_setup(test_announcement_without_an_address, start),

@@ -9,6 +9,14 @@ enum { START_MS = 100000, PEER = 0xc0a85801 };
 
 static struct session session;
 static struct actions out;
+
+/* A step at that time, whose actions go to `out`. */
+static inline const struct step *at(uint64_t now_ms)
+{
+    static struct step step;
+    step = (struct step){.now_ms = now_ms, .out = &out};
+    return &step;
+}
 static struct command command;
 static struct prng prng;
 static uint8_t stream[65536];
@@ -18,7 +26,7 @@ static int start(void **state)
 {
     (void)state;
     memset(&session, 0, sizeof(session));
-    session_init(&session, 2);
+    session_init(&session, 2, "natpmp", "passTest");
     prng = prng_seeded(1);
     actions_clear(&out, LOG_LEVEL_DEBUG);
     return 0;
@@ -33,7 +41,7 @@ static void say(const char *words)
 
 static struct span input;
 
-/* Gives all that was said at once; then take() until SESSION_NOTHING. */
+/* Gives all bytes at once, then calls take() until SESSION_NOTHING. */
 static void hear(void)
 {
     input = span_of(stream, stream_len);
@@ -42,7 +50,7 @@ static void hear(void)
 
 static enum session_reply take(uint64_t now_ms)
 {
-    return session_next(&session, "natpmp", "passTest", &input, now_ms, &command, &out);
+    return session_next(&session, &input, &command, at(now_ms));
 }
 
 static enum session_reply say_and_take(const char *words, uint64_t now_ms)
@@ -54,8 +62,8 @@ static enum session_reply say_and_take(const char *words, uint64_t now_ms)
 
 static void open_session(void)
 {
-    session_open(&session, START_MS, &out);
-    session_opened(&session, "natpmp", "passTest", PEER, START_MS, &out);
+    session_open(&session, at(START_MS));
+    session_opened(&session, PEER, at(START_MS));
 }
 
 static void log_in(void)
@@ -68,7 +76,7 @@ static void log_in(void)
 static uint32_t send_command(enum command_kind kind, uint32_t cookie, uint64_t now_ms)
 {
     actions_clear(&out, LOG_LEVEL_DEBUG);
-    struct writer w = session_begin(&session, kind, cookie, "/a/command", now_ms, &out);
+    struct writer w = session_begin(&session, kind, cookie, "/a/command", at(now_ms));
     session_end(&session, &w, &out);
     unsigned number;
     struct span tag;
@@ -91,11 +99,11 @@ static void test_login(void **state)
 {
     (void)state;
     unsigned number;
-    session_open(&session, START_MS, &out);
+    session_open(&session, at(START_MS));
     assert_int_equal(out.count, 1);
     assert_int_equal(out.at[0].type, ACTION_ROUTER_OPEN);
     assert_int_equal(out.at[0].router.session, 2);
-    session_opened(&session, "natpmp", "passTest", PEER, START_MS, &out);
+    session_opened(&session, PEER, at(START_MS));
     const struct ros_sentence *sent = sent_command(&out, 0, &number);
     assert_span_text(ros_word(sent, 0), "/login");
     assert_int_equal(sent->words, 4);
@@ -146,7 +154,7 @@ static void test_refused_login(void **state)
     assert_int_equal(say_and_take(trap, START_MS), SESSION_NOTHING);
     assert_int_equal(say_and_take("!done .tag=1", START_MS), SESSION_FAILED);
     assert_int_equal(session.failure, FAILURE_LOGIN);
-    /* The router may close behind the trap. */
+    /* The router may close after the trap. */
     start(NULL);
     open_session();
     assert_int_equal(say_and_take(trap, START_MS), SESSION_NOTHING);
@@ -170,7 +178,7 @@ static void test_why_a_connection_failed(void **state)
         else if (failure == FAILURE_LOST)
             login = FAILURE_SILENT_LOGIN;
         start(NULL);
-        session_open(&session, START_MS, &out);
+        session_open(&session, at(START_MS));
         session_closed(&session, failure, START_MS, &prng);
         assert_int_equal(session.failure, failure);
         start(NULL);
@@ -311,22 +319,22 @@ static void test_slots_are_kept_for_reading(void **state)
     for (; session_free(&session); sent++)
         send_command(COMMAND_ADD, sent, START_MS);
     assert_in_range(sent, ROUTER_COMMANDS_MAX / 2, ROUTER_COMMANDS_MAX - 6);
-    for (unsigned i = 0; i < 4; i++) /* what a look needs at most, and one more */
+    for (unsigned i = 0; i < 4; i++) /* as many as a resync needs, and one more */
         send_command(COMMAND_MEMBERS, i, START_MS);
     for (unsigned i = 0; i < sent + 4; i++)
         assert_int_equal(reply("!done", first + i, "", START_MS), SESSION_DONE);
     assert_int_equal(session.in_flight, 0);
 }
 
-/* ---- silence ---- */
+/* ---- a router that does not answer ---- */
 
 static void test_silence(void **state)
 {
     (void)state;
     assert_true(session_silent_ms(&session) == UINT64_MAX);
-    session_open(&session, START_MS, &out);
+    session_open(&session, at(START_MS));
     assert_true(session_silent_ms(&session) == START_MS + 20000);
-    session_opened(&session, "u", "p", PEER, START_MS + 10, &out);
+    session_opened(&session, PEER, at(START_MS + 10));
     assert_true(session_silent_ms(&session) == START_MS + 10 + 5000);
     say_and_take("!done .tag=1", START_MS + 20);
     assert_true(session_silent_ms(&session) == UINT64_MAX);
@@ -336,7 +344,7 @@ static void test_silence(void **state)
     assert_true(session_silent_ms(&session) == START_MS + 54000);
     send_command(COMMAND_ADD, 0, START_MS + 51000);
     assert_true(session_silent_ms(&session) == START_MS + 54000);
-    say_and_take("!re .tag=2", START_MS + 53000); /* anything proves that it lives */
+    say_and_take("!re .tag=2", START_MS + 53000); /* any input proves that the router is alive */
     assert_true(session_silent_ms(&session) == START_MS + 57000);
     say_and_take("!re .tag=2", START_MS + 59000); /* but a command has ten seconds at most */
     assert_true(session_silent_ms(&session) == START_MS + 60000);
@@ -357,7 +365,7 @@ static void test_a_long_snapshot_is_not_silent(void **state)
     }
 }
 
-/* ---- the end, and again ---- */
+/* ---- end and reconnection ---- */
 
 static void test_lost_commands_come_back_once(void **state)
 {
@@ -383,10 +391,10 @@ static void test_break_closes(void **state)
 {
     (void)state;
     log_in();
-    session_break(&session, FAILURE_SILENT, START_MS, &prng, &out);
+    session_break(&session, FAILURE_SILENT, &prng, at(START_MS));
     assert_int_equal(count_actions(&out, ACTION_ROUTER_CLOSE), 1);
     assert_int_equal(session.failure, FAILURE_SILENT);
-    session_closed(&session, FAILURE_LOST, START_MS, &prng); /* nothing more to it */
+    session_closed(&session, FAILURE_LOST, START_MS, &prng); /* nothing else follows */
     assert_int_equal(session.failure, FAILURE_SILENT);
     assert_false(session_take_lost(&session, &command));
     assert_int_equal(session.state, SESSION_CLOSED);
@@ -404,7 +412,7 @@ static void test_a_session_that_is_not_needed(void **state)
     assert_true(session.retry_ms <= START_MS);
     for (unsigned i = 0; i < ROUTER_COMMANDS_MAX; i++)
         assert_false(session.command[i].used);
-    log_in(); /* needed again: nothing of the old connection is left */
+    log_in(); /* used again: nothing of the old connection is left */
     send_command(COMMAND_ADD, 11, START_MS);
     session_closed(&session, FAILURE_LOST, START_MS, &prng);
     assert_true(session_take_lost(&session, &command));
@@ -424,7 +432,7 @@ static void test_back_off(void **state)
         start(NULL);
         prng = prng_seeded(seed);
         for (size_t i = 0; i < ARRAY_LEN(backoffs_ms); i++) {
-            session_open(&session, START_MS, &out);
+            session_open(&session, at(START_MS));
             session_closed(&session, FAILURE_REFUSED, START_MS, &prng);
             session_take_lost(&session, &command);
             uint64_t wait_ms = session.retry_ms - START_MS;
@@ -438,8 +446,8 @@ static void test_back_off(void **state)
         assert_true(least_ms[i] < backoffs_ms[i] * 6 / 10 && most_ms[i] > backoffs_ms[i] * 9 / 10);
 }
 
-/* A login alone ends no back-off: a connection that ends right behind it is tried more and more rarely. One
- * that has lasted is made anew at once. */
+/* A login alone does not end the back-off: if connections end right after it, the intervals still grow. After
+ * a connection that has lasted, the next one starts at once. */
 static void test_back_off_of_a_connection_that_does_not_last(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* The commands that `setup` prints, whole, for each dialect: tests/unit/setup/NAME.rsc. UPDATE=1 rewrites
- * them; read the difference line by line. And what they are made of: quoting, versions. */
+/* The complete commands that `setup` prints, for each dialect: tests/unit/setup/NAME.rsc. UPDATE=1 rewrites
+ * them; read the difference line by line. Then their parts: quoting and versions. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-/* A stream opens, carries bytes in order and ends with one reason. */
+/* A stream opens, carries bytes in order, and ends with one reason. */
 
 #include "stream_unit.h"
 
@@ -11,7 +11,7 @@ static void test_there_and_back(void **state)
     open_both(w);
     assert_int_equal(w->address, 0x7F000001);
     send_bytes(w, BYTES("hello"));
-    /* What the kernel takes is with the kernel when the call returns. */
+    /* Bytes that the kernel accepts are in the kernel when the call returns. */
     assert_int_equal(read(w->peer, bytes, sizeof(bytes)), 5);
     assert_memory_equal(bytes, "hello", 5);
     assert_int_equal(write(w->peer, "answer", 6), 6);
@@ -54,7 +54,7 @@ static void test_options(void **state)
     assert_int_equal(option(fd, IPPROTO_TCP, TCP_KEEPIDLE), STREAM_KEEPALIVE_S);
 }
 
-/* So that not all that a test sends finds room in the kernel. */
+/* A small buffer, so that the kernel does not accept all that a test sends. */
 static void shrink_buffer(const struct world *w)
 {
     const int room = 4096;

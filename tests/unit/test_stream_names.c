@@ -1,4 +1,4 @@
-/* A stream finds its peer, whatever name server and routes do. */
+/* A stream finds its peer, whatever the name server and the routes do. */
 
 #include "stream_unit.h"
 
@@ -11,7 +11,7 @@ static void test_name(void **state)
     loop_until(&w->loop, w->opened == 1);
     assert_int_equal(w->address, 0x7F000001);
     assert_int_equal(resolved, 1);
-    /* The next connection asks anew: the name may stand for another address by then. */
+    /* The next connection resolves the name anew, because it may have another address by then. */
     stream_close(w->stream);
     open_to(w, "router.test", w->port);
     loop_until(&w->loop, w->opened == 2);
@@ -55,7 +55,7 @@ static void test_resolver_hangs(void **state)
     skew_s += 1;
     loop_until(&w->loop, w->closed == 1);
     assert_int_equal(w->end, FAILURE_RESOLVE);
-    /* Its late answer is for nobody. */
+    /* No stream gets its late answer. */
     assert_int_equal(sem_post(&resolver_may_go), 0);
     check_end(w, FAILURE_RESOLVE);
     assert_int_equal(w->opened, 0);
@@ -67,7 +67,7 @@ static void test_close_while_resolving(void **state)
     open_to(w, "slow.test", w->port);
     assert_int_equal(sem_wait(&resolver_busy), 0);
     close_stream(w);
-    /* Waits for the one thread, and is taken back before it has its turn. */
+    /* Waits for the only thread, and is cancelled before its turn. */
     open_to(w, "queued.test", w->port);
     close_stream(w);
     open_to(w, "queued.test", w->port);
@@ -160,7 +160,7 @@ static void make_links(void)
 {
     have_network = network_enter();
     if (have_network) {
-        /* A neighbour that is not there. */
+        /* A neighbour that does not exist. */
         shell("ip link add far0 type veth peer name far1 && ip address add 10.8.8.1/24 dev far0 && "
               "ip link set far0 up && ip link set far1 up && "
               "ip neigh add 10.8.8.8 lladdr 02:00:00:00:00:01 nud permanent dev far0");

@@ -7,7 +7,7 @@
 
 #define SERVER "-cert $d/server.pem -key $d/router.key "
 
-/* ---- between the stream and s_server: lets through what it is told, and counts ---- */
+/* ---- between the stream and s_server: forwards what the test allows, and counts ---- */
 
 struct relay {
     struct server server;
@@ -15,7 +15,7 @@ struct relay {
     size_t limit; /* of the server's bytes */
     size_t from_server;
     size_t from_stream;
-    uint8_t last[64]; /* of the stream's bytes, as they came last */
+    uint8_t last[64]; /* of the stream's bytes, the last ones */
     size_t last_len;
 };
 
@@ -47,13 +47,13 @@ static void write_all(int fd, const uint8_t *bytes, size_t len)
             continue;
         }
         if (put < 0)
-            return; /* it has gone, which the test notices */
+            return; /* the peer is gone, which the test notices */
         bytes += put;
         len -= (size_t)put;
     }
 }
 
-/* True if anything was carried. */
+/* True if any byte was forwarded. */
 static bool relay_turn(struct relay *r, struct world *w)
 {
     static uint8_t bytes[65536];
@@ -94,7 +94,7 @@ static struct tls_context *by_ca(const char *name)
     return make_context(&(struct tls_settings){.ca_file = in_folder(name)});
 }
 
-/* The context must outlive the stream's memory. */
+/* The context must outlive the stream. */
 static void end_tls(struct world *w, struct tls_context *tls)
 {
     if (w->stream != NULL)
@@ -174,7 +174,7 @@ static void test_peer_takes_nothing(void **state)
     stop_server(&server);
 }
 
-/* ---- before it is open ---- */
+/* ---- before the stream is open ---- */
 
 static void test_why_it_did_not_open(void **state)
 {
@@ -221,7 +221,7 @@ static void test_plain_text(void **state)
     tls_context_free(tls);
 }
 
-/* A RouterOS API without TLS waits for the rest of what it takes for a long word. */
+/* A RouterOS API without TLS takes the first bytes for a long word, and waits for the rest. */
 static void test_silence(void **state)
 {
     struct world *w = *state;
@@ -241,7 +241,7 @@ static void test_silence(void **state)
     tls_context_free(tls);
 }
 
-/* How many bytes the server sends until the stream is open. */
+/* Returns how many bytes the server sends until the stream is open. */
 static size_t handshake_length(struct world *w, struct tls_context *tls, const char *options)
 {
     struct relay relay;
@@ -320,7 +320,7 @@ static void test_close_tells_the_peer(void **state)
 static void test_peer_closes(void **state)
 {
     struct world *w = *state;
-    /* s_server closes when it is told to. */
+    /* s_server closes on request. */
     struct server server = start_server(SERVER);
     struct tls_context *tls = by_ca("ca.pem");
     open_tls_to(w, server.port, tls);
@@ -341,12 +341,12 @@ static void test_peer_dies(void **state)
     stop_server(&server);
     loop_until(&w->loop, w->closed == 1);
     loop_until(&w->loop, !uv_loop_alive(&w->loop));
-    /* It depends on whether it had read all. */
+    /* It depends on whether s_server had read everything. */
     assert_true(w->end == FAILURE_LOST || w->end == FAILURE_LOST);
     tls_context_free(tls);
 }
 
-/* Somebody in between changes what he cannot read. */
+/* An attacker in between changes bytes that he cannot read. */
 static void test_damage(void **state)
 {
     struct world *w = *state;
@@ -385,7 +385,7 @@ static void test_close_when_opened(void **state)
     stop_server(&server);
 }
 
-/* Two records have come, but the first one is the last that is heard of. */
+/* Two records have arrived, but the first one must be the last that is read. */
 static void test_close_when_received(void **state)
 {
     enum { RECORDS = 2 * (5 + 4 + 1 + 16) }; /* RFC 8446 section 5.2 */

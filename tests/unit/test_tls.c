@@ -1,4 +1,5 @@
-/* Whom TLS takes for the router, and whom not; and that it does not matter in which pieces the bytes come. */
+/* Which peers TLS accepts as the router, which it refuses, and that the split of the bytes does not
+ * matter. */
 
 #include <sys/resource.h>
 
@@ -6,12 +7,12 @@
 
 enum { ANY = 4096 };
 
-/* ---- a client of a few lines ---- */
+/* ---- a small client ---- */
 
 struct client {
     struct tls *tls;
     int fd;
-    size_t piece; /* the most that is fed at once */
+    size_t piece; /* the most bytes in one call */
     uint8_t bytes[4096];
 };
 
@@ -44,7 +45,7 @@ static void close_client(struct client *c)
     (void)close(c->fd);
 }
 
-/* FAILURE_NONE: the peer was taken. FAILURE_LOST: it closed, and the library waits for more. */
+/* FAILURE_NONE: the peer was accepted. FAILURE_LOST: it closed, while the library waits for more. */
 static enum failure shake(struct client *c)
 {
     enum tls_status status = tls_handshake(c->tls);
@@ -95,7 +96,7 @@ static enum failure talk(const struct server *server, const struct tls_settings 
     return failure;
 }
 
-/* ---- who is taken ---- */
+/* ---- which peers are accepted ---- */
 
 #define SERVER "-cert $d/server.pem -key $d/router.key "
 #define NAMED "-cert $d/names.pem -key $d/router.key "
@@ -180,7 +181,7 @@ static void test_by_name(void **state)
         {.options = NAMED, .ca = "ca.pem", .name = "fd00:0::1", .expected = FAILURE_NONE},
         {.options = NAMED, .ca = "ca.pem", .name = "fd00::2", .expected = FAILURE_TLS_WRONG_NAME},
         {.options = NAMED, .ca = "ca.pem", .name = "192.168.88.10", .expected = FAILURE_TLS_WRONG_NAME},
-        /* RFC 6125 section 6.4.4: the common name counts only where there are no other names. */
+        /* RFC 6125 section 6.4.4: the common name counts only if there are no other names. */
         {.options = NAMED, .ca = "ca.pem", .name = "router", .expected = FAILURE_TLS_WRONG_NAME},
         {.options = "-tls1_2 " NAMED,
          .ca = "ca.pem",
@@ -215,7 +216,7 @@ static void test_by_fingerprint(void **state)
         {.options = "-cert $d/self.pem -key $d/router.key",
          .fingerprint = "ca",
          .expected = FAILURE_TLS_WRONG_PRINT},
-        /* It has the right one, but only as its issuer's. */
+        /* The certificate has the right one, but only as its issuer's. */
         {.options = "-cert $d/chain.pem -key $d/router.key",
          .fingerprint = "ca",
          .expected = FAILURE_TLS_WRONG_PRINT},
@@ -225,7 +226,7 @@ static void test_by_fingerprint(void **state)
     check_rows(rows, ARRAY_LEN(rows));
 }
 
-/* A CA that came along with the right certificate signs nothing for the next connection. */
+/* A CA that came with the right certificate must not be trusted for the next connection. */
 static void test_a_fingerprint_trusts_no_ca(void **state)
 {
     struct server right = start_server("-cert $d/chain.pem -key $d/router.key");
@@ -263,7 +264,7 @@ static void test_insecure(void **state)
     check_rows(rows, ARRAY_LEN(rows));
 }
 
-/* What RouterOS 6 and 7 are known to choose, and the others that we offer. */
+/* The choices of RouterOS 6 and 7, and the others that the daemon offers. */
 static void test_versions_and_suites(void **state)
 {
     static const struct row rows[] = {
@@ -314,7 +315,7 @@ static void test_one_byte_at_a_time(void **state)
     }
 }
 
-/* Whatever answers in plain text or nonsense, whether it knows what TLS is or not. */
+/* Peers that answer in plain text or with garbage, whether they know TLS or not. */
 static void test_not_tls(void **state)
 {
     static const struct {
@@ -325,7 +326,7 @@ static void test_not_tls(void **state)
         {"\x06!fatal\x0enot logged in\x00", 23, FAILURE_TLS_BROKEN},
         {"HTTP/1.1 400 Bad Request\r\n\r\n", 28, FAILURE_TLS_BROKEN},
         {"\x15\x03\x03\x00\x02\x02\x28", 7, FAILURE_TLS_REFUSED}, /* handshake_failure */
-        {"\x15\x03\x03\x00\x02\x01\x00", 7, FAILURE_TLS_BROKEN},  /* close_notify: it goes before it came */
+        {"\x15\x03\x03\x00\x02\x01\x00", 7, FAILURE_TLS_BROKEN},  /* close_notify, before a handshake */
         {"\x16\x03\x03\xff\xff", 5, FAILURE_TLS_BROKEN},          /* too long a record */
         {"\x16\x03\x03\x00\x04\x0e\x00\x00\x00", 9, FAILURE_TLS_BROKEN}, /* ServerHelloDone first of all */
         {"\x17\x03\x03\x00\x04"
@@ -350,7 +351,7 @@ static void test_not_tls(void **state)
     tls_context_free(context);
 }
 
-/* The length of what the peer has sent is bounded before anything is proven: a certificate without end. */
+/* The length of the peer's certificates is bounded before anything is proven. */
 static void test_endless_handshake(void **state)
 {
     static const uint8_t hello_and_more[] = {0x16, 0x03, 0x03, 0x40, 0x00, 0x0b, 0xff, 0xff, 0xff};
@@ -423,7 +424,7 @@ static void test_files_of_cas(void **state)
     assert_int_equal(problem_with(in_folder("router.key")), TLS_PROBLEM_NO_CA);
 }
 
-/* Once the daemon runs it may be forbidden to open files; /dev/urandom is one. */
+/* After its start the daemon may not open files any more; /dev/urandom is one. */
 static void test_connections_open_no_file(void **state)
 {
     struct server server = start_server(SERVER);

@@ -1,4 +1,4 @@
-/* The server's socket: answers leave from where they were asked, in batches, and a full buffer blocks
+/* The server's socket: answers leave from the address of the request, in batches, and a full buffer blocks
  * nothing. */
 
 #include "udp_unit.h"
@@ -90,9 +90,9 @@ static void test_sizes(void **state)
     (void)close(client);
 }
 
-/* An error is pending at the socket, here that of a datagram to a closed port. It is taken away, and requests
- * are heard as before. */
-static void test_a_socket_error_deafens_nobody(void **state)
+/* The socket has a pending error, here that of a datagram to a closed port. It is cleared, and requests are
+ * read as before. */
+static void test_requests_are_read_after_a_socket_error(void **state)
 {
     struct world *w = *state;
     struct world other = {0};
@@ -106,7 +106,7 @@ static void test_a_socket_error_deafens_nobody(void **state)
     struct sockaddr_in free_port = at(loopback, 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&free_port, &len), 0);
     (void)close(fd);
-    /* A port of our choice is kept when the socket is connected and set free again. */
+    /* The kernel's choice of a port is kept when the socket is connected and freed again. */
     assert_int_equal(
         udp_server_open(&other.server, &w->loop, loopback, ntohs(free_port.sin_port), &handlers, &other), 0);
     other.port = udp_server_port(&other.server);
@@ -140,7 +140,7 @@ static void test_close_amid_a_batch(void **state)
     (void)close(client);
 }
 
-/* ---- a kernel that takes no more ---- */
+/* ---- a kernel that accepts no more ---- */
 
 static int queue_numbers(struct world *w, unsigned count)
 {
@@ -246,7 +246,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bound_to_one_address, setup, teardown),
         cmocka_unit_test_setup_teardown(test_batches, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sizes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_socket_error_deafens_nobody, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_requests_are_read_after_a_socket_error, setup, teardown),
         cmocka_unit_test_setup_teardown(test_close_amid_a_batch, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_send_buffer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_queue_by_bytes, setup, teardown),

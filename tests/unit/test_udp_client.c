@@ -1,4 +1,4 @@
-/* The client's socket outlives errors, missing routes and a change of route. */
+/* The client's socket survives errors, missing routes and a change of route. */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -6,12 +6,42 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "io/udp_client.h"
 #include "loop.h"
 
 static const uint32_t loopback = 0x7F000001;
+
+/* In the place of the C library's: what happens between two system calls. */
+static struct {
+    int stranger;       /* sends to the socket before it is connected; 0: nobody */
+    int receive_errors; /* so many calls find nothing, for ... */
+    int receive_error;  /* ... this reason */
+} fault;
+
+int fake_connect(int fd, const struct sockaddr *address, socklen_t len) __asm__("connect");
+int fake_connect(int fd, const struct sockaddr *address, socklen_t len)
+{
+    struct sockaddr_in local = {0};
+    socklen_t local_len = sizeof(local);
+    if (fault.stranger > 0 && getsockname(fd, (struct sockaddr *)&local, &local_len) == 0)
+        (void)sendto(fault.stranger, "strange", 7, 0, (const struct sockaddr *)&local, sizeof(local));
+    return (int)syscall(SYS_connect, fd, address, len);
+}
+
+int fake_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
+                  struct timespec *timeout) __asm__("recvmmsg");
+int fake_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
+{
+    if (fault.receive_errors > 0) {
+        fault.receive_errors--;
+        errno = fault.receive_error;
+        return -1;
+    }
+    return (int)syscall(SYS_recvmmsg, fd, messages, count, flags, timeout);
+}
 
 struct world {
     uv_loop_t loop;
@@ -21,7 +51,7 @@ struct world {
     uint8_t bytes[UDP_CLIENT_DATAGRAM_MAX];
     size_t length;
     unsigned failed;
-    enum gateway_error error;
+    enum gateway_trouble error;
     bool in_call;
     bool close_at_once;
 };
@@ -37,7 +67,7 @@ static void on_received(void *context, struct span bytes)
         udp_client_close(&w->client);
 }
 
-static void on_failed(void *context, enum gateway_error error)
+static void on_failed(void *context, enum gateway_trouble error)
 {
     struct world *w = context;
     assert_false(w->in_call);
@@ -92,7 +122,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* ---- the other side ---- */
+/* ---- the peer ---- */
 
 static int peer_at(uint32_t address, uint16_t port)
 {
@@ -122,7 +152,7 @@ static uint16_t connect_to_nobody(struct world *w)
     return port;
 }
 
-/* What the peer hears must be `text`; the sender's address is returned. */
+/* The peer must receive `text`. Returns the sender's address. */
 static struct sockaddr_in hear(int fd, const char *text)
 {
     char bytes[64];
@@ -139,7 +169,7 @@ static void reply(int fd, const struct sockaddr_in *to, const void *bytes, size_
     assert_int_equal(sendto(fd, bytes, len, 0, (const struct sockaddr *)to, sizeof(*to)), len);
 }
 
-/* ---- */
+/* ---- tests ---- */
 
 static void test_there_and_back(void **state)
 {
@@ -177,7 +207,7 @@ static void test_sizes(void **state)
 }
 
 /* [C-12] */
-static void test_strangers_are_not_heard(void **state)
+static void test_other_sources_are_ignored(void **state)
 {
     struct world *w = *state;
     int peer = peer_at(loopback, 0);
@@ -192,6 +222,45 @@ static void test_strangers_are_not_heard(void **state)
     assert_memory_equal(w->bytes, "truth", 5);
     (void)close(peer);
     (void)close(stranger);
+}
+
+/* Until it is connected the socket takes datagrams from anybody. */
+static void test_strangers_before_the_connection_are_not_heard(void **state)
+{
+    struct world *w = *state;
+    int peer = peer_at(loopback, 0);
+    int stranger = peer_at(loopback, 0);
+    fault.stranger = stranger;
+    connect_by(w, loopback, port_of(peer), (struct udp_way){.source = loopback});
+    fault.stranger = 0;
+    say(w, "asked");
+    struct sockaddr_in from = hear(peer, "asked");
+    reply(peer, &from, "answer", 6);
+    loop_until(&w->loop, w->received > 0);
+    assert_int_equal(w->received, 1);
+    assert_int_equal(w->length, 6);
+    assert_memory_equal(w->bytes, "answer", 6);
+    (void)close(stranger);
+    (void)close(peer);
+}
+
+/* The loop said that there is something, and there is nothing yet: that is no error. */
+static void test_nothing_to_receive_is_no_error(void **state)
+{
+    static const int errors[] = {EAGAIN, EINTR};
+    struct world *w = *state;
+    int peer = peer_at(loopback, 0);
+    connect_to(w, loopback, port_of(peer));
+    for (unsigned i = 0; i < ARRAY_LEN(errors); i++) {
+        fault.receive_error = errors[i];
+        fault.receive_errors = 2;
+        say(w, "asked");
+        struct sockaddr_in from = hear(peer, "asked");
+        reply(peer, &from, "answer", 6);
+        loop_until(&w->loop, w->received == i + 1);
+        assert_int_equal(w->failed, 0);
+    }
+    (void)close(peer);
 }
 
 static void test_refused(void **state)
@@ -216,7 +285,7 @@ static void test_an_old_error_costs_no_datagram(void **state)
     uint16_t port = connect_to_nobody(w);
     say(w, "lost");
     int peer = peer_at(loopback, port);
-    /* The error of the first is reported to the send of the second. */
+    /* The error of the first datagram is reported when the second one is sent. */
     say(w, "kept");
     struct sockaddr_in from = hear(peer, "kept");
     reply(peer, &from, "answer", 6);
@@ -251,7 +320,7 @@ static void test_silence_changes_the_port(void **state)
     (void)close(peer);
 }
 
-/* More than one batch, more than the queue holds, and in order. */
+/* More than one batch, more than the queue has room for, and in order. */
 static void test_many_at_once(void **state)
 {
     enum { MANY = UDP_CLIENT_QUEUE_MAX + UDP_CLIENT_BATCH + 1 };
@@ -393,7 +462,7 @@ static void test_source_follows_the_route(void **state)
     shell("ip route del 10.2.0.1/32");
 }
 
-/* The address need not be there at start, and may go and come back. */
+/* The address need not exist at the start, and may disappear and come back. */
 static void test_a_source_of_its_own(void **state)
 {
     struct world *w = *state;
@@ -420,7 +489,7 @@ static void test_a_source_of_its_own(void **state)
     (void)close(peer);
 }
 
-/* An interface that is made anew has another number: the socket follows it. */
+/* An interface that is made anew has another number, and the socket follows it. */
 static void test_a_device_of_its_own(void **state)
 {
     struct world *w = *state;
@@ -455,7 +524,7 @@ static void test_forbidden_here(void **state)
     assert_int_equal(w->error, GATEWAY_SEND_FAILED);
 }
 
-/* A process in a namespace of its own, which the link away0 leads to and which forwards. */
+/* A process in a network namespace of its own, which the link away0 leads to and which forwards packets. */
 static pid_t start_router(void)
 {
     int ready[2];
@@ -515,7 +584,9 @@ UNIT(udp_client)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_there_and_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sizes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_strangers_are_not_heard, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_other_sources_are_ignored, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_strangers_before_the_connection_are_not_heard, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nothing_to_receive_is_no_error, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_old_error_costs_no_datagram, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_old_error_costs_no_datagram_of_many, setup, teardown),

@@ -1,4 +1,4 @@
-/* By which links announcements and answers leave. */
+/* The links by which announcements and answers leave. */
 
 #include "udp_unit.h"
 
@@ -77,7 +77,7 @@ static void test_announcements(void **state)
     (void)close(listener);
 }
 
-static void test_announcement_is_not_heard_here(void **state)
+static void test_announcement_is_not_received_here(void **state)
 {
     struct world *w = *state;
     need_network();
@@ -154,7 +154,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_announcements, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_announcement_is_not_heard_here, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_announcement_is_not_received_here, setup, teardown),
         cmocka_unit_test_setup_teardown(test_broadcast_is_not_answered, setup, teardown),
         cmocka_unit_test_setup_teardown(test_leaves_by_the_named_link, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unreachable_client_delays_nobody, setup, teardown),

@@ -14,7 +14,7 @@ static void test_map_request_schedule(void **state)
         assert_span_equal(out.at[0].gateway, BYTES("\0\2\0\0\x1a\xe1\xa0\x28\0\0\x0e\x10"));
     }
     assert_true(upstream_deadline_ms(&upstream) == START_MS + 127750);
-    upstream_tick(&upstream, START_MS + 127750, &out);
+    upstream_tick(&upstream, at(START_MS + 127750));
     assert_int_equal(sends(), 1);
     assert_true(next(START_MS + 127750));
     assert_int_equal(outcome.type, UPSTREAM_UNANSWERED);
@@ -24,7 +24,7 @@ static void test_map_request_schedule(void **state)
 }
 
 /* [C-10] */
-static void test_deletion_gives_up_after_three(void **state)
+static void test_deletion_ends_after_three_datagrams(void **state)
 {
     (void)state;
     ask(NATPMP_UDP, PORT, 0, START_MS);
@@ -51,13 +51,13 @@ static void test_address_schedule_never_ends(void **state)
     check_send_at(START_MS + 128000);
 }
 
-static void test_late_by_much_means_one_copy(void **state)
+static void test_late_by_much_means_one_retransmission(void **state)
 {
     (void)state;
     ask(NATPMP_TCP, PORT, 3600, START_MS);
     actions_clear(&out, LOG_LEVEL_ERROR);
-    upstream_tick(&upstream, START_MS + 5000, &out);
-    upstream_tick(&upstream, START_MS + 5001, &out);
+    upstream_tick(&upstream, at(START_MS + 5000));
+    upstream_tick(&upstream, at(START_MS + 5001));
     assert_int_equal(sends(), 1);
     assert_true(upstream_deadline_ms(&upstream) == START_MS + 5500);
 }
@@ -68,10 +68,10 @@ static void test_an_answer_after_silence_sends_the_others_at_once(void **state)
     ask(NATPMP_TCP, PORT, 3600, START_MS);
     ask(NATPMP_TCP, PORT + 1, 3600, START_MS);
     for (size_t i = 0; i < 6; i++)
-        upstream_tick(&upstream, START_MS + schedule_ms[i], &out);
+        upstream_tick(&upstream, at(START_MS + schedule_ms[i]));
     receive_map((struct reply){2, 0, 500, PORT, 41000, 3600}, START_MS + 17000);
     assert_true(next(START_MS + 17000));
-    upstream_tick(&upstream, START_MS + 17000, &out);
+    upstream_tick(&upstream, at(START_MS + 17000));
     assert_int_equal(sends(), 1);
 }
 
@@ -118,7 +118,7 @@ static void test_matching(void **state)
     assert_int_equal(upstream.used, 0);
 }
 
-static void test_a_second_copy_of_a_reply_is_a_stray(void **state)
+static void test_a_duplicate_reply_is_unsolicited(void **state)
 {
     (void)state;
     struct reply reply = {2, 0, 500, PORT, 42000, 1800};
@@ -136,7 +136,7 @@ static void test_a_second_copy_of_a_reply_is_a_stray(void **state)
     assert_false(next(START_MS + 70));
 }
 
-/* The late answer to what was asked before does not end what is asked now. [C-29] */
+/* The late answer to an earlier request does not end the present one. [C-29] */
 static void test_late_replies(void **state)
 {
     (void)state;
@@ -161,7 +161,7 @@ static void test_a_reply_older_than_the_request(void **state)
     expect_no_loss(START_MS);
     ask(NATPMP_TCP, PORT, 3600, START_MS + 60000); /* the gateway's epoch is 552 at least */
     receive_map((struct reply){2, 0, 551, PORT, 42000, 3600}, START_MS + 60010);
-    assert_true(next(START_MS + 60010)); /* no answer, but it may tell of a port that is not known */
+    assert_true(next(START_MS + 60010)); /* no answer, but it may contain an unknown port */
     assert_int_equal(outcome.type, UPSTREAM_LATE);
     assert_int_equal(outcome.external_port, 42000);
     assert_false(next(START_MS + 60010));
@@ -173,7 +173,7 @@ static void test_a_reply_older_than_the_request(void **state)
 static void test_short_errors(void **state)
 {
     (void)state;
-    /* Without ports: taken if only one request can be meant. */
+    /* Without ports: accepted only if a single request can be meant. */
     ask(NATPMP_TCP, PORT, 3600, START_MS);
     receive(BYTES("\0\x82\0\3\0\0\1\xf4"), START_MS + 10);
     assert_true(next(START_MS + 10));
@@ -218,7 +218,7 @@ static void test_nonsense_is_dropped(void **state)
     (void)state;
     ask(NATPMP_TCP, PORT, 3600, START_MS);
     receive(BYTES(""), START_MS + 1);
-    receive(BYTES("\0\2\0\0\x1a\xe1\xa0\x28\0\0\x0e\x10"), START_MS + 1); /* our own request */
+    receive(BYTES("\0\2\0\0\x1a\xe1\xa0\x28\0\0\x0e\x10"), START_MS + 1); /* the daemon's own request */
     receive(BYTES("\2\x82\0\0\0\0\1\xf4\x1a\xe1\xa0\x28\0\0\x0e\x10"), START_MS + 1);
     receive(BYTES("\0\x82\0\0\0\0\1\xf4\x1a\xe1\xa0\x28\0\0\x0e"), START_MS + 1);
     assert_false(next(START_MS + 1));
@@ -232,18 +232,19 @@ static void test_nonsense_is_dropped(void **state)
 
 #define TEST(name) cmocka_unit_test_setup(name, start)
 
-/* A port of the gateway's choice: its reply names internal port 0, as it was asked, or the port. */
+/* The port is the gateway's choice. Its reply names internal port 0, as the request did, or the port. */
 static void test_a_port_of_the_gateways_choice(void **state)
 {
     (void)state;
     static const uint16_t named[] = {0, 42000};
     uint64_t at_ms = START_MS;
     for (unsigned i = 0; i < ARRAY_LEN(named); i++) {
-        upstream_ask(&upstream, OWNER, NATPMP_TCP, 0, 0, 60, at_ms, &out);
+        upstream_ask(&upstream, OWNER, NATPMP_TCP, 0, 0, 60, at(at_ms));
         assert_true(upstream_is_busy(&upstream, NATPMP_TCP) && !upstream_is_busy(&upstream, NATPMP_UDP));
-        receive_map((struct reply){1, 0, 500, named[i], 42000, 60}, at_ms + 10); /* the other protocol's */
+        receive_map((struct reply){1, 0, 500, named[i], 42000, 60},
+                    at_ms + 10); /* that of the other protocol */
         (void)next(at_ms + 10);
-        receive_map((struct reply){2, 0, 500, 41000, 42000, 60}, at_ms + 10); /* not of its choice */
+        receive_map((struct reply){2, 0, 500, 41000, 42000, 60}, at_ms + 10); /* not the gateway's choice */
         (void)next(at_ms + 10);
         assert_int_equal(upstream.used, 1);
         receive_map((struct reply){2, 0, 500, named[i], 42000, 60}, at_ms + 20);
@@ -254,14 +255,15 @@ static void test_a_port_of_the_gateways_choice(void **state)
         assert_false(upstream_is_busy(&upstream, NATPMP_TCP));
         at_ms += 100;
     }
-    upstream_ask(&upstream, OWNER, NATPMP_TCP, 0, 0, 60, at_ms, &out);
+    upstream_ask(&upstream, OWNER, NATPMP_TCP, 0, 0, 60, at(at_ms));
     receive_map((struct reply){2, 4, 500, 0, 0, 0}, at_ms + 30);
     assert_true(next(at_ms + 30));
     assert_int_equal(outcome.type, UPSTREAM_FAILED);
 }
 
-/* A client comes anew while the pauses are long: the schedule starts again, but not for each copy. */
-static void test_asked_anew(void **state)
+/* A client's new request while the pauses are long: the schedule starts again, but not for each
+ * retransmission. */
+static void test_requested_anew(void **state)
 {
     (void)state;
     ask(NATPMP_TCP, PORT, 3600, START_MS);
@@ -277,22 +279,22 @@ static void test_asked_anew(void **state)
     receive_map((struct reply){2, 0, 1000, PORT, 41000, 60}, START_MS + 2800);
     assert_true(next(START_MS + 2800));
     assert_int_equal(outcome.type, UPSTREAM_GRANTED);
-    assert_true(outcome.asked_ms == START_MS); /* it may answer the first copy */
+    assert_true(outcome.asked_ms == START_MS); /* it may be the answer to the first datagram */
 }
 
 UNIT(upstream)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_map_request_schedule),
-        TEST(test_deletion_gives_up_after_three),
+        TEST(test_deletion_ends_after_three_datagrams),
         TEST(test_address_schedule_never_ends),
-        TEST(test_late_by_much_means_one_copy),
+        TEST(test_late_by_much_means_one_retransmission),
         TEST(test_an_answer_after_silence_sends_the_others_at_once),
-        TEST(test_asked_anew),
+        TEST(test_requested_anew),
         TEST(test_a_port_of_the_gateways_choice),
         TEST(test_slots),
         TEST(test_matching),
-        TEST(test_a_second_copy_of_a_reply_is_a_stray),
+        TEST(test_a_duplicate_reply_is_unsolicited),
         TEST(test_late_replies),
         TEST(test_a_reply_older_than_the_request),
         TEST(test_short_errors),

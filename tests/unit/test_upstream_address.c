@@ -1,4 +1,4 @@
-/* The external address, the epoch of the gateway, and what the operator is told. */
+/* The external address, the epoch of the gateway, and what is logged about them. */
 #include "upstream_unit.h"
 
 /* ---- the external address ---- */
@@ -23,8 +23,8 @@ static void test_address_is_polled_every_minute(void **state)
     assert_int_equal(upstream.address, 0xc6336408);
 }
 
-/* What nobody asked for is not believed but makes us ask. */
-static void test_unasked_address(void **state)
+/* An unsolicited answer does not count, but causes a request. */
+static void test_unsolicited_address(void **state)
 {
     (void)state;
     upstream_start(&upstream, START_MS);
@@ -55,9 +55,9 @@ static void test_no_address(void **state)
         assert_false(next(START_MS + 20));
         assert_false(upstream.address_known);
         assert_int_equal(lines(LOG_LEVEL_WARN), 1);
-        check_send_at(START_MS + 250); /* asked again as if nothing had come */
+        check_send_at(START_MS + 250); /* requested again as if nothing had arrived */
         receive_address(answers[i].result, 500, answers[i].address, START_MS + 270);
-        assert_int_equal(out.count, 0); /* told once */
+        assert_int_equal(out.count, 0); /* logged once */
         receive_address(0, 500, 0xc6336407, START_MS + 280);
         assert_true(next(START_MS + 280));
         assert_int_equal(outcome.type, UPSTREAM_ADDRESS);
@@ -74,23 +74,24 @@ static void test_a_client_wants_the_address(void **state)
     (void)state;
     upstream_start(&upstream, START_MS);
     for (size_t i = 0; i < 6; i++)
-        upstream_tick(&upstream, START_MS + (i == 0 ? 0 : schedule_ms[i - 1]), &out);
+        upstream_tick(&upstream, at(START_MS + (i == 0 ? 0 : schedule_ms[i - 1])));
     upstream_want_address(&upstream, START_MS + 8000);
     check_send_at(START_MS + 8000);
-    upstream_want_address(&upstream, START_MS + 8001); /* not at every client's word */
+    upstream_want_address(&upstream, START_MS + 8001); /* not at every request of a client */
     check_send_at(START_MS + 8250);
 }
 
 /* ---- the epoch, section 3.6 ---- */
 
-/* The epoch was 1000; so long later it is `epoch_s`: is the gateway asked once more? */
+/* The epoch was 1000, and after so much time it is `epoch_s`. True if the daemon asks the gateway once
+ * more. */
 static bool doubts(uint64_t elapsed_ms, uint32_t epoch_s)
 {
     start(NULL);
     receive_map((struct reply){1, 0, 1000, 1, 1, 1}, START_MS);
     receive_map((struct reply){1, 0, epoch_s, 1, 1, 1}, START_MS + elapsed_ms);
     bool asks = upstream_deadline_ms(&upstream) == START_MS + elapsed_ms;
-    expect_no_loss(START_MS + elapsed_ms); /* not on one packet alone */
+    expect_no_loss(START_MS + elapsed_ms); /* not because of one packet alone */
     return asks;
 }
 
@@ -106,17 +107,16 @@ static void test_epoch_bounds(void **state)
     /* Older than a packet can be late. */
     assert_true(doubts(0, 1000 - 65));
     assert_true(doubts(80000, 1070 - 65));
-    /* Younger than the last packet that fitted: it may have started anew since then. */
+    /* Younger than the last packet that fitted, so the gateway may have restarted since then. */
     assert_true(doubts(80000, 0));
     assert_true(doubts(80000, 82));
     assert_true(doubts(UINT64_C(8000000), 7997));
-    /* Ahead by more than a clock goes wrong. */
+    /* Further ahead than a clock can be wrong. */
     assert_false(doubts(80000, 1090 + 64));
     assert_true(doubts(80000, 1090 + 65));
 }
 
-/* It fails the test of section 3.6, too, but not by more than a packet may be late: it
- * answers nothing. */
+/* It fails the test of section 3.6, too, but not by more than a packet may be late, so it answers nothing. */
 static void test_a_late_reply_answers_nothing(void **state)
 {
     (void)state;
@@ -128,7 +128,7 @@ static void test_a_late_reply_answers_nothing(void **state)
         expect_no_loss(START_MS);
         ask(NATPMP_TCP, PORT, 3600, START_MS + 10);
         receive_map((struct reply){2, 0, late_s[i], PORT, 42000, 3600}, START_MS + 20);
-        assert_true(next(START_MS + 20)); /* but for a port that may not be known */
+        assert_true(next(START_MS + 20)); /* unless its port is unknown */
         assert_int_equal(outcome.type, UPSTREAM_LATE);
         assert_false(next(START_MS + 20));
         assert_int_equal(upstream.used, 1);
@@ -167,9 +167,9 @@ static void test_one_odd_packet_is_no_restart(void **state)
     assert_int_equal(upstream.epoch_s, 1000);
 }
 
-/* ---- trouble is told once ---- */
+/* ---- problems are logged once ---- */
 
-static void test_silence_is_told_once(void **state)
+static void test_silence_is_logged_once(void **state)
 {
     (void)state;
     actions_clear(&out, LOG_LEVEL_INFO);
@@ -177,29 +177,29 @@ static void test_silence_is_told_once(void **state)
     ask(NATPMP_TCP, PORT, 3600, START_MS);
     ask(NATPMP_UDP, PORT, 3600, START_MS);
     for (uint64_t ms = START_MS; ms < START_MS + 3750; ms += 50)
-        upstream_tick(&upstream, ms, &out);
+        upstream_tick(&upstream, at(ms));
     assert_int_equal(lines(LOG_LEVEL_WARN), 0);
     for (uint64_t ms = START_MS + 3750; ms < START_MS + 120000; ms += 50)
-        upstream_tick(&upstream, ms, &out);
+        upstream_tick(&upstream, at(ms));
     assert_int_equal(lines(LOG_LEVEL_WARN), 1);
     receive_map((struct reply){2, 0, 500, PORT, 42000, 3600}, START_MS + 120000);
     assert_int_equal(lines(LOG_LEVEL_INFO), 1); /* it answers again */
 }
 
-/* It answers another question: that of the address is asked anew at once, and its old copies are not the
- * silence of now. */
-static void test_after_silence_the_address_is_asked_for_at_once(void **state)
+/* The gateway answers another request: the daemon requests the address anew at once, and the earlier
+ * datagrams without an answer do not count any more. */
+static void test_after_silence_the_address_is_requested_at_once(void **state)
 {
     (void)state;
     upstream_start(&upstream, START_MS);
     for (uint64_t ms = START_MS; ms < START_MS + 9000; ms += 50)
-        upstream_tick(&upstream, ms, &out);
+        upstream_tick(&upstream, at(ms));
     ask(NATPMP_TCP, PORT, 3600, START_MS + 9000);
     receive_map((struct reply){2, 0, 500, PORT, 42000, 3600}, START_MS + 9010);
     assert_int_equal(lines(LOG_LEVEL_INFO), 1);
     assert_true(next(START_MS + 9010));
     actions_clear(&out, LOG_LEVEL_DEBUG);
-    upstream_tick(&upstream, START_MS + 9010, &out);
+    upstream_tick(&upstream, at(START_MS + 9010));
     assert_int_equal(sends(), 1);
     assert_int_equal(lines(LOG_LEVEL_WARN), 0);
     check_send_at(START_MS + 9260);
@@ -209,31 +209,31 @@ static void test_after_silence_the_address_is_asked_for_at_once(void **state)
     check_send_at(START_MS + 69300);
 }
 
-static void test_a_refused_port_is_not_told_as_silence_too(void **state)
+static void test_a_refused_port_is_not_logged_as_silence_too(void **state)
 {
     (void)state;
     upstream_start(&upstream, START_MS);
     ask(NATPMP_TCP, PORT, 3600, START_MS);
-    unsigned told = 0;
+    unsigned logged = 0;
     for (uint64_t ms = START_MS; ms < START_MS + 120000; ms += 50) {
         actions_clear(&out, LOG_LEVEL_WARN);
-        upstream_tick(&upstream, ms, &out);
+        upstream_tick(&upstream, at(ms));
         if (sends() > 0)
-            upstream_error(&upstream, GATEWAY_PORT_UNREACHABLE, &out);
-        told += lines(LOG_LEVEL_WARN);
+            upstream_report(&upstream, GATEWAY_PORT_UNREACHABLE, &out);
+        logged += lines(LOG_LEVEL_WARN);
     }
-    assert_int_equal(told, 1);
+    assert_int_equal(logged, 1);
 }
 
 /* [C-08] */
-static void test_errors_are_told_once(void **state)
+static void test_errors_are_logged_once(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 15; i++)
-        upstream_error(&upstream, (enum gateway_error)(i / 5), &out);
+        upstream_report(&upstream, (enum gateway_trouble)(GATEWAY_PORT_UNREACHABLE + i / 5), &out);
     assert_int_equal(lines(LOG_LEVEL_WARN), 3);
     ask(NATPMP_TCP, PORT, 3600, START_MS); /* an answer, not the end */
-    upstream_error(&upstream, GATEWAY_PORT_UNREACHABLE, &out);
+    upstream_report(&upstream, GATEWAY_PORT_UNREACHABLE, &out);
     check_send_at(START_MS + 250);
 }
 
@@ -243,17 +243,17 @@ UNIT(upstream_address)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_address_is_polled_every_minute),
-        TEST(test_unasked_address),
+        TEST(test_unsolicited_address),
         TEST(test_no_address),
         TEST(test_a_client_wants_the_address),
         TEST(test_epoch_bounds),
         TEST(test_a_late_reply_answers_nothing),
         TEST(test_restart_of_the_gateway),
         TEST(test_one_odd_packet_is_no_restart),
-        TEST(test_silence_is_told_once),
-        TEST(test_after_silence_the_address_is_asked_for_at_once),
-        TEST(test_a_refused_port_is_not_told_as_silence_too),
-        TEST(test_errors_are_told_once),
+        TEST(test_silence_is_logged_once),
+        TEST(test_after_silence_the_address_is_requested_at_once),
+        TEST(test_a_refused_port_is_not_logged_as_silence_too),
+        TEST(test_errors_are_logged_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* OpenSSL's s_server in the router's place, with certificates as RouterOS makes them. */
+/* OpenSSL's s_server in place of the router, with certificates as RouterOS makes them. */
 #pragma once
 
 #include <arpa/inet.h>
@@ -64,7 +64,7 @@ struct server {
     uint16_t port;
 };
 
-/* Sends each line back with its letters in reverse. `options` are s_server's, $d is the folder. */
+/* Sends each line back with its letters reversed. `options` are s_server's, $d is the folder. */
 static inline struct server start_server(const char *options)
 {
     struct server server = {0};
@@ -95,7 +95,7 @@ static inline struct server start_server(const char *options)
         port = strstr(text, "ACCEPT 127.0.0.1:");
     }
     server.port = (uint16_t)strtol(port + strlen("ACCEPT 127.0.0.1:"), NULL, 10);
-    /* It goes on writing: to nobody would end it. */
+    /* s_server continues to write, and a write to a closed pipe would end it. */
     (void)fcntl(ends[0], F_SETFD, FD_CLOEXEC);
     return server;
 }

@@ -1,4 +1,4 @@
-/* A server's socket, its clients, and in the place of the C library's a kernel that does not take all. */
+/* A server's socket, its clients, and a replacement for a kernel that does not accept all datagrams. */
 #pragma once
 
 #include <arpa/inet.h>
@@ -18,9 +18,9 @@ enum { RECEIVED_MAX = 512 };
 
 static const uint32_t loopback = 0x7F000001;
 
-/* In the place of the C library's: a kernel that does not take what it is given. */
+/* Replaces the C library's function: a kernel that does not accept what it gets. */
 static struct {
-    int error;        /* instead of sending */
+    int error;        /* returned instead of sending */
     unsigned failing; /* the datagram, counted from now, that cannot be sent; 0: none */
     int at_most;      /* in one call; 0: any number */
     int budget;       /* until the buffer is full; -1 then; 0: never full */
@@ -126,7 +126,7 @@ static inline int setup(void **state)
     assert_non_null(w);
     memset(&fault, 0, sizeof(fault));
     assert_int_equal(uv_loop_init(&w->loop), 0);
-    memset(&w->server, 0xff, sizeof(w->server)); /* opening it says all that is to be known */
+    memset(&w->server, 0xff, sizeof(w->server)); /* opening it must set every field */
     assert_int_equal(udp_server_open(&w->server, &w->loop, 0, 0, &handlers, w), 0);
     w->port = udp_server_port(&w->server);
     assert_true(w->port > 0);

@@ -1,4 +1,4 @@
-/* What cmocka wants included before it, and comparisons of spans that print both sides. */
+/* What cmocka requires to be included before it, and comparisons of spans that print both sides. */
 #pragma once
 
 #include <setjmp.h>
@@ -35,5 +35,5 @@ static inline void check_bytes(struct span actual, struct span expected, const c
 
 #define assert_span_equal(actual, expected) check_bytes(actual, expected, __FILE__, __LINE__)
 #define assert_span_text(actual, text) check_bytes(actual, span_text(text), __FILE__, __LINE__)
-/* A byte array from a string literal, which may hold NULs. */
+/* A byte array from a string literal, which may contain NULs. */
 #define BYTES(literal) span_of(literal, sizeof(literal) - 1)

@@ -9,6 +9,14 @@ enum { START_MS = 100000, PORT = 6881, OWNER = 7 };
 
 static struct upstream upstream;
 static struct actions out;
+
+/* A step at that time, whose actions go to `out`. */
+static inline const struct step *at(uint64_t now_ms)
+{
+    static struct step step;
+    step = (struct step){.now_ms = now_ms, .out = &out};
+    return &step;
+}
 static struct upstream_outcome outcome;
 
 static inline int start(void **state)
@@ -38,7 +46,7 @@ static inline unsigned lines(enum log_level level)
 
 static inline void ask(enum natpmp_protocol protocol, uint16_t port, uint32_t lifetime_s, uint64_t now_ms)
 {
-    upstream_ask(&upstream, (uint16_t)(OWNER + port - PORT), protocol, port, 41000, lifetime_s, now_ms, &out);
+    upstream_ask(&upstream, (uint16_t)(OWNER + port - PORT), protocol, port, 41000, lifetime_s, at(now_ms));
 }
 
 static inline bool next(uint64_t now_ms)
@@ -55,7 +63,7 @@ static inline void expect_no_loss(uint64_t now_ms)
 static inline void receive(struct span datagram, uint64_t now_ms)
 {
     actions_clear(&out, LOG_LEVEL_DEBUG);
-    upstream_receive(&upstream, datagram, now_ms, &out);
+    upstream_receive(&upstream, datagram, at(now_ms));
 }
 
 struct reply {
@@ -97,10 +105,10 @@ static inline void check_send_at(uint64_t at_ms)
 {
     assert_true(upstream_deadline_ms(&upstream) == at_ms);
     actions_clear(&out, LOG_LEVEL_ERROR);
-    upstream_tick(&upstream, at_ms - 1, &out);
+    upstream_tick(&upstream, at(at_ms - 1));
     assert_false(next(at_ms - 1));
     assert_int_equal(out.count, 0);
-    upstream_tick(&upstream, at_ms, &out);
+    upstream_tick(&upstream, at(at_ms));
     assert_int_equal(sends(), 1);
     assert_false(next(at_ms));
 }

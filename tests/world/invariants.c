@@ -1,4 +1,4 @@
-/* The LAN's and the gateway's side of what must hold; the router's side and the state at rest are in
+/* The LAN's and the gateway's side of the invariants. The router's side and the state at rest are in
  * world_rules.c. */
 #include "invariants.h"
 
@@ -14,7 +14,7 @@ enum {
     LOSS_LEARNT_MS = 600000,
     HOLD_MAX_S = 7200,
     REST_MS = 120000,
-    WAITERS_ANSWERED = 8, /* more may be dropped */
+    PENDING_ANSWERED = 8, /* more of them may be dropped */
     SCAN_MS = 100,
 };
 
@@ -45,8 +45,8 @@ static struct inv_entry *add_pending(struct world *w, struct endpoint from, unsi
     return pending;
 }
 
-/* Requests of that mapping (port 0: of all of the client's of that protocol) need not be answered in time any
- * more: what is asked now has overtaken them. */
+/* A later request has overtaken the requests for that mapping, so they need not be answered in time any more.
+ * Port 0: for all mappings of the client and the protocol. */
 static void overtake(struct world *w, uint32_t address, unsigned internal_port, unsigned kind)
 {
     for (size_t i = 0; i < w->invariants.pending.capacity; i++) {
@@ -102,7 +102,7 @@ static void note_map(struct world *w, struct endpoint from, const uint8_t *bytes
     }
     if (lifetime_s > ask->lifetime_s)
         ask->lifetime_s = lifetime_s;
-    if (pending->first_ms == w->now_ms && ++ask->waiters > WAITERS_ANSWERED)
+    if (pending->first_ms == w->now_ms && ++ask->pending_replies > PENDING_ANSWERED)
         pending->overtaken = true;
 }
 
@@ -148,7 +148,7 @@ static struct inv_entry *find_pending(const struct world *w, struct endpoint to,
 static void answered(struct world *w, struct inv_entry *pending)
 {
     if (!pending)
-        world_fail(w, "an answer that nobody asked for");
+        world_fail(w, "an answer without a request");
     if (pending->more > 0) {
         pending->more--;
         return;
@@ -157,7 +157,7 @@ static void answered(struct world *w, struct inv_entry *pending)
     w->invariants.pending_live--;
 }
 
-/* The gateway's own: leases that ran out or got another port. */
+/* The gateway's own losses: leases that ended or got another port. */
 static void note_losses(struct world *w)
 {
     gateway_expire(&w->gateway, w->now_ms);
@@ -177,9 +177,9 @@ static void check_epoch(struct world *w, uint32_t epoch_s)
     if (!same) {
         note_losses(w);
         if (inv->has_epoch && origin_ms < inv->epoch_origin_ms)
-            world_fail(w, "the epoch runs ahead of time");
+            world_fail(w, "the epoch is ahead of the time");
         if (inv->has_epoch && (int64_t)inv->last_loss_ms + LOSS_LEARNT_MS < inv->epoch_origin_ms)
-            world_fail(w, "the epoch started anew, and nothing was lost since it did so before");
+            world_fail(w, "the epoch was reset, and nothing was lost since the last reset");
         inv->reset_ms = w->now_ms;
         inv->epoch_origin_ms = origin_ms;
         inv->epoch_latest_ms = origin_ms;
@@ -190,10 +190,12 @@ static void check_epoch(struct world *w, uint32_t epoch_s)
     }
 }
 
-/* Two clients must never be sent to one external port, nor one client to the companion of another's. */
+/* No two clients may be advertised one external port, and no client the companion of another client's
+ * port. */
 static void check_promises(struct world *w, const struct inv_entry *ask)
 {
-    /* With one port in all, whoever asks first after a reboot of the gateway gets what was another's. */
+    /* With a single port, the client that requests first after a reboot of the gateway gets the port of
+     * another one. */
     if (w->gateway.options.one_port && w->gateway.reboots > 0)
         return;
     for (size_t i = 0; i < w->invariants.asks.capacity; i++) {
@@ -201,29 +203,30 @@ static void check_promises(struct world *w, const struct inv_entry *ask)
         const struct inv_rule *rule;
         const struct gateway_lease *lease;
 
-        /* A lifetime of whole seconds ends up to one second behind its lease. */
+        /* A lifetime in whole seconds ends up to one second after its lease. */
         if (other == ask || other->promised_until_ms <= w->now_ms + 1000 ||
             other->external_port != ask->external_port || other->doubtful)
             continue;
         if (inv_ask_tcp(other) != inv_ask_tcp(ask) && inv_ask_address(other) == inv_ask_address(ask))
             continue;
-        /* The gateway may have given away what it had promised before. */
+        /* After a loss the gateway may have granted the port to another client. */
         rule = inv_find_rule(w, inv_ask_address(other), inv_ask_tcp(other), inv_ask_port(other));
         lease = rule ? gateway_find(&w->gateway, w->now_ms, rule->tcp, rule->router_port) : NULL;
         if (lease && lease->external_port == ask->external_port)
-            world_fail(w, "external port %u is promised to %s %s port %u as well", ask->external_port,
+            world_fail(w, "external port %u is advertised to %s %s port %u as well", ask->external_port,
                        address_text(inv_ask_address(other)).text, inv_ask_tcp(other) ? "tcp" : "udp",
                        inv_ask_port(other));
     }
 }
 
-/* It is told in whole seconds, rounded up; and the reply of an earlier request may have been taken for that
- * of a later one, by as much as the gateway is late: when all of its replies are, the epoch shows nothing. */
+/* The advertised lifetime is in whole seconds, rounded up. The reply to an earlier request may also have been
+ * taken for the reply to a later one, by as much as the gateway is late: when all of its replies are late,
+ * the epoch shows nothing. */
 static void check_length(struct world *w, const struct gateway_lease *lease, uint32_t lifetime_s)
 {
     if (w->now_ms + (uint64_t)lifetime_s * 1000 >=
         lease->ends_ms + 1000 + GATEWAY_LATE_MS + w->gateway.faults.late_ms)
-        world_fail(w, "%" PRIu32 " s are promised, and the gateway's lease of %u ends in %" PRIu64 " ms",
+        world_fail(w, "%" PRIu32 " s are advertised, and the gateway's lease of %u ends in %" PRIu64 " ms",
                    lifetime_s, lease->internal_port, lease->ends_ms - w->now_ms);
 }
 
@@ -249,8 +252,8 @@ static void check_success(struct world *w, struct endpoint to, bool tcp, uint16_
                    external_port);
 }
 
-/* An external port that a client gave back goes to no other one for two minutes. */
-static void check_rested(struct world *w, const struct inv_entry *ask, uint16_t external_port)
+/* An external port that a client released is in quarantine for two minutes. */
+static void check_quarantine(struct world *w, const struct inv_entry *ask, uint16_t external_port)
 {
     for (size_t i = 0; i < w->invariants.asks.capacity; i++) {
         const struct inv_entry *other = &w->invariants.asks.at[i];
@@ -258,7 +261,7 @@ static void check_rested(struct world *w, const struct inv_entry *ask, uint16_t 
         if (other->freed_ms > w->proxy_started_ms && other->freed_ms + REST_MS > w->now_ms &&
             other->external_port == external_port && inv_ask_address(other) != inv_ask_address(ask) &&
             (ask->promised_until_ms <= other->freed_ms || ask->external_port != external_port))
-            world_fail(w, "external port %u was given back by %s a moment ago", external_port,
+            world_fail(w, "external port %u was released by %s a moment ago", external_port,
                        address_text(inv_ask_address(other)).text);
     }
 }
@@ -272,24 +275,24 @@ static void created(struct world *w, struct endpoint to, bool tcp, const uint8_t
 
     answered(w, pending);
     if (!ask || internal_port == 0)
-        world_fail(w, "a mapping that nobody asked for");
-    /* Requests for one mapping that are answered together have one lifetime. */
+        world_fail(w, "a mapping without a request");
+    /* Requests for one mapping that are answered together get one lifetime. */
     if (lifetime_s > pending->lifetime_s && lifetime_s > ask->lifetime_s)
         world_fail(w, "granted %" PRIu32 " s, asked %" PRIu32, lifetime_s, pending->lifetime_s);
     if (get16(bytes + 10) == 0)
         world_fail(w, "a success without a port");
     check_success(w, to, tcp, internal_port, get16(bytes + 10), lifetime_s);
-    check_rested(w, ask, get16(bytes + 10));
+    check_quarantine(w, ask, get16(bytes + 10));
     ask->promised_until_ms = w->now_ms + (uint64_t)lifetime_s * 1000;
     ask->external_port = get16(bytes + 10);
-    ask->told_ms = w->now_ms;
+    ask->advertised_ms = w->now_ms;
     ask->freed_ms = 0;
     ask->held_until_ms = 0;
     if (w->options.config.lease_hold != LEASE_HOLD_OFF)
         ask->held_until_ms =
             w->now_ms + (uint64_t)(ask->lifetime_s < HOLD_MAX_S ? ask->lifetime_s : HOLD_MAX_S) * 1000;
     ask->work_since_ms = 0;
-    ask->waiters = 0;
+    ask->pending_replies = 0;
     ask->doubtful = ask->deleted_ms >= ask->asked_ms;
     check_promises(w, ask);
     w->invariants.successes++;
@@ -300,12 +303,12 @@ static void deleted(struct world *w, struct endpoint to, bool tcp, const uint8_t
     uint16_t internal_port = get16(bytes + 8);
     struct inv_entry *pending = find_pending(w, to, internal_port, tcp ? KIND_DELETE_TCP : KIND_DELETE_UDP);
 
-    /* A creation that a deletion has overtaken may learn so. */
+    /* A request for a mapping that a deletion has overtaken may get the answer to the deletion. */
     if (!pending)
         pending = find_pending(w, to, internal_port, tcp ? KIND_CREATE_TCP : KIND_CREATE_UDP);
     if (pending && pending->kind >= KIND_CREATE_UDP && pending->kind <= KIND_CREATE_TCP &&
         !pending->overtaken)
-        world_fail(w, "a creation is answered with a deletion");
+        world_fail(w, "a request for a mapping is answered with a deletion");
     answered(w, pending);
     if (get16(bytes + 10) != 0)
         world_fail(w, "a deletion with a port");
@@ -315,13 +318,13 @@ static void deleted(struct world *w, struct endpoint to, bool tcp, const uint8_t
         if (ask->kind != (tcp ? KIND_ASK_TCP : KIND_ASK_UDP) || inv_ask_address(ask) != to.address ||
             (internal_port != 0 && inv_ask_port(ask) != internal_port) || ask->asked_ms > ask->deleted_ms)
             continue;
-        if (ask->promised_until_ms > w->now_ms && w->invariants.last_loss_ms < ask->told_ms &&
-            w->proxy_started_ms < ask->told_ms)
+        if (ask->promised_until_ms > w->now_ms && w->invariants.last_loss_ms < ask->advertised_ms &&
+            w->proxy_started_ms < ask->advertised_ms)
             ask->freed_ms = w->now_ms;
         ask->promised_until_ms = 0;
         ask->held_until_ms = 0;
         ask->doubtful = false;
-        /* In the same millisecond nobody can say what came first. */
+        /* For events of the same millisecond the order is unknown. */
         if (ask->asked_ms < ask->deleted_ms && inv_find_rule(w, to.address, tcp, inv_ask_port(ask)) &&
             inv_find_rule(w, to.address, tcp, inv_ask_port(ask))->enabled &&
             w->now_ms > w->invariants.hand_known_ms)
@@ -348,13 +351,13 @@ static void failed(struct world *w, struct endpoint to, bool tcp, const uint8_t 
     if (get16(bytes + 10) != 0 || get32(bytes + 12) != 0)
         world_fail(w, "an error with a port or a lifetime");
     if (ask && creation) {
-        /* Transient trouble is kept from the client as long as it may pass. */
+        /* The daemon does not report a transient problem before its time limit. */
         if (result == 3 && ask->work_since_ms != 0 && w->stop_ms == 0 && !pending->overtaken &&
             w->now_ms + ANSWER_SLACK_MS < ask->work_since_ms + ANSWER_MS)
             world_fail(w, "network failure after %" PRIu64 " ms", w->now_ms - ask->work_since_ms);
         ask->doubtful = true;
         ask->work_since_ms = 0;
-        ask->waiters = 0;
+        ask->pending_replies = 0;
     }
     w->invariants.errors++;
 }
@@ -411,7 +414,7 @@ void inv_announce(struct world *w, struct span datagram)
 
 /* ---- the gateway ---- */
 
-/* By what the epoch should be now, as the core knows it. */
+/* Expects the epoch as the core calculates it. */
 static uint64_t seems_said(const struct world *w, uint32_t epoch_s)
 {
     const struct invariants *inv = &w->invariants;
@@ -421,8 +424,9 @@ static uint64_t seems_said(const struct world *w, uint32_t epoch_s)
     return w->now_ms > ago_ms ? w->now_ms - ago_ms : 0;
 }
 
-/* Section 3.6, on every datagram that carries an epoch. One that does not fit may be late; the address that
- * is then asked for tells, and what the gateway lost is known. */
+/* The test of section 3.6, for every datagram that carries an epoch. A datagram that fails it may only be
+ * late. The core then requests the address, whose reply decides, and the models know what the gateway
+ * lost. */
 void inv_from_gateway(struct world *w, uint64_t said_ms, struct span datagram)
 {
     struct invariants *inv = &w->invariants;
@@ -438,14 +442,14 @@ void inv_from_gateway(struct world *w, uint64_t said_ms, struct span datagram)
     epoch_s = get32(bytes + 4);
     uint64_t expected_s = inv->gateway_epoch_s + (w->now_ms - inv->gateway_epoch_ms) / 1000 * 7 / 8;
     if (inv->gateway_heard && (uint64_t)epoch_s + 2 < expected_s) {
-        /* Whether it is true or the datagram is late: the core may take it for a loss. */
+        /* True or not, the core may take it for a loss, since it cannot tell a late datagram from a
+         * restart. */
         inv_state_lost(w);
         if (!inv->gateway_doubted || bytes[1] != 128) {
             inv->gateway_doubted = true;
             return;
         }
-        /* Of a gateway that started anew a few seconds after the last reply that came late, the fresh ones
-           look late themselves. */
+        /* If a gateway restarts a few seconds after a late reply, its new replies look late. */
         if (w->gateway.faults.late_ms > 0 && epoch_s + 1 + w->gateway.faults.late_ms / 1000 >= expected_s)
             return;
         gateway_loss_is_known(&w->gateway, said_ms);
@@ -467,7 +471,7 @@ void inv_from_gateway(struct world *w, uint64_t said_ms, struct span datagram)
                                            });
 }
 
-/* ---- life ---- */
+/* ---- the process and time ---- */
 
 void inv_state_lost(struct world *w)
 {
@@ -481,7 +485,7 @@ static void forget_pending(struct world *w)
     w->invariants.pending_live = 0;
     for (size_t i = 0; i < w->invariants.asks.capacity; i++) {
         w->invariants.asks.at[i].work_since_ms = 0;
-        w->invariants.asks.at[i].waiters = 0;
+        w->invariants.asks.at[i].pending_replies = 0;
     }
 }
 
@@ -495,7 +499,7 @@ void inv_started(struct world *w)
     inv_state_lost(w);
 }
 
-/* It has told nobody, but what it promised is over. */
+/* The gateway has not announced it, but its leases are over. */
 void inv_exited(struct world *w)
 {
     for (size_t i = 0; i < w->invariants.asks.capacity; i++) {
@@ -528,7 +532,7 @@ static void check_pending(struct world *w)
     }
 }
 
-/* A connection may be dead and nobody has said so. */
+/* A connection may be dead although nothing has reported it. */
 static bool is_connected(const struct world *w)
 {
     bool any = false;

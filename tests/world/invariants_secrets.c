@@ -1,4 +1,4 @@
-/* What must never be said. */
+/* What must never be logged or sent. */
 #include <string.h>
 
 #include "world.h"
@@ -18,7 +18,7 @@ void inv_check_secrets(struct world *w, const char *where, struct span bytes)
 {
     if (holds(bytes, w->options.config.password))
         world_fail(w, "the password is in %s", where);
-    /* The models' foreign rules carry this word in each comment. */
+    /* The foreign rules of the models have this word in each comment. */
     if (holds(bytes, FOREIGN_COMMENT))
         world_fail(w, "a foreign comment is in %s", where);
 }

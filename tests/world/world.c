@@ -1,5 +1,7 @@
 #include "world.h"
 
+#include "proxy_check.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -30,7 +32,7 @@ _Noreturn void world_fail(struct world *w, const char *format, ...)
     _Exit(1);
 }
 
-/* ---- carrying out ---- */
+/* ---- actions ---- */
 
 static void do_gateway_send(struct world *w, struct span bytes)
 {
@@ -57,7 +59,7 @@ static void do_lan_send(struct world *w, const struct action *action)
     trace_line(&w->trace, w->now_ms, "lan %s:%u < %s", address_text(to.address).text, to.port,
                trace_natpmp(action->lan.bytes, text));
     if (action->lan.interface != LAN_INTERFACE || action->lan.from != w->options.lan_address)
-        world_fail(w, "a reply by another way than the request came");
+        world_fail(w, "a reply that does not leave the way the request came");
     inv_reply(w, to, action->lan.bytes);
     world_link_send(w, &w->options.lan,
                     (struct world_event){.type = WORLD_LAN_OUT, .from = {action->lan.from, 5351}, .to = to},
@@ -71,7 +73,7 @@ static void do_log(struct world *w, const struct action *action)
     trace_line(&w->trace, w->now_ms, "log %s %s: %.*s", levels[action->log.level], action->log.component,
                (int)action->log.text.len, (const char *)action->log.text.data);
     inv_log(w, action->log.text);
-    if (strcmp(action->log.component, "router") == 0 && span_starts(action->log.text, "ready "))
+    if (strcmp(action->log.component, "router") == 0 && span_starts(action->log.text, "the router is ready "))
         w->invariants.adopting = false;
 }
 
@@ -120,7 +122,7 @@ static void carry_out(struct world *w, const struct action *action)
     case ACTION_ROUTER_CLOSE:
         trace_line(&w->trace, w->now_ms, "router %u close", action->router.session);
         if (w->streams[action->router.session].state == WORLD_STREAM_CLOSED)
-            world_fail(w, "a connection is closed that is not there");
+            world_fail(w, "a connection is closed that does not exist");
         inv_router_trouble(w);
         world_router_close(w, action->router.session);
         break;
@@ -144,7 +146,7 @@ static void carry_out_all(struct world *w)
         world_fail(w, "a step made %u actions of %u bytes", out->count, out->used);
     for (unsigned i = 0; i < out->count && w->proxy; i++) {
         if (w->exited)
-            world_fail(w, "something follows the exit");
+            world_fail(w, "an action after the exit");
         carry_out(w, &out->at[i]);
         w->actions_done++;
         if (w->actions_done != w->kill_after_actions)
@@ -174,7 +176,7 @@ static void keep_deadline(struct world *w)
         w->deadline_ms += prng_below(&w->prng, w->options.deadline_late_max_ms + 1);
 }
 
-/* A core that names the present as its deadline again and again is busy for ever. */
+/* A core that names the present as its deadline again and again is in an endless loop. */
 static void count_deadlines(struct world *w, enum event_type type)
 {
     if (type != EVENT_DEADLINE || w->step_ms != w->now_ms)
@@ -201,7 +203,7 @@ void world_give(struct world *w, struct event *event)
         proxy_check(w->proxy);
     inv_after_step(w);
     if (w->stop_ms != 0 && w->now_ms > w->stop_ms + STOP_MS + STOP_SLACK_MS)
-        world_fail(w, "not at its end 5 s after SIGTERM");
+        world_fail(w, "still running 5 s after SIGTERM");
 }
 
 static bool is_for_proxy(enum world_event_type type)
@@ -240,13 +242,14 @@ static void give_gateway(struct world *w, const struct world_event *event)
 
 static void give_gateway_error(struct world *w, const struct world_event *event)
 {
-    static const char *const names[] = {"port unreachable", "no route", "send failed"};
+    static const char *const names[] = {
+        [GATEWAY_PORT_UNREACHABLE] = "port unreachable", [GATEWAY_NO_ROUTE] = "no route"};
 
     if (event->generation != w->socket)
         return;
     trace_line(&w->trace, w->now_ms, "gateway ! %s", names[event->value]);
     world_give(
-        w, &(struct event){.type = EVENT_GATEWAY_ERROR, .gateway_error = (enum gateway_error)event->value});
+        w, &(struct event){.type = EVENT_GATEWAY_ERROR, .gateway_error = (enum gateway_trouble)event->value});
 }
 
 static void dispatch(struct world *w, struct world_event *event)
@@ -349,7 +352,7 @@ void world_at(struct world *w, uint64_t at_ms, void (*call)(struct world *, unsi
                      span_of(NULL, 0));
 }
 
-/* ---- life of the process ---- */
+/* ---- the process ---- */
 
 void world_start(struct world *w, uint64_t seed)
 {

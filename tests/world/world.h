@@ -1,6 +1,6 @@
 /* The world of the core without sockets: a virtual clock, one event queue, links with latency and loss, a
- * LAN, a gateway and a router. It drives one struct proxy as the daemon's driver does: an event goes in, the
- * actions are carried out in order, the deadline is kept. After each step it checks what must always hold
+ * LAN, a gateway and a router. It drives one struct proxy as the daemon's driver does: one event goes in, the
+ * world carries out the actions in order, and keeps the deadline. After each step it checks the invariants
  * (invariants.h). */
 #pragma once
 
@@ -34,8 +34,8 @@ struct world_options {
     struct world_link gateway_link;
     uint32_t stream_min_ms; /* of the API connections, one way; bytes never overtake each other */
     uint32_t stream_max_ms;
-    unsigned stream_chunk_max;     /* bytes arrive in pieces of 1 to so many; 0: as they were sent */
-    uint32_t deadline_late_max_ms; /* the operating system wakes us so much later */
+    unsigned stream_chunk_max;     /* bytes arrive in pieces of 1 to this many; 0: as they were sent */
+    uint32_t deadline_late_max_ms; /* the operating system wakes the daemon this much later */
     struct gateway_options gateway;
     struct router_model_options router;
     unsigned check_every; /* proxy_check after each so many steps */
@@ -47,24 +47,24 @@ enum world_stream_state {
     WORLD_STREAM_OPEN,
 };
 
-/* One of the connections to the router, as the driver holds it. */
+/* One of the connections to the router, from the driver's point of view. */
 struct world_stream {
     enum world_stream_state state;
     uint64_t generation;
     int session;          /* at the router; 0: none yet */
-    uint64_t in_free_ms;  /* nothing arrives at the router before; keeps the order */
-    uint64_t out_free_ms; /* nothing arrives at us before */
+    uint64_t in_free_ms;  /* no byte arrives at the router earlier; this keeps the order */
+    uint64_t out_free_ms; /* no byte arrives at the daemon earlier */
     struct trace_stream in_trace;
     struct trace_stream out_trace;
 };
 
-/* What goes wrong outside of the models. */
+/* Faults outside of the models. */
 struct world_faults {
     bool tunnel_down;        /* no route to the gateway */
     bool router_unreachable; /* no route to the router */
-    bool router_refused;     /* the host is there, the port is closed */
+    bool router_refused;     /* the host exists, but the port is closed */
     bool router_unresolved;
-    uint64_t router_cut_until_ms; /* bytes and attempts of connections are held up until then */
+    uint64_t router_cut_until_ms; /* bytes and connection attempts are delayed until then */
 };
 
 struct world {
@@ -79,7 +79,7 @@ struct world {
     uint64_t proxy_started_ms;
     uint64_t deadline_ms;      /* with its lateness */
     uint64_t deadline_seen_ms; /* as the core named it */
-    uint64_t stalled_until_ms; /* the process is stopped; what arrives waits */
+    uint64_t stalled_until_ms; /* the process is stopped; events wait */
     uint64_t step_ms;
     unsigned deadlines_at_once;
     bool exited;
@@ -93,59 +93,60 @@ struct world {
     struct router_model *router;
     struct lan_model lan;
     struct invariants invariants;
-    uint64_t kill_after_actions; /* the process dies behind that action; 0: never */
+    uint64_t kill_after_actions; /* the process dies after this action; 0: never */
     bool kill_is_power_loss;     /* and its machine with it */
     uint64_t stop_ms;            /* of SIGTERM; 0: none */
-    uint32_t gateway_local;      /* our address towards the gateway, and ... */
+    uint32_t gateway_local;      /* the daemon's address towards the gateway, and ... */
     uint32_t router_local;       /* ... towards the router; 0: not known */
-    uint64_t socket;             /* towards the gateway; another one for each process */
-    uint64_t gateway_socket;     /* of the datagram that the gateway is answering */
-    /* Prints what is known about the run; called before the end of the program on a failure. May be NULL. */
+    uint64_t socket;             /* towards the gateway; a new one for each process */
+    uint64_t gateway_socket;     /* of the datagram that the gateway answers */
+    /* Prints what is known about the run. Called before the program ends after a failure. May be NULL. */
     void (*report)(void *context);
     void *report_context;
-    /* Called when the router's NAT table was changed, by whomever. May be NULL. */
+    /* Called after a change of the router's NAT table, whatever made it. May be NULL. */
     void (*nat_changed)(void *context);
     void *nat_changed_context;
 };
 
-/* A quiet home: everything works, nothing is lost, one router with a WireGuard interface towards the gateway.
- */
+/* The defaults: everything works, nothing is lost, one router with a WireGuard interface towards the
+ * gateway. */
 struct world_options world_defaults(uint64_t seed);
 struct world *world_new(const struct world_options *options);
 void world_free(struct world *w);
-/* What aborts the program from now on (an assertion, a sanitizer) shows this world's last lines and its
- * report first. NULL: nothing is shown. */
+/* If the program aborts from now on (an assertion, a sanitizer), it prints this world's last lines and its
+ * report first. NULL: it prints nothing. */
 void world_watch(struct world *w);
 
-/* A new process on the router and the gateway as they are. */
+/* Starts a new process; router and gateway stay as they are. */
 void world_start(struct world *w, uint64_t seed);
-/* The process ends without a word. Its connections end as those of a dead process do. */
+/* Ends the process like kill -9. Its connections end as those of a dead process do. */
 void world_kill(struct world *w);
-/* Its machine ends: what is on the way from us is lost, and the router is not told that the connections are
- * no more. */
+/* Ends its machine: packets from the daemon that are on the way are lost, and the router does not learn that
+ * the connections are gone. */
 void world_power_lost(struct world *w);
 /* SIGTERM. */
 void world_stop(struct world *w);
-/* SIGSTOP: everything waits for so long. */
+/* SIGSTOP: the process waits for so long. */
 void world_stall(struct world *w, uint64_t for_ms);
 
-/* The next thing happens, if that is not later than `limit_ms`; else the clock goes to limit_ms and false. */
+/* Runs the next event if it is not later than `limit_ms`. Otherwise sets the clock to limit_ms and returns
+ * false. */
 bool world_step(struct world *w, uint64_t limit_ms);
 void world_run_for(struct world *w, uint64_t for_ms);
 void world_run_until(struct world *w, uint64_t until_ms);
 /* Calls `call` at that time. */
 void world_at(struct world *w, uint64_t at_ms, void (*call)(struct world *, unsigned value), unsigned value);
 
-/* Hand edits, and all that changes the router's configuration from outside: between these two the foreign
- * rules may change, and the invariants learn when. */
+/* Changes of the router's configuration from outside, such as a person at WinBox. Between these two calls the
+ * foreign rules may change, and the invariants record when. */
 void world_hand_begin(struct world *w, const char *what);
 void world_hand_end(struct world *w);
 /* The gateway loses its table. */
 void world_gateway_reboot(struct world *w);
 void world_gateway_address(struct world *w, uint32_t address, bool announce);
-/* A datagram that the gateway sends without being asked. */
+/* The gateway sends an unsolicited datagram. */
 void world_gateway_says(struct world *w, struct span datagram);
-/* A datagram to our port from anywhere, at once. */
+/* Delivers a datagram to the daemon's port from any address, at once. */
 void world_lan_datagram(struct world *w, struct endpoint from, uint32_t to, struct span datagram);
 
 /* Ends the program: prints the message, the report and the last lines. */
@@ -155,7 +156,7 @@ printf_(2, 3) _Noreturn void world_fail(struct world *w, const char *format, ...
 
 /* Gives one event to the core. */
 void world_give(struct world *w, struct event *event);
-/* Puts a datagram on its way. */
+/* Sends a datagram on its way. */
 void world_link_send(struct world *w, const struct world_link *link, struct world_event event,
                      struct span bytes);
 
@@ -164,6 +165,6 @@ void world_router_init(struct world *w);
 void world_router_open(struct world *w, unsigned slot);
 void world_router_send(struct world *w, unsigned slot, struct span bytes);
 void world_router_close(struct world *w, unsigned slot);
-/* Our end of the connection is no more, and the router finds out by itself, minutes later. */
+/* Ends the daemon's end of the connection. The router finds out by itself, minutes later. */
 void world_router_forget(struct world *w, unsigned slot);
 void world_router_event(struct world *w, const struct world_event *event);

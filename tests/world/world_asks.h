@@ -1,4 +1,4 @@
-/* The invariants' memory: what was asked for, and what is unanswered. */
+/* The invariants' record of what was requested, and of what is unanswered. */
 #pragma once
 
 #include "invariants.h"
@@ -20,7 +20,7 @@ uint64_t asks_pending_key(struct endpoint from, unsigned internal_port);
 
 void asks_init(struct inv_table *table, size_t capacity);
 void asks_free(struct inv_table *table);
-/* NULL: never seen. */
+/* NULL: there is no such request. */
 struct inv_entry *asks_find(const struct inv_table *table, uint64_t key, uint64_t kind);
-/* Entries move: pointers into the table end here. */
+/* Entries move, so pointers into the table become invalid here. */
 struct inv_entry *asks_add(struct inv_table *table, uint64_t key, uint64_t kind);

@@ -1,4 +1,4 @@
-/* Making a world, its links, and what happens to it from outside. */
+/* Makes a world and its links, and changes it from outside. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -42,7 +42,7 @@ static void lan_fails(void *context, const char *what, uint32_t client, struct s
     world_fail(w, "client %s: %s: %s", address_text(client).text, what, trace_natpmp(datagram, text));
 }
 
-/* Replies of before the reset may arrive behind those that came after it. */
+/* Replies from before the reset may arrive after those that were sent later. */
 static bool lan_reset_is_due(void *context, uint64_t last_heard_ms)
 {
     struct world *w = context;
@@ -79,7 +79,7 @@ static void gateway_complains(void *context, const char *what, struct span datag
     world_fail(w, "request to the gateway: %s: %s", what, trace_natpmp(datagram, text));
 }
 
-/* ---- from outside ---- */
+/* ---- changes from outside ---- */
 
 void world_hand_begin(struct world *w, const char *what)
 {
@@ -185,7 +185,7 @@ struct world *world_new(const struct world_options *options)
     w->actions = calloc(1, sizeof(*w->actions));
     assert(w->actions);
     w->deadline_ms = UINT64_MAX;
-    /* Not zero, so that nothing mistakes it for "never". */
+    /* Not zero, so that no code takes it for "never". */
     w->now_ms = 1000;
     trace_init(&w->trace);
     init_lan(w);

@@ -1,4 +1,4 @@
-/* What will happen, in order of time; events of one moment in the order in which they were put in. */
+/* Events in order of time. Events of one moment are in the order in which they were added. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,19 +9,19 @@
 #include "core/event.h"
 
 enum world_event_type {
-    WORLD_LAN_IN,          /* a datagram reaches our NAT-PMP port */
+    WORLD_LAN_IN,          /* a datagram reaches the daemon's NAT-PMP port */
     WORLD_LAN_OUT,         /* a reply reaches the client */
     WORLD_ANNOUNCEMENT,    /* a gratuitous response reaches the LAN */
-    WORLD_GATEWAY_IN,      /* our datagram reaches the gateway */
-    WORLD_GATEWAY_OUT,     /* the gateway's datagram reaches us */
+    WORLD_GATEWAY_IN,      /* the daemon's datagram reaches the gateway */
+    WORLD_GATEWAY_OUT,     /* the gateway's datagram reaches the daemon */
     WORLD_GATEWAY_ERROR,   /* the socket towards the gateway reports an error */
-    WORLD_ROUTER_SYN,      /* our connection attempt reaches the router */
-    WORLD_ROUTER_OPENED,   /* it is established on our side */
-    WORLD_ROUTER_IN,       /* our bytes reach the router */
-    WORLD_ROUTER_OUT,      /* the router's bytes reach us */
-    WORLD_ROUTER_CLOSE_IN, /* our end of the connection reaches the router */
-    WORLD_ROUTER_CLOSED,   /* the end of a connection reaches us */
-    WORLD_CALL,            /* a function of the test's */
+    WORLD_ROUTER_SYN,      /* the daemon's connection attempt reaches the router */
+    WORLD_ROUTER_OPENED,   /* the connection is established on the daemon's side */
+    WORLD_ROUTER_IN,       /* the daemon's bytes reach the router */
+    WORLD_ROUTER_OUT,      /* the router's bytes reach the daemon */
+    WORLD_ROUTER_CLOSE_IN, /* the daemon's end of the connection reaches the router */
+    WORLD_ROUTER_CLOSED,   /* the end of a connection reaches the daemon */
+    WORLD_CALL,            /* a function of the test */
 };
 
 struct world;
@@ -31,11 +31,11 @@ struct world_event {
     uint64_t order;
     enum world_event_type type;
     unsigned slot;       /* of the router connections */
-    uint64_t generation; /* of the connection; what belongs to an older one is dropped */
-    uint64_t sent_ms;    /* GATEWAY_IN, GATEWAY_OUT: when it was made */
+    uint64_t generation; /* of the connection; events of an older connection are dropped */
+    uint64_t sent_ms;    /* GATEWAY_IN, GATEWAY_OUT: when it was sent */
     struct endpoint from;
     struct endpoint to;
-    unsigned value; /* close reason, gateway error, or what the function wants */
+    unsigned value; /* close reason, gateway error, or a value for the function */
     void (*call)(struct world *, unsigned value);
     uint8_t *bytes; /* owned */
     size_t len;
@@ -53,6 +53,6 @@ void world_queue_push(struct world_queue *queue, struct world_event event, struc
 uint64_t world_queue_next_ms(const struct world_queue *queue);
 /* The caller frees event.bytes. The queue is not empty. */
 struct world_event world_queue_pop(struct world_queue *queue);
-/* Forgets every event of that type. */
+/* Removes every event of that type. */
 void world_queue_drop(struct world_queue *queue, enum world_event_type type);
 void world_queue_free(struct world_queue *queue);

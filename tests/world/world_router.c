@@ -7,7 +7,7 @@ enum {
     HALF_OPEN_MS = 120000,
 };
 
-/* What happens to a connection, in more detail than the daemon hears it. */
+/* The kinds of an end of a connection, in more detail than the daemon learns. */
 enum close {
     CLOSE_RESOLVE,
     CLOSE_REFUSED,
@@ -29,7 +29,7 @@ static void trace_sentence(void *context, const char *text)
     trace_line(&c->world->trace, c->world->now_ms, "router %u %c %s", c->slot, c->direction, text);
 }
 
-/* When bytes that leave now arrive; never before those that left earlier. */
+/* When bytes that leave now arrive, which is never before those that left earlier. */
 static uint64_t arrival_ms(struct world *w, uint64_t *free_ms)
 {
     uint64_t at_ms = w->now_ms + w->options.stream_min_ms +
@@ -68,7 +68,7 @@ static int slot_of(const struct world *w, int session)
     return -1;
 }
 
-/* ---- from the model ---- */
+/* ---- from the router model ---- */
 
 static void router_sends(void *context, int session, struct span bytes)
 {
@@ -77,7 +77,7 @@ static void router_sends(void *context, int session, struct span bytes)
     struct world_stream *stream;
 
     if (slot < 0)
-        return; /* we have closed; what was on the way is lost */
+        return; /* the daemon has closed; packets on the way are lost */
     stream = &w->streams[slot];
     push_bytes(w,
                (struct world_event){
@@ -112,7 +112,7 @@ static void router_changed(void *context)
         w->nat_changed(w->nat_changed_context);
 }
 
-/* ---- to the model ---- */
+/* ---- to the router model ---- */
 
 static void push(struct world *w, unsigned slot, enum world_event_type type, uint64_t at_ms, unsigned value)
 {
@@ -185,7 +185,7 @@ void world_router_forget(struct world *w, unsigned slot)
     forget(w, slot, w->now_ms + HALF_OPEN_MS);
 }
 
-/* ---- what arrives ---- */
+/* ---- arrivals ---- */
 
 static void syn_arrives(struct world *w, const struct world_event *event)
 {
@@ -254,7 +254,7 @@ void world_router_event(struct world *w, const struct world_event *event)
     if (event->type == WORLD_ROUTER_CLOSE_IN) {
         router_model_disconnect(w->router, (int)event->value);
     } else if (event->type == WORLD_ROUTER_IN) {
-        /* Bytes on the way are delivered even if our side has closed meanwhile, and before the close. */
+        /* Bytes on the way are delivered even if the daemon has closed meanwhile, and before the close. */
         router_model_input(w->router, (int)event->value, w->now_ms, span_of(event->bytes, event->len));
     } else if (current && event->type == WORLD_ROUTER_SYN) {
         syn_arrives(w, event);

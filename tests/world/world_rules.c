@@ -1,4 +1,4 @@
-/* The router's side of what must hold, and the state at rest. */
+/* The router's side of the invariants, and the state at rest. */
 #include <assert.h>
 #include <fnmatch.h>
 #include <inttypes.h>
@@ -8,16 +8,17 @@
 #include "world.h"
 
 enum {
-    /* A mapping that runs out is removed by two round trips, and not in the same millisecond. */
+    /* A mapping that ends is removed by two round trips, and not in the same millisecond. */
     REST_SLACK_MS = 5000,
     PUT_BACK_MS = 1000,
-    KEEP_ALIVE_MS = 45000, /* with the look that follows it */
+    KEEP_ALIVE_MS = 45000, /* with the resync that follows it */
     ADOPTED_MS = 1500000,  /* time until the next start, and the longest lease of the tests' gateways */
 };
 
 /* ---- reading the table ---- */
 
-/* The forms of a comment: ours, and that of the predecessor, which the default instance takes over. */
+/* The forms of a comment: the daemon's own, and that of the predecessor, which the default instance
+ * adopts. */
 static bool has_our_form(const struct world *w, const char *comment)
 {
     char form[96];
@@ -84,7 +85,7 @@ static uint64_t hash_text(uint64_t hash, struct span text)
     return (hash ^ 0xff) * 0x100000001b3u;
 }
 
-/* All that a person could see change; not the counters and not the id. */
+/* All that a person could see change, without the counters and the id. */
 static uint64_t hash_rule(uint64_t hash, const struct router_model_rule *rule)
 {
     static const char *const names[] = {
@@ -140,17 +141,15 @@ void inv_rules_read(struct world *w)
 
     inv->rule_count = 0;
     while ((rule = router_model_rule_next(w->router, rule))) {
-        if (!is_ours(w, rule) && was_ours_a_moment_ago(w, router_model_rule_id(rule))) {
+        if (is_ours(w, rule)) {
+            assert(inv->rule_count < INV_RULES_MAX);
+            inv->rules[inv->rule_count++] = read_rule(w, rule);
+        } else if (was_ours_a_moment_ago(w, router_model_rule_id(rule))) {
             excused++;
-            continue;
-        }
-        if (!is_ours(w, rule)) {
+        } else {
             hash = hash_rule(hash, rule);
             foreign++;
-            continue;
         }
-        assert(inv->rule_count < INV_RULES_MAX);
-        inv->rules[inv->rule_count++] = read_rule(w, rule);
     }
     if (!inv->hand && excused == inv->excused_count &&
         (hash != inv->foreign_hash || foreign != inv->foreign_count))
@@ -190,16 +189,16 @@ static void check_rules(struct world *w)
 {
     const struct invariants *inv = &w->invariants;
 
-    /* What somebody changed by hand may break all of this until the core has seen it and put it back. */
+    /* A change by hand may break all of this until the core has seen it and restored the rules. */
     if (w->now_ms <= inv->hand_known_ms + PUT_BACK_MS)
         return;
     for (unsigned i = 0; i < inv->rule_count; i++) {
         const struct inv_rule *rule = &inv->rules[i];
 
         if (!rule->sane)
-            world_fail(w, "a rule of ours makes no sense");
+            world_fail(w, "a rule of ours forwards no single port");
         if (!inv_find_ask(w, rule->address, rule->tcp, rule->port) && !was_ours_a_moment_ago(w, rule->id))
-            world_fail(w, "a rule leads to %s port %u, which nobody asked for",
+            world_fail(w, "a rule leads to %s port %u, which no client requested",
                        address_text(rule->address).text, rule->port);
         for (unsigned k = 0; k < i; k++)
             check_pair(w, rule, &inv->rules[k]);
@@ -220,7 +219,7 @@ void inv_rules_init(struct world *w)
     w->invariants.hand = false;
 }
 
-/* ---- by hand ---- */
+/* ---- changes by hand ---- */
 
 void inv_hand_begin(struct world *w)
 {
@@ -253,7 +252,7 @@ static uint64_t noticed_ms(const struct world *w)
                          router->listen_delay_max_ms + w->options.deadline_late_max_ms;
     uint64_t trouble_ms = w->invariants.router_trouble_ms + GRACE_RECONNECT_MS;
 
-    /* What a forgotten connection should have told is noticed by the next keep-alive. */
+    /* Events lost on a forgotten connection are noticed by the next keep-alive. */
     if (router->idle == ROUTER_MODEL_IDLE_FORGET)
         listen_ms += KEEP_ALIVE_MS;
     if (listen_ms < w->invariants.stalled_until_ms + GRACE_LISTEN_MS)
@@ -282,7 +281,7 @@ void inv_hand_end(struct world *w)
         if (!is_unchanged(inv, &inv->rules_before[i]))
             note_taken(inv, &inv->rules_before[i]);
     }
-    /* Again, now that it is known which rules have lost our mark. */
+    /* A second time, because only now it is known which rules have lost the daemon's mark. */
     inv_rules_read(w);
     inv->hand = false;
     if (inv->adopting)
@@ -301,8 +300,8 @@ bool inv_rule_is_excused(const struct world *w, uint32_t address, bool tcp, uint
     return false;
 }
 
-/* What was changed and not noticed before the process died looks to the next one like a rule of ours: it is
- * adopted and stays until its lease runs out. */
+/* If the process died before it noticed a changed rule, the next process takes that rule for its own: it
+ * adopts it, and the rule stays until its lease ends. */
 void inv_hand_unnoticed(struct world *w)
 {
     for (unsigned i = 0; i < INV_TAKEN_MAX; i++) {
@@ -311,7 +310,7 @@ void inv_hand_unnoticed(struct world *w)
         if (taken->known_ms >= w->now_ms)
             taken->known_ms = w->now_ms + ADOPTED_MS;
     }
-    /* Adopted, it is made again under another id as often as somebody takes it away. */
+    /* An adopted rule is made again under another id as often as somebody takes it away. */
     for (unsigned i = 0; i < w->invariants.rule_count; i++) {
         const struct inv_rule *rule = &w->invariants.rules[i];
 
@@ -326,7 +325,7 @@ void inv_router_trouble(struct world *w)
 
     if (inv->router_trouble_ms < w->now_ms)
         inv->router_trouble_ms = w->now_ms;
-    /* News that was still on its way is late now. */
+    /* Events that were still on their way arrive late now. */
     if (inv->hand_known_ms >= w->now_ms)
         inv->hand_known_ms = inv->router_trouble_ms + GRACE_RECONNECT_MS;
     for (unsigned i = 0; i < INV_TAKEN_MAX; i++) {
@@ -337,7 +336,7 @@ void inv_router_trouble(struct world *w)
     }
 }
 
-/* Trouble whose end was not known when it began. */
+/* A fault whose end was not known when it began. */
 void inv_router_trouble_over(struct world *w)
 {
     struct invariants *inv = &w->invariants;
@@ -370,8 +369,8 @@ static void check_rule_at_rest(struct world *w, const struct inv_rule *rule)
                  ask->held_until_ms + REST_SLACK_MS <= w->now_ms))
         world_fail(w, "at rest: the rule for %s %s port %u has no client", client, rule->tcp ? "tcp" : "udp",
                    rule->port);
-    /* The gateway's clock is ahead by the way of its reply: a mapping that ends now ended there a moment ago.
-     */
+    /* The gateway's clock is ahead by the way of its reply, so a mapping that ends now has already ended
+     * there. */
     if (ask->promised_until_ms <= w->now_ms + REST_SLACK_MS && ask->promised_until_ms != 0)
         return;
     if (!gateway_find(&w->gateway, w->now_ms, rule->tcp, rule->router_port))
@@ -386,30 +385,34 @@ static void check_ask_at_rest(struct world *w, struct inv_entry *ask)
     const struct gateway_lease *lease;
 
     bool held = w->options.config.lease_hold == LEASE_HOLD_ALWAYS && w->gateway.options.ports_max == 0 &&
-                !w->gateway.options.one_port && ask->told_ms > w->invariants.quiet_since_ms &&
+                !w->gateway.options.one_port && ask->advertised_ms > w->invariants.quiet_since_ms &&
                 ask->held_until_ms > w->now_ms + REST_SLACK_MS;
 
     if ((ask->promised_until_ms <= w->now_ms + 1000 && !held) || ask->doubtful)
         return;
-    /* Refused when it was to be made anew, and told by the epoch to a client that is no more. */
-    if (!rule && ask->told_ms < w->invariants.gateway_refused_ms && ask->told_ms < w->invariants.reset_ms)
+    /* The mapping was refused when the daemon requested it again, and the epoch reported that to a client
+     * that does not exist any more. */
+    if (!rule && ask->advertised_ms < w->invariants.gateway_refused_ms &&
+        ask->advertised_ms < w->invariants.reset_ms)
         return;
     if (!rule)
-        world_fail(w, "at rest: %s was promised %s port %u and has no rule",
+        world_fail(w, "at rest: %s was advertised %s port %u and has no rule",
                    address_text(inv_ask_address(ask)).text, protocol, inv_ask_port(ask));
     lease = gateway_find(&w->gateway, w->now_ms, rule->tcp, rule->router_port);
     if (held && !lease)
-        world_fail(w, "at rest: %s %s port %u is to be held and has no lease",
+        world_fail(w, "at rest: %s %s port %u is to be kept alive and has no lease",
                    address_text(inv_ask_address(ask)).text, protocol, inv_ask_port(ask));
-    if (lease && lease->external_port != ask->external_port && ask->told_ms > w->invariants.quiet_since_ms)
-        world_fail(w, "at rest: %s was told external port %u for %s port %u, the gateway says %u",
+    if (lease && lease->external_port != ask->external_port &&
+        ask->advertised_ms > w->invariants.quiet_since_ms)
+        world_fail(w,
+                   "at rest: %s was advertised external port %u for %s port %u, the gateway has "
+                   "granted %u",
                    address_text(inv_ask_address(ask)).text, ask->external_port, protocol, inv_ask_port(ask),
                    lease->external_port);
 }
 
-/* A gateway with one port for everybody gives it to the second one, too; deleting that would end the first
- * one's.
- */
+/* A gateway with a single port grants it to a second client, too. Deleting that lease would end the first
+ * one's. */
 const struct gateway_lease *inv_lease_without_rule(const struct world *w)
 {
     const struct invariants *inv = &w->invariants;

@@ -129,7 +129,7 @@ const char *trace_natpmp(struct span d, char text[TRACE_LINE_MAX])
 
 /* ---- RouterOS sentences ---- */
 
-/* The length at the front of `bytes`; false: not all of it is there. */
+/* The length at the beginning of `bytes`. False: not all of it has arrived. */
 static bool word_length(struct span bytes, size_t *ret_header, size_t *ret_length)
 {
     static const uint8_t masks[] = {0x7f, 0x3f, 0x1f, 0x0f, 0x00};
@@ -163,7 +163,7 @@ static void add_word(char text[TRACE_LINE_MAX], size_t *len, struct span word)
     text[*len] = '\0';
 }
 
-/* Bytes of a complete sentence at the front of the stream; 0 if it is not complete. */
+/* Bytes of a complete sentence at the beginning of the stream. 0: it is not complete. */
 static size_t take_sentence(struct span bytes, char text[TRACE_LINE_MAX])
 {
     size_t used = 0;

@@ -1,5 +1,5 @@
-/* An assertion in the product or a sanitizer's report ends the program through SIGABRT: then the last lines
- * of the world that is being watched are shown. */
+/* An assertion of the core or a report of a sanitizer ends the program through SIGABRT. Then the last lines
+ * of the watched world are printed. */
 #include <signal.h>
 #include <stdlib.h>
 
@@ -20,11 +20,12 @@ const char *__ubsan_default_options(void)
 }
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp,readability-identifier-naming) */
 
-/* A signal handler has no other way to it. */
+/* A signal handler can reach the world only through a global variable. */
 static struct world *watched;
 
-/* The handler calls what is not async-signal-safe: the signal is abort()'s own, in our only thread, and the
- * process ends behind it. NOLINTBEGIN(bugprone-signal-handler,cert-sig30-c) */
+/* The handler calls functions that are not async-signal-safe. That is safe here, because abort() raised the
+ * signal in the only thread, and the process ends afterwards.
+ * NOLINTBEGIN(bugprone-signal-handler,cert-sig30-c) */
 static void aborted(int signal)
 {
     (void)signal;

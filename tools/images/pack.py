@@ -18,8 +18,8 @@ import tarfile
 
 NAME = "double-natpmp"
 PORT = "5351/udp"
-# Docker needs no entry for a numeric user; RouterOS calls its setting a name, so one is there to be found, and one for
-# root, whom `/container/set user=` may ask for.
+# Docker needs no entry for a numeric user. RouterOS calls its setting a name, so there is an entry for it, and one for
+# root, because `/container/set user=` may name root.
 USER = 65532
 SECOND_NS = 1_000_000_000
 PASSWD = f"root:x:0:0::/:/{NAME}\nnatpmp:x:{USER}:{USER}::/:/{NAME}\n"
@@ -48,7 +48,7 @@ def compress(data):
 
 
 def make_tar(members):
-    """A tar of (name, content, mode); content None is a folder."""
+    """A tar of (name, content, mode). Content None is a folder."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for name, content, mode in members:
@@ -62,7 +62,7 @@ def make_tar(members):
                 info.size = len(content)
                 tar.addfile(info, io.BytesIO(content))
         end = tar.offset
-    # Two blocks of zeros end a tar; Python fills up to 20 for the sake of tapes.
+    # Two blocks of zeros end a tar. Python writes up to 20, as for tapes.
     return out.getvalue()[: end + 2 * tarfile.BLOCKSIZE]
 
 
@@ -75,7 +75,7 @@ class Image:
         if variant:
             self.platform["variant"] = variant
         self.tag = f"{NAME}:{version}"
-        # A runtime writes resolv.conf into /etc. Nothing else is there to be written, or read.
+        # A runtime writes resolv.conf into /etc. The program reads and writes no other file there.
         self.layer = make_tar(
             [("etc", None, 0o755), ("etc/passwd", PASSWD.encode(), 0o644), (NAME, binary, 0o755)]
         )
@@ -109,8 +109,8 @@ class Image:
         )
 
     def docker_archive(self):
-        """What `docker save` wrote before it wrote OCI layouts, which RouterOS cannot import from a file: one layer,
-        not compressed, and no links."""
+        """The format that `docker save` wrote before OCI layouts, which RouterOS cannot import from a file: one layer, not
+        compressed, and no links."""
         config = digest(self.config) + ".json"
         manifest = to_json([{"Config": config, "RepoTags": [self.tag], "Layers": ["layer.tar"]}])
         return make_tar(

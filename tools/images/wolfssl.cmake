@@ -1,7 +1,7 @@
 cmake_minimum_required(VERSION 3.25)
 project(wolfssl LANGUAGES C)
-# In the order in which the linker lays them out: first what carries data, then what only a handshake needs. The kernel maps
-# code in pieces of 64 KiB, and an idle connection is to keep few of them.
+# In the order of the linker's layout: first the files that carry data, then those that only a handshake needs. The
+# kernel maps code in pieces of 64 KiB, so an idle connection keeps few of them in memory.
 foreach(name src/ssl src/internal src/tls13 src/wolfio wolfcrypt/src/aes wolfcrypt/src/chacha wolfcrypt/src/poly1305
         wolfcrypt/src/chacha20_poly1305 wolfcrypt/src/memory wolfcrypt/src/wc_port wolfcrypt/src/hmac wolfcrypt/src/sha256
         wolfcrypt/src/sha src/keys src/tls wolfcrypt/src/asn wolfcrypt/src/coding wolfcrypt/src/dh wolfcrypt/src/ecc
@@ -17,7 +17,7 @@ if(MUSL_TRIPLE STREQUAL "arm-linux-gnueabi")
     set_source_files_properties(${WOLFSSL_SOURCE}/wolfcrypt/src/${name}.c PROPERTIES COMPILE_OPTIONS -marm)
   endforeach()
 endif()
-# user_settings.h is what the library reads while it is built, <wolfssl/options.h> what its users read.
+# The library reads user_settings.h while it is built, and its users read <wolfssl/options.h>.
 configure_file(${SETTINGS} ${CMAKE_BINARY_DIR}/user_settings.h COPYONLY)
 target_include_directories(wolfssl PRIVATE ${CMAKE_BINARY_DIR} ${WOLFSSL_SOURCE})
 target_compile_definitions(wolfssl PRIVATE WOLFSSL_USER_SETTINGS)

@@ -1,8 +1,9 @@
-/* What of wolfSSL goes into the images, as its <wolfssl/options.h>: a client for TLS 1.2 and 1.3, and what RouterOS and
- * a program in front of it may choose of suites and keys. src/io/tls.c names the suites. */
+/* The parts of wolfSSL that the images contain, as its <wolfssl/options.h>: a client for TLS 1.2 and 1.3,
+ * with the suites and keys that RouterOS and a program in front of it may choose. src/io/tls.c names the
+ * suites. */
 #pragma once
 
-/* A client that is given its bytes and certificates, in one thread. */
+/* A client that gets its bytes and certificates from the caller, in one thread. */
 #define SINGLE_THREADED
 #define NO_WOLFSSL_SERVER
 #define WOLFSSL_NO_CLIENT_AUTH
@@ -44,7 +45,8 @@
 #define NO_MD4
 #define NO_MD5
 
-/* Keys: RSA to 4096 bits, the three curves that RouterOS offers, Diffie-Hellman also without a certificate. */
+/* Keys: RSA up to 4096 bits, the three curves that RouterOS offers, and Diffie-Hellman, also without a
+ * certificate. */
 #define WC_RSA_PSS
 #define WC_RSA_BLINDING
 #define WOLFSSL_RSA_PUBLIC_ONLY
@@ -63,7 +65,8 @@
 #define WOLFSSL_SP_SMALL
 #define SP_INT_BITS 4096
 
-/* Certificates: as Debian's build does it. The first one, because the fingerprint is checked in the callback. */
+/* Certificates as in Debian's build. The first option is needed because the callback checks the
+ * fingerprint. */
 #define WOLFSSL_ALWAYS_VERIFY_CB
 #define WOLFSSL_ALT_CERT_CHAINS
 #define WOLFSSL_IP_ALT_NAME

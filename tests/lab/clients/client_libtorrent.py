@@ -1,4 +1,5 @@
-"""libtorrent and what is made of it: PCP first, NAT-PMP after the refusal; renewed at three quarters of the lease."""
+"""libtorrent and the programs that use it: PCP first, NAT-PMP after the refusal, renewal at three quarters of the
+lease."""
 
 import pytest
 from programs import Deluge, Libtorrent, Qbittorrent

@@ -1,4 +1,4 @@
-"""natpmpc in a loop, as ProtonVPN's guide has it."""
+"""natpmpc in a loop, as in ProtonVPN's guide."""
 
 from programs import Natpmpc
 

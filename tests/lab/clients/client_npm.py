@@ -1,11 +1,12 @@
-"""Libraries of npm. All ask from port 5350, so one on a host."""
+"""Libraries of npm. All of them send from port 5350, so there is one on a host."""
 
 from programs import NatApi, NatPmp, NatPortMapper
 
 
 def test_nat_port_mapper(tell):
-    """Tells its caller the first external port and never another, so a lapse is for good: the gateway gives a new one."""
-    # In milliseconds: asked again a minute before the end.
+    """It reports the first external port to its caller and never another one. After a lapse the gateway grants a new
+    port, of which the caller does not learn."""
+    # In milliseconds: it requests again a minute before the end.
     story = tell(NatPortMapper, ttl=180_000)
     story.begins()
     story.is_reachable()
@@ -36,7 +37,7 @@ def test_nat_pmp(tell):
 
 
 def test_nat_api(tell):
-    """Never hears which port was granted, so nobody can reach it where it says."""
+    """It never learns which port was granted, so nobody can reach it at the port that it announces."""
     story = tell(NatApi)
     story.begins()
     story.is_reachable(expected=False)

@@ -1,4 +1,4 @@
-"""OpenGNB: asks, and never looks at the port that it was granted."""
+"""OpenGNB sends requests and never reads the port that it was granted."""
 
 from programs import OpenGnb
 

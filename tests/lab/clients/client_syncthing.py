@@ -1,4 +1,4 @@
-"""Syncthing: asks again by a clock of its own, 30 minutes; here 2 minutes, by its own setting."""
+"""Syncthing renews by a clock of its own: every 30 minutes, and here every 2 minutes, by its own setting."""
 
 from programs import Syncthing
 

@@ -1,4 +1,4 @@
-"""Transmission 3: asks again after 20 minutes, whatever the lease."""
+"""Transmission 3 renews after 20 minutes, whatever lease it was granted."""
 
 from programs import Transmission
 

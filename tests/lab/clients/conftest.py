@@ -4,7 +4,7 @@ from story import COLUMNS, Story
 
 @pytest.fixture
 def tell(make_lab, request):
-    """tell(Program): a story with that program, in a lab of its own whose gateway leases 60 s."""
+    """tell(Program): runs the story of that program, in a lab of its own whose gateway grants leases of 60 s."""
     def begin(program, daemon=None, **attributes):
         lab = make_lab(proton=True)
         lab.daemon(env=daemon)
@@ -25,7 +25,7 @@ def is_measured(path):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """What was measured, as far as it went, is a figure of the test: it stands under the results."""
+    """The measurements, as far as they got, are a figure of the test, which is printed under the results."""
     if call.when == "call" and is_measured(item.path) and hasattr(item, "row"):
         item.user_properties.append(("figure", line(item.row.get(column, "-") for column in COLUMNS)))
     yield

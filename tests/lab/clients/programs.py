@@ -1,5 +1,5 @@
-"""The programs as their users run them, in a LAN client's namespace. Each says what it needs to be reached: a torrent
-is downloaded, a device connects, a message is answered."""
+"""The programs as their users run them, in a LAN client's namespace. Each class knows how the program is reached: a
+torrent is downloaded, a device connects, a message is answered."""
 
 import json
 import re
@@ -35,7 +35,7 @@ class Program:
                                       env={"HOME": str(self.folder), "PYTHONWARNINGS": "ignore", **environment})
 
     def believes(self, protocol):
-        """The external port that it reckons with, or None."""
+        """The external port that the program announces, or None."""
         granted = self.wire.granted(protocol)
         return granted.external if granted else None
 
@@ -43,13 +43,13 @@ class Program:
         self.process.kill()
 
     def stop(self):
-        """As its user ends it; what it has said when this returns, is said."""
+        """Ends the program as its user does. When this returns, it has sent everything that it sends."""
         self.process.signal(signal.SIGTERM)
         self.process.wait(40)
 
 
 class Listening(Program):
-    """What only maps: the listener is ours."""
+    """A program that only maps a port. The test listens on it."""
     port = 5000
 
     def __init__(self, lab):
@@ -62,7 +62,7 @@ class Listening(Program):
 
 
 class Natpmpc(Listening):
-    """In a loop, as ProtonVPN's guide has it; `every` seconds."""
+    """In a loop, as in ProtonVPN's guide; `every` seconds."""
     name = "natpmpc, each 45 s"
     protocols = ("udp", "tcp")
     every = 45
@@ -99,7 +99,7 @@ class NatPortMapper(Node):
     name = library = "@achingbrain/nat-port-mapper"
 
     def believes(self, _):
-        """What its caller is told, once."""
+        """The port that the library reports to its caller, once."""
         found = re.findall(r'"externalPort":(\d+)', self.process.log())
         return int(found[-1]) if found else None
 
@@ -108,7 +108,7 @@ class NatApi(Node):
     name = library = "@silentbot1/nat-api"
 
     def believes(self, _):
-        """Its caller is told `true`, and takes the port that it asked for."""
+        """The library reports `true` to its caller, which then uses the port that it requested."""
         return self.port if "true" in self.process.log() else None
 
 
@@ -121,7 +121,7 @@ class NatPmp(Node):
 
 
 class Seeder(Program):
-    """Has a file that a stranger on the internet host downloads, knowing what the tracker says."""
+    """Has a file that a peer on the internet host downloads. The peer knows only what the tracker reports."""
     protocols = ("tcp", "udp")
     port = 51413
 
@@ -139,7 +139,7 @@ class Seeder(Program):
         return downloads(self.lab, self.torrent, self.count, protocol)
 
     def announce(self):
-        """At once, what else it would do when the tracker's interval is over."""
+        """Announces to the tracker at once, without waiting for the end of the tracker's interval."""
 
 
 class Libtorrent(Seeder):
@@ -203,7 +203,7 @@ class Deluge(Seeder):
                    60, "the torrent is added")
 
     def _console(self, command):
-        """What deluge-console says; it is silent while deluged is not ready."""
+        """The output of deluge-console, which is empty while deluged is not ready."""
         text = self.lab.run(HOME, "deluge-console", "-c", self.folder, command, check=False, limit=60).stdout
         assert "error: argument" not in text, text
         return text
@@ -220,8 +220,8 @@ class Transmission(Seeder):
         return debian_version("transmission-cli")
 
     def start(self):
-        """transmission-cli ends by itself when it looks at the torrent before its other thread has begun with it, as it
-        may on a busy machine."""
+        """transmission-cli ends by itself if it reads the torrent's state before its other thread has started it, which
+        happens on a busy machine."""
         for _ in range(5):
             announced = len(self.tracker.announced)
             self.popen("transmission-cli", "-m", "-p", self.port, "-v", "-w", self.torrent.data, "-g", self.folder,
@@ -244,10 +244,10 @@ class Transmission(Seeder):
 
 
 class Syncthing(Program):
-    """Reached when a device on the internet host, which knows no other way, is connected with it."""
+    """It is reached when a device on the internet host, which knows no other address, is connected to it."""
     name = "Syncthing"
     port = 22000
-    renewal_min = 30  # Syncthing's own; less shows the same in less time
+    renewal_min = 30  # Syncthing's own setting; a shorter one shows the same in less time
 
     def __init__(self, lab):
         super().__init__(lab)
@@ -264,7 +264,7 @@ class Syncthing(Program):
         return re.search(r"([A-Z2-7]{7}-){7}[A-Z2-7]{7}", text + (folder / "config.xml").read_text())[0]
 
     def _configure(self, folder, peer, address, **options):
-        """No discovery, no relays, nothing but the peer."""
+        """No discovery and no relays, only the peer."""
         quiet = {"globalAnnounceEnabled": False, "localAnnounceEnabled": False, "relaysEnabled": False,
                  "urAccepted": -1, "crashReportingEnabled": False, "reconnectionIntervalS": 1, "startBrowser": False,
                  "natEnabled": False, "progressUpdateIntervalS": -1, **options}
@@ -277,7 +277,7 @@ class Syncthing(Program):
         (folder / "config.xml").write_text(text.replace("<gui", f"{device}\n<gui", 1))
 
     def _serve(self, name, namespace, folder):
-        # As the inner of its two processes: nothing of it outlives the one that we know.
+        # As the inner one of its two processes, so that no process outlives the one that the test knows.
         return self.lab.popen(name, namespace, [
             "syncthing", "serve", f"--home={folder}", "--no-browser", "--no-restart", "--no-upgrade",
             "--skip-port-probing"], env={"HOME": str(folder), "STMONITORED": "yes"})
@@ -294,8 +294,8 @@ class Syncthing(Program):
         return json.loads(result.stdout) if result.returncode == 0 and result.stdout.startswith("{") else {}
 
     def believes(self, _):
-        """What it would announce to the world: with the address 0.0.0.0, for which a discovery server puts the one
-        that it sees."""
+        """The addresses that it would announce to a discovery server. An address 0.0.0.0 is one for which the server
+        inserts the address that it sees."""
         services = self._get(HOME, self.folder, "system/status").get("connectionServiceStatus") or {}
         addresses = services.get(f"tcp://0.0.0.0:{self.port}", {}).get("wanAddresses") or []
         ports = {int(one.rsplit(":", 1)[1]) for one in addresses} - {0, self.port}
@@ -323,7 +323,7 @@ class Syncthing(Program):
 
 
 class OpenGnb(Program):
-    """Its peers learn its address from an index, never the port that NAT-PMP gave."""
+    """Its peers learn its address from an index, and never the port that NAT-PMP granted."""
     name = "OpenGNB (gnb)"
     protocols = ("udp",)
     port = 9001
@@ -332,7 +332,7 @@ class OpenGnb(Program):
         return debian_version("opengnb")
 
     def start(self):
-        # Its helper is found beside the program as it was called.
+        # It finds its helper beside the path by which it was started.
         self.popen("/usr/sbin/gnb", "-b", self.folder / "gnb.map", "--pid-file", self.folder / "gnb.pid", "-n", 1001,
                    "-I", f"{INTERNET_HOST}/9009", "-l", self.port, "-p", "12345678", "-e", "--upnp", "-4")
 
@@ -340,7 +340,7 @@ class OpenGnb(Program):
         return self.port
 
     def reached(self, _):
-        """A datagram to that port: is it taken, or does the gateway refuse it?"""
+        """Sends a datagram to that port. False: the gateway refused it."""
         with self.lab.socket("inet", socket.SOCK_DGRAM) as sender:
             sender.connect((EXTERNAL, self.port))
             sender.send(b"hello")

@@ -1,4 +1,4 @@
-"""What is measured with each program, and in which order. A row of docs/clients.md comes out."""
+"""What is measured with each program, and in which order. The result is a row of docs/clients.md."""
 
 import time
 
@@ -7,8 +7,8 @@ from programs import HOME
 
 COLUMNS = ("client", "version", "asks", "port", "reachable", "after 90 s", "kept alive", "new port", "at exit")
 LEASE_S = 60
-LATER_S = 90  # a lease and a half: by then it lives only if somebody renewed it
-RETRY_S = 5   # asks that are closer together are copies of one
+LATER_S = 90  # a lease and a half: by then the mapping exists only if somebody has renewed it
+RETRY_S = 5   # requests that are closer together are retransmissions
 
 
 class Story:
@@ -19,35 +19,35 @@ class Story:
         self.restarted = False
         row.update(client=program.name, version=program.version())
 
-    # ---- what is asked and granted ----
+    # ---- what is requested and granted ----
 
     def begins(self):
-        """Both NATs have a port for it, and it has been told which."""
+        """Both NATs have a port for the program, and the answer with it was sent."""
         asked = time.monotonic()
         self.program.start()
-        self._is_told(asked)
+        self._is_granted(asked)
         self.row["port"] = "yes"
 
     def comes_back(self):
-        """As after a crash: the lease is over, and it asks for the same again."""
+        """As after a crash: the lease is over, and the program requests the same again."""
         assert not self.lab.gateway.mappings()
         self.program.crash()
         self.restarted = True
         asked = time.monotonic()
         self.program.start()
-        self._is_told(asked)
+        self._is_granted(asked)
 
     def comes_late(self, limit):
-        """It asks again by its own clock, when the lease is long over."""
+        """The program requests again by its own clock, long after the end of the lease."""
         assert not self.lab.gateway.mappings()
-        self._is_told(time.monotonic(), limit)
+        self._is_granted(time.monotonic(), limit)
 
-    def _is_told(self, since, limit=60):
-        def told():
+    def _is_granted(self, since, limit=60):
+        def granted():
             grants = [self.program.wire.granted(one) for one in self.program.protocols]
             return all(grant and grant.at > since for grant in grants) and grants
 
-        grants = wait_until(told, limit, f"{self.program.name} is granted {self.program.protocols}")
+        grants = wait_until(granted, limit, f"{self.program.name} is granted {self.program.protocols}")
         assert {grant.lifetime for grant in grants} == {LEASE_S}, grants
         self.granted_at = min(grant.at for grant in grants)
         for grant in grants:
@@ -76,7 +76,7 @@ class Story:
         self.is_reachable(expected, column)
 
     def is_held(self, expected=True):
-        """From now on it is renewed for the program, though nobody asks."""
+        """From now on the daemon renews the lease, although the program sends nothing."""
         assert self.lab.gateway.mappings()
         self.after_90_s(expected, "kept alive")
         assert self.lab.gateway.mappings()
@@ -88,7 +88,7 @@ class Story:
     # ---- rotation, end ----
 
     def learns_of_another_port(self, limit):
-        """The gateway gives another port; within `limit` s the program goes by it, or it does not (None)."""
+        """The gateway grants another port. True if the program uses it within `limit` s."""
         program = self.program
         before = {one: program.wire.granted(one).external for one in program.protocols}
         self.lab.gateway.rotate()
@@ -98,7 +98,7 @@ class Story:
             now = self.lab.gateway.mappings()
             return now and not any((one, port) in now for one, port in before.items())
 
-        def told():
+        def granted():
             return all(program.wire.granted(one).external != before[one] for one in program.protocols)
 
         def known():
@@ -106,7 +106,7 @@ class Story:
 
         wait_until(changed, LEASE_S + 10, "the gateway has given another port")
         try:
-            wait_until(told, limit)
+            wait_until(granted, limit)
             getattr(program, "announce", lambda: None)()
             wait_until(known, 30)
         except AssertionError:
@@ -127,7 +127,7 @@ class Story:
         assert deleted == deletes, self.row["at exit"]
         self.row["asks"] = self._asks()
 
-    # ---- in words ----
+    # ---- words for the table ----
 
     def _asks(self):
         wire, program = self.program.wire, self.program

@@ -1,5 +1,5 @@
 """Clients that are small and quick to install: each gets a port and is reached through both NATs. `make clients`
-measures these and others for longer (client_*.py)."""
+measures these and other ones for longer (client_*.py)."""
 
 import pytest
 from programs import Libtorrent, NatApi, Natpmpc, NatPmp, NatPortMapper
@@ -13,7 +13,7 @@ def test_is_reached(tell, program):
 
 
 def test_the_wrong_port_is_closed(tell):
-    """nat-api goes by the port that it asked for; the one that it was granted is open."""
+    """nat-api announces the port that it requested. Reachable is the port that it was granted."""
     story = tell(NatApi)
     story.begins()
     story.is_reachable(expected=False)

@@ -1,4 +1,4 @@
-// nat.mjs LIBRARY HOST GATEWAY PROTOCOL PORT [TTL]: has the port of this host mapped, prints what the library tells its
+// nat.mjs LIBRARY HOST GATEWAY PROTOCOL PORT [TTL]: has the port of this host mapped, prints what the library returns to its
 // caller, and has the mapping removed at SIGTERM.
 const [library, host, gateway, protocol, portText, ttlText] = process.argv.slice(2);
 const port = Number(portText);

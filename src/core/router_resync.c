@@ -5,39 +5,39 @@
 #include <assert.h>
 
 enum {
-    LOOK_INTERVAL_MS = 10 * 60 * 1000,
+    RESYNC_INTERVAL_MS = 10 * 60 * 1000,
     /* If the router refuses listen, only a resync shows what somebody else changed. */
     BLIND_INTERVAL_MS = 30 * 1000,
     NO_INTERFACE_RETRY_MS = 5 * 1000,
     FAILED_RETRY_MS = 10 * 1000,
     PARTIAL_ROW_MS = 100,
     FOREIGN_CHANGE_MS = 2 * 1000,
-    FOREIGN_LOOKS_APART_MS = 15 * 1000,
+    FOREIGN_RESYNCS_APART_MS = 15 * 1000,
 };
 
 static const char component[] = "router";
 
 /* ---- when ---- */
 
-void router_look(struct router *r, uint64_t at_ms)
+void router_resync(struct router *r, uint64_t at_ms)
 {
     if (r->stage == STAGE_SNAPSHOT)
-        r->look_again = true; /* the router may have sent the row already */
-    if (at_ms < r->look_due_ms)
-        r->look_due_ms = at_ms;
+        r->resync_again = true; /* the router may have sent the row already */
+    if (at_ms < r->resync_due_ms)
+        r->resync_due_ms = at_ms;
 }
 
-void router_look_later(struct router *r, uint64_t at_ms)
+void router_resync_later(struct router *r, uint64_t at_ms)
 {
-    if (at_ms < r->look_due_ms)
-        r->look_due_ms = at_ms;
+    if (at_ms < r->resync_due_ms)
+        r->resync_due_ms = at_ms;
 }
 
 void router_foreign_changed(struct router *r, uint64_t now_ms)
 {
     uint64_t at_ms = now_ms + FOREIGN_CHANGE_MS;
-    uint64_t apart_ms = r->looked_ms + FOREIGN_LOOKS_APART_MS;
-    router_look_later(r, at_ms > apart_ms ? at_ms : apart_ms);
+    uint64_t apart_ms = r->resynced_ms + FOREIGN_RESYNCS_APART_MS;
+    router_resync_later(r, later_ms(at_ms, apart_ms));
 }
 
 /* ---- reading ---- */
@@ -48,87 +48,85 @@ static struct session *main_session(struct router *r)
 }
 
 static void read_table(struct router *r, enum command_kind kind, const char *path, const char *proplist,
-                       const char *query, uint64_t now_ms, struct actions *out)
+                       const char *query, const struct step *step)
 {
-    struct writer w = session_begin(main_session(r), kind, 0, path, now_ms, out);
+    struct writer w = session_begin(main_session(r), kind, 0, path, step);
     ros_write_pair_text(&w, "=.proplist=", proplist);
     if (query != NULL)
         ros_write_word(&w, span_text(query));
-    session_end(main_session(r), &w, out);
+    session_end(main_session(r), &w, step->out);
     r->reading++;
 }
 
 /* ---- the interface ---- */
 
-static void read_context(struct router *r, uint64_t now_ms, struct actions *out)
+static void read_context(struct router *r, const struct step *step)
 {
     r->stage = STAGE_CONTEXT;
     r->reading = 0;
     r->stage_failed = false;
     r->next_context = (struct nat_context){.instance = r->context.instance};
     memcpy(r->next_context.interface, r->way.interface, sizeof r->way.interface);
-    read_table(r, COMMAND_ADDRESSES, "/ip/address/print", address_proplist, NULL, now_ms, out);
-    read_table(r, COMMAND_LISTS, "/interface/list/print", "name,include,exclude", NULL, now_ms, out);
-    read_table(r, COMMAND_MEMBERS, "/interface/list/member/print", "list,interface,disabled", NULL, now_ms,
-               out);
+    read_table(r, COMMAND_ADDRESSES, "/ip/address/print", address_proplist, NULL, step);
+    read_table(r, COMMAND_LISTS, "/interface/list/print", "name,include,exclude", NULL, step);
+    read_table(r, COMMAND_MEMBERS, "/interface/list/member/print", "list,interface,disabled", NULL, step);
     if (!r->listening) {
         /* Listen starts before the snapshot, so that no change between the two is missed. */
-        struct writer w =
-            session_begin(main_session(r), COMMAND_LISTEN, 0, "/ip/firewall/nat/listen", now_ms, out);
-        session_end(main_session(r), &w, out);
+        struct writer w = session_begin(main_session(r), COMMAND_LISTEN, 0, "/ip/firewall/nat/listen", step);
+        session_end(main_session(r), &w, step->out);
         r->listening = true;
     }
 }
 
-static void read_routes(struct router *r, uint64_t now_ms, struct actions *out)
+static void read_routes(struct router *r, const struct step *step)
 {
     r->stage = STAGE_ROUTES;
     r->reading = 0;
     r->way = (struct route_choice){.target = r->gateway};
-    read_table(r, COMMAND_ROUTES, "/ip/route/print", route_proplist, "?active=true", now_ms, out);
-    read_table(r, COMMAND_ADDRESSES, "/ip/address/print", address_proplist, NULL, now_ms, out);
+    read_table(r, COMMAND_ROUTES, "/ip/route/print", route_proplist, "?active=true", step);
+    read_table(r, COMMAND_ADDRESSES, "/ip/address/print", address_proplist, NULL, step);
 }
 
-static void check_route(struct router *r, uint64_t now_ms, struct actions *out)
+static void check_route(struct router *r, const struct step *step)
 {
-    struct writer w = session_begin(main_session(r), COMMAND_ROUTE_CHECK, 0, "/ip/route/check", now_ms, out);
+    struct writer w = session_begin(main_session(r), COMMAND_ROUTE_CHECK, 0, "/ip/route/check", step);
     ros_write_pair_text(&w, "=dst-ip=", address_text(r->gateway).text);
     /* Without `once` the router repeats its answer until we cancel the command. */
     ros_write_word(&w, span_text("=once="));
-    session_end(main_session(r), &w, out);
+    session_end(main_session(r), &w, step->out);
 }
 
-void router_begin_look(struct router *r, uint64_t now_ms, struct actions *out)
+void router_begin_resync(struct router *r, const struct step *step)
 {
     assert(r->stage == STAGE_IDLE);
-    r->look_due_ms = UINT64_MAX;
-    r->look_again = false;
+    r->resync_due_ms = UINT64_MAX;
+    r->resync_again = false;
     r->stage_failed = false;
     r->reading = 0;
     if (r->configured_interface[0] != '\0') {
         copy_interface(r->way.interface, span_text(r->configured_interface));
         r->checked_way[0] = '\0';
-        check_route(r, now_ms, out);
-        read_context(r, now_ms, out);
+        check_route(r, step);
+        read_context(r, step);
         return;
     }
     r->stage = STAGE_INTERFACE;
     r->way.interface[0] = '\0';
-    check_route(r, now_ms, out);
+    check_route(r, step);
     r->reading++;
 }
 
-static void interface_found(struct router *r, uint64_t now_ms, struct actions *out)
+static void interface_found(struct router *r, const struct step *step)
 {
     if (r->way.interface[0] != '\0') {
         if (r->trouble == FAILURE_NO_INTERFACE)
-            router_report(r, FAILURE_NONE, span_of(NULL, 0), out);
-        read_context(r, now_ms, out);
+            router_report(r, FAILURE_NONE, span_of(NULL, 0), step->out);
+        read_context(r, step);
         return;
     }
-    router_report(r, FAILURE_NO_INTERFACE, span_of(NULL, 0), out);
+    router_report(r, FAILURE_NO_INTERFACE, span_of(NULL, 0), step->out);
     r->stage = STAGE_IDLE;
-    r->look_due_ms = now_ms + NO_INTERFACE_RETRY_MS;
+    r->resync_due_ms = step->now_ms + NO_INTERFACE_RETRY_MS;
 }
 
 static void address_row(struct router *r, const struct ros_sentence *row)
@@ -141,17 +139,17 @@ static void address_row(struct router *r, const struct ros_sentence *row)
 
 /* ---- the table ---- */
 
-static void start_snapshot(struct router *r, uint64_t now_ms, struct actions *out)
+static void start_snapshot(struct router *r, const struct step *step)
 {
     r->context = r->next_context;
     r->stage = STAGE_SNAPSHOT;
     r->reading = 0;
     r->snapshot++;
-    r->looked_ms = now_ms;
+    r->resynced_ms = step->now_ms;
     for (unsigned i = 0; i < 2 && r->any_building; i++)
         portset_clear(&r->building[i]);
     r->any_building = false;
-    read_table(r, COMMAND_SNAPSHOT, "/ip/firewall/nat/print", nat_rule_proplist, NULL, now_ms, out);
+    read_table(r, COMMAND_SNAPSHOT, "/ip/firewall/nat/print", nat_rule_proplist, NULL, step);
 }
 
 static bool our_row(const struct nat_rule *rule, struct router_outcome *o)
@@ -178,53 +176,66 @@ static bool was_removed_by_us(const struct router *r, uint32_t id)
     return false;
 }
 
-static bool listen_row(struct router *r, const struct ros_sentence *row, uint64_t now_ms,
-                       struct router_outcome *o)
+static bool is_dead(const struct ros_sentence *row)
 {
     struct span dead;
-    if (!r->ready && r->stage != STAGE_SNAPSHOT)
-        return false; /* the first snapshot has not started, and it will show the rule */
-    struct nat_rule rule = nat_rule_parse(row, &r->context);
-    if (ros_attribute(row, ".dead", &dead) && !span_is(dead, "false") && !span_is(dead, "no")) {
-        *o = (struct router_outcome){.type = ROUTER_RULE_GONE, .id = rule.id};
-        if (rule.id == 0 || was_removed_by_us(r, rule.id))
-            return false;
-        if (r->stage == STAGE_SNAPSHOT)
-            r->look_again = true; /* the snapshot may still deliver its row */
-        return true;
-    }
-    if (rule.only_ours)
+    return ros_attribute(row, ".dead", &dead) && !span_is(dead, "false") && !span_is(dead, "no");
+}
+
+static bool dead_row(struct router *r, uint32_t id, struct router_outcome *o)
+{
+    *o = (struct router_outcome){.type = ROUTER_RULE_GONE, .id = id};
+    if (id == 0 || was_removed_by_us(r, id))
         return false;
-    if (rule.partial) {
-        router_look(r, now_ms + PARTIAL_ROW_MS);
-        *o = (struct router_outcome){
-            .type = ros_flag(row, "disabled") ? ROUTER_RULE_DISABLED : ROUTER_RULE_CHANGED, .id = rule.id};
-        return rule.id != 0;
-    }
-    if (rule.ours)
-        return our_row(&rule, o);
+    if (r->stage == STAGE_SNAPSHOT)
+        r->resync_again = true; /* the snapshot may still deliver its row */
+    return true;
+}
+
+static bool foreign_row(struct router *r, const struct ros_sentence *row, uint32_t id, uint64_t now_ms,
+                        struct router_outcome *o)
+{
     bool takes = nat_rule_take_ports(row, &r->context, r->taken);
     r->any_taken = r->any_taken || takes;
     if (r->stage == STAGE_SNAPSHOT && nat_rule_take_ports(row, &r->context, r->building))
         r->any_building = true;
     if (takes)
         router_foreign_changed(r, now_ms);
-    *o = (struct router_outcome){.type = ROUTER_RULE_FOREIGN, .id = rule.id};
-    return rule.id != 0;
+    *o = (struct router_outcome){.type = ROUTER_RULE_FOREIGN, .id = id};
+    return id != 0;
 }
 
-static bool snapshot_done(struct router *r, uint64_t now_ms, struct router_outcome *o, struct actions *out)
+static bool listen_row(struct router *r, const struct ros_sentence *row, uint64_t now_ms,
+                       struct router_outcome *o)
+{
+    if (!r->ready && r->stage != STAGE_SNAPSHOT)
+        return false; /* the first snapshot has not started, and it will show the rule */
+    struct nat_rule rule = nat_rule_parse(row, &r->context);
+    if (is_dead(row))
+        return dead_row(r, rule.id, o);
+    if (rule.only_ours)
+        return false;
+    if (rule.partial) {
+        router_resync(r, now_ms + PARTIAL_ROW_MS);
+        *o = (struct router_outcome){
+            .type = ros_flag(row, "disabled") ? ROUTER_RULE_DISABLED : ROUTER_RULE_CHANGED, .id = rule.id};
+        return rule.id != 0;
+    }
+    return rule.ours ? our_row(&rule, o) : foreign_row(r, row, rule.id, now_ms, o);
+}
+
+static bool snapshot_done(struct router *r, struct router_outcome *o, const struct step *step)
 {
     for (unsigned i = 0; i < 2 && (r->any_taken || r->any_building); i++)
         r->taken[i] = r->building[i];
     r->any_taken = r->any_building;
     r->stage = STAGE_IDLE;
-    uint64_t next_ms = now_ms + (r->listening ? LOOK_INTERVAL_MS : BLIND_INTERVAL_MS);
-    router_look(r, r->look_again ? now_ms : next_ms);
+    uint64_t next_ms = step->now_ms + (r->listening ? RESYNC_INTERVAL_MS : BLIND_INTERVAL_MS);
+    router_resync(r, r->resync_again ? step->now_ms : next_ms);
     if (!r->ready) {
         r->ready = true;
-        router_report(r, FAILURE_NONE, span_of(NULL, 0), out);
-        actions_log(out, LOG_LEVEL_INFO, component, "ready version=%s interface=%s",
+        router_report(r, FAILURE_NONE, span_of(NULL, 0), step->out);
+        actions_log(step->out, LOG_LEVEL_INFO, component, "the router is ready version=%s interface=%s",
                     r->version[0] != '\0' ? r->version : "unknown",
                     log_safe(span_text(r->context.interface)).text);
     }
@@ -234,8 +245,8 @@ static bool snapshot_done(struct router *r, uint64_t now_ms, struct router_outco
 
 /* ---- rows and ends ---- */
 
-bool router_look_row(struct router *r, const struct command *c, uint64_t now_ms,
-                     struct router_outcome *ret_outcome)
+bool router_resync_row(struct router *r, const struct command *c, uint64_t now_ms,
+                       struct router_outcome *ret_outcome)
 {
     const struct ros_sentence *row = &main_session(r)->reader.sentence;
     struct span value;
@@ -279,18 +290,18 @@ bool router_look_row(struct router *r, const struct command *c, uint64_t now_ms,
     return false;
 }
 
-static void listen_ended(struct router *r, const struct command *c, uint64_t now_ms, struct actions *out)
+static void listen_ended(struct router *r, const struct command *c, const struct step *step)
 {
     r->listening = false;
-    /* Not router_look: the running snapshot stays valid, and a resync after it would be refused again. */
-    router_look_later(r, now_ms + BLIND_INTERVAL_MS);
+    /* Not router_resync: the running snapshot stays valid, and a resync after it would be refused again. */
+    router_resync_later(r, step->now_ms + BLIND_INTERVAL_MS);
     if (r->listen_refused)
         return;
     r->listen_refused = true;
-    actions_log(
-        out, LOG_LEVEL_WARN, component,
-        "the router does not tell about changes of its rules; looking every %u s instead message=\"%s\"",
-        (unsigned)BLIND_INTERVAL_MS / 1000, c->message.text);
+    actions_log(step->out, LOG_LEVEL_WARN, component,
+                "the router refuses to report changes of its NAT rules; reading them every %u s instead "
+                "message=\"%s\"",
+                (unsigned)BLIND_INTERVAL_MS / 1000, c->message.text);
 }
 
 static void reading_failed(struct router *r, const struct command *c, struct actions *out)
@@ -309,49 +320,47 @@ static void compare_way(struct router *r, struct actions *out)
     if (other && !r->other_way_told)
         actions_log(
             out, LOG_LEVEL_WARN, component,
-            "the router reaches the gateway by another interface than MIKROTIK_IN_INTERFACE names: what "
-            "comes "
-            "through the tunnel meets no rule; correct it, or leave it out interface=%s configured=%s",
+            "the route to the gateway does not use MIKROTIK_IN_INTERFACE, so incoming packets match no rule "
+            "interface=%s configured=%s fix=\"correct MIKROTIK_IN_INTERFACE, or remove it\"",
             log_safe(span_text(r->checked_way)).text, log_safe(span_text(r->configured_interface)).text);
     r->other_way_told = other;
 }
 
-static void route_check_done(struct router *r, const struct command *c, uint64_t now_ms, struct actions *out)
+static void route_check_done(struct router *r, const struct command *c, const struct step *step)
 {
     if (r->configured_interface[0] != '\0') {
-        compare_way(r, out);
+        compare_way(r, step->out);
         return;
     }
     if (c->failed && c->error == ROS_ERROR_PERMISSION && !r->test_policy_logged) {
         r->test_policy_logged = true;
-        actions_log(
-            out, LOG_LEVEL_WARN, component,
-            "the API user may not use /ip/route/check; the interface is taken from the routing table; to "
-            "allow it: /user/group/set [find name=<group>] policy=read,write,test,api");
+        actions_log(step->out, LOG_LEVEL_WARN, component,
+                    "the API user may not use /ip/route/check; the interface is taken from the routing table "
+                    "fix=\"" FAILURE_SET_POLICIES "\"");
     }
     if (r->way.interface[0] != '\0')
-        interface_found(r, now_ms, out);
+        interface_found(r, step);
     else
-        read_routes(r, now_ms, out);
+        read_routes(r, step);
 }
 
 /* All commands of a stage with several commands have ended. */
-static bool stage_done(struct router *r, uint64_t now_ms, struct router_outcome *o, struct actions *out)
+static bool stage_done(struct router *r, struct router_outcome *o, const struct step *step)
 {
     if (r->stage_failed) {
         r->stage = STAGE_IDLE;
-        router_look(r, now_ms + FAILED_RETRY_MS);
+        router_resync(r, step->now_ms + FAILED_RETRY_MS);
         return false;
     }
     switch ((enum router_stage)r->stage) {
     case STAGE_ROUTES:
-        interface_found(r, now_ms, out);
+        interface_found(r, step);
         return false;
     case STAGE_CONTEXT:
-        start_snapshot(r, now_ms, out);
+        start_snapshot(r, step);
         return false;
     case STAGE_SNAPSHOT:
-        return snapshot_done(r, now_ms, o, out);
+        return snapshot_done(r, o, step);
     case STAGE_IDLE:
     case STAGE_INTERFACE:
         break;
@@ -359,19 +368,20 @@ static bool stage_done(struct router *r, uint64_t now_ms, struct router_outcome 
     return false;
 }
 
-bool router_look_done(struct router *r, const struct command *c, uint64_t now_ms,
-                      struct router_outcome *ret_outcome, struct actions *out)
+bool router_resync_done(struct router *r, const struct command *c, struct router_outcome *ret_outcome,
+                        const struct step *step)
 {
     switch ((enum command_kind)c->kind) {
     case COMMAND_LISTEN:
-        listen_ended(r, c, now_ms, out);
+        listen_ended(r, c, step);
         return false;
     case COMMAND_ROUTE_CHECK:
-        route_check_done(r, c, now_ms, out);
+        route_check_done(r, c, step);
         return false;
     case COMMAND_LISTS:
     case COMMAND_MEMBERS:
-        /* Not essential: without them, any list may contain the interface. */
+        /* The lists are not essential: without them, the daemon assumes that any list may contain the
+         * interface. */
         if (c->failed)
             r->next_context.lists_incomplete = true;
         break;
@@ -379,7 +389,7 @@ bool router_look_done(struct router *r, const struct command *c, uint64_t now_ms
     case COMMAND_ADDRESSES:
     case COMMAND_SNAPSHOT:
         if (c->failed)
-            reading_failed(r, c, out);
+            reading_failed(r, c, step->out);
         break;
     case COMMAND_RESOURCE:
     case COMMAND_LOGIN:
@@ -389,5 +399,5 @@ bool router_look_done(struct router *r, const struct command *c, uint64_t now_ms
     case COMMAND_KEEP_ALIVE:
         return false;
     }
-    return --r->reading == 0 && stage_done(r, now_ms, ret_outcome, out);
+    return --r->reading == 0 && stage_done(r, ret_outcome, step);
 }

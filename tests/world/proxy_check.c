@@ -1,4 +1,5 @@
-/* Every invariant of the tables, asserted: for tests. */
+#include "proxy_check.h"
+
 #include <assert.h>
 
 #include "core/proxy_state.h"
@@ -45,8 +46,8 @@ static void check_mapping(const struct proxy *p, uint16_t m)
     assert(!p->stopping || !mapping->wanted);
     if (mapping_is_quarantined(t, m))
         assert(mapping_is_over(t, m) && heap_has(&t->due, m));
-    /* Whatever is not in quarantine has somebody who will come back to it: a queue, a command, a transaction,
-     * or a time. */
+    /* Every mapping that is not in quarantine is referred to by something that continues it: a queue, a
+     * command, a transaction, or a time. */
     bool in_hand = mapping->lease.asking || rule->comment_setting || rule->state == RULE_ADDING ||
                    rule->state == RULE_REMOVING || rule->state == RULE_UNSURE || heap_has(&t->due, m) ||
                    list_has(&t->drive, t->to_drive, m) || list_has(&t->router, t->to_router, m) ||

@@ -1,6 +1,6 @@
-/* The ten-minute look falls together with requests that the gateway answers late: their rules are on the
- * router, their leases are not there yet, and they must not be taken for leftovers. */
-/* Predecessor fault 2: The periodic look removes rules whose mappings are still being made. */
+/* The ten-minute resync coincides with requests that the gateway answers late. Their rules are on the router,
+ * but their leases are not granted yet. The daemon must not take these rules for leftovers. */
+/* Predecessor fault 2: The periodic resync removes rules whose mappings are still being made. */
 #include "scenario.h"
 
 enum { CLIENTS = 6 };
@@ -10,7 +10,7 @@ static void tell(struct world *w)
     struct lan_mapping *mapping[CLIENTS];
 
     settle(w);
-    skip_s(w, 399); /* the look comes 2 s later */
+    skip_s(w, 399); /* The resync comes 2 s later. */
     w->gateway.faults.late_percent = 100;
     w->gateway.faults.late_ms = 5000;
     for (unsigned i = 0; i < CLIENTS; i++)
@@ -23,4 +23,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story_look_while_creating = {.tell = tell};
+const struct story story_resync_while_creating = {.tell = tell};

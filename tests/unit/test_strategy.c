@@ -366,12 +366,12 @@ static void test_a_transaction_is_under_way(void **state)
     static const struct turn nobody = {.name = "nobody"};
     (void)state;
     give_turn(&nobody);
-    upstream_ask(&p->upstream, OTHER, NATPMP_TCP, NEW, 0, 0, NOW, &out);
+    upstream_ask(&p->upstream, OTHER, NATPMP_TCP, NEW, 0, 0, &step);
     assert_true(strategy_symmetric.holds_back(p, MINE, false, &step));
     assert_int_equal(at(MINE)->lease.retry_ms, NOW + 250);
     assert_int_equal(p->symmetric_holder[NATPMP_TCP], OTHER);
     assert_true(strategy_symmetric.holds_back(p, MINE, true, &step));
-    assert_false(strategy_normal.holds_back(p, MINE, false, &step));
+    assert_null(strategy_normal.holds_back); /* requests for other ports go out meanwhile */
 }
 
 /* ---- whose is it ---- */
@@ -382,7 +382,7 @@ static void test_ports_of_a_request(void **state)
     struct mapping mapping = {.router_port = OLD, .lease = {.external_port = NEW}};
     assert_int_equal(strategy_normal.request_port(&mapping), OLD);
     assert_int_equal(strategy_normal.release_port(&mapping), OLD);
-    assert_true(strategy_normal.fits(&mapping));
+    assert_null(strategy_normal.fits); /* any port does */
     assert_int_equal(strategy_symmetric.request_port(&mapping), 0);
     assert_int_equal(strategy_symmetric.release_port(&mapping), NEW);
     assert_false(strategy_symmetric.fits(&mapping));
@@ -450,7 +450,6 @@ static void test_a_port_is_being_released(void **state)
         check_number(rows[i].name, "released", strategy_symmetric.is_being_released(t, NATPMP_TCP, NEW),
                      rows[i].released);
         assert_false(strategy_symmetric.is_being_released(t, NATPMP_UDP, NEW));
-        assert_false(strategy_normal.is_being_released(t, NATPMP_TCP, NEW));
     }
 }
 
@@ -461,8 +460,6 @@ static void test_the_next_one_goes_on(void **state)
     static const struct given other = {B, NATPMP_TCP, 1, 0, .wanted = true, GRANTED};
     (void)state;
     give_symmetric(&mine, &other);
-    strategy_normal.ended(t, MINE);
-    assert_int_equal(t->drive.first, 0);
     strategy_symmetric.ended(t, MINE);
     assert_int_equal(t->drive.first, OTHER);
 }

@@ -363,6 +363,8 @@ static void test_adopted(void **state)
     assert_int_equal(lease_of(m)->external_port, 0);
     lease_on_adopted(t, m, 41000, NOW + 5);
     assert_int_equal(mapping_find_external_port(t, NATPMP_TCP, 41000), m);
+    lease_on_adopted(t, m, 0, NOW + 6); /* the rule's comment does not say it: what is known stays */
+    assert_int_equal(lease_of(m)->external_port, 41000);
     lease_on_port_lost(t, m);
     assert_int_equal(mapping_find_external_port(t, NATPMP_TCP, 41000), 0);
     assert_int_equal(lease_of(m)->state, LEASE_UNSURE);

@@ -129,7 +129,7 @@ static const uint32_t allowed_for_names[] = {
 #ifdef __NR_fcntl64
     __NR_fcntl64,
 #endif
-    __NR_prlimit64,  __NR_set_robust_list, __NR_rseq,
+    __NR_prlimit64,  __NR_set_robust_list, __NR_rseq,   __NR_sched_yield,
 };
 
 /* Sanitizers open files, read the program's memory by ptrace from a process of their own, and end by a

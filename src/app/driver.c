@@ -45,6 +45,7 @@ static void settle(struct driver *d)
     if (d->exiting)
         return;
     flush(d);
+    log_recover(d->log);
     deadline_arm(&d->deadline, d->machine.deadline_ms(d->machine.state));
     uint64_t dropped = d->lan.dropped - d->lan_dropped.count;
     if (is_news(&d->lan_dropped, d->lan.dropped))

@@ -203,6 +203,7 @@ static int run(struct config *config, struct tls_context *tls)
 {
     struct log log;
     struct driver *driver = calloc(1, sizeof(*driver));
+    log_detach(STDERR_FILENO);
     log_init(&log, STDERR_FILENO, config->log_level);
     struct proxy *proxy = make_proxy(config);
     if (proxy == NULL || driver == NULL) {

@@ -20,6 +20,15 @@ enum {
     /* How long a datagram may be under way to the gateway. It is also long enough that an answer to what was
      * sent before shows by its epoch, which is counted in seconds. */
     UNDER_WAY_MS = 1200,
+    /* The answer to an address request may be an old one that comes late, or the gateway's clock was set: one
+       that comes so long after the request decides. Two such questions in a row take less than 2 s. */
+    DOUBT_MS = 700,
+    /* After so long no answer to an address request is expected any more. */
+    ADDRESS_LATE_MS = 30 * 1000,
+    /* Packets that answer nothing cause one request in so long. */
+    UNASKED_INTERVAL_MS = 60 * 1000,
+    /* A question during which the clock was set so often is answered whatever the clock says. */
+    CLOCK_CHANGES_MAX = 2,
     /* The gateway's announcements do not cross a tunnel, so its address and epoch are polled. */
     ADDRESS_INTERVAL_MS = 60 * 1000,
 };
@@ -211,7 +220,12 @@ static void send_address_request(struct upstream *u, const struct step *step)
         u->address_sends = 0;
     if (u->address_sends == 0)
         u->address_first_ms = step->now_ms;
+    if (!u->address_asking)
+        u->address_floor_s = expected_epoch_s(u, step->now_ms);
     u->address_asking = true;
+    if (u->address_unanswered < UINT8_MAX)
+        u->address_unanswered++;
+    u->address_last_ms = step->now_ms;
     u->address_sends++;
     u->address_next_ms = step->now_ms + interval_ms(u->address_sends);
     if (u->address_sends >= SILENT_ATTEMPT && u->heard_ms < u->address_first_ms && u->trouble <= GATEWAY_FINE)
@@ -272,19 +286,80 @@ static void hurry(struct upstream *u, uint64_t now_ms)
     u->address_next_ms = now_ms;
 }
 
-static void forgot(struct upstream *u, uint64_t now_ms)
+/* ---- the gateway's clock ---- */
+
+/* The transaction that a reply belongs to [C-29]. Some servers send errors without the ports; such a one is
+ * taken if only one transaction can be meant. */
+static int match(const struct upstream *u, const struct natpmp_reply *reply)
 {
-    u->state_lost = true;
-    for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX; i++)
-        u->transaction[i].epoch_floor_s = 0;
-    hurry(u, now_ms);
+    /* Of a port of its own choice the gateway says either 0, as it was asked, or the port. */
+    int chosen = u->chosen > 0 ? find(u, transaction_key(reply->protocol, 0)) : -1;
+    bool granted = reply->result == NATPMP_SUCCESS && reply->lifetime_s > 0;
+    if (chosen >= 0 && granted && (reply->internal_port == 0 || reply->internal_port == reply->external_port))
+        return chosen;
+    if (reply->internal_port != 0)
+        return find(u, transaction_key(reply->protocol, reply->internal_port));
+    if (reply->opcode == 0 || reply->opcode > 2)
+        return -1; /* result 5 came back for something else than a mapping */
+    int found = -1;
+    for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX && reply->result != NATPMP_SUCCESS; i++) {
+        if (!u->transaction[i].used || u->key[i] >> 16 != (uint32_t)reply->protocol)
+            continue;
+        if (found >= 0)
+            return -1;
+        found = (int)i;
+    }
+    return found;
+}
+
+static bool is_grant(const struct natpmp_reply *reply)
+{
+    return reply->result == NATPMP_SUCCESS && reply->lifetime_s > 0 && reply->external_port != 0;
+}
+
+/* Whether a reply to that transaction says what was asked: a grant, a deletion, or an error. */
+static bool suits(const struct transaction *t, const struct natpmp_reply *reply)
+{
+    if (reply->result != NATPMP_SUCCESS)
+        return true;
+    return t->deleting ? reply->lifetime_s == 0 : is_grant(reply);
+}
+
+/* A question of ours that a reply may answer. */
+struct question {
+    bool open;
+    bool decided; /* the clock was set so often meanwhile that it tells nothing */
+    uint32_t floor_s;
+};
+
+static struct question question_of(const struct upstream *u, const struct natpmp_reply *reply)
+{
+    struct question address = {.open = u->address_asking, .floor_s = u->address_floor_s};
+    if (reply->type == NATPMP_REPLY_ADDRESS)
+        return address;
+    if (reply->type == NATPMP_REPLY_UNSUPPORTED_VERSION)
+        return (struct question){.open = u->address_asking || u->used > 0, .decided = true};
+    int i = match(u, reply);
+    if (i < 0 || !suits(&u->transaction[i], reply))
+        return (struct question){.open = false};
+    return (struct question){
+        .open = true,
+        .decided = u->transaction[i].clock_changes >= CLOCK_CHANGES_MAX,
+        .floor_s = u->transaction[i].epoch_floor_s,
+    };
 }
 
 enum epoch {
     EPOCH_FITS,
-    EPOCH_LATE,  /* a reply that was long under way */
+    EPOCH_LATE,  /* a reply that was long under way, or the gateway's clock was set back */
     EPOCH_OTHER, /* the gateway started anew, or another one answers */
 };
+
+/* The most that the epoch should be by now, by a fast reckoning. */
+static uint64_t epoch_at_most_s(const struct upstream *u, uint64_t now_ms)
+{
+    return u->epoch_s + (now_ms - u->epoch_ms) / 1000 * 9 / 8;
+}
 
 /* RFC 6886 section 3.6 [C-26]: the epoch should have advanced as our clock did, but for an eighth and two
  * seconds. A late reply fails this as well, but by no more than a reply can be late; and a restart cannot be
@@ -296,7 +371,7 @@ static enum epoch judge_epoch(const struct upstream *u, uint32_t epoch_s, uint64
     uint32_t expected_s = expected_epoch_s(u, now_ms);
     if (!u->epoch_known)
         return EPOCH_FITS;
-    if (epoch_s > u->epoch_s + elapsed_s * 9 / 8 + LATE_MAX_S)
+    if (epoch_s > epoch_at_most_s(u, now_ms) + LATE_MAX_S)
         return EPOCH_OTHER;
     if ((uint64_t)epoch_s + EPOCH_TOLERANCE_S >= expected_s)
         return EPOCH_FITS;
@@ -304,29 +379,90 @@ static enum epoch judge_epoch(const struct upstream *u, uint32_t epoch_s, uint64
     return restarted || expected_s - epoch_s > LATE_MAX_S ? EPOCH_OTHER : EPOCH_LATE;
 }
 
-/* Before all mappings are taken for lost the gateway is asked once more. False: the packet is no answer to
- * anything. */
+/* Whether the packet was late or the clock was set, the answer to one address request tells. Answers to
+ * earlier ones may still be under way. */
+static void suspect(struct upstream *u, enum epoch epoch, uint64_t now_ms)
+{
+    u->epoch_doubted = u->epoch_doubted || epoch == EPOCH_OTHER;
+    if (u->suspected)
+        return;
+    if (u->address_last_ms + ADDRESS_LATE_MS <= now_ms)
+        u->address_unanswered = 0;
+    u->suspected = true;
+    u->suspected_ms = now_ms;
+    u->old_answers = u->address_unanswered;
+    ask_address_now(u, now_ms);
+}
+
+static bool may_ask_unasked(struct upstream *u, uint64_t now_ms)
+{
+    if (now_ms < u->unasked_until_ms)
+        return false;
+    u->unasked_until_ms = now_ms + UNASKED_INTERVAL_MS;
+    return true;
+}
+
+/* Another clock counts from now on. By section 3.6 the gateway lost its state if its clock went back by more
+ * than the tolerance. */
+static void change_clock(struct upstream *u, enum epoch epoch, uint64_t now_ms)
+{
+    u->state_lost = u->state_lost || epoch != EPOCH_FITS;
+    for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX; i++) {
+        struct transaction *t = &u->transaction[i];
+        t->epoch_floor_s = 0;
+        if (t->clock_changes < CLOCK_CHANGES_MAX)
+            t->clock_changes++;
+    }
+    hurry(u, now_ms);
+}
+
+static void set_clock(struct upstream *u, uint32_t epoch_s, uint64_t now_ms)
+{
+    u->suspected = false;
+    u->epoch_doubted = false;
+    u->epoch_known = true;
+    u->epoch_s = epoch_s;
+    u->epoch_ms = now_ms;
+}
+
+/* By the clock that is known, the reply was sent before the question. True: it is the clock that is wrong. */
+static bool is_other_clock(struct upstream *u, const struct natpmp_reply *reply, enum epoch epoch,
+                           uint64_t now_ms)
+{
+    if (!u->suspected || reply->type != NATPMP_REPLY_ADDRESS) {
+        suspect(u, epoch, now_ms);
+        return false;
+    }
+    if (epoch != EPOCH_OTHER && u->old_answers > 0 && now_ms < u->suspected_ms + DOUBT_MS) {
+        u->old_answers--;
+        return false;
+    }
+    return true;
+}
+
+/* What answers no question moves no clock; far off, it causes one request at most in a while. */
+static bool watch_unasked(struct upstream *u, enum epoch epoch, uint64_t now_ms)
+{
+    if (epoch == EPOCH_OTHER && may_ask_unasked(u, now_ms))
+        suspect(u, epoch, now_ms);
+    return epoch == EPOCH_FITS;
+}
+
+/* False: the packet is no answer to anything, because it was sent before the question. */
 static bool watch_epoch(struct upstream *u, const struct natpmp_reply *reply, uint64_t now_ms)
 {
     enum epoch epoch = judge_epoch(u, reply->epoch_s, now_ms);
-    bool fresh = u->epoch_doubted && reply->type == NATPMP_REPLY_ADDRESS && u->address_asking;
-    if (epoch == EPOCH_LATE)
+    struct question question = question_of(u, reply);
+    if (!question.open)
+        return watch_unasked(u, epoch, now_ms);
+    bool after = question.decided || (epoch != EPOCH_OTHER && reply->epoch_s >= question.floor_s);
+    if (!after && !is_other_clock(u, reply, epoch, now_ms))
         return false;
-    if (epoch == EPOCH_OTHER && !u->epoch_doubted) {
-        u->epoch_doubted = true;
-        u->doubted_ms = now_ms;
-        ask_address_now(u, now_ms);
-    }
-    if (epoch == EPOCH_OTHER && !fresh)
-        return false;
-    if (epoch == EPOCH_OTHER)
-        forgot(u, now_ms);
-    u->epoch_doubted = false;
-    if (epoch == EPOCH_FITS && u->epoch_known && reply->epoch_s < u->epoch_s)
-        return true; /* overtaken on the way: what is known is newer */
-    u->epoch_known = true;
-    u->epoch_s = reply->epoch_s;
-    u->epoch_ms = now_ms;
+    if (!after)
+        change_clock(u, epoch, now_ms);
+    /* One that is behind was overtaken on the way: what is known is newer. */
+    if (!after || !u->epoch_known || reply->epoch_s >= u->epoch_s)
+        set_clock(u, reply->epoch_s, now_ms);
     return true;
 }
 
@@ -356,7 +492,7 @@ static void receive_address(struct upstream *u, const struct natpmp_reply *reply
 {
     if (!u->address_asking) {
         /* A second copy, or the gateway says by itself that its address is another one. */
-        if (!u->address_known || u->address != reply->address)
+        if ((!u->address_known || u->address != reply->address) && may_ask_unasked(u, step->now_ms))
             upstream_want_address(u, step->now_ms);
         return;
     }
@@ -387,6 +523,8 @@ void upstream_receive(struct upstream *u, struct span datagram, const struct ste
         return;
     }
     heard(u, step);
+    if (reply.type == NATPMP_REPLY_ADDRESS && u->address_unanswered > 0)
+        u->address_unanswered--;
     u->reply_late = reply.has_epoch && !watch_epoch(u, &reply, step->now_ms);
     if (u->reply_late && reply.type == NATPMP_REPLY_MAP) {
         u->reply = reply;
@@ -417,50 +555,24 @@ void upstream_receive(struct upstream *u, struct span datagram, const struct ste
 
 /* ---- outcomes ---- */
 
-/* The transaction that a reply belongs to [C-29]. Some servers send errors without the ports; such a one is
- * taken if only one transaction can be meant. */
-static int match(const struct upstream *u, const struct natpmp_reply *reply)
-{
-    /* Of a port of its own choice the gateway says either 0, as it was asked, or the port. */
-    int chosen = u->chosen > 0 ? find(u, transaction_key(reply->protocol, 0)) : -1;
-    bool granted = reply->result == NATPMP_SUCCESS && reply->lifetime_s > 0;
-    if (chosen >= 0 && granted && (reply->internal_port == 0 || reply->internal_port == reply->external_port))
-        return chosen;
-    if (reply->internal_port != 0)
-        return find(u, transaction_key(reply->protocol, reply->internal_port));
-    if (reply->opcode == 0 || reply->opcode > 2)
-        return -1; /* result 5 came back for something else than a mapping */
-    int found = -1;
-    for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX && reply->result != NATPMP_SUCCESS; i++) {
-        if (!u->transaction[i].used || u->key[i] >> 16 != (uint32_t)reply->protocol)
-            continue;
-        if (found >= 0)
-            return -1;
-        found = (int)i;
-    }
-    return found;
-}
-
 static bool take_answer(struct upstream *u, int i, uint64_t now_ms, struct upstream_outcome *o)
 {
     const struct natpmp_reply *reply = &u->reply;
     const struct transaction *t = &u->transaction[i];
     uint32_t key = u->key[i];
-    bool success = reply->result == NATPMP_SUCCESS;
-    bool granted = success && reply->lifetime_s > 0 && reply->external_port != 0;
     o->owner = t->owner;
     o->asked_ms = t->first_ms;
     o->gone_ms = t->last_ms + UNDER_WAY_MS + (uint64_t)reply->lifetime_s * 1000;
-    if (!success) {
+    if (!suits(t, reply))
+        return false; /* late: the answer to what was asked before */
+    if (reply->result != NATPMP_SUCCESS) {
         o->type = UPSTREAM_FAILED;
-    } else if (granted && !t->deleting) {
+    } else if (!t->deleting) {
         o->type = UPSTREAM_GRANTED;
         note_under_way(u, key, UNDER_WAY_GRANT, now_ms);
-    } else if (t->deleting && reply->lifetime_s == 0) {
+    } else {
         o->type = UPSTREAM_DELETED;
         note_deleted(u, key, t, now_ms);
-    } else {
-        return false; /* late: the answer to what was asked before */
     }
     end(u, i, now_ms);
     return true;
@@ -471,7 +583,7 @@ static bool take_reply(struct upstream *u, uint64_t now_ms, struct upstream_outc
     const struct natpmp_reply *reply = &u->reply;
     u->reply_pending = false;
     int i = match(u, reply);
-    bool granted = reply->result == NATPMP_SUCCESS && reply->lifetime_s > 0 && reply->external_port != 0;
+    bool granted = is_grant(reply);
     *o = (struct upstream_outcome){
         .type = UPSTREAM_LATE,
         .result = reply->result,
@@ -486,8 +598,6 @@ static bool take_reply(struct upstream *u, uint64_t now_ms, struct upstream_outc
         o->type = UPSTREAM_UNSOLICITED;
         return granted || (reply->result == NATPMP_SUCCESS && reply->lifetime_s == 0);
     }
-    if (reply->has_epoch && reply->epoch_s < u->transaction[i].epoch_floor_s)
-        return granted; /* it was sent before we asked: its lease may be over by now */
     return take_answer(u, i, now_ms, o);
 }
 
@@ -510,7 +620,7 @@ bool upstream_next(struct upstream *u, uint64_t now_ms, struct upstream_outcome 
     if (u->state_lost) {
         u->state_lost = false;
         ret_outcome->type = UPSTREAM_STATE_LOST;
-        ret_outcome->asked_ms = u->doubted_ms;
+        ret_outcome->asked_ms = u->suspected_ms;
         return true;
     }
     if (u->address_changed) {

@@ -16,7 +16,8 @@ struct transaction {
     bool deleting; /* lifetime 0 */
     uint8_t sends;
     uint8_t sends_max;
-    uint16_t owner; /* whatever the caller gave */
+    uint8_t clock_changes; /* of the gateway's clock since the request was sent first */
+    uint16_t owner;        /* whatever the caller gave */
     uint16_t external_port;
     uint32_t lifetime_s;
     uint32_t epoch_floor_s; /* the gateway's epoch when we asked, at least: an older reply answers something
@@ -81,16 +82,23 @@ struct upstream {
     bool address_known;
     bool address_asking;
     uint8_t address_sends;
+    uint8_t address_unanswered; /* requests whose answers may be under way */
+    uint32_t address_floor_s;   /* as epoch_floor_s */
+    uint64_t address_last_ms;
     uint64_t address_first_ms;
     uint64_t address_next_ms;
 
-    /* the epoch of the last packet that fitted, and when it came */
+    /* the epoch of the last answer that fitted, and when it came */
     bool epoch_known;
-    bool
-        epoch_doubted; /* one did not fit: a late packet, or the gateway started anew; a fresh answer tells */
-    uint64_t doubted_ms;
     uint32_t epoch_s;
     uint64_t epoch_ms;
+    /* A packet did not fit: it was late, or the gateway's clock was set. The address is requested to find
+     * out. */
+    bool suspected;
+    bool epoch_doubted;  /* the gateway may have restarted: nothing of before is relied on until then */
+    uint8_t old_answers; /* so many answers to earlier address requests may come first */
+    uint64_t suspected_ms;
+    uint64_t unasked_until_ms; /* until then packets that answer nothing cause no request */
 
     uint32_t local;        /* our address towards the gateway; 0: not known, or the operator chose it */
     uint32_t router_local; /* our address towards the router; 0: not known */

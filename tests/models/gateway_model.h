@@ -119,6 +119,8 @@ void gateway_reboot(struct gateway_model *g, uint64_t now_ms);
 /* Each lease gets another external port when it is renewed next, TCP and UDP of one internal port the same.
  */
 void gateway_rotate(struct gateway_model *g, uint64_t now_ms);
+/* Its clock is set, forward or back. It keeps its table. */
+void gateway_set_clock(struct gateway_model *g, uint64_t now_ms, int32_t by_s);
 uint32_t gateway_epoch_s(const struct gateway_model *g, uint64_t now_ms);
 /* 12 bytes as section 3.2.1 announces them. */
 size_t gateway_announcement(const struct gateway_model *g, uint64_t now_ms, uint8_t buffer[16]);

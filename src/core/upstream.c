@@ -460,6 +460,10 @@ static bool watch_epoch(struct upstream *u, const struct natpmp_reply *reply, ui
         return false;
     if (!after)
         change_clock(u, epoch, now_ms);
+    /* Ahead: this may be another server, which has another address. */
+    bool ahead = u->epoch_known && reply->epoch_s > epoch_at_most_s(u, now_ms) + EPOCH_TOLERANCE_S;
+    if (ahead && reply->type != NATPMP_REPLY_ADDRESS && may_ask_unasked(u, now_ms))
+        upstream_want_address(u, now_ms);
     /* One that is behind was overtaken on the way: what is known is newer. */
     if (!after || !u->epoch_known || reply->epoch_s >= u->epoch_s)
         set_clock(u, reply->epoch_s, now_ms);

@@ -241,6 +241,20 @@ static void test_unasked_epochs(void **state)
     assert_int_equal(upstream.epoch_s, 1000);
 }
 
+/* Another server may have another address: it is requested at the first sign. Field finding G9. */
+static void test_ahead_by_much_the_address_is_requested(void **state)
+{
+    (void)state;
+    upstream_start(&upstream, START_MS);
+    check_send_at(START_MS);
+    receive_address(0, 1000, 0xc6336407, START_MS + 10);
+    expect_no_loss(START_MS + 10);
+    clock_is(1002, START_MS + 1000);
+    assert_true(upstream_deadline_ms(&upstream) == START_MS + 60010);
+    clock_is(1030, START_MS + 2000);
+    check_send_at(START_MS + 2000);
+}
+
 /* [C-26] */
 static void test_restart_of_the_gateway(void **state)
 {
@@ -355,6 +369,7 @@ UNIT(upstream_address)
         TEST(test_an_old_answer_does_not_set_the_clock),
         TEST(test_a_clock_that_runs_wild),
         TEST(test_unasked_epochs),
+        TEST(test_ahead_by_much_the_address_is_requested),
         TEST(test_restart_of_the_gateway),
         TEST(test_one_odd_packet_is_no_restart),
         TEST(test_silence_is_told_once),

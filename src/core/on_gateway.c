@@ -209,15 +209,18 @@ static void not_released(struct proxy *p, uint16_t m, uint64_t retry_ms, const s
 }
 
 /* An error that does not pass is passed on at once, as it is [N-05] [R-10]; anything else, unknown results
- * among it [C-25], may pass while the client waits. */
-static bool is_final(uint16_t result)
+ * among it [C-25], may pass while the client waits. While the lease lives, no error is more than silence:
+ * libtorrent never asks again for a port whose renewal was refused. */
+static bool is_final(const struct mapping *mapping, uint16_t result, uint64_t now_ms)
 {
-    return result == NATPMP_NOT_AUTHORIZED || result == NATPMP_OUT_OF_RESOURCES;
+    return (result == NATPMP_NOT_AUTHORIZED || result == NATPMP_OUT_OF_RESOURCES) &&
+           lease_left_ms(mapping, now_ms) == 0;
 }
 
 static void report_refusal(struct proxy *p, uint16_t m, uint16_t result, const struct step *step)
 {
-    if (!is_final(result) && mapping_at(&p->tables, m)->lease.result != result)
+    if (!is_final(mapping_at(&p->tables, m), result, step->now_ms) &&
+        mapping_at(&p->tables, m)->lease.result != result)
         actions_log(step->out, LOG_LEVEL_WARN, component,
                     "the gateway answered with an error; retrying result=%u %s", (unsigned)result,
                     mapping_text(&p->tables, m).text);
@@ -235,7 +238,7 @@ static void refused(struct proxy *p, uint16_t m, uint16_t result, const struct s
     report_refusal(p, m, result, step);
     lease_on_refused(t, m, result, step->now_ms);
     bool room = result == NATPMP_OUT_OF_RESOURCES && turn_make_room(p, m, step);
-    bool final = is_final(result) && !room;
+    bool final = is_final(mapping, result, step->now_ms) && !room;
     if (room)
         lease_retry_soon(t, m, step->now_ms);
     if (final) {

@@ -351,4 +351,7 @@ void on_gateway(struct proxy *p, const struct step *step)
             break;
         }
     }
+    bool settled = upstream_external_is_settled(&p->upstream);
+    p->address_flush = p->address_flush || (settled && !p->address_settled);
+    p->address_settled = settled;
 }

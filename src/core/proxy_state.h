@@ -25,7 +25,8 @@ struct proxy {
     unsigned adopted;
 
     /* replies to external address requests */
-    bool address_flush; /* the reason to wait may be over */
+    bool address_flush;   /* the reason to wait may be over */
+    bool address_settled; /* as it was last seen */
 
     /* what the operator knows of the gateway */
     uint64_t rotation_noted_until_ms; /* ports change often */

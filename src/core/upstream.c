@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "core/address_use.h"
+
 enum {
     /* RFC 6886 section 3.1: 250 ms, doubling, nine attempts [C-06], the last one waits 64 s [C-07]. */
     FIRST_INTERVAL_MS = 250,
@@ -10,8 +12,10 @@ enum {
     ATTEMPTS_MAX = 9,
     /* Section 3.4: a deletion may stop earlier [C-10]. */
     DELETE_ATTEMPTS_MAX = 3,
-    /* With this attempt, 3.75 s after the first one, silence is worth a line in the log. */
-    SILENT_ATTEMPT = 5,
+    /* After so many requests without an answer, and so long after the first of them, the gateway is silent.
+       It is the fifth attempt of one request. */
+    SILENT_REQUESTS = 5,
+    SILENT_MS = 3750,
     /* Section 3.6. */
     EPOCH_TOLERANCE_S = 2,
     /* No reply is under way longer: section 3.1 gives a request up after its ninth attempt has waited so
@@ -129,6 +133,18 @@ static void push(struct actions *out, uint8_t *place, size_t len)
     actions_push(out, (struct action){.type = ACTION_GATEWAY_SEND, .gateway = actions_trim(out, place, len)});
 }
 
+/* Silence is noticed however many requests are in work, and however often they begin anew. */
+static void note_unheard(struct upstream *u, const struct step *step)
+{
+    if (u->unheard == 0)
+        u->unheard_ms = step->now_ms;
+    if (u->unheard < SILENT_REQUESTS)
+        u->unheard++;
+    if (u->unheard == SILENT_REQUESTS && step->now_ms >= u->unheard_ms + SILENT_MS &&
+        u->trouble <= GATEWAY_FINE)
+        upstream_report(u, GATEWAY_SILENT, step->out);
+}
+
 static void send_transaction(struct upstream *u, unsigned i, const struct step *step)
 {
     struct transaction *t = &u->transaction[i];
@@ -140,8 +156,7 @@ static void send_transaction(struct upstream *u, unsigned i, const struct step *
     t->last_ms = step->now_ms;
     t->next_ms = step->now_ms + interval_ms(t->sends);
     u->due_ms = earlier_ms(u->due_ms, t->next_ms);
-    if (t->sends >= SILENT_ATTEMPT && u->heard_ms < t->first_ms && u->trouble <= GATEWAY_FINE)
-        upstream_report(u, GATEWAY_SILENT, step->out);
+    note_unheard(u, step);
 }
 
 /* What the gateway's epoch should be by now, by the slow reckoning of section 3.6. */
@@ -173,6 +188,16 @@ void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol proto
     u->used++;
     u->chosen += internal_port == 0;
     send_transaction(u, i, step);
+}
+
+uint32_t upstream_external(const struct upstream *u)
+{
+    return u->address_known && u->trouble <= GATEWAY_FINE ? u->address : 0;
+}
+
+bool upstream_external_is_settled(const struct upstream *u)
+{
+    return u->address_known || u->trouble > GATEWAY_FINE;
 }
 
 bool upstream_is_busy(const struct upstream *u, enum natpmp_protocol protocol)
@@ -218,8 +243,6 @@ static void send_address_request(struct upstream *u, const struct step *step)
     push(step->out, place, natpmp_encode_address_request(place));
     if (u->address_sends == ATTEMPTS_MAX)
         u->address_sends = 0;
-    if (u->address_sends == 0)
-        u->address_first_ms = step->now_ms;
     if (!u->address_asking)
         u->address_floor_s = expected_epoch_s(u, step->now_ms);
     u->address_asking = true;
@@ -228,8 +251,7 @@ static void send_address_request(struct upstream *u, const struct step *step)
     u->address_last_ms = step->now_ms;
     u->address_sends++;
     u->address_next_ms = step->now_ms + interval_ms(u->address_sends);
-    if (u->address_sends >= SILENT_ATTEMPT && u->heard_ms < u->address_first_ms && u->trouble <= GATEWAY_FINE)
-        upstream_report(u, GATEWAY_SILENT, step->out);
+    note_unheard(u, step);
 }
 
 static uint64_t transactions_deadline_ms(const struct upstream *u)
@@ -449,13 +471,13 @@ static bool watch_unasked(struct upstream *u, enum epoch epoch, uint64_t now_ms)
 }
 
 /* False: the packet is no answer to anything, because it was sent before the question. */
-static bool watch_epoch(struct upstream *u, const struct natpmp_reply *reply, uint64_t now_ms)
+static bool watch_epoch(struct upstream *u, const struct natpmp_reply *reply, const struct question *question,
+                        uint64_t now_ms)
 {
     enum epoch epoch = judge_epoch(u, reply->epoch_s, now_ms);
-    struct question question = question_of(u, reply);
-    if (!question.open)
+    if (!question->open)
         return watch_unasked(u, epoch, now_ms);
-    bool after = question.decided || (epoch != EPOCH_OTHER && reply->epoch_s >= question.floor_s);
+    bool after = question->decided || (epoch != EPOCH_OTHER && reply->epoch_s >= question->floor_s);
     if (!after && !is_other_clock(u, reply, epoch, now_ms))
         return false;
     if (!after)
@@ -470,25 +492,30 @@ static bool watch_epoch(struct upstream *u, const struct natpmp_reply *reply, ui
     return true;
 }
 
+/* After trouble any packet is a sign of life: what is in work is requested again at once. */
+static void revive(struct upstream *u, uint64_t now_ms)
+{
+    hurry(u, now_ms);
+    if (u->address_asking && u->address_next_ms > now_ms + FIRST_INTERVAL_MS) {
+        u->address_sends = 0; /* those before it count as silence no more */
+        u->address_next_ms = now_ms;
+    }
+}
+
+/* It answers what it was asked. */
 static void heard(struct upstream *u, const struct step *step)
 {
-    u->heard_ms = step->now_ms;
-    if (u->trouble > GATEWAY_FINE && u->trouble != GATEWAY_REFUSES) {
-        hurry(u, step->now_ms);
-        if (u->address_asking && u->address_next_ms > step->now_ms + FIRST_INTERVAL_MS) {
-            u->address_sends = 0; /* those before it count as silence no more */
-            u->address_next_ms = step->now_ms;
-        }
-    }
+    u->unheard = 0;
     if (u->trouble != GATEWAY_REFUSES)
         upstream_report(u, GATEWAY_FINE, step->out);
 }
 
-static void refused(struct upstream *u, uint16_t result, struct actions *out)
+static void refused(struct upstream *u, uint16_t result, uint32_t address, struct actions *out)
 {
-    if (u->trouble_result != result)
+    if (u->trouble_result != result || u->trouble_address != address)
         u->trouble = GATEWAY_UNKNOWN;
     u->trouble_result = result;
+    u->trouble_address = address;
     upstream_report(u, GATEWAY_REFUSES, out);
 }
 
@@ -500,7 +527,7 @@ static void receive_address(struct upstream *u, const struct natpmp_reply *reply
             upstream_want_address(u, step->now_ms);
         return;
     }
-    if (reply->result == NATPMP_SUCCESS && reply->address != 0) {
+    if (reply->result == NATPMP_SUCCESS && address_is_possible(reply->address)) {
         u->trouble = u->trouble == GATEWAY_REFUSES ? GATEWAY_UNKNOWN : u->trouble;
         upstream_report(u, GATEWAY_FINE, step->out);
         u->address_changed = !u->address_known || u->address != reply->address;
@@ -511,11 +538,11 @@ static void receive_address(struct upstream *u, const struct natpmp_reply *reply
         u->address_next_ms = step->now_ms + ADDRESS_INTERVAL_MS;
         return;
     }
-    /* Section 3.2: the address of an error is not to be used. 0.0.0.0 is no address either. The question
-     * stays open: the next attempt is due as if nothing had come. */
+    /* Section 3.2: the address of an error is not to be used. 0.0.0.0 is no address either, nor is a
+     * multicast one. The question stays open: the next attempt is due as if nothing had come. */
     u->address_lost = u->address_known;
     u->address_known = false;
-    refused(u, reply->result, step->out);
+    refused(u, reply->result, reply->result == NATPMP_SUCCESS ? reply->address : 0, step->out);
 }
 
 void upstream_receive(struct upstream *u, struct span datagram, const struct step *step)
@@ -526,10 +553,15 @@ void upstream_receive(struct upstream *u, struct span datagram, const struct ste
                     (unsigned)datagram.len);
         return;
     }
-    heard(u, step);
+    struct question question = question_of(u, &reply);
+    bool trouble = u->trouble > GATEWAY_FINE && u->trouble != GATEWAY_REFUSES;
+    if (trouble && (question.open || may_ask_unasked(u, step->now_ms)))
+        revive(u, step->now_ms);
     if (reply.type == NATPMP_REPLY_ADDRESS && u->address_unanswered > 0)
         u->address_unanswered--;
-    u->reply_late = reply.has_epoch && !watch_epoch(u, &reply, step->now_ms);
+    u->reply_late = reply.has_epoch && !watch_epoch(u, &reply, &question, step->now_ms);
+    if (question.open && !u->reply_late)
+        heard(u, step);
     if (u->reply_late && reply.type == NATPMP_REPLY_MAP) {
         u->reply = reply;
         u->reply_pending = true;
@@ -547,7 +579,7 @@ void upstream_receive(struct upstream *u, struct span datagram, const struct ste
         break;
     case NATPMP_REPLY_UNSUPPORTED_VERSION:
         if (u->address_asking || u->used > 0)
-            refused(u, reply.result, step->out);
+            refused(u, reply.result, 0, step->out);
         break;
     case NATPMP_REPLY_MAP:
     case NATPMP_REPLY_UNSUPPORTED_OPCODE:

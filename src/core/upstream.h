@@ -85,7 +85,6 @@ struct upstream {
     uint8_t address_unanswered; /* requests whose answers may be under way */
     uint32_t address_floor_s;   /* as epoch_floor_s */
     uint64_t address_last_ms;
-    uint64_t address_first_ms;
     uint64_t address_next_ms;
 
     /* the epoch of the last answer that fitted, and when it came */
@@ -104,7 +103,10 @@ struct upstream {
     uint32_t router_local; /* our address towards the router; 0: not known */
     uint8_t trouble;       /* enum gateway_trouble */
     uint16_t trouble_result;
-    uint64_t heard_ms;
+    uint32_t trouble_address; /* what the gateway gave for an address, and is none */
+    /* requests since the last answer, and when the first of them was sent */
+    uint8_t unheard;
+    uint64_t unheard_ms;
 
     /* outcomes not yet taken */
     bool state_lost;
@@ -127,6 +129,10 @@ bool upstream_free(const struct upstream *u);
  * external one. */
 void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol protocol, uint16_t internal_port,
                   uint16_t external_port, uint32_t lifetime_s, const struct step *step);
+/* The external address as clients may hear it: 0 while none is known, and while the gateway is in trouble. */
+uint32_t upstream_external(const struct upstream *u);
+/* True when it is known, or known that there is none for now. */
+bool upstream_external_is_settled(const struct upstream *u);
 /* True if a transaction of that protocol is under way. */
 bool upstream_is_busy(const struct upstream *u, enum natpmp_protocol protocol);
 /* Gives up the transaction of (protocol, internal_port), if there is one; its owner hears nothing of it. */

@@ -39,14 +39,15 @@ static void test_unasked_address(void **state)
     assert_true(upstream_deadline_ms(&upstream) == START_MS + 1000);
 }
 
-/* [C-13] */
+/* [C-13]; field finding G10: nor is an address that no host can have. */
 static void test_no_address(void **state)
 {
     (void)state;
     static const struct {
         uint16_t result;
         uint32_t address;
-    } answers[] = {{0, 0}, {3, 0}, {3, 0xc6336407}, {2, 0}};
+    } answers[] = {{0, 0},          {3, 0},          {3, 0xc6336407}, {2, 0},
+                   {0, 0xe0000001}, {0, 0xffffffff}, {0, 0x7f000001}};
     for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
         start(NULL);
         upstream_start(&upstream, START_MS);

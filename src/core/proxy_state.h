@@ -26,7 +26,8 @@ struct proxy {
     unsigned adopted;
 
     /* replies to external address requests */
-    bool address_flush; /* waiting replies may be sent now */
+    bool address_flush;   /* waiting replies may be sent now */
+    bool address_settled; /* as it was when the replies were last looked through */
 
     /* what the log has reported about the gateway */
     uint64_t rotation_noted_until_ms; /* external ports change often: no new warning before */

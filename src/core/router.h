@@ -67,6 +67,8 @@ struct router {
     bool listening;
     bool listen_refused;
     bool test_policy_logged;
+    bool route_check_hangs; /* on the present connection */
+    bool route_check_hangs_logged;
     uint8_t trouble; /* enum failure: what was logged last */
     char version[32];
 
@@ -149,3 +151,5 @@ bool router_resync_row(struct router *r, const struct command *c, uint64_t now_m
                        struct router_outcome *ret_outcome);
 bool router_resync_done(struct router *r, const struct command *c, struct router_outcome *ret_outcome,
                         const struct step *step);
+/* The router does not answer a command that the resync can do without. */
+void router_resync_given_up(struct router *r, const struct command *c, const struct step *step);

@@ -177,6 +177,21 @@ static void lan_happens(struct sim *sim, enum sim_event event)
 
 /* ---- the gateway ---- */
 
+static const char *const slow_commands[] = {"",
+                                            "/login",
+                                            "/ip/firewall/nat/add",
+                                            "/ip/firewall/nat/remove",
+                                            "/ip/firewall/nat/print",
+                                            "/interface/list/member/print",
+                                            "/ip/route/check"};
+
+static void router_is_quick(struct world *w)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(slow_commands); i++)
+        router_model_slow(w->router, slow_commands[i], 0);
+    inv_router_trouble_over(w);
+}
+
 static void fault_ends(struct world *w, unsigned event)
 {
     struct gateway_faults *faults = &w->gateway.faults;
@@ -210,6 +225,8 @@ static void fault_ends(struct world *w, unsigned event)
         router_model_set_password(w->router, "natpmp", w->options.config.password);
     } else if (event == SIM_ROUTER_ACCESS) {
         router_model_set_access(w->router, ROUTER_MODEL_OPEN);
+    } else if (event == SIM_ROUTER_SLOW) {
+        router_is_quick(w);
     }
 }
 
@@ -309,6 +326,12 @@ static void logins_fail(struct sim *sim, enum sim_event event)
     ends_later(sim, event);
 }
 
+static void command_is_slow(struct sim *sim)
+{
+    router_model_slow(sim->world->router, slow_commands[below(sim, ARRAY_LEN(slow_commands))],
+                      below(sim, 8) == 0 ? ROUTER_MODEL_HANGS : 1 + below(sim, 10000));
+}
+
 static void router_happens(struct sim *sim, enum sim_event event)
 {
     static const uint32_t durations_ms[] = {200, 2000, 20000, 120000};
@@ -346,6 +369,10 @@ static void router_happens(struct sim *sim, enum sim_event event)
         ends_later(sim, event);
     } else if (event == SIM_ROUTER_PASSWORD || event == SIM_ROUTER_ACCESS) {
         logins_fail(sim, event);
+    } else if (event == SIM_ROUTER_SLOW) {
+        command_is_slow(sim);
+        trouble_until(w, w->now_ms + LONGEST_MS);
+        ends_later(sim, event);
     } else if (event == SIM_ROUTER_RENAME) {
         world_hand_begin(w, "the tunnel's interface has another name");
         if (!router_model_interface_rename(w->router, "wg0", "wg1"))

@@ -234,9 +234,23 @@ static void added(struct proxy *p, uint16_t m, uint32_t id, const struct step *s
         router_resync(&p->router, step->now_ms);
 }
 
+/* These errors come before the router carries anything out. Others may come behind it, for instance of an
+ * action that took too long. */
+static bool is_refusal(enum ros_error error)
+{
+    return error == ROS_ERROR_PERMISSION || error == ROS_ERROR_INPUT ||
+           error == ROS_ERROR_UNKNOWN_PARAMETER || error == ROS_ERROR_NO_COMMAND;
+}
+
 static void command_failed(struct proxy *p, const struct router_outcome *o, const struct step *step)
 {
-    rule_on_failed(&p->tables, o->owner, o->kind, step->now_ms);
+    bool listened = o->kind == COMMAND_ADD && mapping_at(&p->tables, o->owner)->rule.id != 0;
+    if (is_refusal(o->error) && !listened) {
+        rule_on_failed(&p->tables, o->owner, o->kind, step->now_ms);
+    } else {
+        rule_on_failed_unsure(&p->tables, o->owner, o->kind, p->router.snapshot, step->now_ms);
+        router_resync(&p->router, step->now_ms);
+    }
     if (o->kind == COMMAND_ADD && o->error == ROS_ERROR_PERMISSION)
         job_refuse(&p->tables, o->owner, NATPMP_NOT_AUTHORIZED);
     /* The interface or the rule is not what it was. */

@@ -16,7 +16,7 @@ enum rule_state {
     RULE_ADDING, /* the command is on its way */
     RULE_PRESENT,
     RULE_REMOVING,
-    RULE_UNSURE, /* the answer to a command was lost: a snapshot settles it */
+    RULE_UNSURE, /* the answer to a command was lost, or was an error: a snapshot settles it */
 };
 
 /* What the comment says of the lease; it is all that the next run of the program knows. */
@@ -75,6 +75,9 @@ void rule_on_added(struct mapping_tables *t, uint16_t m, uint32_t id, uint32_t s
 void rule_on_comment_set(struct mapping_tables *t, uint16_t m);
 /* The router refused a command (COMMAND_ADD, SET or REMOVE): it is tried again later. */
 void rule_on_failed(struct mapping_tables *t, uint16_t m, enum command_kind command, uint64_t now_ms);
+/* The same, but the router may have carried it out all the same: a snapshot settles it. */
+void rule_on_failed_unsure(struct mapping_tables *t, uint16_t m, enum command_kind command, uint32_t snapshot,
+                           uint64_t now_ms);
 /* The connection was lost before the answer to it. */
 void rule_on_lost(struct mapping_tables *t, uint16_t m, enum command_kind command, uint32_t snapshot);
 

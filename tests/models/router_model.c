@@ -216,6 +216,13 @@ void router_model_fail_next(struct router_model *m, const char *command, const c
 {
     snprintf(m->fail_command, sizeof(m->fail_command), "%s", command);
     snprintf(m->fail_message, sizeof(m->fail_message), "%s", message);
+    m->fail_executes = false;
+}
+
+void router_model_fail_behind(struct router_model *m, const char *command, const char *message)
+{
+    router_model_fail_next(m, command, message);
+    m->fail_executes = true;
 }
 
 void router_model_slow(struct router_model *m, const char *command, uint32_t for_ms)

@@ -201,6 +201,8 @@ void router_model_mute(struct router_model *m, uint64_t until_ms, bool executes)
 /* The next command of that path ("/ip/firewall/nat/add") is answered with a trap of this text and not
  * executed. */
 void router_model_fail_next(struct router_model *m, const char *command, const char *message);
+/* The same, but it is executed all the same: an action that timed out on the router. */
+void router_model_fail_behind(struct router_model *m, const char *command, const char *message);
 /* From now on that command ("/ip/firewall/nat/print", "/login"; empty: each) is executed and answered so much
  * later, while others of its session overtake it. ROUTER_MODEL_HANGS: never answered. 0 ms: as it was. At
  * most ROUTER_MODEL_SLOW_MAX of them; the last one for a command counts. */

@@ -231,6 +231,7 @@ struct router_model {
     } slow[ROUTER_MODEL_SLOW_MAX];
     char fail_command[ROUTER_MODEL_TEXT_MAX];
     char fail_message[RM_ERROR_MAX];
+    bool fail_executes;
 
     struct router_model_rule *first;
     struct router_model_rule *last;

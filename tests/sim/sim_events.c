@@ -307,8 +307,12 @@ static void fail_next(struct sim *sim)
     static const char *const messages[] = {"failure: something went wrong", "not enough permissions (9)",
                                            "interrupted", "input does not match any value of in-interface"};
 
-    router_model_fail_next(sim->world->router, commands[below(sim, ARRAY_LEN(commands))],
-                           messages[below(sim, ARRAY_LEN(messages))]);
+    const char *command = commands[below(sim, ARRAY_LEN(commands))];
+
+    if (below(sim, 3) == 0)
+        router_model_fail_behind(sim->world->router, command, messages[0]);
+    else
+        router_model_fail_next(sim->world->router, command, messages[below(sim, ARRAY_LEN(messages))]);
 }
 
 /* Sessions that are there live on, if they are not ended at the same time. */

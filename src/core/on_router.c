@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "core/deletion.h"
+#include "core/target.h"
 
 enum {
     /* An adopted mapping whose external port is not known is requested so much later. */
@@ -51,6 +52,10 @@ static void drop_rule(struct proxy *p, const struct nat_rule *row, const char *w
 static uint16_t record_for(struct proxy *p, const struct nat_rule *row, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
+    if (target_forbidden(p, row->client) != NULL) {
+        drop_rule(p, row, target_forbidden(p, row->client), step);
+        return 0;
+    }
     uint16_t m = mapping_find(t, row->client, row->protocol, row->internal_port);
     bool other_port = m != 0 && mapping_at(t, m)->router_port != 0;
     if (other_port || !mapping_port_free(t, row->client, row->protocol, row->router_port)) {
@@ -213,6 +218,7 @@ static void sweep(struct proxy *p, const struct step *step)
 
 static void snapshot_done(struct proxy *p, const struct step *step)
 {
+    target_expel(p, step);
     sweep(p, step);
     if (!p->adopting)
         return;

@@ -23,6 +23,8 @@ struct proxy {
     bool more; /* the actions had no room for all that is due now */
     uint64_t stop_ms;
     unsigned adopted;
+    uint32_t own_address[4]; /* to which requests came */
+    unsigned own_next;       /* the oldest of them */
 
     /* replies to external address requests */
     bool address_flush; /* the reason to wait may be over */

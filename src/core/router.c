@@ -55,6 +55,18 @@ bool router_has_address(const struct router *r, uint32_t address)
     return false;
 }
 
+bool router_is_broadcast(const struct router *r, uint32_t address)
+{
+    for (unsigned i = 0; i < r->context.addresses; i++) {
+        unsigned length = r->context.length[i];
+        uint32_t host = length == 0 || length > 30 ? 0 : UINT32_MAX >> length;
+        struct prefix network = {r->context.address[i], (uint8_t)length};
+        if (host != 0 && prefix_has(&network, address) && ((address & host) == host || (address & host) == 0))
+            return true;
+    }
+    return address == UINT32_MAX;
+}
+
 void router_hurry(struct router *r, uint64_t now_ms)
 {
     r->session[MAIN].retry_ms = now_ms;

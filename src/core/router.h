@@ -125,6 +125,9 @@ bool router_port_taken(const struct router *r, enum natpmp_protocol protocol, ui
 /* One of the router's addresses, or the address of its API. */
 bool router_has_address(const struct router *r, uint32_t address);
 
+/* The first or last address of one of the router's networks: of a broadcast, or of nobody. */
+bool router_is_broadcast(const struct router *r, uint32_t address);
+
 /* The three commands. False: no session can take one now; try again later. The outcome carries `owner`. Ids
  * must be from the snapshot ids_valid_from or a later one. */
 bool router_add(struct router *r, uint16_t owner, const struct router_rule *rule, const struct step *step);

@@ -137,8 +137,8 @@ static void client_floods(struct sim *sim)
 
 static void outsider_asks(struct sim *sim)
 {
-    static const uint32_t sources[] = {0xcb007142, 0x08080808, 0x0a020001, 0,
-                                       0xffffffff, 0xe0000001, 0x64400001};
+    static const uint32_t sources[] = {0xcb007142, 0x08080808, 0x0a020001, 0,          0xffffffff, 0xe0000001,
+                                       0x64400001, 0xc0a858ff, 0xc0a85801, 0xcb007107, 0x0a020002};
     static const uint8_t request[12] = {0, 2, 0, 0, 0x17, 0x70, 0x17, 0x70, 0, 0, 0, 60};
 
     world_lan_datagram(sim->world, (struct endpoint){sources[below(sim, ARRAY_LEN(sources))], 40000},

@@ -41,6 +41,11 @@ enum {
      * datagram that fits an Ethernet frame whole, and drops a longer one. */
     DATAGRAM_MAX = 2048,
 
+    /* File descriptors: 3 standard streams, 7 of the event loop and its timer, 3 for the LAN, the gateway and
+     * the health socket, one for each session, and a few that are open for a moment (resolver,
+     * announcements). */
+    DESCRIPTORS_MIN = 24,
+
     /* The most actions and bytes that one step produces. The rest of the work waits for the next step. */
     ACTIONS_MAX = 512,
     ACTION_BYTES_MAX = 65536,

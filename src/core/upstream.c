@@ -412,7 +412,7 @@ static void suspect(struct upstream *u, enum epoch epoch, uint64_t now_ms)
         u->address_unanswered = 0;
     u->suspected = true;
     u->suspected_ms = now_ms;
-    u->old_answers = u->address_unanswered;
+    u->late_likely = u->address_unanswered > 0 || now_ms < u->late_until_ms;
     ask_address_now(u, now_ms);
 }
 
@@ -455,11 +455,7 @@ static bool is_other_clock(struct upstream *u, const struct natpmp_reply *reply,
         suspect(u, epoch, now_ms);
         return false;
     }
-    if (epoch != EPOCH_OTHER && u->old_answers > 0 && now_ms < u->suspected_ms + DOUBT_MS) {
-        u->old_answers--;
-        return false;
-    }
-    return true;
+    return epoch == EPOCH_OTHER || !u->late_likely || now_ms >= u->suspected_ms + DOUBT_MS;
 }
 
 /* What answers no question moves no clock; far off, it causes one request at most in a while. */
@@ -467,6 +463,8 @@ static bool watch_unasked(struct upstream *u, enum epoch epoch, uint64_t now_ms)
 {
     if (epoch == EPOCH_OTHER && may_ask_unasked(u, now_ms))
         suspect(u, epoch, now_ms);
+    if (epoch == EPOCH_LATE)
+        u->late_until_ms = now_ms + LATE_MAX_S * 1000;
     return epoch == EPOCH_FITS;
 }
 
@@ -482,6 +480,8 @@ static bool watch_epoch(struct upstream *u, const struct natpmp_reply *reply, co
         return false;
     if (!after)
         change_clock(u, epoch, now_ms);
+    else if (u->suspected)
+        u->late_until_ms = now_ms + LATE_MAX_S * 1000;
     /* Ahead: this may be another server, which has another address. */
     bool ahead = u->epoch_known && reply->epoch_s > epoch_at_most_s(u, now_ms) + EPOCH_TOLERANCE_S;
     if (ahead && reply->type != NATPMP_REPLY_ADDRESS && may_ask_unasked(u, now_ms))

@@ -52,6 +52,9 @@ enum sim_event {
     SIM_KILL,
     SIM_STOP,
     SIM_STALL,
+
+    SIM_GATEWAY_CLOCK,
+    SIM_GATEWAY_SAYS,
     SIM_EVENTS,
 };
 
@@ -80,6 +83,7 @@ const char *sim_event_name(enum sim_event event);
 
 /* Carries one out. */
 void sim_happens(struct sim *sim, enum sim_event event);
+void sim_gateway_lies(struct sim *sim, enum sim_event event);
 void sim_faults_off(struct sim *sim);
 
 struct sim_result {

@@ -193,8 +193,9 @@ static void check_epoch(struct world *w, uint32_t epoch_s)
 /* Two clients must never be sent to one external port, nor one client to the companion of another's. */
 static void check_promises(struct world *w, const struct inv_entry *ask)
 {
-    /* With one port in all, whoever asks first after a reboot of the gateway gets what was another's. */
-    if (w->gateway.options.one_port && w->gateway.reboots > 0)
+    /* With one port in all, whoever asks first after what looks like a reboot of the gateway gets what was
+     * another's. */
+    if (w->gateway.options.one_port && w->gateway.reboots + w->gateway.clock_changes > 0)
         return;
     for (size_t i = 0; i < w->invariants.asks.capacity; i++) {
         const struct inv_entry *other = &w->invariants.asks.at[i];
@@ -445,10 +446,9 @@ void inv_from_gateway(struct world *w, uint64_t said_ms, struct span datagram)
             return;
         }
         /* Of a gateway that started anew a few seconds after the last reply that came late, the fresh ones
-           look late themselves. */
-        if (w->gateway.faults.late_ms > 0 && epoch_s + 1 + w->gateway.faults.late_ms / 1000 >= expected_s)
-            return;
-        gateway_loss_is_known(&w->gateway, said_ms);
+           look late themselves; and late ones may pass for a clock that was set back. */
+        if (w->gateway.faults.late_ms == 0 || epoch_s + 1 + w->gateway.faults.late_ms / 1000 < expected_s)
+            gateway_loss_is_known(&w->gateway, said_ms);
     }
     seems_said_ms = seems_said(w, epoch_s);
     inv->gateway_doubted = false;

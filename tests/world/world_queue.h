@@ -35,7 +35,7 @@ struct world_event {
     uint64_t sent_ms;    /* GATEWAY_IN, GATEWAY_OUT: when it was made */
     struct endpoint from;
     struct endpoint to;
-    unsigned value; /* close reason, gateway error, or what the function wants */
+    unsigned value; /* close reason, gateway error, what the function wants, GATEWAY_OUT: nobody asked */
     void (*call)(struct world *, unsigned value);
     uint8_t *bytes; /* owned */
     size_t len;

@@ -222,6 +222,18 @@ void lease_on_port_lost(struct mapping_tables *t, uint16_t m)
     set_external_port(t, m, 0);
 }
 
+static void note_contradiction(struct lease *lease, uint64_t now_ms)
+{
+    if (lease->contradicted_ms + UINT64_C(1000) * GATEWAY_CONTRADICTIONS_APART_S <= now_ms)
+        lease->contradictions = 0;
+    if (lease->contradictions > 0)
+        lease->retry_ms = now_ms + backoff_ms(RETRY_FIRST_MS, GATEWAY_CONTRADICTION_PAUSE_MAX_S * 1000,
+                                              lease->contradictions - 1u);
+    if (lease->contradictions < UINT8_MAX)
+        lease->contradictions++;
+    lease->contradicted_ms = now_ms;
+}
+
 /* Requests carry no number and may overtake each other. A grant that nobody waits for: an answer to a request
  * that was given up came late, and if its deletion was done before it, the gateway holds a lease that nobody
  * wants. A deletion that nobody waits for: a retransmission may have hit the lease that was made after it. */
@@ -236,6 +248,7 @@ bool lease_on_unsolicited(struct mapping_tables *t, uint16_t m, const struct ups
         lease->due = mapping->job.kind == JOB_MAP;
         if (mapping->wanted)
             lease_recover(t, m);
+        note_contradiction(lease, now_ms);
         return true;
     }
     if (o->lifetime_s == 0 || mapping->wanted || lease->state != LEASE_NONE)

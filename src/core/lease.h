@@ -24,13 +24,14 @@ enum lease_pair {
 };
 
 struct lease {
-    uint64_t granted_ms;  /* when the last grant arrived */
-    uint64_t ends_ms;     /* UNSURE: at the latest */
-    uint64_t gone_ms;     /* a retransmission of the request may have made it last until then */
-    uint64_t sure_ms;     /* GRANTED: so long at the least; a deletion or a shorter lifetime may have been
-                             requested     since the grant */
-    uint64_t retry_ms;    /* the gateway is not asked before */
-    uint64_t rejoined_ms; /* when it was last made anew for its companion's sake; 0: never */
+    uint64_t granted_ms;      /* when the last grant arrived */
+    uint64_t ends_ms;         /* UNSURE: at the latest */
+    uint64_t gone_ms;         /* a retransmission of the request may have made it last until then */
+    uint64_t sure_ms;         /* GRANTED: so long at the least; a deletion or a shorter lifetime may have been
+                                 requested     since the grant */
+    uint64_t retry_ms;        /* the gateway is not asked before */
+    uint64_t rejoined_ms;     /* when it was last made anew for its companion's sake; 0: never */
+    uint64_t contradicted_ms; /* when the gateway last said something else than it had granted */
     uint64_t rotations_since_ms; /* when the first of the rotations was seen */
     uint32_t granted_s;
     uint16_t external_port; /* granted; 0: none */
@@ -39,11 +40,12 @@ struct lease {
     uint8_t state;          /* enum lease_state */
     uint8_t pair;           /* enum lease_pair */
     uint8_t failures;
-    uint8_t conflicts;  /* grants of a port that another mapping has */
-    uint8_t moves;      /* router ports given up because of what the gateway granted for them */
-    uint8_t rotations;  /* changes of the external port by the gateway's doing alone */
-    bool asking : 1;    /* a transaction is under way */
-    bool releasing : 1; /* it is a deletion */
+    uint8_t contradictions; /* in a row */
+    uint8_t conflicts;      /* grants of a port that another mapping has */
+    uint8_t moves;          /* router ports given up because of what the gateway granted for them */
+    uint8_t rotations;      /* changes of the external port by the gateway's doing alone */
+    bool asking : 1;        /* a transaction is under way */
+    bool releasing : 1;     /* it is a deletion */
     bool due : 1; /* a client asked, and the gateway has not granted since: it is asked even when the client
                      was answered from memory */
     bool recover : 1; /* requested without a client's doing: the gateway lost its state, or the rule was
@@ -101,7 +103,8 @@ void lease_on_unanswered(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
 void lease_on_gone(struct mapping_tables *t, uint16_t m);
 /* Another mapping was granted this one's port: in our books it has none any more. */
 void lease_on_port_lost(struct mapping_tables *t, uint16_t m);
-/* A success that no transaction asked for. False: it changes nothing. */
+/* A success that no transaction asked for. False: it changes nothing. If it contradicts the last grant, the
+ * gateway is asked again, after a pause that doubles each time. */
 bool lease_on_unsolicited(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o,
                           uint64_t now_ms);
 /* A grant that was long under way. */

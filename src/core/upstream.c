@@ -29,8 +29,6 @@ enum {
     DOUBT_MS = 700,
     /* After so long no answer to an address request is expected any more. */
     ADDRESS_LATE_MS = 30 * 1000,
-    /* Packets that answer nothing cause one request in so long. */
-    UNASKED_INTERVAL_MS = 60 * 1000,
     /* A question during which the clock was set so often is answered whatever the clock says. */
     CLOCK_CHANGES_MAX = 2,
     /* The gateway's announcements do not cross a tunnel, so its address and epoch are polled. */
@@ -420,7 +418,7 @@ static bool may_ask_unasked(struct upstream *u, uint64_t now_ms)
 {
     if (now_ms < u->unasked_until_ms)
         return false;
-    u->unasked_until_ms = now_ms + UNASKED_INTERVAL_MS;
+    u->unasked_until_ms = now_ms + GATEWAY_UNASKED_INTERVAL_S * 1000;
     return true;
 }
 

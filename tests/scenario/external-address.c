@@ -1,6 +1,7 @@
 /* RFC 6886 section 3.2: the external address is answered from memory at once. Before it is known the answer
- * waits until the gateway is known to be silent, and is then Network Failure with 0.0.0.0. While a mapping of the client is in work
- * its address waits behind it: some clients take any packet for the one that they wait for. */
+ * waits until the gateway is known to be silent, and is then Network Failure with 0.0.0.0. While a mapping of
+ * the client is in work its address waits behind it: some clients take any packet for the one that they wait
+ * for. */
 #include "scenario.h"
 
 static void tell(struct world *w)

@@ -232,8 +232,9 @@ static void note_contradiction(struct lease *lease, uint64_t now_ms)
     if (lease->contradicted_ms + UINT64_C(1000) * GATEWAY_CONTRADICTIONS_APART_S <= now_ms)
         lease->contradictions = 0;
     if (lease->contradictions > 0)
-        lease->retry_ms = now_ms + backoff_ms(RETRY_FIRST_MS, GATEWAY_CONTRADICTION_PAUSE_MAX_S * 1000,
-                                              lease->contradictions - 1u);
+        lease->retry_ms =
+            now_ms + backoff_ms(RETRY_FIRST_MS, UINT64_C(1000) * GATEWAY_CONTRADICTION_PAUSE_MAX_S,
+                                lease->contradictions - 1u);
     if (lease->contradictions < UINT8_MAX)
         lease->contradictions++;
     lease->contradicted_ms = now_ms;

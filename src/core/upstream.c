@@ -421,7 +421,7 @@ static bool may_ask_unasked(struct upstream *u, uint64_t now_ms)
 {
     if (now_ms < u->unasked_until_ms)
         return false;
-    u->unasked_until_ms = now_ms + GATEWAY_UNASKED_INTERVAL_S * 1000;
+    u->unasked_until_ms = now_ms + UINT64_C(1000) * GATEWAY_UNASKED_INTERVAL_S;
     return true;
 }
 
@@ -465,7 +465,7 @@ static bool watch_unasked(struct upstream *u, enum epoch epoch, uint64_t now_ms)
     if (epoch == EPOCH_OTHER && may_ask_unasked(u, now_ms))
         suspect(u, epoch, now_ms);
     if (epoch == EPOCH_LATE)
-        u->late_until_ms = now_ms + LATE_MAX_S * 1000;
+        u->late_until_ms = now_ms + UINT64_C(1000) * LATE_MAX_S;
     return epoch == EPOCH_FITS;
 }
 
@@ -482,7 +482,7 @@ static bool watch_epoch(struct upstream *u, const struct natpmp_reply *reply, co
     if (!after)
         change_clock(u, epoch, now_ms);
     else if (u->suspected)
-        u->late_until_ms = now_ms + LATE_MAX_S * 1000;
+        u->late_until_ms = now_ms + UINT64_C(1000) * LATE_MAX_S;
     /* Ahead: this may be another server, which has another address. */
     bool ahead = u->epoch_known && reply->epoch_s > epoch_at_most_s(u, now_ms) + EPOCH_TOLERANCE_S;
     if (ahead && reply->type != NATPMP_REPLY_ADDRESS && may_ask_unasked(u, now_ms))

@@ -20,10 +20,18 @@ uint16_t port_preferred(const struct mapping_tables *t, const struct router *r, 
     return port_is_available(t, r, m, mapping->job.suggested_port) ? mapping->job.suggested_port : 0;
 }
 
-uint16_t port_free_from(const struct mapping_tables *t, const struct router *r, uint16_t start)
+static uint16_t free_from(const struct portset *const *sets, unsigned count, uint16_t start)
 {
-    const struct portset *sets[] = {&r->taken[0], &r->taken[1], &t->router_ports};
-    return portset_find_free(sets, ARRAY_LEN(sets), PORT_DYNAMIC_FIRST, PORT_DYNAMIC_LAST, start);
+    return portset_find_free(sets, count, PORT_DYNAMIC_FIRST, PORT_DYNAMIC_LAST, start);
+}
+
+uint16_t port_free_from(const struct mapping_tables *t, const struct router *r, uint16_t m, uint16_t start)
+{
+    enum natpmp_protocol own = mapping_protocol(&t->mapping[m]);
+    enum natpmp_protocol other = mapping_other_protocol(&t->mapping[m]);
+    const struct portset *sets[] = {&t->router_ports, &r->taken[own], &r->taken[other]};
+    uint16_t port = free_from(sets, 3, start);
+    return port != 0 ? port : free_from(sets, 2, start);
 }
 
 /* ---- at the gateway ---- */

@@ -88,6 +88,42 @@ static void test_ports(void **state)
     check_rows(rows, ARRAY_LEN(rows));
 }
 
+/* A row of our own connection's reader, whose list of ports is longer than any other word. */
+static const struct ros_sentence *row_with_ports(unsigned count)
+{
+    static uint8_t buffer[65536];
+    static char list[32768];
+    size_t len = 0;
+    list[0] = '\0';
+    for (unsigned i = 0; i < count; i++)
+        len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%u", i > 0 ? "," : "", 20000 + 2 * i);
+    struct writer w = writer_of(buffer, sizeof(buffer));
+    ros_write_word(&w, span_text("!re"));
+    ros_write_word(&w, span_text("=chain=dstnat"));
+    ros_write_word(&w, span_text("=action=dst-nat"));
+    ros_write_word(&w, span_text("=protocol=tcp"));
+    ros_write_pair_text(&w, "=dst-port=", list);
+    ros_write_end(&w);
+    struct span input = writer_span(&w);
+    ros_reader_init(&reader);
+    assert_int_equal(ros_reader_next(&reader, &input), ROS_SENTENCE);
+    return &reader.sentence;
+}
+
+/* Field finding P4. */
+static void test_a_long_list_of_ports(void **state)
+{
+    (void)state;
+    static const unsigned counts[] = {170, 171, 400, 680};
+    for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+        portset_clear(&taken[NATPMP_TCP]);
+        assert_true(nat_rule_take_ports(row_with_ports(counts[i]), &context, taken));
+        for (unsigned port = 20000; port < 22000; port++)
+            assert_int_equal(portset_has(&taken[NATPMP_TCP], (uint16_t)port),
+                             port % 2 == 0 && port < 20000 + 2 * counts[i]);
+    }
+}
+
 /* What cannot be read counts as matching. */
 static void test_garbage_ports(void **state)
 {
@@ -248,6 +284,7 @@ UNIT(nat_rule)
     const struct CMUnitTest tests[] = {
         TEST(test_protocols),
         TEST(test_ports),
+        TEST(test_a_long_list_of_ports),
         TEST(test_garbage_ports),
         TEST(test_interfaces),
         TEST(test_destination_addresses),

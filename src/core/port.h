@@ -21,8 +21,8 @@ bool port_is_available(const struct mapping_tables *t, const struct router *r, u
  * of a client's port one external port; then what the client suggested. 0: any, a random one [M-05]. */
 uint16_t port_preferred(const struct mapping_tables *t, const struct router *r, uint16_t m);
 /* The first one from `start` on that is free of both protocols, so that the companion can have the same
- * number later; else of the mapping's own protocol. High, as RFC 6886 section 3.3 has it for a client that
- * suggests nothing [M-04]. 0: there is none. */
+ * number later; else of the mapping's own protocol; one that is in doubt, last of all. High, as RFC 6886
+ * section 3.3 has it for a client that suggests nothing [M-04]. 0: there is none. */
 uint16_t port_free_from(const struct mapping_tables *t, const struct router *r, uint16_t m, uint16_t start);
 
 /* The external port to ask for: the one that the client has [C-19] [M-06]; the companion's, so that both are

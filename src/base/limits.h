@@ -35,9 +35,10 @@ enum {
     ROUTER_SESSIONS_MAX = 4,
     /* With this many commands in flight, removing 1,000 rules at a stop takes nine round trips. */
     ROUTER_COMMANDS_MAX = 128,
-    /* A longer word from RouterOS is skipped without being stored. Our own words are far shorter. */
-    ROUTER_WORD_MAX = 1024,
-    ROUTER_SENTENCE_MAX = 4096,
+    /* A longer word from RouterOS is skipped without being stored. Our own words are far shorter; this is for
+     * lists of ports, and has room for 680 of five digits. */
+    ROUTER_WORD_MAX = 4096,
+    ROUTER_SENTENCE_MAX = 16384,
     ROUTER_SENTENCE_WORDS_MAX = 48,
     ROUTER_ADDRESSES_MAX = 64,
     ROUTER_LISTS_MAX = 32,

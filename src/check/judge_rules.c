@@ -36,7 +36,7 @@ static void add_rule(struct taken *taken, const struct ros_sentence *row, const 
     struct portset one[2];
     portset_clear(&one[0]);
     portset_clear(&one[1]);
-    if (nat_rule_parse(row, vpn).ours || !nat_rule_take_ports(row, vpn, one))
+    if (nat_rule_parse(row, vpn).ours || !nat_rule_take_ports(row, vpn, one, NULL))
         return;
     unsigned count = count_dynamic(&one[0]) + count_dynamic(&one[1]);
     if (count > taken->most) {

@@ -6,8 +6,28 @@ static const char mark[] = "double-natpmp/";
 
 const char nat_rule_proplist[] =
     ".id,chain,action,protocol,dst-port,port,src-port,in-interface,in-interface-list,"
-    "src-address,dst-address,src-address-list,dst-address-list,to-addresses,to-ports,"
-    "disabled,dynamic,comment";
+    "src-address,dst-address,src-address-list,dst-address-list,dst-address-type,"
+    "connection-mark,packet-mark,routing-mark,hotspot,layer7-protocol,content,time,limit,dst-limit,nth,"
+    "random,"
+    "connection-limit,connection-type,src-mac-address,to-addresses,to-ports,disabled,dynamic,comment";
+
+/* Conditions of which only the packet decides, or another table of the router. */
+static const char *const unknowable[] = {
+    "src-address-list",
+    "dst-address-list",
+    "hotspot",
+    "layer7-protocol",
+    "content",
+    "time",
+    "limit",
+    "dst-limit",
+    "nth",
+    "random",
+    "connection-limit",
+    "connection-type",
+    "src-mac-address",
+};
+static const char *const marks[] = {"connection-mark", "packet-mark", "routing-mark"};
 
 /* ---- values ---- */
 
@@ -197,12 +217,39 @@ static bool parse_target(const struct ros_sentence *row, struct nat_rule *rule)
     return !attribute(row, "to-ports", &to_ports) || parse_single_port(to_ports, &rule->internal_port);
 }
 
+/* A packet has no mark unless a rule sets one. */
+static bool mark_is_unknowable(struct span name)
+{
+    bool negated = span_starts(name, "!");
+    return span_is(negated ? span_skip(name, 1) : name, "no-mark") == negated;
+}
+
+static bool is_doubtful(const struct ros_sentence *row)
+{
+    struct span value;
+    for (size_t i = 0; i < ARRAY_LEN(unknowable); i++)
+        if (has(row, unknowable[i]))
+            return true;
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++)
+        if (attribute(row, marks[i], &value) && mark_is_unknowable(value))
+            return true;
+    return row->skipped > 0 && !has(row, "dst-port");
+}
+
+static bool has_condition(const struct ros_sentence *row)
+{
+    bool any = is_doubtful(row) || has(row, "dst-address-type");
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++)
+        any = any || has(row, marks[i]);
+    return any;
+}
+
 static bool in_force(const struct ros_sentence *row, const struct nat_context *context)
 {
     return is(row, "chain", "dstnat") && is(row, "action", "dst-nat") && !ros_flag(row, "disabled") &&
            is(row, "in-interface", context->interface) && !has(row, "in-interface-list") &&
            !has(row, "port") && !has(row, "src-port") && !has(row, "src-address") &&
-           !has(row, "dst-address") && !has(row, "src-address-list") && !has(row, "dst-address-list");
+           !has(row, "dst-address") && !has_condition(row);
 }
 
 /* Some versions send rows for changed counters, and some send only the attributes that changed, also after
@@ -313,6 +360,34 @@ static enum match match_destination(const struct nat_context *context, struct sp
     return any_in ? MATCH_YES : MATCH_NO;
 }
 
+/* A packet from the internet does not come from a private address. */
+static enum match match_source(const struct nat_context *context, struct span text)
+{
+    static const struct prefix private[] = {{0x0A000000, 8},  {0x64400000, 10}, {0x7F000000, 8},
+                                            {0xA9FE0000, 16}, {0xAC100000, 12}, {0xC0A80000, 16}};
+    struct span rest;
+    struct span first = cut(text, '-', &rest);
+    struct prefix source;
+    struct prefix last;
+    (void)context;
+    if (!parse_prefix(first, &source) || (first.len != text.len && !parse_prefix(rest, &last)))
+        return MATCH_MAYBE;
+    if (first.len == text.len)
+        last = source;
+    for (size_t i = 0; i < ARRAY_LEN(private); i++)
+        if (source.length >= private[i].length && prefix_has(&private[i], source.address) &&
+            prefix_has(&private[i], last.address))
+            return MATCH_NO;
+    return source.length == 0 ? MATCH_YES : MATCH_MAYBE;
+}
+
+/* The packets are for an address of the router. */
+static enum match match_destination_type(const struct nat_context *context, struct span text)
+{
+    (void)context;
+    return span_is(text, "local") ? MATCH_YES : MATCH_MAYBE;
+}
+
 /* Whether a packet could match. The matcher may be missing, or negated by a leading '!'. */
 static bool could_match(const struct ros_sentence *row, const struct nat_context *context, const char *name,
                         enum match (*match)(const struct nat_context *, struct span))
@@ -363,11 +438,14 @@ static void add_ports(struct span text, struct portset *set)
 }
 
 bool nat_rule_take_ports(const struct ros_sentence *row, const struct nat_context *context,
-                         struct portset taken[2])
+                         struct portset taken[2], struct portset doubted[2])
 {
+    struct portset *sets = is_doubtful(row) ? doubted : taken;
     if (!could_translate(row) || !could_match(row, context, "in-interface", nat_match_interface) ||
         !could_match(row, context, "in-interface-list", nat_match_list) ||
-        !could_match(row, context, "dst-address", match_destination))
+        !could_match(row, context, "src-address", match_source) ||
+        !could_match(row, context, "dst-address-type", match_destination_type) ||
+        !could_match(row, context, "dst-address", match_destination) || sets == NULL)
         return false;
     bool any = false;
     for (unsigned protocol = 0; protocol < 2; protocol++) {
@@ -376,9 +454,9 @@ bool nat_rule_take_ports(const struct ros_sentence *row, const struct nat_contex
             continue;
         any = true;
         if (attribute(row, "dst-port", &ports) || attribute(row, "port", &ports))
-            add_ports(ports, &taken[protocol]);
+            add_ports(ports, &sets[protocol]);
         else
-            portset_fill(&taken[protocol]);
+            portset_fill(&sets[protocol]);
     }
     return any;
 }

@@ -65,10 +65,12 @@ struct nat_rule {
 struct nat_rule nat_rule_parse(const struct ros_sentence *row, const struct nat_context *context);
 
 /* Adds the ports that this foreign rule may take from us, if it is an enabled dst-nat, redirect or netmap
- * rule of a chain that destination NAT can reach, and may match packets that arrive on the interface. A
- * matcher that we cannot parse counts as matching. True: it takes some. */
+ * rule of a chain that destination NAT can reach, and may match packets that come to the interface from the
+ * internet. A matcher that we cannot parse counts as matching. If the rule has a condition of which we cannot
+ * know whether the packets meet it (a mark, an address list, a time ...), or a list of ports that is too long
+ * to be read, they go to `doubted` instead; NULL: nowhere. True: it takes some. */
 bool nat_rule_take_ports(const struct ros_sentence *row, const struct nat_context *context,
-                         struct portset taken[2]);
+                         struct portset taken[2], struct portset doubted[2]);
 
 /* Writes the comment of a rule. external_port 0: pending. */
 void nat_rule_write_comment(struct writer *w, const char *instance, uint16_t external_port, uint32_t lease_s);

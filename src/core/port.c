@@ -9,21 +9,40 @@ bool port_is_available(const struct mapping_tables *t, const struct router *r, u
            mapping_port_free(t, mapping_address(t, m), protocol, port);
 }
 
+static bool is_doubted(const struct mapping_tables *t, const struct router *r, uint16_t m, uint16_t port)
+{
+    return router_port_doubted(r, mapping_protocol(&t->mapping[m]), port);
+}
+
 uint16_t port_preferred(const struct mapping_tables *t, const struct router *r, uint16_t m)
 {
     const struct mapping *mapping = &t->mapping[m];
     uint16_t companion_port = t->mapping[mapping_companion(t, m)].router_port;
     if (mapping->lease.moves > 0)
         return 0;
-    if (port_is_available(t, r, m, companion_port))
+    if (port_is_available(t, r, m, companion_port) && !is_doubted(t, r, m, companion_port))
         return companion_port;
-    return port_is_available(t, r, m, mapping->job.suggested_port) ? mapping->job.suggested_port : 0;
+    uint16_t suggested = mapping->job.suggested_port;
+    return port_is_available(t, r, m, suggested) && !is_doubted(t, r, m, suggested) ? suggested : 0;
 }
 
-uint16_t port_free_from(const struct mapping_tables *t, const struct router *r, uint16_t start)
+static uint16_t free_from(const struct portset *const *sets, unsigned count, uint16_t start)
 {
-    const struct portset *sets[] = {&r->taken[0], &r->taken[1], &t->router_ports};
-    return portset_find_free(sets, ARRAY_LEN(sets), PORT_DYNAMIC_FIRST, PORT_DYNAMIC_LAST, start);
+    return portset_find_free(sets, count, PORT_DYNAMIC_FIRST, PORT_DYNAMIC_LAST, start);
+}
+
+uint16_t port_free_from(const struct mapping_tables *t, const struct router *r, uint16_t m, uint16_t start)
+{
+    enum natpmp_protocol own = mapping_protocol(&t->mapping[m]);
+    enum natpmp_protocol other = mapping_other_protocol(&t->mapping[m]);
+    const struct portset *sets[] = {&t->router_ports, &r->taken[own], &r->doubted[own], &r->taken[other],
+                                    &r->doubted[other]};
+    for (unsigned count = 5; count >= 2; count--) {
+        uint16_t port = free_from(sets, count, start);
+        if (port != 0)
+            return port;
+    }
+    return 0;
 }
 
 /* ---- at the gateway ---- */

@@ -22,9 +22,10 @@ bool port_is_available(const struct mapping_tables *t, const struct router *r, u
  * one external port, otherwise the port that the client suggested. 0: any port, chosen at random [M-05]. */
 uint16_t port_preferred(const struct mapping_tables *t, const struct router *r, uint16_t m);
 /* Returns the first port from `start` on that is free for both protocols, so that the companion can get the
- * same number later. It is a dynamic port, because RFC 6886 section 3.3 gives a high-numbered port to a
- * client that suggests none [M-04]. 0: no port is free. */
-uint16_t port_free_from(const struct mapping_tables *t, const struct router *r, uint16_t start);
+ * same number later; if there is none, the first one that is free for the mapping's own protocol; last of
+ * all, one that a rule may or may not take. It is a dynamic port, because RFC 6886 section 3.3 gives a
+ * high-numbered port to a client that suggests none [M-04]. 0: no port is free. */
+uint16_t port_free_from(const struct mapping_tables *t, const struct router *r, uint16_t m, uint16_t start);
 
 /* The external port to suggest to the gateway: the one that the client has [C-19] [M-06], otherwise the
  * companion's, so that both are one number, otherwise the one that the client suggested. A port that another

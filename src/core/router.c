@@ -44,6 +44,11 @@ bool router_port_taken(const struct router *r, enum natpmp_protocol protocol, ui
     return portset_has(&r->taken[protocol], port);
 }
 
+bool router_port_doubted(const struct router *r, enum natpmp_protocol protocol, uint16_t port)
+{
+    return portset_has(&r->doubted[protocol], port);
+}
+
 bool router_has_address(const struct router *r, uint32_t address)
 {
     for (unsigned i = 0; i < r->context.addresses; i++)

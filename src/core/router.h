@@ -85,6 +85,9 @@ struct router {
     /* Ports that foreign rules may take from us, by protocol. A running snapshot fills `building`. */
     struct portset taken[2];
     struct portset building[2];
+    /* The same for rules of which it cannot be known whether they match. */
+    struct portset doubted[2];
+    struct portset building_doubted[2];
     bool any_taken; /* false: the sets are empty and untouched, so that their pages stay unused */
     bool any_building;
     bool resync_again;       /* the running snapshot may be out of date */
@@ -122,6 +125,8 @@ uint64_t router_deadline_ms(const struct router *r);
 bool router_is_ready(const struct router *r);
 /* A foreign rule may take this port from us. */
 bool router_port_taken(const struct router *r, enum natpmp_protocol protocol, uint16_t port);
+/* It cannot be known whether a foreign rule takes this port from us. */
+bool router_port_doubted(const struct router *r, enum natpmp_protocol protocol, uint16_t port);
 /* One of the router's addresses, or the address of its API. */
 bool router_has_address(const struct router *r, uint32_t address);
 

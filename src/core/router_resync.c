@@ -151,8 +151,10 @@ static void start_snapshot(struct router *r, const struct step *step)
     r->reading = 0;
     r->snapshot++;
     r->resynced_ms = step->now_ms;
-    for (unsigned i = 0; i < 2 && r->any_building; i++)
+    for (unsigned i = 0; i < 2 && r->any_building; i++) {
         portset_clear(&r->building[i]);
+        portset_clear(&r->building_doubted[i]);
+    }
     r->any_building = false;
     read_table(r, COMMAND_SNAPSHOT, "/ip/firewall/nat/print", nat_rule_proplist, NULL, step);
 }
@@ -168,7 +170,7 @@ static bool snapshot_row(struct router *r, const struct ros_sentence *row, struc
     struct nat_rule rule = nat_rule_parse(row, &r->context);
     if (rule.ours)
         return our_row(&rule, o);
-    if (nat_rule_take_ports(row, &r->context, r->building))
+    if (nat_rule_take_ports(row, &r->context, r->building, r->building_doubted))
         r->any_building = true;
     return false;
 }
@@ -200,9 +202,9 @@ static bool dead_row(struct router *r, uint32_t id, struct router_outcome *o)
 static bool foreign_row(struct router *r, const struct ros_sentence *row, uint32_t id, uint64_t now_ms,
                         struct router_outcome *o)
 {
-    bool takes = nat_rule_take_ports(row, &r->context, r->taken);
+    bool takes = nat_rule_take_ports(row, &r->context, r->taken, r->doubted);
     r->any_taken = r->any_taken || takes;
-    if (r->stage == STAGE_SNAPSHOT && nat_rule_take_ports(row, &r->context, r->building))
+    if (r->stage == STAGE_SNAPSHOT && nat_rule_take_ports(row, &r->context, r->building, r->building_doubted))
         r->any_building = true;
     if (takes)
         router_foreign_changed(r, now_ms);
@@ -231,8 +233,10 @@ static bool listen_row(struct router *r, const struct ros_sentence *row, uint64_
 
 static bool snapshot_done(struct router *r, struct router_outcome *o, const struct step *step)
 {
-    for (unsigned i = 0; i < 2 && (r->any_taken || r->any_building); i++)
+    for (unsigned i = 0; i < 2 && (r->any_taken || r->any_building); i++) {
         r->taken[i] = r->building[i];
+        r->doubted[i] = r->building_doubted[i];
+    }
     r->any_taken = r->any_building;
     r->stage = STAGE_IDLE;
     uint64_t next_ms = step->now_ms + (r->listening ? RESYNC_INTERVAL_MS : BLIND_INTERVAL_MS);

@@ -20,15 +20,15 @@ static uint16_t companion(const struct mapping_tables *t, uint16_t m)
     return mapping_find_router_port(t, mapping_other_protocol(mapping), mapping->router_port);
 }
 
-static uint16_t random_port(struct proxy *p)
+static uint16_t random_port(struct proxy *p, uint16_t m)
 {
     struct mapping_tables *t = &p->tables;
     unsigned range = PORT_DYNAMIC_LAST - PORT_DYNAMIC_FIRST + 1;
     uint16_t start = (uint16_t)(PORT_DYNAMIC_FIRST + prng_below(&p->prng, range));
-    uint16_t port = port_free_from(t, &p->router, start);
+    uint16_t port = port_free_from(t, &p->router, m, start);
     for (unsigned i = 0; port == 0 && t->quarantine.first != 0 && i < EVICTIONS_MAX; i++) {
         mapping_free(t, t->quarantine.first);
-        port = port_free_from(t, &p->router, start);
+        port = port_free_from(t, &p->router, m, start);
     }
     return port;
 }
@@ -49,7 +49,7 @@ static void settle_port(struct proxy *p, uint16_t m, const struct step *step)
         return;
     mapping_set_moving(t, m, false);
     uint16_t preferred = port_preferred(t, &p->router, m);
-    mapping_set_router_port(t, m, preferred != 0 ? preferred : random_port(p));
+    mapping_set_router_port(t, m, preferred != 0 ? preferred : random_port(p, m));
     if (mapping->router_port != 0)
         return;
     job_refuse(t, m, NATPMP_OUT_OF_RESOURCES);

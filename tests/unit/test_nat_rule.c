@@ -6,6 +6,7 @@
 #define DSTNAT "=.id=*1 =chain=dstnat =action=dst-nat "
 
 static struct portset taken[2];
+static struct portset doubted[2];
 
 /* Which of three ports it takes, "80", "443" and "6881", for UDP and TCP. */
 struct expected {
@@ -33,7 +34,7 @@ static void check_rows(const struct expected *rows, size_t count)
     for (size_t i = 0; i < count; i++) {
         portset_clear(&taken[NATPMP_UDP]);
         portset_clear(&taken[NATPMP_TCP]);
-        bool any = nat_rule_take_ports(row(rows[i].words), &context, taken);
+        bool any = nat_rule_take_ports(row(rows[i].words), &context, taken, doubted);
         check_protocol(rows[i].words, NATPMP_UDP, rows[i].udp);
         check_protocol(rows[i].words, NATPMP_TCP, rows[i].tcp);
         assert_true(any || (rows[i].udp[0] == '\0' && rows[i].tcp[0] == '\0'));
@@ -109,12 +110,48 @@ static void test_ports_at_the_ends(void **state)
         char found[64] = "";
         size_t len = 0;
         portset_clear(&taken[NATPMP_TCP]);
-        assert_true(nat_rule_take_ports(row(rows[i].words), &context, taken));
+        assert_true(nat_rule_take_ports(row(rows[i].words), &context, taken, doubted));
         for (size_t k = 0; k < ARRAY_LEN(ports); k++)
             if (portset_has(&taken[NATPMP_TCP], ports[k]))
                 len += (size_t)snprintf(found + len, sizeof(found) - len, "%s%u", len > 0 ? " " : "",
                                         (unsigned)ports[k]);
         assert_string_equal(found, rows[i].taken);
+    }
+}
+
+/* A row of our own connection's reader, whose list of ports is longer than any other word. */
+static const struct ros_sentence *row_with_ports(unsigned count)
+{
+    static uint8_t buffer[65536];
+    static char list[32768];
+    size_t len = 0;
+    list[0] = '\0';
+    for (unsigned i = 0; i < count; i++)
+        len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%u", i > 0 ? "," : "", 20000 + 2 * i);
+    struct writer w = writer_of(buffer, sizeof(buffer));
+    ros_write_word(&w, span_text("!re"));
+    ros_write_word(&w, span_text("=chain=dstnat"));
+    ros_write_word(&w, span_text("=action=dst-nat"));
+    ros_write_word(&w, span_text("=protocol=tcp"));
+    ros_write_pair_text(&w, "=dst-port=", list);
+    ros_write_end(&w);
+    struct span input = writer_span(&w);
+    ros_reader_init(&reader);
+    assert_int_equal(ros_reader_next(&reader, &input), ROS_SENTENCE);
+    return &reader.sentence;
+}
+
+/* Field finding P4. */
+static void test_a_long_list_of_ports(void **state)
+{
+    (void)state;
+    static const unsigned counts[] = {170, 171, 400, 680};
+    for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+        portset_clear(&taken[NATPMP_TCP]);
+        assert_true(nat_rule_take_ports(row_with_ports(counts[i]), &context, taken, doubted));
+        for (unsigned port = 20000; port < 22000; port++)
+            assert_int_equal(portset_has(&taken[NATPMP_TCP], (uint16_t)port),
+                             port % 2 == 0 && port < 20000 + 2 * counts[i]);
     }
 }
 
@@ -198,7 +235,6 @@ static void test_destination_addresses(void **state)
         {DSTNAT PORT "=dst-address=!example.com", "", "80"},
         {DSTNAT PORT "=dst-address=10.2.0.3/33", "", "80"},
         {DSTNAT PORT "=dst-address=10.2.0.3-x", "", "80"},
-        {DSTNAT PORT "=dst-address-list=mine", "", "80"},
         {DSTNAT PORT "=dst-address-type=local", "", "80"},
     };
     check_rows(rows, ARRAY_LEN(rows));
@@ -259,14 +295,70 @@ static void test_chains_and_actions(void **state)
     check_rows(rows, ARRAY_LEN(rows));
 }
 
+/* Field finding P11, and P3 as far as one row tells. What comes from the tunnel comes from the internet, is
+ * for the router's own address, and has no mark that we know of. */
+static void test_conditions(void **state)
+{
+    (void)state;
+    static const struct expected rows[] = {
+        {DSTNAT PORT "=src-address=192.168.88.0/24", "", ""},
+        {DSTNAT PORT "=src-address=192.168.88.10", "", ""},
+        {DSTNAT PORT "=src-address=10.0.0.5-10.0.0.9", "", ""},
+        {DSTNAT PORT "=src-address=10.0.0.5-11.0.0.9", "", "80"},
+        {DSTNAT PORT "=src-address=!192.168.88.0/24", "", "80"},
+        {DSTNAT PORT "=src-address=0.0.0.0/0", "", "80"},
+        {DSTNAT PORT "=src-address=8.0.0.0/7", "", "80"},
+        {DSTNAT PORT "=dst-address-type=local", "", "80"},
+        {DSTNAT PORT "=dst-address-type=!local", "", ""},
+        {DSTNAT PORT "=connection-mark=no-mark", "", "80"},
+        {DSTNAT PORT "=packet-mark=!vpn", "", "80"},
+        {DSTNAT PORT "=connection-mark=", "", "80"},
+    };
+    static const char *const doubts[] = {
+        "=src-address-list=a",
+        "=dst-address-list=!a",
+        "=connection-mark=a",
+        "=packet-mark=a",
+        "=routing-mark=a",
+        "=connection-mark=!no-mark",
+        "=hotspot=auth",
+        "=layer7-protocol=a",
+        "=content=a",
+        "=time=8h-17h,mon",
+        "=src-mac-address=0:0:0:0:0:0",
+        "=limit=1,5:packet",
+    };
+    check_rows(rows, ARRAY_LEN(rows));
+    for (size_t i = 0; i < ARRAY_LEN(doubts); i++) {
+        char words[256];
+        snprintf(words, sizeof(words), DSTNAT "%s", doubts[i]);
+        start(NULL);
+        portset_clear(&doubted[NATPMP_TCP]);
+        check_rows(&(struct expected){words, "", ""}, 1);
+        assert_true(portset_has(&doubted[NATPMP_TCP], 6881));
+        assert_false(nat_rule_take_ports(row(words), &context, taken, NULL));
+    }
+}
+
+/* Field finding P4. Of a list that is too long even so it is not known which ports it names. */
+static void test_a_list_that_is_too_long(void **state)
+{
+    (void)state;
+    portset_clear(&taken[NATPMP_TCP]);
+    portset_clear(&doubted[NATPMP_TCP]);
+    assert_true(nat_rule_take_ports(row_with_ports(3000), &context, taken, doubted));
+    assert_false(portset_has(&taken[NATPMP_TCP], 20000));
+    assert_true(portset_has(&doubted[NATPMP_TCP], 20000));
+}
+
 /* A port that was taken before stays taken. */
 static void test_ports_add_up(void **state)
 {
     (void)state;
     portset_clear(&taken[NATPMP_UDP]);
     portset_clear(&taken[NATPMP_TCP]);
-    nat_rule_take_ports(row(DSTNAT "=protocol=tcp =dst-port=80"), &context, taken);
-    nat_rule_take_ports(row(DSTNAT "=protocol=tcp =dst-port=!0-1000"), &context, taken);
+    nat_rule_take_ports(row(DSTNAT "=protocol=tcp =dst-port=80"), &context, taken, doubted);
+    nat_rule_take_ports(row(DSTNAT "=protocol=tcp =dst-port=!0-1000"), &context, taken, doubted);
     check_protocol("both", NATPMP_TCP, "80 6881");
     check_protocol("both", NATPMP_UDP, "");
 }
@@ -279,12 +371,15 @@ UNIT(nat_rule)
         TEST(test_protocols),
         TEST(test_ports),
         TEST(test_ports_at_the_ends),
+        TEST(test_a_long_list_of_ports),
         TEST(test_garbage_ports),
         TEST(test_interfaces),
         TEST(test_destination_addresses),
         TEST(test_several_addresses_on_the_interface),
         TEST(test_unknown_addresses_may_match),
         TEST(test_chains_and_actions),
+        TEST(test_conditions),
+        TEST(test_a_list_that_is_too_long),
         TEST(test_ports_add_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,14 +125,16 @@ static void test_the_first_free_port(void **state)
     static const struct given last = {A, NATPMP_UDP, 1, PORT_DYNAMIC_LAST, .wanted = true};
     (void)state;
     take(50000, 50001);
-    assert_int_equal(port_free_from(t, router, 49999), 49999);
-    assert_int_equal(port_free_from(t, router, 50000), 50002);
-    assert_int_equal(port_free_from(t, router, PORT_DYNAMIC_LAST), PORT_DYNAMIC_LAST);
+    assert_int_equal(port_free_from(t, router, MINE, 49999), 49999);
+    assert_int_equal(port_free_from(t, router, MINE, 50000), 50002);
+    assert_int_equal(port_free_from(t, router, MINE, PORT_DYNAMIC_LAST), PORT_DYNAMIC_LAST);
     give(&last);
-    assert_int_equal(port_free_from(t, router, PORT_DYNAMIC_LAST), PORT_DYNAMIC_FIRST);
-    for (unsigned port = PORT_DYNAMIC_FIRST; port <= PORT_DYNAMIC_LAST; port++)
-        portset_add(&router->taken[port % 2], (uint16_t)port);
-    assert_int_equal(port_free_from(t, router, 50000), 0);
+    assert_int_equal(port_free_from(t, router, MINE, PORT_DYNAMIC_LAST), PORT_DYNAMIC_FIRST);
+    enum natpmp_protocol own = mapping_protocol(&t->mapping[MINE]);
+    portset_fill(&router->taken[own == NATPMP_UDP ? NATPMP_TCP : NATPMP_UDP]);
+    assert_int_equal(port_free_from(t, router, MINE, 51000), 51000); /* field finding P12: free of its own alone */
+    portset_fill(&router->taken[own]);
+    assert_int_equal(port_free_from(t, router, MINE, 51000), 0);
 }
 
 /* ---- the suggestion ---- */

@@ -13,7 +13,7 @@ static bool takes(const char *matcher)
     snprintf(words, sizeof(words), "=.id=*1 =chain=dstnat =action=dst-nat =protocol=tcp =dst-port=80 %s",
              matcher);
     portset_clear(&taken[NATPMP_TCP]);
-    return nat_rule_take_ports(row(words), &context, taken);
+    return nat_rule_take_ports(row(words), &context, taken, NULL);
 }
 
 static int empty(void **state)

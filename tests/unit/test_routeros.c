@@ -284,11 +284,11 @@ static void test_tag_finds_room_behind_many_bytes(void **state)
 static void test_last_byte_is_used(void **state)
 {
     (void)state;
-    /* 3 * 1024 + 960 + 64 = 4096: the last 64 are the tag's. */
+    /* Three long words, a shorter one, and 64 bytes: the last 64 are the tag's. */
     put_long(ROUTER_WORD_MAX);
     put_long(ROUTER_WORD_MAX);
     put_long(ROUTER_WORD_MAX);
-    put_long(960);
+    put_long(ROUTER_SENTENCE_MAX - 3 * ROUTER_WORD_MAX - 64);
     put("=x=1");
     put(".tag=45678901234567890123456789012345678901234567890123456789012");
     put(".tag=1");

@@ -362,6 +362,83 @@ static void test_a_deletion_that_is_refused(void **state)
     }
 }
 
+/* ---- silence ---- */
+
+/* No retransmission is answered. Returns when the request was given up. */
+static uint64_t wait_in_vain(uint16_t m)
+{
+    struct step later = step;
+    while (at(m)->lease.asking) {
+        later.now_ms = upstream_deadline_ms(&p->upstream);
+        actions_clear(&out, LOG_LEVEL_DEBUG);
+        upstream_tick(&p->upstream, &later);
+        on_gateway(p, &later);
+    }
+    return later.now_ms;
+}
+
+/* If a client relies on a lease that has ended, nobody else asks for it. */
+static void test_a_request_without_an_answer(void **state)
+{
+    static const struct {
+        const char *name;
+        uint64_t kept_ms;
+        uint64_t lease_ms;
+        bool recovers;
+    } rows[] = {
+        {"the lease lives", 600000, 600000, false},
+        {"the lease has ended", 600000, 1000, true},
+        {"nobody relies on it", 0, 1000, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct given given = {
+            A,
+            NATPMP_TCP,
+            1,
+            7000,
+            .wanted = true,
+            .promise = {.ends_ms = NOW + rows[i].kept_ms},
+            .lease = {.state = LEASE_GRANTED, .external_port = 41000, .ends_ms = NOW + rows[i].lease_ms}};
+        give_proxy(&strategy_normal, &given, 1);
+        ask(MINE, 60);
+        uint64_t end_ms = wait_in_vain(MINE);
+        check_number(rows[i].name, "recovers", at(MINE)->lease.recover, rows[i].recovers);
+        check_ms(rows[i].name, "the next try", at(MINE)->lease.retry_ms, end_ms + 1000);
+    }
+}
+
+/* It is repeated after half a minute. A daemon that is stopping has no time for that. */
+static void test_a_deletion_without_an_answer(void **state)
+{
+    static const struct given given = {A, NATPMP_TCP, 1, 7000, .lease = {HAS(41000)}};
+    (void)state;
+    for (unsigned stopping = 0; stopping < 2; stopping++) {
+        give_proxy(&strategy_normal, &given, 1);
+        p->stopping = stopping != 0;
+        ask(MINE, 0);
+        uint64_t end_ms = wait_in_vain(MINE);
+        assert_int_equal(at(MINE)->lease.retry_ms, stopping ? end_ms : end_ms + 30000);
+        assert_int_equal(at(MINE)->lease.state, LEASE_GRANTED);
+    }
+}
+
+/* ---- the external address ---- */
+
+/* Clients that wait for the address are answered in this step. */
+static void test_the_address_is_known(void **state)
+{
+    uint8_t bytes[NATPMP_REPLY_MAX];
+    size_t len = natpmp_encode_address_reply(bytes, NATPMP_SUCCESS, 1000, 0x01020304);
+    (void)state;
+    upstream_start(&p->upstream, NOW);
+    upstream_tick(&p->upstream, &step);
+    upstream_receive(&p->upstream, span_of(bytes, len), &step);
+    assert_false(p->address_flush);
+    on_gateway(p, &step);
+    assert_true(p->address_flush);
+}
+
 UNIT(on_gateway)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +453,9 @@ UNIT(on_gateway)
         PROXY_TEST(test_not_authorized),
         PROXY_TEST(test_what_a_refusal_leaves),
         PROXY_TEST(test_a_deletion_that_is_refused),
+        PROXY_TEST(test_a_request_without_an_answer),
+        PROXY_TEST(test_a_deletion_without_an_answer),
+        PROXY_TEST(test_the_address_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

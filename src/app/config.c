@@ -302,7 +302,7 @@ bool config_read_password(struct config *config, struct config_error *ret_error)
     char bytes[CREDENTIAL_MAX + sizeof("\r\n")];
     ssize_t got = file_read(config->password_file, bytes, sizeof(bytes));
     if (got < 0)
-        return fail_file(ret_error, config, strerror(errno));
+        return fail_file(ret_error, config, file_problem(errno));
     struct span text = span_of(bytes, (size_t)got);
     if (text.len > 0 && text.data[text.len - 1] == '\n')
         text.len -= text.len > 1 && text.data[text.len - 2] == '\r' ? 2 : 1;

@@ -45,6 +45,7 @@ static void settle(struct driver *d)
     if (d->exiting)
         return;
     flush(d);
+    log_recover(d->log);
     deadline_arm(&d->deadline, d->machine.deadline_ms(d->machine.state));
     uint64_t dropped = d->lan.dropped - d->lan_dropped.count;
     if (is_news(&d->lan_dropped, d->lan.dropped))
@@ -132,9 +133,30 @@ static void on_probe(void *context, char ret_line[PROBE_LINE_MAX + 1])
     health_write(&status, ret_line);
 }
 
+/* All signals that would end the process by default, but for those that report a fault of the program itself:
+ * each of them would leave rules on the router. What nobody sends to a daemon (SIGXFSZ, the real-time
+ * signals) main.c ignores. */
+static const int stop_signals[] = {
+    SIGTERM,   SIGINT,    SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2,
+    SIGALRM,   SIGVTALRM, SIGPROF, SIGIO,  SIGPWR, /* LXC stops a container with it */
+    SIGXCPU,
+#ifdef SIGSTKFLT
+    SIGSTKFLT,
+#endif
+};
+_Static_assert(ARRAY_LEN(stop_signals) <= DRIVER_SIGNALS, "each has its handle");
+
+/* Of these, a second one means that somebody does not want to wait any longer. */
+static bool is_urgent(int number)
+{
+    return number == SIGTERM || number == SIGINT || number == SIGQUIT;
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct driver *d = handle->data;
+    if (d->signal != 0 && !is_urgent(number))
+        return;
     if (d->signal != 0) {
         /* A second signal means: wait for nothing, not even for a thread at exit. */
         log_printf(d->log, LOG_LEVEL_WARN, "driver",
@@ -147,6 +169,17 @@ static void on_signal(uv_signal_t *handle, int number)
     struct event event = {.type = EVENT_STOP};
     dispatch(d, &event);
     settle(d);
+}
+
+/* A service manager, a script after a rotation of logs, or Docker sends SIGHUP to a daemon that must not end.
+ * There is nothing to read again: the configuration is in the environment. */
+static void on_hangup(uv_signal_t *handle, int number)
+{
+    const struct driver *d = handle->data;
+    (void)number;
+    log_printf(d->log, LOG_LEVEL_INFO, "driver",
+               "SIGHUP was ignored: the configuration is read only at the start; restart double-natpmp to "
+               "change it");
 }
 
 static const struct udp_handlers lan_handlers = {.received = on_lan, .batch_done = on_batch};
@@ -265,11 +298,21 @@ static void dispatch(struct driver *d, struct event *event)
 
 /* ---- life ---- */
 
-static void watch_signal(struct driver *d, uv_signal_t *handle, int number)
+/* Section 5 requires a way to switch the server off [G-17]. */
+static void watch_signals(struct driver *d)
 {
-    (void)uv_signal_init(&d->loop, handle);
-    handle->data = d;
-    (void)uv_signal_start(handle, on_signal, number);
+    for (size_t i = 0; i < ARRAY_LEN(stop_signals); i++) {
+        (void)uv_signal_init(&d->loop, &d->signals[i]);
+        d->signals[i].data = d;
+        (void)uv_signal_start(&d->signals[i], on_signal, stop_signals[i]);
+    }
+}
+
+static void ignore_hangup(struct driver *d)
+{
+    for (size_t i = 0; i < ARRAY_LEN(stop_signals); i++)
+        if (stop_signals[i] == SIGHUP)
+            (void)uv_signal_start(&d->signals[i], on_hangup, SIGHUP);
 }
 
 /* The daemon also works without it. */
@@ -316,8 +359,7 @@ int driver_open_machine(struct driver *d, const struct config *config, struct tl
     }
     udp_client_open(&d->gateway, &d->loop, config->gateway, config->gateway_port, &config->gateway_way,
                     &gateway_handlers, d);
-    watch_signal(d, &d->terminate, SIGTERM); /* section 5 requires a way to switch the server off [G-17] */
-    watch_signal(d, &d->interrupt, SIGINT);
+    watch_signals(d);
     return 0;
 }
 
@@ -332,6 +374,7 @@ int driver_open(struct driver *d, const struct config *config, struct tls_contex
         udp_server_open(&d->lan, &d->loop, config->listen_address, config->listen_port, &lan_handlers, d);
     if (result == 0) {
         open_probe(d);
+        ignore_hangup(d);
     } else {
         bool closed = driver_close(d);
         assert(closed); /* no name has been looked up yet */
@@ -353,8 +396,8 @@ bool driver_close(struct driver *d)
     d->exiting = true;
     for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++)
         close_session(&d->session[i]);
-    uv_close((uv_handle_t *)&d->terminate, NULL);
-    uv_close((uv_handle_t *)&d->interrupt, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(stop_signals); i++)
+        uv_close((uv_handle_t *)&d->signals[i], NULL);
     probe_close(&d->probe);
     udp_client_close(&d->gateway);
     udp_server_close(&d->lan);

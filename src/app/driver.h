@@ -27,6 +27,10 @@ struct machine {
     uint64_t (*deadline_ms)(const void *state);
 };
 
+enum {
+    DRIVER_SIGNALS = 13, /* those that driver.c lists */
+};
+
 struct driver_session {
     struct driver *driver;
     struct stream *stream; /* NULL: none */
@@ -42,8 +46,7 @@ struct reported {
 /* The struct is large. If it comes from calloc(), only the parts in use cost memory. */
 struct driver {
     uv_loop_t loop;
-    uv_signal_t terminate;
-    uv_signal_t interrupt;
+    uv_signal_t signals[DRIVER_SIGNALS];
     struct deadline deadline;
     struct udp_server lan; /* not open in a check, and neither is the probe */
     struct udp_client gateway;
@@ -69,8 +72,8 @@ nodiscard_ int driver_open_machine(struct driver *d, const struct config *config
  * everything is closed again. */
 nodiscard_ int driver_open(struct driver *d, const struct config *config, struct tls_context *tls,
                            struct proxy *proxy, struct log *log);
-/* Runs the machine from EVENT_START until it asks to exit. A second SIGTERM or SIGINT ends the process at
- * once; the exit status is then 128 plus the number of the signal. */
+/* Runs the machine from EVENT_START until it asks to exit. A second SIGTERM, SIGINT or SIGQUIT ends the
+ * process at once; the exit status is then 128 plus the number of the signal. */
 void driver_run(struct driver *d);
 /* False if a thread still waits for a name server: the process can then end only by _exit(), because exit()
  * waits for the thread. */

@@ -1,11 +1,19 @@
 #include "app/inquiry.h"
 
+#include <stdio.h>
+
 #include "app/driver.h"
 #include "io/links.h"
 
-static void step(void *check, const struct event *event, struct actions *out)
+/* The findings come at the end, and a slow router may need minutes for them. */
+static void step(void *machine, const struct event *event, struct actions *out)
 {
-    check_step(check, event, out);
+    const struct check *check = machine;
+    unsigned before_s = check->waiting_s;
+    check_step(machine, event, out);
+    if (check->waiting_s > before_s)
+        (void)fprintf(stderr, "double-natpmp: the router has not answered for %u s; waiting\n",
+                      check->waiting_s);
 }
 
 static uint64_t deadline_ms(const void *check)

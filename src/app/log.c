@@ -2,16 +2,42 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+/* A terminal and a pipe can have room for a part of a line, although poll() says that they are writable: then
+ * write() waits for the reader. */
+static bool can_block(int fd)
+{
+    struct stat file;
+    return fstat(fd, &file) == 0 && (S_ISFIFO(file.st_mode) || (S_ISCHR(file.st_mode) && isatty(fd) == 1));
+}
+
+void log_detach(int fd)
+{
+    char path[sizeof("/proc/self/fd/") + 10];
+    if (!can_block(fd))
+        return;
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    int own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (own < 0)
+        return;
+    (void)dup2(own, fd);
+    (void)close(own);
+}
+
 void log_init(struct log *log, int fd, enum log_level level)
 {
-    *log = (struct log){.fd = fd, .level = level};
+    int flags = can_block(fd) ? fcntl(fd, F_GETFL) : -1;
+    bool blocks = flags >= 0 && (flags & O_NONBLOCK) == 0;
+    *log = (struct log){.fd = fd, .shared_flags = blocks ? flags : -1, .level = level};
 }
 
 static const char *const level_names[] = {
@@ -59,13 +85,23 @@ static size_t write_prefix(char *line, size_t capacity, enum log_level level, co
     return (size_t)len;
 }
 
-/* True if a write would not block. O_NONBLOCK is no way: it would also change the file for other processes
- * that share it (a terminal, a pipe of the service manager). */
+/* True if there is room for a part of the line at least. */
 static bool writable(int fd)
 {
     struct pollfd file = {.fd = fd, .events = POLLOUT};
     return poll(&file, 1, 0) == 1 && (file.revents & POLLOUT) != 0 &&
            (file.revents & (POLLERR | POLLHUP)) == 0;
+}
+
+/* O_NONBLOCK changes a shared file for all processes that have it open, so it is set only for a moment. */
+static ssize_t write_now(const struct log *log, const char *line, size_t len)
+{
+    if (log->shared_flags >= 0 && fcntl(log->fd, F_SETFL, log->shared_flags | O_NONBLOCK) != 0)
+        return -1;
+    ssize_t written = write(log->fd, line, len);
+    if (log->shared_flags >= 0)
+        (void)fcntl(log->fd, F_SETFL, log->shared_flags);
+    return written;
 }
 
 /* True if all of the line, whose last byte is a newline, was written. */
@@ -76,7 +112,7 @@ static bool put(struct log *log, const char *line, size_t len)
     /* On a socket that has room for a part of the line only, send() does not block. */
     ssize_t written = send(log->fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (written < 0 && errno == ENOTSOCK)
-        written = write(log->fd, line, len);
+        written = write_now(log, line, len);
     if (written > 0)
         log->torn = (size_t)written < len;
     return written == (ssize_t)len;
@@ -98,6 +134,11 @@ static bool recover(struct log *log)
         log->lost = 0;
     }
     return true;
+}
+
+void log_recover(struct log *log)
+{
+    (void)recover(log);
 }
 
 void log_line(struct log *log, enum log_level level, const char *component, struct span text)

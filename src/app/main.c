@@ -109,8 +109,9 @@ static const char usage[] =
     "  LEASE_HOLD                  auto, always or off: renew mappings whose client renews too late (auto)\n"
     "  LOG_LEVEL                   DEBUG, INFO, WARN or ERROR (INFO)\n"
     "\n"
-    "Exit status: 0 after SIGTERM or SIGINT, 1 if LISTEN_ADDR cannot be bound, 2 for a bad configuration,\n"
-    "128 + n if a second signal n ended it early.\n";
+    "Exit status: 0 after a signal ended it, 1 if LISTEN_ADDR cannot be bound or a limit of the system is "
+    "too\n"
+    "low, 2 for a bad configuration, 128 + n if a second signal n ended it early.\n";
 
 /* ---- before anything is opened ---- */
 
@@ -124,6 +125,17 @@ static void open_standard_streams(void)
     } while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd >= 0)
         (void)close(fd);
+}
+
+/* The other signals that would end the process are the driver's. SIGTTOU would stop it if it writes to a
+ * terminal from the background, and SIGXFSZ would end it if its log reaches the limit of a file. */
+static void ignore_signals(void)
+{
+    static const int ignored[] = {SIGPIPE, SIGTTOU, SIGXFSZ};
+    for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
+        (void)signal(ignored[i], SIG_IGN);
+    for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
+        (void)signal(number, SIG_IGN);
 }
 
 /* Keeps the password out of core dumps and away from other processes of the same user. */
@@ -191,6 +203,7 @@ static int run(struct config *config, struct tls_context *tls)
 {
     struct log log;
     struct driver *driver = calloc(1, sizeof(*driver));
+    log_detach(STDERR_FILENO);
     log_init(&log, STDERR_FILENO, config->log_level);
     struct proxy *proxy = make_proxy(config);
     if (proxy == NULL || driver == NULL) {
@@ -263,7 +276,7 @@ int main(int argc, char **argv)
     /* To be set before a thread starts: one thread is enough to look names up, and costs one stack. */
     (void)setenv("UV_THREADPOOL_SIZE", "1", 1);
     protect_memory();
-    (void)signal(SIGPIPE, SIG_IGN);
+    ignore_signals();
     if (command != NULL)
         return command->run(argc - 2, argv + 2);
     if (!command_load(&config, (const char *const *)environ) || !secure_open(&config, &tls))

@@ -2,13 +2,14 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
+
+#include "io/file.h"
 
 static void complain(const struct config *config, enum tls_problem problem)
 {
     const char *why = "no memory";
     if (problem == TLS_PROBLEM_UNREADABLE)
-        why = strerror(errno);
+        why = file_problem(errno);
     else if (problem == TLS_PROBLEM_NO_CA)
         why = "no usable certificate";
     if (problem == TLS_PROBLEM_LIBRARY)

@@ -85,8 +85,10 @@ void check_tick_gateway(struct check *c, const struct step *step)
         address_settled(c);
     if (c->gateway_phase == GATEWAY_WAITING && c->stopping)
         c->gateway_phase = GATEWAY_ENDED;
-    if (c->gateway_phase == GATEWAY_WAITING && c->phase > PHASE_READING)
+    if (c->gateway_phase == GATEWAY_WAITING && c->phase > PHASE_READING) {
         ask_mapping(c, step);
+        upstream_tick(&c->upstream, step); /* a slow router may have taken minutes */
+    }
     if (c->gateway_phase == GATEWAY_MAPPING && (late || c->stopping)) {
         c->survey.upstream.trial = GATEWAY_TRIAL_SILENT;
         /* The gateway may have granted the mapping without an answer. */

@@ -4,6 +4,9 @@
 #include "core/router_rows.h"
 
 enum {
+    /* Nobody waits for a check as a client does for the daemon, and it connects only once. */
+    PATIENCE_MS = 12 * 1000,
+    SHOWN_EVERY_MS = 5 * 1000,
     AGAIN_MS = 1000,
     AGAIN_MAX = 5,
 };
@@ -58,7 +61,8 @@ static void read_table(struct check *c, const struct step *step)
     enum table_name name = (enum table_name)c->table;
     const char *proplist = table_proplist(name);
     survey_begin_table(&c->survey, name);
-    struct writer w = session_begin(&c->session, COMMAND_SNAPSHOT, name, table_path(name), step);
+    enum command_kind kind = name == TABLE_ROUTE_CHECK ? COMMAND_ROUTE_CHECK : COMMAND_SNAPSHOT;
+    struct writer w = session_begin(&c->session, kind, name, table_path(name), step);
     if (name == TABLE_ROUTE_CHECK) {
         ros_write_pair_text(&w, "=dst-ip=", address_text(c->config->gateway).text);
         /* Without `once` the router repeats its answer until the command is cancelled. */
@@ -259,12 +263,19 @@ static void hear(struct check *c, struct span input, const struct step *step)
         case SESSION_NOTHING:
             return;
         case SESSION_UP:
+            c->answered_ms = step->now_ms;
             logged_in(c, step);
             break;
         case SESSION_ROW:
+            if (command.kind == COMMAND_KEEP_ALIVE)
+                break;
+            c->answered_ms = step->now_ms;
             row_came(c);
             break;
         case SESSION_DONE:
+            if (command.kind == COMMAND_KEEP_ALIVE)
+                break;
+            c->answered_ms = step->now_ms;
             command_done(c, &command, step);
             break;
         case SESSION_FAILED:
@@ -275,6 +286,20 @@ static void hear(struct check *c, struct span input, const struct step *step)
     }
 }
 
+/* Since when the router works at what was asked; UINT64_MAX: it is not asked. */
+static uint64_t waiting_since_ms(const struct check *c)
+{
+    bool asked = c->session.state == SESSION_LOGIN || c->session.in_flight > 0;
+    return asked && c->phase != PHASE_ENDED ? c->answered_ms : UINT64_MAX;
+}
+
+static void note_waiting(struct check *c, uint64_t now_ms)
+{
+    uint64_t since_ms = waiting_since_ms(c);
+    c->waiting_s =
+        since_ms <= now_ms ? (unsigned)((now_ms - since_ms) / SHOWN_EVERY_MS * (SHOWN_EVERY_MS / 1000)) : 0;
+}
+
 void check_tick_router(struct check *c, const struct step *step)
 {
     struct session *s = &c->session;
@@ -282,27 +307,29 @@ void check_tick_router(struct check *c, const struct step *step)
         return;
     if (c->phase == PHASE_RETURNING && s->state == SESSION_CLOSED && c->again_ms <= step->now_ms)
         session_open(s, step);
-    if (session_silent_ms(s) > step->now_ms)
-        return;
-    enum failure failure = FAILURE_SILENT;
-    if (s->state == SESSION_OPENING)
-        failure = FAILURE_TIMEOUT;
-    else if (s->state == SESSION_LOGIN)
-        failure = FAILURE_SILENT_LOGIN;
-    session_break(s, failure, &c->prng, step);
-    lost(c, step->now_ms);
+    struct command command;
+    enum session_wait wait;
+    while ((wait = session_wait(s, &command, step)) == SESSION_GIVES_UP)
+        command_done(c, &command, step);
+    if (wait == SESSION_TIMES_OUT) {
+        session_break(s, session_timeout(s), &c->prng, step);
+        lost(c, step->now_ms);
+    }
+    note_waiting(c, step->now_ms);
 }
 
 /* ---- events ---- */
 
 void check_start_router(struct check *c, const struct step *step)
 {
+    c->session.patience_ms = PATIENCE_MS;
     session_open(&c->session, step);
 }
 
 void check_router_event(struct check *c, const struct event *event, const struct step *step)
 {
     if (event->type == EVENT_ROUTER_OPEN) {
+        c->answered_ms = step->now_ms;
         session_opened(&c->session, event->router.peer, step);
     } else if (event->type == EVENT_ROUTER_DATA) {
         hear(c, event->router.bytes, step);
@@ -315,9 +342,12 @@ void check_router_event(struct check *c, const struct event *event, const struct
 
 uint64_t check_router_deadline_ms(const struct check *c)
 {
-    uint64_t silent_ms = session_silent_ms(&c->session);
+    uint64_t since_ms = waiting_since_ms(c);
+    uint64_t due_ms = session_due_ms(&c->session);
     if (c->phase == PHASE_ENDED)
         return UINT64_MAX;
+    if (since_ms != UINT64_MAX)
+        due_ms = earlier_ms(due_ms, since_ms + c->waiting_s * UINT64_C(1000) + SHOWN_EVERY_MS);
     bool waits = c->phase == PHASE_RETURNING && c->session.state == SESSION_CLOSED;
-    return waits && c->again_ms < silent_ms ? c->again_ms : silent_ms;
+    return waits ? earlier_ms(c->again_ms, due_ms) : due_ms;
 }

@@ -13,7 +13,6 @@ void deletion_begin(struct proxy *p, uint16_t m, const struct step *step)
     mapping_wake(t, m);
     lease_end(t, m); /* even if the mapping is not complete yet [D-15] */
     promise_end(t, m);
-    mapping_set_moving(t, m, false);
     if (mapping_at(t, m)->job.kind != JOB_DELETE) {
         p->address_flush = true; /* an address request waits for the MAP request, not for the deletion */
         job_begin_delete(t, m, step->now_ms);

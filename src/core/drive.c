@@ -38,7 +38,6 @@ static void refuse(struct proxy *p, uint16_t m, enum natpmp_result result, const
         return;
     if (mapping->job.refusal != 0)
         job_refuse_until(t, m, step->now_ms + REFUSED_MS);
-    mapping_set_moving(t, m, false);
     lease_end(t, m);
 }
 

@@ -325,6 +325,7 @@ void mapping_set_wanted(struct mapping_tables *t, uint16_t m, bool wanted)
     if (mapping->wanted == wanted)
         return;
     mapping->wanted = wanted;
+    mapping->moving = false;
     note_released(t, m);
     if (!wanted)
         t->client[mapping->client].full_noted = false;

@@ -166,6 +166,7 @@ bool mapping_port_is_quarantined(const struct mapping_tables *t, uint16_t m, uin
 /* Frees one of the client's records in quarantine. False: there is none. */
 bool mapping_free_quarantined_of(struct mapping_tables *t, uint16_t c);
 
+/* A mapping that becomes wanted, or unwanted, is not moving any more. */
 void mapping_set_wanted(struct mapping_tables *t, uint16_t m, bool wanted);
 void mapping_set_moving(struct mapping_tables *t, uint16_t m, bool moving);
 /* 0: no router port. Neither a rule nor a lease may exist for the old port. Updates by_router_port. */

@@ -32,6 +32,7 @@ struct nat_context {
     char interface[INTERFACE_NAME_MAX + 1];
     /* The router's addresses, and which of them are on this interface. */
     uint32_t address[ROUTER_ADDRESSES_MAX];
+    uint8_t length[ROUTER_ADDRESSES_MAX]; /* of their networks' prefixes */
     bool on_interface[ROUTER_ADDRESSES_MAX];
     unsigned addresses;
     bool addresses_incomplete;

@@ -204,15 +204,19 @@ static void not_released(struct proxy *p, uint16_t m, uint64_t retry_ms, const s
 }
 
 /* A permanent error is sent to the client at once and unchanged [N-05] [R-10]. Any other error, even an
- * unknown one [C-25], may disappear while the client waits, so the request is repeated. */
-static bool is_final(uint16_t result)
+ * unknown one [C-25], may disappear while the client waits, so the request is repeated. While the lease is
+ * valid, an error counts no more than silence: libtorrent never asks again for a port whose renewal was
+ * refused. */
+static bool is_final(const struct mapping *mapping, uint16_t result, uint64_t now_ms)
 {
-    return result == NATPMP_NOT_AUTHORIZED || result == NATPMP_OUT_OF_RESOURCES;
+    return (result == NATPMP_NOT_AUTHORIZED || result == NATPMP_OUT_OF_RESOURCES) &&
+           lease_left_ms(mapping, now_ms) == 0;
 }
 
 static void report_refusal(struct proxy *p, uint16_t m, uint16_t result, const struct step *step)
 {
-    if (!is_final(result) && mapping_at(&p->tables, m)->lease.result != result)
+    if (!is_final(mapping_at(&p->tables, m), result, step->now_ms) &&
+        mapping_at(&p->tables, m)->lease.result != result)
         actions_log(step->out, LOG_LEVEL_WARN, component,
                     "the gateway answered with an error; retrying result=%u %s", (unsigned)result,
                     mapping_text(&p->tables, m).text);
@@ -230,7 +234,7 @@ static void refused(struct proxy *p, uint16_t m, uint16_t result, const struct s
     report_refusal(p, m, result, step);
     lease_on_refused(t, m, result, step->now_ms);
     bool room = result == NATPMP_OUT_OF_RESOURCES && turn_make_room(p, m, step);
-    bool final = is_final(result) && !room;
+    bool final = is_final(mapping, result, step->now_ms) && !room;
     if (room)
         lease_retry_soon(t, m, step->now_ms);
     if (final) {
@@ -345,4 +349,7 @@ void on_gateway(struct proxy *p, const struct step *step)
             break;
         }
     }
+    bool settled = upstream_external_is_settled(&p->upstream);
+    p->address_flush = p->address_flush || (settled && !p->address_settled);
+    p->address_settled = settled;
 }

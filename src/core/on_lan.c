@@ -5,6 +5,7 @@
 #include "core/deletion.h"
 #include "core/reply.h"
 #include "core/strategy.h"
+#include "core/target.h"
 
 static_assert(2 * CLIENT_MAPPINGS_MAX * PENDING_PER_REQUEST_MAX <= PENDING_REPLIES_MAX + 1,
               "one client leaves half of the pending replies to the others");
@@ -111,7 +112,7 @@ static void request_map(struct proxy *p, const struct event *event, const struct
 {
     struct mapping_tables *t = &p->tables;
     uint32_t address = event->lan.from.address;
-    if (request->internal_port == 0) {
+    if (request->internal_port == 0 || target_forbidden(p, address) != NULL) {
         /* RFC 6886 section 3.3 does not define internal port 0 with a lifetime, and gateways handle it in
          * different ways [M-24]. */
         reply_at_once(p, event, request, NATPMP_NOT_AUTHORIZED, step);
@@ -212,11 +213,14 @@ void on_lan(struct proxy *p, const struct event *event, const struct step *step)
         p->server.dropped++;
         return;
     }
-    if (from->address == p->config.gateway || router_has_address(&p->router, from->address)) {
+    bool hidden = from->address == p->config.gateway || router_has_address(&p->router, from->address);
+    if (hidden || router_is_broadcast(&p->router, from->address)) {
         p->server.dropped++;
-        server_report_hidden(&p->server, from->address, step);
+        if (hidden)
+            server_report_hidden(&p->server, from->address, step);
         return;
     }
+    target_note_own(p, event->lan.to);
     struct pending_reply reply = reply_to(event);
     struct natpmp_request request;
     if (!server_receive(&p->server, event->lan.bytes, &reply.path, &request, step))

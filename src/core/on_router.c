@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "core/deletion.h"
+#include "core/target.h"
 
 enum {
     /* The request for an adopted mapping with an unknown external port waits for this time. */
@@ -52,6 +53,10 @@ static void drop_rule(struct proxy *p, const struct nat_rule *row, const char *w
 static uint16_t record_for(struct proxy *p, const struct nat_rule *row, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
+    if (target_forbidden(p, row->client) != NULL) {
+        drop_rule(p, row, target_forbidden(p, row->client), step);
+        return 0;
+    }
     uint16_t m = mapping_find(t, row->client, row->protocol, row->internal_port);
     bool other_port = m != 0 && mapping_at(t, m)->router_port != 0;
     if (other_port || !mapping_port_free(t, row->client, row->protocol, row->router_port)) {
@@ -219,6 +224,7 @@ static void sweep(struct proxy *p, const struct step *step)
 
 static void snapshot_done(struct proxy *p, const struct step *step)
 {
+    target_expel(p, step);
     sweep(p, step);
     if (!p->adopting)
         return;
@@ -240,9 +246,23 @@ static void added(struct proxy *p, uint16_t m, uint32_t id, const struct step *s
         router_resync(&p->router, step->now_ms);
 }
 
+/* These errors come before the router carries anything out. Others may come behind it, for instance of an
+ * action that took too long. */
+static bool is_refusal(enum ros_error error)
+{
+    return error == ROS_ERROR_PERMISSION || error == ROS_ERROR_INPUT ||
+           error == ROS_ERROR_UNKNOWN_PARAMETER || error == ROS_ERROR_NO_COMMAND;
+}
+
 static void command_failed(struct proxy *p, const struct router_outcome *o, const struct step *step)
 {
-    rule_on_failed(&p->tables, o->owner, o->kind, step->now_ms);
+    bool listened = o->kind == COMMAND_ADD && mapping_at(&p->tables, o->owner)->rule.id != 0;
+    if (is_refusal(o->error) && !listened) {
+        rule_on_failed(&p->tables, o->owner, o->kind, step->now_ms);
+    } else {
+        rule_on_failed_unsure(&p->tables, o->owner, o->kind, p->router.snapshot, step->now_ms);
+        router_resync(&p->router, step->now_ms);
+    }
     if (o->kind == COMMAND_ADD && o->error == ROS_ERROR_PERMISSION)
         job_refuse(&p->tables, o->owner, NATPMP_NOT_AUTHORIZED);
     /* The interface or the rule has changed since the last resync. */

@@ -66,7 +66,6 @@ static void stop_mapping(struct proxy *p, uint16_t m)
     if (promise_lives(mapping_at(t, m), p->now_ms))
         job_begin_delete(t, m, p->now_ms); /* no client waits for it, but the end is logged */
     promise_stop(t, m);
-    mapping_set_moving(t, m, false);
     lease_retry_at(t, m, 0);
     rule_hurry(t, m);
     lease_end(t, m);

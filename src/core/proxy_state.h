@@ -24,9 +24,12 @@ struct proxy {
     bool more; /* the actions had no room for all the work that is due */
     uint64_t stop_ms;
     unsigned adopted;
+    uint32_t own_address[4]; /* to which requests came */
+    unsigned own_next;       /* the oldest of them */
 
     /* replies to external address requests */
-    bool address_flush; /* waiting replies may be sent now */
+    bool address_flush;   /* waiting replies may be sent now */
+    bool address_settled; /* as it was when the replies were last looked through */
 
     /* what the log has reported about the gateway */
     uint64_t rotation_noted_until_ms; /* external ports change often: no new warning before */

@@ -13,16 +13,18 @@ struct pending_reply reply_to(const struct event *event)
  * address is known [N-02]. */
 static void answer_address(struct proxy *p, const struct pending_reply *reply, const struct step *step)
 {
-    enum natpmp_result result = p->upstream.address_known ? NATPMP_SUCCESS : NATPMP_NETWORK_FAILURE;
-    server_reply_address(&p->server, &reply->path, result, p->upstream.address, step);
+    uint32_t address = upstream_external(&p->upstream);
+    enum natpmp_result result = address != 0 ? NATPMP_SUCCESS : NATPMP_NETWORK_FAILURE;
+    server_reply_address(&p->server, &reply->path, result, address, step);
 }
 
 /* libtorrent stops the retransmission of its MAP request when it receives any packet from its gateway. An
  * address reply would therefore end a MAP request that has not been answered, so the reply waits until no MAP
- * request of this client is in work. */
+ * request of this client is in work. It also waits for the gateway's first answer, unless the gateway is
+ * known not to answer. */
 static bool address_must_wait(const struct proxy *p, uint16_t c)
 {
-    return !p->upstream.address_known || p->tables.client[c].map_jobs > 0;
+    return !upstream_external_is_settled(&p->upstream) || p->tables.client[c].map_jobs > 0;
 }
 
 void reply_address_request(struct proxy *p, const struct event *event, const struct step *step)
@@ -30,12 +32,12 @@ void reply_address_request(struct proxy *p, const struct event *event, const str
     struct mapping_tables *t = &p->tables;
     struct pending_reply reply = reply_to(event);
     uint16_t c = client_find(t, event->lan.from.address);
+    if (upstream_external(&p->upstream) == 0)
+        upstream_want_address(&p->upstream, step->now_ms);
     if (!address_must_wait(p, c)) {
         answer_address(p, &reply, step);
         return;
     }
-    if (!p->upstream.address_known)
-        upstream_want_address(&p->upstream, step->now_ms);
     c = client_take(t, event->lan.from.address);
     if (c == 0)
         return;
@@ -107,8 +109,7 @@ void reply_to_job(struct proxy *p, uint16_t m, enum natpmp_result result, uint16
                          external_port, lifetime_s, step);
     }
     job_end(t, m);
-    const struct client *client = &t->client[mapping->client];
-    if (client->map_jobs == 0 && client->address_pending != 0 && p->upstream.address_known)
+    if (t->client[mapping->client].address_pending != 0 && !address_must_wait(p, mapping->client))
         answer_addresses(p, mapping->client, step);
 }
 

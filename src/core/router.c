@@ -55,6 +55,18 @@ bool router_has_address(const struct router *r, uint32_t address)
     return false;
 }
 
+bool router_is_broadcast(const struct router *r, uint32_t address)
+{
+    for (unsigned i = 0; i < r->context.addresses; i++) {
+        unsigned length = r->context.length[i];
+        uint32_t host = length == 0 || length > 30 ? 0 : UINT32_MAX >> length;
+        struct prefix network = {r->context.address[i], (uint8_t)length};
+        if (host != 0 && prefix_has(&network, address) && ((address & host) == host || (address & host) == 0))
+            return true;
+    }
+    return address == UINT32_MAX;
+}
+
 void router_hurry(struct router *r, uint64_t now_ms)
 {
     r->session[MAIN].retry_ms = now_ms;
@@ -66,6 +78,7 @@ static void go_down(struct router *r, struct actions *out)
     router_report(r, (enum failure)r->session[MAIN].failure, span_of(NULL, 0), out);
     r->ready = false;
     r->listening = false;
+    r->route_check_hangs = false;
     r->stage = STAGE_IDLE;
     r->resync_due_ms = UINT64_MAX;
     r->orphans = 0;
@@ -234,17 +247,16 @@ static uint64_t idle_ms(const struct session *s, uint64_t limit_ms)
     return later_ms(s->used_ms, s->heard_ms) + limit_ms;
 }
 
-static void check_silence(struct router *r, unsigned i, const struct step *step)
+static void wait_on(struct router *r, unsigned i, const struct step *step)
 {
     struct session *s = &r->session[i];
-    if (!session_is_silent(s, step->now_ms))
+    struct command c;
+    enum session_wait wait;
+    while ((wait = session_wait(s, &c, step)) == SESSION_GIVES_UP)
+        router_resync_given_up(r, &c, step);
+    if (wait != SESSION_TIMES_OUT)
         return;
-    enum failure failure = FAILURE_SILENT;
-    if (s->state == SESSION_OPENING)
-        failure = FAILURE_TIMEOUT;
-    else if (s->state == SESSION_LOGIN)
-        failure = FAILURE_SILENT_LOGIN;
-    session_break(s, failure, &r->prng, step);
+    session_break(s, session_timeout(s), &r->prng, step);
     broken(r, i, step->out);
 }
 
@@ -275,7 +287,7 @@ void router_tick(struct router *r, const struct step *step)
     if (!actions_room(step->out))
         return;
     for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++)
-        check_silence(r, i, step);
+        wait_on(r, i, step);
     if (!actions_room(step->out))
         return;
     tick_main(r, step);
@@ -289,7 +301,7 @@ uint64_t router_deadline_ms(const struct router *r)
     const struct session *s = &r->session[MAIN];
     uint64_t deadline_ms = UINT64_MAX;
     for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++) {
-        deadline_ms = earlier_ms(deadline_ms, session_silent_ms(&r->session[i]));
+        deadline_ms = earlier_ms(deadline_ms, session_due_ms(&r->session[i]));
         deadline_ms =
             earlier_ms(deadline_ms, idle_ms(&r->session[i], i == MAIN ? KEEP_ALIVE_MS : EXTRA_IDLE_MS));
     }
@@ -316,8 +328,10 @@ static struct session *session_for_add(struct router *r, const struct step *step
             closed = s;
         opening = opening || s->state == SESSION_OPENING || s->state == SESSION_LOGIN;
     }
-    if ((best == NULL || best->in_flight >= SESSION_BUSY) && closed != NULL && !opening)
+    if ((best == NULL || best->in_flight >= SESSION_BUSY) && closed != NULL && !opening) {
+        closed->patience_ms = r->session[MAIN].patience_ms;
         session_open(closed, step);
+    }
     return best;
 }
 

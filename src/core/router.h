@@ -67,6 +67,8 @@ struct router {
     bool listening;
     bool listen_refused;
     bool test_policy_logged;
+    bool route_check_hangs; /* on the present connection */
+    bool route_check_hangs_logged;
     uint8_t trouble; /* enum failure: what was logged last */
     char version[32];
 
@@ -123,6 +125,9 @@ bool router_port_taken(const struct router *r, enum natpmp_protocol protocol, ui
 /* One of the router's addresses, or the address of its API. */
 bool router_has_address(const struct router *r, uint32_t address);
 
+/* The first or last address of one of the router's networks: of a broadcast, or of nobody. */
+bool router_is_broadcast(const struct router *r, uint32_t address);
+
 /* The three commands. False: no session can take one now; try again later. The outcome carries `owner`. Ids
  * must be from the snapshot ids_valid_from or a later one. */
 bool router_add(struct router *r, uint16_t owner, const struct router_rule *rule, const struct step *step);
@@ -149,3 +154,5 @@ bool router_resync_row(struct router *r, const struct command *c, uint64_t now_m
                        struct router_outcome *ret_outcome);
 bool router_resync_done(struct router *r, const struct command *c, struct router_outcome *ret_outcome,
                         const struct step *step);
+/* The router does not answer a command that the resync can do without. */
+void router_resync_given_up(struct router *r, const struct command *c, const struct step *step);

@@ -106,8 +106,13 @@ void router_begin_resync(struct router *r, const struct step *step)
     if (r->configured_interface[0] != '\0') {
         copy_interface(r->way.interface, span_text(r->configured_interface));
         r->checked_way[0] = '\0';
-        check_route(r, step);
+        if (!r->route_check_hangs)
+            check_route(r, step);
         read_context(r, step);
+        return;
+    }
+    if (r->route_check_hangs) {
+        read_routes(r, step);
         return;
     }
     r->stage = STAGE_INTERFACE;
@@ -400,4 +405,17 @@ bool router_resync_done(struct router *r, const struct command *c, struct router
         return false;
     }
     return --r->reading == 0 && stage_done(r, ret_outcome, step);
+}
+
+void router_resync_given_up(struct router *r, const struct command *c, const struct step *step)
+{
+    struct router_outcome none; /* only a snapshot has one, and it is not given up */
+    if (c->kind == COMMAND_ROUTE_CHECK) {
+        r->route_check_hangs = true;
+        if (first_time(&r->route_check_hangs_logged))
+            actions_log(
+                step->out, LOG_LEVEL_WARN, component,
+                "the router does not answer /ip/route/check; the interface is taken from the routing table");
+    }
+    router_resync_done(r, c, &none, step);
 }

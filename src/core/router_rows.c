@@ -105,6 +105,7 @@ void nat_context_add_address(struct nat_context *context, const struct ros_sente
         return;
     }
     context->address[context->addresses] = prefix.address;
+    context->length[context->addresses] = prefix.length;
     context->on_interface[context->addresses++] = span_is(interface, context->interface);
 }
 

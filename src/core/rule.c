@@ -155,12 +155,17 @@ static void comment_is_unknown(struct rule *rule)
     rule->comment_stale = true;
 }
 
-void rule_on_failed(struct mapping_tables *t, uint16_t m, enum command_kind command, uint64_t now_ms)
+static void try_later(struct rule *rule, uint64_t now_ms)
 {
-    struct rule *rule = rule_of(t, m);
     rule->retry_ms = now_ms + backoff_ms(RETRY_FIRST_MS, RETRY_MAX_MS, rule->failures);
     if (rule->failures < UINT8_MAX)
         rule->failures++;
+}
+
+void rule_on_failed(struct mapping_tables *t, uint16_t m, enum command_kind command, uint64_t now_ms)
+{
+    struct rule *rule = rule_of(t, m);
+    try_later(rule, now_ms);
     if (command == COMMAND_SET)
         comment_is_unknown(rule);
     else if (command == COMMAND_REMOVE)
@@ -177,6 +182,13 @@ void rule_on_lost(struct mapping_tables *t, uint16_t m, enum command_kind comman
     }
     rule_of(t, m)->seen = snapshot;
     set_state(t, m, RULE_UNSURE, 0);
+}
+
+void rule_on_failed_unsure(struct mapping_tables *t, uint16_t m, enum command_kind command, uint32_t snapshot,
+                           uint64_t now_ms)
+{
+    try_later(rule_of(t, m), now_ms);
+    rule_on_lost(t, m, command, snapshot);
 }
 
 /* ---- what the router's table shows ---- */

@@ -16,7 +16,8 @@ enum rule_state {
     RULE_ADDING, /* the add command is in flight */
     RULE_PRESENT,
     RULE_REMOVING,
-    RULE_UNSURE, /* the answer to a command was lost; the next snapshot shows whether the rule exists */
+    RULE_UNSURE, /* the answer to a command was lost or an error; the next snapshot shows whether the rule
+                    exists */
 };
 
 /* The contents of the rule's comment. The next run of the daemon knows nothing else of the lease. */
@@ -77,6 +78,9 @@ void rule_on_added(struct mapping_tables *t, uint16_t m, uint32_t id, uint32_t s
 void rule_on_comment_set(struct mapping_tables *t, uint16_t m);
 /* The router refused a command (COMMAND_ADD, COMMAND_SET or COMMAND_REMOVE); it is repeated later. */
 void rule_on_failed(struct mapping_tables *t, uint16_t m, enum command_kind command, uint64_t now_ms);
+/* The same, but the router may have carried the command out nevertheless: the next snapshot shows it. */
+void rule_on_failed_unsure(struct mapping_tables *t, uint16_t m, enum command_kind command, uint32_t snapshot,
+                           uint64_t now_ms);
 /* The connection was lost before the answer to the command arrived. */
 void rule_on_lost(struct mapping_tables *t, uint16_t m, enum command_kind command, uint32_t snapshot);
 

@@ -5,21 +5,24 @@
 enum {
     /* The driver's limits are shorter and give a more exact reason: 10 s for a name, 5 s for each address. */
     OPEN_TIMEOUT_MS = 20 * 1000,
-    LOGIN_TIMEOUT_MS = 5000,
-    /* The session ends if the router sends nothing for this time while commands are in flight. The time is
-     * short enough to connect again within the 12 s that a client waits. */
-    SILENCE_MS = 4000,
+    /* The session ends if the router sends nothing for this time while commands are in flight. The shortest
+     * time is short enough to connect again within the 12 s that a client waits. */
+    PATIENCE_MIN_MS = 4000,
+    PATIENCE_MAX_MS = 60 * 1000,
+    PATIENCE_JUDGED_MS = 60 * 1000,
+    PROBE_MS = 2000,
     /* The limit for one command while the router answers others. The snapshot of a large table takes longer.
      */
-    COMMAND_TIMEOUT_MS = 10 * 1000,
+    COMMAND_TIMEOUT_MS = 60 * 1000,
     SNAPSHOT_TIMEOUT_MS = 120 * 1000,
+    /* /ip/route/print tells the same, so there is no need to wait longer. */
+    ROUTE_CHECK_TIMEOUT_MS = 10 * 1000,
     BACKOFF_FIRST_MS = 500,
     BACKOFF_MAX_MS = 30 * 1000,
     LASTING_MS = 5 * 1000,
     COMMAND_BYTES_MAX = 1024,
     /* The number of slots that are reserved for reading the tables, keep-alive and listen. */
     COMMANDS_RESERVED = 8,
-    TAG_BYTES = 24,
 };
 
 void session_init(struct session *s, unsigned number, const char *user, const char *password)
@@ -28,6 +31,7 @@ void session_init(struct session *s, unsigned number, const char *user, const ch
     s->password = password;
     s->number = (uint8_t)number;
     s->backoff_ms = BACKOFF_FIRST_MS;
+    s->patience_ms = PATIENCE_MIN_MS;
 }
 
 /* ---- the connection's life ---- */
@@ -63,6 +67,8 @@ void session_opened(struct session *s, uint32_t peer, const struct step *step)
     s->peer = peer;
     s->opened_ms = step->now_ms;
     s->heard_ms = step->now_ms;
+    s->judged_ms = step->now_ms;
+    s->slowest_ms = 0;
     ros_reader_init(&s->reader);
     login(s, span_of(NULL, 0), step);
 }
@@ -139,35 +145,146 @@ bool session_take_lost(struct session *s, struct command *ret_command)
     return false;
 }
 
-uint64_t session_silent_ms(const struct session *s)
+/* ---- time-outs ---- */
+
+static uint64_t time_limit_ms(const struct command *c)
 {
-    if (s->state == SESSION_OPENING)
-        return s->opened_ms + OPEN_TIMEOUT_MS;
-    if (s->state == SESSION_LOGIN)
-        return s->opened_ms + LOGIN_TIMEOUT_MS;
+    if (c->kind == COMMAND_SNAPSHOT)
+        return c->sent_ms + SNAPSHOT_TIMEOUT_MS;
+    return c->sent_ms + (c->kind == COMMAND_ROUTE_CHECK ? ROUTE_CHECK_TIMEOUT_MS : COMMAND_TIMEOUT_MS);
+}
+
+/* The owner can do without its answer. */
+static bool is_dispensable(const struct command *c)
+{
+    return c->kind == COMMAND_ROUTE_CHECK || c->kind == COMMAND_RESOURCE || c->kind == COMMAND_LISTS ||
+           c->kind == COMMAND_MEMBERS;
+}
+
+/* What the commands in flight wait for. */
+struct waits {
+    uint64_t silence_ms; /* since when the router says nothing */
+    uint64_t limit_ms;   /* when the first command that matters has waited too long */
+    uint64_t give_up_ms; /* when the first one does that does not */
+    bool probing;
+};
+
+static struct waits waits_of(const struct session *s)
+{
+    struct waits waits = {UINT64_MAX, UINT64_MAX, UINT64_MAX, false};
     if (s->state != SESSION_READY || s->in_flight == 0)
-        return UINT64_MAX;
-    uint64_t oldest_ms = UINT64_MAX;
-    uint64_t deadline_ms = UINT64_MAX;
+        return waits;
     for (unsigned i = 0; i < ROUTER_COMMANDS_MAX; i++) {
         const struct command *c = &s->command[i];
         if (!c->used || c->kind == COMMAND_LISTEN)
             continue;
-        uint64_t limit_ms =
-            c->sent_ms + (c->kind == COMMAND_SNAPSHOT ? SNAPSHOT_TIMEOUT_MS : COMMAND_TIMEOUT_MS);
-        deadline_ms = earlier_ms(limit_ms, deadline_ms);
-        oldest_ms = earlier_ms(c->sent_ms, oldest_ms);
+        uint64_t *limit_ms = is_dispensable(c) ? &waits.give_up_ms : &waits.limit_ms;
+        *limit_ms = earlier_ms(time_limit_ms(c), *limit_ms);
+        waits.silence_ms = earlier_ms(c->sent_ms, waits.silence_ms);
+        waits.probing = waits.probing || c->kind == COMMAND_KEEP_ALIVE;
     }
-    uint64_t silence_ms = later_ms(oldest_ms, s->heard_ms) + SILENCE_MS;
-    return earlier_ms(silence_ms, deadline_ms);
+    waits.silence_ms = later_ms(waits.silence_ms, s->heard_ms);
+    return waits;
 }
 
-bool session_is_silent(struct session *s, uint64_t now_ms)
+static uint64_t after_ms(uint64_t since_ms, uint32_t for_ms)
 {
-    if (now_ms < s->trusted_ms)
-        return false;
-    s->trusted_ms = session_silent_ms(s);
-    return now_ms >= s->trusted_ms;
+    return since_ms == UINT64_MAX ? UINT64_MAX : since_ms + for_ms;
+}
+
+static uint64_t silent_ms(const struct session *s, const struct waits *waits)
+{
+    if (s->state == SESSION_OPENING)
+        return s->opened_ms + OPEN_TIMEOUT_MS;
+    /* A quarter more: the login comes when the router has just begun with the connection. */
+    uint64_t login_ms = earlier_ms(s->patience_ms + s->patience_ms / 4, PATIENCE_MAX_MS);
+    if (s->state == SESSION_LOGIN)
+        return s->opened_ms + login_ms;
+    return earlier_ms(after_ms(waits->silence_ms, s->patience_ms), waits->limit_ms);
+}
+
+static uint64_t due_ms(const struct session *s, const struct waits *waits)
+{
+    uint64_t probe_ms = waits->probing ? UINT64_MAX : after_ms(waits->silence_ms, PROBE_MS);
+    return earlier_ms(silent_ms(s, waits), earlier_ms(probe_ms, waits->give_up_ms));
+}
+
+uint64_t session_silent_ms(const struct session *s)
+{
+    struct waits waits = waits_of(s);
+    return silent_ms(s, &waits);
+}
+
+uint64_t session_due_ms(const struct session *s)
+{
+    struct waits waits = waits_of(s);
+    return due_ms(s, &waits);
+}
+
+static void give_up(struct session *s, struct command *ret_command, uint64_t now_ms)
+{
+    for (unsigned i = 0; i < ROUTER_COMMANDS_MAX; i++) {
+        struct command *c = &s->command[i];
+        if (!c->used || !is_dispensable(c) || time_limit_ms(c) > now_ms)
+            continue;
+        c->used = false;
+        s->in_flight--;
+        *ret_command = *c;
+        ret_command->failed = true;
+        ret_command->error = ROS_ERROR_OTHER;
+        ret_command->message = log_safe(span_text("no answer"));
+        return;
+    }
+}
+
+/* A router that answers this lives, whatever else it is busy with. */
+static void probe(struct session *s, const struct step *step)
+{
+    struct writer w = session_begin(s, COMMAND_KEEP_ALIVE, 0, "/system/identity/print", step);
+    session_end(s, &w, step->out);
+}
+
+enum session_wait session_wait(struct session *s, struct command *ret_command, const struct step *step)
+{
+    if (step->now_ms < s->trusted_ms)
+        return SESSION_WAITS;
+    struct waits waits = waits_of(s);
+    if (silent_ms(s, &waits) <= step->now_ms) {
+        if (s->state != SESSION_OPENING)
+            s->patience_ms = (uint32_t)earlier_ms(2 * (uint64_t)s->patience_ms, PATIENCE_MAX_MS);
+        return SESSION_TIMES_OUT;
+    }
+    if (waits.give_up_ms <= step->now_ms) {
+        give_up(s, ret_command, step->now_ms);
+        return SESSION_GIVES_UP;
+    }
+    if (due_ms(s, &waits) <= step->now_ms)
+        probe(s, step);
+    s->trusted_ms = session_due_ms(s);
+    return SESSION_WAITS;
+}
+
+enum failure session_timeout(const struct session *s)
+{
+    if (s->state == SESSION_OPENING)
+        return FAILURE_TIMEOUT;
+    return s->state == SESSION_LOGIN ? FAILURE_SILENT_LOGIN : FAILURE_SILENT;
+}
+
+/* The router said something. */
+static void heard(struct session *s, uint64_t now_ms)
+{
+    uint64_t silence_ms = s->in_flight > 0 ? now_ms - later_ms(s->heard_ms, s->busy_ms) : 0;
+    s->heard_ms = now_ms;
+    s->slowest_ms = (uint32_t)later_ms(s->slowest_ms, earlier_ms(silence_ms, PATIENCE_MAX_MS));
+    if (4 * silence_ms > 3 * (uint64_t)s->patience_ms) /* it came just in time */
+        s->patience_ms = (uint32_t)earlier_ms(2 * silence_ms, PATIENCE_MAX_MS);
+    if (now_ms < s->judged_ms + PATIENCE_JUDGED_MS)
+        return;
+    if (4 * (uint64_t)s->slowest_ms <= s->patience_ms)
+        s->patience_ms = (uint32_t)later_ms(s->patience_ms / 2, PATIENCE_MIN_MS);
+    s->judged_ms = now_ms;
+    s->slowest_ms = 0;
 }
 
 /* ---- commands ---- */
@@ -197,10 +314,9 @@ static struct writer begin(struct session *s, struct command command, const char
     c->id = command.id;
     c->sent_ms = step->now_ms;
     s->used_ms = step->now_ms;
-    if (c->kind != COMMAND_LISTEN)
-        s->in_flight++;
-    if (step->now_ms + SILENCE_MS < s->trusted_ms)
-        s->trusted_ms = step->now_ms + SILENCE_MS; /* the shortest limit */
+    if (c->kind != COMMAND_LISTEN && s->in_flight++ == 0)
+        s->busy_ms = step->now_ms;
+    s->trusted_ms = earlier_ms(s->trusted_ms, step->now_ms + PROBE_MS); /* the shortest limit */
     struct writer w = writer_of(actions_bytes(step->out, COMMAND_BYTES_MAX), COMMAND_BYTES_MAX);
     ros_write_word(&w, span_text(path));
     ros_write_pair_decimal(&w, ".tag=", c->tag);
@@ -283,6 +399,7 @@ static enum session_reply finish(struct session *s, struct command *c, struct co
     c->used = false;
     if (c->kind != COMMAND_LISTEN)
         s->in_flight--;
+    s->trusted_ms = earlier_ms(s->trusted_ms, step->now_ms + PROBE_MS); /* it may have been the probe */
     if (c->kind == COMMAND_LOGIN)
         return login_done(s, ret_command, step);
     return SESSION_DONE;
@@ -315,7 +432,7 @@ enum session_reply session_next(struct session *s, struct span *input, struct co
 {
     while (s->state == SESSION_LOGIN || s->state == SESSION_READY) {
         if (input->len > 0)
-            s->heard_ms = step->now_ms;
+            heard(s, step->now_ms);
         switch (ros_reader_next(&s->reader, input)) {
         case ROS_NEED_MORE:
             return SESSION_NOTHING;

@@ -1,5 +1,14 @@
 /* One connection to the RouterOS API. This module opens and ends it, logs in with both forms of the login,
- * tags the commands in flight, and watches their time-outs. */
+ * tags the commands in flight, and watches their time-outs.
+ *
+ * A slow board may need many seconds for one command, or for each. The session is patient with both: while a
+ * command is in flight and nothing arrives, it asks for the router's name, and as long as the router answers
+ * anything, the command may take a minute. How long the router may be silent depends on how slow it was so
+ * far: an answer that came just in time doubles that patience, as a time-out does, and each minute in which
+ * the router was quick halves it.
+ *
+ * The owner sends a command with session_begin and session_end; session_next returns the rows and the ends of
+ * commands. A connection that fails loses its commands: session_take_lost returns them one by one. */
 #pragma once
 
 #include <stdbool.h>
@@ -58,9 +67,13 @@ struct session {
     uint64_t opened_ms;
     uint64_t ready_ms; /* when the login succeeded */
     uint64_t heard_ms;
-    uint64_t used_ms;    /* when the last command was sent */
-    uint64_t retry_ms;   /* no new attempt before */
-    uint64_t trusted_ms; /* no time-out is possible before */
+    uint64_t busy_ms;     /* since when commands are in flight */
+    uint64_t used_ms;     /* when the last command was sent */
+    uint64_t retry_ms;    /* no new attempt before */
+    uint64_t trusted_ms;  /* session_wait has nothing to do before */
+    uint64_t judged_ms;   /* when the patience was last compared with ... */
+    uint32_t slowest_ms;  /* ... the longest silence since then */
+    uint32_t patience_ms; /* how long the router may be silent while commands are in flight */
     uint32_t backoff_ms;
     struct command command[ROUTER_COMMANDS_MAX];
     struct ros_reader reader;
@@ -104,5 +117,18 @@ bool session_take_lost(struct session *s, struct command *ret_command);
 
 /* When the session times out; UINT64_MAX: never. */
 uint64_t session_silent_ms(const struct session *s);
-/* True if the session has timed out. Most calls cost one comparison. */
-bool session_is_silent(struct session *s, uint64_t now_ms);
+/* When session_wait has something to do; UINT64_MAX: never. */
+uint64_t session_due_ms(const struct session *s);
+
+enum session_wait {
+    SESSION_WAITS,
+    /* *ret_command took too long and has ended as failed. Its answer is dropped if it still comes. Call
+       again. */
+    SESSION_GIVES_UP,
+    SESSION_TIMES_OUT, /* the owner must call session_break with session_timeout */
+};
+
+/* What the passing of time means for the session. Most calls cost one comparison. */
+enum session_wait session_wait(struct session *s, struct command *ret_command, const struct step *step);
+/* What it was that did not come. */
+enum failure session_timeout(const struct session *s);

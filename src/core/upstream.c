@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "core/address_use.h"
+
 enum {
     /* RFC 6886 section 3.1: the first interval is 250 ms, and each next one is twice as long. There are nine
      * attempts [C-06], and the last one waits 64 s [C-07]. */
@@ -11,9 +13,10 @@ enum {
     ATTEMPTS_MAX = 9,
     /* Section 3.4 allows fewer attempts for a deletion [C-10]. */
     DELETE_ATTEMPTS_MAX = 3,
-    /* When this attempt is sent, 3.75 s after the first one, the log reports that the gateway does not
-     * answer. */
-    SILENT_ATTEMPT = 5,
+    /* After so many requests without an answer, and so long after the first of them, the log reports that the
+     * gateway does not answer. It is the fifth attempt of one request. */
+    SILENT_REQUESTS = 5,
+    SILENT_MS = 3750,
     /* The difference that section 3.6 tolerates. */
     EPOCH_TOLERANCE_S = 2,
     /* No reply is later than this, because section 3.1 ends a request 64 s after its ninth attempt. */
@@ -21,6 +24,16 @@ enum {
     /* A datagram reaches the gateway within this time. The time is also longer than the second in which the
      * epoch is counted, so that the epoch shows whether an answer belongs to an earlier request. */
     UNDER_WAY_MS = 1200,
+    /* The answer to an address request may be an old one that arrives late, or the gateway's clock was set:
+     * an answer that arrives so long after the request decides. Two such requests in a row take less than 2
+     * s. */
+    DOUBT_MS = 700,
+    /* After so long no answer to an address request is expected any more. */
+    ADDRESS_LATE_MS = 30 * 1000,
+    /* Packets that answer no request cause one request in so long. */
+    UNASKED_INTERVAL_MS = 60 * 1000,
+    /* A request during which the clock was set so often is answered by any reply to it. */
+    CLOCK_CHANGES_MAX = 2,
     /* The gateway's announcements do not cross a tunnel, so the daemon requests the address and epoch
      * regularly. */
     ADDRESS_INTERVAL_MS = 60 * 1000,
@@ -122,6 +135,18 @@ static void push(struct actions *out, uint8_t *place, size_t len)
     actions_push(out, (struct action){.type = ACTION_GATEWAY_SEND, .gateway = actions_trim(out, place, len)});
 }
 
+/* Silence is noticed however many requests are in work, and however often they begin anew. */
+static void note_unheard(struct upstream *u, const struct step *step)
+{
+    if (u->unheard == 0)
+        u->unheard_ms = step->now_ms;
+    if (u->unheard < SILENT_REQUESTS)
+        u->unheard++;
+    if (u->unheard == SILENT_REQUESTS && step->now_ms >= u->unheard_ms + SILENT_MS &&
+        u->trouble <= GATEWAY_FINE)
+        upstream_report(u, GATEWAY_SILENT, step->out);
+}
+
 static void send_transaction(struct upstream *u, unsigned i, const struct step *step)
 {
     struct transaction *t = &u->transaction[i];
@@ -133,8 +158,7 @@ static void send_transaction(struct upstream *u, unsigned i, const struct step *
     t->last_ms = step->now_ms;
     t->next_ms = step->now_ms + interval_ms(t->sends);
     u->due_ms = earlier_ms(u->due_ms, t->next_ms);
-    if (t->sends >= SILENT_ATTEMPT && u->heard_ms < t->first_ms && u->trouble <= GATEWAY_FINE)
-        upstream_report(u, GATEWAY_SILENT, step->out);
+    note_unheard(u, step);
 }
 
 /* The lowest epoch that the gateway should have now: section 3.6 lets its clock be slower by an eighth. */
@@ -166,6 +190,16 @@ void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol proto
     u->used++;
     u->chosen += internal_port == 0;
     send_transaction(u, i, step);
+}
+
+uint32_t upstream_external(const struct upstream *u)
+{
+    return u->address_known && u->trouble <= GATEWAY_FINE ? u->address : 0;
+}
+
+bool upstream_external_is_settled(const struct upstream *u)
+{
+    return u->address_known || u->trouble > GATEWAY_FINE;
 }
 
 bool upstream_is_busy(const struct upstream *u, enum natpmp_protocol protocol)
@@ -211,13 +245,15 @@ static void send_address_request(struct upstream *u, const struct step *step)
     push(step->out, place, natpmp_encode_address_request(place));
     if (u->address_sends == ATTEMPTS_MAX)
         u->address_sends = 0;
-    if (u->address_sends == 0)
-        u->address_first_ms = step->now_ms;
+    if (!u->address_asking)
+        u->address_floor_s = expected_epoch_s(u, step->now_ms);
     u->address_asking = true;
+    if (u->address_unanswered < UINT8_MAX)
+        u->address_unanswered++;
+    u->address_last_ms = step->now_ms;
     u->address_sends++;
     u->address_next_ms = step->now_ms + interval_ms(u->address_sends);
-    if (u->address_sends >= SILENT_ATTEMPT && u->heard_ms < u->address_first_ms && u->trouble <= GATEWAY_FINE)
-        upstream_report(u, GATEWAY_SILENT, step->out);
+    note_unheard(u, step);
 }
 
 static uint64_t transactions_deadline_ms(const struct upstream *u)
@@ -274,150 +310,7 @@ static void hurry(struct upstream *u, uint64_t now_ms)
     u->address_next_ms = now_ms;
 }
 
-static void forgot(struct upstream *u, uint64_t now_ms)
-{
-    u->state_lost = true;
-    for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX; i++)
-        u->transaction[i].epoch_floor_s = 0;
-    hurry(u, now_ms);
-}
-
-enum epoch {
-    EPOCH_FITS,
-    EPOCH_LATE,  /* the reply was on its way for a long time */
-    EPOCH_OTHER, /* the gateway restarted, or another gateway answers */
-};
-
-/* RFC 6886 section 3.6 [C-26]: the gateway's epoch should advance like our clock, except for an eighth and
- * two seconds. A late reply is behind that, but by no more than LATE_MAX_S. After a restart, the epoch is not
- * greater than the time since the last packet that fitted. An epoch that is far ahead does not fit either:
- * the reply is from before a restart, or the tunnel now leads to another server. */
-static enum epoch judge_epoch(const struct upstream *u, uint32_t epoch_s, uint64_t now_ms)
-{
-    uint64_t elapsed_s = (now_ms - u->epoch_ms) / 1000;
-    uint32_t expected_s = expected_epoch_s(u, now_ms);
-    if (!u->epoch_known)
-        return EPOCH_FITS;
-    if (epoch_s > u->epoch_s + elapsed_s * 9 / 8 + LATE_MAX_S)
-        return EPOCH_OTHER;
-    if ((uint64_t)epoch_s + EPOCH_TOLERANCE_S >= expected_s)
-        return EPOCH_FITS;
-    bool restarted = epoch_s <= elapsed_s + EPOCH_TOLERANCE_S;
-    return restarted || expected_s - epoch_s > LATE_MAX_S ? EPOCH_OTHER : EPOCH_LATE;
-}
-
-/* Asks the gateway once more before all mappings count as lost. False: the packet is not the answer to a
- * present request. */
-static bool watch_epoch(struct upstream *u, const struct natpmp_reply *reply, uint64_t now_ms)
-{
-    enum epoch epoch = judge_epoch(u, reply->epoch_s, now_ms);
-    bool fresh = u->epoch_doubted && reply->type == NATPMP_REPLY_ADDRESS && u->address_asking;
-    if (epoch == EPOCH_LATE)
-        return false;
-    if (epoch == EPOCH_OTHER && !u->epoch_doubted) {
-        u->epoch_doubted = true;
-        u->doubted_ms = now_ms;
-        ask_address_now(u, now_ms);
-    }
-    if (epoch == EPOCH_OTHER && !fresh)
-        return false;
-    if (epoch == EPOCH_OTHER)
-        forgot(u, now_ms);
-    u->epoch_doubted = false;
-    if (epoch == EPOCH_FITS && u->epoch_known && reply->epoch_s < u->epoch_s)
-        return true; /* a newer packet overtook this one */
-    u->epoch_known = true;
-    u->epoch_s = reply->epoch_s;
-    u->epoch_ms = now_ms;
-    return true;
-}
-
-static void heard(struct upstream *u, const struct step *step)
-{
-    u->heard_ms = step->now_ms;
-    if (u->trouble > GATEWAY_FINE && u->trouble != GATEWAY_REFUSES) {
-        hurry(u, step->now_ms);
-        if (u->address_asking && u->address_next_ms > step->now_ms + FIRST_INTERVAL_MS) {
-            u->address_sends = 0; /* earlier attempts do not count as unanswered */
-            u->address_next_ms = step->now_ms;
-        }
-    }
-    if (u->trouble != GATEWAY_REFUSES)
-        upstream_report(u, GATEWAY_FINE, step->out);
-}
-
-static void refused(struct upstream *u, uint16_t result, struct actions *out)
-{
-    if (u->trouble_result != result)
-        u->trouble = GATEWAY_UNKNOWN;
-    u->trouble_result = result;
-    upstream_report(u, GATEWAY_REFUSES, out);
-}
-
-static void receive_address(struct upstream *u, const struct natpmp_reply *reply, const struct step *step)
-{
-    if (!u->address_asking) {
-        /* This is a duplicate of the last answer, or the gateway announces another address by itself. */
-        if (!u->address_known || u->address != reply->address)
-            upstream_want_address(u, step->now_ms);
-        return;
-    }
-    if (reply->result == NATPMP_SUCCESS && reply->address != 0) {
-        u->trouble = u->trouble == GATEWAY_REFUSES ? GATEWAY_UNKNOWN : u->trouble;
-        upstream_report(u, GATEWAY_FINE, step->out);
-        u->address_changed = !u->address_known || u->address != reply->address;
-        u->address_known = true;
-        u->address = reply->address;
-        u->address_asking = false;
-        u->address_sends = 0;
-        u->address_next_ms = step->now_ms + ADDRESS_INTERVAL_MS;
-        return;
-    }
-    /* Section 3.2: the address of an error is not valid, and 0.0.0.0 is no address either. The request stays
-     * in flight, and its next attempt is sent at the usual time. */
-    u->address_lost = u->address_known;
-    u->address_known = false;
-    refused(u, reply->result, step->out);
-}
-
-void upstream_receive(struct upstream *u, struct span datagram, const struct step *step)
-{
-    struct natpmp_reply reply = natpmp_decode_reply(datagram);
-    if (reply.type == NATPMP_REPLY_MALFORMED) {
-        actions_log(step->out, LOG_LEVEL_DEBUG, component, "malformed datagram dropped length=%u",
-                    (unsigned)datagram.len);
-        return;
-    }
-    heard(u, step);
-    u->reply_late = reply.has_epoch && !watch_epoch(u, &reply, step->now_ms);
-    if (u->reply_late && reply.type == NATPMP_REPLY_MAP) {
-        u->reply = reply;
-        u->reply_pending = true;
-    }
-    if (u->reply_late) {
-        actions_log(step->out, LOG_LEVEL_DEBUG, component,
-                    "a reply with an unlikely epoch is ignored epoch=%u", (unsigned)reply.epoch_s);
-        return;
-    }
-    switch (reply.type) {
-    case NATPMP_REPLY_MALFORMED:
-        break;
-    case NATPMP_REPLY_ADDRESS:
-        receive_address(u, &reply, step);
-        break;
-    case NATPMP_REPLY_UNSUPPORTED_VERSION:
-        if (u->address_asking || u->used > 0)
-            refused(u, reply.result, step->out);
-        break;
-    case NATPMP_REPLY_MAP:
-    case NATPMP_REPLY_UNSUPPORTED_OPCODE:
-        u->reply = reply;
-        u->reply_pending = true;
-        break;
-    }
-}
-
-/* ---- outcomes ---- */
+/* ---- the gateway's clock ---- */
 
 /* Returns the transaction to which a reply belongs [C-29]. Some servers send errors without the ports. Such
  * an error is accepted if it can belong to one transaction only. */
@@ -444,26 +337,281 @@ static int match(const struct upstream *u, const struct natpmp_reply *reply)
     return found;
 }
 
+static bool is_grant(const struct natpmp_reply *reply)
+{
+    return reply->result == NATPMP_SUCCESS && reply->lifetime_s > 0 && reply->external_port != 0;
+}
+
+/* Whether a reply to that transaction says what was asked: a grant, a deletion, or an error. */
+static bool suits(const struct transaction *t, const struct natpmp_reply *reply)
+{
+    if (reply->result != NATPMP_SUCCESS)
+        return true;
+    return t->deleting ? reply->lifetime_s == 0 : is_grant(reply);
+}
+
+/* A question of ours that a reply may answer. */
+struct question {
+    bool open;
+    bool decided; /* the clock was set so often meanwhile that it tells nothing */
+    uint32_t floor_s;
+};
+
+static struct question question_of(const struct upstream *u, const struct natpmp_reply *reply)
+{
+    struct question address = {.open = u->address_asking, .floor_s = u->address_floor_s};
+    if (reply->type == NATPMP_REPLY_ADDRESS)
+        return address;
+    if (reply->type == NATPMP_REPLY_UNSUPPORTED_VERSION)
+        return (struct question){.open = u->address_asking || u->used > 0, .decided = true};
+    int i = match(u, reply);
+    if (i < 0 || !suits(&u->transaction[i], reply))
+        return (struct question){.open = false};
+    return (struct question){
+        .open = true,
+        .decided = u->transaction[i].clock_changes >= CLOCK_CHANGES_MAX,
+        .floor_s = u->transaction[i].epoch_floor_s,
+    };
+}
+
+enum epoch {
+    EPOCH_FITS,
+    EPOCH_LATE,  /* a reply that was long under way, or the gateway's clock was set back */
+    EPOCH_OTHER, /* the gateway started anew, or another one answers */
+};
+
+/* The most that the epoch should be by now, by a fast reckoning. */
+static uint64_t epoch_at_most_s(const struct upstream *u, uint64_t now_ms)
+{
+    return u->epoch_s + (now_ms - u->epoch_ms) / 1000 * 9 / 8;
+}
+
+/* RFC 6886 section 3.6 [C-26]: the epoch should have advanced as our clock did, but for an eighth and two
+ * seconds. A late reply fails this as well, but by no more than a reply can be late; and a restart cannot be
+ * longer ago than the last packet that fitted. Far ahead is wrong, too: a reply from before a restart, or the
+ * tunnel ends at another server now. */
+static enum epoch judge_epoch(const struct upstream *u, uint32_t epoch_s, uint64_t now_ms)
+{
+    uint64_t elapsed_s = (now_ms - u->epoch_ms) / 1000;
+    uint32_t expected_s = expected_epoch_s(u, now_ms);
+    if (!u->epoch_known)
+        return EPOCH_FITS;
+    if (epoch_s > epoch_at_most_s(u, now_ms) + LATE_MAX_S)
+        return EPOCH_OTHER;
+    if ((uint64_t)epoch_s + EPOCH_TOLERANCE_S >= expected_s)
+        return EPOCH_FITS;
+    bool restarted = epoch_s <= elapsed_s + EPOCH_TOLERANCE_S;
+    return restarted || expected_s - epoch_s > LATE_MAX_S ? EPOCH_OTHER : EPOCH_LATE;
+}
+
+/* Whether the packet was late or the clock was set, the answer to one address request tells. Answers to
+ * earlier ones may still be under way. */
+static void suspect(struct upstream *u, enum epoch epoch, uint64_t now_ms)
+{
+    u->epoch_doubted = u->epoch_doubted || epoch == EPOCH_OTHER;
+    if (u->suspected)
+        return;
+    if (u->address_last_ms + ADDRESS_LATE_MS <= now_ms)
+        u->address_unanswered = 0;
+    u->suspected = true;
+    u->suspected_ms = now_ms;
+    u->old_answers = u->address_unanswered;
+    ask_address_now(u, now_ms);
+}
+
+static bool may_ask_unasked(struct upstream *u, uint64_t now_ms)
+{
+    if (now_ms < u->unasked_until_ms)
+        return false;
+    u->unasked_until_ms = now_ms + UNASKED_INTERVAL_MS;
+    return true;
+}
+
+/* Another clock counts from now on. By section 3.6 the gateway lost its state if its clock went back by more
+ * than the tolerance. */
+static void change_clock(struct upstream *u, enum epoch epoch, uint64_t now_ms)
+{
+    u->state_lost = u->state_lost || epoch != EPOCH_FITS;
+    for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX; i++) {
+        struct transaction *t = &u->transaction[i];
+        t->epoch_floor_s = 0;
+        if (t->clock_changes < CLOCK_CHANGES_MAX)
+            t->clock_changes++;
+    }
+    hurry(u, now_ms);
+}
+
+static void set_clock(struct upstream *u, uint32_t epoch_s, uint64_t now_ms)
+{
+    u->suspected = false;
+    u->epoch_doubted = false;
+    u->epoch_known = true;
+    u->epoch_s = epoch_s;
+    u->epoch_ms = now_ms;
+}
+
+/* By the clock that is known, the reply was sent before the question. True: it is the clock that is wrong. */
+static bool is_other_clock(struct upstream *u, const struct natpmp_reply *reply, enum epoch epoch,
+                           uint64_t now_ms)
+{
+    if (!u->suspected || reply->type != NATPMP_REPLY_ADDRESS) {
+        suspect(u, epoch, now_ms);
+        return false;
+    }
+    if (epoch != EPOCH_OTHER && u->old_answers > 0 && now_ms < u->suspected_ms + DOUBT_MS) {
+        u->old_answers--;
+        return false;
+    }
+    return true;
+}
+
+/* What answers no question moves no clock; far off, it causes one request at most in a while. */
+static bool watch_unasked(struct upstream *u, enum epoch epoch, uint64_t now_ms)
+{
+    if (epoch == EPOCH_OTHER && may_ask_unasked(u, now_ms))
+        suspect(u, epoch, now_ms);
+    return epoch == EPOCH_FITS;
+}
+
+/* False: the packet is no answer to anything, because it was sent before the question. */
+static bool watch_epoch(struct upstream *u, const struct natpmp_reply *reply, const struct question *question,
+                        uint64_t now_ms)
+{
+    enum epoch epoch = judge_epoch(u, reply->epoch_s, now_ms);
+    if (!question->open)
+        return watch_unasked(u, epoch, now_ms);
+    bool after = question->decided || (epoch != EPOCH_OTHER && reply->epoch_s >= question->floor_s);
+    if (!after && !is_other_clock(u, reply, epoch, now_ms))
+        return false;
+    if (!after)
+        change_clock(u, epoch, now_ms);
+    /* Ahead: this may be another server, which has another address. */
+    bool ahead = u->epoch_known && reply->epoch_s > epoch_at_most_s(u, now_ms) + EPOCH_TOLERANCE_S;
+    if (ahead && reply->type != NATPMP_REPLY_ADDRESS && may_ask_unasked(u, now_ms))
+        upstream_want_address(u, now_ms);
+    /* One that is behind was overtaken on the way: what is known is newer. */
+    if (!after || !u->epoch_known || reply->epoch_s >= u->epoch_s)
+        set_clock(u, reply->epoch_s, now_ms);
+    return true;
+}
+
+/* After trouble any packet is a sign of life: what is in work is requested again at once. */
+static void revive(struct upstream *u, uint64_t now_ms)
+{
+    hurry(u, now_ms);
+    if (u->address_asking && u->address_next_ms > now_ms + FIRST_INTERVAL_MS) {
+        u->address_sends = 0; /* those before it count as silence no more */
+        u->address_next_ms = now_ms;
+    }
+}
+
+/* It answers what it was asked. */
+static void heard(struct upstream *u, const struct step *step)
+{
+    u->unheard = 0;
+    if (u->trouble != GATEWAY_REFUSES)
+        upstream_report(u, GATEWAY_FINE, step->out);
+}
+
+static void refused(struct upstream *u, uint16_t result, uint32_t address, struct actions *out)
+{
+    if (u->trouble_result != result || u->trouble_address != address)
+        u->trouble = GATEWAY_UNKNOWN;
+    u->trouble_result = result;
+    u->trouble_address = address;
+    upstream_report(u, GATEWAY_REFUSES, out);
+}
+
+static void receive_address(struct upstream *u, const struct natpmp_reply *reply, const struct step *step)
+{
+    if (!u->address_asking) {
+        /* A second copy, or the gateway says by itself that its address is another one. */
+        if ((!u->address_known || u->address != reply->address) && may_ask_unasked(u, step->now_ms))
+            upstream_want_address(u, step->now_ms);
+        return;
+    }
+    if (reply->result == NATPMP_SUCCESS && address_is_possible(reply->address)) {
+        u->trouble = u->trouble == GATEWAY_REFUSES ? GATEWAY_UNKNOWN : u->trouble;
+        upstream_report(u, GATEWAY_FINE, step->out);
+        u->address_changed = !u->address_known || u->address != reply->address;
+        u->address_known = true;
+        u->address = reply->address;
+        u->address_asking = false;
+        u->address_sends = 0;
+        u->address_next_ms = step->now_ms + ADDRESS_INTERVAL_MS;
+        return;
+    }
+    /* Section 3.2: the address of an error is not to be used. 0.0.0.0 is no address either, nor is a
+     * multicast one. The question stays open: the next attempt is due as if nothing had come. */
+    u->address_lost = u->address_known;
+    u->address_known = false;
+    refused(u, reply->result, reply->result == NATPMP_SUCCESS ? reply->address : 0, step->out);
+}
+
+void upstream_receive(struct upstream *u, struct span datagram, const struct step *step)
+{
+    struct natpmp_reply reply = natpmp_decode_reply(datagram);
+    if (reply.type == NATPMP_REPLY_MALFORMED) {
+        actions_log(step->out, LOG_LEVEL_DEBUG, component, "malformed datagram dropped length=%u",
+                    (unsigned)datagram.len);
+        return;
+    }
+    struct question question = question_of(u, &reply);
+    bool trouble = u->trouble > GATEWAY_FINE && u->trouble != GATEWAY_REFUSES;
+    if (trouble && (question.open || may_ask_unasked(u, step->now_ms)))
+        revive(u, step->now_ms);
+    if (reply.type == NATPMP_REPLY_ADDRESS && u->address_unanswered > 0)
+        u->address_unanswered--;
+    u->reply_late = reply.has_epoch && !watch_epoch(u, &reply, &question, step->now_ms);
+    if (question.open && !u->reply_late)
+        heard(u, step);
+    if (u->reply_late && reply.type == NATPMP_REPLY_MAP) {
+        u->reply = reply;
+        u->reply_pending = true;
+    }
+    if (u->reply_late) {
+        actions_log(step->out, LOG_LEVEL_DEBUG, component,
+                    "a reply with an unlikely epoch is ignored epoch=%u", (unsigned)reply.epoch_s);
+        return;
+    }
+    switch (reply.type) {
+    case NATPMP_REPLY_MALFORMED:
+        break;
+    case NATPMP_REPLY_ADDRESS:
+        receive_address(u, &reply, step);
+        break;
+    case NATPMP_REPLY_UNSUPPORTED_VERSION:
+        if (u->address_asking || u->used > 0)
+            refused(u, reply.result, 0, step->out);
+        break;
+    case NATPMP_REPLY_MAP:
+    case NATPMP_REPLY_UNSUPPORTED_OPCODE:
+        u->reply = reply;
+        u->reply_pending = true;
+        break;
+    }
+}
+
+/* ---- outcomes ---- */
+
 static bool take_answer(struct upstream *u, int i, uint64_t now_ms, struct upstream_outcome *o)
 {
     const struct natpmp_reply *reply = &u->reply;
     const struct transaction *t = &u->transaction[i];
     uint32_t key = u->key[i];
-    bool success = reply->result == NATPMP_SUCCESS;
-    bool granted = success && reply->lifetime_s > 0 && reply->external_port != 0;
     o->owner = t->owner;
     o->asked_ms = t->first_ms;
     o->gone_ms = t->last_ms + UNDER_WAY_MS + (uint64_t)reply->lifetime_s * 1000;
-    if (!success) {
+    if (!suits(t, reply))
+        return false; /* late: the answer to what was asked before */
+    if (reply->result != NATPMP_SUCCESS) {
         o->type = UPSTREAM_FAILED;
-    } else if (granted && !t->deleting) {
+    } else if (!t->deleting) {
         o->type = UPSTREAM_GRANTED;
         note_under_way(u, key, UNDER_WAY_GRANT, now_ms);
-    } else if (t->deleting && reply->lifetime_s == 0) {
+    } else {
         o->type = UPSTREAM_DELETED;
         note_deleted(u, key, t, now_ms);
-    } else {
-        return false; /* the answer to an earlier request */
     }
     end(u, i, now_ms);
     return true;
@@ -474,7 +622,7 @@ static bool take_reply(struct upstream *u, uint64_t now_ms, struct upstream_outc
     const struct natpmp_reply *reply = &u->reply;
     u->reply_pending = false;
     int i = match(u, reply);
-    bool granted = reply->result == NATPMP_SUCCESS && reply->lifetime_s > 0 && reply->external_port != 0;
+    bool granted = is_grant(reply);
     *o = (struct upstream_outcome){
         .type = UPSTREAM_LATE,
         .result = reply->result,
@@ -489,8 +637,6 @@ static bool take_reply(struct upstream *u, uint64_t now_ms, struct upstream_outc
         o->type = UPSTREAM_UNSOLICITED;
         return granted || (reply->result == NATPMP_SUCCESS && reply->lifetime_s == 0);
     }
-    if (reply->has_epoch && reply->epoch_s < u->transaction[i].epoch_floor_s)
-        return granted; /* older than the request: its lease may have ended */
     return take_answer(u, i, now_ms, o);
 }
 
@@ -513,7 +659,7 @@ bool upstream_next(struct upstream *u, uint64_t now_ms, struct upstream_outcome 
     if (u->state_lost) {
         u->state_lost = false;
         ret_outcome->type = UPSTREAM_STATE_LOST;
-        ret_outcome->asked_ms = u->doubted_ms;
+        ret_outcome->asked_ms = u->suspected_ms;
         return true;
     }
     if (u->address_changed) {

@@ -15,7 +15,8 @@ struct transaction {
     bool deleting; /* lifetime 0 */
     uint8_t sends;
     uint8_t sends_max;
-    uint16_t owner; /* given by the caller, and returned in the outcome */
+    uint8_t clock_changes; /* of the gateway's clock since the request was sent first */
+    uint16_t owner;        /* given by the caller, and returned in the outcome */
     uint16_t external_port;
     uint32_t lifetime_s;
     uint32_t epoch_floor_s; /* a reply with a lower epoch is older than the request */
@@ -81,23 +82,31 @@ struct upstream {
     bool address_known;
     bool address_asking;
     uint8_t address_sends;
-    uint64_t address_first_ms;
+    uint8_t address_unanswered; /* requests whose answers may be under way */
+    uint32_t address_floor_s;   /* as epoch_floor_s */
+    uint64_t address_last_ms;
     uint64_t address_next_ms;
 
-    /* the epoch of the last packet with an expected epoch, and when that packet arrived */
+    /* the epoch of the last answer that fitted, and when it came */
     bool epoch_known;
-    /* A packet had an unexpected epoch: it was late, or the gateway restarted. The answer to a new
-     * request decides which. */
-    bool epoch_doubted;
-    uint64_t doubted_ms;
     uint32_t epoch_s;
     uint64_t epoch_ms;
+    /* A packet did not fit: it was late, or the gateway's clock was set. The address is requested to find
+     * out. */
+    bool suspected;
+    bool epoch_doubted;  /* the gateway may have restarted: nothing of before is relied on until then */
+    uint8_t old_answers; /* so many answers to earlier address requests may come first */
+    uint64_t suspected_ms;
+    uint64_t unasked_until_ms; /* until then packets that answer nothing cause no request */
 
     uint32_t local;        /* our address towards the gateway; 0: not known, or the operator chose it */
     uint32_t router_local; /* our address towards the router; 0: not known */
     uint8_t trouble;       /* enum gateway_trouble */
     uint16_t trouble_result;
-    uint64_t heard_ms;
+    uint32_t trouble_address; /* what the gateway gave for an address, and is none */
+    /* requests since the last answer, and when the first of them was sent */
+    uint8_t unheard;
+    uint64_t unheard_ms;
 
     /* outcomes that upstream_next has not returned yet */
     bool state_lost;
@@ -120,6 +129,10 @@ bool upstream_free(const struct upstream *u);
  * port as internal and external port. The outcome carries `owner`. */
 void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol protocol, uint16_t internal_port,
                   uint16_t external_port, uint32_t lifetime_s, const struct step *step);
+/* The external address as clients may get it: 0 while none is known, and while the gateway is in trouble. */
+uint32_t upstream_external(const struct upstream *u);
+/* True when it is known, or known that there is none for now. */
+bool upstream_external_is_settled(const struct upstream *u);
 /* True if a transaction of that protocol is in flight. */
 bool upstream_is_busy(const struct upstream *u, enum natpmp_protocol protocol);
 /* Ends the transaction of (protocol, internal_port), if there is one, without an outcome. */

@@ -1,9 +1,18 @@
 /* Logs what is wrong with the gateway, with the likely cause and the remedy, once when it changes. */
+#include "core/address_use.h"
 #include "core/upstream.h"
 
 static const char component[] = "gateway";
 
 #define ANOTHER_SERVER "choose another server if this lasts"
+
+static void report_impossible(uint32_t address, struct actions *out)
+{
+    actions_log(out, LOG_LEVEL_WARN, component,
+                "%s: what it reports is %s; retrying address=%s fix=\"" ANOTHER_SERVER "\"",
+                gateway_trouble_text(GATEWAY_REFUSES)->state, address_use(address),
+                address_text(address).text);
+}
 
 /* Logs why the gateway gives no external address, as its result code says (RFC 6886 section 3.5). */
 static void report_refusal(uint16_t result, struct actions *out)
@@ -53,6 +62,8 @@ void upstream_report(struct upstream *u, enum gateway_trouble trouble, struct ac
     bool other_way = u->local != 0 && u->router_local != 0 && u->local != u->router_local;
     if (trouble == GATEWAY_FINE)
         actions_log(out, LOG_LEVEL_INFO, component, "the gateway answers");
+    else if (trouble == GATEWAY_REFUSES && u->trouble_address != 0)
+        report_impossible(u->trouble_address, out);
     else if (trouble == GATEWAY_REFUSES)
         report_refusal(u->trouble_result, out);
     else if (trouble == GATEWAY_SILENT && other_way)

@@ -129,7 +129,7 @@ static const uint32_t allowed_for_names[] = {
 #ifdef __NR_fcntl64
     __NR_fcntl64,
 #endif
-    __NR_prlimit64,  __NR_set_robust_list, __NR_rseq,
+    __NR_prlimit64,  __NR_set_robust_list, __NR_rseq,   __NR_sched_yield,
 };
 
 /* Sanitizers open files, read the program's memory by ptrace from a process of their own, and end by a
@@ -205,6 +205,11 @@ static const struct rule rules[] = {
     {.call = __NR_ioctl, .condition = {ARGUMENT_IS(1, SIOCGIFCONF)}},
     {.call = __NR_ioctl, .condition = {ARGUMENT_IS(1, SIOCGIFINDEX)}},
     {.call = __NR_ioctl, .condition = {ARGUMENT_IS(1, SIOCGIFFLAGS)}},
+    /* O_NONBLOCK, for the file of the log. */
+    {.call = __NR_fcntl, .condition = {ARGUMENT_IS(1, F_SETFL)}},
+#ifdef __NR_fcntl64
+    {.call = __NR_fcntl64, .condition = {ARGUMENT_IS(1, F_SETFL)}},
+#endif
     /* Memory that cannot be executed. */
     {.call = CALL_MMAP, .condition = {ARGUMENT_LACKS(2, PROT_EXEC)}},
     {.call = __NR_mprotect, .condition = {ARGUMENT_LACKS(2, PROT_EXEC)}},

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/errqueue.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -53,9 +52,11 @@ static void report_later(struct udp_client *c, int error)
 
 /* ---- the socket ---- */
 
-static bool has_way(const struct udp_client *c)
+/* An interface that was created again has another index, and a socket stays bound to the old one; to bind it
+ * again takes a privilege. A socket that was made in this turn of the loop is as good as a new one. */
+static bool must_be_replaced(const struct udp_client *c)
 {
-    return c->way.source != 0 || c->way.device[0] != '\0';
+    return (c->way.source != 0 || c->way.device[0] != '\0') && !c->closing;
 }
 
 static int take_way(const struct udp_client *c, int fd)
@@ -90,38 +91,43 @@ static int make_socket(struct udp_client *c)
     int fd = new_descriptor(c);
     if (fd < 0)
         return fd;
-    int result = uv_poll_init(c->loop, &c->poll, fd);
+    int result = uv_poll_init(c->loop, &c->poll[c->used], fd);
     if (result == 0)
-        result = uv_poll_start(&c->poll, UV_READABLE, on_ready);
+        result = uv_poll_start(&c->poll[c->used], UV_READABLE, on_ready);
     if (result != 0) {
         (void)close(fd);
         return result;
     }
-    c->poll.data = c;
+    c->poll[c->used].data = c;
     c->fd = fd;
     return 0;
 }
 
-/* An interface that was created again has another index, and a socket stays bound to the old one; to bind it
- * again takes a privilege. The new socket takes the descriptor of the old one, so that the loop's handle can
- * stay. */
-static int replace_socket(struct udp_client *c)
+static void on_discarded(uv_handle_t *handle)
 {
-    int fd = new_descriptor(c);
-    if (fd < 0)
-        return fd;
-    (void)uv_poll_stop(&c->poll);
-    int result = dup3(fd, c->fd, O_CLOEXEC) < 0 ? -errno : 0;
-    (void)close(fd);
-    (void)uv_poll_start(&c->poll, UV_READABLE, on_ready);
+    struct udp_client *c = handle->data;
+    c->closing = false;
+}
+
+/* The loop needs one more turn to close the handle, so the next socket gets the other one. A dup3() onto the
+ * old descriptor could keep the handle, but libuv and the seccomp filter would both need an exception for
+ * that. */
+static void discard_socket(struct udp_client *c)
+{
+    uv_close((uv_handle_t *)&c->poll[c->used], on_discarded);
+    (void)close(c->fd);
+    c->used ^= 1;
+    c->closing = true;
+    c->fd = -1;
     c->connected = false;
-    return result;
 }
 
 /* Connects the socket, or connects it again: the kernel then chooses source address and source port again. It
  * drops datagrams from other hosts (RFC 6886 section 3.2 [C-12]). */
 static int ensure_connected(struct udp_client *c)
 {
+    if (c->fd >= 0 && c->stale && must_be_replaced(c))
+        discard_socket(c);
     if (c->fd < 0) {
         int result = make_socket(c);
         if (result != 0)
@@ -129,11 +135,6 @@ static int ensure_connected(struct udp_client *c)
     }
     if (c->connected && !c->stale)
         return 0;
-    if (has_way(c) && c->stale) {
-        int result = replace_socket(c);
-        if (result != 0)
-            return result;
-    }
     if (c->connected) {
         const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
         (void)connect(c->fd, &nobody, sizeof(nobody));
@@ -213,16 +214,16 @@ static int receive(struct udp_client *c)
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
     struct udp_client *c = poll->data;
+    int queued = 0;
     (void)events;
-    /* POLLERR says that the kernel's list has errors. */
-    int queued = status < 0 ? take_queued_errors(c) : 0;
+    if (status < 0) {
+        /* POLLERR says that the kernel's list has errors, and the loop has stopped watching the socket. */
+        queued = take_queued_errors(c);
+        (void)uv_poll_start(poll, UV_READABLE, on_ready);
+    }
     int error = receive(c);
     if (c->closed)
         return;
-    if (status < 0) {
-        /* The loop stops watching a socket with a pending error. */
-        (void)uv_poll_start(&c->poll, UV_READABLE, on_ready);
-    }
     error = queued != 0 ? queued : error;
     if (error != 0) {
         distrust_route(c, error);
@@ -305,6 +306,8 @@ void udp_client_open(struct udp_client *c, uv_loop_t *loop, uint32_t address, ui
 {
     c->loop = loop;
     c->fd = -1;
+    c->used = 0;
+    c->closing = false;
     c->closed = false;
     c->connected = false;
     c->stale = false;
@@ -329,7 +332,7 @@ void udp_client_close(struct udp_client *c)
     c->connected = false;
     uv_close((uv_handle_t *)&c->report, NULL);
     if (c->fd >= 0) {
-        uv_close((uv_handle_t *)&c->poll, NULL);
+        uv_close((uv_handle_t *)&c->poll[c->used], NULL);
         (void)close(c->fd);
         c->fd = -1;
     }

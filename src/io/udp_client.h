@@ -44,9 +44,11 @@ struct udp_client_handlers {
 /* The struct is large. If it comes from calloc(), only the parts in use cost memory. */
 struct udp_client {
     uv_loop_t *loop;
-    uv_poll_t poll;
+    uv_poll_t poll[2]; /* one watches the socket, and the loop may still be closing the other one */
+    unsigned used;     /* the one for the socket */
+    bool closing;
     uv_timer_t report; /* reports a failed send from the loop */
-    int fd;            /* -1: none yet */
+    int fd;            /* -1: none */
     bool closed;
     bool connected;
     bool stale; /* to be connected again before the next send */

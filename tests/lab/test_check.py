@@ -330,7 +330,7 @@ def test_a_rule_of_a_killed_check_is_removed_by_the_next(stage):
         assert len(trials(router)) == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_an_interrupted_check_undoes_what_it_did(stage, number):
     with stage.gateway() as gateway, stage.router() as router:
         router.ask("latency 50")

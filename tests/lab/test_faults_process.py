@@ -1,18 +1,25 @@
 """Faults of the daemon's own process: no file descriptors, no room or no reader for its log, another wall clock, a
 long stop. It continues, clients lose nothing, and nothing is left when it ends."""
 
+import contextlib
+import fcntl
 import itertools
 import os
 import pathlib
 import resource
 import select
 import signal
+import socket
 import struct
 import time
+
+import pytest
 
 from held import MAPPINGS, Held
 from lab import CLIENTS, release_build, wait_until
 from natpmp import map_request
+
+F_SETPIPE_SZ = 1031
 
 
 # ---- file descriptors ----
@@ -100,28 +107,58 @@ def test_the_log_has_no_reader(lab):
     serves_on(lab, daemon).end(daemon)
 
 
-def test_the_reader_of_the_log_is_stuck(lab):
-    """The daemon does not wait for the reader. When the reader reads again, it learns how many lines it missed."""
-    reader, writer = os.pipe()
-    with open(reader, "rb", buffering=0) as log:
-        daemon = lab.daemon(output=writer)
-        held = serves_on(lab, daemon)
-        client = lab.client("lan1")
+def open_ends(kind):
+    """Of what the daemon writes its log to: the reader's end, and the daemon's."""
+    if kind == "socket":
+        ends = socket.socketpair()
+        return tuple(os.dup(end.fileno()) for end in ends)
+    if kind == "terminal":
+        return os.openpty()
+    ends = os.pipe()
+    fcntl.fcntl(ends[1], F_SETPIPE_SZ, 4096)  # so that it is soon full
+    return ends
 
-        def full():
-            say_something(client)
-            return not select.select([], [writer], [], 0)[1]
 
-        wait_until(full, 60, "the pipe is full")
-        os.close(writer)
+# Field finding L6: the daemon wrote to a terminal that had room for a part of the line, and waited for ever.
+@pytest.mark.parametrize("kind", ["pipe", "socket", "terminal"])
+@pytest.mark.parametrize("user", ["root", "nobody"])
+def test_the_reader_of_the_log_is_stuck(lab, kind, user):
+    """The daemon does not wait for it; when it reads again it hears how much it missed. Another user may not open the
+    terminal or the pipe again."""
+    reader, writer = open_ends(kind)
+    if user == "nobody":
+        lab.folder.chmod(0o755)
+        lab.router.password_file.chmod(0o644)
+        lab.router.password_file.parent.chmod(0o755)
+    # The release, because the build with sanitizers may do more behind the filter.
+    daemon = lab.daemon(output=writer, user=user, build=release_build(lab) if user == "nobody" else None)
+    held = serves_on(lab, daemon)
+    client = lab.client("lan1")
+
+    def full():
         say_something(client)
-        os.set_blocking(reader, False)
-        while log.read(65536):
-            pass
+        return not select.select([], [writer], [], 0)[1]
+
+    wait_until(full, 60, "there is no room any more")
+    for _ in range(5):
+        # Room for a part of a line at the most.
+        os.read(reader, 40)
         say_something(client)
-        text = log.read(65536).decode()
-        assert "log lines were lost: " in text
-        held.end(daemon)
+    assert os.get_blocking(writer), "what others write there still waits"
+    os.close(writer)
+    os.set_blocking(reader, False)
+    text = b""
+
+    def told():
+        nonlocal text
+        with contextlib.suppress(BlockingIOError):
+            text = text[-100:] + os.read(reader, 65536)
+        assert client.serves()
+        return b"log lines were lost: " in text
+
+    wait_until(told, 10, "the loss is told without another line")
+    held.end(daemon)
+    os.close(reader)
 
 
 # ---- the wall clock ----

@@ -9,8 +9,9 @@ from natpmp import map_request
 LIMIT = 5.5
 
 
-# [G-17]
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+# [G-17] Field finding L8: no signal but SIGKILL leaves rules behind.
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2,
+                                    signal.SIGALRM, signal.SIGPWR])
 def test_everything_goes(lab, number):
     daemon = lab.daemon()
     client = lab.client("lan1")
@@ -29,6 +30,21 @@ def test_everything_goes(lab, number):
     assert not listener.reached(45003)
 
 
+# Field finding L8
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTTOU, signal.SIGXFSZ, signal.SIGRTMIN + 3, signal.SIGPIPE])
+def test_signals_that_end_nothing(lab, number):
+    daemon = lab.daemon()
+    client = lab.client("lan1")
+    assert client.map("udp", 5000, 45000).result == 0
+    daemon.process.signal(number)
+    if number == signal.SIGHUP:
+        lab.wait_until(lambda: [line for line in daemon.log_lines("info") if "SIGHUP" in line["line"]])
+    assert client.map("udp", 5001, 45001).result == 0
+    assert len(lab.router.own_rules()) == 2
+    assert daemon.stop(LIMIT) == 0
+    assert lab.router.own_rules() == []
+
+
 def test_requests_in_flight_go_too(lab):
     daemon = lab.daemon()
     client = lab.client("lan1")
@@ -43,6 +59,21 @@ def test_requests_in_flight_go_too(lab):
     assert daemon.stop(LIMIT) == 0
     assert lab.router.own_rules() == []
     assert lab.gateway.mappings() == {}
+
+
+# Field finding L8
+def test_a_closed_terminal_while_it_ends(lab):
+    """Of several signals at once, those that a person or a service manager means to be urgent end it early, the others do
+    not."""
+    daemon = lab.daemon()
+    lab.client("lan1").map("udp", 5000, 45000)
+    lab.router.ask("latency 300")
+    daemon.process.signal(signal.SIGTERM)
+    lab.wait_until(lambda: [line for line in daemon.log_lines() if "stopping" in line["message"]])
+    for number in (signal.SIGHUP, signal.SIGALRM, signal.SIGUSR1):
+        daemon.process.signal(number)
+    assert daemon.process.wait(LIMIT) == 0
+    assert lab.router.own_rules() == []
 
 
 def test_a_second_signal_ends_at_once(lab):

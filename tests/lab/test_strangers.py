@@ -87,4 +87,4 @@ def test_a_limit_of_one_client_is_not_the_others(lab):
     assert client.delete("udp", 5001).result == 0
     assert client.map("udp", 5003).result == 0
     assert len(lab.router.own_rules()) == len(lab.gateway.mappings()) == 4
-    assert len([line for line in daemon.log_lines("warn") if "no room" in line["line"]]) == 1
+    assert len([line for line in daemon.log_lines("warn") if "as many mappings" in line["line"]]) == 1

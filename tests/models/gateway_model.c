@@ -421,6 +421,15 @@ void gateway_reboot(struct gateway_model *g, uint64_t now_ms)
     g->reboots++;
 }
 
+/* An epoch is never negative. */
+void gateway_set_clock(struct gateway_model *g, uint64_t now_ms, int32_t by_s)
+{
+    int64_t epoch_s = (int64_t)gateway_epoch_s(g, now_ms) + by_s;
+
+    g->epoch_origin_ms = now_ms;
+    g->epoch_at_origin_s = epoch_s > 0 ? (uint32_t)epoch_s : 0;
+}
+
 void gateway_rotate(struct gateway_model *g, uint64_t now_ms)
 {
     gateway_expire(g, now_ms);

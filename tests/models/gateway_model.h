@@ -120,6 +120,8 @@ void gateway_reboot(struct gateway_model *g, uint64_t now_ms);
 /* The next renewal of each lease grants another external port, the same one for TCP and UDP of one internal
  * port. */
 void gateway_rotate(struct gateway_model *g, uint64_t now_ms);
+/* Its clock is set, forward or back. It keeps its table. */
+void gateway_set_clock(struct gateway_model *g, uint64_t now_ms, int32_t by_s);
 uint32_t gateway_epoch_s(const struct gateway_model *g, uint64_t now_ms);
 /* 12 bytes, the announcement of section 3.2.1. */
 size_t gateway_announcement(const struct gateway_model *g, uint64_t now_ms, uint8_t buffer[16]);

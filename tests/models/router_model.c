@@ -217,6 +217,28 @@ void router_model_fail_next(struct router_model *m, const char *command, const c
 {
     snprintf(m->fail_command, sizeof(m->fail_command), "%s", command);
     snprintf(m->fail_message, sizeof(m->fail_message), "%s", message);
+    m->fail_executes = false;
+}
+
+void router_model_fail_behind(struct router_model *m, const char *command, const char *message)
+{
+    router_model_fail_next(m, command, message);
+    m->fail_executes = true;
+}
+
+void router_model_slow(struct router_model *m, const char *command, uint32_t for_ms)
+{
+    unsigned free = ROUTER_MODEL_SLOW_MAX;
+    for (unsigned i = 0; i < ROUTER_MODEL_SLOW_MAX; i++) {
+        if (m->slow[i].for_ms != 0 && strcmp(m->slow[i].command, command) == 0)
+            m->slow[i].for_ms = 0;
+        if (m->slow[i].for_ms == 0)
+            free = i;
+    }
+    if (for_ms == 0 || free == ROUTER_MODEL_SLOW_MAX)
+        return;
+    snprintf(m->slow[free].command, sizeof(m->slow[free].command), "%s", command);
+    m->slow[free].for_ms = for_ms;
 }
 
 void router_model_set_policies(struct router_model *m, const char *user, unsigned policies)

@@ -18,7 +18,10 @@
 enum {
     ROUTER_MODEL_USERS_MAX = 8,
     ROUTER_MODEL_TEXT_MAX = 64,
+    ROUTER_MODEL_SLOW_MAX = 8,
 };
+
+#define ROUTER_MODEL_HANGS UINT32_MAX
 
 /* The policies of a user's group, as in /user/group. `write` does not include `read`. */
 enum router_model_policy {
@@ -200,6 +203,12 @@ void router_model_mute(struct router_model *m, uint64_t until_ms, bool executes)
 /* The next command of that path ("/ip/firewall/nat/add") is answered with a trap of this text and not
  * executed. */
 void router_model_fail_next(struct router_model *m, const char *command, const char *message);
+/* The same, but it is executed all the same: an action that timed out on the router. */
+void router_model_fail_behind(struct router_model *m, const char *command, const char *message);
+/* From now on that command ("/ip/firewall/nat/print", "/login"; empty: each) is executed and answered so much
+ * later, while others of its session overtake it. ROUTER_MODEL_HANGS: never answered. 0 ms: as it was. At
+ * most ROUTER_MODEL_SLOW_MAX of them; the last one for a command counts. */
+void router_model_slow(struct router_model *m, const char *command, uint32_t for_ms);
 /* From now on, also for sessions that are logged in. */
 void router_model_set_policies(struct router_model *m, const char *user, unsigned policies);
 void router_model_set_password(struct router_model *m, const char *user, const char *password);

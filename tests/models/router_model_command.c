@@ -224,6 +224,10 @@ static bool answer(struct router_model *m, struct rm_session *s, struct rm_comma
     if (m->fail_command[0] && span_is(path, m->fail_command)) {
         m->fail_command[0] = 0;
         m->counters.failed++;
+        if (m->fail_executes) {
+            dispatch(m, s, c);
+            m->reply.start = m->reply.end = 0;
+        }
         rm_trap(m, c->tag, RM_NO_CATEGORY, m->fail_message);
         rm_done(m, c->tag);
     } else if (span_is(path, "/quit")) {

@@ -145,6 +145,7 @@ enum rm_stage {
     RM_STAGE_PRINTING,
     RM_STAGE_LISTENING,
     RM_STAGE_MONITORING,
+    RM_STAGE_HANGING,
     RM_STAGE_DONE,
 };
 
@@ -224,8 +225,13 @@ struct router_model {
     bool mute_executes;
     bool drop_armed;
     struct router_model_drop_fault drop;
+    struct {
+        char command[ROUTER_MODEL_TEXT_MAX];
+        uint32_t for_ms; /* 0: free */
+    } slow[ROUTER_MODEL_SLOW_MAX];
     char fail_command[ROUTER_MODEL_TEXT_MAX];
     char fail_message[RM_ERROR_MAX];
+    bool fail_executes;
 
     struct router_model_rule *first;
     struct router_model_rule *last;

@@ -163,13 +163,29 @@ static void fatal(struct router_model *m, struct rm_session *s, const char *reas
     rm_session_close(s, false);
 }
 
+static uint32_t slow_ms(const struct router_model *m, struct span path)
+{
+    uint32_t for_ms = 0;
+    for (unsigned i = 0; i < ROUTER_MODEL_SLOW_MAX; i++) {
+        bool named = m->slow[i].command[0] != '\0';
+        if (m->slow[i].for_ms != 0 && (named ? span_is(path, m->slow[i].command) : for_ms == 0))
+            for_ms = m->slow[i].for_ms;
+    }
+    return for_ms;
+}
+
 static void enqueue(struct router_model *m, struct rm_session *s, struct rm_command *c)
 {
     const struct router_model_options *o = &m->options;
+    uint32_t for_ms = slow_ms(m, c->word[0]);
     c->due_ms = m->now_ms + rm_between(m, o->latency_min_ms, o->latency_max_ms);
     if (!o->out_of_order && c->due_ms < s->last_due_ms)
         c->due_ms = s->last_due_ms;
     s->last_due_ms = c->due_ms;
+    if (for_ms == ROUTER_MODEL_HANGS)
+        c->stage = RM_STAGE_HANGING;
+    else
+        c->due_ms += for_ms;
     c->sequence = m->sequence++;
     struct rm_command **at = &s->commands;
     while (*at)
@@ -284,7 +300,7 @@ static void flush(struct router_model *m, struct rm_session *s)
 
 static uint64_t command_due_ms(const struct router_model *m, const struct rm_command *c)
 {
-    if (c->stage == RM_STAGE_LISTENING || c->stage == RM_STAGE_DONE)
+    if (c->stage == RM_STAGE_LISTENING || c->stage == RM_STAGE_HANGING || c->stage == RM_STAGE_DONE)
         return RM_NEVER;
     bool held = m->mute_until_ms > c->due_ms && !m->mute_executes;
     return held ? m->mute_until_ms : c->due_ms;

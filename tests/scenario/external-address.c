@@ -1,7 +1,7 @@
 /* RFC 6886 section 3.2: the daemon answers an address request from memory at once. Before it knows the
- * address, the reply is pending for 12 s at most, and then it is Network Failure with 0.0.0.0. While a
- * request for a mapping of the same client is in work, the address reply waits for it, because some clients
- * take any packet for the one that they wait for. */
+ * address, the reply is pending until the gateway is known to be silent, and then it is Network Failure with
+ * 0.0.0.0. While a request for a mapping of the same client is in work, the address reply waits for it,
+ * because some clients take any packet for the one that they wait for. */
 #include "scenario.h"
 
 static void tell(struct world *w)

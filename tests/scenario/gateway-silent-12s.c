@@ -14,7 +14,7 @@ static void tell(struct world *w)
     expect(w, mapping->answers == 0);
     world_run_for(w, 1000);
     expect(w, mapping->answers == 1 && mapping->result == 3);
-    note(w, "the daemon still knows an external address");
+    note(w, "the gateway is known to be silent: no external address either");
     lan_ask_address(&w->lan, w->now_ms, a);
     world_run_for(w, 2000);
     expect(w, our_rules(w) == 0);

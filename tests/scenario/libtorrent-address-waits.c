@@ -45,7 +45,7 @@ static void tell(struct world *w)
     map_and_address(w, 11);
     world_run_for(w, 12000);
     expect(w, w->invariants.errors == 1);
-    note(w, "with no request in work the address is answered at once");
+    note(w, "with nothing in work the answer is there at once, and the gateway is known to be silent");
     send_address(w, 11);
     world_run_for(w, 10);
 }

@@ -137,8 +137,8 @@ static void client_floods(struct sim *sim)
 
 static void outsider_asks(struct sim *sim)
 {
-    static const uint32_t sources[] = {0xcb007142, 0x08080808, 0x0a020001, 0,
-                                       0xffffffff, 0xe0000001, 0x64400001};
+    static const uint32_t sources[] = {0xcb007142, 0x08080808, 0x0a020001, 0,          0xffffffff, 0xe0000001,
+                                       0x64400001, 0xc0a858ff, 0xc0a85801, 0xcb007107, 0x0a020002};
     static const uint8_t request[12] = {0, 2, 0, 0, 0x17, 0x70, 0x17, 0x70, 0, 0, 0, 60};
 
     world_lan_datagram(sim->world, (struct endpoint){sources[below(sim, ARRAY_LEN(sources))], 40000},
@@ -177,6 +177,21 @@ static void lan_happens(struct sim *sim, enum sim_event event)
 
 /* ---- the gateway ---- */
 
+static const char *const slow_commands[] = {"",
+                                            "/login",
+                                            "/ip/firewall/nat/add",
+                                            "/ip/firewall/nat/remove",
+                                            "/ip/firewall/nat/print",
+                                            "/interface/list/member/print",
+                                            "/ip/route/check"};
+
+static void router_is_quick(struct world *w)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(slow_commands); i++)
+        router_model_slow(w->router, slow_commands[i], 0);
+    inv_router_trouble_over(w);
+}
+
 static void fault_ends(struct world *w, unsigned event)
 {
     struct gateway_faults *faults = &w->gateway.faults;
@@ -210,6 +225,8 @@ static void fault_ends(struct world *w, unsigned event)
         router_model_set_password(w->router, "natpmp", w->options.config.password);
     } else if (event == SIM_ROUTER_ACCESS) {
         router_model_set_access(w->router, ROUTER_MODEL_OPEN);
+    } else if (event == SIM_ROUTER_SLOW) {
+        router_is_quick(w);
     }
 }
 
@@ -290,8 +307,12 @@ static void fail_next(struct sim *sim)
     static const char *const messages[] = {"failure: something went wrong", "not enough permissions (9)",
                                            "interrupted", "input does not match any value of in-interface"};
 
-    router_model_fail_next(sim->world->router, commands[below(sim, ARRAY_LEN(commands))],
-                           messages[below(sim, ARRAY_LEN(messages))]);
+    const char *command = commands[below(sim, ARRAY_LEN(commands))];
+
+    if (below(sim, 3) == 0)
+        router_model_fail_behind(sim->world->router, command, messages[0]);
+    else
+        router_model_fail_next(sim->world->router, command, messages[below(sim, ARRAY_LEN(messages))]);
 }
 
 /* Sessions that exist are not affected, unless they are ended at the same time. */
@@ -307,6 +328,12 @@ static void logins_fail(struct sim *sim, enum sim_event event)
     if (below(sim, 2))
         router_model_drop_session(w->router, 0, below(sim, 2));
     ends_later(sim, event);
+}
+
+static void command_is_slow(struct sim *sim)
+{
+    router_model_slow(sim->world->router, slow_commands[below(sim, ARRAY_LEN(slow_commands))],
+                      below(sim, 8) == 0 ? ROUTER_MODEL_HANGS : 1 + below(sim, 10000));
 }
 
 static void router_happens(struct sim *sim, enum sim_event event)
@@ -346,6 +373,10 @@ static void router_happens(struct sim *sim, enum sim_event event)
         ends_later(sim, event);
     } else if (event == SIM_ROUTER_PASSWORD || event == SIM_ROUTER_ACCESS) {
         logins_fail(sim, event);
+    } else if (event == SIM_ROUTER_SLOW) {
+        command_is_slow(sim);
+        trouble_until(w, w->now_ms + LONGEST_MS);
+        ends_later(sim, event);
     } else if (event == SIM_ROUTER_RENAME) {
         world_hand_begin(w, "the tunnel's interface has another name");
         if (!router_model_interface_rename(w->router, "wg0", "wg1"))

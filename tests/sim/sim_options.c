@@ -40,6 +40,7 @@ static const struct {
     [SIM_ROUTER_PASSWORD] = {"router-password", 3, 15},
     [SIM_ROUTER_ACCESS] = {"router-access", 3, 20},
     [SIM_ROUTER_RENAME] = {"router-rename", 2, 15},
+    [SIM_ROUTER_SLOW] = {"router-slow", 3, 20},
     [SIM_HAND_REMOVE] = {"hand-remove", 8, 35},
     [SIM_HAND_DISABLE] = {"hand-disable", 6, 25},
     [SIM_HAND_CHANGE] = {"hand-change", 6, 25},

@@ -47,10 +47,25 @@ static void test_blocks(void **state)
     }
 }
 
+/* Field finding G10. */
+static void test_possible(void **state)
+{
+    static const uint32_t impossible[] = {0,          1,          0x00FFFFFF, 0x7F000001,
+                                          0xC0000001, 0xE0000001, 0xF0000000, 0xFFFFFFFF};
+    static const uint32_t possible[] = {0x01000000, 0x0A000001, 0x64400001,
+                                        0xC0A80001, 0xCB007101, 0xDFFFFFFF};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(impossible); i++)
+        assert_false(address_is_possible(impossible[i]));
+    for (size_t i = 0; i < ARRAY_LEN(possible); i++)
+        assert_true(address_is_possible(possible[i]));
+}
+
 UNIT(address_use)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_possible),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

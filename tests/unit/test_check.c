@@ -363,6 +363,45 @@ static void test_a_silent_gateway(void **state)
     tear_down();
 }
 
+/* Field finding R1. The check has the daemon's patience, and tells whoever looks on that it waits. */
+static void test_a_slow_router(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *command;
+        uint32_t for_ms;
+    } slow[] = {{"/ip/firewall/nat/print", 20000}, {"/ip/address/print", 7000}, {"/login", 9800}, {"", 9800}};
+    for (size_t i = 0; i < ARRAY_LEN(slow); i++) {
+        unsigned shown_s = 0;
+        set_up(false);
+        router_model_slow(router, slow[i].command, slow[i].for_ms);
+        step((struct event){.type = EVENT_START});
+        while (!ended) {
+            advance();
+            shown_s = subject->waiting_s > shown_s ? subject->waiting_s : shown_s;
+        }
+        assert_int_equal(subject->survey.failure, FAILURE_NONE);
+        assert_int_equal(subject->survey.trial, TRIAL_UNDONE);
+        assert_int_equal(router_model_counters(router)->connections, 1);
+        assert_in_range(shown_s, slow[i].for_ms / 1000 / 5 * 5, 20);
+        tear_down();
+    }
+}
+
+/* Field finding R2. */
+static void test_a_route_check_that_hangs(void **state)
+{
+    (void)state;
+    set_up(false);
+    router_model_slow(router, "/ip/route/check", ROUTER_MODEL_HANGS);
+    run(UINT32_MAX);
+    assert_int_equal(subject->survey.failure, FAILURE_NONE);
+    assert_int_equal(subject->survey.table[TABLE_ROUTE_CHECK].state, TABLE_REFUSED);
+    assert_int_equal(subject->survey.table[TABLE_ROUTE].state, TABLE_READ);
+    assert_int_equal(subject->survey.trial, TRIAL_UNDONE);
+    tear_down();
+}
+
 UNIT(check)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +412,8 @@ UNIT(check)
         cmocka_unit_test(test_a_router_that_is_gone),
         cmocka_unit_test(test_the_version_alone),
         cmocka_unit_test(test_a_silent_gateway),
+        cmocka_unit_test(test_a_slow_router),
+        cmocka_unit_test(test_a_route_check_that_hangs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

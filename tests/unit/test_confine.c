@@ -206,6 +206,14 @@ static void test_links(void **state)
     assert_int_equal(verdict(0, __NR_ioctl, 0, TIOCSTI, 0), REFUSED);
 }
 
+static void test_flags_of_a_file(void **state)
+{
+    (void)state;
+    assert_int_equal(verdict(0, __NR_fcntl, 2, F_SETFL, O_NONBLOCK), SERVED);
+    assert_int_equal(verdict(0, __NR_fcntl, 2, F_DUPFD, 0), REFUSED);
+    assert_int_equal(verdict(0, __NR_fcntl, 2, F_SETOWN, 1), REFUSED);
+}
+
 static void test_signals_to_itself(void **state)
 {
     (void)state;
@@ -233,6 +241,7 @@ static void test_names(void **state)
     assert_int_equal(verdict(names, __NR_open, 0, O_RDWR, 0), REFUSED);
 #endif
     assert_int_equal(verdict(names, __NR_clone, thread, 0, 0), SERVED);
+    assert_int_equal(verdict(names, __NR_sched_yield, 0, 0, 0), SERVED);
     assert_int_equal(verdict(names, __NR_clone, SIGCHLD, 0, 0), REFUSED);
     assert_int_equal(verdict(names, __NR_clone, CLONE_VM | CLONE_VFORK | SIGCHLD, 0, 0), REFUSED);
     assert_int_equal(verdict(names, __NR_clone, thread | CLONE_NEWUSER, 0, 0), REFUSED);
@@ -426,6 +435,7 @@ UNIT(confine)
         cmocka_unit_test(test_sockets),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_links),
+        cmocka_unit_test(test_flags_of_a_file),
         cmocka_unit_test(test_signals_to_itself),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_sanitized),

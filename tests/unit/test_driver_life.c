@@ -98,7 +98,7 @@ static void react_stop(const struct event *event, struct actions *out)
 /* [G-17] */
 static void test_stop_signals(void **state)
 {
-    static const int signals[] = {SIGTERM, SIGINT};
+    static const int signals[] = {SIGTERM, SIGINT, SIGQUIT};
     struct world *w = *state;
     start(w);
     assert_int_equal(raise(SIGTERM), 0);

@@ -148,6 +148,55 @@ static void test_full_pipe(void **state)
     assert_int_equal(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
 }
 
+/* Field finding L6 */
+static void test_full_terminal(void **state)
+{
+    (void)state;
+    for (unsigned detached = 0; detached < 2; detached++) {
+        struct log log;
+        int reader = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+        assert_true(reader >= 0 && grantpt(reader) == 0 && unlockpt(reader) == 0);
+        int terminal = open(ptsname(reader), O_RDWR | O_NOCTTY | O_CLOEXEC);
+        assert_true(terminal >= 0);
+        int shared = dup(terminal);
+        if (detached)
+            log_detach(terminal);
+        log_init(&log, terminal, LOG_LEVEL_INFO);
+        fill(&log);
+        for (unsigned i = 0; i < 1000; i++) {
+            char part[40];
+            (void)read(reader, part, sizeof(part));
+            log_printf(&log, LOG_LEVEL_INFO, "x", "line %u", i);
+        }
+        while (take(reader)[0] != '\0') {
+        }
+        log_printf(&log, LOG_LEVEL_INFO, "x", "again");
+        assert_non_null(strstr(take(reader), "again"));
+        assert_int_equal(log.lost, 0);
+        assert_int_equal(fcntl(shared, F_GETFL) & O_NONBLOCK, 0);
+        (void)close(shared);
+        (void)close(terminal);
+        (void)close(reader);
+    }
+}
+
+/* The loss is reported without another line. */
+static void test_recovery_by_itself(void **state)
+{
+    const int *ends = *state;
+    struct log log;
+    log_init(&log, ends[1], LOG_LEVEL_INFO);
+    fill(&log);
+    log_recover(&log);
+    assert_int_equal(log.lost, 3);
+    while (take(ends[0])[0] != '\0')
+        assert_null(strstr(received, "lost"));
+    log_recover(&log);
+    assert_non_null(strstr(take(ends[0]), "the reader of the log is too slow count=3\n"));
+    log_recover(&log);
+    assert_string_equal(take(ends[0]), "");
+}
+
 static void test_full_socket(void **state)
 {
     int ends[2];
@@ -228,6 +277,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_level, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_line_of_printable_text, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_pipe, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_full_terminal, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_recovery_by_itself, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_socket, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reader_gone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -165,6 +166,50 @@ static void test_bad_configuration(void **state)
             assert_string_equal(r->out_text, "");
         }
     }
+}
+
+/* Field finding L7: what is no file is refused at once, and not waited for. To read from /dev/ptmx waits, and
+ * so does to open a FIFO. */
+static void test_what_is_no_file(void **state)
+{
+    static const char *const paths[] = {"fifo", "/dev/ptmx", "/dev/zero", "socket", "/tmp"};
+    char fifo[] = "/tmp/test-program-XXXXXX";
+    char socket_path[sizeof(fifo)] = "/tmp/test-program-XXXXXX";
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    (void)state;
+    (void)close(mkstemp(fifo));
+    (void)close(mkstemp(socket_path));
+    (void)unlink(fifo);
+    (void)unlink(socket_path);
+    int bound = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    memcpy(name.sun_path, socket_path, sizeof(socket_path));
+    assert_int_equal(bind(bound, (const struct sockaddr *)&name, sizeof(name)), 0);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    for (size_t i = 0; i < 2 * ARRAY_LEN(paths); i++) {
+        const char *variable = i % 2 == 0 ? "MIKROTIK_API_PASSWORD_FILE" : "MIKROTIK_API_TLS_CA";
+        const char *path = paths[i / 2];
+        char setting[128];
+        char expected[256];
+        path = strcmp(path, "fifo") == 0 ? fifo : path;
+        path = strcmp(path, "socket") == 0 ? socket_path : path;
+        (void)snprintf(setting, sizeof(setting), "%s=%s", variable, path);
+        (void)snprintf(expected, sizeof(expected), "%s=\"%s\" cannot be used: %s;", variable, path,
+                       strcmp(path, "/tmp") == 0 ? "Is a directory" : "it is not a regular file");
+        const char *const environment[] = {"VPN_GATEWAY=10.9.9.9",
+                                           "MIKROTIK_API_ADDRESS=r",
+                                           setting,
+                                           i % 2 == 0 ? NULL : "MIKROTIK_API_TLS=true",
+                                           PASSWORD,
+                                           NULL};
+        struct run *r = run_program(NULL, NULL, environment, -1);
+        assert_int_equal(finish(r), 2);
+        check_one_line(r->err_text);
+        if (strstr(r->err_text, expected) == NULL)
+            fail_msg("expected %s: %s", expected, r->err_text);
+    }
+    (void)unlink(fifo);
+    (void)unlink(socket_path);
+    (void)close(bound);
 }
 
 static void test_check_config(void **state)
@@ -370,6 +415,7 @@ UNIT(program)
         cmocka_unit_test(test_help_and_version),
         cmocka_unit_test(test_wrong_arguments),
         cmocka_unit_test(test_bad_configuration),
+        cmocka_unit_test(test_what_is_no_file),
         cmocka_unit_test(test_check_config),
         cmocka_unit_test(test_nobody_reads_the_output),
         cmocka_unit_test(test_life),

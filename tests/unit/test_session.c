@@ -346,10 +346,122 @@ static void test_silence(void **state)
     assert_true(session_silent_ms(&session) == START_MS + 54000);
     say_and_take("!re .tag=2", START_MS + 53000); /* any input proves that the router is alive */
     assert_true(session_silent_ms(&session) == START_MS + 57000);
-    say_and_take("!re .tag=2", START_MS + 59000); /* but a command has ten seconds at most */
-    assert_true(session_silent_ms(&session) == START_MS + 60000);
-    reply("!done", add, "", START_MS + 59000);
-    assert_true(session_silent_ms(&session) == START_MS + 61000);
+    say_and_take("!re .tag=2", START_MS + 109000); /* but a command has a minute at most */
+    assert_true(session_silent_ms(&session) == START_MS + 110000);
+    reply("!done", add, "", START_MS + 109000);
+    assert_true(session_silent_ms(&session) == START_MS + 111000);
+}
+
+static enum session_wait wait_at(uint64_t now_ms)
+{
+    actions_clear(&out, LOG_LEVEL_DEBUG);
+    return session_wait(&session, &command, at(now_ms));
+}
+
+static void check_probe(uint64_t now_ms, bool probed)
+{
+    unsigned number;
+    assert_int_equal(wait_at(now_ms), SESSION_WAITS);
+    const struct ros_sentence *sent = sent_command(&out, 0, &number);
+    assert_true((sent != NULL) == probed);
+    if (sent != NULL)
+        assert_span_text(ros_word(sent, 0), "/system/identity/print");
+}
+
+/* Field finding R1. An answered probe every two seconds lets a command wait for a minute. */
+static void test_a_slow_command(void **state)
+{
+    (void)state;
+    log_in();
+    uint32_t add = send_command(COMMAND_ADD, 0, START_MS);
+    uint32_t tag = session.next_tag;
+    uint64_t now_ms = START_MS;
+    for (; now_ms < START_MS + 58000; tag++) {
+        assert_true(session_due_ms(&session) == now_ms + 2000);
+        check_probe(now_ms + 1999, false);
+        check_probe(now_ms + 2000, true);
+        now_ms += 2100;
+        assert_int_equal(reply("!done", tag, "", now_ms), SESSION_DONE);
+        assert_int_equal(command.kind, COMMAND_KEEP_ALIVE);
+    }
+    assert_true(session.in_flight == 1 && session_silent_ms(&session) == START_MS + 60000);
+    assert_int_equal(wait_at(START_MS + 60000), SESSION_TIMES_OUT);
+    assert_int_equal(session_timeout(&session), FAILURE_SILENT);
+    assert_int_equal(reply("!done", add, "", START_MS + 60000), SESSION_DONE);
+}
+
+/* Field finding R1. A connection whose probe is not answered is noticed as if there were none; one probe is
+ * sent at a time. */
+static void test_a_dead_connection(void **state)
+{
+    (void)state;
+    log_in();
+    send_command(COMMAND_ADD, 0, START_MS);
+    check_probe(START_MS + 2000, true);
+    check_probe(START_MS + 3999, false);
+    assert_int_equal(wait_at(START_MS + 4000), SESSION_TIMES_OUT);
+}
+
+/* Field finding R1. Each time-out doubles the patience, up to a minute, also that of the login; a minute in
+ * which the router was quick halves it. */
+static void test_patience(void **state)
+{
+    (void)state;
+    static const unsigned logins_s[] = {5, 10, 20, 40, 60, 60};
+    uint64_t now_ms = START_MS;
+    for (size_t i = 0; i < ARRAY_LEN(logins_s); i++) {
+        session_open(&session, at(now_ms));
+        session_opened(&session, PEER, at(now_ms));
+        now_ms += logins_s[i] * UINT64_C(1000);
+        assert_int_equal(wait_at(now_ms - 1), SESSION_WAITS);
+        assert_int_equal(wait_at(now_ms), SESSION_TIMES_OUT);
+        assert_int_equal(session_timeout(&session), FAILURE_SILENT_LOGIN);
+        session_break(&session, session_timeout(&session), &prng, at(now_ms));
+        assert_true(session_take_lost(&session, &command) && !session_take_lost(&session, &command));
+    }
+    session_open(&session, at(now_ms));
+    session_opened(&session, PEER, at(now_ms));
+    assert_int_equal(say_and_take("!done .tag=1", now_ms), SESSION_UP);
+    static const unsigned patience_s[] = {30, 15, 7, 4, 4};
+    for (size_t i = 0; i < ARRAY_LEN(patience_s); i++) {
+        now_ms += 60000;
+        reply("!done", send_command(COMMAND_KEEP_ALIVE, 0, now_ms), "", now_ms + 10);
+        now_ms += 10;
+        assert_int_equal(session.patience_ms / 1000, patience_s[i]);
+    }
+}
+
+/* Field finding R1. What a router needed once it is given twice; while it needs that, the patience stays. */
+static void test_patience_of_a_slow_router(void **state)
+{
+    (void)state;
+    open_session();
+    assert_int_equal(say_and_take("!done .tag=1", START_MS + 4500), SESSION_UP);
+    for (uint64_t now_ms = START_MS + 5000; now_ms < START_MS + 600000; now_ms += 10000) {
+        uint32_t tag = send_command(COMMAND_ADD, 0, now_ms);
+        assert_true(session_silent_ms(&session) == now_ms + 9000);
+        assert_int_equal(reply("!done", tag, "", now_ms + 4500), SESSION_DONE);
+    }
+}
+
+/* Field finding R2. What the owner can do without is given up alone; the connection goes on. */
+static void test_a_command_is_given_up(void **state)
+{
+    (void)state;
+    log_in();
+    uint32_t tag = send_command(COMMAND_ROUTE_CHECK, 7, START_MS);
+    uint32_t add = send_command(COMMAND_ADD, 8, START_MS);
+    for (unsigned s = 1; s < 10; s++)
+        say_and_take("!re .tag=0", START_MS + 1000 * s);
+    assert_true(session_due_ms(&session) == START_MS + 10000);
+    assert_int_equal(wait_at(START_MS + 10000), SESSION_GIVES_UP);
+    assert_int_equal(command.cookie, 7);
+    assert_true(command.failed);
+    assert_int_equal(wait_at(START_MS + 10000), SESSION_WAITS);
+    assert_int_equal(session.in_flight, 1);
+    assert_int_equal(reply("!re", tag, "=interface=wg1", START_MS + 10000), SESSION_NOTHING);
+    assert_int_equal(reply("!done", tag, "", START_MS + 10000), SESSION_NOTHING);
+    assert_int_equal(reply("!done", add, "", START_MS + 10000), SESSION_DONE);
 }
 
 static void test_a_long_snapshot_is_not_silent(void **state)
@@ -482,6 +594,11 @@ UNIT(session)
         TEST(test_tags_are_never_used_twice),
         TEST(test_slots_are_kept_for_reading),
         TEST(test_silence),
+        TEST(test_a_slow_command),
+        TEST(test_a_dead_connection),
+        TEST(test_patience),
+        TEST(test_patience_of_a_slow_router),
+        TEST(test_a_command_is_given_up),
         TEST(test_a_long_snapshot_is_not_silent),
         TEST(test_lost_commands_come_back_once),
         TEST(test_break_closes),

@@ -157,7 +157,8 @@ static void test_late_replies(void **state)
 static void test_a_reply_older_than_the_request(void **state)
 {
     (void)state;
-    receive_map((struct reply){1, 0, 500, 1, 1, 1}, START_MS);
+    ask(NATPMP_UDP, PORT, 60, START_MS);
+    receive_map((struct reply){1, 0, 500, PORT, 40000, 60}, START_MS);
     expect_no_loss(START_MS);
     ask(NATPMP_TCP, PORT, 3600, START_MS + 60000); /* the gateway's epoch is 552 at least */
     receive_map((struct reply){2, 0, 551, PORT, 42000, 3600}, START_MS + 60010);

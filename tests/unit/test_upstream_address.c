@@ -39,14 +39,15 @@ static void test_unsolicited_address(void **state)
     assert_true(upstream_deadline_ms(&upstream) == START_MS + 1000);
 }
 
-/* [C-13] */
+/* [C-13]; field finding G10: nor is an address that no host can have. */
 static void test_no_address(void **state)
 {
     (void)state;
     static const struct {
         uint16_t result;
         uint32_t address;
-    } answers[] = {{0, 0}, {3, 0}, {3, 0xc6336407}, {2, 0}};
+    } answers[] = {{0, 0},          {3, 0},          {3, 0xc6336407}, {2, 0},
+                   {0, 0xe0000001}, {0, 0xffffffff}, {0, 0x7f000001}};
     for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
         start(NULL);
         upstream_start(&upstream, START_MS);
@@ -83,16 +84,23 @@ static void test_a_client_wants_the_address(void **state)
 
 /* ---- the epoch, section 3.6 ---- */
 
-/* The epoch was 1000, and after so much time it is `epoch_s`. True if the daemon asks the gateway once
- * more. */
+/* The gateway answers a request, and its epoch is that. */
+static void clock_is(uint32_t epoch_s, uint64_t now_ms)
+{
+    ask(NATPMP_UDP, PORT + 9, 60, now_ms);
+    receive_map((struct reply){1, 0, epoch_s, PORT + 9, 40009, 60}, now_ms);
+    expect_no_loss(now_ms);
+}
+
+/* The epoch was 1000; so long later it is `epoch_s`: is it taken for possible that the gateway restarted? */
 static bool doubts(uint64_t elapsed_ms, uint32_t epoch_s)
 {
     start(NULL);
-    receive_map((struct reply){1, 0, 1000, 1, 1, 1}, START_MS);
-    receive_map((struct reply){1, 0, epoch_s, 1, 1, 1}, START_MS + elapsed_ms);
+    clock_is(1000, START_MS);
+    clock_is(epoch_s, START_MS + elapsed_ms);
     bool asks = upstream_deadline_ms(&upstream) == START_MS + elapsed_ms;
-    expect_no_loss(START_MS + elapsed_ms); /* not because of one packet alone */
-    return asks;
+    assert_true(asks || !upstream.epoch_doubted);
+    return upstream.epoch_doubted;
 }
 
 /* [C-26] */
@@ -116,16 +124,16 @@ static void test_epoch_bounds(void **state)
     assert_true(doubts(80000, 1090 + 65));
 }
 
-/* It fails the test of section 3.6, too, but not by more than a packet may be late, so it answers nothing. */
+/* It fails the test of section 3.6, too, but not by more than a packet may be late: it answers nothing, and
+ * the gateway is asked whether its clock was set. Field finding G2. */
 static void test_a_late_reply_answers_nothing(void **state)
 {
     (void)state;
-    static const uint32_t late_s[] = {1000 - 64, 997};
+    static const uint32_t late_s[] = {1000 - 64, 997, 999};
     assert_false(doubts(0, 997) || doubts(0, 1000 - 64) || doubts(80000, 1070 - 64));
     for (size_t i = 0; i < ARRAY_LEN(late_s); i++) {
         start(NULL);
-        receive_map((struct reply){1, 0, 1000, 1, 1, 1}, START_MS);
-        expect_no_loss(START_MS);
+        clock_is(1000, START_MS);
         ask(NATPMP_TCP, PORT, 3600, START_MS + 10);
         receive_map((struct reply){2, 0, late_s[i], PORT, 42000, 3600}, START_MS + 20);
         assert_true(next(START_MS + 20)); /* unless its port is unknown */
@@ -133,15 +141,126 @@ static void test_a_late_reply_answers_nothing(void **state)
         assert_false(next(START_MS + 20));
         assert_int_equal(upstream.used, 1);
         assert_int_equal(upstream.epoch_s, 1000);
+        check_send_at(START_MS + 20);
+        receive_address(0, 1000, 0xc6336407, START_MS + 40);
+        expect_no_loss(START_MS + 40);
+        receive_map((struct reply){2, 0, late_s[i], PORT, 42000, 3600}, START_MS + 50);
+        expect_no_loss(START_MS + 50);
+        assert_int_equal(upstream.used, 1);
     }
+}
+
+/* The clock was set back: the answer to one address request tells. Field finding G2. */
+static void test_the_clock_is_set_back(void **state)
+{
+    (void)state;
+    static const uint32_t behind_s[] = {1, 2, 3, 10, 60, 64, 65};
+    for (size_t i = 0; i < ARRAY_LEN(behind_s); i++) {
+        uint32_t epoch_s = 1000 - behind_s[i];
+        start(NULL);
+        clock_is(1000, START_MS);
+        ask(NATPMP_TCP, PORT, 3600, START_MS + 10);
+        receive_map((struct reply){2, 0, epoch_s, PORT, 42000, 3600}, START_MS + 20);
+        expect_no_loss(START_MS + 20);
+        check_send_at(START_MS + 20);
+        receive_address(0, epoch_s, 0xc6336407, START_MS + 30);
+        assert_true(next(START_MS + 30));
+        assert_int_equal(outcome.type, behind_s[i] > 2 ? UPSTREAM_STATE_LOST : UPSTREAM_ADDRESS);
+        expect_no_loss(START_MS + 30);
+        receive_map((struct reply){2, 0, epoch_s, PORT, 42000, 3600}, START_MS + 40);
+        assert_true(next(START_MS + 40));
+        assert_int_equal(outcome.type, UPSTREAM_GRANTED);
+    }
+}
+
+/* An answer to an earlier request that was lost or is still under way decides nothing, but the question ends
+ * within 2 s all the same. Field finding G2. */
+static void test_an_old_answer_does_not_set_the_clock(void **state)
+{
+    (void)state;
+    upstream_start(&upstream, START_MS);
+    check_send_at(START_MS);
+    check_send_at(START_MS + 250);
+    receive_address(0, 1000, 0xc6336407, START_MS + 260);
+    expect_no_loss(START_MS + 260);
+    ask(NATPMP_TCP, PORT, 3600, START_MS + 1000);
+    receive_map((struct reply){2, 0, 990, PORT, 42000, 3600}, START_MS + 1020);
+    expect_no_loss(START_MS + 1020);
+    check_send_at(START_MS + 1020);
+    receive_address(0, 990, 0xc6336407, START_MS + 1030);
+    expect_no_loss(START_MS + 1030);
+    receive_address(0, 990, 0xc6336407, START_MS + 1040);
+    assert_true(next(START_MS + 1040));
+    assert_int_equal(outcome.type, UPSTREAM_STATE_LOST);
+}
+
+/* Each answer has another epoch: it is an answer all the same. Field finding G2. */
+static void test_a_clock_that_runs_wild(void **state)
+{
+    (void)state;
+    uint64_t now_ms = START_MS;
+    uint32_t epoch_s = 1000000;
+    clock_is(epoch_s, now_ms);
+    ask(NATPMP_TCP, PORT, 3600, now_ms);
+    while (upstream.used > 0 && now_ms < START_MS + 2000) {
+        now_ms += 50;
+        upstream_tick(&upstream, at(now_ms));
+        epoch_s -= 1000;
+        if (sends() == 0)
+            continue;
+        receive_address(0, epoch_s, 0xc6336407, now_ms + 10);
+        while (next(now_ms + 10))
+            continue;
+        receive_map((struct reply){2, 0, epoch_s - 500, PORT, 42000, 3600}, now_ms + 20);
+        while (next(now_ms + 20))
+            continue;
+    }
+    assert_int_equal(upstream.used, 0);
+}
+
+/* Packets that answer nothing move no clock, and cause one request a minute. Field finding G2. */
+static void test_unasked_epochs(void **state)
+{
+    (void)state;
+    clock_is(1000, START_MS);
+    receive_map((struct reply){1, 0, 1060, 1, 1, 1}, START_MS + 10);
+    expect_no_loss(START_MS + 10);
+    assert_int_equal(upstream.epoch_s, 1000);
+    assert_true(upstream_deadline_ms(&upstream) == UINT64_MAX);
+    receive_address(0, 5000, 0x01020304, START_MS + 20);
+    expect_no_loss(START_MS + 20);
+    check_send_at(START_MS + 20);
+    receive_address(0, 1000, 0xc6336407, START_MS + 30);
+    expect_no_loss(START_MS + 30);
+    for (uint64_t ms = START_MS + 40; ms < START_MS + 60000; ms += 1000) {
+        receive_address(0, 5000, 0x01020304, ms);
+        receive_map((struct reply){1, 0, 5, 1, 1, 1}, ms);
+        expect_no_loss(ms);
+        assert_false(upstream.epoch_doubted);
+        assert_true(upstream_deadline_ms(&upstream) == START_MS + 60030);
+    }
+    assert_int_equal(upstream.epoch_s, 1000);
+}
+
+/* Another server may have another address: it is requested at the first sign. Field finding G9. */
+static void test_ahead_by_much_the_address_is_requested(void **state)
+{
+    (void)state;
+    upstream_start(&upstream, START_MS);
+    check_send_at(START_MS);
+    receive_address(0, 1000, 0xc6336407, START_MS + 10);
+    expect_no_loss(START_MS + 10);
+    clock_is(1002, START_MS + 1000);
+    assert_true(upstream_deadline_ms(&upstream) == START_MS + 60010);
+    clock_is(1030, START_MS + 2000);
+    check_send_at(START_MS + 2000);
 }
 
 /* [C-26] */
 static void test_restart_of_the_gateway(void **state)
 {
     (void)state;
-    receive_map((struct reply){1, 0, 1000, 1, 1, 1}, START_MS);
-    expect_no_loss(START_MS);
+    clock_is(1000, START_MS);
     receive_map((struct reply){1, 0, 5, 1, 1, 1}, START_MS + 9000);
     expect_no_loss(START_MS + 9000);
     check_send_at(START_MS + 9000);
@@ -150,15 +269,14 @@ static void test_restart_of_the_gateway(void **state)
     assert_int_equal(outcome.type, UPSTREAM_STATE_LOST);
     assert_true(outcome.asked_ms == START_MS + 9000);
     expect_no_loss(START_MS + 9020);
-    receive_map((struct reply){1, 0, 6, 1, 1, 1}, START_MS + 10000);
-    expect_no_loss(START_MS + 10000);
+    clock_is(6, START_MS + 10000);
     assert_int_equal(upstream.epoch_s, 6);
 }
 
 static void test_one_odd_packet_is_no_restart(void **state)
 {
     (void)state;
-    receive_map((struct reply){1, 0, 1000, 1, 1, 1}, START_MS);
+    clock_is(1000, START_MS);
     receive_map((struct reply){1, 0, 800, 1, 1, 1}, START_MS + 100);
     expect_no_loss(START_MS + 100);
     check_send_at(START_MS + 100);
@@ -248,6 +366,11 @@ UNIT(upstream_address)
         TEST(test_a_client_wants_the_address),
         TEST(test_epoch_bounds),
         TEST(test_a_late_reply_answers_nothing),
+        TEST(test_the_clock_is_set_back),
+        TEST(test_an_old_answer_does_not_set_the_clock),
+        TEST(test_a_clock_that_runs_wild),
+        TEST(test_unasked_epochs),
+        TEST(test_ahead_by_much_the_address_is_requested),
         TEST(test_restart_of_the_gateway),
         TEST(test_one_odd_packet_is_no_restart),
         TEST(test_silence_is_logged_once),

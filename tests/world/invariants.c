@@ -25,7 +25,12 @@ static bool is_allowed(const struct world *w, uint32_t source)
     bool local = source >> 24 == 10 || source >> 20 == 0xac1 || source >> 16 == 0xc0a8 ||
                  source >> 16 == 0xa9fe || source >> 24 == 127;
 
-    return local && source != w->options.config.gateway && source != w->options.router_address;
+    /* Of the router's networks as world_router_init makes them: their own addresses, and those of a
+     * broadcast. */
+    bool routers =
+        source == 0x0a020002 || source == 0xc0a85800 || source == 0xc0a85801 || source == 0xc0a858ff;
+
+    return local && !routers && source != w->options.config.gateway && source != w->options.router_address;
 }
 
 static struct inv_entry *add_pending(struct world *w, struct endpoint from, unsigned internal_port,

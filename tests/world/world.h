@@ -143,6 +143,8 @@ void world_hand_begin(struct world *w, const char *what);
 void world_hand_end(struct world *w);
 /* The gateway loses its table. */
 void world_gateway_reboot(struct world *w);
+/* Its clock is set; it loses nothing. */
+void world_gateway_clock(struct world *w, int32_t by_s);
 void world_gateway_address(struct world *w, uint32_t address, bool announce);
 /* The gateway sends an unsolicited datagram. */
 void world_gateway_says(struct world *w, struct span datagram);

@@ -100,6 +100,14 @@ void world_gateway_reboot(struct world *w)
     inv_state_lost(w);
 }
 
+void world_gateway_clock(struct world *w, int32_t by_s)
+{
+    trace_line(&w->trace, w->now_ms, "the gateway's clock is set by %d s", (int)by_s);
+    gateway_set_clock(&w->gateway, w->now_ms, by_s);
+    /* By section 3.6 a clock that goes back means that everything is lost. */
+    inv_state_lost(w);
+}
+
 void world_gateway_says(struct world *w, struct span datagram)
 {
     w->gateway_socket = w->socket;

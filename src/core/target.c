@@ -1,0 +1,53 @@
+#include "core/target.h"
+
+static bool is_own(const struct proxy *p, uint32_t address)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(p->own_address); i++)
+        if (p->own_address[i] == address)
+            return true;
+    return address == p->upstream.local || address == p->upstream.router_local;
+}
+
+const char *target_forbidden(const struct proxy *p, uint32_t address)
+{
+    if (address == 0 || address >> 24 == 127)
+        return "it leads to a loopback address";
+    if (address == p->config.gateway)
+        return "it leads to the gateway's address";
+    if (router_has_address(&p->router, address))
+        return "it leads to an address of the router";
+    if (router_is_broadcast(&p->router, address))
+        return "it leads to a broadcast address";
+    return is_own(p, address) ? "it leads to an address of double-natpmp itself" : NULL;
+}
+
+void target_note_own(struct proxy *p, uint32_t address)
+{
+    if (is_own(p, address))
+        return;
+    p->own_address[p->own_next] = address;
+    p->own_next = (p->own_next + 1) % ARRAY_LEN(p->own_address);
+}
+
+void target_expel(struct proxy *p, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    for (unsigned i = 1; i <= t->used_mappings; i++) {
+        uint16_t m = (uint16_t)i;
+        const struct mapping *mapping = mapping_at(t, m);
+        const char *why = mapping->wanted ? target_forbidden(p, mapping_address(t, m)) : NULL;
+        if (why == NULL)
+            continue;
+        actions_log(step->out, LOG_LEVEL_WARN, "mapping",
+                    "the mapping may have no rule, because %s; it ends %s", why, mapping_text(t, m).text);
+        /* Nobody gets a word: on_lan drops such requests, too, and an answer could be a broadcast. */
+        struct pending_reply reply;
+        while (job_take_pending(t, m, &reply))
+            continue;
+        if (mapping->job.kind == JOB_MAP)
+            job_end(t, m);
+        promise_stop(t, m);
+        lease_end(t, m);
+        mapping_touch(t, m);
+    }
+}

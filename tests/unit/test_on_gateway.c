@@ -88,6 +88,23 @@ static void test_a_port_of_a_lease_that_has_ended(void **state)
     assert_true(is_touched(OTHER));
 }
 
+/* The same for the other protocol of that port, unless a symmetric gateway needs the number for a deletion.
+ */
+static void test_a_port_of_the_other_protocol(void **state)
+{
+    static const struct given given[] = {
+        {A, NATPMP_TCP, 1, 41000, REQUESTED},
+        {A, NATPMP_UDP, 1, 7001, .lease = {.state = LEASE_UNSURE, .external_port = 41000, .ends_ms = NOW}},
+    };
+    (void)state;
+    give_proxy(&strategy_normal, given, ARRAY_LEN(given));
+    grant(MINE, 41000);
+    assert_int_equal(at(OTHER)->lease.external_port, 0);
+    give_proxy(&strategy_symmetric, given, ARRAY_LEN(given));
+    grant(MINE, 41000);
+    assert_int_equal(at(OTHER)->lease.external_port, 41000);
+}
+
 /* ---- one port for two ---- */
 
 static const struct conflict {
@@ -444,6 +461,7 @@ UNIT(on_gateway)
     const struct CMUnitTest tests[] = {
         PROXY_TEST(test_a_grant),
         PROXY_TEST(test_a_port_of_a_lease_that_has_ended),
+        PROXY_TEST(test_a_port_of_the_other_protocol),
         PROXY_TEST(test_a_conflict),
         PROXY_TEST(test_a_conflict_while_the_other_one_is_asked),
         PROXY_TEST(test_a_port_that_cannot_be_used),

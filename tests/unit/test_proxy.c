@@ -197,6 +197,19 @@ static void test_listen_shows_a_copy(void **state)
     proxy_check(proxy);
 }
 
+/* That one is gone before the answer: there is nothing to remove. */
+static void test_listen_shows_a_copy_that_goes(void **state)
+{
+    (void)state;
+    ask_for_a_mapping();
+    hear("!re .tag=7 " OUR_ROW("5", "pending"));
+    hear("!re .tag=7 =.id=*5 =.dead=true");
+    hear("!done .tag=9 =ret=*6");
+    assert_int_equal(count_actions(&out, ACTION_LAN_SEND), 1);
+    assert_int_equal(removals(), 0);
+    proxy_check(proxy);
+}
+
 /* The interface is gone: only a resync can tell. */
 static void test_an_addition_whose_interface_is_gone(void **state)
 {
@@ -267,6 +280,7 @@ UNIT(proxy)
         TEST(test_leftover_rules_of_one_external_port),
         TEST(test_listen_is_faster_than_the_answer),
         TEST(test_listen_shows_a_copy),
+        TEST(test_listen_shows_a_copy_that_goes),
         TEST(test_an_addition_whose_interface_is_gone),
         TEST(test_a_comment_that_may_not_be_set),
         TEST(test_a_change_behind_the_row_of_the_snapshot),

@@ -1,8 +1,10 @@
 #include "app/driver.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "app/health.h"
@@ -338,6 +340,19 @@ static uint64_t proxy_deadline(const void *state)
     return proxy_deadline_ms(state);
 }
 
+uint64_t driver_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return DESCRIPTORS_MIN;
+    if (limit.rlim_cur < DESCRIPTORS_MIN && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MIN ? limit.rlim_max : DESCRIPTORS_MIN;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+        (void)getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    return limit.rlim_cur;
+}
+
 int driver_open_machine(struct driver *d, const struct config *config, struct tls_context *tls,
                         struct machine machine, struct log *log)
 {
@@ -349,6 +364,9 @@ int driver_open_machine(struct driver *d, const struct config *config, struct tl
     d->probe.fd = -1;
     for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++)
         d->session[i].driver = d;
+    /* With less the daemon would listen and not serve, or libuv would abort. */
+    if (driver_descriptors() < DESCRIPTORS_MIN)
+        return -EMFILE;
     int result = uv_loop_init(&d->loop);
     if (result != 0)
         return result;

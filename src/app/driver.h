@@ -64,8 +64,11 @@ struct driver {
     struct actions actions;
 };
 
+/* The limit of file descriptors, raised to DESCRIPTORS_MIN if this process may do that. */
+uint64_t driver_descriptors(void);
 /* Opens all sockets but those that listen. The memory must be zero, and the other arguments must outlive the
- * driver; `tls` is NULL for a connection to the router without TLS. Returns 0 or a negative errno. */
+ * driver; `tls` is NULL for a connection to the router without TLS. Returns 0 or a negative errno: -EMFILE if
+ * there are less than DESCRIPTORS_MIN descriptors. */
 nodiscard_ int driver_open_machine(struct driver *d, const struct config *config, struct tls_context *tls,
                                    struct machine machine, struct log *log);
 /* Opens all sockets for the core. Returns 0, or a negative errno if LISTEN_ADDR cannot be bound; then

@@ -186,6 +186,20 @@ static const char *bind_advice(int error)
     }
 }
 
+static void report_failed_open(struct log *log, const struct config *config, int error)
+{
+    unsigned long long descriptors = driver_descriptors();
+    if (descriptors < DESCRIPTORS_MIN)
+        log_printf(log, LOG_LEVEL_ERROR, "main",
+                   "the limit of open files is too low; raise it (ulimit -n, or LimitNOFILE= in the systemd "
+                   "unit) limit=%llu needed=%u",
+                   descriptors, (unsigned)DESCRIPTORS_MIN);
+    else
+        log_printf(log, LOG_LEVEL_ERROR, "main", "cannot listen: %s LISTEN_ADDR=%s:%u error=\"%s\"",
+                   bind_advice(error), address_text(config->listen_address).text,
+                   (unsigned)config->listen_port, strerror(error));
+}
+
 /* To be called when all files and sockets that stay open have been opened. */
 static void give_up_rights(const struct config *config, struct log *log)
 {
@@ -217,8 +231,7 @@ static int run(struct config *config, struct tls_context *tls)
     struct address_text address = address_text(config->listen_address);
     int result = driver_open(driver, config, tls, proxy, &log);
     if (result != 0) {
-        log_printf(&log, LOG_LEVEL_ERROR, "main", "cannot listen: %s LISTEN_ADDR=%s:%u error=\"%s\"",
-                   bind_advice(-result), address.text, (unsigned)config->listen_port, strerror(-result));
+        report_failed_open(&log, config, -result);
         free(driver);
         return EXIT_STATUS_FAILED;
     }

@@ -20,6 +20,17 @@ enum {
      * of them has one, and all together fit into the socket buffer of a home gateway. */
     UPSTREAM_PARALLEL_MAX = 64,
 
+    /* What a gateway may cause by packets that answer no request. One address request in so many seconds: its
+     * own announcements are rare. And for each mapping a renewal at the first contradiction, then after
+     * pauses of 1 s, 2 s and so on up to this, until it says nothing of the kind for so long. A healthy
+     * gateway sends two copies of an answer at the most; a broken one costs two requests a minute and one
+     * line in the log. */
+    GATEWAY_UNASKED_INTERVAL_S = 60,
+    GATEWAY_CONTRADICTION_PAUSE_MAX_S = 30,
+    GATEWAY_CONTRADICTIONS_APART_S = 60,
+    /* This one is logged. */
+    GATEWAY_CONTRADICTIONS_NOTED = 3,
+
     /* By default RouterOS allows 20 API sessions, for all programs together. */
     ROUTER_SESSIONS_MAX = 4,
     /* With this many commands in flight, removing 1,000 rules at a stop takes nine round trips. */
@@ -40,6 +51,11 @@ enum {
     /* RFC 6886 section 3.5 requires that an unsupported request is returned whole. The daemon receives any
      * datagram that fits an Ethernet frame whole, and drops a longer one. */
     DATAGRAM_MAX = 2048,
+
+    /* File descriptors: 3 standard streams, 7 of the event loop and its timer, 3 for the LAN, the gateway and
+     * the health socket, one for each session, and a few that are open for a moment (resolver,
+     * announcements). */
+    DESCRIPTORS_MIN = 24,
 
     /* The most actions and bytes that one step produces. The rest of the work waits for the next step. */
     ACTIONS_MAX = 512,

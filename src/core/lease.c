@@ -227,6 +227,19 @@ void lease_on_port_lost(struct mapping_tables *t, uint16_t m)
     set_external_port(t, m, 0);
 }
 
+static void note_contradiction(struct lease *lease, uint64_t now_ms)
+{
+    if (lease->contradicted_ms + UINT64_C(1000) * GATEWAY_CONTRADICTIONS_APART_S <= now_ms)
+        lease->contradictions = 0;
+    if (lease->contradictions > 0)
+        lease->retry_ms =
+            now_ms + backoff_ms(RETRY_FIRST_MS, UINT64_C(1000) * GATEWAY_CONTRADICTION_PAUSE_MAX_S,
+                                lease->contradictions - 1u);
+    if (lease->contradictions < UINT8_MAX)
+        lease->contradictions++;
+    lease->contradicted_ms = now_ms;
+}
+
 /* NAT-PMP messages carry no number and may overtake each other. An unexpected grant is a late answer to a
  * withdrawn request. If the gateway received that request after the deletion, it has a lease that nobody
  * wants. An unexpected answer to a deletion means that a retransmission of the deletion may have ended the
@@ -242,6 +255,7 @@ bool lease_on_unsolicited(struct mapping_tables *t, uint16_t m, const struct ups
         lease->due = mapping->job.kind == JOB_MAP;
         if (mapping->wanted)
             lease_recover(t, m);
+        note_contradiction(lease, now_ms);
         return true;
     }
     if (o->lifetime_s == 0 || mapping->wanted || lease->state != LEASE_NONE)

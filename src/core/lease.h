@@ -32,6 +32,7 @@ struct lease {
     uint64_t sure_ms;
     uint64_t retry_ms;           /* no request to the gateway before */
     uint64_t rejoined_ms;        /* last PAIR_REJOINS of this lease; 0: never */
+    uint64_t contradicted_ms;    /* when the gateway last contradicted its grant */
     uint64_t rotations_since_ms; /* when the first change in `rotations` was seen */
     uint32_t granted_s;
     uint16_t external_port; /* as granted; 0: none */
@@ -40,11 +41,12 @@ struct lease {
     uint8_t state;          /* enum lease_state */
     uint8_t pair;           /* enum lease_pair */
     uint8_t failures;
-    uint8_t conflicts;  /* grants in a row of a port that another mapping has */
-    uint8_t moves;      /* moves to another router port because the granted external port was unusable */
-    uint8_t rotations;  /* changes of the external port while the lease was valid */
-    bool asking : 1;    /* a request or a deletion is in flight */
-    bool releasing : 1; /* the request in flight is a deletion */
+    uint8_t contradictions; /* in a row */
+    uint8_t conflicts;      /* grants in a row of a port that another mapping has */
+    uint8_t moves;          /* moves to another router port because the granted external port was unusable */
+    uint8_t rotations;      /* changes of the external port while the lease was valid */
+    bool asking : 1;        /* a request or a deletion is in flight */
+    bool releasing : 1;     /* the request in flight is a deletion */
     /* A client has sent a request since the last grant: the gateway is asked even if the client was answered
      * from memory. */
     bool due : 1;
@@ -105,7 +107,8 @@ void lease_on_unanswered(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
 void lease_on_gone(struct mapping_tables *t, uint16_t m);
 /* The gateway granted this mapping's external port to another one, so this one has no external port now. */
 void lease_on_port_lost(struct mapping_tables *t, uint16_t m);
-/* A success arrived that no transaction waits for. False: it changes nothing. */
+/* A success arrived that no transaction waits for. False: it changes nothing. If it contradicts the last
+ * grant, the gateway is asked again, after a pause that doubles each time. */
 bool lease_on_unsolicited(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o,
                           uint64_t now_ms);
 /* A grant arrived so late that it may be out of date. */

@@ -300,10 +300,20 @@ static void unexpected(struct proxy *p, const struct upstream_outcome *o, const 
     uint16_t m = p->strategy->owner(p, o);
     if (m == 0)
         return;
+    const struct lease *lease = &mapping_at(&p->tables, m)->lease;
+    uint8_t contradictions = lease->contradictions;
+    uint16_t port = lease->external_port;
     if (o->type == UPSTREAM_LATE)
         lease_on_late(&p->tables, m, o->external_port);
     else if (lease_on_unsolicited(&p->tables, m, o, step->now_ms))
         mapping_touch(&p->tables, m);
+    if (contradictions < GATEWAY_CONTRADICTIONS_NOTED &&
+        lease->contradictions == GATEWAY_CONTRADICTIONS_NOTED)
+        actions_log(
+            step->out, LOG_LEVEL_WARN, component,
+            "the gateway contradicts what it granted; requesting the mapping again, less and less often "
+            "%s granted=%u sent=%u fix=\"choose another server if this lasts\"",
+            mapping_text(&p->tables, m).text, (unsigned)port, (unsigned)o->external_port);
 }
 
 static void address_known(struct proxy *p, const struct step *step)

@@ -30,8 +30,6 @@ enum {
     DOUBT_MS = 700,
     /* After so long no answer to an address request is expected any more. */
     ADDRESS_LATE_MS = 30 * 1000,
-    /* Packets that answer no request cause one request in so long. */
-    UNASKED_INTERVAL_MS = 60 * 1000,
     /* A request during which the clock was set so often is answered by any reply to it. */
     CLOCK_CHANGES_MAX = 2,
     /* The gateway's announcements do not cross a tunnel, so the daemon requests the address and epoch
@@ -415,7 +413,7 @@ static void suspect(struct upstream *u, enum epoch epoch, uint64_t now_ms)
         u->address_unanswered = 0;
     u->suspected = true;
     u->suspected_ms = now_ms;
-    u->old_answers = u->address_unanswered;
+    u->late_likely = u->address_unanswered > 0 || now_ms < u->late_until_ms;
     ask_address_now(u, now_ms);
 }
 
@@ -423,7 +421,7 @@ static bool may_ask_unasked(struct upstream *u, uint64_t now_ms)
 {
     if (now_ms < u->unasked_until_ms)
         return false;
-    u->unasked_until_ms = now_ms + UNASKED_INTERVAL_MS;
+    u->unasked_until_ms = now_ms + UINT64_C(1000) * GATEWAY_UNASKED_INTERVAL_S;
     return true;
 }
 
@@ -458,11 +456,7 @@ static bool is_other_clock(struct upstream *u, const struct natpmp_reply *reply,
         suspect(u, epoch, now_ms);
         return false;
     }
-    if (epoch != EPOCH_OTHER && u->old_answers > 0 && now_ms < u->suspected_ms + DOUBT_MS) {
-        u->old_answers--;
-        return false;
-    }
-    return true;
+    return epoch == EPOCH_OTHER || !u->late_likely || now_ms >= u->suspected_ms + DOUBT_MS;
 }
 
 /* What answers no question moves no clock; far off, it causes one request at most in a while. */
@@ -470,6 +464,8 @@ static bool watch_unasked(struct upstream *u, enum epoch epoch, uint64_t now_ms)
 {
     if (epoch == EPOCH_OTHER && may_ask_unasked(u, now_ms))
         suspect(u, epoch, now_ms);
+    if (epoch == EPOCH_LATE)
+        u->late_until_ms = now_ms + UINT64_C(1000) * LATE_MAX_S;
     return epoch == EPOCH_FITS;
 }
 
@@ -485,6 +481,8 @@ static bool watch_epoch(struct upstream *u, const struct natpmp_reply *reply, co
         return false;
     if (!after)
         change_clock(u, epoch, now_ms);
+    else if (u->suspected)
+        u->late_until_ms = now_ms + UINT64_C(1000) * LATE_MAX_S;
     /* Ahead: this may be another server, which has another address. */
     bool ahead = u->epoch_known && reply->epoch_s > epoch_at_most_s(u, now_ms) + EPOCH_TOLERANCE_S;
     if (ahead && reply->type != NATPMP_REPLY_ADDRESS && may_ask_unasked(u, now_ms))

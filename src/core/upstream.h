@@ -94,9 +94,10 @@ struct upstream {
     /* A packet did not fit: it was late, or the gateway's clock was set. The address is requested to find
      * out. */
     bool suspected;
-    bool epoch_doubted;  /* the gateway may have restarted: nothing of before is relied on until then */
-    uint8_t old_answers; /* so many answers to earlier address requests may come first */
+    bool epoch_doubted; /* the gateway may have restarted: nothing of before is relied on until then */
+    bool late_likely;   /* an answer to an earlier address request may come first */
     uint64_t suspected_ms;
+    uint64_t late_until_ms;    /* a packet was late a while ago: more of them may be */
     uint64_t unasked_until_ms; /* until then packets that answer nothing cause no request */
 
     uint32_t local;        /* our address towards the gateway; 0: not known, or the operator chose it */

@@ -5,10 +5,9 @@ import signal
 
 
 class Daemon:
-    def __init__(self, lab, name, env, build, namespace="ctr", output=None, user="root"):
+    def __init__(self, lab, name, env, build, namespace="ctr", output=None, wrapper=()):
         self.lab = lab
         self.program = build / "double-natpmp"
-        argv = [self.program] if user == "root" else ["setpriv", "--reuid", user, "--clear-groups", self.program]
         environment = {
             "VPN_GATEWAY": "10.2.0.1",
             "MIKROTIK_API_ADDRESS": "172.17.0.1",
@@ -20,7 +19,7 @@ class Daemon:
         }
         environment.update(env)
         self.environment = {k: v for k, v in environment.items() if v is not None}
-        self.process = lab.popen(name, namespace, argv, env=self.environment, output=output)
+        self.process = lab.popen(name, namespace, [*wrapper, self.program], env=self.environment, output=output)
 
     @property
     def pid(self):

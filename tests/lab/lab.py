@@ -208,9 +208,9 @@ class Lab:
             s.bind(bind)
         return s
 
-    def daemon(self, name="daemon", env=None, build=None, wait=True, output=None, user="root"):
-        """The daemon in the container, serving; `env` overrides, None removes a variable."""
-        daemon = Daemon(self, name, env or {}, build or self.build, output=output, user=user)
+    def daemon(self, name="daemon", env=None, build=None, wait=True, output=None, wrapper=()):
+        """The daemon in the container, serving, started by `wrapper`; `env` overrides, None removes a variable."""
+        daemon = Daemon(self, name, env or {}, build or self.build, output=output, wrapper=wrapper)
         if wait:
             wait_until(lambda: self._serves(daemon), what="the daemon answers on the LAN")
         return daemon

@@ -18,6 +18,7 @@ import pytest
 from held import MAPPINGS, Held
 from lab import CLIENTS, release_build, wait_until
 from natpmp import map_request
+from test_confinement import hosts
 
 F_SETPIPE_SZ = 1031
 
@@ -47,6 +48,50 @@ def test_no_file_descriptors_left(lab):
     assert client.delete("tcp", 6000).result == 0
     held.check()
     held.end(daemon)
+
+
+# What the daemon needs at the most, of src/base/limits.h.
+DESCRIPTORS = 24
+
+
+def start_with_files(lab, soft, hard, **options):
+    return lab.daemon(wrapper=["prlimit", f"--nofile={soft}:{hard}"], **options)
+
+
+# Field finding L10: with 11 to 13 descriptors it listened, could not make all of its sockets, and did not say so.
+@pytest.mark.parametrize("soft", [4, 8, 11, 12, 13, DESCRIPTORS - 1])
+def test_a_low_limit_that_it_may_raise(lab, soft):
+    daemon = start_with_files(lab, soft, 1024)
+    assert resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE) == (DESCRIPTORS, 1024)
+    held = Held(lab)
+    held.check()
+    held.end(daemon)
+
+
+# Field finding L10
+def test_low_limits_that_it_may_not_raise(lab):
+    for hard in (*range(4, 17), DESCRIPTORS - 1):
+        daemon = start_with_files(lab, hard, hard, name=f"daemon-{hard}", wait=False)
+        assert daemon.process.wait(10) == 1
+        line, = daemon.log_lines()
+        assert line["level"] == "error" and "ulimit -n" in line["line"], line
+        assert (line["limit"], line["needed"]) == (str(hard), str(DESCRIPTORS))
+        check = lab.run("ctr", "prlimit", f"--nofile={hard}:{hard}", "env", *(
+            f"{name}={value}" for name, value in daemon.environment.items()), daemon.program, "check", check=False)
+        assert check.returncode == 1 and "file descriptors" in check.stderr
+
+
+def test_the_lowest_limit_is_enough(lab, tmp_path):
+    """All sessions at the router, each with a name to look up."""
+    with hosts(tmp_path, "172.17.0.1 router.example"):
+        daemon = start_with_files(lab, DESCRIPTORS, DESCRIPTORS, env={"MIKROTIK_API_ADDRESS": "router.example"})
+        lab.open_sessions(daemon, 4)
+        lab.router.ask("drop reset")
+        assert lab.client("lan2").map("tcp", 5000).result == 0
+        used = {int(name) for name in os.listdir(f"/proc/{daemon.pid}/fd")}
+        assert max(used) < DESCRIPTORS
+        assert "file descriptors" not in daemon.log()
+        assert daemon.stop() == 0
 
 
 # ---- the log ----
@@ -126,12 +171,13 @@ def test_the_reader_of_the_log_is_stuck(lab, kind, user):
     """The daemon does not wait for it; when it reads again it hears how much it missed. Another user may not open the
     terminal or the pipe again."""
     reader, writer = open_ends(kind)
-    if user == "nobody":
+    wrapper = ["setpriv", "--reuid", user, "--clear-groups"] if user != "root" else []
+    if wrapper:
         lab.folder.chmod(0o755)
         lab.router.password_file.chmod(0o644)
         lab.router.password_file.parent.chmod(0o755)
     # The release, because the build with sanitizers may do more behind the filter.
-    daemon = lab.daemon(output=writer, user=user, build=release_build(lab) if user == "nobody" else None)
+    daemon = lab.daemon(output=writer, wrapper=wrapper, build=release_build(lab) if wrapper else None)
     held = serves_on(lab, daemon)
     client = lab.client("lan1")
 

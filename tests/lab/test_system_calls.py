@@ -60,7 +60,8 @@ SETTINGS = {
 # ---- names ----
 
 class NameServer:
-    """Answers for dns.example, has a long answer for long.example (by TCP), and does not answer for silent.example."""
+    """Answers for dns.example, does not answer for silent.example, and has an answer for long.example that is too long
+    for UDP: glibc asks again by TCP, musl is content with the part that it got."""
 
     def __init__(self):
         with inside("rtr"):
@@ -92,12 +93,11 @@ class NameServer:
             return None
         if name.startswith(b"\x07missing"):
             return head + struct.pack("!5H", 0x8183, 1, 0, 0, 0) + question
-        if truncate and name.startswith(b"\x04long"):
-            return head + struct.pack("!5H", 0x8380, 1, 0, 0, 0) + question
+        flags = 0x8380 if truncate and name.startswith(b"\x04long") else 0x8180
         if kind != b"\0\1":
-            return head + struct.pack("!5H", 0x8180, 1, 0, 0, 0) + question
+            return head + struct.pack("!5H", flags, 1, 0, 0, 0) + question
         record = b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 0, 4) + socket.inet_aton(stages.ROUTER)
-        return head + struct.pack("!5H", 0x8180, 1, 1, 0, 0) + question + record
+        return head + struct.pack("!5H", flags, 1, 1, 0, 0) + question + record
 
     def _serve(self):
         while True:
@@ -410,7 +410,8 @@ def test_no_system_call_is_missing(small_stage, tmp_path, certificates, build):
         meet_a_pause(scene)
         meet_health(scene, program)
         all_map(scene.served)
-        assert server.by_tcp > 0, "the resolver used TCP"
+        # In the lab of the images the program is a script that enters one.
+        assert server.by_tcp > 0 or program.read_bytes().startswith(b"#!"), "the resolver used TCP"
         meet_the_end(scene)
         assert [rule for rule in router.rules() if "double-natpmp" in rule.get("comment", "")] == []
         if build == "release":

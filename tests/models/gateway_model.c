@@ -242,6 +242,17 @@ static void send_junk(struct gateway_model *g, uint64_t now_ms, struct span requ
     send(g, junk, len);
 }
 
+/* Behind the grant, in the order in which they are sent. */
+static void contradict(struct gateway_model *g, uint8_t reply[16])
+{
+    if (!g->faults.two_ports && !g->faults.takes_back)
+        return;
+    put16(reply + 10, g->faults.two_ports ? get16(reply + 10) ^ 1u : 0);
+    if (g->faults.takes_back)
+        put32(reply + 12, 0);
+    g->callbacks.send(g->callbacks.context, THINK_MAX_MS + 1, span_of(reply, 16));
+}
+
 static void reply_map(struct gateway_model *g, uint64_t now_ms, const uint8_t *request, uint16_t result,
                       uint16_t external_port, uint32_t lifetime_s)
 {
@@ -258,6 +269,8 @@ static void reply_map(struct gateway_model *g, uint64_t now_ms, const uint8_t *r
     put16(reply + 10, external_port);
     put32(reply + 12, lifetime_s);
     send(g, reply, result != 0 && g->faults.short_errors ? 8 : sizeof(reply));
+    if (result == 0 && lifetime_s > 0)
+        contradict(g, reply);
 }
 
 size_t gateway_announcement(const struct gateway_model *g, uint64_t now_ms, uint8_t buffer[16])
@@ -398,6 +411,10 @@ void gateway_receive(struct gateway_model *g, uint64_t now_ms, uint64_t sent_ms,
     } else if (datagram.data[1] == 0) {
         if (g->faults.refuse_address != GATEWAY_NO_ANSWER)
             send(g, reply, gateway_announcement(g, now_ms, reply));
+        for (unsigned i = 0; i < 2 && g->faults.many_addresses; i++) {
+            g->options.external_address++;
+            send(g, reply, gateway_announcement(g, now_ms, reply));
+        }
     } else if (datagram.len >= 12) {
         if (get32(datagram.data + 8) == 0)
             take_delete(g, now_ms, sent_ms, datagram.data);
@@ -426,6 +443,7 @@ void gateway_set_clock(struct gateway_model *g, uint64_t now_ms, int32_t by_s)
 {
     int64_t epoch_s = (int64_t)gateway_epoch_s(g, now_ms) + by_s;
 
+    g->clock_changes++;
     g->epoch_origin_ms = now_ms;
     g->epoch_at_origin_s = epoch_s > 0 ? (uint32_t)epoch_s : 0;
 }

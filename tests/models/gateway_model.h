@@ -44,7 +44,11 @@ struct gateway_faults {
     uint16_t refuse; /* a mapping */
     uint16_t refuse_delete;
     uint16_t refuse_address;
-    bool short_errors;     /* errors come with 8 bytes only */
+    bool short_errors; /* errors come with 8 bytes only */
+    bool two_ports;    /* each grant is followed by one of another port */
+    bool takes_back;   /* each grant is followed by the deletion of it, which is not true */
+    bool
+        many_addresses; /* each address reply is followed by one with another address, never the same again */
     unsigned junk_percent; /* of requests: a foreign or malformed datagram comes before the answer */
     unsigned late_percent; /* of replies: come `late_ms` later */
     unsigned late_ms;
@@ -99,7 +103,8 @@ struct gateway_model {
     uint64_t epoch_origin_ms;
     uint32_t epoch_at_origin_s;
     uint64_t reboots;
-    uint64_t losses; /* leases that ended, were lost or got another port */
+    uint64_t clock_changes; /* each may look like a reboot */
+    uint64_t losses;        /* leases that ended, were lost or got another port */
     uint64_t requests;
     uint64_t grants; /* new leases */
     struct gateway_lease lost[GATEWAY_LOST_MAX];

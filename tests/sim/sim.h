@@ -54,6 +54,9 @@ enum sim_event {
     SIM_KILL,
     SIM_STOP,
     SIM_STALL,
+
+    SIM_GATEWAY_CLOCK,
+    SIM_GATEWAY_SAYS,
     SIM_EVENTS,
 };
 
@@ -83,6 +86,7 @@ const char *sim_event_name(enum sim_event event);
 
 /* Makes one event happen. */
 void sim_happens(struct sim *sim, enum sim_event event);
+void sim_gateway_lies(struct sim *sim, enum sim_event event);
 void sim_faults_off(struct sim *sim);
 
 struct sim_result {

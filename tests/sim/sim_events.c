@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "bytes.h"
 #include "sim.h"
 
 enum {
@@ -239,10 +240,39 @@ static void ends_later(struct sim *sim, enum sim_event event)
              fault_ends, event);
 }
 
+/* Forward or back, by what looks like a late packet, a restart or another server, or by nothing that shows.
+ */
+static int32_t any_step_s(struct sim *sim)
+{
+    static const int32_t steps_s[] = {2, 3, 10, 60, 64, 65, 1000, 1000000};
+    int32_t step_s = steps_s[below(sim, ARRAY_LEN(steps_s))];
+
+    return below(sim, 2) ? step_s : -step_s;
+}
+
+/* Unasked, with an epoch that is not the gateway's. */
+static void gateway_says(struct sim *sim)
+{
+    struct world *w = sim->world;
+    uint8_t datagram[16];
+    size_t len = gateway_announcement(&w->gateway, w->now_ms, datagram);
+
+    put32(datagram + 4, gateway_epoch_s(&w->gateway, w->now_ms) + (uint32_t)any_step_s(sim));
+    world_gateway_says(w, span_of(datagram, len));
+}
+
+void sim_gateway_lies(struct sim *sim, enum sim_event event)
+{
+    if (event == SIM_GATEWAY_CLOCK)
+        world_gateway_clock(sim->world, any_step_s(sim));
+    else if (event == SIM_GATEWAY_SAYS)
+        gateway_says(sim);
+}
+
 static void gateway_happens(struct sim *sim, enum sim_event event)
 {
     static const uint16_t results[] = {1, 2, 2, 3, 4, 4, 5, 77};
-    static const uint32_t addresses[] = {0xb9010203, 0xb9010204, 0, 0x0a000001};
+    static const uint32_t addresses[] = {0xb9010203, 0xb9010204, 0, 0x0a000001, 0xe0000001};
     struct world *w = sim->world;
     struct gateway_faults *faults = &w->gateway.faults;
 
@@ -491,8 +521,10 @@ void sim_happens(struct sim *sim, enum sim_event event)
         router_happens(sim, event);
     else if (event < SIM_KILL)
         hand_happens(sim, event);
-    else
+    else if (event < SIM_GATEWAY_CLOCK)
         process_happens(sim, event);
+    else
+        sim_gateway_lies(sim, event);
 }
 
 void sim_faults_off(struct sim *sim)
@@ -509,7 +541,7 @@ void sim_faults_off(struct sim *sim)
     w->options.gateway_link.duplicate_percent = 0;
     w->options.gateway_link.latency_max_ms = w->options.gateway_link.latency_min_ms;
     w->gateway.options.rotate_percent = 0;
-    if (w->gateway.options.external_address == 0)
+    if (w->gateway.options.external_address == 0 || w->gateway.options.external_address == 0xe0000001)
         world_gateway_address(w, 0xb9010203, false);
     router_model_drop_at(w->router, &no_drop);
     router_model_options(w->router)->idle = ROUTER_MODEL_IDLE_KEEP;

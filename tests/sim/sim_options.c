@@ -48,6 +48,8 @@ static const struct {
     [SIM_KILL] = {"kill", 4, 25},
     [SIM_STOP] = {"stop", 3, 20},
     [SIM_STALL] = {"stall", 4, 25},
+    [SIM_GATEWAY_CLOCK] = {"gateway-clock", 4, 30},
+    [SIM_GATEWAY_SAYS] = {"gateway-says", 6, 30},
 };
 
 const char *sim_event_name(enum sim_event event)
@@ -90,6 +92,15 @@ static void choose_symmetric(uint64_t seed, struct sim_options *options)
     options->world.gateway.symmetric = true;
     options->world.gateway.echoes_zero = prng_below(&prng, 2);
     options->world.config.gateway_mode = GATEWAY_MODE_SYMMETRIC;
+}
+
+/* Drawn apart as well. */
+static void choose_lies(uint64_t seed, struct sim_options *options)
+{
+    struct prng prng = prng_seeded(seed ^ 0x4c494553);
+
+    for (unsigned i = SIM_GATEWAY_CLOCK; i < SIM_EVENTS; i++)
+        options->weight[i] = prng_below(&prng, 100) < kinds[i].percent ? kinds[i].weight : 0;
 }
 
 static void choose_router(struct prng *prng, struct router_model_options *router)
@@ -143,7 +154,7 @@ struct sim_options sim_options(uint64_t seed)
     /* Some runs have no faults, because with all of them on, one fault hides the other. */
     unsigned calm = prng_below(&prng, 4);
 
-    for (unsigned i = 0; i < SIM_EVENTS; i++) {
+    for (unsigned i = 0; i < SIM_GATEWAY_CLOCK; i++) {
         unsigned percent = i < SIM_GATEWAY_SILENT || calm > 0 ? kinds[i].percent : kinds[i].percent / 4;
 
         options.weight[i] = prng_below(&prng, 100) < percent ? kinds[i].weight : 0;
@@ -152,6 +163,7 @@ struct sim_options sim_options(uint64_t seed)
     options.kills = options.weight[SIM_KILL] != 0 || options.weight[SIM_STOP] != 0;
     choose_gateway(&prng, &options);
     choose_symmetric(seed, &options);
+    choose_lies(seed, &options);
     choose_router(&prng, &options.world.router);
     choose_links(&prng, &options.world);
     if (options.weight[SIM_ROUTER_RENAME] == 0 && prng_below(&prng, 3) == 0)

@@ -15,6 +15,8 @@ enum {
     RELEASE_MS = 100,  /* of a mapping that ends at that moment */
     RELEASES_MAX = 30,
     STOP_MS = 5500,
+    DEAF_MAX_MS = 3000,
+    HEARS = 3,
     SIM_STEPS_MIN = 2000, /* A run without requests of clients would test nothing. */
 };
 
@@ -67,6 +69,30 @@ static void check_clients(struct sim *sim)
     }
 }
 
+/* Whatever happened before, and whatever the gateway's clock does: who asks anew is answered. Field finding
+ * G2. */
+static void check_hears(struct sim *sim)
+{
+    struct world *w = sim->world;
+    struct lan_client *asker;
+
+    if (sim->options.limited || w->lan.count == LAN_CLIENTS_MAX)
+        return;
+    asker = lan_add(&w->lan, 0xc0a85800 + 10 + sim->next_address++, LAN_GOOD);
+    for (unsigned i = 0; i < HEARS; i++) {
+        struct lan_mapping *mapping;
+
+        sim_gateway_lies(sim, sim->options.weight[SIM_GATEWAY_CLOCK] ? SIM_GATEWAY_CLOCK : SIM_TIME);
+        sim_gateway_lies(sim, sim->options.weight[SIM_GATEWAY_SAYS] ? SIM_GATEWAY_SAYS : SIM_TIME);
+        world_run_for(w, prng_below(&sim->prng, 100000));
+        mapping = lan_map(&w->lan, w->now_ms, asker, prng_below(&sim->prng, 2), (uint16_t)(9000 + i), 0, 600);
+        world_run_for(w, DEAF_MAX_MS);
+        if (mapping->state != LAN_HELD)
+            world_fail(w, "deaf: a new request is not answered within %u ms (result %u)",
+                       (unsigned)DEAF_MAX_MS, mapping->result);
+    }
+}
+
 static void end_well(struct sim *sim)
 {
     struct world *w = sim->world;
@@ -90,6 +116,7 @@ static void converge(struct sim *sim)
     if (!w->proxy)
         world_start(w, prng_next(&sim->prng));
     world_run_for(w, CONVERGE_MS + (sim->options.kills ? LEASE_MS : 0));
+    check_hears(sim);
     check_clients(sim);
     /* The clients stop, so that nothing is half done. Mappings that are kept alive stay. */
     for (unsigned i = 0; i < w->lan.count; i++)

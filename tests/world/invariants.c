@@ -199,9 +199,9 @@ static void check_epoch(struct world *w, uint32_t epoch_s)
  * port. */
 static void check_promises(struct world *w, const struct inv_entry *ask)
 {
-    /* With a single port, the client that requests first after a reboot of the gateway gets the port of
-     * another one. */
-    if (w->gateway.options.one_port && w->gateway.reboots > 0)
+    /* With a single port, the client that requests first after what looks like a reboot of the gateway gets
+     * the port of another one. */
+    if (w->gateway.options.one_port && w->gateway.reboots + w->gateway.clock_changes > 0)
         return;
     for (size_t i = 0; i < w->invariants.asks.capacity; i++) {
         const struct inv_entry *other = &w->invariants.asks.at[i];
@@ -454,10 +454,10 @@ void inv_from_gateway(struct world *w, uint64_t said_ms, struct span datagram)
             inv->gateway_doubted = true;
             return;
         }
-        /* If a gateway restarts a few seconds after a late reply, its new replies look late. */
-        if (w->gateway.faults.late_ms > 0 && epoch_s + 1 + w->gateway.faults.late_ms / 1000 >= expected_s)
-            return;
-        gateway_loss_is_known(&w->gateway, said_ms);
+        /* If a gateway restarts a few seconds after a late reply, its new replies look late; and late replies
+         * may look like a clock that was set back. */
+        if (w->gateway.faults.late_ms == 0 || epoch_s + 1 + w->gateway.faults.late_ms / 1000 < expected_s)
+            gateway_loss_is_known(&w->gateway, said_ms);
     }
     seems_said_ms = seems_said(w, epoch_s);
     inv->gateway_doubted = false;

@@ -236,7 +236,8 @@ static void give_gateway(struct world *w, const struct world_event *event)
     if (event->generation != w->socket)
         return; /* the socket of a process that has ended */
     trace_line(&w->trace, w->now_ms, "gateway < %s", trace_natpmp(bytes, text));
-    inv_from_gateway(w, event->sent_ms, bytes);
+    if (event->value == 0) /* what nobody asked for says nothing for certain */
+        inv_from_gateway(w, event->sent_ms, bytes);
     world_give(w, &(struct event){.type = EVENT_GATEWAY, .gateway = bytes});
 }
 

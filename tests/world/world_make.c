@@ -50,16 +50,20 @@ static bool lan_reset_is_due(void *context, uint64_t last_heard_ms)
     return w->invariants.reset_ms + w->options.lan.latency_max_ms >= last_heard_ms;
 }
 
-static void gateway_sends(void *context, uint64_t delay_ms, struct span datagram)
+static void send_from_gateway(struct world *w, bool unasked, uint64_t delay_ms, struct span datagram)
 {
-    struct world *w = context;
     struct world_event event = {
-        .type = WORLD_GATEWAY_OUT, .generation = w->gateway_socket, .sent_ms = w->now_ms};
+        .type = WORLD_GATEWAY_OUT, .generation = w->gateway_socket, .sent_ms = w->now_ms, .value = unasked};
     struct world_link link = w->options.gateway_link;
 
     link.latency_min_ms += (uint32_t)delay_ms;
     link.latency_max_ms += (uint32_t)delay_ms;
     world_link_send(w, &link, event, datagram);
+}
+
+static void gateway_sends(void *context, uint64_t delay_ms, struct span datagram)
+{
+    send_from_gateway(context, false, delay_ms, datagram);
 }
 
 static void gateway_is_unreachable(void *context)
@@ -111,7 +115,7 @@ void world_gateway_clock(struct world *w, int32_t by_s)
 void world_gateway_says(struct world *w, struct span datagram)
 {
     w->gateway_socket = w->socket;
-    gateway_sends(w, 0, datagram);
+    send_from_gateway(w, true, 0, datagram);
 }
 
 void world_gateway_address(struct world *w, uint32_t address, bool announce)

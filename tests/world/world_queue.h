@@ -35,7 +35,7 @@ struct world_event {
     uint64_t sent_ms;    /* GATEWAY_IN, GATEWAY_OUT: when it was sent */
     struct endpoint from;
     struct endpoint to;
-    unsigned value; /* close reason, gateway error, or a value for the function */
+    unsigned value; /* close reason, gateway error, a value for the function, or GATEWAY_OUT: nobody asked */
     void (*call)(struct world *, unsigned value);
     uint8_t *bytes; /* owned */
     size_t len;

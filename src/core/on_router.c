@@ -102,6 +102,20 @@ static void adopt(struct proxy *p, const struct nat_rule *row, const struct step
                 (unsigned)row->external_port, (unsigned)lease_s);
 }
 
+/* Somebody changed or disabled the rule: it is replaced, but not at the speed of the network if that happens
+ * each time. */
+static void report_spoiled(struct proxy *p, uint16_t m, bool was_wrong, const struct step *step)
+{
+    const struct mapping *mapping = mapping_at(&p->tables, m);
+    if (!mapping->rule.wrong || was_wrong)
+        return;
+    rule_on_undone(&p->tables, m, step->now_ms);
+    if (mapping->wanted)
+        actions_log(step->out, LOG_LEVEL_WARN, component,
+                    "somebody changed the rule on the router; double-natpmp replaces it %s",
+                    mapping_text(&p->tables, m).text);
+}
+
 /* Handles a row whose id is the id of this mapping's rule. */
 static void known_rule(struct proxy *p, uint16_t m, const struct nat_rule *row, const struct step *step)
 {
@@ -112,13 +126,16 @@ static void known_rule(struct proxy *p, uint16_t m, const struct nat_rule *row, 
     }
     bool was_wrong = mapping->rule.wrong;
     note_rule(p, m, row);
-    if (!mapping->rule.wrong || was_wrong)
-        return;
-    rule_on_undone(&p->tables, m, step->now_ms);
-    if (mapping->wanted)
-        actions_log(step->out, LOG_LEVEL_WARN, component,
-                    "somebody changed the rule on the router; double-natpmp replaces it %s",
-                    mapping_text(&p->tables, m).text);
+    report_spoiled(p, m, was_wrong, step);
+}
+
+/* Handles a row that says only that the rule was disabled. */
+static void disabled_rule(struct proxy *p, uint16_t m, const struct step *step)
+{
+    bool was_wrong = mapping_at(&p->tables, m)->rule.wrong;
+    rule_replace(&p->tables, m);
+    mapping_touch(&p->tables, m);
+    report_spoiled(p, m, was_wrong, step);
 }
 
 /* Handles a row that is a rule for this mapping's port, but has an unknown id. */
@@ -306,10 +323,8 @@ void on_router(struct proxy *p, const struct step *step)
             lose_rule(p, o.id, true, step);
             break;
         case ROUTER_RULE_DISABLED:
-            if (m != 0) {
-                rule_replace(&p->tables, m);
-                mapping_touch(&p->tables, m);
-            }
+            if (m != 0)
+                disabled_rule(p, m, step);
             break;
         case ROUTER_RULE_CHANGED:
             if (m != 0)

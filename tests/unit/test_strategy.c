@@ -111,7 +111,8 @@ static void take_all_but(uint16_t port)
 {
     for (unsigned i = PORT_DYNAMIC_FIRST; i <= PORT_DYNAMIC_LAST; i++)
         if (i != port)
-            portset_add(&p->router.taken[NATPMP_UDP], (uint16_t)i);
+            for (unsigned protocol = 0; protocol < 2; protocol++)
+                portset_add(&p->router.taken[protocol], (uint16_t)i);
 }
 
 static uint16_t new_mapping(void)

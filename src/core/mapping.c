@@ -292,13 +292,14 @@ bool mapping_port_is_quarantined(const struct mapping_tables *t, uint16_t m, uin
 
 bool mapping_free_quarantined_of(struct mapping_tables *t, uint16_t c)
 {
-    for (uint16_t m = t->client[c].mappings.first; m != 0; m = t->of_client[m].next) {
-        if (!mapping_is_quarantined(t, m))
-            continue;
-        mapping_free(t, m);
-        return true;
-    }
-    return false;
+    uint16_t victim = 0;
+    for (uint16_t m = t->client[c].mappings.first; m != 0; m = t->of_client[m].next)
+        if (mapping_is_quarantined(t, m) &&
+            (victim == 0 || (t->mapping[victim].released && !t->mapping[m].released)))
+            victim = m;
+    if (victim != 0)
+        mapping_free(t, victim);
+    return victim != 0;
 }
 
 void mapping_set_router_port(struct mapping_tables *t, uint16_t m, uint16_t router_port)

@@ -163,7 +163,8 @@ void mapping_wake(struct mapping_tables *t, uint16_t m);
  * or later. Peers of that client may still send to it. */
 bool mapping_port_is_quarantined(const struct mapping_tables *t, uint16_t m, uint16_t external_port,
                                  uint64_t since_ms);
-/* Frees one of the client's records in quarantine. False: there is none. */
+/* Frees one of the client's records in quarantine, if possible one whose external port no stranger knows.
+ * False: there is none. */
 bool mapping_free_quarantined_of(struct mapping_tables *t, uint16_t c);
 
 /* A mapping that becomes wanted, or unwanted, is not moving any more. */

@@ -353,11 +353,13 @@ struct question {
     bool open;
     bool decided; /* the clock was set so often meanwhile that it tells nothing */
     uint32_t floor_s;
+    uint64_t asked_ms;
 };
 
 static struct question question_of(const struct upstream *u, const struct natpmp_reply *reply)
 {
-    struct question address = {.open = u->address_asking, .floor_s = u->address_floor_s};
+    struct question address = {
+        .open = u->address_asking, .floor_s = u->address_floor_s, .asked_ms = u->address_last_ms};
     if (reply->type == NATPMP_REPLY_ADDRESS)
         return address;
     if (reply->type == NATPMP_REPLY_UNSUPPORTED_VERSION)
@@ -369,6 +371,7 @@ static struct question question_of(const struct upstream *u, const struct natpmp
         .open = true,
         .decided = u->transaction[i].clock_changes >= CLOCK_CHANGES_MAX,
         .floor_s = u->transaction[i].epoch_floor_s,
+        .asked_ms = u->transaction[i].first_ms,
     };
 }
 
@@ -469,6 +472,17 @@ static bool watch_unasked(struct upstream *u, enum epoch epoch, uint64_t now_ms)
     return epoch == EPOCH_FITS;
 }
 
+/* The gateway's epoch when the question was asked, at least, by the clock as it is known now: that clock may
+ * have been set since. An older reply answers an earlier request. */
+static uint32_t floor_of(const struct upstream *u, const struct question *question)
+{
+    if (!u->epoch_known || question->asked_ms >= u->epoch_ms)
+        return question->floor_s;
+    uint64_t since_s = (u->epoch_ms - question->asked_ms) / 1000 * 9 / 8 + 1;
+    uint32_t floor_s = u->epoch_s > since_s ? u->epoch_s - (uint32_t)since_s : 0;
+    return floor_s > question->floor_s ? floor_s : question->floor_s;
+}
+
 /* False: the packet is no answer to anything, because it was sent before the question. */
 static bool watch_epoch(struct upstream *u, const struct natpmp_reply *reply, const struct question *question,
                         uint64_t now_ms)
@@ -476,7 +490,7 @@ static bool watch_epoch(struct upstream *u, const struct natpmp_reply *reply, co
     enum epoch epoch = judge_epoch(u, reply->epoch_s, now_ms);
     if (!question->open)
         return watch_unasked(u, epoch, now_ms);
-    bool after = question->decided || (epoch != EPOCH_OTHER && reply->epoch_s >= question->floor_s);
+    bool after = question->decided || (epoch != EPOCH_OTHER && reply->epoch_s >= floor_of(u, question));
     if (!after && !is_other_clock(u, reply, epoch, now_ms))
         return false;
     if (!after)

@@ -142,8 +142,12 @@ static void outsider_asks(struct sim *sim)
                                        0x64400001, 0xc0a858ff, 0xc0a85801, 0xcb007107, 0x0a020002};
     static const uint8_t request[12] = {0, 2, 0, 0, 0x17, 0x70, 0x17, 0x70, 0, 0, 0, 60};
 
-    world_lan_datagram(sim->world, (struct endpoint){sources[below(sim, ARRAY_LEN(sources))], 40000},
-                       sim->world->options.lan_address, span_of(request, below(sim, 2) ? 12 : 2));
+    uint32_t source = sources[below(sim, ARRAY_LEN(sources))];
+
+    if (source == sim->world->options.lan_address)
+        return; /* a program on this machine: it is answered, with an error */
+    world_lan_datagram(sim->world, (struct endpoint){source, 40000}, sim->world->options.lan_address,
+                       span_of(request, below(sim, 2) ? 12 : 2));
 }
 
 static void lan_happens(struct sim *sim, enum sim_event event)
@@ -258,6 +262,7 @@ static void gateway_says(struct sim *sim)
     size_t len = gateway_announcement(&w->gateway, w->now_ms, datagram);
 
     put32(datagram + 4, gateway_epoch_s(&w->gateway, w->now_ms) + (uint32_t)any_step_s(sim));
+    w->gateway.clock_changes++; /* While an address request is open, the datagram passes for its answer. */
     world_gateway_says(w, span_of(datagram, len));
 }
 

@@ -5,6 +5,9 @@
 #include "bytes.h"
 
 enum {
+    /* Clients tolerate so much (RFC 6886 section 3.6); replies that are later look like a clock that was set
+       back. */
+    CLOCK_TOLERANCE_MS = 2000,
     RESULT_SUCCESS = 0,
     RESULT_NOT_AUTHORIZED = 2,
     RESULT_NO_RESOURCES = 4,
@@ -196,8 +199,10 @@ static void send(struct gateway_model *g, const uint8_t *bytes, size_t len)
 {
     uint64_t delay_ms = prng_below(&g->prng, THINK_MAX_MS + 1);
 
-    if (percent(g, g->faults.late_percent))
+    if (percent(g, g->faults.late_percent)) {
         delay_ms += g->faults.late_ms;
+        g->clock_changes += g->faults.late_ms > CLOCK_TOLERANCE_MS;
+    }
     g->callbacks.send(g->callbacks.context, delay_ms, span_of(bytes, len));
 }
 

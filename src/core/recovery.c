@@ -1,5 +1,7 @@
 #include "core/recovery.h"
 
+#include "core/strategy.h"
+
 enum {
     /* RFC 6886 section 3.7: a random delay, so that not all clients of the gateway request their mappings at
      * the same moment [C-27]. */
@@ -15,13 +17,23 @@ void recovery_note_broken(struct proxy *p, uint16_t m, const struct step *step)
         p->promises_broken = true;
 }
 
+/* A request that was withdrawn a moment ago may have reached the gateway after its restart: the lease is
+ * deleted. */
+static bool may_be_granted(const struct proxy *p, uint16_t m, uint64_t now_ms)
+{
+    const struct mapping *mapping = &p->tables.mapping[m];
+    uint16_t port = p->strategy->request_port(mapping);
+    return !mapping->wanted && mapping->lease.state == LEASE_UNSURE &&
+           upstream_quiet_ms(&p->upstream, mapping_protocol(mapping), port) > now_ms;
+}
+
 /* The leases that were granted before are invalid at once. Only the new requests wait for the delay. */
 void recovery_begin(struct proxy *p, uint64_t lost_ms, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
     p->lost_ms = lost_ms;
     for (unsigned m = 1; m <= t->used_mappings; m++) {
-        if (!lease_is_of_before(&t->mapping[m], lost_ms))
+        if (!lease_is_of_before(&t->mapping[m], lost_ms) || may_be_granted(p, (uint16_t)m, step->now_ms))
             continue;
         lease_on_state_lost(t, (uint16_t)m);
         mapping_touch(t, (uint16_t)m);

@@ -19,7 +19,8 @@
  *   drive            asks the parts what they want, answers clients, and sends
  *   strategy         how the gateway forwards: normal or symmetric
  *   deletion, reply, turn, recovery   deletions; pending replies; turns at the gateway; its lost state
- *   port, budget, pair   choices: ports, the gateway's few ports, TCP and UDP of one port
+ *   port, budget, pair, target   choices: ports, the gateway's few ports, TCP and UDP of one port; where no rule
+ *                    may lead to
  *   rule, lease, promise, job   the four parts of a mapping
  *   mapping          the tables
  *   upstream         the gateway's side: transactions and retransmissions

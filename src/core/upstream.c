@@ -507,16 +507,6 @@ static bool watch_epoch(struct upstream *u, const struct natpmp_reply *reply, co
     return true;
 }
 
-/* After trouble any packet is a sign of life: what is in work is requested again at once. */
-static void revive(struct upstream *u, uint64_t now_ms)
-{
-    hurry(u, now_ms);
-    if (u->address_asking && u->address_next_ms > now_ms + FIRST_INTERVAL_MS) {
-        u->address_sends = 0; /* those before it count as silence no more */
-        u->address_next_ms = now_ms;
-    }
-}
-
 /* It answers what it was asked. */
 static void heard(struct upstream *u, const struct step *step)
 {
@@ -560,6 +550,26 @@ static void receive_address(struct upstream *u, const struct natpmp_reply *reply
     refused(u, reply->result, reply->result == NATPMP_SUCCESS ? reply->address : 0, step->out);
 }
 
+static void take_content(struct upstream *u, const struct natpmp_reply *reply, const struct step *step)
+{
+    switch (reply->type) {
+    case NATPMP_REPLY_MALFORMED:
+        break;
+    case NATPMP_REPLY_ADDRESS:
+        receive_address(u, reply, step);
+        break;
+    case NATPMP_REPLY_UNSUPPORTED_VERSION:
+        if (u->address_asking || u->used > 0)
+            refused(u, reply->result, 0, step->out);
+        break;
+    case NATPMP_REPLY_MAP:
+    case NATPMP_REPLY_UNSUPPORTED_OPCODE:
+        u->reply = *reply;
+        u->reply_pending = true;
+        break;
+    }
+}
+
 void upstream_receive(struct upstream *u, struct span datagram, const struct step *step)
 {
     struct natpmp_reply reply = natpmp_decode_reply(datagram);
@@ -571,7 +581,7 @@ void upstream_receive(struct upstream *u, struct span datagram, const struct ste
     struct question question = question_of(u, &reply);
     bool trouble = u->trouble > GATEWAY_FINE && u->trouble != GATEWAY_REFUSES;
     if (trouble && (question.open || may_ask_unasked(u, step->now_ms)))
-        revive(u, step->now_ms);
+        hurry(u, step->now_ms); /* any packet is a sign of life */
     if (reply.type == NATPMP_REPLY_ADDRESS && u->address_unanswered > 0)
         u->address_unanswered--;
     u->reply_late = reply.has_epoch && !watch_epoch(u, &reply, &question, step->now_ms);
@@ -586,22 +596,7 @@ void upstream_receive(struct upstream *u, struct span datagram, const struct ste
                     "a reply with an unlikely epoch is ignored epoch=%u", (unsigned)reply.epoch_s);
         return;
     }
-    switch (reply.type) {
-    case NATPMP_REPLY_MALFORMED:
-        break;
-    case NATPMP_REPLY_ADDRESS:
-        receive_address(u, &reply, step);
-        break;
-    case NATPMP_REPLY_UNSUPPORTED_VERSION:
-        if (u->address_asking || u->used > 0)
-            refused(u, reply.result, 0, step->out);
-        break;
-    case NATPMP_REPLY_MAP:
-    case NATPMP_REPLY_UNSUPPORTED_OPCODE:
-        u->reply = reply;
-        u->reply_pending = true;
-        break;
-    }
+    take_content(u, &reply, step);
 }
 
 /* ---- outcomes ---- */

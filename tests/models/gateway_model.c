@@ -195,13 +195,17 @@ static uint32_t granted_s(const struct gateway_model *g, uint32_t asked_s)
 
 /* ---- messages ---- */
 
-static void send(struct gateway_model *g, const uint8_t *bytes, size_t len)
+static void send(struct gateway_model *g, uint64_t now_ms, const uint8_t *bytes, size_t len)
 {
     uint64_t delay_ms = prng_below(&g->prng, THINK_MAX_MS + 1);
 
     if (percent(g, g->faults.late_percent)) {
         delay_ms += g->faults.late_ms;
-        g->clock_changes += g->faults.late_ms > CLOCK_TOLERANCE_MS;
+        if (g->faults.late_ms > CLOCK_TOLERANCE_MS) {
+            g->clock_changes++;
+            if (g->late_until_ms < now_ms + delay_ms)
+                g->late_until_ms = now_ms + delay_ms;
+        }
     }
     g->callbacks.send(g->callbacks.context, delay_ms, span_of(bytes, len));
 }
@@ -244,7 +248,7 @@ static void send_junk(struct gateway_model *g, uint64_t now_ms, struct span requ
         junk[0] |= 4;
         break;
     }
-    send(g, junk, len);
+    send(g, now_ms, junk, len);
 }
 
 /* Behind the grant, in the order in which they are sent. */
@@ -273,7 +277,7 @@ static void reply_map(struct gateway_model *g, uint64_t now_ms, const uint8_t *r
         put16(reply + 8, external_port);
     put16(reply + 10, external_port);
     put32(reply + 12, lifetime_s);
-    send(g, reply, result != 0 && g->faults.short_errors ? 8 : sizeof(reply));
+    send(g, now_ms, reply, result != 0 && g->faults.short_errors ? 8 : sizeof(reply));
     if (result == 0 && lifetime_s > 0)
         contradict(g, reply);
 }
@@ -387,7 +391,7 @@ static void reply_unsupported_opcode(struct gateway_model *g, uint64_t now_ms, s
         put32(reply + 4, gateway_epoch_s(g, now_ms));
         len = 8;
     }
-    send(g, reply, len);
+    send(g, now_ms, reply, len);
 }
 
 void gateway_receive(struct gateway_model *g, uint64_t now_ms, uint64_t sent_ms, struct span datagram)
@@ -410,15 +414,15 @@ void gateway_receive(struct gateway_model *g, uint64_t now_ms, uint64_t sent_ms,
         reply[1] = 128;
         reply[3] = 1;
         put32(reply + 4, gateway_epoch_s(g, now_ms));
-        send(g, reply, 8);
+        send(g, now_ms, reply, 8);
     } else if (datagram.data[1] > 2) {
         reply_unsupported_opcode(g, now_ms, datagram);
     } else if (datagram.data[1] == 0) {
         if (g->faults.refuse_address != GATEWAY_NO_ANSWER)
-            send(g, reply, gateway_announcement(g, now_ms, reply));
+            send(g, now_ms, reply, gateway_announcement(g, now_ms, reply));
         for (unsigned i = 0; i < 2 && g->faults.many_addresses; i++) {
             g->options.external_address++;
-            send(g, reply, gateway_announcement(g, now_ms, reply));
+            send(g, now_ms, reply, gateway_announcement(g, now_ms, reply));
         }
     } else if (datagram.len >= 12) {
         if (get32(datagram.data + 8) == 0)

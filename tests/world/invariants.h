@@ -32,6 +32,8 @@
  * because requests carry no number and replies overtake each other.
  *   - A lease that ended within the last GATEWAY_LATE_MS, because the core counts from the arrival of the
  * reply.
+ *   - A lease that an answer names which was late by more than two seconds: while such answers are on their
+ *     way and for LATE_EXCUSE_MS after them, because a gateway whose clock was set back sends the same.
  */
 #pragma once
 

@@ -5,7 +5,7 @@ import pathlib
 import sys
 import time
 
-os.environ["BUILD_DIR"] = str(pathlib.Path(__file__).resolve().parents[2] / "build/release")
+os.environ.setdefault("BUILD_DIR", str(pathlib.Path(__file__).resolve().parents[2] / "build/release"))
 
 from lab import CLIENTS, EXTERNAL, INTERNET_HOST, ROUTER_TUNNEL, Lab, wait_until  # noqa: E402
 
@@ -66,7 +66,7 @@ def show_both_halves(lab, step, mappings):
 def story(lab, step):
     daemon = lab.daemon(env={"LOG_LEVEL": "INFO"})
     step.begin("double-natpmp is running. It has found the gateway, and the interface for its rules:")
-    wait_until(lambda: daemon.events("the router is ready") and daemon.events("external address"),
+    wait_until(lambda: daemon.events("the router is ready") and daemon.events("the external address is known"),
                what="router and gateway answer")
     step.show(daemon.log())
 

@@ -58,7 +58,7 @@ def start_with_files(lab, soft, hard, **options):
     return lab.daemon(wrapper=["prlimit", f"--nofile={soft}:{hard}"], **options)
 
 
-# Field finding L10: with 11 to 13 descriptors it listened, could not make all of its sockets, and did not say so.
+# [L10] With 11 to 13 descriptors it listened, could not make all of its sockets, and did not say so.
 @pytest.mark.parametrize("soft", [4, 8, 11, 12, 13, DESCRIPTORS - 1])
 def test_a_low_limit_that_it_may_raise(lab, soft):
     daemon = start_with_files(lab, soft, 1024)
@@ -68,7 +68,7 @@ def test_a_low_limit_that_it_may_raise(lab, soft):
     held.end(daemon)
 
 
-# Field finding L10
+# [L10]
 def test_low_limits_that_it_may_not_raise(lab):
     for hard in (*range(4, 17), DESCRIPTORS - 1):
         daemon = start_with_files(lab, hard, hard, name=f"daemon-{hard}", wait=False)
@@ -164,7 +164,7 @@ def open_ends(kind):
     return ends
 
 
-# Field finding L6: the daemon wrote to a terminal that had room for a part of the line, and waited for ever.
+# [L6] The daemon wrote to a terminal that had room for a part of the line, and waited for ever.
 @pytest.mark.parametrize("kind", ["pipe", "socket", "terminal"])
 @pytest.mark.parametrize("user", ["root", "nobody"])
 def test_the_reader_of_the_log_is_stuck(lab, kind, user):

@@ -148,7 +148,7 @@ def test_the_daemon_is_there_first(make_lab):
     wait_until(lambda: daemon.log_lines("warn"), 10, "the log says what is missing")
     lab.gateway.start()
     lab.router.start()
-    # Field finding G4: as long as the gateway is known to be away, there is no external address.
+    # [G4] As long as the gateway is known to be away, there is no external address.
     assert parse_address(address.receive(PATIENCE)).address in ("0.0.0.0", "11.22.33.44")
     assert parse_mapping(mapping.receive(PATIENCE), "udp").external == 45001
     assert lab.client("lan1").address().address == "11.22.33.44"

@@ -9,7 +9,7 @@ from natpmp import map_request
 LIMIT = 5.5
 
 
-# [G-17] Field finding L8: no signal but SIGKILL leaves rules behind.
+# [G-17] [L8] No signal but SIGKILL leaves rules behind.
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2,
                                     signal.SIGALRM, signal.SIGPWR])
 def test_everything_goes(lab, number):
@@ -30,7 +30,7 @@ def test_everything_goes(lab, number):
     assert not listener.reached(45003)
 
 
-# Field finding L8
+# [L8]
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTTOU, signal.SIGXFSZ, signal.SIGRTMIN + 3, signal.SIGPIPE])
 def test_signals_that_end_nothing(lab, number):
     daemon = lab.daemon()
@@ -61,7 +61,7 @@ def test_requests_in_flight_go_too(lab):
     assert lab.gateway.mappings() == {}
 
 
-# Field finding L8
+# [L8]
 def test_a_closed_terminal_while_it_ends(lab):
     """Of several signals at once, those that a person or a service manager means to be urgent end it early, the others do
     not."""

@@ -4,7 +4,7 @@ come late and vanish, a slow name server, and the end. In the build with sanitiz
 ends the daemon. The release gets ENOSYS, which strace shows; a library may try only what io/confine.c refuses on
 purpose.
 
-Field finding G1: with GATEWAY_SOURCE or GATEWAY_DEVICE a new socket took the old one's descriptor by dup3, which the
+[G1] With GATEWAY_SOURCE or GATEWAY_DEVICE a new socket took the old one's descriptor by dup3, which the
 filter did not know, and the daemon never sent to the gateway again."""
 
 import contextlib

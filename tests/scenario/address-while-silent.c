@@ -1,4 +1,4 @@
-/* Field findings G4 and G10: a gateway that is known to be silent, or to have no address that a host can
+/* [G4] [G10] A gateway that is known to be silent, or to have no address that a host can
  * have, has no external address for clients (RFC 6886 section 3.5): result 3 with 0.0.0.0, at the latest 15 s
  * after the first request that it left unanswered. "Known" is what the health command says. With the first
  * answer the address is back. [N-02] [C-13] */

@@ -1,4 +1,4 @@
-/* Field finding G9: behind the tunnel is another server now, which has its own clock, its own address and no
+/* [G9] Behind the tunnel is another server now, which has its own clock, its own address and no
  * mappings of ours. At the first sign of it the external address is requested, whatever its clock says. */
 #include "scenario.h"
 

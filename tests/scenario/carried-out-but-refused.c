@@ -2,8 +2,8 @@
  * long. The daemon reads the table again before it does anything else: there is one rule for each mapping, a
  * deletion is confirmed when the rule is gone, and success is told only with a rule. The order of the answer
  * and of the row of listen does not matter. */
-/* Field finding T2. */
-/* Field finding T3. */
+/* [T2] */
+/* [T3] */
 #include "scenario.h"
 
 static const char message[] = "failure: action timed out (13)";

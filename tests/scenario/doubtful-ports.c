@@ -1,6 +1,6 @@
 /* Rules of the operator whose only condition is a mark, an address list or the like: whether they take what
  * comes from the tunnel cannot be known. A port of which that is so is used only when no other is left. */
-/* Field finding P11. */
+/* [P11] */
 #include <stdio.h>
 
 #include "scenario.h"

@@ -1,4 +1,4 @@
-/* Field finding G2: the gateway's clock is set back or forward, and its epoch with it (RFC 6886 section 3.6).
+/* [G2] The gateway's clock is set back or forward, and its epoch with it (RFC 6886 section 3.6).
  * Whoever asks for a mapping is answered within 2 s whatever the clock does, and what was mapped keeps its
  * port. A packet that answers nothing moves no clock. [C-26] [C-29] */
 #include "scenario.h"

@@ -1,4 +1,4 @@
-/* Field findings G6, G7 and G8: the gateway contradicts itself. Behind each grant it sends another external
+/* [G6] [G7] [G8] The gateway contradicts itself. Behind each grant it sends another external
  * port, or takes the grant back; its answers come behind the retransmissions; or each reply has another
  * external address. It gets a few requests a minute all the same, the rule on the router stays as it is,
  * clients get answers, and the log has one line. */

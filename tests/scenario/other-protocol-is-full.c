@@ -1,6 +1,6 @@
 /* A rule of the operator takes all dynamic ports of one protocol. Mappings of the other protocol get a random
  * port all the same: that the companion can have the same number is a wish. */
-/* Field finding P12. */
+/* [P12] */
 #include "scenario.h"
 
 static void tell(struct world *w)

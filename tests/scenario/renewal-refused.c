@@ -1,4 +1,4 @@
-/* Field finding G3: the gateway refuses a renewal for a moment, with result 2, 3 or 4, while the lease is
+/* [G3] The gateway refuses a renewal for a moment, with result 2, 3 or 4, while the lease is
  * valid. The daemon answers from memory, as if the gateway were silent, because libtorrent drops a port for
  * good once its renewal is refused. The daemon continues to ask the gateway, with growing pauses, and when
  * the gateway grants again the port is the same. If it does not, the mapping ends with its lease, and the

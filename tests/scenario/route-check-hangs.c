@@ -1,7 +1,7 @@
 /* The router never answers /ip/route/check, and answers everything else. The daemon takes the interface from
  * the routing table instead, and says so once. With MIKROTIK_IN_INTERFACE the command is only a comparison,
  * and nothing waits for it. */
-/* Field finding R2. */
+/* [R2] */
 #include "scenario.h"
 
 static void tell(struct world *w)

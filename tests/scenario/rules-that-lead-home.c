@@ -1,8 +1,8 @@
 /* No rule leads to an address of the router, of the gateway, of this machine, to loopback or to a broadcast
  * address of one of the router's networks: not for a request that came before the router's addresses were
  * known, not for a rule of an earlier run, and not when the router gets the address of a client. */
-/* Field finding R4. */
-/* Field finding L9. */
+/* [R4] */
+/* [L9] */
 #include "scenario.h"
 
 static void options(struct world_options *options)

@@ -1,7 +1,7 @@
 /* A slow board: one command takes seconds while the router answers others, or each command does, or the
  * login. The daemon gets ready, slowly, and the connection is not given up. When it is ready, one addition
  * takes long, and its client gets its answer all the same. */
-/* Field finding R1. */
+/* [R1] */
 #include "scenario.h"
 
 static void restart(struct world *w, const char *what)

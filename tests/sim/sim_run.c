@@ -69,8 +69,7 @@ static void check_clients(struct sim *sim)
     }
 }
 
-/* Whatever happened before, and whatever the gateway's clock does: who asks anew is answered. Field finding
- * G2. */
+/* [G2] Whatever happened before, and whatever the gateway's clock does: who asks anew is answered. */
 static void check_hears(struct sim *sim)
 {
     struct world *w = sim->world;

@@ -47,7 +47,7 @@ static void test_blocks(void **state)
     }
 }
 
-/* Field finding G10. */
+/* [G10] */
 static void test_possible(void **state)
 {
     static const uint32_t impossible[] = {0,          1,          0x00FFFFFF, 0x7F000001,

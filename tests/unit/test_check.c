@@ -363,7 +363,7 @@ static void test_a_silent_gateway(void **state)
     tear_down();
 }
 
-/* Field finding R1. The check has the daemon's patience, and tells whoever looks on that it waits. */
+/* [R1] The check has the daemon's patience, and tells whoever looks on that it waits. */
 static void test_a_slow_router(void **state)
 {
     (void)state;
@@ -388,7 +388,7 @@ static void test_a_slow_router(void **state)
     }
 }
 
-/* Field finding R2. */
+/* [R2] */
 static void test_a_route_check_that_hangs(void **state)
 {
     (void)state;

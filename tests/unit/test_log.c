@@ -148,7 +148,7 @@ static void test_full_pipe(void **state)
     assert_int_equal(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
 }
 
-/* Field finding L6 */
+/* [L6] */
 static void test_full_terminal(void **state)
 {
     (void)state;

@@ -141,7 +141,7 @@ static const struct ros_sentence *row_with_ports(unsigned count)
     return &reader.sentence;
 }
 
-/* Field finding P4. */
+/* [P4] */
 static void test_a_long_list_of_ports(void **state)
 {
     (void)state;
@@ -295,7 +295,7 @@ static void test_chains_and_actions(void **state)
     check_rows(rows, ARRAY_LEN(rows));
 }
 
-/* Field finding P11, and P3 as far as one row tells. What comes from the tunnel comes from the internet, is
+/* [P11] [P3], the latter as far as one row tells. What comes from the tunnel comes from the internet, is
  * for the router's own address, and has no mark that we know of. */
 static void test_conditions(void **state)
 {
@@ -340,7 +340,7 @@ static void test_conditions(void **state)
     }
 }
 
-/* Field finding P4. Of a list that is too long even so it is not known which ports it names. */
+/* [P4] Of a list that is too long even so it is not known which ports it names. */
 static void test_a_list_that_is_too_long(void **state)
 {
     (void)state;

@@ -132,7 +132,7 @@ static void test_the_first_free_port(void **state)
     assert_int_equal(port_free_from(t, router, MINE, PORT_DYNAMIC_LAST), PORT_DYNAMIC_FIRST);
     enum natpmp_protocol own = mapping_protocol(&t->mapping[MINE]);
     portset_fill(&router->taken[own == NATPMP_UDP ? NATPMP_TCP : NATPMP_UDP]);
-    assert_int_equal(port_free_from(t, router, MINE, 51000), 51000); /* field finding P12: free of its own alone */
+    assert_int_equal(port_free_from(t, router, MINE, 51000), 51000); /* [P12] free of its own alone */
     portset_fill(&router->taken[own]);
     assert_int_equal(port_free_from(t, router, MINE, 51000), 0);
 }

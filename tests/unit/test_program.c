@@ -168,7 +168,7 @@ static void test_bad_configuration(void **state)
     }
 }
 
-/* Field finding L7: what is no file is refused at once, and not waited for. To read from /dev/ptmx waits, and
+/* [L7] What is no file is refused at once, and not waited for. To read from /dev/ptmx waits, and
  * so does to open a FIFO. */
 static void test_what_is_no_file(void **state)
 {

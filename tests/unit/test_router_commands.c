@@ -204,7 +204,7 @@ static void test_silent_connection_is_replaced(void **state)
     router_add(router, 5, &rule, at(now_ms));
     assert_true(router_deadline_ms(router) == now_ms + 2000);
     wait_until(now_ms + 2000);
-    check_sent(0, "/system/identity/print"); /* Field finding R1: does it answer anything? */
+    check_sent(0, "/system/identity/print"); /* [R1] does it answer anything? */
     assert_true(router_deadline_ms(router) == now_ms + 2000);
     wait_until(now_ms + 2000);
     assert_int_equal(count_actions(&out, ACTION_ROUTER_CLOSE), 1);

@@ -368,7 +368,7 @@ static void check_probe(uint64_t now_ms, bool probed)
         assert_span_text(ros_word(sent, 0), "/system/identity/print");
 }
 
-/* Field finding R1. An answered probe every two seconds lets a command wait for a minute. */
+/* [R1] An answered probe every two seconds lets a command wait for a minute. */
 static void test_a_slow_command(void **state)
 {
     (void)state;
@@ -390,7 +390,7 @@ static void test_a_slow_command(void **state)
     assert_int_equal(reply("!done", add, "", START_MS + 60000), SESSION_DONE);
 }
 
-/* Field finding R1. A connection whose probe is not answered is noticed as if there were none; one probe is
+/* [R1] A connection whose probe is not answered is noticed as if there were none; one probe is
  * sent at a time. */
 static void test_a_dead_connection(void **state)
 {
@@ -402,7 +402,7 @@ static void test_a_dead_connection(void **state)
     assert_int_equal(wait_at(START_MS + 4000), SESSION_TIMES_OUT);
 }
 
-/* Field finding R1. Each time-out doubles the patience, up to a minute, also that of the login; a minute in
+/* [R1] Each time-out doubles the patience, up to a minute, also that of the login; a minute in
  * which the router was quick halves it. */
 static void test_patience(void **state)
 {
@@ -431,7 +431,7 @@ static void test_patience(void **state)
     }
 }
 
-/* Field finding R1. What a router needed once it is given twice; while it needs that, the patience stays. */
+/* [R1] What a router needed once it is given twice; while it needs that, the patience stays. */
 static void test_patience_of_a_slow_router(void **state)
 {
     (void)state;
@@ -444,7 +444,7 @@ static void test_patience_of_a_slow_router(void **state)
     }
 }
 
-/* Field finding R2. What the owner can do without is given up alone; the connection goes on. */
+/* [R2] What the owner can do without is given up alone; the connection goes on. */
 static void test_a_command_is_given_up(void **state)
 {
     (void)state;

@@ -39,7 +39,7 @@ static void test_unsolicited_address(void **state)
     assert_true(upstream_deadline_ms(&upstream) == START_MS + 1000);
 }
 
-/* [C-13]; field finding G10: nor is an address that no host can have. */
+/* [C-13] [G10] An answer without an address, or with one that no host can have. */
 static void test_no_address(void **state)
 {
     (void)state;
@@ -124,8 +124,8 @@ static void test_epoch_bounds(void **state)
     assert_true(doubts(80000, 1090 + 65));
 }
 
-/* It fails the test of section 3.6, too, but not by more than a packet may be late: it answers nothing, and
- * the gateway is asked whether its clock was set. Field finding G2. */
+/* [G2] It fails the test of section 3.6, too, but not by more than a packet may be late: it answers nothing,
+ * and the gateway is asked whether its clock was set. */
 static void test_a_late_reply_answers_nothing(void **state)
 {
     (void)state;
@@ -150,7 +150,7 @@ static void test_a_late_reply_answers_nothing(void **state)
     }
 }
 
-/* The clock was set back: the answer to one address request tells. Field finding G2. */
+/* [G2] The clock was set back: the answer to one address request tells. */
 static void test_the_clock_is_set_back(void **state)
 {
     (void)state;
@@ -173,8 +173,8 @@ static void test_the_clock_is_set_back(void **state)
     }
 }
 
-/* An answer to an earlier request that was lost or is still under way decides nothing, but the question ends
- * within 2 s all the same. Field finding G2. */
+/* [G2] An answer to an earlier request that was lost or is still under way decides nothing, but the question
+ * ends within 2 s all the same. */
 static void test_an_old_answer_does_not_set_the_clock(void **state)
 {
     (void)state;
@@ -196,7 +196,7 @@ static void test_an_old_answer_does_not_set_the_clock(void **state)
     assert_int_equal(outcome.type, UPSTREAM_STATE_LOST);
 }
 
-/* Each answer has another epoch: it is an answer all the same. Field finding G2. */
+/* [G2] Each answer has another epoch: it is an answer all the same. */
 static void test_a_clock_that_runs_wild(void **state)
 {
     (void)state;
@@ -220,7 +220,7 @@ static void test_a_clock_that_runs_wild(void **state)
     assert_int_equal(upstream.used, 0);
 }
 
-/* Packets that answer nothing move no clock, and cause one request a minute. Field finding G2. */
+/* [G2] Packets that answer nothing move no clock, and cause one request a minute. */
 static void test_unasked_epochs(void **state)
 {
     (void)state;
@@ -244,7 +244,7 @@ static void test_unasked_epochs(void **state)
     assert_int_equal(upstream.epoch_s, 1000);
 }
 
-/* Another server may have another address: it is requested at the first sign. Field finding G9. */
+/* [G9] Another server may have another address: it is requested at the first sign. */
 static void test_ahead_by_much_the_address_is_requested(void **state)
 {
     (void)state;

@@ -263,6 +263,14 @@ static void perform(struct driver *d, const struct action *action)
     }
 }
 
+/* An address that the operator chose says nothing about this machine's routes, of which the core would warn.
+ */
+static uint32_t gateway_local(const struct driver *d)
+{
+    bool chosen = d->config->gateway_way.source != 0 || d->config->gateway_way.device[0] != '\0';
+    return chosen ? 0 : udp_client_local(&d->gateway);
+}
+
 static void step(struct driver *d, struct event *event)
 {
     /* Callbacks of io come from the loop only, so an event never arrives while another one's actions are
@@ -270,8 +278,7 @@ static void step(struct driver *d, struct event *event)
     assert(!d->stepping);
     d->stepping = true;
     event->now_ms = clock_now_ms();
-    bool chosen = d->config->gateway_way.source != 0 || d->config->gateway_way.device[0] != '\0';
-    event->gateway_local = chosen ? 0 : udp_client_local(&d->gateway);
+    event->gateway_local = gateway_local(d);
     d->machine.step(d->machine.state, event, &d->actions);
     for (unsigned i = 0; i < d->actions.count && !d->exiting; i++)
         perform(d, &d->actions.at[i]);

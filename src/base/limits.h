@@ -1,4 +1,4 @@
-/* Every capacity of the program, with its reason. Memory is fixed at start: a request for which a table has
+/* Every capacity of the core, with its reason. Memory is fixed at start: a request for which a table has
  * no room is answered with Out of Resources. Tables are zero at start, and the kernel gives them real memory
  * only where they are used. */
 #pragma once

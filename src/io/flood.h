@@ -9,14 +9,15 @@
 #include <stdint.h>
 
 #include "base/attributes.h"
+#include "base/limits.h"
 
 enum {
     FLOOD_WINDOW_MS = 250,
     /* A host that requests all of its CLIENT_MAPPINGS_DEFAULT mappings at once and retransmits each request
      * once, and as much again. */
-    FLOOD_HEARD = 256,
+    FLOOD_HEARD = 2 * 2 * CLIENT_MAPPINGS_DEFAULT,
     /* A host that requests CLIENT_MAPPINGS_MAX mappings at once and retransmits all requests once. */
-    FLOOD_LEAD = 2048,
+    FLOOD_LEAD = 2 * CLIENT_MAPPINGS_MAX,
     FLOOD_SHUT_MS = 10 * 1000,
     /* One datagram in so many from the blocked source passes the filter; a power of two. */
     FLOOD_SAMPLE = 64,

@@ -23,7 +23,7 @@ enum {
     /* The number of datagrams, and of errors, before other sockets have their turn. */
     UDP_CLIENT_BATCH = 32,
     UDP_CLIENT_QUEUE_MAX = 64,
-    /* NAT-PMP replies have at most 16 bytes; a longer datagram is dropped. */
+    /* Far more than a reply has; a longer datagram is dropped. */
     UDP_CLIENT_DATAGRAM_MAX = 128,
 };
 

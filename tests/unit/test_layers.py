@@ -7,6 +7,7 @@ import importlib.machinery
 import importlib.util
 import io
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -263,6 +264,14 @@ rule_add(&mapping->rule);
         self.assertIn("libcore.a: not built", output)
         shutil.rmtree(self.root / "src")
         self.expect("no sources found")
+
+
+class ThePictureTest(unittest.TestCase):
+    def test_architecture_shows_the_line_of_the_core(self):
+        text = (LAYERS.parents[1] / "ARCHITECTURE.md").read_text(encoding="utf-8")
+        picture = re.search(r"## The core in a line\n.*?```\n(.*?)```", text, re.DOTALL)[1]
+        rows = [row.split("   ")[0].split() for row in picture.splitlines()]
+        self.assertEqual(rows, [line.split() for line in load_tool().CORE_ORDER.strip().splitlines()])
 
 
 if __name__ == "__main__":

@@ -19,10 +19,11 @@
  *   on_lan, on_router, on_gateway   what an event does to the parts of the mappings
  *   drive            asks the parts what they want, answers clients, and sends
  *   strategy         how the gateway forwards: normal or symmetric
+ *   adoption         rules of an earlier run become mappings again
  *   deletion, reply, turn, recovery   deletions; pending replies; turns at the gateway; its lost state
  *   port, budget, pair, target   choices: ports, the gateway's few ports, TCP and UDP of one port; where no rule
  *                    may lead to
- *   rule, lease, promise, job   the four parts of a mapping
+ *   rule, lease, promise, job   the four parts of a mapping; job_answer decides what a client is answered
  *   mapping          the tables
  *   proxy_state      the whole state
  *   upstream         the gateway's side: transactions and retransmissions

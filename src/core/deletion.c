@@ -1,5 +1,6 @@
 #include "core/deletion.h"
 
+#include "core/job_answer.h"
 #include "core/reply.h"
 
 bool deletion_is_done(const struct mapping *mapping)

@@ -2,6 +2,7 @@
 
 #include "core/budget.h"
 #include "core/deletion.h"
+#include "core/job_answer.h"
 #include "core/port.h"
 #include "core/reply.h"
 #include "core/strategy.h"
@@ -61,7 +62,7 @@ static void succeed(struct proxy *p, uint16_t m, uint32_t lifetime_s, const stru
 static struct job_facts facts_of(const struct proxy *p, uint16_t m, uint64_t now_ms)
 {
     const struct mapping *mapping = &p->tables.mapping[m];
-    uint64_t until_ms = mapping->promise.until_ms;
+    uint64_t until_ms = mapping->promise.advertised_until_ms;
     return (struct job_facts){
         .waited_ms = now_ms - mapping->job.since_ms,
         .lease_left_ms = lease_left_ms(mapping, now_ms),
@@ -151,7 +152,7 @@ static void settle_lease(struct proxy *p, uint16_t m, const struct step *step)
  * record shows that the client is late. */
 static uint64_t quarantine_until_ms(const struct proxy *p, const struct mapping *mapping, uint64_t now_ms)
 {
-    bool lapsed = mapping->promise.until_ms != 0 && p->config.lease_hold == LEASE_HOLD_AUTO;
+    bool lapsed = mapping->promise.advertised_until_ms != 0 && p->config.lease_hold == LEASE_HOLD_AUTO;
     uint64_t until_ms = now_ms + QUARANTINE_MS;
     return lapsed ? later_ms(until_ms, promise_keep_alive_until_ms(mapping)) : until_ms;
 }

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "core/job_answer.h"
 #include "core/strategy.h"
 #include "core/mapping.h"
 #include "core/step.h"
@@ -55,7 +56,7 @@ static uint64_t self_renewal_ms(const struct mapping *mapping)
 {
     const struct lease *lease = &mapping->lease;
     bool ahead = lease->slow && lease->granted_s > POSSIBLE_S && lease->granted_s < AHEAD_MAX_S;
-    bool short_lease = lease->ends_ms + 1000 < mapping->promise.ends_ms;
+    bool short_lease = lease->ends_ms + 1000 < mapping->promise.kept_until_ms;
     if (lease->state != LEASE_GRANTED || (!ahead && !short_lease))
         return UINT64_MAX;
     return lease->granted_ms + (uint64_t)lease->granted_s * (ahead ? 375 : 500);

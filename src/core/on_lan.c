@@ -66,7 +66,7 @@ static bool is_repeated(const struct mapping *mapping, const struct natpmp_reque
     const struct promise *promise = &mapping->promise;
     uint64_t copies_for_ms = earlier_ms(promise_lifetime_ms(mapping) / 4, COPIES_MAX_MS);
     return mapping->wanted && lease_left_ms(mapping, now_ms) > 0 &&
-           request->lifetime_s == mapping->job.asked_s && promise->until_ms > now_ms &&
+           request->lifetime_s == mapping->job.asked_s && promise->advertised_until_ms > now_ms &&
            now_ms < promise->advertised_ms + copies_for_ms;
 }
 

@@ -2,13 +2,8 @@
 
 #include <assert.h>
 
-#include "core/deletion.h"
+#include "core/adoption.h"
 #include "core/target.h"
-
-enum {
-    /* The request for an adopted mapping with an unknown external port waits for this time. */
-    PENDING_DELAY_MS = 1000,
-};
 
 static const char component[] = "mapping";
 
@@ -49,57 +44,17 @@ static void drop_rule(struct proxy *p, const struct nat_rule *row, const char *w
     router_orphan(&p->router, row->id, step->now_ms);
 }
 
-/* Returns the record for a rule of an earlier run; 0: no record can be used, and the rule is removed. */
-static uint16_t record_for(struct proxy *p, const struct nat_rule *row, const struct step *step)
-{
-    struct mapping_tables *t = &p->tables;
-    if (target_forbidden(p, row->client) != NULL) {
-        drop_rule(p, row, target_forbidden(p, row->client), step);
-        return 0;
-    }
-    uint16_t m = mapping_find(t, row->client, row->protocol, row->internal_port);
-    bool other_port = m != 0 && mapping_at(t, m)->router_port != 0;
-    if (other_port || !mapping_port_free(t, row->client, row->protocol, row->router_port)) {
-        drop_rule(p, row, "another rule is for the same port", step);
-        return 0;
-    }
-    if (m == 0)
-        m = mapping_new(t, row->client, row->protocol, row->internal_port);
-    if (m == 0)
-        drop_rule(p, row, "the table of mappings is full", step);
-    return m;
-}
-
-/* Keeps a rule of an earlier run until its lease ends, unless the client renews the mapping. The time that is
- * left of the lease is not known, so the rule is kept for the whole lease. */
+/* Keeps a rule of an earlier run, or removes it if no mapping can have it. */
 static void adopt(struct proxy *p, const struct nat_rule *row, const struct step *step)
 {
-    struct mapping_tables *t = &p->tables;
-    uint16_t m = record_for(p, row, step);
-    if (m == 0)
+    const char *why = NULL;
+    uint16_t m = adoption_find(p, row, step, &why);
+    if (m == 0) {
+        drop_rule(p, row, why, step);
         return;
-    uint32_t lease_s = rule_adopted_lease_s(row);
-    uint64_t ends_ms = step->now_ms + (uint64_t)lease_s * 1000;
-    bool free = mapping_find_external_port(t, row->protocol, row->external_port) == 0;
-    mapping_set_router_port(t, m, row->router_port);
-    job_on_adopted(t, m, lease_s);
-    lease_on_adopted(t, m, free ? row->external_port : 0, ends_ms);
-    promise_on_found(t, m, row->external_port);
+    }
     note_rule(p, m, row);
-    /* A daemon that is stopping removes this rule, as it removes all others. */
-    if (p->stopping || deletion_begin_kept(p, m, step))
-        return;
-    mapping_set_wanted(t, m, true);
-    promise_on_adopted(t, m, ends_ms);
-    lease_recover(t, m);
-    /* The mappings with a known external port are requested first, because the gateway might grant one of
-     * those ports to this mapping. */
-    if (row->external_port == 0)
-        lease_retry_at(t, m, step->now_ms + PENDING_DELAY_MS);
-    p->adopted++;
-    actions_log(step->out, LOG_LEVEL_INFO, component,
-                "adopted a rule of an earlier run %s external=%u lifetime=%u", mapping_text(t, m).text,
-                (unsigned)row->external_port, (unsigned)lease_s);
+    adoption_begin(p, m, row, step);
 }
 
 /* Somebody changed or disabled the rule: it is replaced, but not at the speed of the network if that happens
@@ -243,12 +198,7 @@ static void snapshot_done(struct proxy *p, const struct step *step)
 {
     target_expel(p, step);
     sweep(p, step);
-    if (!p->adopting)
-        return;
-    p->adopting = false;
-    if (p->adopted > 0)
-        actions_log(step->out, LOG_LEVEL_INFO, component, "adopted the rules of an earlier run rules=%u",
-                    p->adopted);
+    adoption_end(p, step);
 }
 
 /* ---- answers to our commands ---- */

@@ -16,12 +16,12 @@ static struct promise *promise_of(struct mapping_tables *t, uint16_t m)
 
 bool promise_lives(const struct mapping *mapping, uint64_t now_ms)
 {
-    return mapping->promise.ends_ms > now_ms;
+    return mapping->promise.kept_until_ms > now_ms;
 }
 
 bool promise_is_in_use(const struct mapping *mapping, uint64_t now_ms)
 {
-    return mapping->job.kind == JOB_MAP || mapping->promise.until_ms > now_ms;
+    return mapping->job.kind == JOB_MAP || mapping->promise.advertised_until_ms > now_ms;
 }
 
 enum promise_want promise_wants(const struct mapping *mapping, uint64_t now_ms)
@@ -34,8 +34,8 @@ uint64_t promise_due_ms(const struct mapping *mapping, uint64_t now_ms)
 {
     if (!mapping->wanted)
         return UINT64_MAX;
-    uint64_t due_ms = sooner_ms(UINT64_MAX, mapping->promise.until_ms, now_ms);
-    return sooner_ms(due_ms, mapping->promise.ends_ms, now_ms);
+    uint64_t due_ms = sooner_ms(UINT64_MAX, mapping->promise.advertised_until_ms, now_ms);
+    return sooner_ms(due_ms, mapping->promise.kept_until_ms, now_ms);
 }
 
 uint64_t promise_keep_alive_until_ms(const struct mapping *mapping)
@@ -47,12 +47,12 @@ uint64_t promise_keep_alive_until_ms(const struct mapping *mapping)
 
 uint64_t promise_lifetime_ms(const struct mapping *mapping)
 {
-    return mapping->promise.until_ms - mapping->promise.advertised_ms;
+    return mapping->promise.advertised_until_ms - mapping->promise.advertised_ms;
 }
 
 bool promise_was_outlived(const struct mapping *mapping, uint64_t now_ms)
 {
-    uint64_t until_ms = mapping->promise.until_ms;
+    uint64_t until_ms = mapping->promise.advertised_until_ms;
     return until_ms != 0 && until_ms <= now_ms && until_ms < promise_keep_alive_until_ms(mapping);
 }
 
@@ -61,10 +61,11 @@ void promise_on_advertised(struct mapping_tables *t, uint16_t m, uint32_t lifeti
 {
     struct promise *promise = promise_of(t, m);
     promise->advertised_ms = now_ms;
-    promise->until_ms = now_ms + (uint64_t)lifetime_s * 1000; /* [M-20] */
-    promise->ends_ms = promise->until_ms;
+    promise->advertised_until_ms = now_ms + (uint64_t)lifetime_s * 1000; /* [M-20] */
+    promise->kept_until_ms = promise->advertised_until_ms;
     if (kept_alive)
-        promise->ends_ms = later_ms(promise->ends_ms, promise_keep_alive_until_ms(mapping_at(t, m)));
+        promise->kept_until_ms =
+            later_ms(promise->kept_until_ms, promise_keep_alive_until_ms(mapping_at(t, m)));
     promise->adopted = false;
     promise_on_repeated(t, m);
 }
@@ -76,7 +77,7 @@ void promise_on_repeated(struct mapping_tables *t, uint16_t m)
 
 void promise_on_refused(struct mapping_tables *t, uint16_t m)
 {
-    promise_of(t, m)->until_ms = 0;
+    promise_of(t, m)->advertised_until_ms = 0;
 }
 
 void promise_on_found(struct mapping_tables *t, uint16_t m, uint16_t external_port)
@@ -84,11 +85,11 @@ void promise_on_found(struct mapping_tables *t, uint16_t m, uint16_t external_po
     promise_of(t, m)->port = external_port;
 }
 
-void promise_on_adopted(struct mapping_tables *t, uint16_t m, uint64_t ends_ms)
+void promise_on_adopted(struct mapping_tables *t, uint16_t m, uint64_t kept_until_ms)
 {
     struct promise *promise = promise_of(t, m);
-    promise->ends_ms = ends_ms;
-    promise->until_ms = ends_ms;
+    promise->kept_until_ms = kept_until_ms;
+    promise->advertised_until_ms = kept_until_ms;
     promise->adopted = true;
 }
 
@@ -96,20 +97,20 @@ void promise_on_granted(struct mapping_tables *t, uint16_t m)
 {
     struct promise *promise = promise_of(t, m);
     uint64_t lease_ends_ms = mapping_at(t, m)->lease.ends_ms;
-    if (promise->adopted && lease_ends_ms < promise->ends_ms) {
-        promise->ends_ms = lease_ends_ms;
-        promise->until_ms = lease_ends_ms;
+    if (promise->adopted && lease_ends_ms < promise->kept_until_ms) {
+        promise->kept_until_ms = lease_ends_ms;
+        promise->advertised_until_ms = lease_ends_ms;
     }
     promise->adopted = false;
 }
 
 void promise_end(struct mapping_tables *t, uint16_t m)
 {
-    promise_of(t, m)->ends_ms = 0;
-    promise_of(t, m)->until_ms = 0;
+    promise_of(t, m)->kept_until_ms = 0;
+    promise_of(t, m)->advertised_until_ms = 0;
 }
 
 void promise_stop(struct mapping_tables *t, uint16_t m)
 {
-    promise_of(t, m)->ends_ms = 0;
+    promise_of(t, m)->kept_until_ms = 0;
 }

@@ -10,10 +10,11 @@ struct mapping_tables;
 
 struct promise {
     uint64_t advertised_ms; /* when a client was last answered with success */
-    uint64_t until_ms;      /* end of the advertised lifetime; 0: none, or the last answer was an error */
-    uint64_t ends_ms;       /* the daemon keeps the mapping until then; 0: not at all */
-    uint16_t port;          /* the external port that was advertised last; 0: none */
-    bool adopted;           /* from a rule of an earlier run: until_ms is only an estimate */
+    uint64_t
+        advertised_until_ms; /* end of the advertised lifetime; 0: none, or the last answer was an error */
+    uint64_t kept_until_ms;  /* the daemon keeps the mapping until then; 0: not at all */
+    uint16_t port;           /* the external port that was advertised last; 0: none */
+    bool adopted;            /* from a rule of an earlier run: advertised_until_ms is only an estimate */
 };
 
 enum promise_want {
@@ -45,8 +46,8 @@ void promise_on_advertised(struct mapping_tables *t, uint16_t m, uint32_t lifeti
 void promise_on_repeated(struct mapping_tables *t, uint16_t m);
 /* A client is answered with an error. */
 void promise_on_refused(struct mapping_tables *t, uint16_t m);
-/* A rule of an earlier run is adopted, and its mapping is kept until ends_ms. */
-void promise_on_adopted(struct mapping_tables *t, uint16_t m, uint64_t ends_ms);
+/* A rule of an earlier run is adopted, and its mapping is kept until kept_until_ms. */
+void promise_on_adopted(struct mapping_tables *t, uint16_t m, uint64_t kept_until_ms);
 /* The router has a rule of an earlier run with this external port, which may be adopted or removed. */
 void promise_on_found(struct mapping_tables *t, uint16_t m, uint16_t external_port);
 /* The gateway granted the lease: an adopted mapping is kept no longer than the lease. */

@@ -1,5 +1,7 @@
 #include "core/reply.h"
 
+#include "core/job_answer.h"
+
 struct pending_reply reply_to(const struct event *event)
 {
     struct reply_path path = {

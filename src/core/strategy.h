@@ -33,9 +33,9 @@ struct strategy {
     uint16_t (*companion)(const struct mapping_tables *t, uint16_t m);
     /* Chooses the router port, unless it is already fixed. */
     void (*settle_port)(struct proxy *p, uint16_t m, const struct step *step);
-    /* True if this request or deletion cannot be sent now. The function has then set the time of the next
-     * attempt, or refused the request. NULL: everything can be sent. */
-    bool (*holds_back)(struct proxy *p, uint16_t m, bool releases, const struct step *step);
+    /* Claims the gateway's port for this request or deletion. False: it cannot be sent now, and the function
+     * has set the time of the next attempt, or refused the request. NULL: everything can be sent. */
+    bool (*claim)(struct proxy *p, uint16_t m, bool releases, const struct step *step);
     /* True if a mapping that is ending has that external port. Its deletion needs the port, so the mapping
      * keeps it until the gateway has confirmed the deletion. NULL: deletions name the router port. */
     bool (*is_being_released)(const struct mapping_tables *t, enum natpmp_protocol protocol, uint16_t port);

@@ -102,13 +102,13 @@ static void wait_for_holder(struct proxy *p, uint16_t m, uint16_t holder, const 
     mapping_touch(t, m);
 }
 
-static bool holds_back(struct proxy *p, uint16_t m, bool releases, const struct step *step)
+static bool claim(struct proxy *p, uint16_t m, bool releases, const struct step *step)
 {
     enum natpmp_protocol protocol = mapping_protocol(mapping_at(&p->tables, m));
     uint16_t holder = holder_of(p, protocol);
     if (!releases && holder != 0 && holder != m) {
         wait_for_holder(p, m, holder, step);
-        return true;
+        return false;
     }
     uint64_t until_ms = upstream_apart_ms(&p->upstream, protocol, releases);
     if (upstream_is_busy(&p->upstream, protocol))
@@ -117,7 +117,7 @@ static bool holds_back(struct proxy *p, uint16_t m, bool releases, const struct 
         lease_retry_at(&p->tables, m, until_ms);
     else if (!releases)
         p->symmetric_holder[protocol] = m;
-    return until_ms > step->now_ms;
+    return until_ms <= step->now_ms;
 }
 
 static bool is_being_released(const struct mapping_tables *t, enum natpmp_protocol protocol, uint16_t port)
@@ -152,7 +152,7 @@ const struct strategy strategy_symmetric = {
     .fits = fits,
     .companion = mapping_companion,
     .settle_port = settle_port,
-    .holds_back = holds_back,
+    .claim = claim,
     .is_being_released = is_being_released,
     .owner = owner,
     .ended = ended,

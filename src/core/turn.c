@@ -62,12 +62,12 @@ uint16_t turn_next(struct proxy *p, enum lease_want *ret_want, const struct step
         uint16_t c = list_pop(&t->client_ready, t->client_ready_link);
         uint16_t m = list_pop(&t->client[c].queue, t->to_ask);
         *ret_want = m != 0 ? wants(p, m, step->now_ms) : LEASE_WANTS_NOTHING;
-        bool held_back = *ret_want != LEASE_WANTS_NOTHING && p->strategy->holds_back != NULL &&
-                         p->strategy->holds_back(p, m, *ret_want == LEASE_WANTS_RELEASE, step);
-        if (*ret_want != LEASE_WANTS_NOTHING && !held_back)
-            return m;
-        if (held_back)
+        if (*ret_want != LEASE_WANTS_NOTHING) {
+            if (p->strategy->claim == NULL ||
+                p->strategy->claim(p, m, *ret_want == LEASE_WANTS_RELEASE, step))
+                return m;
             mapping_touch(t, m); /* drive computes when to try again */
+        }
         turn_client(p, c);
     }
     return 0;

@@ -12,10 +12,13 @@ static void test_spare(void **state)
         bool spare;
     } rows[] = {
         {"kept alive",
-         {.lease = {.state = LEASE_GRANTED}, .promise = {.until_ms = NOW, .ends_ms = NOW + 1}},
+         {.lease = {.state = LEASE_GRANTED},
+          .promise = {.advertised_until_ms = NOW, .kept_until_ms = NOW + 1}},
          true},
         {"ending", {.lease = {.state = LEASE_UNSURE}}, true},
-        {"advertised", {.lease = {.state = LEASE_GRANTED}, .promise = {.until_ms = NOW + 1}}, false},
+        {"advertised",
+         {.lease = {.state = LEASE_GRANTED}, .promise = {.advertised_until_ms = NOW + 1}},
+         false},
         {"a client waits for it", {.lease = {.state = LEASE_GRANTED}, .job = {.kind = JOB_MAP}}, false},
         {"a client waits for its end",
          {.lease = {.state = LEASE_GRANTED}, .job = {.kind = JOB_DELETE}},
@@ -31,8 +34,8 @@ static void test_spare(void **state)
 
 /* Mappings with a lease of a port: in use, kept alive for a client that does not come, or ending. */
 #define LEASE(port) .lease = {.state = LEASE_GRANTED, .external_port = (port), .ends_ms = NOW + 60000}
-#define IN_USE .wanted = true, .promise = {.until_ms = NOW + 1, .ends_ms = NOW + 1}
-#define KEPT_ALIVE .wanted = true, .promise = {.until_ms = NOW, .ends_ms = NOW + 1}
+#define IN_USE .wanted = true, .promise = {.advertised_until_ms = NOW + 1, .kept_until_ms = NOW + 1}
+#define KEPT_ALIVE .wanted = true, .promise = {.advertised_until_ms = NOW, .kept_until_ms = NOW + 1}
 #define ENDING .wanted = false
 
 enum { MAPPINGS = 5, MINE = 1 };

@@ -29,7 +29,7 @@ static void test_it_begins(void **state)
                                        1,
                                        7000,
                                        .wanted = true,
-                                       .promise = {.until_ms = NOW + 5, .ends_ms = NOW + 5},
+                                       .promise = {.advertised_until_ms = NOW + 5, .kept_until_ms = NOW + 5},
                                        .lease = {.retry_ms = NOW + 5}};
     (void)state;
     give_proxy(&strategy_normal, &given, 1);
@@ -38,7 +38,7 @@ static void test_it_begins(void **state)
     deletion_begin(p, 1, &step);
     assert_false(at(1)->wanted || at(1)->moving);
     assert_int_equal(at(1)->job.kind, JOB_DELETE);
-    assert_int_equal(at(1)->promise.until_ms + at(1)->promise.ends_ms, 0);
+    assert_int_equal(at(1)->promise.advertised_until_ms + at(1)->promise.kept_until_ms, 0);
     assert_int_equal(at(1)->rule.retry_ms, 0); /* whatever failed before */
     assert_int_equal(at(1)->lease.retry_ms, 0);
     assert_true(list_has(&t->drive, t->to_drive, 1));

@@ -77,7 +77,9 @@ static const struct answer {
     {"the request repeats an answered one",
      {.lease = {GRANTED},
       .job = {.again = true},
-      .promise = {.advertised_ms = NOW - 500, .until_ms = NOW + 59500, .ends_ms = NOW + 59500}},
+      .promise = {.advertised_ms = NOW - 500,
+                  .advertised_until_ms = NOW + 59500,
+                  .kept_until_ms = NOW + 59500}},
      0,
      true,
      NATPMP_SUCCESS,
@@ -86,7 +88,7 @@ static const struct answer {
     {"it repeats one whose lifetime is over",
      {.lease = {GRANTED},
       .job = {.again = true},
-      .promise = {.advertised_ms = NOW - 9000, .until_ms = NOW - 1, .ends_ms = NOW - 1}},
+      .promise = {.advertised_ms = NOW - 9000, .advertised_until_ms = NOW - 1, .kept_until_ms = NOW - 1}},
      0,
      true,
      NATPMP_SUCCESS,
@@ -163,11 +165,13 @@ static void test_a_refusal(void **state)
         {"a new mapping", {.job = {.refusal = NATPMP_OUT_OF_RESOURCES}}, false, NOW + 2000},
         {"a new mapping after 12 s", {.lease = {.due = true}}, false, 0},
         {"a renewal",
-         {.job = {.refusal = NATPMP_OUT_OF_RESOURCES}, .promise = {.until_ms = NOW + 5, .ends_ms = NOW + 5}},
+         {.job = {.refusal = NATPMP_OUT_OF_RESOURCES},
+          .promise = {.advertised_until_ms = NOW + 5, .kept_until_ms = NOW + 5}},
          true,
          0},
         {"a renewal of what is kept alive",
-         {.job = {.refusal = NATPMP_OUT_OF_RESOURCES}, .promise = {.until_ms = NOW, .ends_ms = NOW + 5}},
+         {.job = {.refusal = NATPMP_OUT_OF_RESOURCES},
+          .promise = {.advertised_until_ms = NOW, .kept_until_ms = NOW + 5}},
          true,
          0},
     };
@@ -181,7 +185,7 @@ static void test_a_refusal(void **state)
         check_number(rows[i].name, "wanted", at(MINE)->wanted, rows[i].wanted);
         check_number(rows[i].name, "moving", at(MINE)->moving, rows[i].wanted);
         check_ms(rows[i].name, "refused until", at(MINE)->job.refused_until_ms, rows[i].refused_until_ms);
-        check_ms(rows[i].name, "advertised until", at(MINE)->promise.until_ms, 0);
+        check_ms(rows[i].name, "advertised until", at(MINE)->promise.advertised_until_ms, 0);
     }
 }
 
@@ -207,7 +211,7 @@ static void test_who_is_kept_alive(void **state)
         p->config.lease_hold = rows[i].hold;
         t->client[at(MINE)->client].late = rows[i].late;
         drive_it();
-        check_ms(rows[i].name, "kept until", at(MINE)->promise.ends_ms, rows[i].ends_ms);
+        check_ms(rows[i].name, "kept until", at(MINE)->promise.kept_until_ms, rows[i].ends_ms);
     }
 }
 
@@ -229,12 +233,13 @@ static void test_how_long_it_is_in_quarantine(void **state)
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct given given = {A,
-                              NATPMP_TCP,
-                              1,
-                              7000,
-                              .job = {.asked_s = rows[i].asked_s},
-                              .promise = {.advertised_ms = NOW - 61000, .until_ms = rows[i].until_ms}};
+        struct given given = {
+            A,
+            NATPMP_TCP,
+            1,
+            7000,
+            .job = {.asked_s = rows[i].asked_s},
+            .promise = {.advertised_ms = NOW - 61000, .advertised_until_ms = rows[i].until_ms}};
         give_proxy(&strategy_normal, &given, 1);
         p->config.lease_hold = rows[i].hold;
         drive_it();
@@ -267,7 +272,7 @@ static void test_a_request_that_is_not_wanted(void **state)
                               1,
                               7000,
                               .wanted = rows[i].wanted,
-                              .promise = {.ends_ms = NOW + 5},
+                              .promise = {.kept_until_ms = NOW + 5},
                               .lease = {GRANTED, .pair = PAIR_ASKED}};
         give_proxy(rows[i].strategy, &given, 1);
         uint16_t port = rows[i].lifetime_s != 0 ? rows[i].strategy->request_port(at(MINE)) : 7000;
@@ -287,7 +292,8 @@ static void test_the_next_request_after_one_that_is_not_wanted(void **state)
 {
     static const struct given given[] = {
         {A, NATPMP_TCP, 1, 7000, .wanted = false, .lease = {.retry_ms = NOW + 5}},
-        {A, NATPMP_TCP, 2, 7001, .wanted = true, .promise = {.ends_ms = NOW + 5}, .job = {.asked_s = 60}},
+        {A, NATPMP_TCP, 2, 7001, .wanted = true, .promise = {.kept_until_ms = NOW + 5},
+         .job = {.asked_s = 60}},
     };
     (void)state;
     give_proxy(&strategy_normal, given, ARRAY_LEN(given));
@@ -304,7 +310,7 @@ static void test_the_next_request_after_one_that_is_not_wanted(void **state)
 static void test_it_never_asks_for_nothing(void **state)
 {
     static const struct given given = {A,    NATPMP_TCP,     1,
-                                       7000, .wanted = true, .promise = {.ends_ms = NOW + 5}};
+                                       7000, .wanted = true, .promise = {.kept_until_ms = NOW + 5}};
     (void)state;
     give_proxy(&strategy_normal, &given, 1);
     drive_it();
@@ -314,7 +320,7 @@ static void test_it_never_asks_for_nothing(void **state)
 static void test_it_expires(void **state)
 {
     static const struct given given = {
-        A, NATPMP_TCP, 1, 7000, .wanted = true, .promise = {.ends_ms = NOW}, .lease = {GRANTED}};
+        A, NATPMP_TCP, 1, 7000, .wanted = true, .promise = {.kept_until_ms = NOW}, .lease = {GRANTED}};
     (void)state;
     give_proxy(&strategy_normal, &given, 1);
     drive_it();

@@ -1,6 +1,7 @@
 /* The clients' request in work. The first table is the specification of the answer to a MAP request: from
  * what is known to what the client gets. */
 #include "core/job.h"
+#include "core/job_answer.h"
 #include "parts_unit.h"
 
 /* ---- the answer ---- */

@@ -12,9 +12,9 @@ enum { ROUTER_PORT = 7000 };
 #define GRANTED                                                                                              \
     .state = LEASE_GRANTED, .external_port = 41000, .granted_s = 100, .granted_ms = NOW - 10000,             \
     .ends_ms = NOW + 90000
-#define ADVERTISED .promise = {.until_ms = NOW + 90000, .ends_ms = NOW + 90000}
+#define ADVERTISED .promise = {.advertised_until_ms = NOW + 90000, .kept_until_ms = NOW + 90000}
 /* The same, but kept alive for an hour. */
-#define KEPT_ALIVE .promise = {.until_ms = NOW + 90000, .ends_ms = NOW + 3600000}
+#define KEPT_ALIVE .promise = {.advertised_until_ms = NOW + 90000, .kept_until_ms = NOW + 3600000}
 #define JOB .job = {.kind = JOB_MAP}
 
 static const struct want {
@@ -137,7 +137,7 @@ static void test_it_is_renewed_without_its_client(void **state)
                       .granted_ms = NOW,
                       .ends_ms = ends_ms,
                       .slow = rows[i].slow},
-            .promise = {.until_ms = kept_ms, .ends_ms = kept_ms},
+            .promise = {.advertised_until_ms = kept_ms, .kept_until_ms = kept_ms},
         };
         uint64_t due_ms = rows[i].renewal_ms != 0 ? NOW + rows[i].renewal_ms : UINT64_MAX;
         check_ms(rows[i].name, "the renewal", lease_due_ms(&strategy_normal, &mapping, NOW), due_ms);
@@ -213,13 +213,13 @@ static const struct life {
      {false, false, 0}},
     {"none", {ADVERTISED, .lease = {.ends_ms = NOW + 5, .sure_ms = NOW + 5}}, {false, false, 0}},
     {"adopted, and not confirmed yet",
-     {.lease = {.state = LEASE_UNSURE}, .promise = {.ends_ms = NOW + 1, .adopted = true}},
+     {.lease = {.state = LEASE_UNSURE}, .promise = {.kept_until_ms = NOW + 1, .adopted = true}},
      {false, true, 0}},
     {"adopted, and its time is over",
-     {.lease = {.state = LEASE_UNSURE}, .promise = {.ends_ms = NOW, .adopted = true}},
+     {.lease = {.state = LEASE_UNSURE}, .promise = {.kept_until_ms = NOW, .adopted = true}},
      {false, false, 0}},
     {"adopted, and the gateway has none",
-     {.promise = {.ends_ms = NOW + 1, .adopted = true}},
+     {.promise = {.kept_until_ms = NOW + 1, .adopted = true}},
      {false, false, 0}},
     {"ended, but a retransmission may have renewed it",
      {ADVERTISED, .lease = {.state = LEASE_GRANTED, .ends_ms = NOW, .gone_ms = NOW + 1}},

@@ -50,13 +50,14 @@ static bool is_touched(uint16_t m)
 
 #define REQUESTED .wanted = true, .job = {.kind = JOB_MAP, .asked_s = 60}
 #define HAS(port) .state = LEASE_GRANTED, .external_port = (port), .ends_ms = NOW + 60000
-#define ADVERTISED(port_) .promise = {.until_ms = NOW + 60000, .ends_ms = NOW + 60000, .port = (port_)}
+#define ADVERTISED(port_)                                                                                    \
+    .promise = {.advertised_until_ms = NOW + 60000, .kept_until_ms = NOW + 60000, .port = (port_)}
 
 static void test_a_grant(void **state)
 {
     static const struct given given[] = {
         {A, NATPMP_TCP, 1, 7000, .wanted = true,
-         .promise = {.until_ms = NOW + 90000, .ends_ms = NOW + 90000, .adopted = true}},
+         .promise = {.advertised_until_ms = NOW + 90000, .kept_until_ms = NOW + 90000, .adopted = true}},
     };
     (void)state;
     give_proxy(&strategy_normal, given, 1);
@@ -66,7 +67,7 @@ static void test_a_grant(void **state)
     assert_int_equal(at(MINE)->lease.external_port, 41000);
     assert_false(at(MINE)->lease.asking || at(MINE)->lease.recover);
     assert_int_equal(t->recovering, 0);
-    assert_int_equal(at(MINE)->promise.ends_ms, NOW + 60000); /* no longer than the lease */
+    assert_int_equal(at(MINE)->promise.kept_until_ms, NOW + 60000); /* no longer than the lease */
     assert_false(at(MINE)->promise.adopted);
     assert_true(is_touched(MINE));
 }
@@ -315,7 +316,7 @@ static void test_what_a_refusal_leaves(void **state)
          true},
         {"an adopted lease, and the error may pass",
          {A, NATPMP_TCP, 1, 7000, .wanted = true, .lease = {.state = LEASE_UNSURE},
-          .promise = {.ends_ms = NOW + 60000, .adopted = true}},
+          .promise = {.kept_until_ms = NOW + 60000, .adopted = true}},
          3,
          LEASE_UNSURE,
          0,
@@ -323,7 +324,7 @@ static void test_what_a_refusal_leaves(void **state)
          false},
         {"an adopted lease, and no port is left",
          {A, NATPMP_TCP, 1, 7000, .wanted = true, .lease = {.state = LEASE_UNSURE},
-          .promise = {.ends_ms = NOW + 60000, .adopted = true}},
+          .promise = {.kept_until_ms = NOW + 60000, .adopted = true}},
          4,
          LEASE_NONE,
          4,
@@ -415,7 +416,7 @@ static void test_a_request_without_an_answer(void **state)
             1,
             7000,
             .wanted = true,
-            .promise = {.ends_ms = NOW + rows[i].kept_ms},
+            .promise = {.kept_until_ms = NOW + rows[i].kept_ms},
             .lease = {.state = LEASE_GRANTED, .external_port = 41000, .ends_ms = NOW + rows[i].lease_ms}};
         give_proxy(&strategy_normal, &given, 1);
         ask(MINE, 60);

@@ -9,7 +9,7 @@ enum { MINE = 1, COMPANION = 2, MAPPINGS = 2 };
 #define UDP A, NATPMP_UDP, 6881, 7000, .wanted = true
 /* The state of a valid lease, and its external port. */
 #define HAS(port) .state = LEASE_GRANTED, .ends_ms = NOW + 1, .external_port = (port)
-#define ADVERTISED .promise = {.ends_ms = NOW + 1}
+#define ADVERTISED .promise = {.kept_until_ms = NOW + 1}
 
 static void test_the_companion(void **state)
 {
@@ -104,7 +104,7 @@ static const struct row {
      false,
      {.companion = COMPANION, .changed = true, .broken = true}},
     {"changed, and no client relies on it",
-     {TCP, .promise = {.ends_ms = NOW}, .lease = {HAS(41001)}},
+     {TCP, .promise = {.kept_until_ms = NOW}, .lease = {HAS(41001)}},
      {UDP, .lease = {HAS(41000)}},
      41000,
      true,

@@ -11,19 +11,19 @@ static void test_what_it_wants(void **state)
         struct mapping mapping;
         enum promise_want want;
     } rows[] = {
-        {"advertised", {.wanted = true, .promise = {.ends_ms = NOW + 1}}, PROMISE_WANTS_NOTHING},
-        {"its time is over", {.wanted = true, .promise = {.ends_ms = NOW}}, PROMISE_WANTS_END},
+        {"advertised", {.wanted = true, .promise = {.kept_until_ms = NOW + 1}}, PROMISE_WANTS_NOTHING},
+        {"its time is over", {.wanted = true, .promise = {.kept_until_ms = NOW}}, PROMISE_WANTS_END},
         {"its time is over, but it is kept alive",
-         {.wanted = true, .promise = {.until_ms = NOW, .ends_ms = NOW + 1}},
+         {.wanted = true, .promise = {.advertised_until_ms = NOW, .kept_until_ms = NOW + 1}},
          PROMISE_WANTS_NOTHING},
         {"nothing was ever advertised, and no client waits", {.wanted = true}, PROMISE_WANTS_END},
         {"its time is over, but a client waits for it",
-         {.wanted = true, .promise = {.ends_ms = NOW}, .job = {.kind = JOB_MAP}},
+         {.wanted = true, .promise = {.kept_until_ms = NOW}, .job = {.kind = JOB_MAP}},
          PROMISE_WANTS_NOTHING},
         {"its time is over, and a client waits for its end",
-         {.wanted = true, .promise = {.ends_ms = NOW}, .job = {.kind = JOB_DELETE}},
+         {.wanted = true, .promise = {.kept_until_ms = NOW}, .job = {.kind = JOB_DELETE}},
          PROMISE_WANTS_END},
-        {"it has ended already", {.promise = {.ends_ms = NOW}}, PROMISE_WANTS_NOTHING},
+        {"it has ended already", {.promise = {.kept_until_ms = NOW}}, PROMISE_WANTS_NOTHING},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
@@ -38,14 +38,18 @@ static void test_when_it_is_due(void **state)
         uint64_t due_ms;
     } rows[] = {
         {"advertised for less than it is kept",
-         {.wanted = true, .promise = {.until_ms = NOW + 5, .ends_ms = NOW + 9}},
+         {.wanted = true, .promise = {.advertised_until_ms = NOW + 5, .kept_until_ms = NOW + 9}},
          NOW + 5},
         {"what was advertised is over",
-         {.wanted = true, .promise = {.until_ms = NOW, .ends_ms = NOW + 9}},
+         {.wanted = true, .promise = {.advertised_until_ms = NOW, .kept_until_ms = NOW + 9}},
          NOW + 9},
-        {"kept no longer", {.wanted = true, .promise = {.until_ms = NOW + 9, .ends_ms = NOW + 5}}, NOW + 5},
-        {"all is over", {.wanted = true, .promise = {.until_ms = NOW - 1, .ends_ms = NOW}}, UINT64_MAX},
-        {"not wanted", {.promise = {.until_ms = NOW + 5, .ends_ms = NOW + 9}}, UINT64_MAX},
+        {"kept no longer",
+         {.wanted = true, .promise = {.advertised_until_ms = NOW + 9, .kept_until_ms = NOW + 5}},
+         NOW + 5},
+        {"all is over",
+         {.wanted = true, .promise = {.advertised_until_ms = NOW - 1, .kept_until_ms = NOW}},
+         UINT64_MAX},
+        {"not wanted", {.promise = {.advertised_until_ms = NOW + 5, .kept_until_ms = NOW + 9}}, UINT64_MAX},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
@@ -64,9 +68,9 @@ static void test_kept_and_in_use(void **state)
         bool lives;
         bool in_use;
     } rows[] = {
-        {"advertised", {.promise = {.until_ms = NOW + 1, .ends_ms = NOW + 1}}, true, true},
-        {"kept alive", {.promise = {.until_ms = NOW, .ends_ms = NOW + 1}}, true, false},
-        {"over", {.promise = {.until_ms = NOW, .ends_ms = NOW}}, false, false},
+        {"advertised", {.promise = {.advertised_until_ms = NOW + 1, .kept_until_ms = NOW + 1}}, true, true},
+        {"kept alive", {.promise = {.advertised_until_ms = NOW, .kept_until_ms = NOW + 1}}, true, false},
+        {"over", {.promise = {.advertised_until_ms = NOW, .kept_until_ms = NOW}}, false, false},
         {"over, and a client waits for it", {.job = {.kind = JOB_MAP}}, false, true},
         {"over, and a client waits for its end", {.job = {.kind = JOB_DELETE}}, false, false},
     };
@@ -97,7 +101,7 @@ static void test_a_client_that_comes_late(void **state)
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct mapping mapping = {.promise = {.advertised_ms = NOW - 60000, .until_ms = NOW},
+        struct mapping mapping = {.promise = {.advertised_ms = NOW - 60000, .advertised_until_ms = NOW},
                                   .job = {.asked_s = rows[i].asked_s}};
         check_ms(rows[i].name, "kept until", promise_keep_alive_until_ms(&mapping), rows[i].keep_until_ms);
         check_number(rows[i].name, "late", promise_was_outlived(&mapping, NOW), rows[i].late);
@@ -125,14 +129,17 @@ static void check_promise(const char *name, uint16_t m, struct promise expected)
 {
     const struct promise *promise = &mapping_at(t, m)->promise;
     check_ms(name, "advertised", promise->advertised_ms, expected.advertised_ms);
-    check_ms(name, "advertised until", promise->until_ms, expected.until_ms);
-    check_ms(name, "kept until", promise->ends_ms, expected.ends_ms);
+    check_ms(name, "advertised until", promise->advertised_until_ms, expected.advertised_until_ms);
+    check_ms(name, "kept until", promise->kept_until_ms, expected.kept_until_ms);
     check_number(name, "the port", promise->port, expected.port);
     check_number(name, "adopted", promise->adopted, expected.adopted);
 }
 
-static const struct promise before = {
-    .advertised_ms = NOW - 9, .until_ms = NOW + 9, .ends_ms = NOW + 99, .port = 41000, .adopted = true};
+static const struct promise before = {.advertised_ms = NOW - 9,
+                                      .advertised_until_ms = NOW + 9,
+                                      .kept_until_ms = NOW + 99,
+                                      .port = 41000,
+                                      .adopted = true};
 static const struct lease lease = {.external_port = 41001, .ends_ms = NOW + 50};
 
 static void test_advertised(void **state)
@@ -156,8 +163,8 @@ static void test_advertised(void **state)
         promise_on_advertised(t, m, rows[i].lifetime_s, rows[i].kept_alive, NOW);
         check_promise(rows[i].name, m,
                       (struct promise){.advertised_ms = NOW,
-                                       .until_ms = NOW + rows[i].lifetime_s * UINT64_C(1000),
-                                       .ends_ms = rows[i].ends_ms,
+                                       .advertised_until_ms = NOW + rows[i].lifetime_s * UINT64_C(1000),
+                                       .kept_until_ms = rows[i].ends_ms,
                                        .port = 41001});
     }
 }
@@ -178,11 +185,13 @@ static void test_granted(void **state)
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct promise promise = {.until_ms = NOW + 99, .ends_ms = NOW + 99, .adopted = rows[i].adopted};
+        struct promise promise = {
+            .advertised_until_ms = NOW + 99, .kept_until_ms = NOW + 99, .adopted = rows[i].adopted};
         uint16_t m = given(promise, (struct lease){.ends_ms = rows[i].lease_ends_ms}, 0);
         promise_on_granted(t, m);
-        check_promise(rows[i].name, m,
-                      (struct promise){.until_ms = rows[i].ends_ms, .ends_ms = rows[i].ends_ms});
+        check_promise(
+            rows[i].name, m,
+            (struct promise){.advertised_until_ms = rows[i].ends_ms, .kept_until_ms = rows[i].ends_ms});
     }
 }
 
@@ -201,22 +210,22 @@ static void test_what_else_happens(void **state)
     promise_on_found(t, m, 41002);
     check_promise("found", m, expected);
 
-    expected.until_ms = 0;
+    expected.advertised_until_ms = 0;
     promise_on_refused(t, m);
     check_promise("refused: it may be kept", m, expected);
 
-    expected.until_ms = expected.ends_ms = NOW + 7;
+    expected.advertised_until_ms = expected.kept_until_ms = NOW + 7;
     expected.adopted = true;
     mapping_at(t, m)->promise.adopted = false;
     promise_on_adopted(t, m, NOW + 7);
     check_promise("adopted", m, expected);
 
-    expected.ends_ms = 0;
+    expected.kept_until_ms = 0;
     promise_stop(t, m);
     check_promise("the program ends: it is still known what was advertised", m, expected);
 
-    expected.until_ms = 0;
-    mapping_at(t, m)->promise.ends_ms = NOW;
+    expected.advertised_until_ms = 0;
+    mapping_at(t, m)->promise.kept_until_ms = NOW;
     promise_end(t, m);
     check_promise("nothing is advertised any more", m, expected);
 }

@@ -17,10 +17,10 @@ static void test_what_is_broken(void **state)
         struct given given;
         bool broken;
     } rows[] = {
-        {"a client relies on it", {A, NATPMP_TCP, 1, 7000, .promise = {.ends_ms = NOW + 1}}, true},
-        {"its time is over", {A, NATPMP_TCP, 1, 7000, .promise = {.ends_ms = NOW}}, false},
+        {"a client relies on it", {A, NATPMP_TCP, 1, 7000, .promise = {.kept_until_ms = NOW + 1}}, true},
+        {"its time is over", {A, NATPMP_TCP, 1, 7000, .promise = {.kept_until_ms = NOW}}, false},
         {"a client waits for the answer",
-         {A, NATPMP_TCP, 1, 7000, .promise = {.ends_ms = NOW + 1}, .job = {.kind = JOB_MAP}},
+         {A, NATPMP_TCP, 1, 7000, .promise = {.kept_until_ms = NOW + 1}, .job = {.kind = JOB_MAP}},
          false},
     };
     (void)state;
@@ -32,7 +32,7 @@ static void test_what_is_broken(void **state)
 }
 
 static const struct given leases[] = {
-    {A, NATPMP_TCP, 1, 7000, .wanted = true, .promise = {.ends_ms = NOW + 99000},
+    {A, NATPMP_TCP, 1, 7000, .wanted = true, .promise = {.kept_until_ms = NOW + 99000},
      .lease = {.state = LEASE_GRANTED, .granted_ms = NOW - 1}},
     {A, NATPMP_TCP, 2, 7001, .wanted = true, .lease = {.state = LEASE_GRANTED, .granted_ms = NOW}},
     {A, NATPMP_TCP, 3, 7002, .lease = {.state = LEASE_UNSURE, .granted_ms = NOW - 1, .asking = true}},

@@ -69,14 +69,14 @@ static const struct normal {
      OLD,
      OLD},
     {"the same, and its client was advertised it",
-     {.wanted = true, .router_port = OLD, .promise = {.ends_ms = NOW + 1}},
+     {.wanted = true, .router_port = OLD, .promise = {.kept_until_ms = NOW + 1}},
      RULE_ABSENT,
      false,
      false,
      OLD,
      OLD},
     {"it moves, and its client was advertised it",
-     {.wanted = true, .router_port = OLD, .promise = {.ends_ms = NOW + 1}},
+     {.wanted = true, .router_port = OLD, .promise = {.kept_until_ms = NOW + 1}},
      RULE_ABSENT,
      true,
      false,
@@ -261,8 +261,8 @@ static void test_a_symmetric_rule_moves(void **state)
 
 /* ---- symmetric: one at a time ---- */
 
-#define UNUSED_NOW .wanted = true, .promise = {.until_ms = NOW, .ends_ms = NOW + 1}
-#define USED .wanted = true, .promise = {.until_ms = NOW + 1, .ends_ms = NOW + 1}
+#define UNUSED_NOW .wanted = true, .promise = {.advertised_until_ms = NOW, .kept_until_ms = NOW + 1}
+#define USED .wanted = true, .promise = {.advertised_until_ms = NOW + 1, .kept_until_ms = NOW + 1}
 
 static const struct turn {
     const char *name;
@@ -322,8 +322,8 @@ static void test_one_at_a_time(void **state)
     for (size_t i = 0; i < ARRAY_LEN(turns); i++) {
         const struct turn *row = &turns[i];
         give_turn(row);
-        bool held_back = strategy_symmetric.holds_back(p, MINE, row->releases, &step);
-        check_number(row->name, "held back", held_back, row->held_back);
+        bool claimed = strategy_symmetric.claim(p, MINE, row->releases, &step);
+        check_number(row->name, "claimed", claimed, !row->held_back);
         check_ms(row->name, "the next try", at(MINE)->lease.retry_ms, row->retry_ms);
         check_number(row->name, "the holder", p->symmetric_holder[NATPMP_TCP], row->holder);
     }
@@ -352,7 +352,7 @@ static void test_the_holder_yields_or_not(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct turn row = {.other = rows[i].holder};
         give_turn(&row);
-        strategy_symmetric.holds_back(p, MINE, false, &step);
+        strategy_symmetric.claim(p, MINE, false, &step);
         check_number(rows[i].name, "the refusal", at(MINE)->job.refusal, rows[i].refusal);
         check_number(rows[i].name, "the holder is wanted", at(OTHER)->wanted, rows[i].wanted);
         check_ms(rows[i].name, "the holder's next try", at(OTHER)->lease.retry_ms, rows[i].retry_ms);
@@ -368,11 +368,11 @@ static void test_a_transaction_is_under_way(void **state)
     (void)state;
     give_turn(&nobody);
     upstream_ask(&p->upstream, OTHER, NATPMP_TCP, NEW, 0, 0, &step);
-    assert_true(strategy_symmetric.holds_back(p, MINE, false, &step));
+    assert_false(strategy_symmetric.claim(p, MINE, false, &step));
     assert_int_equal(at(MINE)->lease.retry_ms, NOW + 250);
     assert_int_equal(p->symmetric_holder[NATPMP_TCP], OTHER);
-    assert_true(strategy_symmetric.holds_back(p, MINE, true, &step));
-    assert_null(strategy_normal.holds_back); /* requests for other ports go out meanwhile */
+    assert_false(strategy_symmetric.claim(p, MINE, true, &step));
+    assert_null(strategy_normal.claim); /* requests for other ports go out meanwhile */
 }
 
 /* ---- whose is it ---- */

@@ -185,8 +185,8 @@ static void test_no_room_for_a_turn(void **state)
 
 #define LEASE(port)                                                                                          \
     .lease = {.state = LEASE_GRANTED, .external_port = (port), .ends_ms = NOW + 60000, .retry_ms = NOW + 5}
-#define KEPT_ALIVE .wanted = true, .promise = {.until_ms = NOW, .ends_ms = NOW + 1}
-#define IN_USE .wanted = true, .promise = {.until_ms = NOW + 1, .ends_ms = NOW + 1}
+#define KEPT_ALIVE .wanted = true, .promise = {.advertised_until_ms = NOW, .kept_until_ms = NOW + 1}
+#define IN_USE .wanted = true, .promise = {.advertised_until_ms = NOW + 1, .kept_until_ms = NOW + 1}
 
 static void give_spare(const struct given *given, size_t count)
 {
@@ -226,7 +226,7 @@ static void test_both_protocols_are_released(void **state)
     assert_true(turn_make_room(p, 1, &step));
     for (uint16_t m = 2; m <= 3; m++) {
         assert_false(at(m)->wanted);
-        assert_int_equal(at(m)->promise.ends_ms, 0);
+        assert_int_equal(at(m)->promise.kept_until_ms, 0);
         assert_int_equal(at(m)->lease.retry_ms, 0);
         assert_true(list_has(&t->drive, t->to_drive, m));
     }
@@ -284,7 +284,8 @@ static void test_refused(void **state)
     } rows[] = {
         {"a client relies on it", {A, NATPMP_TCP, 1, 7000, IN_USE}, true},
         {"a client waits for the answer",
-         {A, NATPMP_TCP, 1, 7000, .wanted = true, .job = {.kind = JOB_MAP}, .promise = {.ends_ms = NOW + 1}},
+         {A, NATPMP_TCP, 1, 7000, .wanted = true, .job = {.kind = JOB_MAP},
+          .promise = {.kept_until_ms = NOW + 1}},
          false},
         {"nobody relies on it", {A, NATPMP_TCP, 1, 7000, .wanted = true}, false},
     };
@@ -295,7 +296,7 @@ static void test_refused(void **state)
         turn_refuse(p, 1, &step);
         check_number(rows[i].name, "the refusal", at(1)->job.refusal, NATPMP_OUT_OF_RESOURCES);
         check_number(rows[i].name, "broken", p->promises_broken, rows[i].broken);
-        check_ms(rows[i].name, "kept until", at(1)->promise.ends_ms, 0);
+        check_ms(rows[i].name, "kept until", at(1)->promise.kept_until_ms, 0);
         check_number(rows[i].name, "recovering", t->recovering, 0);
     }
 }

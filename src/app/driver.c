@@ -154,9 +154,22 @@ static bool is_urgent(int number)
     return number == SIGTERM || number == SIGINT || number == SIGQUIT;
 }
 
+/* A service manager, a script after a rotation of logs, or Docker sends SIGHUP to a daemon that must not end.
+ * There is nothing to read again: the configuration is in the environment. */
+static void report_hangup(const struct driver *d)
+{
+    log_printf(d->log, LOG_LEVEL_INFO, "driver",
+               "SIGHUP was ignored: the configuration is read only at the start; restart double-natpmp to "
+               "change it");
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct driver *d = handle->data;
+    if (number == SIGHUP && d->lan.fd >= 0) {
+        report_hangup(d);
+        return;
+    }
     if (d->signal != 0 && !is_urgent(number))
         return;
     if (d->signal != 0) {
@@ -171,17 +184,6 @@ static void on_signal(uv_signal_t *handle, int number)
     struct event event = {.type = EVENT_STOP};
     dispatch(d, &event);
     settle(d);
-}
-
-/* A service manager, a script after a rotation of logs, or Docker sends SIGHUP to a daemon that must not end.
- * There is nothing to read again: the configuration is in the environment. */
-static void on_hangup(uv_signal_t *handle, int number)
-{
-    const struct driver *d = handle->data;
-    (void)number;
-    log_printf(d->log, LOG_LEVEL_INFO, "driver",
-               "SIGHUP was ignored: the configuration is read only at the start; restart double-natpmp to "
-               "change it");
 }
 
 static const struct udp_handlers lan_handlers = {.received = on_lan, .batch_done = on_batch};
@@ -317,13 +319,6 @@ static void watch_signals(struct driver *d)
     }
 }
 
-static void ignore_hangup(struct driver *d)
-{
-    for (size_t i = 0; i < ARRAY_LEN(stop_signals); i++)
-        if (stop_signals[i] == SIGHUP)
-            (void)uv_signal_start(&d->signals[i], on_hangup, SIGHUP);
-}
-
 /* The daemon also works without it. */
 static void open_probe(struct driver *d)
 {
@@ -399,7 +394,6 @@ int driver_open(struct driver *d, const struct config *config, struct tls_contex
         udp_server_open(&d->lan, &d->loop, config->listen_address, config->listen_port, &lan_handlers, d);
     if (result == 0) {
         open_probe(d);
-        ignore_hangup(d);
     } else {
         bool closed = driver_close(d);
         assert(closed); /* no name has been looked up yet */

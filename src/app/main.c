@@ -8,6 +8,7 @@
  *   span.h, cursor   borrowed bytes; checked readers and writers
  *   limits.h         every capacity of the core, with its reason
  *   attributes.h     what the compiler is told about a function
+ *   address_use      what an address is reserved for
  *   failure          each way in which a connection fails, and the words for it: one row
  *   portset, list, index, heap, prng   the containers and the random numbers of the core
  * wire/   bytes to structs and back, without state
@@ -29,7 +30,6 @@
  *   upstream         the gateway's side: transactions and retransmissions
  *   router, session, nat_rule   the router's side: connections, a copy of its NAT table, our rules in it
  *   server           the LAN's side: requests, replies, epoch, announcements
- *   address_use      which addresses a host can have
  *   step             what one step hands on: the time, and its actions
  * check/  will a set-up work? Rows in, findings out, without I/O
  *   check, check_router, check_gateway   ask; one event in, actions out

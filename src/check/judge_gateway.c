@@ -1,6 +1,6 @@
 /* The gateway: does it answer, does it grant mappings, and can the internet reach its address? */
 #include "check/judge_parts.h"
-#include "core/address_use.h"
+#include "base/address_use.h"
 
 static void judge_silent(const struct survey *s, struct findings *out)
 {

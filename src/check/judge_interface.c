@@ -1,6 +1,7 @@
 /* The interface and the route to the gateway, as the router sees them. */
 #include "check/judge_parts.h"
 
+#include "base/address_use.h"
 #include "core/router_rows.h"
 
 /* A tunnel that may be the right one, for the remedy; empty: none. */
@@ -30,18 +31,13 @@ static bool is_plain_link(const char *type)
     return false;
 }
 
-static bool is_private(uint32_t address)
-{
-    return address >> 24 == 10 || address >> 20 == 0xAC1 || address >> 16 == 0xC0A8;
-}
-
 /* True if the gateway has a private address that is not in the subnet of the interface: the router found only
  * its default route. */
 static bool is_lost(const struct scene *scene, const char *type)
 {
     char interface[INTERFACE_NAME_MAX + 1];
     uint32_t gateway = scene->s->config->gateway;
-    return is_plain_link(type) && is_private(gateway) && find_tunnel(scene->s).text[0] != '\0' &&
+    return is_plain_link(type) && address_is_private(gateway) && find_tunnel(scene->s).text[0] != '\0' &&
            !scene_interface_of(scene->s, gateway, interface);
 }
 

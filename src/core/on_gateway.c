@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-#include "core/address_use.h"
+#include "base/address_use.h"
 #include "core/pair.h"
 #include "core/port.h"
 #include "core/recovery.h"

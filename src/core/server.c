@@ -1,5 +1,7 @@
 #include "core/server.h"
 
+#include "base/address_use.h"
+
 enum {
     /* RFC 6886 section 3.2.1: ten, the first interval 250 ms, each next one twice as long. */
     ANNOUNCEMENTS_MAX = 10,
@@ -25,17 +27,12 @@ uint32_t server_epoch_s(const struct server *s, uint64_t now_ms)
 
 /* ---- requests ---- */
 
-static bool is_private(uint32_t address)
-{
-    return address >> 24 == 10 || address >> 20 == (172u << 4 | 1) || address >> 16 == (192u << 8 | 168) ||
-           address >> 16 == (169u << 8 | 254) || address >> 24 == 127;
-}
-
 /* Section 3.3: no requests from the internet [M-15]. */
 bool server_admits(const struct endpoint *from, uint32_t to)
 {
     bool multicast_or_broadcast = to >> 28 == 14 || to == UINT32_MAX;
-    return from->port != 0 && is_private(from->address) && !multicast_or_broadcast;
+    bool local = address_is_of_lan(from->address) || address_is_loopback(from->address);
+    return from->port != 0 && local && !multicast_or_broadcast;
 }
 
 static void push_reply(const struct reply_path *path, uint8_t *place, size_t len, struct actions *out)

@@ -1,5 +1,7 @@
 #include "core/target.h"
 
+#include "base/address_use.h"
+
 static bool is_own(const struct proxy *p, uint32_t address)
 {
     for (unsigned i = 0; i < ARRAY_LEN(p->own_address); i++)
@@ -10,7 +12,7 @@ static bool is_own(const struct proxy *p, uint32_t address)
 
 const char *target_forbidden(const struct proxy *p, uint32_t address)
 {
-    if (address == 0 || address >> 24 == 127)
+    if (address == 0 || address_is_loopback(address))
         return "it leads to a loopback address";
     if (address == p->config.gateway)
         return "it leads to the gateway's address";

@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-#include "core/address_use.h"
+#include "base/address_use.h"
 
 enum {
     /* RFC 6886 section 3.1: the first interval is 250 ms, and each next one is twice as long. There are nine

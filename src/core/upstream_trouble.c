@@ -1,5 +1,5 @@
 /* Logs what is wrong with the gateway, with the likely cause and the remedy, once when it changes. */
-#include "core/address_use.h"
+#include "base/address_use.h"
 #include "core/upstream.h"
 
 static const char component[] = "gateway";

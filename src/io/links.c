@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/address_use.h"
+
 /* Describes the interface that has an address; false if it was removed meanwhile. */
 static bool describe(int fd, const struct ifreq *one, struct link *ret_link)
 {
@@ -49,14 +51,6 @@ unsigned links_list(struct link *ret_links, unsigned max)
     return count;
 }
 
-/* RFC 1918 and RFC 3927: the addresses of a LAN behind a NAT. 100.64.0.0/10 (RFC 6598) is used by
- * providers. */
-static bool is_private(uint32_t address)
-{
-    return address >> 24 == 10 || address >> 20 == 0xAC1 || address >> 16 == 0xC0A8 ||
-           address >> 16 == 0xA9FE;
-}
-
 static uint32_t interface_of(const struct link *links, unsigned count, uint32_t address)
 {
     for (unsigned i = 0; i < count; i++)
@@ -79,7 +73,7 @@ unsigned links_choose(const struct link *links, unsigned count, uint32_t listen,
                 ret_links[0] = link;
                 return 1;
             }
-        } else if (link.up && link.multicast && !link.loopback && is_private(link.address)) {
+        } else if (link.up && link.multicast && !link.loopback && address_is_of_lan(link.address)) {
             if (link.interface != avoid)
                 ret_links[chosen++] = link;
             else if (uplink_count < LINKS_MAX)

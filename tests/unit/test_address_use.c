@@ -2,7 +2,7 @@
  * neighbours. */
 #include <stdio.h>
 
-#include "core/address_use.h"
+#include "base/address_use.h"
 #include "core/event.h"
 #include "unit.h"
 
@@ -61,11 +61,34 @@ static void test_possible(void **state)
         assert_true(address_is_possible(possible[i]));
 }
 
+static void test_whose(void **state)
+{
+    static const struct {
+        uint32_t address;
+        bool private;
+        bool of_lan;
+        bool loopback;
+    } rows[] = {
+        {0x0A000000, true, true, false},   {0xAC1FFFFF, true, true, false},
+        {0xAC200000, false, false, false}, {0xC0A80001, true, true, false},
+        {0xA9FE0001, false, true, false},  {0x64400001, false, false, false},
+        {0x7F000001, false, false, true},  {0x08080808, false, false, false},
+        {0xE0000001, false, false, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_int_equal(address_is_private(rows[i].address), rows[i].private);
+        assert_int_equal(address_is_of_lan(rows[i].address), rows[i].of_lan);
+        assert_int_equal(address_is_loopback(rows[i].address), rows[i].loopback);
+    }
+}
+
 UNIT(address_use)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_blocks),
         cmocka_unit_test(test_possible),
+        cmocka_unit_test(test_whose),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@ enum exit_status {
 int command_check(int count, char **arguments);
 int command_health(int count, char **arguments);
 int command_setup(int count, char **arguments);
+int command_status(int count, char **arguments);
 
 struct config;
 /* Reads the environment and the password file; if something is wrong with them, prints what to stderr and

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/health.h"
+#include "app/status.h"
 #include "wire/natpmp.h"
 
 enum {
@@ -128,11 +129,20 @@ static void on_deadline(void *context)
     settle(context);
 }
 
-static void on_probe(void *context, char ret_line[PROBE_LINE_MAX + 1])
+/* Anybody here may ask for the health, but what clients have is for root and for the daemon's own user. */
+static void on_probe(void *context, const struct probe_question *question, struct writer *reply)
 {
     const struct driver *d = context;
+    uint16_t from;
+    if (question->trusted && status_asks_for(question->bytes, &from)) {
+        struct status_page page = status_page(d->machine.state, d->config, from, clock_now_ms());
+        write_bytes(reply, span_of(&page, sizeof(page)));
+        return;
+    }
+    char line[HEALTH_LINE_MAX + 1];
     struct proxy_status status = proxy_status(d->machine.state, clock_now_ms());
-    health_write(&status, ret_line);
+    health_write(&status, line);
+    write_text(reply, line);
 }
 
 /* All signals that would end the process by default, but for those that report a fault of the program itself:

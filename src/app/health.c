@@ -14,19 +14,19 @@ struct health_name health_name(const char *instance, uint32_t listen_address, ui
     return name;
 }
 
-void health_write(const struct proxy_status *status, char ret_line[PROBE_LINE_MAX + 1])
+void health_write(const struct proxy_status *status, char ret_line[HEALTH_LINE_MAX + 1])
 {
-    const char *router = status->router_trouble;
-    const char *gateway = status->gateway_trouble;
+    const char *router = router_trouble_text(status);
+    const char *gateway = gateway_state_text(status);
     int len;
     if (router == NULL && gateway == NULL)
-        len = snprintf(ret_line, PROBE_LINE_MAX + 1, GOOD " external=%s mappings=%u clients=%u",
+        len = snprintf(ret_line, HEALTH_LINE_MAX + 1, GOOD " external=%s mappings=%u clients=%u",
                        status->external_address == 0 ? "?" : address_text(status->external_address).text,
                        status->mappings, status->clients);
     else
-        len = snprintf(ret_line, PROBE_LINE_MAX + 1, "un" GOOD ": %s%s%s", router == NULL ? "" : router,
+        len = snprintf(ret_line, HEALTH_LINE_MAX + 1, "un" GOOD ": %s%s%s", router == NULL ? "" : router,
                        router == NULL || gateway == NULL ? "" : "; ", gateway == NULL ? "" : gateway);
-    assert(len > 0 && len <= PROBE_LINE_MAX);
+    assert(len > 0 && len <= HEALTH_LINE_MAX);
 }
 
 bool health_is_good(const char *line)

@@ -1,7 +1,7 @@
 /* The reply of the running daemon to `double-natpmp health`, and the name of the socket where it is asked. */
 #pragma once
 
-#include "core/proxy.h"
+#include "core/proxy_status.h"
 #include "io/probe.h"
 
 struct health_name {
@@ -12,6 +12,12 @@ struct health_name {
  * address and port. */
 struct health_name health_name(const char *instance, uint32_t listen_address, uint16_t listen_port);
 
+#define HEALTH_QUESTION "?"
+
+enum {
+    HEALTH_LINE_MAX = 511,
+};
+
 /* Writes one line: "healthy ...", or "unhealthy: " and the reason. */
-void health_write(const struct proxy_status *status, char ret_line[PROBE_LINE_MAX + 1]);
+void health_write(const struct proxy_status *status, char ret_line[HEALTH_LINE_MAX + 1]);
 bool health_is_good(const char *line);

@@ -53,7 +53,8 @@
  *   log              lines on stderr
  *   driver           turns callbacks of io into events, and actions into calls of io
  *   health           the reply to `double-natpmp health`
- *   command_*, inquiry, report   the subcommands; how a check is run; its findings as text and JSON
+ *   status, status_report   the reply to `double-natpmp status`, and how it is printed
+ *   command_*, inquiry, report, json   the subcommands; how a check is run; its findings as text and JSON
  *   main             this file: arguments, start, end */
 
 #include <errno.h>
@@ -81,6 +82,7 @@ static const char usage[] =
     "       double-natpmp check [--json]\n"
     "       double-natpmp health\n"
     "       double-natpmp setup [--routeros VERSION]\n"
+    "       double-natpmp status [--json]\n"
     "\n"
     "A NAT-PMP server for a LAN behind two NATs, a MikroTik router's and a VPN provider's.\n"
     "\n"
@@ -89,6 +91,8 @@ static const char usage[] =
     "  health          ask the running daemon with the same INSTANCE and LISTEN_ADDR whether router and\n"
     "                  gateway work; exit status 1 and the reason if they do not\n"
     "  setup           print the RouterOS commands that set up a container on the router; executes none\n"
+    "  status          show router, gateway, mappings and what is wrong, as the running daemon knows them; for\n"
+    "                  root and the daemon's own user\n"
     "  --check-config  print the configuration in force, or what is wrong with it\n"
     "  --help          print this text\n"
     "  --version       print the version\n"
@@ -266,6 +270,7 @@ static const struct command {
     {"check", command_check},
     {"health", command_health},
     {"setup", command_setup},
+    {"status", command_status},
 };
 
 static const struct command *find_command(const char *name)

@@ -1,5 +1,7 @@
 #include "app/report.h"
 
+#include "app/json.h"
+
 unsigned report_count(const struct findings *findings, enum finding_status status)
 {
     unsigned count = 0;
@@ -19,18 +21,6 @@ void report_text(const struct findings *findings, FILE *out)
                   report_count(findings, FINDING_WARN), report_count(findings, FINDING_FAIL));
 }
 
-/* The text must be printable ASCII. */
-static void write_string(const char *text, FILE *out)
-{
-    (void)fputc('"', out);
-    for (; *text != '\0'; text++) {
-        if (*text == '"' || *text == '\\')
-            (void)fputc('\\', out);
-        (void)fputc(*text, out);
-    }
-    (void)fputc('"', out);
-}
-
 void report_json(const struct findings *findings, FILE *out)
 {
     unsigned fails = report_count(findings, FINDING_FAIL);
@@ -42,12 +32,9 @@ void report_json(const struct findings *findings, FILE *out)
         (void)fprintf(out, "%s\n {\"id\": \"%s\", \"status\": \"%s\", \"what\": ", i == 0 ? "" : ",",
                       finding_name((enum finding_id)f->id),
                       finding_status_name((enum finding_status)f->status));
-        write_string(f->what, out);
+        json_write_string(f->what, out);
         (void)fputs(", \"cure\": ", out);
-        if (f->cure[0] != '\0')
-            write_string(f->cure, out);
-        else
-            (void)fputs("null", out);
+        json_write_string(f->cure[0] != '\0' ? f->cure : NULL, out);
         (void)fputc('}', out);
     }
     (void)fputs("\n]}\n", out);

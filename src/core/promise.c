@@ -72,7 +72,12 @@ void promise_on_advertised(struct mapping_tables *t, uint16_t m, uint32_t lifeti
 
 void promise_on_repeated(struct mapping_tables *t, uint16_t m)
 {
-    promise_of(t, m)->port = mapping_at(t, m)->lease.external_port;
+    struct promise *promise = promise_of(t, m);
+    uint16_t port = mapping_at(t, m)->lease.external_port;
+    bool changed = promise->port != 0 && promise->port != port;
+    if (changed && promise->changes < UINT16_MAX)
+        promise->changes++;
+    promise->port = port;
 }
 
 void promise_on_refused(struct mapping_tables *t, uint16_t m)

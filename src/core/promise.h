@@ -14,6 +14,7 @@ struct promise {
         advertised_until_ms; /* end of the advertised lifetime; 0: none, or the last answer was an error */
     uint64_t kept_until_ms;  /* the daemon keeps the mapping until then; 0: not at all */
     uint16_t port;           /* the external port that was advertised last; 0: none */
+    uint16_t changes;        /* how often another port was advertised than before */
     bool adopted;            /* from a rule of an earlier run: advertised_until_ms is only an estimate */
 };
 

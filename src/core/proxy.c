@@ -40,6 +40,7 @@ void proxy_init(struct proxy *p, const struct proxy_config *config, uint64_t see
 static void start(struct proxy *p)
 {
     p->started = true;
+    p->started_ms = p->now_ms;
     server_init(&p->server, p->now_ms);
     server_announce(&p->server, p->now_ms + FIRST_ANNOUNCEMENT_MS); /* section 3.2.1 */
     upstream_start(&p->upstream, p->now_ms);

@@ -45,16 +45,3 @@ void proxy_step(struct proxy *p, const struct event *event, struct actions *out)
 /* The time at which EVENT_DEADLINE is due if nothing else happens, never before the last event; UINT64_MAX:
  * never. */
 uint64_t proxy_deadline_ms(const struct proxy *p);
-
-/* The state of the program, for tests and for the driver. */
-struct proxy_status {
-    const char *router_trouble;  /* why no rule can be added on the router; NULL: rules can be added */
-    const char *gateway_trouble; /* why the gateway grants no lease; NULL: it answers */
-    uint32_t external_address;   /* 0: not known */
-    unsigned mappings;           /* mappings that are wanted */
-    unsigned records;            /* all records, even of mappings that are ending or in quarantine */
-    unsigned clients;
-    uint32_t epoch_s;
-    uint64_t dropped; /* datagrams that were not valid requests from an allowed source */
-};
-struct proxy_status proxy_status(const struct proxy *p, uint64_t now_ms);

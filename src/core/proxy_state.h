@@ -5,6 +5,7 @@
 #include "base/prng.h"
 #include "core/mapping.h"
 #include "core/proxy.h"
+#include "core/proxy_status.h"
 #include "core/router.h"
 #include "core/server.h"
 #include "core/step.h"
@@ -17,6 +18,7 @@ struct proxy {
     const struct strategy *strategy;
     struct prng prng;
     uint64_t now_ms; /* the time of the last event */
+    uint64_t started_ms;
     bool started;
     bool adopting; /* no snapshot is complete yet: rules with our mark are of an earlier run */
     bool stopping;

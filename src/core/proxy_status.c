@@ -1,22 +1,82 @@
-/* The state of the program in short. The log has more details. */
+#include "core/proxy_status.h"
+
 #include "core/proxy_state.h"
 
-static const char *router_trouble(const struct router *r)
+static uint32_t seconds_since(uint64_t at_ms, uint64_t now_ms)
 {
-    const char *state = failure_text((enum failure)r->trouble)->state;
-    return state != NULL || router_is_ready(r) ? state : "the router is not ready yet";
+    uint64_t seconds = (now_ms - at_ms) / 1000;
+    return seconds < AGE_UNKNOWN_S ? (uint32_t)seconds : AGE_UNKNOWN_S;
+}
+
+static uint32_t age_s(bool known, uint64_t at_ms, uint64_t now_ms)
+{
+    return known ? seconds_since(at_ms, now_ms) : AGE_UNKNOWN_S;
 }
 
 struct proxy_status proxy_status(const struct proxy *p, uint64_t now_ms)
 {
-    return (struct proxy_status){
-        .router_trouble = router_trouble(&p->router),
-        .gateway_trouble = gateway_trouble_text((enum gateway_trouble)p->upstream.trouble)->state,
-        .external_address = p->upstream.address_known ? p->upstream.address : 0,
+    const struct upstream *u = &p->upstream;
+    struct proxy_status status = {
+        .router_failure = (enum failure)p->router.trouble,
+        .gateway_trouble = (enum gateway_trouble)u->trouble,
+        .uptime_s = seconds_since(p->started_ms, now_ms),
+        .epoch_s = server_epoch_s(&p->server, now_ms),
+        .router_address = router_address(&p->router),
+        .external_address = u->address_known ? u->address : 0,
+        .external_age_s = age_s(u->address_known, u->address_since_ms, now_ms),
+        .gateway_silence_s = age_s(u->epoch_known, u->epoch_ms, now_ms),
         .mappings = p->tables.live,
         .records = p->tables.records,
         .clients = p->tables.clients,
-        .epoch_s = server_epoch_s(&p->server, now_ms),
         .dropped = p->server.dropped,
+        .router_ready = router_is_ready(&p->router),
+        .interface_configured = p->config.in_interface[0] != '\0',
     };
+    _Static_assert(sizeof(status.router_version) == sizeof(p->router.version), "one is copied to the other");
+    memcpy(status.router_version, p->router.version, sizeof(status.router_version));
+    memcpy(status.interface, p->router.context.interface, sizeof(status.interface));
+    return status;
+}
+
+/* ---- mappings ---- */
+
+static enum mapping_condition condition_of(const struct mapping *mapping, uint64_t now_ms)
+{
+    if (!mapping->wanted)
+        return mapping->job.failure != 0 ? MAPPING_REFUSED : MAPPING_ENDING;
+    if (!rule_holds(mapping))
+        return MAPPING_WAITS_ROUTER;
+    if (mapping->promise.adopted)
+        return MAPPING_ADOPTED;
+    if (lease_left_ms(mapping, now_ms) == 0)
+        return MAPPING_WAITS_GATEWAY;
+    return promise_is_in_use(mapping, now_ms) ? MAPPING_ACTIVE : MAPPING_KEPT_ALIVE;
+}
+
+uint16_t mapping_status_from(const struct proxy *p, uint16_t from, uint64_t now_ms,
+                             struct mapping_status *ret_status)
+{
+    const struct mapping_tables *t = &p->tables;
+    for (unsigned i = from; i <= t->used_mappings; i++) {
+        uint16_t m = (uint16_t)i;
+        const struct mapping *mapping = &t->mapping[m];
+        bool quiet = mapping->client == 0 || (mapping_is_quarantined(t, m) && mapping->job.failure == 0);
+        if (m == 0 || quiet)
+            continue;
+        bool added = rule_holds(mapping) && mapping->rule.added_ms != 0;
+        *ret_status = (struct mapping_status){
+            .client = mapping_address(t, m),
+            .lease_left_s = (uint32_t)(lease_left_ms(mapping, now_ms) / 1000),
+            .age_s = age_s(added, mapping->rule.added_ms, now_ms),
+            .internal_port = mapping->internal_port,
+            .router_port = mapping->router_port,
+            .external_port = mapping->lease.external_port,
+            .changes = mapping->promise.changes,
+            .result = mapping->job.failure,
+            .protocol = (uint8_t)mapping->protocol,
+            .condition = (uint8_t)condition_of(mapping, now_ms),
+        };
+        return m;
+    }
+    return 0;
 }

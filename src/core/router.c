@@ -60,6 +60,11 @@ bool router_has_address(const struct router *r, uint32_t address)
     return false;
 }
 
+uint32_t router_address(const struct router *r)
+{
+    return r->session[MAIN].peer;
+}
+
 bool router_is_broadcast(const struct router *r, uint32_t address)
 {
     for (unsigned i = 0; i < r->context.addresses; i++) {

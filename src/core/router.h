@@ -130,6 +130,8 @@ bool router_port_doubted(const struct router *r, enum natpmp_protocol protocol, 
 /* One of the router's addresses, or the address of its API. */
 bool router_has_address(const struct router *r, uint32_t address);
 
+/* The address of the API; 0: no connection was made yet. */
+uint32_t router_address(const struct router *r);
 /* The first or last address of one of the router's networks: of a broadcast, or of nobody. */
 bool router_is_broadcast(const struct router *r, uint32_t address);
 

@@ -536,6 +536,8 @@ static void receive_address(struct upstream *u, const struct natpmp_reply *reply
         u->trouble = u->trouble == GATEWAY_REFUSES ? GATEWAY_UNKNOWN : u->trouble;
         upstream_report(u, GATEWAY_FINE, step->out);
         u->address_changed = !u->address_known || u->address != reply->address;
+        if (u->address_changed)
+            u->address_since_ms = step->now_ms;
         u->address_known = true;
         u->address = reply->address;
         u->address_asking = false;

@@ -79,6 +79,7 @@ struct upstream {
 
     /* the request for the external address, which is always in flight or scheduled */
     uint32_t address;
+    uint64_t address_since_ms; /* when it became known */
     bool address_known;
     bool address_asking;
     uint8_t address_sends;

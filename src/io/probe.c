@@ -25,25 +25,58 @@ static bool answerable(const struct sockaddr_un *from, socklen_t len)
     return len > offsetof(struct sockaddr_un, sun_path) && from->sun_path[0] == '\0';
 }
 
+/* The kernel writes the user of the asker into the message, and lets only root write another one. */
+static bool is_trusted(const struct probe_server *s, struct msghdr *message)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c != NULL; c = CMSG_NXTHDR(message, c)) {
+        struct ucred from;
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS)
+            continue;
+        memcpy(&from, CMSG_DATA(c), sizeof(from));
+        return from.uid == 0 || from.uid == s->user;
+    }
+    return false;
+}
+
+/* False: no question waits. */
+static bool answer_one(struct probe_server *s)
+{
+    uint8_t bytes[PROBE_QUESTION_MAX];
+    union {
+        struct cmsghdr aligned;
+        uint8_t room[CMSG_SPACE(sizeof(struct ucred))];
+    } control;
+    struct sockaddr_un from = {0};
+    struct iovec part = {.iov_base = bytes, .iov_len = sizeof(bytes)};
+    struct msghdr message = {.msg_name = &from,
+                             .msg_namelen = sizeof(from),
+                             .msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof(control)};
+    ssize_t len = recvmsg(s->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (len < 0)
+        return false;
+    if (!answerable(&from, message.msg_namelen))
+        return true;
+    struct probe_question question = {.bytes = span_of(bytes, (size_t)len),
+                                      .trusted = is_trusted(s, &message)};
+    struct writer reply = writer_of(s->reply, sizeof(s->reply));
+    s->asked(s->context, &question, &reply);
+    struct span written = writer_span(&reply);
+    /* A client that does not read its replies loses them. */
+    (void)sendto(s->fd, written.data, written.len, MSG_DONTWAIT | MSG_NOSIGNAL,
+                 (const struct sockaddr *)&from, message.msg_namelen);
+    return true;
+}
+
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
-    struct probe_server *s = poll->data;
     (void)status;
     (void)events;
-    for (unsigned i = 0; i < PROBE_BATCH; i++) {
-        char question;
-        char line[PROBE_LINE_MAX + 1] = "";
-        struct sockaddr_un from = {0};
-        socklen_t len = sizeof(from);
-        if (recvfrom(s->fd, &question, sizeof(question), MSG_DONTWAIT, (struct sockaddr *)&from, &len) < 0)
+    for (unsigned i = 0; i < PROBE_BATCH; i++)
+        if (!answer_one(poll->data))
             return;
-        if (!answerable(&from, len))
-            continue;
-        s->asked(s->context, line);
-        /* A client that does not read its replies loses them. */
-        (void)sendto(s->fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&from,
-                     len);
-    }
 }
 
 static int bound_socket(const char *name)
@@ -53,7 +86,9 @@ static int bound_socket(const char *name)
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    if (bind(fd, (const struct sockaddr *)&address, len) != 0) {
+    const int on = 1;
+    if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) != 0 ||
+        bind(fd, (const struct sockaddr *)&address, len) != 0) {
         int error = -errno;
         (void)close(fd);
         return error;
@@ -61,12 +96,12 @@ static int bound_socket(const char *name)
     return fd;
 }
 
-int probe_open(struct probe_server *s, uv_loop_t *loop, const char *name,
-               void (*asked)(void *context, char ret_line[PROBE_LINE_MAX + 1]), void *context)
+int probe_open(struct probe_server *s, uv_loop_t *loop, const char *name, probe_handler *asked, void *context)
 {
     s->asked = asked;
     s->context = context;
     s->poll.data = s;
+    s->user = geteuid();
     s->fd = bound_socket(name);
     if (s->fd < 0) {
         int error = s->fd;
@@ -93,7 +128,8 @@ void probe_close(struct probe_server *s)
 
 /* ---- asking ---- */
 
-static int ask(int fd, const struct sockaddr_un *address, socklen_t len, char ret_line[PROBE_LINE_MAX + 1])
+static int ask(int fd, const struct sockaddr_un *address, socklen_t len, struct span question,
+               uint8_t ret_reply[PROBE_REPLY_MAX])
 {
     const struct timeval wait = {.tv_sec = PROBE_WAIT_MS / 1000};
     /* The kernel chooses a name for this socket, so that the daemon can reply to it. A connected socket
@@ -102,23 +138,21 @@ static int ask(int fd, const struct sockaddr_un *address, socklen_t len, char re
     if (bind(fd, (const struct sockaddr *)&any, sizeof(any.sun_family)) != 0 ||
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) != 0 ||
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) != 0 ||
-        connect(fd, (const struct sockaddr *)address, len) != 0 || send(fd, "?", 1, MSG_NOSIGNAL) != 1)
+        connect(fd, (const struct sockaddr *)address, len) != 0 ||
+        send(fd, question.data, question.len, MSG_NOSIGNAL) != (ssize_t)question.len)
         return -errno;
-    ssize_t got = recv(fd, ret_line, PROBE_LINE_MAX, 0);
-    if (got < 0)
-        return -errno;
-    ret_line[got] = '\0';
-    return 0;
+    ssize_t got = recv(fd, ret_reply, PROBE_REPLY_MAX, 0);
+    return got < 0 ? -errno : (int)got;
 }
 
-int probe_ask(const char *name, char ret_line[PROBE_LINE_MAX + 1])
+int probe_ask(const char *name, struct span question, uint8_t ret_reply[PROBE_REPLY_MAX])
 {
     struct sockaddr_un address;
     socklen_t len = abstract_address(name, &address);
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    int result = ask(fd, &address, len, ret_line);
+    int result = ask(fd, &address, len, question, ret_reply);
     (void)close(fd);
     return result;
 }

@@ -14,7 +14,8 @@ static void told(struct world *w, struct lan_client *from, uint32_t address)
     world_run_for(w, 100);
     expect(w, from->address_answers == answers + 1);
     expect(w, from->external_address == address && from->address_result == (address != 0 ? 0 : 3));
-    expect(w, (proxy_status(w->proxy, w->now_ms).gateway_trouble == NULL) == (address != 0));
+    enum gateway_trouble trouble = proxy_status(w->proxy, w->now_ms).gateway_trouble;
+    expect(w, (trouble == GATEWAY_FINE) == (address != 0));
 }
 
 /* A client that asks every two seconds must not hide the silence. */

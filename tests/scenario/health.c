@@ -5,9 +5,10 @@ static void how(struct world *w, const char *when)
 {
     char line[256];
     struct proxy_status status = proxy_status(w->proxy, w->now_ms);
+    const char *router = router_trouble_text(&status);
+    const char *gateway = gateway_state_text(&status);
     (void)snprintf(line, sizeof(line), "%s: %s; %s; %s", when,
-                   status.router_trouble == NULL ? "router fine" : status.router_trouble,
-                   status.gateway_trouble == NULL ? "gateway fine" : status.gateway_trouble,
+                   router != NULL ? router : "router fine", gateway != NULL ? gateway : "gateway fine",
                    address_text(status.external_address).text);
     show(w, true);
     note(w, line);

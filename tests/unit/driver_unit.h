@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "app/driver.h"
+#include "core/proxy_status.h"
 #include "loop.h"
 
 enum { EVENTS_MAX = 256 };
@@ -82,6 +83,16 @@ struct proxy_status proxy_status(const struct proxy *p, uint64_t now_ms)
     (void)p;
     (void)now_ms;
     return core_status;
+}
+
+uint16_t mapping_status_from(const struct proxy *p, uint16_t from, uint64_t now_ms,
+                             struct mapping_status *ret_status)
+{
+    (void)p;
+    (void)from;
+    (void)now_ms;
+    (void)ret_status;
+    return 0;
 }
 
 static inline unsigned count_of(enum event_type type)

@@ -3,9 +3,11 @@
 #include "app/health.h"
 #include "unit.h"
 
+#define FINE .router_ready = true, .gateway_trouble = GATEWAY_FINE
+
 static void check_line(struct proxy_status status, bool good, const char *expected)
 {
-    char line[PROBE_LINE_MAX + 1];
+    char line[HEALTH_LINE_MAX + 1];
     health_write(&status, line);
     assert_string_equal(line, expected);
     assert_int_equal(health_is_good(line), good);
@@ -14,15 +16,19 @@ static void check_line(struct proxy_status status, bool good, const char *expect
 static void test_lines(void **state)
 {
     (void)state;
-    check_line((struct proxy_status){.external_address = 0xCB007109, .mappings = 3, .clients = 2}, true,
+    check_line((struct proxy_status){FINE, .external_address = 0xCB007109, .mappings = 3, .clients = 2}, true,
                "healthy external=203.0.113.9 mappings=3 clients=2");
-    check_line((struct proxy_status){0}, true, "healthy external=? mappings=0 clients=0");
-    check_line((struct proxy_status){.router_trouble = "the router refuses the login"}, false,
+    check_line((struct proxy_status){FINE}, true, "healthy external=? mappings=0 clients=0");
+    check_line((struct proxy_status){.gateway_trouble = GATEWAY_FINE}, false,
+               "unhealthy: the router is not ready yet");
+    check_line((struct proxy_status){FINE, .router_failure = FAILURE_COMMAND}, true,
+               "healthy external=? mappings=0 clients=0");
+    check_line((struct proxy_status){.router_failure = FAILURE_LOGIN, .gateway_trouble = GATEWAY_FINE}, false,
                "unhealthy: the router refuses the login");
-    check_line((struct proxy_status){.gateway_trouble = "the gateway does not answer"}, false,
+    check_line((struct proxy_status){.router_ready = true, .gateway_trouble = GATEWAY_SILENT}, false,
                "unhealthy: the gateway does not answer");
-    check_line((struct proxy_status){.router_trouble = "one", .gateway_trouble = "other"}, false,
-               "unhealthy: one; other");
+    check_line((struct proxy_status){0}, false,
+               "unhealthy: the router is not ready yet; the gateway has not answered yet");
 }
 
 static void test_what_is_no_health(void **state)

@@ -1,5 +1,4 @@
-/* One question gets one line as its answer, whoever asks, however often, and whether or not it reads the
- * answer. */
+/* One question gets one reply, whoever asks, however often, and whether or not it reads the reply. */
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -9,19 +8,26 @@
 #include "io/probe.h"
 #include "loop.h"
 
+enum {
+    NOBODY = 65534,
+};
+
 struct world {
     uv_loop_t loop;
     struct probe_server server;
     char name[64];
     unsigned asked;
+    unsigned trusted; /* of them */
     const char *line;
 };
 
-static void on_asked(void *context, char ret_line[PROBE_LINE_MAX + 1])
+static void on_asked(void *context, const struct probe_question *question, struct writer *reply)
 {
     struct world *w = context;
     w->asked++;
-    (void)snprintf(ret_line, PROBE_LINE_MAX + 1, "%s", w->line);
+    assert_span_text(question->bytes, "?");
+    w->trusted += question->trusted;
+    write_text(reply, w->line);
 }
 
 static int setup(void **state)
@@ -45,13 +51,16 @@ static int teardown(void **state)
 }
 
 /* Asks from another process, which exits with 0 if it has received `line`, otherwise with the error. */
-static pid_t asker(const struct world *w, const char *line)
+static pid_t asker(const struct world *w, const char *line, bool untrusted)
 {
     pid_t child = fork_child();
     if (child == 0) {
-        char answer[PROBE_LINE_MAX + 1] = "";
-        int result = probe_ask(w->name, answer);
-        _exit(result != 0 ? -result : strcmp(answer, line) == 0 ? 0 : 255);
+        uint8_t answer[PROBE_REPLY_MAX];
+        if (untrusted && setuid(NOBODY) != 0)
+            _exit(254);
+        int result = probe_ask(w->name, span_text("?"), answer);
+        bool same = result >= 0 && span_is(span_of(answer, (size_t)result), line);
+        _exit(result < 0 ? -result : same ? 0 : 255);
     }
     assert_true(child > 0);
     return child;
@@ -71,19 +80,35 @@ static void check_answered(struct world *w, const char *line)
 {
     int status = -1;
     w->line = line;
-    pid_t child = asker(w, line);
+    pid_t child = asker(w, line, false);
     loop_until(&w->loop, ended(child, &status));
     assert_int_equal(status, 0);
 }
 
 static void test_question_and_answer(void **state)
 {
-    static char longest[PROBE_LINE_MAX + 1];
+    static char longest[PROBE_REPLY_MAX + 1];
     struct world *w = *state;
     check_answered(w, "healthy external=203.0.113.9");
-    memset(longest, 'x', PROBE_LINE_MAX);
+    memset(longest, 'x', PROBE_REPLY_MAX);
     check_answered(w, longest);
     assert_int_equal(w->asked, 2);
+    assert_int_equal(w->trusted, 2);
+}
+
+/* The kernel says which user asks: only root and the daemon's own user are trusted. */
+static void test_who_asks(void **state)
+{
+    struct world *w = *state;
+    int status = -1;
+    if (geteuid() != 0)
+        skip(); /* only root can become another user */
+    w->line = "hello";
+    pid_t child = asker(w, "hello", true);
+    loop_until(&w->loop, ended(child, &status));
+    assert_int_equal(status, 0);
+    assert_int_equal(w->asked, 1);
+    assert_int_equal(w->trusted, 0);
 }
 
 static void test_one_at_a_time_has_the_name(void **state)
@@ -98,18 +123,18 @@ static void test_one_at_a_time_has_the_name(void **state)
 static void test_no_daemon_is_running(void **state)
 {
     struct world *w = *state;
-    char answer[PROBE_LINE_MAX + 1];
+    uint8_t answer[PROBE_REPLY_MAX];
     probe_close(&w->server);
-    assert_int_equal(probe_ask(w->name, answer), -ECONNREFUSED);
+    assert_int_equal(probe_ask(w->name, span_text("?"), answer), -ECONNREFUSED);
 }
 
 /* The event loop does not turn. */
 static void test_no_answer_in_time(void **state)
 {
     struct world *w = *state;
-    char answer[PROBE_LINE_MAX + 1];
+    uint8_t answer[PROBE_REPLY_MAX];
     uint64_t since_ms = clock_now_ms();
-    assert_int_equal(probe_ask(w->name, answer), -EAGAIN);
+    assert_int_equal(probe_ask(w->name, span_text("?"), answer), -EAGAIN);
     assert_true(clock_now_ms() - since_ms >= PROBE_WAIT_MS - 1000);
 }
 
@@ -206,7 +231,7 @@ static void test_descriptors_that_come_along(void **state)
     struct sockaddr_un to = server_address(w, &len);
     int fd = stranger(&any, sizeof(any.sun_family));
     int ends[2];
-    char byte = 0;
+    char byte = '?';
     assert_int_equal(pipe(ends), 0);
     union {
         struct cmsghdr align;
@@ -236,6 +261,7 @@ UNIT(probe)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_question_and_answer, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_asks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_at_a_time_has_the_name, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_daemon_is_running, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_answer_in_time, setup, teardown),

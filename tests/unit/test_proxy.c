@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/proxy.h"
+#include "core/proxy_status.h"
 #include "proxy_check.h"
 #include "ros_unit.h"
 

@@ -10,6 +10,7 @@
 #include "base/attributes.h"
 #include "base/prng.h"
 #include "core/proxy.h"
+#include "core/proxy_status.h"
 #include "gateway_model.h"
 #include "invariants.h"
 #include "lan_model.h"

@@ -1,0 +1,38 @@
+/* What `double-natpmp status` asks the running daemon, and what the daemon replies: pages of plain structs.
+ * Both are the same program; a page of another version is recognized by its size and by its version. */
+#pragma once
+
+#include "app/config.h"
+#include "core/proxy_status.h"
+
+enum {
+    STATUS_PAGE_ROWS = 128,
+    STATUS_VERSION_MAX = 31,
+    STATUS_QUESTION_SIZE = 3,
+};
+
+struct status_page {
+    char version[STATUS_VERSION_MAX + 1];
+    char instance[INSTANCE_NAME_MAX + 1];
+    char router_host[CONFIG_HOST_MAX + 1];
+    uint32_t gateway;
+    uint16_t router_port;
+    uint16_t next; /* where the next page begins; 0: this is the last one */
+    uint16_t rows;
+    struct proxy_status proxy;
+    struct mapping_status row[STATUS_PAGE_ROWS];
+};
+
+struct status_question {
+    uint8_t bytes[STATUS_QUESTION_SIZE];
+};
+
+/* `from`: 0 for the first page, then what the last page names as `next`. */
+struct status_question status_question(uint16_t from);
+bool status_asks_for(struct span question, uint16_t *ret_from);
+
+struct status_page status_page(const struct proxy *proxy, const struct config *config, uint16_t from,
+                               uint64_t now_ms);
+/* True if the bytes are a page of this version of the program, with texts that end and numbers in their
+ * ranges. */
+bool status_page_is_valid(const struct status_page *page, int size);

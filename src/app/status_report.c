@@ -1,0 +1,337 @@
+#include "app/status_report.h"
+
+#include "app/json.h"
+
+/* ---- words ---- */
+
+static const char *refusal_text(unsigned result)
+{
+    switch ((enum natpmp_result)result) {
+    case NATPMP_NOT_AUTHORIZED:
+        return "refused: not authorized";
+    case NATPMP_NETWORK_FAILURE:
+        return "refused: router or gateway failed";
+    case NATPMP_OUT_OF_RESOURCES:
+        return "refused: no port left";
+    case NATPMP_SUCCESS:
+    case NATPMP_UNSUPPORTED_VERSION:
+    case NATPMP_UNSUPPORTED_OPCODE:
+        break;
+    }
+    return "refused";
+}
+
+const char *status_condition_text(const struct mapping_status *mapping)
+{
+    switch ((enum mapping_condition)mapping->condition) {
+    case MAPPING_ACTIVE:
+        return "active";
+    case MAPPING_KEPT_ALIVE:
+        return "kept alive for its client";
+    case MAPPING_ADOPTED:
+        return "adopted, not renewed yet";
+    case MAPPING_WAITS_ROUTER:
+        return "waiting for the router";
+    case MAPPING_WAITS_GATEWAY:
+        return "waiting for the gateway";
+    case MAPPING_REFUSED:
+        return refusal_text(mapping->result);
+    case MAPPING_ENDING:
+        return "ending";
+    case MAPPING_CONDITIONS:
+        break;
+    }
+    return "unknown";
+}
+
+struct status_trouble status_router_trouble(const struct status_report *report)
+{
+    return (struct status_trouble){router_trouble_text(&report->head.proxy),
+                                   failure_text(report->head.proxy.router_failure)->remedy};
+}
+
+struct status_trouble status_gateway_trouble(const struct status_report *report)
+{
+    return (struct status_trouble){gateway_state_text(&report->head.proxy),
+                                   gateway_trouble_text(report->head.proxy.gateway_trouble)->remedy};
+}
+
+static const char *protocol_text(const struct mapping_status *mapping)
+{
+    return mapping->protocol == NATPMP_TCP ? "tcp" : "udp";
+}
+
+/* ---- for people ---- */
+
+struct cell {
+    char text[48];
+};
+
+/* "45s", "12m", "3h12m", "5d3h"; "-" if it is not known. */
+static struct cell duration(uint32_t seconds)
+{
+    struct cell cell = {"-"};
+    if (seconds == AGE_UNKNOWN_S)
+        return cell;
+    if (seconds < 60)
+        (void)snprintf(cell.text, sizeof(cell.text), "%us", seconds);
+    else if (seconds < 3600)
+        (void)snprintf(cell.text, sizeof(cell.text), "%um", seconds / 60);
+    else if (seconds < 86400)
+        (void)snprintf(cell.text, sizeof(cell.text), "%uh%um", seconds / 3600, seconds / 60 % 60);
+    else
+        (void)snprintf(cell.text, sizeof(cell.text), "%ud%uh", seconds / 86400, seconds / 3600 % 24);
+    return cell;
+}
+
+static struct cell port_cell(uint16_t port)
+{
+    struct cell cell = {"-"};
+    if (port != 0)
+        (void)snprintf(cell.text, sizeof(cell.text), "%u", (unsigned)port);
+    return cell;
+}
+
+static struct cell external_cell(const struct status_report *report, const struct mapping_status *mapping)
+{
+    struct cell cell = {"-"};
+    uint32_t address = report->head.proxy.external_address;
+    if (mapping->external_port != 0)
+        (void)snprintf(cell.text, sizeof(cell.text), "%s:%u", address == 0 ? "?" : address_text(address).text,
+                       (unsigned)mapping->external_port);
+    return cell;
+}
+
+enum {
+    COLUMNS = 9,
+};
+
+static const char *const titles[COLUMNS] = {"CLIENT", "PROTO", "INTERNAL", "ROUTER", "EXTERNAL",
+                                            "LEASE",  "SINCE", "CHANGES",  "STATE"};
+
+static void fill(const struct status_report *report, const struct mapping_status *mapping,
+                 struct cell ret_cells[COLUMNS])
+{
+    (void)snprintf(ret_cells[0].text, sizeof(ret_cells[0].text), "%s", address_text(mapping->client).text);
+    (void)snprintf(ret_cells[1].text, sizeof(ret_cells[1].text), "%s", protocol_text(mapping));
+    ret_cells[2] = port_cell(mapping->internal_port);
+    ret_cells[3] = port_cell(mapping->router_port);
+    ret_cells[4] = external_cell(report, mapping);
+    ret_cells[5] = duration(mapping->lease_left_s);
+    ret_cells[6] = duration(mapping->age_s);
+    (void)snprintf(ret_cells[7].text, sizeof(ret_cells[7].text), "%u", (unsigned)mapping->changes);
+    (void)snprintf(ret_cells[8].text, sizeof(ret_cells[8].text), "%s", status_condition_text(mapping));
+}
+
+/* Prints one line of the table. The last column is cut at the width of the terminal. */
+static void print_row(const struct cell cells[COLUMNS], const unsigned widths[COLUMNS], unsigned width,
+                      FILE *out)
+{
+    unsigned used = 0;
+    for (unsigned i = 0; i < COLUMNS - 1; i++) {
+        (void)fprintf(out, "%-*s  ", (int)widths[i], cells[i].text);
+        used += widths[i] + 2;
+    }
+    int room = width == 0 ? (int)sizeof(cells->text) : width > used ? (int)(width - used) : 0;
+    (void)fprintf(out, "%.*s\n", room, cells[COLUMNS - 1].text);
+}
+
+static void print_table(const struct status_report *report, unsigned width, FILE *out)
+{
+    struct cell cells[COLUMNS];
+    unsigned widths[COLUMNS];
+    for (unsigned i = 0; i < COLUMNS; i++)
+        widths[i] = (unsigned)strlen(titles[i]);
+    for (unsigned row = 0; row < report->rows; row++) {
+        fill(report, &report->row[row], cells);
+        for (unsigned i = 0; i < COLUMNS; i++) {
+            unsigned len = (unsigned)strlen(cells[i].text);
+            widths[i] = len > widths[i] ? len : widths[i];
+        }
+    }
+    for (unsigned i = 0; i < COLUMNS; i++)
+        (void)snprintf(cells[i].text, sizeof(cells[i].text), "%s", titles[i]);
+    print_row(cells, widths, width, out);
+    for (unsigned row = 0; row < report->rows; row++) {
+        fill(report, &report->row[row], cells);
+        print_row(cells, widths, width, out);
+    }
+}
+
+static void print_trouble(struct status_trouble trouble, bool colour, FILE *out)
+{
+    if (trouble.what == NULL)
+        return;
+    (void)fprintf(out, "          %s%s%s\n", colour ? "\033[31m" : "", trouble.what, colour ? "\033[0m" : "");
+    if (trouble.remedy != NULL)
+        (void)fprintf(out, "          what to do: %s\n", trouble.remedy);
+}
+
+static void print_router(const struct status_report *report, bool colour, FILE *out)
+{
+    const struct status_page *head = &report->head;
+    (void)fprintf(out, "router    %s:%u", head->router_host, (unsigned)head->router_port);
+    if (head->proxy.router_version[0] != '\0')
+        (void)fprintf(out, "  RouterOS %s", head->proxy.router_version);
+    if (head->proxy.interface[0] != '\0')
+        (void)fprintf(out, "  interface %s (%s)", log_safe(span_text(head->proxy.interface)).text,
+                      head->proxy.interface_configured ? "configured" : "found on the router");
+    (void)fputc('\n', out);
+    print_trouble(status_router_trouble(report), colour, out);
+}
+
+static void print_gateway(const struct status_report *report, bool colour, FILE *out)
+{
+    const struct proxy_status *proxy = &report->head.proxy;
+    (void)fprintf(out, "gateway   %s", address_text(report->head.gateway).text);
+    if (proxy->gateway_silence_s != AGE_UNKNOWN_S)
+        (void)fprintf(out, "  last answer %s ago", duration(proxy->gateway_silence_s).text);
+    (void)fputc('\n', out);
+    if (proxy->external_address != 0)
+        (void)fprintf(out, "external  %s  for %s\n", address_text(proxy->external_address).text,
+                      duration(proxy->external_age_s).text);
+    print_trouble(status_gateway_trouble(report), colour, out);
+}
+
+void status_report_text(const struct status_report *report, unsigned width, bool colour, FILE *out)
+{
+    const struct proxy_status *proxy = &report->head.proxy;
+    (void)fprintf(out, "double-natpmp %s  instance %s  up %s\n", report->head.version, report->head.instance,
+                  duration(proxy->uptime_s).text);
+    print_router(report, colour, out);
+    print_gateway(report, colour, out);
+    (void)fprintf(out, "mappings  %u of %u clients\n", proxy->mappings, proxy->clients);
+    if (report->rows > 0) {
+        (void)fputc('\n', out);
+        print_table(report, width, out);
+    }
+}
+
+/* ---- for programs ---- */
+
+static void write_time(time_t at, FILE *out)
+{
+    char text[32] = "";
+    struct tm fields;
+    if (gmtime_r(&at, &fields) == NULL || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &fields) == 0)
+        (void)fputs("null", out);
+    else
+        json_write_string(text, out);
+}
+
+/* "name": the time that long ago, "name_s": how long ago; null if it is not known. */
+static void write_age(const struct status_report *report, const char *name, uint32_t age_s, FILE *out)
+{
+    (void)fprintf(out, "\"%s\": ", name);
+    if (age_s == AGE_UNKNOWN_S) {
+        (void)fprintf(out, "null, \"%s_s\": null", name);
+        return;
+    }
+    write_time(report->now - (time_t)age_s, out);
+    (void)fprintf(out, ", \"%s_s\": %u", name, age_s);
+}
+
+static void write_trouble(struct status_trouble trouble, FILE *out)
+{
+    (void)fputs("\"trouble\": ", out);
+    json_write_string(trouble.what, out);
+    (void)fputs(", \"remedy\": ", out);
+    json_write_string(trouble.what != NULL ? trouble.remedy : NULL, out);
+}
+
+static void print_address(uint32_t address, FILE *out)
+{
+    json_write_string(address == 0 ? NULL : address_text(address).text, out);
+}
+
+static void write_router(const struct status_report *report, FILE *out)
+{
+    const struct status_page *head = &report->head;
+    (void)fputs(" \"router\": {\"host\": ", out);
+    json_write_string(head->router_host, out);
+    (void)fprintf(out, ", \"port\": %u, \"address\": ", (unsigned)head->router_port);
+    print_address(head->proxy.router_address, out);
+    (void)fprintf(out, ", \"ready\": %s, \"version\": ", head->proxy.router_ready ? "true" : "false");
+    json_write_string(head->proxy.router_version[0] != '\0' ? head->proxy.router_version : NULL, out);
+    (void)fputs(", \"interface\": ", out);
+    json_write_string(
+        head->proxy.interface[0] != '\0' ? log_safe(span_text(head->proxy.interface)).text : NULL, out);
+    (void)fprintf(out, ", \"interface_configured\": %s, ",
+                  head->proxy.interface_configured ? "true" : "false");
+    write_trouble(status_router_trouble(report), out);
+    (void)fputs("},\n", out);
+}
+
+static void write_gateway(const struct status_report *report, FILE *out)
+{
+    const struct proxy_status *proxy = &report->head.proxy;
+    (void)fputs(" \"gateway\": {\"address\": ", out);
+    print_address(report->head.gateway, out);
+    (void)fputs(", ", out);
+    write_age(report, "last_answer", proxy->gateway_silence_s, out);
+    (void)fputs(", \"external_address\": ", out);
+    print_address(proxy->external_address, out);
+    (void)fputs(", ", out);
+    write_age(report, "external_since", proxy->external_age_s, out);
+    (void)fputs(", ", out);
+    write_trouble(status_gateway_trouble(report), out);
+    (void)fputs("},\n", out);
+}
+
+/* A port that does not exist is null. */
+static void write_port(const char *name, uint16_t port, FILE *out)
+{
+    if (port == 0)
+        (void)fprintf(out, "\"%s\": null, ", name);
+    else
+        (void)fprintf(out, "\"%s\": %u, ", name, (unsigned)port);
+}
+
+static void write_mapping(const struct status_report *report, const struct mapping_status *mapping, FILE *out)
+{
+    static const char *const names[MAPPING_CONDITIONS] = {
+        [MAPPING_ACTIVE] = "active",
+        [MAPPING_KEPT_ALIVE] = "kept-alive",
+        [MAPPING_ADOPTED] = "adopted",
+        [MAPPING_WAITS_ROUTER] = "waits-for-router",
+        [MAPPING_WAITS_GATEWAY] = "waits-for-gateway",
+        [MAPPING_REFUSED] = "refused",
+        [MAPPING_ENDING] = "ending",
+    };
+    (void)fputs("{\"client\": ", out);
+    print_address(mapping->client, out);
+    (void)fprintf(out, ", \"protocol\": \"%s\", ", protocol_text(mapping));
+    write_port("internal_port", mapping->internal_port, out);
+    write_port("router_port", mapping->router_port, out);
+    write_port("external_port", mapping->external_port, out);
+    (void)fprintf(out, "\"lease_left_s\": %u, ", mapping->lease_left_s);
+    write_age(report, "since", mapping->age_s, out);
+    (void)fprintf(out, ", \"changes\": %u, \"state\": \"%s\", \"text\": ", (unsigned)mapping->changes,
+                  names[mapping->condition]);
+    json_write_string(status_condition_text(mapping), out);
+    (void)fputc('}', out);
+}
+
+void status_report_json(const struct status_report *report, FILE *out)
+{
+    const struct proxy_status *proxy = &report->head.proxy;
+    bool healthy = status_router_trouble(report).what == NULL && status_gateway_trouble(report).what == NULL;
+    (void)fprintf(out, "{\"version\": %d,\n \"program\": ", STATUS_JSON_VERSION);
+    json_write_string(report->head.version, out);
+    (void)fputs(", \"instance\": ", out);
+    json_write_string(report->head.instance, out);
+    (void)fputs(", \"time\": ", out);
+    write_time(report->now, out);
+    (void)fputs(",\n ", out);
+    write_age(report, "started", proxy->uptime_s, out);
+    (void)fprintf(out, ", \"healthy\": %s,\n", healthy ? "true" : "false");
+    write_router(report, out);
+    write_gateway(report, out);
+    (void)fprintf(out, " \"clients\": %u, \"dropped_datagrams\": %llu,\n \"mappings\": [", proxy->clients,
+                  (unsigned long long)proxy->dropped);
+    for (unsigned i = 0; i < report->rows; i++) {
+        (void)fputs(i == 0 ? "\n  " : ",\n  ", out);
+        write_mapping(report, &report->row[i], out);
+    }
+    (void)fputs("]}\n", out);
+}

@@ -1,0 +1,34 @@
+/* Prints the status of the daemon: as a page for people, or as one JSON document for programs. */
+#pragma once
+
+#include <stdio.h>
+#include <time.h>
+
+#include "app/status.h"
+
+enum {
+    STATUS_JSON_VERSION =
+        1, /* of the document: it counts up when a member is removed or changes its meaning */
+    STATUS_WIDTH_MIN = 60,
+};
+
+struct status_report {
+    struct status_page head; /* its rows are not used */
+    struct mapping_status *row;
+    unsigned rows;
+    time_t now; /* Unix time, from which the ages count */
+};
+
+/* Columns of the terminal; 0: the lines are as long as they have to be. */
+void status_report_text(const struct status_report *report, unsigned width, bool colour, FILE *out);
+/* The document is described in docs/status.md. */
+void status_report_json(const struct status_report *report, FILE *out);
+/* What the mapping's condition is, in words; short enough for a column. */
+const char *status_condition_text(const struct mapping_status *mapping);
+/* What is wrong and what to do about it, the router first; NULL: nothing, or nothing to be done. */
+struct status_trouble {
+    const char *what;
+    const char *remedy;
+};
+struct status_trouble status_router_trouble(const struct status_report *report);
+struct status_trouble status_gateway_trouble(const struct status_report *report);

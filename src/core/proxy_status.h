@@ -1,0 +1,76 @@
+/* What the program knows, for those who ask: in short for `health`, in full for `status`. All of it is plain
+ * data, so that it can be sent to another process. */
+#pragma once
+
+#include "core/event.h"
+#include "wire/natpmp.h"
+
+struct proxy;
+
+enum {
+    ROUTER_VERSION_MAX = 31,
+    AGE_UNKNOWN_S = 0x7FFFFFFF,
+};
+
+struct proxy_status {
+    uint64_t dropped; /* datagrams that were not valid requests from an allowed source */
+    /* why no rule can be added on the router; FAILURE_NONE: rules can be added, or it is not ready yet */
+    enum failure router_failure;
+    enum gateway_trouble gateway_trouble; /* why the gateway grants no lease; GATEWAY_FINE: it answers */
+    uint32_t uptime_s;
+    uint32_t epoch_s;
+    uint32_t router_address;
+    uint32_t external_address;  /* 0: not known */
+    uint32_t external_age_s;    /* since the gateway reported this address first; AGE_UNKNOWN_S: not known */
+    uint32_t gateway_silence_s; /* since the gateway's last answer; AGE_UNKNOWN_S: it never answered */
+    unsigned mappings;          /* mappings that are wanted */
+    unsigned records;           /* all records, even of mappings that are ending or in quarantine */
+    unsigned clients;
+    bool router_ready;
+    bool interface_configured;
+    char router_version[ROUTER_VERSION_MAX + 1]; /* empty: not known */
+    char interface[INTERFACE_NAME_MAX + 1];      /* towards the gateway; empty: not known */
+};
+
+struct proxy_status proxy_status(const struct proxy *p, uint64_t now_ms);
+
+/* What is wrong with the router, or with the gateway, in words; NULL: nothing is. */
+static inline const char *router_trouble_text(const struct proxy_status *status)
+{
+    const char *state = failure_text(status->router_failure)->state;
+    return state != NULL || status->router_ready ? state : "the router is not ready yet";
+}
+
+static inline const char *gateway_state_text(const struct proxy_status *status)
+{
+    return gateway_trouble_text(status->gateway_trouble)->state;
+}
+
+enum mapping_condition {
+    MAPPING_ACTIVE,        /* a client was advertised the mapping, and it forwards */
+    MAPPING_KEPT_ALIVE,    /* it forwards, and its client renews too late */
+    MAPPING_ADOPTED,       /* of a rule of an earlier run; no client has renewed it yet */
+    MAPPING_WAITS_ROUTER,  /* its rule is not on the router */
+    MAPPING_WAITS_GATEWAY, /* the gateway has granted no lease */
+    MAPPING_REFUSED,       /* the last request was refused with `result` */
+    MAPPING_ENDING,        /* its rule or its lease has not been removed yet */
+    MAPPING_CONDITIONS,
+};
+
+struct mapping_status {
+    uint32_t client;
+    uint32_t lease_left_s; /* for which the gateway certainly forwards */
+    uint32_t age_s;        /* since the rule was added; AGE_UNKNOWN_S: it was adopted, or there is none */
+    uint16_t internal_port;
+    uint16_t router_port;   /* 0: not chosen yet */
+    uint16_t external_port; /* 0: none */
+    uint16_t changes;       /* of the external port that the client was advertised */
+    uint16_t result;        /* REFUSED: enum natpmp_result */
+    uint8_t protocol;       /* enum natpmp_protocol */
+    uint8_t condition;      /* enum mapping_condition */
+};
+
+/* The first mapping from record number `from` on; 0: there is none. Records in quarantine are left out, but
+ * for refused ones. Returns the number of the record. */
+uint16_t mapping_status_from(const struct proxy *p, uint16_t from, uint64_t now_ms,
+                             struct mapping_status *ret_status);

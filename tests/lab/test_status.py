@@ -1,0 +1,72 @@
+"""double-natpmp status: what the running daemon knows, for people and for programs."""
+
+import json
+
+import pytest
+
+from lab import wait_until
+
+
+def status(lab, *arguments, user=None, namespace="ctr", **env):
+    """Exit status, output, and what went to standard error."""
+    program = ["env", "-i", *(f"{name}={value}" for name, value in env.items()), lab.build / "double-natpmp", "status"]
+    if user is not None:
+        program = ["setpriv", f"--reuid={user}", "--clear-groups", *program]
+    result = lab.run(namespace, *program, *arguments, check=False)
+    return result.returncode, result.stdout, result.stderr
+
+
+def document(lab):
+    code, text, errors = status(lab, "--json")
+    assert (code, errors) == (0, "")
+    return json.loads(text)
+
+
+def test_what_the_daemon_knows(lab):
+    daemon = lab.daemon()
+    wait_until(lambda: document(lab)["healthy"], 20)
+    client = lab.client("lan1")
+    assert client.map("udp", 5000, 45001).result == 0
+    found = document(lab)
+    assert found["version"] == 1 and found["instance"] == "default" and found["clients"] == 1
+    assert found["router"]["ready"] and found["router"]["trouble"] is None
+    assert found["router"]["interface"] == "wg-vpn" and not found["router"]["interface_configured"]
+    assert found["gateway"]["address"] == "10.2.0.1" and found["gateway"]["external_address"] == "11.22.33.44"
+    assert found["gateway"]["last_answer_s"] <= 60
+    (mapping,) = found["mappings"]
+    assert (mapping["client"], mapping["protocol"], mapping["internal_port"]) == ("192.168.88.11", "udp", 5000)
+    assert (mapping["state"], mapping["external_port"], mapping["changes"]) == ("active", 45001, 0)
+    assert 0 < mapping["lease_left_s"] <= 60 and mapping["since_s"] <= 60
+
+    code, text, errors = status(lab)
+    assert (code, errors) == (0, "")
+    assert "192.168.88.11  udp    5000      45001   11.22.33.44:45001" in text and "\033" not in text
+
+    lab.router.kill()
+    wait_until(lambda: not document(lab)["healthy"], 30)
+    assert document(lab)["router"]["trouble"] is not None
+    assert "what to do: " in status(lab)[1] or document(lab)["router"]["remedy"] is None
+    lab.router.start()
+    wait_until(lambda: document(lab)["healthy"], 30)
+    assert daemon.stop() == 0
+
+
+def test_who_may_ask(lab):
+    lab.daemon()
+    wait_until(lambda: document(lab)["healthy"], 20)
+    code, text, errors = status(lab, user=65534)
+    assert (code, text) == (1, "") and "answers only its own user and root" in errors
+    assert status(lab, INSTANCE="other")[2].endswith("no daemon runs here with this INSTANCE and LISTEN_ADDR\n")
+    assert status(lab, "--xml")[0] == 2
+
+
+@pytest.mark.parametrize("count", [300])
+def test_many_mappings(lab, count):
+    """More than one page: each mapping appears once."""
+    lab.daemon(env={"MAX_MAPPINGS_PER_CLIENT": "1024"})
+    wait_until(lambda: document(lab)["healthy"], 20)
+    client = lab.client("lan1")
+    for port in range(20000, 20000 + count):
+        assert client.map("udp", port, port).result == 0
+    ports = sorted(mapping["internal_port"] for mapping in document(lab)["mappings"])
+    assert ports == list(range(20000, 20000 + count))

@@ -1,0 +1,228 @@
+/* What `double-natpmp status` reads from the daemon, and how it prints it. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "app/status_report.h"
+#include "unit.h"
+
+enum { NOW = 1800000000 }; /* 2027-01-15T08:00:00Z */
+
+static struct mapping_status rows[] = {
+    {.client = 0xC0A8580B,
+     .lease_left_s = 42,
+     .age_s = 11520,
+     .internal_port = 6881,
+     .router_port = 6881,
+     .external_port = 41001,
+     .changes = 2,
+     .protocol = NATPMP_TCP,
+     .condition = MAPPING_ACTIVE},
+    {.client = 0xC0A8580C,
+     .age_s = AGE_UNKNOWN_S,
+     .internal_port = 9,
+     .result = NATPMP_OUT_OF_RESOURCES,
+     .protocol = NATPMP_UDP,
+     .condition = MAPPING_REFUSED},
+};
+
+static struct status_report given(void)
+{
+    struct status_report report = {.row = rows, .rows = ARRAY_LEN(rows), .now = NOW};
+    (void)snprintf(report.head.version, sizeof(report.head.version), "1.2.3");
+    (void)snprintf(report.head.instance, sizeof(report.head.instance), "default");
+    (void)snprintf(report.head.router_host, sizeof(report.head.router_host), "router.lan");
+    report.head.router_port = 8728;
+    report.head.gateway = 0x0A020001;
+    report.head.proxy = (struct proxy_status){.gateway_trouble = GATEWAY_FINE,
+                                              .uptime_s = 90000,
+                                              .router_address = 0xC0A85801,
+                                              .external_address = 0xCB007109,
+                                              .external_age_s = 61,
+                                              .gateway_silence_s = 3,
+                                              .mappings = 1,
+                                              .clients = 2,
+                                              .router_ready = true,
+                                              .router_version = "7.16.2",
+                                              .interface = "wg1"};
+    return report;
+}
+
+/* Returns what the function printed, until the next call. */
+static const char *printed(const struct status_report *report, bool json, unsigned width, bool colour)
+{
+    static char text[4096];
+    FILE *out = fmemopen(text, sizeof(text), "w");
+    assert_non_null(out);
+    if (json)
+        status_report_json(report, out);
+    else
+        status_report_text(report, width, colour, out);
+    assert_int_equal(fclose(out), 0);
+    return text;
+}
+
+static void test_for_people(void **state)
+{
+    struct status_report report = given();
+    (void)state;
+    assert_string_equal(
+        printed(&report, false, 0, false),
+        "double-natpmp 1.2.3  instance default  up 1d1h\n"
+        "router    router.lan:8728  RouterOS 7.16.2  interface wg1 (found on the router)\n"
+        "gateway   10.2.0.1  last answer 3s ago\n"
+        "external  203.0.113.9  for 1m\n"
+        "mappings  1 of 2 clients\n"
+        "\n"
+        "CLIENT         PROTO  INTERNAL  ROUTER  EXTERNAL           LEASE  SINCE  CHANGES  STATE\n"
+        "192.168.88.11  tcp    6881      6881    203.0.113.9:41001  42s    3h12m  2        active\n"
+        "192.168.88.12  udp    9         -       -                  0s     -      0        refused: no port "
+        "left\n");
+}
+
+/* The last column ends where the terminal ends. */
+static void test_narrow(void **state)
+{
+    struct status_report report = given();
+    (void)state;
+    const char *text = printed(&report, false, 92, false);
+    assert_non_null(strstr(text, "0        refused: n\n"));
+    assert_non_null(strstr(text, "2        active\n"));
+}
+
+static void test_trouble(void **state)
+{
+    struct status_report report = given();
+    (void)state;
+    report.rows = 0;
+    report.head.proxy = (struct proxy_status){.router_failure = FAILURE_LOGIN,
+                                              .gateway_trouble = GATEWAY_SILENT,
+                                              .external_age_s = AGE_UNKNOWN_S,
+                                              .gateway_silence_s = AGE_UNKNOWN_S};
+    assert_non_null(strstr(printed(&report, false, 0, false),
+                           "router    router.lan:8728\n"
+                           "          the router refuses the login\n"
+                           "          what to do: check MIKROTIK_API_USER, the password"));
+    const char *coloured = printed(&report, false, 0, true);
+    assert_non_null(strstr(coloured, "gateway   10.2.0.1\n"
+                                     "          \033[31mthe gateway does not answer\033[0m\n"));
+    const char *json = printed(&report, true, 0, false);
+    assert_non_null(strstr(json, "\"healthy\": false"));
+    assert_non_null(strstr(json, "\"trouble\": \"the gateway does not answer\", \"remedy\": \"check the "
+                                 "tunnel, VPN_GATEWAY, and the route to it\""));
+    assert_non_null(strstr(json, "\"last_answer\": null, \"last_answer_s\": null"));
+}
+
+static void test_for_programs(void **state)
+{
+    struct status_report report = given();
+    (void)state;
+    assert_string_equal(
+        printed(&report, true, 0, false),
+        "{\"version\": 1,\n"
+        " \"program\": \"1.2.3\", \"instance\": \"default\", \"time\": \"2027-01-15T08:00:00Z\",\n"
+        " \"started\": \"2027-01-14T07:00:00Z\", \"started_s\": 90000, \"healthy\": true,\n"
+        " \"router\": {\"host\": \"router.lan\", \"port\": 8728, \"address\": \"192.168.88.1\", "
+        "\"ready\": true, \"version\": \"7.16.2\", \"interface\": \"wg1\", \"interface_configured\": false, "
+        "\"trouble\": null, \"remedy\": null},\n"
+        " \"gateway\": {\"address\": \"10.2.0.1\", \"last_answer\": \"2027-01-15T07:59:57Z\", "
+        "\"last_answer_s\": 3, \"external_address\": \"203.0.113.9\", "
+        "\"external_since\": \"2027-01-15T07:58:59Z\", \"external_since_s\": 61, "
+        "\"trouble\": null, \"remedy\": null},\n"
+        " \"clients\": 2, \"dropped_datagrams\": 0,\n"
+        " \"mappings\": [\n"
+        "  {\"client\": \"192.168.88.11\", \"protocol\": \"tcp\", \"internal_port\": 6881, "
+        "\"router_port\": 6881, \"external_port\": 41001, \"lease_left_s\": 42, "
+        "\"since\": \"2027-01-15T04:48:00Z\", \"since_s\": 11520, \"changes\": 2, \"state\": \"active\", "
+        "\"text\": \"active\"},\n"
+        "  {\"client\": \"192.168.88.12\", \"protocol\": \"udp\", \"internal_port\": 9, "
+        "\"router_port\": null, \"external_port\": null, \"lease_left_s\": 0, \"since\": null, "
+        "\"since_s\": null, \"changes\": 0, \"state\": \"refused\", "
+        "\"text\": \"refused: no port left\"}]}\n");
+}
+
+/* ---- between the processes ---- */
+
+static void test_question(void **state)
+{
+    static const uint16_t pages[] = {0, 1, 255, 256, 65535};
+    uint16_t from;
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
+        struct status_question question = status_question(pages[i]);
+        assert_true(status_asks_for(span_of(question.bytes, sizeof(question.bytes)), &from));
+        assert_int_equal(from, pages[i]);
+    }
+    assert_false(status_asks_for(span_text("?"), &from));
+    assert_false(status_asks_for(span_text("s1"), &from));
+    assert_false(status_asks_for(span_text("s123"), &from));
+    assert_false(status_asks_for(span_text("x12"), &from));
+}
+
+static struct status_page good_page(void)
+{
+    struct status_page page = {.rows = 1};
+    (void)snprintf(page.version, sizeof(page.version), "%s", VERSION);
+    return page;
+}
+
+static void check_bad(struct status_page page)
+{
+    assert_false(status_page_is_valid(&page, sizeof(page)));
+}
+
+/* Any process may have taken the socket's name before the daemon. */
+static void test_pages_of_strangers(void **state)
+{
+    struct status_page page = good_page();
+    (void)state;
+    assert_true(status_page_is_valid(&page, sizeof(page)));
+    assert_false(status_page_is_valid(&page, sizeof(page) - 1));
+    assert_false(status_page_is_valid(&page, 0));
+    page.version[0] = 'x';
+    check_bad(page);
+    page = good_page();
+    memset(page.version, 'x', sizeof(page.version));
+    check_bad(page);
+    page = good_page();
+    memset(page.instance, 'x', sizeof(page.instance));
+    check_bad(page);
+    page = good_page();
+    page.instance[0] = '\033'; /* it would command the terminal */
+    check_bad(page);
+    page = good_page();
+    memset(page.router_host, 'x', sizeof(page.router_host));
+    check_bad(page);
+    page = good_page();
+    memset(page.proxy.router_version, 'x', sizeof(page.proxy.router_version));
+    check_bad(page);
+    page = good_page();
+    memset(page.proxy.interface, 'x', sizeof(page.proxy.interface));
+    check_bad(page);
+    page = good_page();
+    page.proxy.router_failure = FAILURES_END;
+    check_bad(page);
+    page = good_page();
+    page.proxy.gateway_trouble = GATEWAY_TROUBLES;
+    check_bad(page);
+    page = good_page();
+    page.rows = STATUS_PAGE_ROWS + 1;
+    check_bad(page);
+    page = good_page();
+    page.row[0].condition = MAPPING_CONDITIONS;
+    check_bad(page);
+    page = good_page();
+    page.row[0].protocol = 2;
+    check_bad(page);
+}
+
+UNIT(status)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_for_people), cmocka_unit_test(test_narrow),
+        cmocka_unit_test(test_trouble),    cmocka_unit_test(test_for_programs),
+        cmocka_unit_test(test_question),   cmocka_unit_test(test_pages_of_strangers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -43,6 +43,12 @@ enum {
     ROUTER_ADDRESSES_MAX = 64,
     ROUTER_LISTS_MAX = 32,
     ROUTER_ORPHANS_MAX = 256,
+    /* The chains of a firewall table, and the jumps, returns and first rules of each kind in them. The walk
+     * through a table with more of them is incomplete: what it does not know counts as possible. Scripts make
+     * some dozens of chains. */
+    WALK_CHAINS_MAX = 64,
+    WALK_STEPS_MAX = 1024,
+    CHAIN_NAME_MAX = 127,
 
     /* RouterOS interfaces (VLANs, VRFs and WireGuard tunnels too) have shorter names. */
     INTERFACE_NAME_MAX = 63,

@@ -170,7 +170,7 @@ static bool takes_from(const struct scene *scene, const char *interface, const s
     for (struct table_rows t = table_rows_of(scene->s, TABLE_MEMBER); table_rows_next(&t) != NULL;)
         nat_context_add_member(&context, t.row);
     struct packet packet = request_from(scene, &context, false);
-    return firewall_cover(rule, &packet) >= COVER_MAYBE;
+    return cover_of_row(rule, &packet) >= COVER_MAYBE;
 }
 
 /* Tries the tunnel, the members of the list WAN, and the interface of the default route. */

@@ -32,7 +32,7 @@ static void check_cover(const char *words, enum cover expected)
     static const char *const names[] = {"none", "part", "maybe", "all"};
     set_table(TABLE_FILTER, ROWS(words));
     struct table_rows rows = table_rows_of(survey, TABLE_FILTER);
-    enum cover cover = firewall_cover(table_rows_next(&rows), &packet);
+    enum cover cover = cover_of_row(table_rows_next(&rows), &packet);
     if (cover != expected)
         fail_msg("%s: %s, not %s", words, names[cover], names[expected]);
 }
@@ -134,6 +134,67 @@ static void test_states_and_the_rest(void **state)
     check_cover("=connection-nat-state=!dstnat", COVER_ALL);
 }
 
+/* Each name is found in the table of matchers, which is sorted. */
+static void test_every_name_is_found(void **state)
+{
+    (void)state;
+    static const char *const partial[] = {"connection-bytes",
+                                          "connection-limit",
+                                          "connection-rate",
+                                          "connection-type",
+                                          "content",
+                                          "dscp",
+                                          "dst-limit",
+                                          "fragment",
+                                          "hotspot",
+                                          "icmp-options",
+                                          "ingress-priority",
+                                          "ipv4-options",
+                                          "layer7-protocol",
+                                          "limit",
+                                          "nth",
+                                          "p2p",
+                                          "packet-size",
+                                          "per-connection-classifier",
+                                          "priority",
+                                          "psd",
+                                          "random",
+                                          "realm",
+                                          "src-address-list",
+                                          "src-mac-address",
+                                          "src-port",
+                                          "tcp-flags",
+                                          "tcp-mss",
+                                          "time",
+                                          "tls-host",
+                                          "tos",
+                                          "ttl"};
+    static const char *const anything[] = {".about",          ".id",
+                                           ".nextid",         "action",
+                                           "address-list",    "address-list-timeout",
+                                           "bytes",           "chain",
+                                           "comment",         "disabled",
+                                           "dynamic",         "invalid",
+                                           "jump-target",     "log",
+                                           "log-prefix",      "packets",
+                                           "randomise-ports", "reject-with",
+                                           "same-not-by-dst", "to-addresses",
+                                           "to-ports"};
+    char words[64];
+    for (size_t i = 0; i < ARRAY_LEN(partial); i++) {
+        (void)snprintf(words, sizeof(words), "=%s=x", partial[i]);
+        check_cover(words, COVER_PART);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(anything); i++) {
+        (void)snprintf(words, sizeof(words), "=%s=!x", anything[i]);
+        check_cover(words, COVER_ALL);
+    }
+    check_cover("=z=x", COVER_MAYBE);
+    check_cover("=dst-por=x", COVER_MAYBE);
+    check_cover("=dst-ports=x", COVER_MAYBE);
+    check_cover("==x", COVER_ALL);
+}
+
 /* ---- chains ---- */
 
 static struct verdict judge_chain(const char *const *rows, uint32_t until)
@@ -210,8 +271,8 @@ static void test_jumps_in_a_circle_end(void **state)
         ROWS("=.id=*1 =chain=forward =action=jump", "=.id=*2 =chain=forward =action=jump =jump-target="), 0);
 }
 
-/* Six chains, each of which jumps to the next one ten times. */
-static void test_too_many_ways_are_not_walked(void **state)
+/* Six chains, each of which jumps to the next one ten times: each chain is walked once. */
+static void test_many_ways_are_walked_once(void **state)
 {
     (void)state;
     static const char *const chains[] = {"forward", "a", "b", "c", "d", "e", "f"};
@@ -224,10 +285,107 @@ static void test_too_many_ways_are_not_walked(void **state)
             add_row(TABLE_FILTER, words);
         }
     }
+    add_row(TABLE_FILTER, "=.id=*80 =chain=f =action=drop =connection-mark=x");
+    add_row(TABLE_FILTER, "=.id=*81 =chain=forward =action=accept");
     struct verdict verdict;
     firewall_judge(survey, TABLE_FILTER, "forward", &packet, 0, &verdict);
-    assert_false(verdict.sure.found);
-    assert_true(verdict.maybe[FIREWALL_DROP].found);
+    check_ruling(verdict.sure, 0x81, FIREWALL_ACCEPT);
+    check_ruling(verdict.maybe[FIREWALL_DROP], 0x80, FIREWALL_DROP);
+}
+
+/* A chain may be entered for a part of the class first, and for all of it later. */
+static void test_a_chain_is_entered_again_for_more(void **state)
+{
+    (void)state;
+    struct verdict v =
+        judge_chain(ROWS("=.id=*1 =chain=forward =action=jump =jump-target=a =limit=1",
+                         "=.id=*2 =chain=forward =action=jump =jump-target=a =connection-mark=x",
+                         "=.id=*3 =chain=forward =action=jump =jump-target=a",
+                         "=.id=*4 =chain=forward =action=accept", "=.id=*5 =chain=a =action=drop"),
+                    0);
+    check_ruling(v.part[FIREWALL_DROP], 5, FIREWALL_DROP);
+    check_ruling(v.maybe[FIREWALL_DROP], 5, FIREWALL_DROP);
+    check_ruling(v.sure, 5, FIREWALL_DROP);
+}
+
+/* The rules after a decision, and after a return, have no effect. So they take no room either. */
+static void test_what_is_not_reached(void **state)
+{
+    (void)state;
+    struct verdict v = judge_chain(
+        ROWS("=.id=*1 =chain=forward =action=jump =jump-target=a",
+             "=.id=*2 =chain=forward =action=drop =connection-mark=x",
+             "=.id=*3 =chain=forward =action=accept", "=.id=*4 =chain=forward =action=drop",
+             "=.id=*5 =chain=a =action=return", "=.id=*6 =chain=a =action=drop",
+             "=.id=*7 =chain=b =action=drop", "=.id=*8 =chain=forward =action=jump =jump-target=b"),
+        0);
+    check_ruling(v.sure, 3, FIREWALL_ACCEPT);
+    check_ruling(v.maybe[FIREWALL_DROP], 2, FIREWALL_DROP);
+    assert_false(v.part[FIREWALL_DROP].found);
+}
+
+/* A rule of that chain with a condition of its own. */
+static void add_rule(uint32_t id, const char *chain, const char *action, const char *condition,
+                     unsigned value)
+{
+    char words[256];
+    (void)snprintf(words, sizeof(words), "=.id=*%X =chain=%s =action=%s =%s%u", (unsigned)id, chain, action,
+                   condition, value);
+    add_row(TABLE_FILTER, words);
+}
+
+static struct verdict judge_added(void)
+{
+    struct verdict verdict;
+    add_rule(0x5000, "forward", "accept", "comment=", 0);
+    firewall_judge(survey, TABLE_FILTER, "forward", &packet, 0, &verdict);
+    return verdict;
+}
+
+/* However many rules do the same, the walk keeps the first. */
+static void test_many_rules_take_no_room(void **state)
+{
+    (void)state;
+    survey_begin_table(survey, TABLE_FILTER);
+    for (unsigned i = 1; i <= 2 * WALK_STEPS_MAX; i++)
+        add_rule(i, "forward", "drop", "src-port=", i);
+    struct verdict v = judge_added();
+    check_ruling(v.sure, 0x5000, FIREWALL_ACCEPT);
+    check_ruling(v.part[FIREWALL_DROP], 1, FIREWALL_DROP);
+}
+
+/* What has no room could do anything. */
+static void test_more_chains_than_there_is_room_for(void **state)
+{
+    (void)state;
+    for (unsigned count = WALK_CHAINS_MAX - 1; count <= WALK_CHAINS_MAX; count++) {
+        bool fits = count < WALK_CHAINS_MAX; /* with the chain forward */
+        survey_begin_table(survey, TABLE_FILTER);
+        for (unsigned i = 1; i <= count; i++)
+            add_rule(i, "forward", "jump", "jump-target=", i);
+        struct verdict v = judge_added();
+        assert_int_equal(v.sure.found, fits);
+        assert_int_equal(v.maybe[FIREWALL_DROP].found, !fits);
+        assert_true(fits || v.maybe[FIREWALL_DROP].id == count);
+    }
+}
+
+static void test_more_steps_than_there_is_room_for(void **state)
+{
+    (void)state;
+    enum { CHAINS = 32 };
+    for (unsigned spare = 0; spare <= 1; spare++) {
+        unsigned count = WALK_STEPS_MAX - spare; /* and one in forward */
+        survey_begin_table(survey, TABLE_FILTER);
+        for (unsigned i = 0; i < count; i++) {
+            char chain[8];
+            (void)snprintf(chain, sizeof(chain), "%u", i / CHAINS);
+            add_rule(i + 1, chain, "jump", "jump-target=", i % CHAINS);
+        }
+        struct verdict v = judge_added();
+        assert_int_equal(v.sure.found, spare == 1);
+        assert_int_equal(v.maybe[FIREWALL_DROP].found, spare == 0);
+    }
 }
 
 static void test_up_to_a_rule(void **state)
@@ -251,10 +409,16 @@ UNIT(firewall)
         TEST(test_addresses),
         TEST(test_protocols_and_ports),
         TEST(test_states_and_the_rest),
+        TEST(test_every_name_is_found),
         TEST(test_the_first_sure_rule_decides),
         TEST(test_jumps),
         TEST(test_jumps_in_a_circle_end),
-        TEST(test_too_many_ways_are_not_walked),
+        TEST(test_many_ways_are_walked_once),
+        TEST(test_a_chain_is_entered_again_for_more),
+        TEST(test_what_is_not_reached),
+        TEST(test_many_rules_take_no_room),
+        TEST(test_more_chains_than_there_is_room_for),
+        TEST(test_more_steps_than_there_is_room_for),
         TEST(test_up_to_a_rule),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

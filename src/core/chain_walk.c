@@ -1,0 +1,238 @@
+#include "core/chain_walk.h"
+
+#include "base/attributes.h"
+
+/* What a rule does with a packet that meets its conditions. The first ones are enum firewall_action. */
+enum walk_kind {
+    WALK_JUMP = FIREWALL_ACTIONS,
+    WALK_RETURN,
+    WALK_UNTIL,
+    WALK_GOES_ON = WALK_UNTIL + FIREWALL_ACTIONS,
+};
+
+/* ---- rows ---- */
+
+static bool get(const struct ros_sentence *row, const char *name, struct span *ret_value)
+{
+    return ros_attribute(row, name, ret_value) && ret_value->len > 0;
+}
+
+static unsigned kind_of(const struct ros_sentence *row)
+{
+    static const struct {
+        const char *name;
+        uint8_t kind;
+    } kinds[] = {
+        {"accept", FIREWALL_ACCEPT},
+        {"fasttrack-connection", FIREWALL_ACCEPT},
+        {"drop", FIREWALL_DROP},
+        {"reject", FIREWALL_DROP},
+        {"tarpit", FIREWALL_DROP},
+        {"dst-nat", FIREWALL_TRANSLATE},
+        {"redirect", FIREWALL_TRANSLATE},
+        {"netmap", FIREWALL_TRANSLATE},
+        {"masquerade", FIREWALL_TRANSLATE},
+        {"src-nat", FIREWALL_TRANSLATE},
+        {"same", FIREWALL_TRANSLATE},
+        {"endpoint-independent-nat", FIREWALL_TRANSLATE},
+        {"jump", WALK_JUMP},
+        {"return", WALK_RETURN},
+    };
+    struct span action;
+    if (!get(row, "action", &action))
+        return FIREWALL_ACCEPT;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (span_is(action, kinds[i].name))
+            return kinds[i].kind;
+    return WALK_GOES_ON;
+}
+
+static uint32_t id_of(const struct ros_sentence *row)
+{
+    struct span text;
+    uint32_t id;
+    return get(row, ".id", &text) && ros_parse_id(text, &id) ? id : 0;
+}
+
+/* ---- adding ---- */
+
+void chain_walk_init(struct chain_walk *w, const struct packet *packet, uint32_t until)
+{
+    w->packet = packet;
+    w->until = until;
+    w->chains = 0;
+    w->steps = 0;
+    w->incomplete = false;
+}
+
+static void drop(struct chain_walk *w, uint32_t id)
+{
+    if (!w->incomplete)
+        w->dropped_id = id;
+    w->incomplete = true;
+}
+
+static struct walk_chain *find_chain(struct chain_walk *w, struct span name)
+{
+    for (unsigned i = 0; i < w->chains; i++)
+        if (span_equal(span_of(w->chain[i].name, w->chain[i].name_len), name))
+            return &w->chain[i];
+    return NULL;
+}
+
+/* NULL: there is no room. */
+static struct walk_chain *take_chain(struct chain_walk *w, struct span name)
+{
+    struct walk_chain *chain = find_chain(w, name);
+    if (chain != NULL)
+        return chain;
+    if (w->chains == WALK_CHAINS_MAX || name.len > CHAIN_NAME_MAX)
+        return NULL;
+    chain = &w->chain[w->chains++];
+    *chain = (struct walk_chain){.name_len = (uint8_t)name.len};
+    memcpy(chain->name, name.data, name.len);
+    return chain;
+}
+
+static bool is_known(const struct chain_walk *w, const struct walk_chain *chain, const struct walk_step *step)
+{
+    uint16_t at = step->kind == WALK_JUMP || chain->last_jump == 0 ? chain->first : chain->last_jump;
+    for (; at != 0; at = w->step[at].next)
+        if (w->step[at].kind == step->kind && w->step[at].cover == step->cover &&
+            w->step[at].target == step->target)
+            return true;
+    return false;
+}
+
+static void add_step(struct chain_walk *w, struct walk_chain *chain, struct walk_step step)
+{
+    if (is_known(w, chain, &step))
+        return;
+    if (w->steps == WALK_STEPS_MAX) {
+        drop(w, step.id);
+        return;
+    }
+    uint16_t number = (uint16_t)++w->steps;
+    w->step[number] = step;
+    *(chain->last != 0 ? &w->step[chain->last].next : &chain->first) = number;
+    chain->last = number;
+    if (step.kind == WALK_JUMP)
+        chain->last_jump = number;
+    chain->ended = step.kind != WALK_JUMP && step.cover == COVER_ALL;
+}
+
+void chain_walk_add(struct chain_walk *w, const struct ros_sentence *row)
+{
+    struct span name;
+    struct span target;
+    uint32_t id = id_of(row);
+    bool until = w->until != 0 && id == w->until;
+    unsigned kind = kind_of(row);
+    if (kind == WALK_GOES_ON || ros_flag(row, "disabled") || ros_flag(row, "invalid") ||
+        !get(row, "chain", &name) || (kind == WALK_JUMP && !get(row, "jump-target", &target)))
+        return;
+    struct walk_chain *chain = find_chain(w, name);
+    if (chain != NULL && chain->ended)
+        return;
+    struct walk_step step = {.id = id, .kind = (uint8_t)kind, .cover = COVER_ALL};
+    if (until && kind < FIREWALL_ACTIONS)
+        step.kind = (uint8_t)(WALK_UNTIL + kind);
+    else if (!until)
+        step.cover = (uint8_t)cover_of_row(row, w->packet);
+    /* A return of a part of the class changes nothing for the rest, which goes on. */
+    if (step.cover == COVER_NONE || (step.kind == WALK_RETURN && step.cover != COVER_ALL))
+        return;
+    struct walk_chain *to = kind == WALK_JUMP ? take_chain(w, target) : NULL;
+    chain = take_chain(w, name);
+    if (chain == NULL || (kind == WALK_JUMP && to == NULL)) {
+        drop(w, id);
+        return;
+    }
+    step.target = to != NULL ? (uint16_t)(to - w->chain) : 0;
+    if (step.kind == WALK_RETURN)
+        chain->ended = true; /* as at its last rule */
+    else
+        add_step(w, chain, step);
+}
+
+/* ---- walking ---- */
+
+/* A chain that is being followed, with how much of the class entered it. */
+struct frame {
+    uint16_t step; /* the next one; 0: none */
+    uint8_t limit;
+};
+
+enum { FRAMES_MAX = WALK_CHAINS_MAX * COVER_ALL + 1 };
+
+struct walk {
+    struct chain_walk *table;
+    struct verdict *verdict;
+    bool decided;
+    unsigned depth;
+    struct frame frame[FRAMES_MAX];
+};
+
+static void note(struct ruling *ruling, uint32_t id, enum firewall_action action)
+{
+    if (!ruling->found)
+        *ruling = (struct ruling){.found = true, .id = id, .action = action};
+}
+
+/* A chain that was entered with this cover before shows nothing new. So chains that jump to each other in a
+ * circle end, and there are no more frames than chains and covers. */
+static void enter(struct walk *walk, struct walk_chain *chain, uint8_t limit)
+{
+    if ((chain->entered >> limit & 1) != 0)
+        return;
+    chain->entered |= (uint8_t)(1u << limit);
+    walk->frame[walk->depth++] = (struct frame){.step = chain->first, .limit = limit};
+}
+
+static void take_step(struct walk *walk, const struct walk_step *step)
+{
+    uint8_t limit = walk->frame[walk->depth - 1].limit;
+    uint8_t cover = step->cover < limit ? step->cover : limit;
+    if (step->kind == WALK_JUMP) {
+        enter(walk, &walk->table->chain[step->target], cover);
+        return;
+    }
+    bool until = step->kind >= WALK_UNTIL;
+    enum firewall_action action = (enum firewall_action)(until ? step->kind - WALK_UNTIL : step->kind);
+    walk->decided = cover == COVER_ALL || until;
+    note(walk->decided          ? &walk->verdict->sure
+         : cover == COVER_MAYBE ? &walk->verdict->maybe[action]
+                                : &walk->verdict->part[action],
+         step->id, action);
+}
+
+/* The rules for which there was no room could do anything. */
+static void give_up(const struct chain_walk *w, struct verdict *verdict)
+{
+    for (unsigned action = 0; action < FIREWALL_ACTIONS; action++)
+        note(&verdict->maybe[action], w->dropped_id, (enum firewall_action)action);
+    verdict->sure.found = false;
+}
+
+void chain_walk_judge(struct chain_walk *w, const char *chain, struct verdict *ret_verdict)
+{
+    struct walk walk = {.table = w, .verdict = ret_verdict};
+    struct walk_chain *start = find_chain(w, span_text(chain));
+    *ret_verdict = (struct verdict){0};
+    for (unsigned i = 0; i < w->chains; i++)
+        w->chain[i].entered = 0;
+    if (start != NULL)
+        enter(&walk, start, COVER_ALL);
+    while (walk.depth > 0 && !walk.decided) {
+        struct frame *frame = &walk.frame[walk.depth - 1];
+        const struct walk_step *step = &w->step[frame->step];
+        if (frame->step == 0) {
+            walk.depth--;
+            continue;
+        }
+        frame->step = step->next;
+        take_step(&walk, step);
+    }
+    if (w->incomplete)
+        give_up(w, ret_verdict);
+}

@@ -1,0 +1,300 @@
+#include "core/cover.h"
+
+#include "base/attributes.h"
+
+/* ---- values ---- */
+
+static enum cover negate(enum cover cover)
+{
+    if (cover == COVER_ALL)
+        return COVER_NONE;
+    return cover == COVER_NONE ? COVER_ALL : cover;
+}
+
+static bool list_has(struct span list, const char *name)
+{
+    while (list.len > 0) {
+        const uint8_t *comma = memchr(list.data, ',', list.len);
+        size_t len = comma != NULL ? (size_t)(comma - list.data) : list.len;
+        if (span_is(span_of(list.data, len), name))
+            return true;
+        list = span_skip(list, comma != NULL ? len + 1 : len);
+    }
+    return false;
+}
+
+static enum cover all_or_none(bool all)
+{
+    return all ? COVER_ALL : COVER_NONE;
+}
+
+static uint32_t mask(uint8_t length)
+{
+    return length == 0 ? 0 : UINT32_MAX << (32 - length);
+}
+
+/* "10.0.0.0/8", "10.0.0.1" or "10.0.0.1-10.0.0.9". */
+static bool parse_range(struct span text, uint32_t *ret_first, uint32_t *ret_last)
+{
+    struct prefix prefix;
+    const uint8_t *dash = memchr(text.data, '-', text.len);
+    if (dash != NULL) {
+        size_t len = (size_t)(dash - text.data);
+        return parse_address(span_of(text.data, len), ret_first) &&
+               parse_address(span_skip(text, len + 1), ret_last);
+    }
+    if (!parse_prefix(text, &prefix))
+        return false;
+    *ret_first = prefix.address & mask(prefix.length);
+    *ret_last = prefix.address | ~mask(prefix.length);
+    return true;
+}
+
+static enum cover cover_address(struct span value, struct prefix actual)
+{
+    uint32_t first;
+    uint32_t last;
+    if (!parse_range(value, &first, &last))
+        return COVER_MAYBE;
+    uint32_t actual_first = actual.address & mask(actual.length);
+    uint32_t actual_last = actual.address | ~mask(actual.length);
+    if (first <= actual_first && actual_last <= last)
+        return COVER_ALL;
+    return last < actual_first || actual_last < first ? COVER_NONE : COVER_PART;
+}
+
+/* ---- matchers, of values without '!' ---- */
+
+static enum cover cover_of_match(enum match match)
+{
+    static const enum cover covers[] = {
+        [MATCH_NO] = COVER_NONE, [MATCH_MAYBE] = COVER_MAYBE, [MATCH_YES] = COVER_ALL};
+    return covers[match];
+}
+
+static enum cover in_interface(struct span value, const struct packet *p)
+{
+    return cover_of_match(nat_match_interface(p->in, value));
+}
+
+static enum cover in_interface_list(struct span value, const struct packet *p)
+{
+    return cover_of_match(nat_match_list(p->in, value));
+}
+
+static enum cover out_interface(struct span value, const struct packet *p)
+{
+    return p->out == NULL ? COVER_MAYBE : cover_of_match(nat_match_interface(p->out, value));
+}
+
+static enum cover out_interface_list(struct span value, const struct packet *p)
+{
+    return p->out == NULL ? COVER_MAYBE : cover_of_match(nat_match_list(p->out, value));
+}
+
+static enum cover src_address(struct span value, const struct packet *p)
+{
+    return cover_address(value, p->src);
+}
+
+static enum cover dst_address(struct span value, const struct packet *p)
+{
+    return p->dst_known ? cover_address(value, p->dst) : COVER_MAYBE;
+}
+
+static enum cover dst_port(struct span value, const struct packet *p)
+{
+    struct portset ports;
+    if (p->dst_port == 0)
+        return COVER_PART;
+    return parse_ports(value, &ports) ? all_or_none(portset_has(&ports, p->dst_port)) : COVER_MAYBE;
+}
+
+/* The port of the source or of the destination. The source port may be any. */
+static enum cover any_port(struct span value, const struct packet *p)
+{
+    enum cover cover = dst_port(value, p);
+    return cover == COVER_NONE ? COVER_PART : cover;
+}
+
+static enum cover dst_address_type(struct span value, const struct packet *p)
+{
+    return all_or_none(list_has(value, p->dst_local ? "local" : "unicast"));
+}
+
+/* The sender is never the router itself. */
+static enum cover src_address_type(struct span value, const struct packet *p)
+{
+    (void)p;
+    return all_or_none(list_has(value, "unicast"));
+}
+
+static enum cover connection_state(struct span value, const struct packet *p)
+{
+    (void)p;
+    return all_or_none(list_has(value, "new"));
+}
+
+static enum cover connection_nat_state(struct span value, const struct packet *p)
+{
+    return all_or_none(list_has(value, "dstnat") && p->dstnat);
+}
+
+static enum cover ipsec_policy(struct span value, const struct packet *p)
+{
+    (void)p;
+    return list_has(value, "none") ? COVER_ALL : COVER_PART;
+}
+
+/* Conditions that some senders, some times or some kinds of traffic meet. */
+static enum cover partial(struct span value, const struct packet *p)
+{
+    (void)value;
+    (void)p;
+    return COVER_PART;
+}
+
+/* No condition. The protocol is matched apart, because it has names and numbers. */
+static enum cover anything(struct span value, const struct packet *p)
+{
+    (void)value;
+    (void)p;
+    return COVER_ALL;
+}
+
+/* Sorted by name. What is not named here may cover anything. */
+static const struct matcher {
+    const char *name;
+    enum cover (*cover)(struct span value, const struct packet *packet);
+} matchers[] = {
+    {".about", anything},
+    {".id", anything},
+    {".nextid", anything},
+    {"action", anything},
+    {"address-list", anything},
+    {"address-list-timeout", anything},
+    {"bytes", anything},
+    {"chain", anything},
+    {"comment", anything},
+    {"connection-bytes", partial},
+    {"connection-limit", partial},
+    {"connection-nat-state", connection_nat_state},
+    {"connection-rate", partial},
+    {"connection-state", connection_state},
+    {"connection-type", partial},
+    {"content", partial},
+    {"disabled", anything},
+    {"dscp", partial},
+    {"dst-address", dst_address},
+    {"dst-address-type", dst_address_type},
+    {"dst-limit", partial},
+    {"dst-port", dst_port},
+    {"dynamic", anything},
+    {"fragment", partial},
+    {"hotspot", partial},
+    {"icmp-options", partial},
+    {"in-interface", in_interface},
+    {"in-interface-list", in_interface_list},
+    {"ingress-priority", partial},
+    {"invalid", anything},
+    {"ipsec-policy", ipsec_policy},
+    {"ipv4-options", partial},
+    {"jump-target", anything},
+    {"layer7-protocol", partial},
+    {"limit", partial},
+    {"log", anything},
+    {"log-prefix", anything},
+    {"nth", partial},
+    {"out-interface", out_interface},
+    {"out-interface-list", out_interface_list},
+    {"p2p", partial},
+    {"packet-size", partial},
+    {"packets", anything},
+    {"per-connection-classifier", partial},
+    {"port", any_port},
+    {"priority", partial},
+    {"protocol", anything},
+    {"psd", partial},
+    {"random", partial},
+    {"randomise-ports", anything},
+    {"realm", partial},
+    {"reject-with", anything},
+    {"same-not-by-dst", anything},
+    {"src-address", src_address},
+    {"src-address-list", partial},
+    {"src-address-type", src_address_type},
+    {"src-mac-address", partial},
+    {"src-port", partial},
+    {"tcp-flags", partial},
+    {"tcp-mss", partial},
+    {"time", partial},
+    {"tls-host", partial},
+    {"to-addresses", anything},
+    {"to-ports", anything},
+    {"tos", partial},
+    {"ttl", partial},
+};
+
+static int compare(struct span name, const char *text)
+{
+    size_t len = strlen(text);
+    int order = memcmp(name.data, text, name.len < len ? name.len : len);
+    return order != 0 ? order : (name.len > len) - (name.len < len);
+}
+
+static const struct matcher *find_matcher(struct span name)
+{
+    size_t low = 0;
+    size_t high = ARRAY_LEN(matchers);
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = compare(name, matchers[middle].name);
+        if (order == 0)
+            return &matchers[middle];
+        if (order > 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+/* The name of an attribute word =name=value; *ret_value is empty if there is none. */
+static bool split_word(struct span word, struct span *ret_name, struct span *ret_value)
+{
+    if (!span_starts(word, "="))
+        return false;
+    struct span rest = span_skip(word, 1);
+    const uint8_t *equals = rest.len > 0 ? memchr(rest.data, '=', rest.len) : NULL;
+    size_t len = equals != NULL ? (size_t)(equals - rest.data) : rest.len;
+    *ret_name = span_of(rest.data, len);
+    *ret_value = equals != NULL ? span_skip(rest, len + 1) : span_of(NULL, 0);
+    return true;
+}
+
+static enum cover cover_word(struct span name, struct span value, const struct packet *packet)
+{
+    const struct matcher *matcher = find_matcher(name);
+    if (matcher == NULL)
+        return COVER_MAYBE;
+    if (matcher->cover == partial || matcher->cover == anything || !span_starts(value, "!"))
+        return matcher->cover(value, packet);
+    return negate(matcher->cover(span_skip(value, 1), packet));
+}
+
+enum cover cover_of_row(const struct ros_sentence *row, const struct packet *packet)
+{
+    enum cover least = nat_match_protocol(row, packet->protocol) ? COVER_ALL : COVER_NONE;
+    for (unsigned i = 1; i < row->words; i++) {
+        struct span name;
+        struct span value;
+        /* Some versions of RouterOS print conditions that are not set with an empty value. */
+        if (!split_word(ros_word(row, i), &name, &value) || name.len == 0 || value.len == 0)
+            continue;
+        enum cover cover = cover_word(name, value, packet);
+        least = cover < least ? cover : least;
+        if (least == COVER_NONE)
+            break;
+    }
+    return least;
+}

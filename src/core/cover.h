@@ -1,0 +1,33 @@
+/* How much of a class of new connections the conditions of one firewall rule cover.
+ *
+ * A class is as wide as what is unknown, such as "any host on the internet to any port". So a rule can cover
+ * all of the class, none of it, a part that does not matter to the question whether connections work, or it
+ * cannot be decided. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/nat_rule.h"
+
+struct packet {
+    const struct nat_context *in;  /* the interface where it enters */
+    const struct nat_context *out; /* the interface where it leaves; NULL: not known yet */
+    enum natpmp_protocol protocol;
+    uint16_t dst_port; /* 0: any */
+    struct prefix src; /* length 0: any host */
+    struct prefix dst;
+    bool dst_known;
+    bool dst_local; /* to the router itself */
+    bool dstnat;    /* its destination was translated */
+};
+
+enum cover {
+    COVER_NONE,
+    COVER_PART,
+    COVER_MAYBE,
+    COVER_ALL,
+};
+
+/* How much of the class one row covers, whatever its chain and action. */
+enum cover cover_of_row(const struct ros_sentence *row, const struct packet *packet);

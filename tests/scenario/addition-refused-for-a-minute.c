@@ -20,6 +20,7 @@ static void tell(struct world *w)
     }
     expect(w, our_rules(w) == 0 && router_model_counters(w->router)->failed == failed + 8);
     note(w, "the router accepts the rule again");
+    /* There is one failure to come at a time, so this one takes the place of the last one above. */
     router_model_fail_next(w->router, "/no/such/command", "");
     world_run_for(w, 30000);
     expect(w, our_rules(w) == 1);

@@ -5,7 +5,7 @@
 
 static void options(struct world_options *options)
 {
-    options->gateway.profile = GATEWAY_PROTON;
+    like_proton(options);
     options->config.lease_hold = LEASE_HOLD_ALWAYS;
 }
 

@@ -4,11 +4,6 @@
  * gateway's. */
 #include "scenario.h"
 
-static void options(struct world_options *options)
-{
-    options->gateway.profile = GATEWAY_PROTON;
-}
-
 static void tell(struct world *w)
 {
     struct lan_client *a = lan_add(&w->lan, lan_address(10), LAN_LATE);
@@ -43,4 +38,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story_late_client_held = {.options = options, .tell = tell};
+const struct story story_late_client_held = {.options = like_proton, .tell = tell};

@@ -4,19 +4,6 @@
  * both protocols change, the daemon releases nothing. */
 #include "scenario.h"
 
-static void options(struct world_options *options)
-{
-    options->gateway.profile = GATEWAY_PROTON;
-}
-
-static void rotate(struct world *w, bool tcp, uint16_t port)
-{
-    for (unsigned i = 0; i < w->gateway.leases_end; i++) {
-        if (w->gateway.leases[i].used && w->gateway.leases[i].tcp == tcp)
-            w->gateway.leases[i].next_port = port;
-    }
-}
-
 static void tell(struct world *w)
 {
     struct lan_client *a = client(w, 10);
@@ -36,7 +23,7 @@ static void tell(struct world *w)
     rule = rule_of(w, 10, UDP, 6881);
     expect(w, udp->external_port == port);
     note(w, "the gateway renews TCP unchanged, then UDP with another port");
-    rotate(w, UDP, 50001);
+    gateway_next_port(w, 10, UDP, 6881, 50001);
     world_run_for(w, 12000);
     expect(w, tcp->external_port == port && udp->external_port == port);
     expect(w, gateway_find(&w->gateway, w->now_ms, UDP, router_port_of(w, 10, UDP, 6881))->external_port ==
@@ -50,4 +37,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story_pair_comes_together = {.options = options, .tell = tell};
+const struct story story_pair_comes_together = {.options = like_proton, .tell = tell};

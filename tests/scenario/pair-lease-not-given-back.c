@@ -12,18 +12,10 @@ static void options(struct world_options *options)
     options->config.lease_hold = LEASE_HOLD_ALWAYS;
 }
 
-static void next_port(struct world *w, bool tcp, uint16_t port)
-{
-    for (unsigned i = 0; i < w->gateway.leases_end; i++) {
-        if (w->gateway.leases[i].used && w->gateway.leases[i].tcp == tcp)
-            w->gateway.leases[i].next_port = port;
-    }
-}
-
 /* Runs until the deletion of UDP's lease has been sent. */
 static void change_port(struct world *w, uint16_t port)
 {
-    next_port(w, UDP, port);
+    gateway_next_port(w, 10, UDP, 6881, port);
     show(w, false);
     for (unsigned i = 0; i < 40000 && external_port_of(w, 10, UDP, 6881) != port; i++)
         world_run_for(w, 1);
@@ -63,7 +55,7 @@ static void tell(struct world *w)
     expect(w, external_port_of(w, 10, UDP, 6881) == 50001);
     expect(w, proxy_status(w->proxy, w->now_ms).epoch_s < 5);
     note(w, "much later the gateway grants UDP the same number as TCP");
-    next_port(w, TCP, 50001);
+    gateway_next_port(w, 10, TCP, 6881, 50001);
     skip_s(w, 700);
     expect(w, external_port_of(w, 10, TCP, 6881) == 50001 && external_port_of(w, 10, UDP, 6881) == 50001);
     change_port(w, 50002);

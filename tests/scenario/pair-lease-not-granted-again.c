@@ -9,14 +9,6 @@ static void options(struct world_options *options)
     options->config.lease_hold = LEASE_HOLD_ALWAYS;
 }
 
-static void rotate(struct world *w, bool tcp, uint16_t port)
-{
-    for (unsigned i = 0; i < w->gateway.leases_end; i++) {
-        if (w->gateway.leases[i].used && w->gateway.leases[i].tcp == tcp)
-            w->gateway.leases[i].next_port = port;
-    }
-}
-
 static void tell(struct world *w)
 {
     struct lan_client *a = client(w, 10);
@@ -32,7 +24,7 @@ static void tell(struct world *w)
     udp_port = router_port_of(w, 10, UDP, 6881);
     show(w, true);
     note(w, "double-natpmp renews UDP on the client's behalf, and its port changes");
-    rotate(w, UDP, 50001);
+    gateway_next_port(w, 10, UDP, 6881, 50001);
     for (unsigned i = 0; i < 15000 && external_port_of(w, 10, UDP, 6881) != 50001; i++)
         world_run_for(w, 1);
     note(w, "the daemon releases the lease of UDP");

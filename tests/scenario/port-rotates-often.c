@@ -5,7 +5,7 @@
 
 static void proton(struct world_options *options)
 {
-    options->gateway.profile = GATEWAY_PROTON;
+    like_proton(options);
     options->gateway.rotate_percent = 50;
 }
 

@@ -4,11 +4,6 @@
  * memory any more. */
 #include "scenario.h"
 
-static void options(struct world_options *options)
-{
-    options->gateway.profile = GATEWAY_PROTON;
-}
-
 static void copy(struct world *w, const struct lan_client *a)
 {
     uint64_t requests = w->gateway.requests;
@@ -60,4 +55,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story_renewal_from_memory = {.options = options, .tell = tell};
+const struct story story_renewal_from_memory = {.options = like_proton, .tell = tell};

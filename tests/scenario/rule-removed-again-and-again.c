@@ -3,41 +3,19 @@
  * become a loop at the speed of the network. When the other program stops, the rule stays. */
 #include "scenario.h"
 
-static void undo(struct world *w, uint64_t for_ms)
+static void undo(struct world *w, uint32_t id, uint32_t before)
 {
-    uint64_t until_ms = w->now_ms + for_ms;
-
-    while (w->now_ms < until_ms) {
-        uint32_t id = rule_of(w, 10, TCP, 7000);
-
-        if (id != 0) {
-            world_hand_begin(w, "the other program removes the rule");
-            router_model_rule_remove(w->router, id);
-            world_hand_end(w);
-        }
-        world_run_for(w, 10);
-    }
+    (void)before;
+    if (id == 0)
+        return;
+    world_hand_begin(w, "the other program removes the rule");
+    router_model_rule_remove(w->router, id);
+    world_hand_end(w);
 }
 
 static void tell(struct world *w)
 {
-    uint64_t adds;
-
-    settle(w);
-    map(w, client(w, 10), TCP, 7000, 7000, 3600);
-    skip_s(w, 10);
-    adds = router_model_counters(w->router)->adds;
-    note(w, "the other program runs");
-    undo(w, 3000);
-    show(w, false);
-    undo(w, 17000);
-    show(w, true);
-    adds = router_model_counters(w->router)->adds - adds;
-    expect(w, adds >= 15 && adds <= 25);
-    note(w, "the other program has stopped");
-    skip_s(w, 10);
-    expect(w, our_rules(w) == 1);
-    expect_rest(w);
+    other_program_undoes(w, undo);
 }
 
 const struct story story_rule_removed_again_and_again = {.tell = tell};

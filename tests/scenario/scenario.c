@@ -124,6 +124,21 @@ uint16_t external_port_of(struct world *w, unsigned last_byte, bool tcp, uint16_
     return lease ? lease->external_port : 0;
 }
 
+void gateway_next_port(struct world *w, unsigned last_byte, bool tcp, uint16_t port, uint16_t next_port)
+{
+    uint16_t internal_port = router_port_of(w, last_byte, tcp, port);
+
+    for (unsigned i = 0; i < w->gateway.leases_end; i++) {
+        struct gateway_lease *lease = &w->gateway.leases[i];
+
+        if (lease->used && lease->tcp == tcp && lease->internal_port == internal_port) {
+            lease->next_port = next_port;
+            return;
+        }
+    }
+    world_fail(w, "the gateway has no lease for port %u of client %u", port, last_byte);
+}
+
 void like_proton(struct world_options *options)
 {
     options->gateway.profile = GATEWAY_PROTON;
@@ -133,6 +148,44 @@ void gateway_late(struct world *w, unsigned late_ms)
 {
     w->gateway.faults.late_percent = late_ms > 0 ? 100 : 0;
     w->gateway.faults.late_ms = late_ms;
+}
+
+/* ---- another program on the router ---- */
+
+static void undo_for(struct world *w, void (*undo)(struct world *w, uint32_t id, uint32_t before),
+                     uint64_t for_ms)
+{
+    uint64_t until_ms = w->now_ms + for_ms;
+    uint32_t before = 0;
+
+    while (w->now_ms < until_ms) {
+        uint32_t id = rule_of(w, 10, TCP, 7000);
+
+        undo(w, id, before);
+        before = id;
+        world_run_for(w, 10);
+    }
+}
+
+void other_program_undoes(struct world *w, void (*undo)(struct world *w, uint32_t id, uint32_t before))
+{
+    uint64_t adds;
+
+    settle(w);
+    map(w, client(w, 10), TCP, 7000, 7000, 3600);
+    skip_s(w, 10);
+    adds = router_model_counters(w->router)->adds;
+    note(w, "the other program runs");
+    undo_for(w, undo, 3000);
+    show(w, false);
+    undo_for(w, undo, 17000);
+    show(w, true);
+    adds = router_model_counters(w->router)->adds - adds;
+    expect(w, adds >= 15 && adds <= 25);
+    note(w, "the other program has stopped");
+    skip_s(w, 10);
+    expect(w, our_rules(w) == 1);
+    expect_rest(w);
 }
 
 /* ---- comparison of traces ---- */

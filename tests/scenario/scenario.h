@@ -45,6 +45,8 @@ void asks_address(struct world *w, unsigned last_byte, uint16_t source_port);
 void asks_pcp(struct world *w, unsigned last_byte, uint16_t source_port, bool announce);
 /* The external port that the gateway has granted for that port of the client. 0: none. */
 uint16_t external_port_of(struct world *w, unsigned last_byte, bool tcp, uint16_t port);
+/* The next renewal of that mapping's lease grants this external port. */
+void gateway_next_port(struct world *w, unsigned last_byte, bool tcp, uint16_t port, uint16_t next_port);
 /* For story.options: a gateway like ProtonVPN's. */
 void like_proton(struct world_options *options);
 /* Delays each reply of the gateway by so much. 0: no delay. */
@@ -55,6 +57,11 @@ uint32_t rule_of(struct world *w, unsigned last_byte, bool tcp, uint16_t port);
 /* The dst-port of that rule. 0: there is no rule. */
 uint16_t router_port_of(struct world *w, unsigned last_byte, bool tcp, uint16_t port);
 unsigned our_rules(const struct world *w);
+/* Another program on the router undoes the rule for TCP port 7000 of client 10 for 20 s, of which the trace
+ * shows three. `undo` is called every 10 ms with the id of the rule, and with the id that it was called with
+ * before. 0: there is no rule. The daemon has to replace the rule about once a second, and the rule has to
+ * stay when the other program has stopped. */
+void other_program_undoes(struct world *w, void (*undo)(struct world *w, uint32_t id, uint32_t before));
 /* Advances the router model's clock to the present, before a fault whose time counts from now. */
 void router_now(struct world *w);
 

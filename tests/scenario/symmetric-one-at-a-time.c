@@ -7,7 +7,7 @@
 
 static void options(struct world_options *options)
 {
-    options->gateway.profile = GATEWAY_PROTON;
+    like_proton(options);
     options->gateway.symmetric = true;
     options->config.gateway_mode = GATEWAY_MODE_SYMMETRIC;
     options->config.lease_hold = LEASE_HOLD_ALWAYS;

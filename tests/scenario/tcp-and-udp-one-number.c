@@ -4,7 +4,7 @@
 
 static void proton(struct world_options *options)
 {
-    options->gateway.profile = GATEWAY_PROTON;
+    like_proton(options);
 }
 
 static void tell(struct world *w)

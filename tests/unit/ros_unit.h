@@ -21,6 +21,20 @@ static inline void write_sentence(struct writer *w, const char *words)
     assert_false(w->failed);
 }
 
+/* Sentences, separated by '|'. */
+static inline void write_sentences(struct writer *w, const char *sentences)
+{
+    while (*sentences != '\0') {
+        char sentence[1024];
+        size_t len = strcspn(sentences, "|");
+        assert_true(len < sizeof(sentence));
+        memcpy(sentence, sentences, len);
+        sentence[len] = '\0';
+        write_sentence(w, sentence);
+        sentences += len + (sentences[len] == '|');
+    }
+}
+
 /* The command in the nth ACTION_ROUTER_SEND. NULL: there are fewer. */
 static inline const struct ros_sentence *sent_command(const struct actions *out, unsigned nth,
                                                       unsigned *ret_session)
@@ -37,6 +51,17 @@ static inline const struct ros_sentence *sent_command(const struct actions *out,
         return &reader.sentence;
     }
     return NULL;
+}
+
+/* The nth command is `path`. */
+static inline const struct ros_sentence *check_sent(const struct actions *out, unsigned nth, const char *path)
+{
+    unsigned session;
+    const struct ros_sentence *sent = sent_command(out, nth, &session);
+    if (sent == NULL)
+        fail_msg("no command %s", path);
+    assert_span_text(ros_word(sent, 0), path);
+    return sent;
 }
 
 static inline unsigned count_actions(const struct actions *out, enum action_type type)

@@ -70,15 +70,7 @@ static inline void closed(unsigned session, enum failure failure)
 static inline void hear_from(unsigned session, const char *sentences)
 {
     struct writer w = writer_of(stream, sizeof(stream));
-    while (*sentences != '\0') {
-        char sentence[1024];
-        size_t len = strcspn(sentences, "|");
-        assert_true(len < sizeof(sentence));
-        memcpy(sentence, sentences, len);
-        sentence[len] = '\0';
-        write_sentence(&w, sentence);
-        sentences += len + (sentences[len] == '|');
-    }
+    write_sentences(&w, sentences);
     step((struct event){
         .type = EVENT_ROUTER_DATA,
         .router = {.session = session, .bytes = writer_span(&w)},
@@ -88,17 +80,6 @@ static inline void hear_from(unsigned session, const char *sentences)
 static inline void hear(const char *sentences)
 {
     hear_from(0, sentences);
-}
-
-/* The nth command of this step is `path`. */
-static inline const struct ros_sentence *check_sent(unsigned nth, const char *path)
-{
-    unsigned session;
-    const struct ros_sentence *sent = sent_command(&out, nth, &session);
-    if (sent == NULL)
-        fail_msg("no command %s", path);
-    assert_span_text(ros_word(sent, 0), path);
-    return sent;
 }
 
 static inline void check_sends(unsigned count)

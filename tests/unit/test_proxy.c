@@ -25,25 +25,8 @@ static void hear(const char *sentences)
 {
     static uint8_t stream[STREAM_BYTES];
     struct writer w = writer_of(stream, sizeof(stream));
-    while (*sentences != '\0') {
-        char sentence[512];
-        size_t len = strcspn(sentences, "|");
-        assert_true(len < sizeof(sentence));
-        memcpy(sentence, sentences, len);
-        sentence[len] = '\0';
-        write_sentence(&w, sentence);
-        sentences += len + (sentences[len] == '|');
-    }
+    write_sentences(&w, sentences);
     give((struct event){.type = EVENT_ROUTER_DATA, .router = {.bytes = writer_span(&w)}});
-}
-
-static void check_sent(unsigned nth, const char *path)
-{
-    unsigned session;
-    const struct ros_sentence *sent = sent_command(&out, nth, &session);
-    if (sent == NULL)
-        fail_msg("no command %s", path);
-    assert_span_text(ros_word(sent, 0), path);
 }
 
 /* Tag 1 is the login, 2 the version, 3 the route, 4 to 6 the other tables, 7 listen. The snapshot will have
@@ -69,7 +52,7 @@ static int start(void **state)
     give((struct event){.type = EVENT_ROUTER_OPEN, .router = {.peer = 0xc0a85801}});
     hear("!done .tag=1");
     hear("!done .tag=2|!done .tag=3|!done .tag=4|!done .tag=5|!done .tag=6");
-    check_sent(0, "/ip/firewall/nat/print");
+    check_sent(&out, 0, "/ip/firewall/nat/print");
     return 0;
 }
 
@@ -92,7 +75,7 @@ static void test_an_addition_without_an_id(void **state)
                 .to = 0xc0a85801,
                 .bytes = BYTES("\0\1\0\0\x1a\xe1\x1a\xe1\0\0\x0e\x10")},
     });
-    check_sent(0, "/ip/firewall/nat/add");
+    check_sent(&out, 0, "/ip/firewall/nat/add");
     give((struct event){
         .type = EVENT_GATEWAY,
         .gateway = BYTES("\0\x81\0\0\0\0\0\1\x1a\xe1\xa0\x28\0\0\x0e\x10"),
@@ -100,9 +83,9 @@ static void test_an_addition_without_an_id(void **state)
     assert_int_equal(count_actions(&out, ACTION_LAN_SEND), 0);
     hear("!done .tag=9");
     assert_int_equal(count_actions(&out, ACTION_LAN_SEND), 0);
-    check_sent(0, "/ip/route/check");
+    check_sent(&out, 0, "/ip/route/check");
     hear("!done .tag=10|!done .tag=11|!done .tag=12|!done .tag=13");
-    check_sent(0, "/ip/firewall/nat/print");
+    check_sent(&out, 0, "/ip/firewall/nat/print");
     hear("!re .tag=14 =.id=*5 =chain=dstnat =action=dst-nat =protocol=udp =in-interface=wg1 =dst-port=6881 "
          "=to-addresses=192.168.88.10 =to-ports=6881 "
          "=comment=double-natpmp/default_external_pending_lease_3600_s|!done .tag=14");
@@ -155,7 +138,7 @@ static void ask_for_a_mapping(void)
 {
     hear("!done .tag=8");
     client_asks(BYTES("\0\1\0\0\x1a\xe1\x1a\xe1\0\0\x0e\x10"));
-    check_sent(0, "/ip/firewall/nat/add");
+    check_sent(&out, 0, "/ip/firewall/nat/add");
     give((struct event){
         .type = EVENT_GATEWAY,
         .gateway = BYTES("\0\x81\0\0\0\0\0\1\x1a\xe1\xa0\x28\0\0\x0e\x10"),
@@ -217,7 +200,7 @@ static void test_an_addition_whose_interface_is_gone(void **state)
     (void)state;
     ask_for_a_mapping();
     hear("!trap .tag=9 =message=input_does_not_match_any_value_of_interface|!done .tag=9");
-    check_sent(0, "/ip/route/check");
+    check_sent(&out, 0, "/ip/route/check");
     assert_int_equal(count_actions(&out, ACTION_LAN_SEND), 0);
 }
 
@@ -227,7 +210,7 @@ static void test_a_comment_that_may_not_be_set(void **state)
     (void)state;
     ask_for_a_mapping();
     hear("!done .tag=9 =ret=*5");
-    check_sent(0, "/ip/firewall/nat/set");
+    check_sent(&out, 0, "/ip/firewall/nat/set");
     assert_int_equal(count_actions(&out, ACTION_LAN_SEND), 1);
     client_asks(BYTES("\0\1\0\0\x1a\xe1\x1a\xe1\0\0\x0e\x11"));
     hear("!trap .tag=10 =message=not_enough_permissions|!done .tag=10");
@@ -245,9 +228,9 @@ static void test_a_change_behind_the_row_of_the_snapshot(void **state)
     hear("!re .tag=7 =.id=*77 =.dead=true"); /* a foreign rule: a resync follows */
     now_ms += 15000;
     give((struct event){.type = EVENT_DEADLINE});
-    check_sent(0, "/ip/route/check");
+    check_sent(&out, 0, "/ip/route/check");
     hear("!done .tag=11|!done .tag=12|!done .tag=13|!done .tag=14");
-    check_sent(0, "/ip/firewall/nat/print");
+    check_sent(&out, 0, "/ip/firewall/nat/print");
     hear("!re .tag=15 " OUR_ROW("5", "41000"));
     hear("!re .tag=7 =.id=*5 =to-ports=1");
     hear("!done .tag=15");

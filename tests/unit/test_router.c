@@ -9,22 +9,22 @@ static void test_route_check(void **state)
 {
     (void)state;
     hear("!done .tag=1");
-    check_sent(0, "/system/resource/print");
-    const struct ros_sentence *check = check_sent(1, "/ip/route/check");
+    check_sent(&out, 0, "/system/resource/print");
+    const struct ros_sentence *check = check_sent(&out, 1, "/ip/route/check");
     check_attribute(check, "dst-ip", "10.2.0.1");
     check_attribute(check, "once", "");
     hear("!re .tag=3 =status=ok =interface=wg1 =nexthop=10.2.0.1|!done .tag=3");
-    check_sent(0, "/ip/address/print");
-    check_sent(1, "/interface/list/print");
-    check_sent(2, "/interface/list/member/print");
-    check_sent(3, "/ip/firewall/nat/listen");
+    check_sent(&out, 0, "/ip/address/print");
+    check_sent(&out, 1, "/interface/list/print");
+    check_sent(&out, 2, "/interface/list/member/print");
+    check_sent(&out, 3, "/ip/firewall/nat/listen");
     check_sends(4);
     hear("!done .tag=4|!done .tag=5");
     check_sends(0);
     assert_false(router_is_ready(router));
     hear("!done .tag=6");
     assert_int_equal(outcome_count, 0); /* nothing is known about the rules yet */
-    check_attribute(check_sent(0, "/ip/firewall/nat/print"), ".proplist", nat_rule_proplist);
+    check_attribute(check_sent(&out, 0, "/ip/firewall/nat/print"), ".proplist", nat_rule_proplist);
     hear("!done .tag=8");
     assert_true(router_is_ready(router));
     assert_int_equal(count_outcomes(ROUTER_SNAPSHOT_DONE), 1);
@@ -38,8 +38,8 @@ static void check_routes_after(const char *sentences, unsigned logs)
     hear("!done .tag=1");
     hear(sentences);
     assert_int_equal(count_actions(&out, ACTION_LOG), logs);
-    check_sent(0, "/ip/route/print");
-    check_sent(1, "/ip/address/print");
+    check_sent(&out, 0, "/ip/route/print");
+    check_sent(&out, 1, "/ip/address/print");
     hear("!re .tag=4 =dst-address=0.0.0.0/0 =gateway=192.0.2.1 =immediate-gw=192.0.2.1%ether1|"
          "!re .tag=4 =dst-address=10.0.0.0/8 =gateway=wg1 =immediate-gw=wg1 =routing-table=main|"
          "!re .tag=4 =dst-address=10.2.0.0/16 =gateway=wg9 =immediate-gw=wg9 =routing-table=vpn|"
@@ -116,7 +116,7 @@ static void test_no_interface_means_no_guess(void **state)
         uint64_t retry_ms = router_deadline_ms(router);
         assert_in_range(retry_ms - now_ms, 1000, 30000);
         wait_until(retry_ms);
-        check_sent(0, "/ip/route/check");
+        check_sent(&out, 0, "/ip/route/check");
         snprintf(words, sizeof(words), "!done .tag=%u|!done .tag=%u|!done .tag=%u", 6 + 3 * i, 7 + 3 * i,
                  8 + 3 * i);
         hear(words);
@@ -124,7 +124,7 @@ static void test_no_interface_means_no_guess(void **state)
     }
     wait_until(router_deadline_ms(router));
     hear("!re .tag=15 =interface=wg1|!done .tag=15");
-    check_sent(3, "/ip/firewall/nat/listen");
+    check_sent(&out, 3, "/ip/firewall/nat/listen");
 }
 
 /* The tunnel is down for a while, twice: both times it is said, and in between nothing is wrong. */
@@ -168,11 +168,11 @@ static void test_a_missing_test_policy_is_logged_once(void **state)
                  tag);
         hear(words);
         assert_int_equal(count_actions(&out, ACTION_LOG), tag == 3);
-        check_sent(0, "/ip/route/print");
+        check_sent(&out, 0, "/ip/route/print");
         snprintf(words, sizeof(words), "!done .tag=%u|!done .tag=%u", tag + 1, tag + 2);
         hear(words);
         wait_until(router_deadline_ms(router));
-        check_sent(0, "/ip/route/check");
+        check_sent(&out, 0, "/ip/route/check");
     }
 }
 
@@ -238,7 +238,7 @@ static void test_partial_row(void **state)
     uint64_t resync_ms = router_deadline_ms(router);
     assert_in_range(resync_ms - now_ms, 1, 1000);
     wait_until(resync_ms);
-    check_sent(1, "/ip/address/print");
+    check_sent(&out, 1, "/ip/address/print");
     check_sends(4); /* listen continues */
 }
 
@@ -304,10 +304,10 @@ static void test_the_connection_is_lost_amid_a_resync(void **state)
         wait_until(router_deadline_ms(router));
         opened(0);
         hear("!done .tag=1");
-        check_sent(0, "/system/resource/print");
-        check_sent(1, "/ip/route/check");
+        check_sent(&out, 0, "/system/resource/print");
+        check_sent(&out, 1, "/ip/route/check");
         hear("!re .tag=2 =version=7.9_(stable)|!done .tag=2|!re .tag=3 =interface=wg1|!done .tag=3");
-        check_sent(3, "/ip/firewall/nat/listen");
+        check_sent(&out, 3, "/ip/firewall/nat/listen");
         hear("!done .tag=4|!done .tag=5|!done .tag=6");
         hear("!re .tag=8 =.id=*2 " RULE "|!done .tag=8");
         assert_int_equal(count_outcomes(ROUTER_RULE), 1);
@@ -369,7 +369,7 @@ static void test_removed_during_a_snapshot(void **state)
     hear("!done .tag=4|!done .tag=5|!done .tag=6");
     hear("!re .tag=7 =.id=*2 =.dead=true");
     hear("!re .tag=8 =.id=*2 " RULE "|!done .tag=8");
-    check_sent(1, "/ip/address/print");
+    check_sent(&out, 1, "/ip/address/print");
 }
 
 /* A router that refuses listen, and does so slowly, must not cause one resync after the other. */
@@ -394,7 +394,7 @@ static void test_resyncs_are_repeated(void **state)
     while (router_deadline_ms(router) < end_ms) {
         char words[64];
         wait_until(router_deadline_ms(router));
-        check_sent(0, "/system/identity/print");
+        check_sent(&out, 0, "/system/identity/print");
         check_sends(1);
         snprintf(words, sizeof(words), "!re .tag=%u =name=MikroTik|!done .tag=%u", tag, tag);
         tag++;
@@ -403,8 +403,8 @@ static void test_resyncs_are_repeated(void **state)
     }
     assert_true(router_deadline_ms(router) == end_ms);
     wait_until(end_ms);
-    check_sent(0, "/ip/route/check");
-    check_sent(1, "/ip/address/print");
+    check_sent(&out, 0, "/ip/route/check");
+    check_sent(&out, 1, "/ip/address/print");
 }
 
 /* The configured interface counts. If the router uses another one, the daemon logs that once. */
@@ -417,7 +417,7 @@ static void test_the_configured_interface_is_compared(void **state)
         stop(NULL);
         start_with("wg1");
         hear("!done .tag=1");
-        check_attribute(check_sent(1, "/ip/route/check"), "dst-ip", "10.2.0.1");
+        check_attribute(check_sent(&out, 1, "/ip/route/check"), "dst-ip", "10.2.0.1");
         snprintf(words, sizeof(words), "!done .tag=2|%s!done .tag=3", answers[i]);
         hear(words);
         assert_int_equal(count_actions(&out, ACTION_LOG), i == 2);
@@ -458,7 +458,7 @@ static void test_reading_is_refused(void **state)
     assert_false(router_is_ready(router));
     assert_int_equal(router_deadline_ms(router), now_ms + 10000);
     wait_until(router_deadline_ms(router));
-    check_sent(1, "/ip/address/print");
+    check_sent(&out, 1, "/ip/address/print");
 }
 
 static void test_a_long_version(void **state)

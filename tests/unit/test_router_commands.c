@@ -10,7 +10,7 @@ static void test_add(void **state)
     (void)state;
     actions_clear(&out, LOG_LEVEL_INFO);
     assert_true(router_add(router, 5, &rule, at(now_ms)));
-    const struct ros_sentence *sent = check_sent(0, "/ip/firewall/nat/add");
+    const struct ros_sentence *sent = check_sent(&out, 0, "/ip/firewall/nat/add");
     check_attribute(sent, "chain", "dstnat");
     check_attribute(sent, "action", "dst-nat");
     check_attribute(sent, "protocol", "tcp");
@@ -32,8 +32,8 @@ static void test_remove_and_set(void **state)
     actions_clear(&out, LOG_LEVEL_INFO);
     assert_true(router_remove(router, 5, 0x1A, at(now_ms)));
     assert_true(router_set_comment(router, 6, 0x1B, 41000, 60, at(now_ms)));
-    check_attribute(check_sent(0, "/ip/firewall/nat/remove"), ".id", "*1A");
-    const struct ros_sentence *set = check_sent(1, "/ip/firewall/nat/set");
+    check_attribute(check_sent(&out, 0, "/ip/firewall/nat/remove"), ".id", "*1A");
+    const struct ros_sentence *set = check_sent(&out, 1, "/ip/firewall/nat/set");
     check_attribute(set, ".id", "*1B");
     check_attribute(set, "comment", "double-natpmp/default external 41000 lease 60 s");
     hear("!re .tag=7 =.id=*1A =.dead=true"); /* the daemon's own change */
@@ -109,7 +109,7 @@ static void test_orphans_of_the_last_connection_are_forgotten(void **state)
     hear("!done .tag=1|!done .tag=4|!done .tag=5|!done .tag=6|!done .tag=8");
     assert_true(router_is_ready(router));
     check_sends(7); /* no removal after the snapshot */
-    check_sent(6, "/ip/firewall/nat/print");
+    check_sent(&out, 6, "/ip/firewall/nat/print");
     wait_until(now_ms + 1);
     check_sends(0);
 }
@@ -120,7 +120,7 @@ static void test_orphans_are_removed(void **state)
     router_orphan(router, 0x77, now_ms);
     router_orphan(router, 0x77, now_ms);
     wait_until(now_ms + 1);
-    check_attribute(check_sent(0, "/ip/firewall/nat/remove"), ".id", "*77");
+    check_attribute(check_sent(&out, 0, "/ip/firewall/nat/remove"), ".id", "*77");
     check_sends(1);
     hear("!done .tag=9");
     assert_int_equal(outcomes[0].type, ROUTER_REMOVED);
@@ -151,7 +151,7 @@ static void test_a_comment_waits_for_a_free_connection(void **state)
     assert_int_equal(out.count, 0);
     hear("!done .tag=9");
     assert_true(router_set_comment(router, 1, 98, 41000, 60, at(now_ms)));
-    check_attribute(check_sent(0, "/ip/firewall/nat/set"), "comment",
+    check_attribute(check_sent(&out, 0, "/ip/firewall/nat/set"), "comment",
                     "double-natpmp/default external 41000 lease 60 s");
     closed(0, FAILURE_LOST);
     assert_false(router_set_comment(router, 1, 98, 41000, 60, at(now_ms)));
@@ -179,12 +179,12 @@ static void test_an_orphan_that_stayed_starts_a_resync(void **state)
         wait_until(due_ms - 1);
         check_sends(0);
         wait_until(due_ms);
-        check_sent(0, "/ip/route/check");
+        check_sent(&out, 0, "/ip/route/check");
         tag += 6;
         (void)snprintf(text, sizeof text, "!done .tag=%u|!done .tag=%u|!done .tag=%u|!done .tag=%u", tag - 3,
                        tag - 2, tag - 1, tag);
         hear(text);
-        check_sent(0, "/ip/firewall/nat/print");
+        check_sent(&out, 0, "/ip/firewall/nat/print");
         tag++;
         (void)snprintf(text, sizeof text, "!done .tag=%u", tag);
         hear(text);
@@ -204,7 +204,7 @@ static void test_silent_connection_is_replaced(void **state)
     router_add(router, 5, &rule, at(now_ms));
     assert_true(router_deadline_ms(router) == now_ms + 2000);
     wait_until(now_ms + 2000);
-    check_sent(0, "/system/identity/print"); /* [R1] does it answer anything? */
+    check_sent(&out, 0, "/system/identity/print"); /* [R1] does it answer anything? */
     assert_true(router_deadline_ms(router) == now_ms + 2000);
     wait_until(now_ms + 2000);
     assert_int_equal(count_actions(&out, ACTION_ROUTER_CLOSE), 1);

@@ -34,15 +34,13 @@ static inline int start_proxy(void **state)
     return 0;
 }
 
-/* A fresh proxy with the mappings of a row, numbered from 1. */
+/* A fresh proxy with the mappings of a row. */
 static inline void give_proxy(const struct strategy *strategy, const struct given *given, size_t count)
 {
     stop_proxy(NULL);
     assert_int_equal(start_proxy(NULL), 0);
     p->strategy = strategy;
-    for (size_t i = 0; i < count; i++)
-        if (given[i].client != 0)
-            assert_int_equal(give(&given[i]), i + 1);
+    give_each(given, count);
 }
 
 static inline const struct mapping *at(uint16_t m)

@@ -1,9 +1,10 @@
-/* A UNIX socket on which routerd and gatewayd take commands, one in each line. The last line of each answer
- * is "ok" or "error TEXT". */
+/* What routerd and gatewayd have in common: a clock, the signals that end them, and a UNIX socket on which
+ * they take commands, one in each line. The last line of each answer is "ok" or "error TEXT". */
 #pragma once
 
 #include <poll.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 enum {
@@ -23,6 +24,11 @@ struct control {
         char line[CONTROL_LINE_MAX];
     } peer[CONTROL_PEERS_MAX];
 };
+
+/* Of the monotonic clock. */
+uint64_t control_clock_ms(void);
+/* Blocks SIGTERM and SIGINT. The descriptor is readable when one of them arrives; -1: it cannot be made. */
+int control_signals(void);
 
 /* Exits with a message if the socket cannot be made. Path NULL: there is no socket. */
 void control_open(struct control *c, const char *path,

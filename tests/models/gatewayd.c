@@ -6,13 +6,10 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/attributes.h"
@@ -63,14 +60,6 @@ struct gatewayd {
     int fd;
     int signal_fd;
 };
-
-static uint64_t clock_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail */
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* ---- the kernel's rules ---- */
 
@@ -148,7 +137,7 @@ static void take_datagram(struct gatewayd *d)
     ssize_t n = recvfrom(d->fd, bytes, sizeof(bytes), 0, (struct sockaddr *)(void *)&d->peer, &size);
 
     if (n >= 0)
-        gateway_receive(&d->model, clock_ms(), clock_ms(), span_of(bytes, (size_t)n));
+        gateway_receive(&d->model, control_clock_ms(), control_clock_ms(), span_of(bytes, (size_t)n));
 }
 
 /* ---- commands ---- */
@@ -188,13 +177,13 @@ static const char *obey(void *context, char *rest, FILE *out)
     struct gateway_model *g = &d->model;
     const char *verb = control_word(&rest);
 
-    gateway_expire(g, clock_ms());
+    gateway_expire(g, control_clock_ms());
     if (strcmp(verb, "leases") == 0) {
         write_leases(g, out);
     } else if (strcmp(verb, "counters") == 0) {
         fprintf(out, "{\"requests\": %" PRIu64 ", \"grants\": %" PRIu64 "}\n", g->requests, g->grants);
     } else if (strcmp(verb, "rotate") == 0) {
-        gateway_rotate(g, clock_ms());
+        gateway_rotate(g, control_clock_ms());
     } else if (strcmp(verb, "result") == 0) {
         const char *kind = control_word(&rest);
 
@@ -287,13 +276,8 @@ static void open_sockets(struct gatewayd *d)
     struct sockaddr_in own = {
         .sin_family = AF_INET, .sin_port = htons(PORT), .sin_addr.s_addr = htonl(address_of(d->listen))};
     int buffer = RECEIVE_BUFFER;
-    sigset_t signals;
 
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
-    d->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
+    d->signal_fd = control_signals();
     d->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (d->fd < 0 || d->signal_fd < 0 ||
         bind(d->fd, (const struct sockaddr *)(const void *)&own, sizeof(own)) < 0)
@@ -311,8 +295,8 @@ static void start(struct gatewayd *d, const struct gateway_faults *faults)
                                            .external_address = address_of(d->external),
                                            .epoch_s = EPOCH_S,
                                            .pairs = true},
-                 &callbacks, clock_ms());
-    d->model.epoch_origin_ms = clock_ms();
+                 &callbacks, control_clock_ms());
+    d->model.epoch_origin_ms = control_clock_ms();
     d->model.faults = *faults;
     open_sockets(d);
 }
@@ -336,7 +320,7 @@ int main(int argc, char **argv)
         if (polls[POLL_SOCKET].revents)
             take_datagram(&d);
         control_turn(&d.control, polls + POLL_CONTROL);
-        gateway_expire(&d.model, clock_ms());
+        gateway_expire(&d.model, control_clock_ms());
         apply(&d);
     }
 }

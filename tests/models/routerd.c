@@ -10,9 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Index in the list of what poll() waits for. */
@@ -24,16 +22,9 @@ enum {
     POLLS = POLL_CONNECTIONS + ROUTERD_CONNECTIONS_MAX,
 };
 
-static uint64_t clock_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail */
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 uint64_t routerd_now_ms(const struct routerd *d)
 {
-    return clock_ms() - d->start_ms;
+    return control_clock_ms() - d->start_ms;
 }
 
 /* ---- from the model ---- */
@@ -258,7 +249,7 @@ static bool turn(struct routerd *d)
 static void init(struct routerd *d, const struct router_model_options *options)
 {
     struct router_model_callbacks callbacks = {d, model_sends, model_closes, model_changed};
-    d->start_ms = clock_ms();
+    d->start_ms = control_clock_ms();
     d->model = router_model_new(options, &callbacks, d->config.seed);
     d->listen_fd = -1;
     d->changed = true;
@@ -272,13 +263,8 @@ int main(int argc, char **argv)
     static struct routerd d;
     struct router_model_options options;
     routerd_arguments(argc, argv, &options, &d.config);
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
-    d.signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    d.signal_fd = control_signals();
     init(&d, &options);
     apply(&d);
     control_open(&d.control, d.config.control, obey, &d);

@@ -45,6 +45,9 @@ struct given {
     struct job job;
 };
 
+/* For a row: the mapping has a lease of that external port. */
+#define HOLDS(port) .lease = {.state = LEASE_GRANTED, .external_port = (port), .ends_ms = NOW + 60000}
+
 static inline uint16_t give(const struct given *given)
 {
     uint16_t m = mapping_new(t, given->client, given->protocol, given->internal_port);

@@ -32,8 +32,9 @@ static void test_spare(void **state)
 
 /* ---- room for one more ---- */
 
-/* Mappings with a lease of a port: in use, kept alive for a client that does not come, or ending. */
-#define LEASE(port) .lease = {.state = LEASE_GRANTED, .external_port = (port), .ends_ms = NOW + 60000}
+/* The mapping that wants a port: a client waits for it. */
+#define WAITS A, NATPMP_TCP, 1, 1, .job = {.kind = JOB_MAP}
+/* The others: in use, kept alive for a client that does not come, or ending. */
 #define IN_USE .wanted = true, .promise = {.advertised_until_ms = NOW + 1, .kept_until_ms = NOW + 1}
 #define KEPT_ALIVE .wanted = true, .promise = {.advertised_until_ms = NOW, .kept_until_ms = NOW + 1}
 #define ENDING .wanted = false
@@ -62,45 +63,43 @@ static void test_room(void **state)
         struct given given[MAPPINGS]; /* the first one has no port */
         struct budget_decision decision;
     } rows[] = {
-        {"all are in use",
-         {{A, NATPMP_TCP, 1, 1, .job = {.kind = JOB_MAP}}, {B, NATPMP_TCP, 1, 2, IN_USE, LEASE(41000)}},
-         {BUDGET_NOTHING, 0, 0}},
+        {"all are in use", {{WAITS}, {B, NATPMP_TCP, 1, 2, IN_USE, HOLDS(41000)}}, {BUDGET_NOTHING, 0, 0}},
         {"one is kept alive",
-         {{A, NATPMP_TCP, 1, 1, .job = {.kind = JOB_MAP}}, {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, LEASE(41000)}},
+         {{WAITS}, {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, HOLDS(41000)}},
          {BUDGET_RELEASE, 2, 0}},
         {"the longest unused one comes first",
-         {{A, NATPMP_TCP, 1, 1, .job = {.kind = JOB_MAP}},
-          {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, LEASE(41000)},
-          {B, NATPMP_TCP, 2, 3, KEPT_ALIVE, LEASE(41001)}},
+         {{WAITS},
+          {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, HOLDS(41000)},
+          {B, NATPMP_TCP, 2, 3, KEPT_ALIVE, HOLDS(41001)}},
          {BUDGET_RELEASE, 2, 0}},
         {"both protocols of its port are released",
-         {{A, NATPMP_TCP, 1, 1, .job = {.kind = JOB_MAP}},
-          {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, LEASE(41000)},
-          {B, NATPMP_UDP, 1, 2, KEPT_ALIVE, LEASE(41000)}},
+         {{WAITS},
+          {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, HOLDS(41000)},
+          {B, NATPMP_UDP, 1, 2, KEPT_ALIVE, HOLDS(41000)}},
          {BUDGET_RELEASE, 2, 3}},
         {"its other protocol is in use",
-         {{A, NATPMP_TCP, 1, 1, .job = {.kind = JOB_MAP}},
-          {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, LEASE(41000)},
-          {B, NATPMP_UDP, 1, 2, IN_USE, LEASE(41000)}},
+         {{WAITS},
+          {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, HOLDS(41000)},
+          {B, NATPMP_UDP, 1, 2, IN_USE, HOLDS(41000)}},
          {BUDGET_NOTHING, 0, 0}},
         {"the next one is not in use",
-         {{A, NATPMP_TCP, 1, 1, .job = {.kind = JOB_MAP}},
-          {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, LEASE(41000)},
-          {B, NATPMP_UDP, 1, 2, IN_USE, LEASE(41000)},
-          {B, NATPMP_TCP, 2, 3, KEPT_ALIVE, LEASE(41001)}},
+         {{WAITS},
+          {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, HOLDS(41000)},
+          {B, NATPMP_UDP, 1, 2, IN_USE, HOLDS(41000)},
+          {B, NATPMP_TCP, 2, 3, KEPT_ALIVE, HOLDS(41001)}},
          {BUDGET_RELEASE, 4, 0}},
         {"the port of one is not known",
-         {{A, NATPMP_TCP, 1, 1, .job = {.kind = JOB_MAP}},
+         {{WAITS},
           {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, .lease = {.state = LEASE_UNSURE}},
           {B, NATPMP_UDP, 1, 2, IN_USE, .lease = {.state = LEASE_UNSURE}}},
          {BUDGET_RELEASE, 2, 0}},
         {"one is ending, and its lease may still count",
-         {{A, NATPMP_TCP, 1, 1, .job = {.kind = JOB_MAP}},
-          {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, LEASE(41000)},
-          {B, NATPMP_TCP, 2, 3, ENDING, LEASE(41001)}},
+         {{WAITS},
+          {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, HOLDS(41000)},
+          {B, NATPMP_TCP, 2, 3, ENDING, HOLDS(41001)}},
          {BUDGET_HURRY, 0, 0}},
         {"no client uses the mapping that wants a port",
-         {{A, NATPMP_TCP, 1, 1, KEPT_ALIVE}, {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, LEASE(41000)}},
+         {{A, NATPMP_TCP, 1, 1, KEPT_ALIVE}, {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, HOLDS(41000)}},
          {BUDGET_NOTHING, 0, 0}},
     };
     (void)state;
@@ -115,13 +114,13 @@ static void test_it_does_not_look_for_ever(void **state)
 {
     (void)state;
     for (unsigned in_front = BUDGET_LOOK_AT_MAX - 1; in_front <= BUDGET_LOOK_AT_MAX; in_front++) {
-        static const struct given mine = {A, NATPMP_TCP, 1, 1, .job = {.kind = JOB_MAP}};
+        static const struct given mine = {WAITS};
         struct budget_decision expected = {.verdict = BUDGET_NOTHING};
         give_all(&mine, 1);
         for (unsigned i = 0; i <= in_front; i++) {
             uint16_t port = (uint16_t)(41000 + i);
-            struct given kept = {B, NATPMP_TCP, port, port, KEPT_ALIVE, LEASE(port)};
-            struct given used = {B, NATPMP_UDP, port, port, IN_USE, LEASE(port)};
+            struct given kept = {B, NATPMP_TCP, port, port, KEPT_ALIVE, HOLDS(port)};
+            struct given used = {B, NATPMP_UDP, port, port, IN_USE, HOLDS(port)};
             uint16_t m = give(&kept);
             mapping_set_spare(t, m, true);
             if (i < in_front)
@@ -131,7 +130,7 @@ static void test_it_does_not_look_for_ever(void **state)
         }
         check_decision("after others whose twin is in use", budget_make_room(t, MINE, NOW), expected);
     }
-    static const struct given ending = {B, NATPMP_TCP, 1, 1, ENDING, LEASE(42000)};
+    static const struct given ending = {B, NATPMP_TCP, 1, 1, ENDING, HOLDS(42000)};
     uint16_t m = give(&ending);
     mapping_set_spare(t, m, true);
     check_decision("an ending one after them", budget_make_room(t, MINE, NOW), (struct budget_decision){0});
@@ -147,29 +146,29 @@ static void test_yield(void **state)
         struct budget_decision decision;
     } rows[] = {
         {"the holder is kept alive",
-         {{A, NATPMP_TCP, 1, 1, .job = {.kind = JOB_MAP}}, {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, LEASE(41000)}},
+         {{WAITS}, {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, HOLDS(41000)}},
          {BUDGET_RELEASE, 2, 0}},
         {"with both protocols",
-         {{A, NATPMP_TCP, 1, 1, .job = {.kind = JOB_MAP}},
-          {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, LEASE(41000)},
-          {B, NATPMP_UDP, 1, 2, KEPT_ALIVE, LEASE(41000)}},
+         {{WAITS},
+          {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, HOLDS(41000)},
+          {B, NATPMP_UDP, 1, 2, KEPT_ALIVE, HOLDS(41000)}},
          {BUDGET_RELEASE, 2, 3}},
         {"the holder is in use",
-         {{A, NATPMP_TCP, 1, 1, .job = {.kind = JOB_MAP}}, {B, NATPMP_TCP, 1, 2, IN_USE, LEASE(41000)}},
+         {{WAITS}, {B, NATPMP_TCP, 1, 2, IN_USE, HOLDS(41000)}},
          {BUDGET_NOTHING, 0, 0}},
         {"the holder's other protocol is in use",
-         {{A, NATPMP_TCP, 1, 1, .job = {.kind = JOB_MAP}},
-          {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, LEASE(41000)},
-          {B, NATPMP_UDP, 1, 2, IN_USE, LEASE(41000)}},
+         {{WAITS},
+          {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, HOLDS(41000)},
+          {B, NATPMP_UDP, 1, 2, IN_USE, HOLDS(41000)}},
          {BUDGET_NOTHING, 0, 0}},
         {"the holder is ending anyway",
-         {{A, NATPMP_TCP, 1, 1, .job = {.kind = JOB_MAP}}, {B, NATPMP_TCP, 1, 2, ENDING, LEASE(41000)}},
+         {{WAITS}, {B, NATPMP_TCP, 1, 2, ENDING, HOLDS(41000)}},
          {BUDGET_NOTHING, 0, 0}},
         {"no client uses the mapping that was granted the port",
-         {{A, NATPMP_TCP, 1, 1, KEPT_ALIVE}, {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, LEASE(41000)}},
+         {{A, NATPMP_TCP, 1, 1, KEPT_ALIVE}, {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, HOLDS(41000)}},
          {BUDGET_NOTHING, 0, 0}},
         {"it was advertised and is renewed",
-         {{A, NATPMP_TCP, 1, 1, IN_USE}, {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, LEASE(41000)}},
+         {{A, NATPMP_TCP, 1, 1, IN_USE}, {B, NATPMP_TCP, 1, 2, KEPT_ALIVE, HOLDS(41000)}},
          {BUDGET_RELEASE, 2, 0}},
     };
     (void)state;
@@ -184,10 +183,10 @@ static void test_yield(void **state)
 static void test_use(void **state)
 {
     static const struct given given[] = {
-        {A, NATPMP_TCP, 1, 1, IN_USE, LEASE(41000)},
-        {A, NATPMP_UDP, 1, 1, IN_USE, LEASE(41000)}, /* one port with the one before */
-        {A, NATPMP_UDP, 2, 2, IN_USE, LEASE(41001)},
-        {B, NATPMP_TCP, 3, 3, ENDING, LEASE(41002)},
+        {A, NATPMP_TCP, 1, 1, IN_USE, HOLDS(41000)},
+        {A, NATPMP_UDP, 1, 1, IN_USE, HOLDS(41000)}, /* one port with the one before */
+        {A, NATPMP_UDP, 2, 2, IN_USE, HOLDS(41001)},
+        {B, NATPMP_TCP, 3, 3, ENDING, HOLDS(41002)},
         {B, NATPMP_TCP, 4, 4, IN_USE}, /* without a port */
         {B, NATPMP_TCP, 5, 5, .lease = {.state = LEASE_NONE}},
     };

@@ -5,6 +5,12 @@
 
 enum { MINE = 1, OTHER = 2, ROUTER_PORT = 7000, PORT = 41000, MAPPINGS = 2 };
 
+#define SUGGESTS(port) .job = {.suggested_port = (port)}
+/* The client's mapping of the other protocol. */
+#define COMPANION(router_port) A, NATPMP_UDP, 6881, (router_port), .wanted = true
+/* Its client has released external port PORT. */
+#define RELEASED(since_ms) .quarantined_ms = (since_ms), .promise = {.port = PORT}
+
 static struct router *router;
 
 static int start_router(void **state)
@@ -78,32 +84,24 @@ static void test_the_preferred_router_port(void **state)
         uint16_t foreign_tcp;
         uint16_t preferred;
     } rows[] = {
-        {"nothing is suggested", {.job = {0}}, {0}, 0, 0},
-        {"the suggested port is free", {.job = {.suggested_port = 6881}}, {0}, 0, 6881},
-        {"a foreign rule takes the suggested port", {.job = {.suggested_port = 6881}}, {0}, 6881, 0},
-        {"the companion has a port",
-         {.job = {.suggested_port = 6881}},
-         {A, NATPMP_UDP, 6881, ROUTER_PORT, .wanted = true},
-         0,
-         ROUTER_PORT},
+        {"nothing is suggested", {0}, {0}, 0, 0},
+        {"the suggested port is free", {SUGGESTS(6881)}, {0}, 0, 6881},
+        {"a foreign rule takes the suggested port", {SUGGESTS(6881)}, {0}, 6881, 0},
+        {"the companion has a port", {SUGGESTS(6881)}, {COMPANION(ROUTER_PORT)}, 0, ROUTER_PORT},
         {"a foreign rule takes the companion's port",
-         {.job = {.suggested_port = 6881}},
-         {A, NATPMP_UDP, 6881, ROUTER_PORT, .wanted = true},
+         {SUGGESTS(6881)},
+         {COMPANION(ROUTER_PORT)},
          ROUTER_PORT,
          6881},
-        {"the companion has no port yet",
-         {.job = {.suggested_port = 6881}},
-         {A, NATPMP_UDP, 6881, 0, .wanted = true},
-         0,
-         6881},
+        {"the companion has no port yet", {SUGGESTS(6881)}, {COMPANION(0)}, 0, 6881},
         {"the other protocol of another internal port",
-         {.job = {.suggested_port = 6881}},
+         {SUGGESTS(6881)},
          {A, NATPMP_UDP, 6882, ROUTER_PORT, .wanted = true},
          0,
          6881},
         {"it moves, because of what the gateway granted for its port",
-         {.job = {.suggested_port = 6881}, .lease = {.moves = 1}},
-         {A, NATPMP_UDP, 6881, ROUTER_PORT, .wanted = true},
+         {SUGGESTS(6881), .lease = {.moves = 1}},
+         {COMPANION(ROUTER_PORT)},
          0,
          0},
     };
@@ -119,7 +117,8 @@ static void test_the_preferred_router_port(void **state)
     }
 }
 
-/* The companion can have the same number later, so a port must be free of both protocols. */
+/* A port that is free of both protocols comes first, because the companion can have the same number later.
+ * Without such a port, one that is free of the mapping's own protocol is enough. [P12] */
 static void test_the_first_free_port(void **state)
 {
     static const struct given last = {A, NATPMP_UDP, 1, PORT_DYNAMIC_LAST, .wanted = true};
@@ -132,14 +131,24 @@ static void test_the_first_free_port(void **state)
     assert_int_equal(port_free_from(t, router, MINE, PORT_DYNAMIC_LAST), PORT_DYNAMIC_FIRST);
     enum natpmp_protocol own = mapping_protocol(&t->mapping[MINE]);
     portset_fill(&router->taken[own == NATPMP_UDP ? NATPMP_TCP : NATPMP_UDP]);
-    assert_int_equal(port_free_from(t, router, MINE, 51000), 51000); /* [P12] free of its own alone */
+    assert_int_equal(port_free_from(t, router, MINE, 51000), 51000);
     portset_fill(&router->taken[own]);
     assert_int_equal(port_free_from(t, router, MINE, 51000), 0);
 }
 
 /* ---- the suggestion ---- */
 
-#define HOLDS(port) .lease = {.state = LEASE_GRANTED, .external_port = (port), .ends_ms = NOW + 60000}
+/* The first mapping is TCP, of client A. */
+static void give_mine(const struct given *mine, const struct given *other)
+{
+    struct given given[MAPPINGS] = {*mine, *other};
+    given[0].client = A;
+    given[0].protocol = NATPMP_TCP;
+    given[0].internal_port = 6881;
+    given[0].router_port = ROUTER_PORT;
+    given[0].wanted = true;
+    give_all(given, MAPPINGS);
+}
 
 static const struct suggestion {
     const char *name;
@@ -148,48 +157,39 @@ static const struct suggestion {
     uint16_t port; /* 0: none */
 } suggestions[] = {
     /* The port that the client has comes first, then its companion's, then what it suggested. */
-    {"nothing is known", {.job = {0}}, {0}, 0},
-    {"the client suggested one", {.job = {.suggested_port = PORT}}, {0}, PORT},
+    {"nothing is known", {0}, {0}, 0},
+    {"the client suggested one", {SUGGESTS(PORT)}, {0}, PORT},
     {"it was advertised one",
-     {.promise = {.port = PORT}, .job = {.suggested_port = 6881}},
-     {A, NATPMP_UDP, 6881, ROUTER_PORT, .wanted = true, HOLDS(PORT + 1)},
+     {.promise = {.port = PORT}, SUGGESTS(6881)},
+     {COMPANION(ROUTER_PORT), HOLDS(PORT + 1)},
      PORT},
     {"the gateway granted one",
-     {HOLDS(PORT), .promise = {.port = PORT + 1}, .job = {.suggested_port = 6881}},
-     {A, NATPMP_UDP, 6881, ROUTER_PORT, .wanted = true, HOLDS(PORT + 1)},
+     {HOLDS(PORT), .promise = {.port = PORT + 1}, SUGGESTS(6881)},
+     {COMPANION(ROUTER_PORT), HOLDS(PORT + 1)},
      PORT},
-    {"its companion has one",
-     {.job = {.suggested_port = 6881}},
-     {A, NATPMP_UDP, 6881, ROUTER_PORT, .wanted = true, HOLDS(PORT)},
-     PORT},
-    {"its companion has none yet",
-     {.job = {.suggested_port = 6881}},
-     {A, NATPMP_UDP, 6881, ROUTER_PORT, .wanted = true},
-     6881},
+    {"its companion has one", {SUGGESTS(6881)}, {COMPANION(ROUTER_PORT), HOLDS(PORT)}, PORT},
+    {"its companion has none yet", {SUGGESTS(6881)}, {COMPANION(ROUTER_PORT)}, 6881},
     {"it rejoins its companion",
      {.lease = {.pair = PAIR_REJOINS}, .promise = {.port = PORT + 1}},
-     {A, NATPMP_UDP, 6881, ROUTER_PORT, .wanted = true, HOLDS(PORT)},
+     {COMPANION(ROUTER_PORT), HOLDS(PORT)},
      PORT},
     {"it rejoins, and its companion is gone",
-     {.lease = {.pair = PAIR_REJOINS}, .promise = {.port = PORT + 1}, .job = {.suggested_port = 6881}},
+     {.lease = {.pair = PAIR_REJOINS}, .promise = {.port = PORT + 1}, SUGGESTS(6881)},
      {0},
      6881},
 
     /* Never one that another mapping has. The other protocol of the same number is the client's own. */
     {"another mapping of the client has it",
-     {.job = {.suggested_port = PORT}},
+     {SUGGESTS(PORT)},
      {A, NATPMP_TCP, 1, 1, .wanted = true, HOLDS(PORT)},
      0},
-    {"another client has it",
-     {.job = {.suggested_port = PORT}},
-     {B, NATPMP_TCP, 1, 1, .wanted = true, HOLDS(PORT)},
-     0},
+    {"another client has it", {SUGGESTS(PORT)}, {B, NATPMP_TCP, 1, 1, .wanted = true, HOLDS(PORT)}, 0},
     {"another client has its companion",
-     {.job = {.suggested_port = PORT}},
+     {SUGGESTS(PORT)},
      {B, NATPMP_UDP, 1, 1, .wanted = true, HOLDS(PORT)},
      0},
     {"the client has its companion",
-     {.job = {.suggested_port = PORT}},
+     {SUGGESTS(PORT)},
      {A, NATPMP_UDP, 1, 1, .wanted = true, HOLDS(PORT)},
      PORT},
     {"another client was granted what this one was advertised",
@@ -199,57 +199,36 @@ static const struct suggestion {
 
     /* Nor one that another client is about to get: its rule has that number, and the gateway has not answered
      * yet. */
-    {"another client's rule has that number",
-     {.job = {.suggested_port = PORT}},
-     {B, NATPMP_TCP, 1, PORT, .wanted = true},
-     0},
-    {"it does so with the other protocol",
-     {.job = {.suggested_port = PORT}},
-     {B, NATPMP_UDP, 1, PORT, .wanted = true},
-     0},
+    {"another client's rule has that number", {SUGGESTS(PORT)}, {B, NATPMP_TCP, 1, PORT, .wanted = true}, 0},
+    {"it does so with the other protocol", {SUGGESTS(PORT)}, {B, NATPMP_UDP, 1, PORT, .wanted = true}, 0},
     {"that client was granted another one",
-     {.job = {.suggested_port = PORT}},
+     {SUGGESTS(PORT)},
      {B, NATPMP_TCP, 1, PORT, .wanted = true, HOLDS(PORT + 1)},
      PORT},
     {"that mapping is not wanted any more",
-     {.job = {.suggested_port = PORT}},
+     {SUGGESTS(PORT)},
      {B, NATPMP_TCP, 1, PORT, .wanted = false},
      PORT},
-    {"it is the client's own mapping",
-     {.job = {.suggested_port = PORT}},
-     {A, NATPMP_TCP, 1, PORT, .wanted = true},
-     PORT},
+    {"it is the client's own mapping", {SUGGESTS(PORT)}, {A, NATPMP_TCP, 1, PORT, .wanted = true}, PORT},
 
     /* Nor one that another client released less than two minutes ago. */
     {"another client released it two minutes ago",
-     {.job = {.suggested_port = PORT}},
-     {B, NATPMP_UDP, 1, 1, .quarantined_ms = NOW - 120000, .promise = {.port = PORT}},
+     {SUGGESTS(PORT)},
+     {B, NATPMP_UDP, 1, 1, RELEASED(NOW - 120000)},
      0},
     {"another client released it more than two minutes ago",
-     {.job = {.suggested_port = PORT}},
-     {B, NATPMP_UDP, 1, 1, .quarantined_ms = NOW - 120001, .promise = {.port = PORT}},
+     {SUGGESTS(PORT)},
+     {B, NATPMP_UDP, 1, 1, RELEASED(NOW - 120001)},
      PORT},
-    {"another client is releasing it",
-     {.job = {.suggested_port = PORT}},
-     {B, NATPMP_UDP, 1, 1, .promise = {.port = PORT}},
-     0},
-    {"the client itself released it",
-     {.job = {.suggested_port = PORT}},
-     {A, NATPMP_UDP, 1, 1, .quarantined_ms = NOW, .promise = {.port = PORT}},
-     PORT},
+    {"another client is releasing it", {SUGGESTS(PORT)}, {B, NATPMP_UDP, 1, 1, .promise = {.port = PORT}}, 0},
+    {"the client itself released it", {SUGGESTS(PORT)}, {A, NATPMP_UDP, 1, 1, RELEASED(NOW)}, PORT},
 };
 
 static void test_the_suggestion(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(suggestions); i++) {
-        struct given given[MAPPINGS] = {suggestions[i].mine, suggestions[i].other};
-        given[0].client = A;
-        given[0].protocol = NATPMP_TCP;
-        given[0].internal_port = 6881;
-        given[0].router_port = ROUTER_PORT;
-        given[0].wanted = true;
-        give_all(given, MAPPINGS);
+        give_mine(&suggestions[i].mine, &suggestions[i].other);
         check_number(suggestions[i].name, "the suggestion", port_suggestion(t, &strategy_normal, MINE, NOW),
                      suggestions[i].port);
     }
@@ -283,41 +262,32 @@ static const struct grant {
     struct given other;
     enum port_verdict verdict;
 } grants[] = {
-    {"no mapping has it", {.job = {0}}, {0}, PORT_USABLE},
+    {"no mapping has it", {0}, {0}, PORT_USABLE},
     {"it is a renewal", {HOLDS(PORT)}, {0}, PORT_USABLE},
 
     /* No two mappings have one external port, not even of one client. */
-    {"another client has it",
-     {.job = {0}},
-     {B, NATPMP_TCP, 1, 1, .wanted = true, HOLDS(PORT)},
-     PORT_CONFLICTS},
+    {"another client has it", {0}, {B, NATPMP_TCP, 1, 1, .wanted = true, HOLDS(PORT)}, PORT_CONFLICTS},
     {"another mapping of the client has it",
-     {.job = {0}},
+     {0},
      {A, NATPMP_TCP, 1, 1, .wanted = true, HOLDS(PORT)},
      PORT_CONFLICTS},
-    {"the other one's lease has ended",
-     {.job = {0}},
-     {B, NATPMP_TCP, 1, 1, .wanted = true, ENDED},
-     PORT_USABLE},
+    {"the other one's lease has ended", {0}, {B, NATPMP_TCP, 1, 1, .wanted = true, ENDED}, PORT_USABLE},
     {"an earlier run advertised it to the other one",
-     {.job = {0}},
+     {0},
      {B, NATPMP_TCP, 1, 1, .wanted = true, ADOPTED},
      PORT_CONFLICTS},
 
     /* The other protocol of that number belongs to the same client. */
     {"another client has the other protocol",
-     {.job = {0}},
+     {0},
      {B, NATPMP_UDP, 1, 1, .wanted = true, HOLDS(PORT)},
      PORT_UNUSABLE},
     {"the client has the other protocol",
-     {.job = {0}},
+     {0},
      {A, NATPMP_UDP, 1, 1, .wanted = true, HOLDS(PORT)},
      PORT_USABLE},
-    {"that lease has ended", {.job = {0}}, {B, NATPMP_UDP, 1, 1, .wanted = true, ENDED}, PORT_USABLE},
-    {"an earlier run advertised it",
-     {.job = {0}},
-     {B, NATPMP_UDP, 1, 1, .wanted = true, ADOPTED},
-     PORT_UNUSABLE},
+    {"that lease has ended", {0}, {B, NATPMP_UDP, 1, 1, .wanted = true, ENDED}, PORT_USABLE},
+    {"an earlier run advertised it", {0}, {B, NATPMP_UDP, 1, 1, .wanted = true, ADOPTED}, PORT_UNUSABLE},
     {"the renewed mapping has it, and another client the other protocol",
      {HOLDS(PORT)},
      {B, NATPMP_UDP, 1, 1, .wanted = true, HOLDS(PORT)},
@@ -325,43 +295,20 @@ static const struct grant {
 
     /* Remote peers may still send to the port that another client had a moment ago. */
     {"another client released it a moment ago",
-     {.job = {0}},
-     {B, NATPMP_TCP, 1, 1, .quarantined_ms = NOW - 120000, .promise = {.port = PORT}},
+     {0},
+     {B, NATPMP_TCP, 1, 1, RELEASED(NOW - 120000)},
      PORT_UNUSABLE},
-    {"the other protocol, too",
-     {.job = {0}},
-     {B, NATPMP_UDP, 1, 1, .quarantined_ms = NOW - 120000, .promise = {.port = PORT}},
-     PORT_UNUSABLE},
-    {"more than two minutes ago",
-     {.job = {0}},
-     {B, NATPMP_TCP, 1, 1, .quarantined_ms = NOW - 120001, .promise = {.port = PORT}},
-     PORT_USABLE},
-    {"the mapping has it already",
-     {HOLDS(PORT)},
-     {B, NATPMP_TCP, 1, 1, .quarantined_ms = NOW, .promise = {.port = PORT}},
-     PORT_USABLE},
-    {"the client itself released it",
-     {.job = {0}},
-     {A, NATPMP_TCP, 1, 1, .quarantined_ms = NOW, .promise = {.port = PORT}},
-     PORT_USABLE},
+    {"the other protocol, too", {0}, {B, NATPMP_UDP, 1, 1, RELEASED(NOW - 120000)}, PORT_UNUSABLE},
+    {"more than two minutes ago", {0}, {B, NATPMP_TCP, 1, 1, RELEASED(NOW - 120001)}, PORT_USABLE},
+    {"the mapping has it already", {HOLDS(PORT)}, {B, NATPMP_TCP, 1, 1, RELEASED(NOW)}, PORT_USABLE},
+    {"the client itself released it", {0}, {A, NATPMP_TCP, 1, 1, RELEASED(NOW)}, PORT_USABLE},
 };
-
-static void give_grant(const struct given *mine, const struct given *other)
-{
-    struct given given[MAPPINGS] = {*mine, *other};
-    given[0].client = A;
-    given[0].protocol = NATPMP_TCP;
-    given[0].internal_port = 6881;
-    given[0].router_port = ROUTER_PORT;
-    given[0].wanted = true;
-    give_all(given, MAPPINGS);
-}
 
 static void test_the_grant(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(grants); i++) {
-        give_grant(&grants[i].mine, &grants[i].other);
+        give_mine(&grants[i].mine, &grants[i].other);
         enum port_verdict verdict = port_judge_grant(t, &strategy_normal, MINE, PORT, NOW);
         check_number(grants[i].name, "the verdict", verdict, grants[i].verdict);
     }
@@ -371,10 +318,10 @@ static void test_the_grant(void **state)
  * released by its number. It must not be in the way. */
 static void test_the_other_protocol_is_being_released(void **state)
 {
-    static const struct given mine = {.job = {0}};
+    static const struct given mine = {0};
     static const struct given other = {B, NATPMP_UDP, 1, 1, ADOPTED};
     (void)state;
-    give_grant(&mine, &other);
+    give_mine(&mine, &other);
     assert_int_equal(port_judge_grant(t, &strategy_normal, MINE, PORT, NOW), PORT_UNUSABLE);
     assert_int_equal(port_judge_grant(t, &strategy_symmetric, MINE, PORT, NOW), PORT_USABLE);
 }
@@ -382,10 +329,10 @@ static void test_the_other_protocol_is_being_released(void **state)
 /* In the first two minutes after a boot, too. */
 static void test_a_port_is_in_quarantine_after_a_boot(void **state)
 {
-    static const struct given mine = {.job = {0}};
-    static const struct given other = {B, NATPMP_TCP, 1, 1, .quarantined_ms = 1, .promise = {.port = PORT}};
+    static const struct given mine = {0};
+    static const struct given other = {B, NATPMP_TCP, 1, 1, RELEASED(1)};
     (void)state;
-    give_grant(&mine, &other);
+    give_mine(&mine, &other);
     assert_int_equal(port_judge_grant(t, &strategy_normal, MINE, PORT, 2), PORT_UNUSABLE);
     assert_int_equal(port_judge_grant(t, &strategy_normal, MINE, PORT, 120001), PORT_UNUSABLE);
     assert_int_equal(port_judge_grant(t, &strategy_normal, MINE, PORT, 120002), PORT_USABLE);
@@ -404,10 +351,10 @@ static void test_a_holder_whose_lease_is_dead(void **state)
         {"its lease has ended", {B, NATPMP_TCP, 1, 1, .wanted = true, ENDED}, OTHER},
         {"another protocol", {B, NATPMP_UDP, 1, 1, .wanted = true, ENDED}, 0},
     };
-    static const struct given mine = {.job = {0}};
+    static const struct given mine = {0};
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        give_grant(&mine, &rows[i].other);
+        give_mine(&mine, &rows[i].other);
         check_number(rows[i].name, "the holder", port_dead_holder(t, NATPMP_TCP, PORT, NOW), rows[i].holder);
     }
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "hash.h"
 #include "world.h"
 #include "world_asks.h"
 
@@ -112,15 +113,6 @@ static void note_map(struct world *w, struct endpoint from, const uint8_t *bytes
         pending->overtaken = true;
 }
 
-static uint64_t hash_of(struct span bytes)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-
-    for (size_t i = 0; i < bytes.len; i++)
-        hash = (hash ^ bytes.data[i]) * 0x100000001b3u;
-    return hash;
-}
-
 void inv_request(struct world *w, struct endpoint from, struct span datagram)
 {
     const uint8_t *bytes = datagram.data;
@@ -135,7 +127,8 @@ void inv_request(struct world *w, struct endpoint from, struct span datagram)
     } else if (bytes[1] > 2) {
         pending = add_pending(w, from, 0, KIND_OPCODE);
         pending->len = datagram.len;
-        pending->bytes_hash = hash_of(span_skip(datagram, datagram.len < 4 ? datagram.len : 4));
+        pending->bytes_hash =
+            hash_bytes(HASH_START, span_skip(datagram, datagram.len < 4 ? datagram.len : 4));
     } else if (datagram.len >= 12) {
         note_map(w, from, bytes);
     }
@@ -379,7 +372,7 @@ static void opcode_answered(struct world *w, struct endpoint to, struct span dat
     answered(w, pending);
     if (get16(datagram.data + 2) != 5 || datagram.len != (pending->len <= 4 ? 8 : pending->len))
         world_fail(w, "not the answer to an unsupported opcode");
-    if (pending->len > 4 && hash_of(span_skip(datagram, 4)) != pending->bytes_hash)
+    if (pending->len > 4 && hash_bytes(HASH_START, span_skip(datagram, 4)) != pending->bytes_hash)
         world_fail(w, "an unsupported request came back changed");
 }
 

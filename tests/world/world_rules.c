@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/cursor.h"
+#include "hash.h"
 #include "world.h"
 
 enum {
@@ -80,9 +81,7 @@ static struct inv_rule read_rule(const struct world *w, const struct router_mode
 
 static uint64_t hash_text(uint64_t hash, struct span text)
 {
-    for (size_t i = 0; i < text.len; i++)
-        hash = (hash ^ text.data[i]) * 0x100000001b3u;
-    return (hash ^ 0xff) * 0x100000001b3u;
+    return hash_bytes(hash_bytes(hash, text), span_text("\xff"));
 }
 
 /* All that a person could see change, without the counters and the id. */

@@ -7,11 +7,12 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "hash.h"
 
 void trace_init(struct trace *t)
 {
     memset(t, 0, sizeof(*t));
-    t->hash = 0xcbf29ce484222325u;
+    t->hash = HASH_START;
 }
 
 void trace_free(struct trace *t)
@@ -45,9 +46,7 @@ void trace_line(struct trace *t, uint64_t now_ms, const char *format, ...)
     vsnprintf(line + len, TRACE_LINE_MAX - len, format, args);
     va_end(args);
     len = strlen(line);
-    for (size_t i = 0; i < len; i++)
-        t->hash = (t->hash ^ (uint8_t)line[i]) * 0x100000001b3u;
-    t->hash = (t->hash ^ '\n') * 0x100000001b3u;
+    t->hash = hash_bytes(hash_bytes(t->hash, span_of(line, len)), span_text("\n"));
     if (t->keep && (!t->only_logs || strstr(line, " log ") || strstr(line, " # ")))
         keep(t, line, len);
     if (t->echo)

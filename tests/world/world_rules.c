@@ -87,35 +87,12 @@ static uint64_t hash_text(uint64_t hash, struct span text)
 /* All that a person could see change, without the counters and the id. */
 static uint64_t hash_rule(uint64_t hash, const struct router_model_rule *rule)
 {
-    static const char *const names[] = {
-        "chain",
-        "action",
-        "protocol",
-        "dst-port",
-        "src-port",
-        "port",
-        "in-interface",
-        "to-addresses",
-        "in-interface-list",
-        "to-ports",
-        "comment",
-        "disabled",
-        "src-address",
-        "dst-address",
-        "out-interface",
-        "jump-target",
-        "dst-address-list",
-        "src-address-list",
-        "log",
-        "log-prefix",
-        "dst-address-type",
-        "out-interface-list",
-    };
+    const char *name;
 
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        struct span text = span_of(NULL, 0);
+    for (unsigned i = 0; (name = router_model_property(i)) != NULL; i++) {
+        struct span text;
 
-        if (router_model_rule_get(rule, names[i], &text))
+        if (router_model_rule_get(rule, name, &text))
             hash = hash_text(hash ^ i, text);
     }
     return hash * 31 + router_model_rule_disabled(rule);

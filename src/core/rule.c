@@ -26,7 +26,8 @@ static struct rule *rule_of(struct mapping_tables *t, uint16_t m)
 static void set_state(struct mapping_tables *t, uint16_t m, enum rule_state state, uint32_t id)
 {
     struct rule *rule = rule_of(t, m);
-    assert((state == RULE_PRESENT || state == RULE_REMOVING) <= (id != 0));
+    if (state == RULE_PRESENT || state == RULE_REMOVING)
+        assert(id != 0);
     rule->state = (uint8_t)state;
     if (state == RULE_ABSENT) {
         rule->wrong = false;

@@ -40,9 +40,11 @@ static void check_mapping(const struct proxy *p, uint16_t m)
 
     assert(mapping_find(t, mapping_address(t, m), mapping_protocol(mapping), mapping->internal_port) == m);
     check_ports(p, m);
-    assert((rule->state == RULE_PRESENT || rule->state == RULE_REMOVING) <= (rule->id != 0));
+    if (rule->state == RULE_PRESENT || rule->state == RULE_REMOVING)
+        assert(rule->id != 0);
     assert(job->kind == JOB_MAP || job->kind == JOB_DELETE || job->pending == 0);
-    assert((job->kind == JOB_MAP) <= mapping->wanted);
+    if (job->kind == JOB_MAP)
+        assert(mapping->wanted);
     assert(!p->stopping || !mapping->wanted);
     if (mapping_is_quarantined(t, m))
         assert(mapping_is_over(t, m) && heap_has(&t->due, m));

@@ -99,7 +99,7 @@ static void judge_test(struct scene *scene)
                       "the user has the policy test: /ip/route/check answers");
 }
 
-void judge_trial(struct scene *scene)
+static void judge_trial(struct scene *scene)
 {
     const struct survey *s = scene->s;
     struct finding *f;

@@ -64,7 +64,6 @@ void judge_failure(const struct survey *s, struct findings *out, enum finding_id
 
 /* False if nothing could be read from the router. */
 bool judge_api(struct scene *scene);
-void judge_trial(struct scene *scene);
 void judge_version(struct scene *scene);
 void judge_service(struct scene *scene);
 

@@ -296,7 +296,6 @@ bool router_model_list_holds(const struct router_model *m, const char *list, con
  * printed, but no packet is filtered. */
 bool router_model_filter_add(struct router_model *m, const char *attributes);
 
-void router_model_set_identity(struct router_model *m, const char *name);
 void router_model_set_nat_pmp(struct router_model *m, bool enabled);
 
 /* ---- for assertions ---- */

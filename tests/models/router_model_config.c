@@ -330,11 +330,6 @@ bool router_model_filter_add(struct router_model *m, const char *attributes)
     return fine;
 }
 
-void router_model_set_identity(struct router_model *m, const char *name)
-{
-    rm_item_set(&m->table[RM_MENU_IDENTITY].item[0], "name", name);
-}
-
 void router_model_set_nat_pmp(struct router_model *m, bool enabled)
 {
     rm_item_set(&m->table[RM_MENU_NAT_PMP].item[0], "enabled", enabled ? "true" : "false");

@@ -322,7 +322,6 @@ bool rm_query(const struct rm_command *c, const struct rm_row *row);
 void rm_row_clear(struct rm_row *row);
 void rm_row_add(struct rm_row *row, const char *name, struct span value);
 printf_(3, 4) void rm_row_printf(struct rm_row *row, const char *name, const char *format, ...);
-bool rm_row_get(const struct rm_row *row, const char *name, struct span *ret_value);
 /* Writes !re with the properties of .proplist. */
 void rm_row_write(const struct router_model *m, struct rm_buffer *out, const struct rm_command *c,
                   const struct rm_row *row);

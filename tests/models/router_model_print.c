@@ -39,7 +39,7 @@ void rm_row_printf(struct rm_row *row, const char *name, const char *format, ...
     rm_row_add(row, name, span_of(place, (size_t)length));
 }
 
-bool rm_row_get(const struct rm_row *row, const char *name, struct span *ret_value)
+static bool row_get(const struct rm_row *row, const char *name, struct span *ret_value)
 {
     for (unsigned i = 0; i < row->count; i++) {
         if (strcmp(row->field[i].name, name) == 0) {
@@ -120,7 +120,7 @@ static bool test(const struct rm_row *row, struct span word)
     size_t length = equals ? (size_t)(equals - word.data) : word.len;
     snprintf(name, sizeof(name), "%.*s", length > 60 ? 60 : (int)length, (const char *)word.data);
     struct span value;
-    bool has = rm_row_get(row, name, &value);
+    bool has = row_get(row, name, &value);
     if (mode == '-')
         return !has;
     if (!has || !equals)

@@ -118,7 +118,6 @@ struct invariants {
     size_t pending_live;
     uint64_t pending_scan_ms;
     uint64_t stalled_until_ms;
-    bool router_known; /* a connection was open once, so the router's address is known */
 
     struct inv_rule rules[INV_RULES_MAX];
     unsigned rule_count;
@@ -141,7 +140,7 @@ struct invariants {
     bool gateway_doubted;     /* the epoch of the last datagram did not fit */
     uint32_t gateway_epoch_s; /* the last datagram of the gateway that reached the core, and when */
     uint64_t gateway_epoch_ms;
-    uint64_t gateway_refused_ms; /* time of the last request for a mapping */
+    uint64_t gateway_refused_ms; /* when the gateway last refused a mapping */
     bool has_epoch;
     int64_t epoch_origin_ms; /* the earliest origin that the datagrams since the last reset give ... */
     int64_t
@@ -184,8 +183,6 @@ void inv_after_step(struct world *w);
 void inv_at_rest(struct world *w);
 /* NULL: there is none. The result may be a rule that was removed a moment ago. */
 const struct gateway_lease *inv_lease_without_rule(const struct world *w);
-/* Mappings that were advertised and have not ended. */
-unsigned inv_promises(const struct world *w);
 /* The daemon's rule for that mapping, enabled or not. NULL: none. */
 const struct inv_rule *inv_find_rule(const struct world *w, uint32_t address, bool tcp, uint16_t port);
 /* True if the core may still rely on a rule that somebody took away. */

@@ -104,12 +104,3 @@ void inv_each_ask(struct world *w, void (*each)(struct world *w, struct inv_entr
             each(w, &w->invariants.asks.at[i]);
     }
 }
-
-unsigned inv_promises(const struct world *w)
-{
-    unsigned count = 0;
-
-    for (size_t i = 0; i < w->invariants.asks.capacity; i++)
-        count += w->invariants.asks.at[i].promised_until_ms > w->now_ms;
-    return count;
-}

@@ -1,5 +1,5 @@
-/* The LAN's and the gateway's side of the invariants. The router's side and the state at rest are in
- * world_rules.c. */
+/* The LAN's side of the invariants, and time. The gateway's side is in invariants_gateway.c; the router's
+ * side and the state at rest are in world_rules.c. */
 #include "invariants.h"
 
 #include <assert.h>
@@ -17,7 +17,6 @@ enum {
     REST_MS = 120000,
     PENDING_ANSWERED = 8, /* more of them may be dropped */
     SCAN_MS = 100,
-    LATE_EXCUSE_MS = 10000, /* for the router's part of a mapping */
 };
 
 /* ---- requests ---- */
@@ -245,11 +244,8 @@ static void check_success(struct world *w, struct endpoint to, bool tcp, uint16_
         check_length(w, lease, lifetime_s);
         return;
     }
-    /* While replies come late by seconds, an old answer cannot be told from a new one of a gateway whose
-     * clock was set back; the next renewal tells the client. */
-    if (w->gateway.late_until_ms > 0 && w->now_ms <= w->gateway.late_until_ms + LATE_EXCUSE_MS)
-        return;
     if (!gateway_had(&w->gateway, w->now_ms, tcp, rule->router_port, external_port) &&
+        !inv_granted_late(w, tcp, rule->router_port, external_port) &&
         !inv_rule_is_excused(w, to.address, tcp, internal_port))
         world_fail(w, "a success without a lease at the gateway (internal %u external %u)", rule->router_port,
                    external_port);
@@ -413,65 +409,6 @@ void inv_announce(struct world *w, struct span datagram)
         world_fail(w, "an announcement with a result and an address");
     check_epoch(w, get32(datagram.data + 4));
     w->invariants.announcements++;
-}
-
-/* ---- the gateway ---- */
-
-/* Expects the epoch as the core calculates it. */
-static uint64_t seems_said(const struct world *w, uint32_t epoch_s)
-{
-    const struct invariants *inv = &w->invariants;
-    uint64_t now_s = inv->gateway_epoch_s + (w->now_ms - inv->gateway_epoch_ms) / 1000;
-    uint64_t ago_ms = inv->gateway_heard && now_s > epoch_s ? (now_s - epoch_s) * 1000 : 0;
-
-    return w->now_ms > ago_ms ? w->now_ms - ago_ms : 0;
-}
-
-/* The test of section 3.6, for every datagram that carries an epoch. A datagram that fails it may only be
- * late. The core then requests the address, whose reply decides, and the models know what the gateway
- * lost. */
-void inv_from_gateway(struct world *w, uint64_t said_ms, struct span datagram)
-{
-    struct invariants *inv = &w->invariants;
-    const uint8_t *bytes = datagram.data;
-    uint64_t seems_said_ms;
-    uint32_t epoch_s;
-    bool map;
-
-    map = datagram.len == 16 && (bytes[1] == 129 || bytes[1] == 130);
-    if (datagram.len < 8 || bytes[0] != 0 ||
-        (!map && !(bytes[1] == 128 && (datagram.len == 12 || datagram.len == 8))))
-        return;
-    epoch_s = get32(bytes + 4);
-    uint64_t expected_s = inv->gateway_epoch_s + (w->now_ms - inv->gateway_epoch_ms) / 1000 * 7 / 8;
-    if (inv->gateway_heard && (uint64_t)epoch_s + 2 < expected_s) {
-        /* True or not, the core may take it for a loss, since it cannot tell a late datagram from a
-         * restart. */
-        inv_state_lost(w);
-        if (!inv->gateway_doubted || bytes[1] != 128) {
-            inv->gateway_doubted = true;
-            return;
-        }
-        /* If a gateway restarts a few seconds after a late reply, its new replies look late; and late replies
-         * may look like a clock that was set back. */
-        if (w->gateway.faults.late_ms == 0 || epoch_s + 1 + w->gateway.faults.late_ms / 1000 < expected_s)
-            gateway_loss_is_known(&w->gateway, said_ms);
-    }
-    seems_said_ms = seems_said(w, epoch_s);
-    inv->gateway_doubted = false;
-    inv->gateway_heard = true;
-    inv->gateway_epoch_s = epoch_s;
-    inv->gateway_epoch_ms = w->now_ms;
-    if (map && (get16(bytes + 2) == 2 || get16(bytes + 2) == 4))
-        inv->gateway_refused_ms = w->now_ms;
-    if (map && get16(bytes + 2) == 0)
-        gateway_port_is_known(&w->gateway, &(struct gateway_news){
-                                               .said_ms = said_ms,
-                                               .seems_said_ms = seems_said_ms,
-                                               .tcp = bytes[1] == 130,
-                                               .internal_port = get16(bytes + 8),
-                                               .external_port = get16(bytes + 10),
-                                           });
 }
 
 /* ---- the process and time ---- */

@@ -32,8 +32,8 @@
  * because requests carry no number and replies overtake each other.
  *   - A lease that ended within the last GATEWAY_LATE_MS, because the core counts from the arrival of the
  * reply.
- *   - A lease that an answer names which was late by more than two seconds: while such answers are on their
- *     way and for LATE_EXCUSE_MS after them, because a gateway whose clock was set back sends the same.
+ *   - A lease whose grant the core received more than two seconds after the gateway had sent it: for
+ *     LATE_EXCUSE_MS after the arrival, because a gateway whose clock was set back sends the same.
  */
 #pragma once
 
@@ -107,9 +107,18 @@ struct inv_taken {
     uint64_t known_ms;
 };
 
+/* A grant that arrived late. */
+struct inv_late {
+    bool tcp;
+    uint16_t internal_port;
+    uint16_t external_port;
+    uint64_t arrived_ms; /* 0: none */
+};
+
 enum {
     INV_RULES_MAX = 1024,
     INV_TAKEN_MAX = 64,
+    INV_LATE_MAX = 256,
 };
 
 struct invariants {
@@ -140,6 +149,8 @@ struct invariants {
     bool gateway_doubted;     /* the epoch of the last datagram did not fit */
     uint32_t gateway_epoch_s; /* the last datagram of the gateway that reached the core, and when */
     uint64_t gateway_epoch_ms;
+    struct inv_late late[INV_LATE_MAX];
+    unsigned late_next;
     uint64_t gateway_refused_ms; /* when the gateway last refused a mapping */
     bool has_epoch;
     int64_t epoch_origin_ms; /* the earliest origin that the datagrams since the last reset give ... */
@@ -198,6 +209,8 @@ void inv_asked_before(struct world *w, uint32_t address, bool tcp, uint16_t port
 
 /* ---- between the files of the invariants ---- */
 
+/* A late grant of that external port arrived a moment ago. */
+bool inv_granted_late(const struct world *w, bool tcp, uint16_t internal_port, uint16_t external_port);
 void inv_check_secrets(struct world *w, const char *where, struct span bytes);
 void inv_hand_unnoticed(struct world *w);
 void inv_rules_init(struct world *w);

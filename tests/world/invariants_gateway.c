@@ -1,0 +1,100 @@
+/* The gateway's side of the invariants: what its datagrams tell the core. */
+#include "bytes.h"
+#include "world.h"
+
+enum {
+    CLOCK_TOLERANCE_MS = 2000, /* RFC 6886 section 3.6; a reply that is later looks like a clock set back */
+    LATE_EXCUSE_MS = 10000,    /* for the router's part of a mapping */
+};
+
+/* ---- late grants ---- */
+
+static void note_late(struct world *w, const uint8_t *bytes)
+{
+    struct invariants *inv = &w->invariants;
+    uint16_t internal_port = get16(bytes + 8);
+    uint16_t external_port = get16(bytes + 10);
+
+    if (get16(bytes + 2) != 0 || get32(bytes + 12) == 0)
+        return;
+    /* A symmetric gateway names internal port 0, and forwards a port to the same one. */
+    inv->late[inv->late_next++ % INV_LATE_MAX] = (struct inv_late){
+        .tcp = bytes[1] == 130,
+        .internal_port = internal_port != 0 ? internal_port : external_port,
+        .external_port = external_port,
+        .arrived_ms = w->now_ms,
+    };
+}
+
+bool inv_granted_late(const struct world *w, bool tcp, uint16_t internal_port, uint16_t external_port)
+{
+    for (unsigned i = 0; i < INV_LATE_MAX; i++) {
+        const struct inv_late *late = &w->invariants.late[i];
+
+        if (late->arrived_ms != 0 && late->arrived_ms + LATE_EXCUSE_MS >= w->now_ms && late->tcp == tcp &&
+            late->internal_port == internal_port && late->external_port == external_port)
+            return true;
+    }
+    return false;
+}
+
+/* ---- datagrams ---- */
+
+/* Expects the epoch as the core calculates it. */
+static uint64_t seems_said(const struct world *w, uint32_t epoch_s)
+{
+    const struct invariants *inv = &w->invariants;
+    uint64_t now_s = inv->gateway_epoch_s + (w->now_ms - inv->gateway_epoch_ms) / 1000;
+    uint64_t ago_ms = inv->gateway_heard && now_s > epoch_s ? (now_s - epoch_s) * 1000 : 0;
+
+    return w->now_ms > ago_ms ? w->now_ms - ago_ms : 0;
+}
+
+/* The test of section 3.6, for every datagram that carries an epoch. A datagram that fails it may only be
+ * late. The core then requests the address, whose reply decides, and the models know what the gateway
+ * lost. */
+void inv_from_gateway(struct world *w, uint64_t said_ms, struct span datagram)
+{
+    struct invariants *inv = &w->invariants;
+    const uint8_t *bytes = datagram.data;
+    uint64_t seems_said_ms;
+    uint32_t epoch_s;
+    bool map;
+
+    map = datagram.len == 16 && (bytes[1] == 129 || bytes[1] == 130);
+    if (datagram.len < 8 || bytes[0] != 0 ||
+        (!map && !(bytes[1] == 128 && (datagram.len == 12 || datagram.len == 8))))
+        return;
+    if (map && said_ms + CLOCK_TOLERANCE_MS < w->now_ms)
+        note_late(w, bytes);
+    epoch_s = get32(bytes + 4);
+    uint64_t expected_s = inv->gateway_epoch_s + (w->now_ms - inv->gateway_epoch_ms) / 1000 * 7 / 8;
+    if (inv->gateway_heard && (uint64_t)epoch_s + 2 < expected_s) {
+        /* True or not, the core may take it for a loss, since it cannot tell a late datagram from a
+         * restart. */
+        inv_state_lost(w);
+        if (!inv->gateway_doubted || bytes[1] != 128) {
+            inv->gateway_doubted = true;
+            return;
+        }
+        /* If a gateway restarts a few seconds after a late reply, its new replies look late; and late replies
+         * may look like a clock that was set back. */
+        if (w->gateway.faults.late_ms == 0 || epoch_s + 1 + w->gateway.faults.late_ms / 1000 < expected_s)
+            gateway_loss_is_known(&w->gateway, said_ms);
+    }
+    seems_said_ms = seems_said(w, epoch_s);
+    inv->gateway_doubted = false;
+    inv->gateway_heard = true;
+    inv->gateway_epoch_s = epoch_s;
+    inv->gateway_epoch_ms = w->now_ms;
+    if (map && (get16(bytes + 2) == 2 || get16(bytes + 2) == 4))
+        inv->gateway_refused_ms = w->now_ms;
+    if (map && get16(bytes + 2) == 0)
+        gateway_port_is_known(&w->gateway, &(struct gateway_news){
+                                               .said_ms = said_ms,
+                                               .seems_said_ms = seems_said_ms,
+                                               .tcp = bytes[1] == 130,
+                                               .internal_port = get16(bytes + 8),
+                                               .external_port = get16(bytes + 10),
+                                           });
+}

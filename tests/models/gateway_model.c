@@ -195,19 +195,15 @@ static uint32_t granted_s(const struct gateway_model *g, uint32_t asked_s)
 
 /* ---- messages ---- */
 
-static void send(struct gateway_model *g, uint64_t now_ms, const uint8_t *bytes, size_t len)
+/* Returns by how much it is late. */
+static uint64_t send(struct gateway_model *g, const uint8_t *bytes, size_t len)
 {
-    uint64_t delay_ms = prng_below(&g->prng, THINK_MAX_MS + 1);
+    uint64_t think_ms = prng_below(&g->prng, THINK_MAX_MS + 1);
+    uint64_t late_ms = percent(g, g->faults.late_percent) ? g->faults.late_ms : 0;
 
-    if (percent(g, g->faults.late_percent)) {
-        delay_ms += g->faults.late_ms;
-        if (g->faults.late_ms > CLOCK_TOLERANCE_MS) {
-            g->clock_changes++;
-            if (g->late_until_ms < now_ms + delay_ms)
-                g->late_until_ms = now_ms + delay_ms;
-        }
-    }
-    g->callbacks.send(g->callbacks.context, delay_ms, span_of(bytes, len));
+    g->clock_changes += late_ms > CLOCK_TOLERANCE_MS;
+    g->callbacks.send(g->callbacks.context, think_ms + late_ms, span_of(bytes, len));
+    return late_ms;
 }
 
 /* Datagrams that a client must ignore before its answer: one that is too short, a request, another version,
@@ -248,24 +244,25 @@ static void send_junk(struct gateway_model *g, uint64_t now_ms, struct span requ
         junk[0] |= 4;
         break;
     }
-    send(g, now_ms, junk, len);
+    send(g, junk, len);
 }
 
-/* Behind the grant, in the order in which they are sent. */
-static void contradict(struct gateway_model *g, uint8_t reply[16])
+/* Arrives after the grant, which is late by late_ms. */
+static void contradict(struct gateway_model *g, uint64_t late_ms, uint8_t reply[16])
 {
     if (!g->faults.two_ports && !g->faults.takes_back)
         return;
     put16(reply + 10, g->faults.two_ports ? get16(reply + 10) ^ 1u : 0);
     if (g->faults.takes_back)
         put32(reply + 12, 0);
-    g->callbacks.send(g->callbacks.context, THINK_MAX_MS + 1, span_of(reply, 16));
+    g->callbacks.send(g->callbacks.context, late_ms + THINK_MAX_MS + 1, span_of(reply, 16));
 }
 
 static void reply_map(struct gateway_model *g, uint64_t now_ms, const uint8_t *request, uint16_t result,
                       uint16_t external_port, uint32_t lifetime_s)
 {
     uint8_t reply[16] = {0};
+    uint64_t late_ms;
 
     if (result == GATEWAY_NO_ANSWER)
         return;
@@ -277,9 +274,9 @@ static void reply_map(struct gateway_model *g, uint64_t now_ms, const uint8_t *r
         put16(reply + 8, external_port);
     put16(reply + 10, external_port);
     put32(reply + 12, lifetime_s);
-    send(g, now_ms, reply, result != 0 && g->faults.short_errors ? 8 : sizeof(reply));
+    late_ms = send(g, reply, result != 0 && g->faults.short_errors ? 8 : sizeof(reply));
     if (result == 0 && lifetime_s > 0)
-        contradict(g, reply);
+        contradict(g, late_ms, reply);
 }
 
 size_t gateway_announcement(const struct gateway_model *g, uint64_t now_ms, uint8_t buffer[16])
@@ -391,7 +388,7 @@ static void reply_unsupported_opcode(struct gateway_model *g, uint64_t now_ms, s
         put32(reply + 4, gateway_epoch_s(g, now_ms));
         len = 8;
     }
-    send(g, now_ms, reply, len);
+    send(g, reply, len);
 }
 
 void gateway_receive(struct gateway_model *g, uint64_t now_ms, uint64_t sent_ms, struct span datagram)
@@ -414,15 +411,15 @@ void gateway_receive(struct gateway_model *g, uint64_t now_ms, uint64_t sent_ms,
         reply[1] = 128;
         reply[3] = 1;
         put32(reply + 4, gateway_epoch_s(g, now_ms));
-        send(g, now_ms, reply, 8);
+        send(g, reply, 8);
     } else if (datagram.data[1] > 2) {
         reply_unsupported_opcode(g, now_ms, datagram);
     } else if (datagram.data[1] == 0) {
         if (g->faults.refuse_address != GATEWAY_NO_ANSWER)
-            send(g, now_ms, reply, gateway_announcement(g, now_ms, reply));
+            send(g, reply, gateway_announcement(g, now_ms, reply));
         for (unsigned i = 0; i < 2 && g->faults.many_addresses; i++) {
             g->options.external_address++;
-            send(g, now_ms, reply, gateway_announcement(g, now_ms, reply));
+            send(g, reply, gateway_announcement(g, now_ms, reply));
         }
     } else if (datagram.len >= 12) {
         if (get32(datagram.data + 8) == 0)

@@ -104,7 +104,6 @@ struct gateway_model {
     uint32_t epoch_at_origin_s;
     uint64_t reboots;
     uint64_t clock_changes; /* and what looks like one: each may look like a reboot */
-    uint64_t late_until_ms; /* the last reply that looks so arrives */
     uint64_t losses;        /* leases that ended, were lost or got another port */
     uint64_t requests;
     uint64_t grants; /* new leases */

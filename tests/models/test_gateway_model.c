@@ -6,6 +6,7 @@
 struct outbox {
     uint8_t bytes[64];
     size_t len;
+    uint64_t delay_ms;
     unsigned count;
     unsigned unreachable;
     unsigned complaints;
@@ -15,11 +16,11 @@ static void take(void *context, uint64_t delay_ms, struct span datagram)
 {
     struct outbox *out = context;
 
-    (void)delay_ms;
     assert_true(datagram.len <= sizeof(out->bytes));
     if (datagram.len > 0)
         memcpy(out->bytes, datagram.data, datagram.len);
     out->len = datagram.len;
+    out->delay_ms = delay_ms;
     out->count++;
 }
 
@@ -112,19 +113,36 @@ static void test_errors(void **state)
     static const uint8_t version[] = {0, 128, 0, 1, 0, 0, 0x03, 0xe8};
     static const uint8_t opcode[] = {0, 131, 0, 5, 0, 0, 0x03, 0xe8};
     static const uint8_t refused[] = {0, 129, 0, 2, 0, 0, 0x03, 0xe8, 0x17, 0x70, 0, 0, 0, 0, 0, 0};
+    static const struct {
+        const char *name;
+        struct gateway_faults faults;
+        const void *request;
+        size_t request_len;
+        const uint8_t *reply; /* NULL: none */
+        size_t reply_len;
+    } rows[] = {
+        {"another version", {0}, "\2\1\0\0", 4, version, 8},
+        {"an unknown opcode", {0}, "\0\3", 2, opcode, 8},
+        {"a response", {0}, "\0\201", 2, NULL, 0},
+        {"one byte", {0}, "\0", 1, NULL, 0},
+        {"a map request that is too short", {0}, map_udp_6000, 11, NULL, 0},
+        {"silent", {.silent = true}, map_udp_6000, 12, NULL, 0},
+        {"refuses a mapping", {.refuse = 2}, map_udp_6000, 12, refused, 16},
+        {"refuses it with 8 bytes", {.refuse = 2, .short_errors = true}, map_udp_6000, 12, refused, 8},
+        {"does not answer for a mapping", {.refuse = GATEWAY_NO_ANSWER}, map_udp_6000, 12, NULL, 0},
+        {"refuses a deletion", {.refuse_delete = 2}, delete_udp_6000, 12, refused, 16},
+        {"does not answer a deletion", {.refuse_delete = GATEWAY_NO_ANSWER}, delete_udp_6000, 12, NULL, 0},
+        {"does not answer for its address", {.refuse_address = GATEWAY_NO_ANSWER}, "\0\0", 2, NULL, 0},
+    };
 
     (void)state;
-    begin((struct gateway_options){0});
-    exchange(0, "\2\1\0\0", 4, version, sizeof(version));
-    exchange(0, "\0\3", 2, opcode, sizeof(opcode));
-    exchange(0, "\0\201", 2, NULL, 0);
-    exchange(0, "\0", 1, NULL, 0);
-    exchange(0, map_udp_6000, 11, NULL, 0);
-    f.gateway.faults.refuse = 2;
-    exchange(0, map_udp_6000, 12, refused, sizeof(refused));
-    f.gateway.faults.short_errors = true;
-    exchange(0, map_udp_6000, 12, refused, 8);
-    assert_int_equal(gateway_count(&f.gateway, 0), 0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        print_message("%s\n", rows[i].name);
+        begin((struct gateway_options){0});
+        f.gateway.faults = rows[i].faults;
+        exchange(0, rows[i].request, rows[i].request_len, rows[i].reply, rows[i].reply_len);
+        assert_int_equal(gateway_count(&f.gateway, 0), 0);
+    }
 }
 
 static void test_proton(void **state)
@@ -264,33 +282,60 @@ static void test_overtaken_deletion(void **state)
     assert_false(gateway_had(&f.gateway, 2010, false, 6000, 6000));
 }
 
+/* It neither makes nor ends a lease. */
+static void test_a_refused_deletion(void **state)
+{
+    (void)state;
+    begin((struct gateway_options){0});
+    gateway_receive(&f.gateway, 0, 0, span_of(map_udp_6000, 12));
+    f.gateway.faults.refuse_delete = GATEWAY_NO_ANSWER;
+    gateway_receive(&f.gateway, 0, 0, span_of(delete_udp_6000, 12));
+    f.gateway.faults.refuse_delete = 2;
+    gateway_receive(&f.gateway, 0, 0, span_of(delete_udp_6000, 12));
+    assert_int_equal(gateway_count(&f.gateway, 0), 1);
+    assert_int_equal(f.gateway.grants, 1);
+}
+
 static void test_faults(void **state)
 {
     static const uint8_t bad_delete[] = {0, 1, 0, 0, 0x17, 0x70, 0x17, 0x70, 0, 0, 0, 0};
-    static const uint8_t refused[] = {0, 129, 0, 2, 0, 0, 0x03, 0xe8, 0x17, 0x70, 0, 0, 0, 0, 0, 0};
 
     (void)state;
     begin((struct gateway_options){0});
     f.gateway.faults.unreachable = true;
     exchange(0, map_udp_6000, 12, NULL, 0);
     assert_int_equal(f.out.unreachable, 1);
-    f.gateway.faults = (struct gateway_faults){.silent = true};
-    exchange(0, map_udp_6000, 12, NULL, 0);
-    f.gateway.faults = (struct gateway_faults){.refuse_address = GATEWAY_NO_ANSWER};
-    exchange(0, "\0\0", 2, NULL, 0);
-    f.gateway.faults = (struct gateway_faults){.refuse_delete = GATEWAY_NO_ANSWER};
-    gateway_receive(&f.gateway, 0, 0, span_of(map_udp_6000, 12));
-    exchange(0, delete_udp_6000, 12, NULL, 0);
-    f.gateway.faults.refuse_delete = 2;
-    exchange(0, delete_udp_6000, 12, refused, sizeof(refused));
-    assert_int_equal(gateway_count(&f.gateway, 0), 1);
-    assert_int_equal(f.gateway.grants, 1);
     f.gateway.faults = (struct gateway_faults){.junk_percent = 100};
-    f.out.count = 0;
     gateway_receive(&f.gateway, 0, 0, span_of(map_udp_6000, 12));
     assert_int_equal(f.out.count, 2);
     gateway_receive(&f.gateway, 0, 0, span_of(bad_delete, 12));
     assert_int_equal(f.out.complaints, 1);
+}
+
+/* The last datagram is the contradiction, whatever the delay of the grant. */
+static void test_a_contradiction_follows_its_grant(void **state)
+{
+    static const struct {
+        struct gateway_faults faults;
+        uint64_t delay_ms;
+        uint32_t lifetime_s;
+    } rows[] = {
+        {{.two_ports = true}, 4, 3600},
+        {{.takes_back = true}, 4, 0},
+        {{.two_ports = true, .late_percent = 100, .late_ms = 9000}, 9004, 3600},
+        {{.takes_back = true, .late_percent = 100, .late_ms = 9000}, 9004, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        begin((struct gateway_options){0});
+        f.gateway.faults = rows[i].faults;
+        gateway_receive(&f.gateway, 0, 0, span_of(map_udp_6000, 12));
+        assert_int_equal(f.out.count, 2);
+        assert_int_equal(f.out.delay_ms, rows[i].delay_ms);
+        assert_int_not_equal(get16(f.out.bytes + 10), external_of(0, false, 6000));
+        assert_int_equal(get32(f.out.bytes + 12), rows[i].lifetime_s);
+    }
 }
 
 static void test_ordered_rotation(void **state)
@@ -333,7 +378,9 @@ UNIT(gateway_model)
         cmocka_unit_test(test_reboot_and_rotation),
         cmocka_unit_test(test_the_epoch_shows_a_reboot),
         cmocka_unit_test(test_symmetric),
+        cmocka_unit_test(test_a_refused_deletion),
         cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_a_contradiction_follows_its_grant),
         cmocka_unit_test(test_ordered_rotation),
         cmocka_unit_test(test_one_port),
         cmocka_unit_test(test_pairs),

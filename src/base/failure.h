@@ -121,7 +121,7 @@
     X(FINE)                                                                                                  \
     X(SILENT, .state = "the gateway does not answer",                                                        \
       .cause = "the tunnel is down, VPN_GATEWAY is wrong, or packets to it bypass the tunnel",               \
-      .remedy = "check the tunnel, VPN_GATEWAY, and the route to it", .cure = "/ping {gateway} count=3")     \
+      .remedy = "check the tunnel, VPN_GATEWAY, and the route to it", .cure = "/tool/ping {gateway} count=3")     \
     /* It answers the address request with an error, which the result code explains. */                      \
     X(REFUSES, .state = "the gateway gives no external address")
 

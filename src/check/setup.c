@@ -23,8 +23,10 @@ static void write_user(const struct setup *s, struct writer *w)
 {
     const char *service = s->tls ? "api-ssl" : "api";
     struct ros_quoted user = ros_quote(span_text(s->user));
-    write_line(w, "# A user for the API. It needs the policy test for /ip/route/check, which names the "
-                  "interface to the gateway.");
+    write_line(w, ros_version_has_route_check(s->version)
+                      ? "# A user for the API. It needs the policy test for /ip/route/check, which names the "
+                        "interface to the gateway."
+                      : "# A user for the API. After an upgrade to 7.18 or later it needs the policy test.");
     write_line(w, "/user/group/add name=natpmp policy=read,write,test,api");
     write_text(w, "/user/add name=");
     write_text(w, user.text);

@@ -179,7 +179,7 @@ CASES = {
     "a filter that may drop": Case("forward", "warn", "place-before=*1", filters(
         "chain=forward action=drop in-interface=wg1 connection-mark=x")),
     # ---- the gateway ----
-    "a silent gateway": Case("gateway", "fail", "/ping 10.2.0.1 count=3", gateway={"address": "silent"},
+    "a silent gateway": Case("gateway", "fail", "/tool/ping 10.2.0.1 count=3", gateway={"address": "silent"},
                              what="does not answer", without=GATEWAY_ONES[1:]),
     "a gateway without NAT-PMP": Case("gateway", "fail", "NAT-PMP (port forwarding) enabled", gateway=None,
                                       what="port unreachable", without=GATEWAY_ONES[1:]),

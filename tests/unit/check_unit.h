@@ -2,6 +2,7 @@
  * a row a blank separates two words, and '_' stands for a blank within one. */
 #pragma once
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "check/judge.h"
@@ -97,9 +98,26 @@ static inline int stop(void **state)
     return 0;
 }
 
+/* tests/unit/test_console.py checks the commands in the remedies of all findings. */
+static inline void note_remedies(void)
+{
+    const char *path = getenv("REMEDIES");
+    FILE *file = path != NULL ? fopen(path, "a") : NULL;
+    struct ros_version version = {0};
+    if (file == NULL)
+        return;
+    bool known = survey_version(survey, &version);
+    for (unsigned i = 0; i < findings.count; i++)
+        if (findings.at[i].cure[0] != '\0')
+            (void)fprintf(file, "%u.%u\t%s\n", known ? version.major : 7, known ? version.minor : 24,
+                          findings.at[i].cure);
+    (void)fclose(file);
+}
+
 static inline const struct finding *find(enum finding_id id)
 {
     judge(survey, &findings);
+    note_remedies();
     for (unsigned i = 0; i < findings.count; i++)
         if (findings.at[i].id == (uint8_t)id)
             return &findings.at[i];

@@ -169,7 +169,7 @@ static const struct {
     const char *cure; /* NULL: findings of its own */
 } gateway_rows[] = {
     {GATEWAY_SILENT, "the gateway does not answer: the tunnel is down", "check the tunnel",
-     "/ping 10.2.0.1 count=3"},
+     "/tool/ping 10.2.0.1 count=3"},
     {GATEWAY_REFUSES, "the gateway gives no external address: it does not authorize this client",
      "with ProtonVPN", NULL},
     {GATEWAY_PORT_UNREACHABLE, "the gateway refuses NAT-PMP (port unreachable): the key was made without it",

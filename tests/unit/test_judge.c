@@ -36,7 +36,7 @@ static void test_nothing_was_answered(void **state)
     assert_int_equal(findings.count, 2);
     check_finding(FINDING_API, FINDING_FAIL, "does not answer",
                   "src-address=172.17.0.2 protocol=tcp dst-port=8728");
-    check_finding(FINDING_GATEWAY, FINDING_FAIL, "does not answer", "/ping 10.2.0.1");
+    check_finding(FINDING_GATEWAY, FINDING_FAIL, "does not answer", "/tool/ping 10.2.0.1");
 }
 
 static void test_a_refused_login(void **state)

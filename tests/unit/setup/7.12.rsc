@@ -1,7 +1,7 @@
 # double-natpmp in a container on RouterOS 7.12. None of these commands has been executed.
 # Replace CHANGE-ME with the same password everywhere, and 172.30.254.0/30 with another network if the router uses it already.
 
-# A user for the API. It needs the policy test for /ip/route/check, which names the interface to the gateway.
+# A user for the API. After an upgrade to 7.18 or later it needs the policy test.
 /user/group/add name=natpmp policy=read,write,test,api
 /user/add name=natpmp group=natpmp password=CHANGE-ME address=172.30.254.2
 /ip/service/enable api

@@ -292,9 +292,14 @@ bool router_model_member_remove(struct router_model *m, const char *list, const 
 /* With include and exclude resolved. */
 bool router_model_list_holds(const struct router_model *m, const char *list, const char *interface);
 
-/* A rule at the end of /ip/firewall/filter; attributes as for router_model_rule_add. The table can be
- * printed, but no packet is filtered. */
-bool router_model_filter_add(struct router_model *m, const char *attributes);
+/* A row at the end of a table: "filter", "mangle", "raw", "routing-rule" or "address-list"; attributes as for
+ * router_model_rule_add. The tables can be printed, but the model does not apply them. */
+bool router_model_row_add(struct router_model *m, const char *table, const char *attributes);
+
+/* Adds what a file of tests/cases describes. False: see router_model_error. */
+bool router_model_case_load(struct router_model *m, const char *path);
+/* The version that such a file names. False: the file cannot be read. */
+bool router_model_case_version(const char *path, char ret_version[ROUTER_MODEL_TEXT_MAX]);
 
 void router_model_set_nat_pmp(struct router_model *m, bool enabled);
 

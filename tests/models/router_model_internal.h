@@ -18,7 +18,7 @@ enum {
     RM_SESSIONS_MAX = 256,
     RM_NAT_BYTES_MAX = 64 << 20,
     RM_ITEMS_MAX = 4096,
-    RM_ITEM_FIELDS_MAX = 14,
+    RM_ITEM_FIELDS_MAX = 24,
     RM_ITEM_VALUE_MAX = 96,
     RM_ROW_FIELDS_MAX = 80,
     RM_ERROR_MAX = 256,
@@ -109,6 +109,11 @@ enum rm_menu {
     RM_MENU_RESOURCE,
     RM_MENU_NAT_PMP,
     RM_MENU_FILTER,
+    RM_MENU_MANGLE,
+    RM_MENU_RAW,
+    RM_MENU_RULE,
+    RM_MENU_RULE_6, /* RouterOS 6 has them elsewhere */
+    RM_MENU_ADDRESS_LIST,
     RM_MENUS,
 };
 

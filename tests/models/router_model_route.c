@@ -100,10 +100,13 @@ bool router_model_route_add(struct router_model *m, const struct router_model_ro
         snprintf(text, sizeof(text), "%.40s reachable%s%.40s", route->gateway, by_address ? " via " : "",
                  by_address ? interface : "");
         rm_item_set(item, "gateway-status", text);
+        if (strcmp(table, "main") != 0)
+            rm_item_set(item, "routing-mark", table);
     }
     snprintf(text, sizeof(text), "%u", route->distance);
     rm_item_set(item, "distance", text);
     rm_item_set(item, "active", inactive ? "false" : "true");
+    rm_item_set(item, "dynamic", route->distance == 0 ? "true" : "false");
     rm_item_set(item, "_interface", interface);
     rm_item_set(item, "_table", table);
     rm_item_set(item, "_inactive", route->inactive ? "true" : "false");

@@ -12,12 +12,17 @@ const char *const rm_menu_path[RM_MENUS] = {
     [RM_MENU_ADDRESS] = "/ip/address",        [RM_MENU_ROUTE] = "/ip/route",
     [RM_MENU_SERVICE] = "/ip/service",        [RM_MENU_IDENTITY] = "/system/identity",
     [RM_MENU_RESOURCE] = "/system/resource",  [RM_MENU_NAT_PMP] = "/ip/nat-pmp",
-    [RM_MENU_FILTER] = "/ip/firewall/filter",
+    [RM_MENU_FILTER] = "/ip/firewall/filter", [RM_MENU_MANGLE] = "/ip/firewall/mangle",
+    [RM_MENU_RAW] = "/ip/firewall/raw",       [RM_MENU_RULE] = "/routing/rule",
+    [RM_MENU_RULE_6] = "/ip/route/rule",      [RM_MENU_ADDRESS_LIST] = "/ip/firewall/address-list",
 };
 
 bool rm_menu_exists(const struct router_model *m, enum rm_menu menu)
 {
-    return menu != RM_MENU_NAT_PMP || m->options.nat_pmp;
+    return menu == RM_MENU_NAT_PMP  ? m->options.nat_pmp
+           : menu == RM_MENU_RULE   ? m->major >= 7
+           : menu == RM_MENU_RULE_6 ? m->major < 7
+                                    : true;
 }
 
 bool rm_menu_single(enum rm_menu menu)

@@ -35,7 +35,9 @@ static const char help[] =
     "  --route DESTINATION=GATEWAY[,table=NAME][,distance=N]   a gateway is an address or an interface\n"
     "  --list NAME=INTERFACE[,...]\n"
     "  --rule 'ATTRIBUTES'       a NAT rule that exists from the start\n"
-    "  --filter 'ATTRIBUTES'     a filter rule, for print only\n"
+    "  --filter 'ATTRIBUTES'     a filter rule, for print only; likewise --mangle, --raw, --routing-rule,\n"
+    "                            --address-list\n"
+    "  --case FILE               a configuration of tests/cases\n"
     "  --nat-pmp yes|no          the router's own NAT-PMP server (default no)\n"
     "  --file FILE               lines of the options above without the dashes: \"interface "
     "wg0=10.2.0.2/24\"\n"
@@ -98,6 +100,11 @@ static const struct option options_known[] = {
     {"list", required_argument, NULL, 'x'},
     {"rule", required_argument, NULL, 'x'},
     {"filter", required_argument, NULL, 'x'},
+    {"mangle", required_argument, NULL, 'x'},
+    {"raw", required_argument, NULL, 'x'},
+    {"routing-rule", required_argument, NULL, 'x'},
+    {"address-list", required_argument, NULL, 'x'},
+    {"case", required_argument, NULL, 'x'},
     {"nat-pmp", required_argument, NULL, 'x'},
     {"file", required_argument, NULL, 'f'},
     {"ask", required_argument, NULL, 'a'},
@@ -435,15 +442,19 @@ static bool configure_line(struct router_model *m, const char *option, char *tex
         return add_list(m, text);
     if (strcmp(option, "rule") == 0)
         return router_model_rule_add(m, text, false) != 0;
-    if (strcmp(option, "filter") == 0)
-        return router_model_filter_add(m, text);
+    if (strcmp(option, "case") == 0)
+        return router_model_case_load(m, text);
+    if (strcmp(option, "nat-pmp") != 0)
+        return router_model_row_add(m, option, text);
     router_model_set_nat_pmp(m, strcmp(text, "yes") == 0);
     return true;
 }
 
 void routerd_configure(struct router_model *m)
 {
-    static const char *const order[] = {"interface", "route", "list", "rule", "filter", "nat-pmp"};
+    static const char *const order[] = {"case",         "interface",    "route",  "list",
+                                        "rule",         "filter",       "mangle", "raw",
+                                        "routing-rule", "address-list", "nat-pmp"};
     for (unsigned k = 0; k < ARRAY_LEN(order); k++) {
         for (unsigned i = 0; i < line_count; i++) {
             if (strcmp(lines[i].option, order[k]) != 0)

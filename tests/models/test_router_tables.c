@@ -462,16 +462,36 @@ static void filter_rules_are_printed(void **state)
     struct client *t = start(state, "7.18");
     int s = client_login(t);
     assert_string_equal(client_ask(t, s, "/ip/firewall/filter/print"), "!empty\n!done\n");
-    assert_true(router_model_filter_add(
-        t->m, "chain=forward action=drop connection-state=new disabled=no comment=\"last one\""));
-    assert_true(router_model_filter_add(t->m, "chain=input disabled=yes"));
+    assert_true(router_model_row_add(
+        t->m, "filter", "chain=forward action=drop connection-state=new disabled=no comment=\"last one\""));
+    assert_true(router_model_row_add(t->m, "filter", "chain=input disabled=yes"));
     assert_string_equal(
         client_ask(t, s,
                    "/ip/firewall/filter/print|=.proplist=.id,chain,action,connection-state,disabled,comment"),
         "!re|=.id=*1|=action=drop|=disabled=false|=chain=forward|=connection-state=new|=comment=last one\n"
         "!re|=.id=*2|=action=accept|=disabled=true|=chain=input\n!done\n");
-    assert_false(router_model_filter_add(t->m, "action=drop"));
-    assert_false(router_model_filter_add(t->m, "chain=forward to-addresses=192.0.2.1"));
+    assert_false(router_model_row_add(t->m, "filter", "action=drop"));
+    assert_false(router_model_row_add(t->m, "filter", "chain=forward to-addresses=192.0.2.1"));
+    assert_false(router_model_row_add(t->m, "filters", "chain=forward"));
+}
+
+/* Routing rules have another path in RouterOS 6. */
+static void other_tables_are_printed(void **state)
+{
+    struct client *t = start(state, "7.18");
+    int s = client_login(t);
+    assert_true(router_model_row_add(t->m, "routing-rule", "interface=bridge action=lookup table=vpn"));
+    assert_true(router_model_row_add(t->m, "address-list", "list=apps address=17.0.0.0/8"));
+    assert_true(router_model_row_add(t->m, "mangle", "chain=prerouting new-routing-mark=vpn passthrough=no"));
+    assert_true(router_model_row_add(t->m, "raw", "chain=prerouting action=drop"));
+    assert_string_equal(client_ask(t, s, "/routing/rule/print|=.proplist=interface,action,table,disabled"),
+                        "!re|=action=lookup|=disabled=false|=interface=bridge|=table=vpn\n!done\n");
+    assert_string_equal(client_ask(t, s, "/ip/firewall/address-list/print|=.proplist=list,address"),
+                        "!re|=list=apps|=address=17.0.0.0/8\n!done\n");
+    assert_string_equal(client_ask(t, s, "/ip/firewall/mangle/print|=.proplist=passthrough,new-routing-mark"),
+                        "!re|=new-routing-mark=vpn|=passthrough=false\n!done\n");
+    assert_string_equal(client_ask(t, s, "/ip/firewall/raw/print|=.proplist=chain,action"),
+                        "!re|=action=drop|=chain=prerouting\n!done\n");
 }
 
 UNIT(router_tables)
@@ -496,6 +516,7 @@ UNIT(router_tables)
         cmocka_unit_test_teardown(lists_include_and_exclude, stop),
         cmocka_unit_test_teardown(single_menus_depend_on_the_version, stop),
         cmocka_unit_test_teardown(filter_rules_are_printed, stop),
+        cmocka_unit_test_teardown(other_tables_are_printed, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 #include "core/cover.h"
 
+#include "base/address_use.h"
 #include "base/attributes.h"
 
 /* ---- values ---- */
@@ -50,12 +51,22 @@ static bool parse_range(struct span text, uint32_t *ret_first, uint32_t *ret_las
     return true;
 }
 
+/* True if all addresses of the range have the same special purpose. */
+static bool is_reserved(uint32_t first, uint32_t last)
+{
+    const char *use = address_use(first);
+    bool near = first >> 24 == last >> 24 || first >> 29 == 7;
+    return near && use != NULL && address_use(last) == use;
+}
+
 static enum cover cover_address(struct span value, struct prefix actual)
 {
     uint32_t first;
     uint32_t last;
     if (!parse_range(value, &first, &last))
         return COVER_MAYBE;
+    if (actual.length == 0 && is_reserved(first, last))
+        return COVER_NONE; /* no host on the internet has such an address */
     uint32_t actual_first = actual.address & mask(actual.length);
     uint32_t actual_last = actual.address | ~mask(actual.length);
     if (first <= actual_first && actual_last <= last)
@@ -97,9 +108,27 @@ static enum cover src_address(struct span value, const struct packet *p)
     return cover_address(value, p->src);
 }
 
+/* Of all hosts on the internet, hardly any are meant by a rule for some of them. */
+static enum cover of_any_host(enum cover cover, struct prefix addresses)
+{
+    return cover == COVER_PART && addresses.length == 0 ? COVER_NONE : cover;
+}
+
 static enum cover dst_address(struct span value, const struct packet *p)
 {
-    return p->dst_known ? cover_address(value, p->dst) : COVER_MAYBE;
+    return p->dst_known ? of_any_host(cover_address(value, p->dst), p->dst) : COVER_MAYBE;
+}
+
+static enum cover src_address_list(struct span value, const struct packet *p)
+{
+    return p->lists != NULL ? p->lists->cover(p->lists->state, value, p->src) : COVER_PART;
+}
+
+static enum cover dst_address_list(struct span value, const struct packet *p)
+{
+    if (p->lists == NULL || !p->dst_known)
+        return COVER_MAYBE;
+    return of_any_host(p->lists->cover(p->lists->state, value, p->dst), p->dst);
 }
 
 static enum cover dst_port(struct span value, const struct packet *p)
@@ -108,6 +137,14 @@ static enum cover dst_port(struct span value, const struct packet *p)
     if (p->dst_port == 0)
         return COVER_PART;
     return parse_ports(value, &ports) ? all_or_none(portset_has(&ports, p->dst_port)) : COVER_MAYBE;
+}
+
+static enum cover src_port(struct span value, const struct packet *p)
+{
+    struct portset ports;
+    if (p->src_port == 0)
+        return COVER_PART;
+    return parse_ports(value, &ports) ? all_or_none(portset_has(&ports, p->src_port)) : COVER_MAYBE;
 }
 
 /* The port of the source or of the destination. The source port may be any. */
@@ -131,13 +168,34 @@ static enum cover src_address_type(struct span value, const struct packet *p)
 
 static enum cover connection_state(struct span value, const struct packet *p)
 {
-    (void)p;
-    return all_or_none(list_has(value, "new"));
+    return all_or_none(list_has(value, p->established ? "established" : "new"));
 }
 
 static enum cover connection_nat_state(struct span value, const struct packet *p)
 {
-    return all_or_none(list_has(value, "dstnat") && p->dstnat);
+    return all_or_none((list_has(value, "dstnat") && p->dstnat) || (list_has(value, "srcnat") && p->srcnat));
+}
+
+static enum cover mark(struct span value, const char *actual)
+{
+    if (actual == NULL)
+        return COVER_MAYBE;
+    return all_or_none(span_is(value, actual[0] != '\0' ? actual : "no-mark"));
+}
+
+static enum cover connection_mark(struct span value, const struct packet *p)
+{
+    return mark(value, p->connection_mark);
+}
+
+static enum cover packet_mark(struct span value, const struct packet *p)
+{
+    return mark(value, p->packet_mark);
+}
+
+static enum cover routing_mark(struct span value, const struct packet *p)
+{
+    return mark(value, p->routing_mark);
 }
 
 static enum cover ipsec_policy(struct span value, const struct packet *p)
@@ -178,6 +236,7 @@ static const struct matcher {
     {"comment", anything},
     {"connection-bytes", partial},
     {"connection-limit", partial},
+    {"connection-mark", connection_mark},
     {"connection-nat-state", connection_nat_state},
     {"connection-rate", partial},
     {"connection-state", connection_state},
@@ -186,12 +245,14 @@ static const struct matcher {
     {"disabled", anything},
     {"dscp", partial},
     {"dst-address", dst_address},
+    {"dst-address-list", dst_address_list},
     {"dst-address-type", dst_address_type},
     {"dst-limit", partial},
     {"dst-port", dst_port},
     {"dynamic", anything},
     {"fragment", partial},
     {"hotspot", partial},
+    {"hw-offload", anything},
     {"icmp-options", partial},
     {"in-interface", in_interface},
     {"in-interface-list", in_interface_list},
@@ -204,12 +265,21 @@ static const struct matcher {
     {"limit", partial},
     {"log", anything},
     {"log-prefix", anything},
+    {"new-connection-mark", anything},
+    {"new-dscp", anything},
+    {"new-mss", anything},
+    {"new-packet-mark", anything},
+    {"new-priority", anything},
+    {"new-routing-mark", anything},
+    {"new-ttl", anything},
     {"nth", partial},
     {"out-interface", out_interface},
     {"out-interface-list", out_interface_list},
     {"p2p", partial},
+    {"packet-mark", packet_mark},
     {"packet-size", partial},
     {"packets", anything},
+    {"passthrough", anything},
     {"per-connection-classifier", partial},
     {"port", any_port},
     {"priority", partial},
@@ -219,12 +289,13 @@ static const struct matcher {
     {"randomise-ports", anything},
     {"realm", partial},
     {"reject-with", anything},
+    {"routing-mark", routing_mark},
     {"same-not-by-dst", anything},
     {"src-address", src_address},
-    {"src-address-list", partial},
+    {"src-address-list", src_address_list},
     {"src-address-type", src_address_type},
     {"src-mac-address", partial},
-    {"src-port", partial},
+    {"src-port", src_port},
     {"tcp-flags", partial},
     {"tcp-mss", partial},
     {"time", partial},

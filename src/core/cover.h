@@ -1,4 +1,4 @@
-/* How much of a class of new connections the conditions of one firewall rule cover.
+/* How much of a class of connections the conditions of one firewall rule cover.
  *
  * A class is as wide as what is unknown, such as "any host on the internet to any port". So a rule can cover
  * all of the class, none of it, a part that does not matter to the question whether connections work, or it
@@ -10,23 +10,37 @@
 
 #include "core/nat_rule.h"
 
-struct packet {
-    const struct nat_context *in;  /* the interface where it enters */
-    const struct nat_context *out; /* the interface where it leaves; NULL: not known yet */
-    enum natpmp_protocol protocol;
-    uint16_t dst_port; /* 0: any */
-    struct prefix src; /* length 0: any host */
-    struct prefix dst;
-    bool dst_known;
-    bool dst_local; /* to the router itself */
-    bool dstnat;    /* its destination was translated */
-};
-
 enum cover {
     COVER_NONE,
     COVER_PART,
     COVER_MAYBE,
     COVER_ALL,
+};
+
+/* How much of a class of addresses an address list has. */
+struct address_lists {
+    const void *state;
+    enum cover (*cover)(const void *state, struct span list, struct prefix addresses);
+};
+
+struct packet {
+    const struct nat_context *in;  /* the interface where it enters */
+    const struct nat_context *out; /* the interface where it leaves; NULL: not known yet */
+    enum natpmp_protocol protocol;
+    uint16_t dst_port; /* 0: any */
+    uint16_t src_port; /* 0: any */
+    struct prefix src; /* length 0: any host on the internet, also below */
+    struct prefix dst;
+    bool dst_known;
+    bool dst_local; /* to the router itself */
+    bool dstnat;      /* its connection has a translated destination */
+    bool srcnat;      /* its connection has a translated source */
+    bool established; /* not the first packet of its connection */
+    /* What mangle rules made of it; NULL: unknown, empty: no mark. */
+    const char *connection_mark;
+    const char *packet_mark;
+    const char *routing_mark;
+    const struct address_lists *lists; /* NULL: unknown */
 };
 
 /* How much of the class one row covers, whatever its chain and action. */

@@ -45,7 +45,8 @@ static struct span status_interface(struct span text)
 
 static void consider(struct route_choice *c, struct prefix prefix, struct span interface)
 {
-    if (interface.len == 0 || interface.len > INTERFACE_NAME_MAX || !prefix_has(&prefix, c->target))
+    if (interface.len == 0 || interface.len > INTERFACE_NAME_MAX || !prefix_has(&prefix, c->target) ||
+        prefix.length < c->shortest)
         return;
     if (c->known && c->best.length >= prefix.length)
         return;
@@ -54,17 +55,26 @@ static void consider(struct route_choice *c, struct prefix prefix, struct span i
     copy_interface(c->interface, interface);
 }
 
+/* RouterOS 7 prints routing-table, RouterOS 6 routing-mark if it is not main. */
+static bool is_of_table(const struct ros_sentence *row, struct span wanted)
+{
+    struct span table = span_of(NULL, 0);
+    struct span mark;
+    (void)ros_attribute(row, "routing-table", &table);
+    if ((table.len == 0 || span_is(table, "main")) && ros_attribute(row, "routing-mark", &mark))
+        table = mark;
+    bool in_main = table.len == 0 || span_is(table, "main");
+    return wanted.len == 0 || span_is(wanted, "main") ? in_main : span_equal(table, wanted);
+}
+
 void route_choice_route(struct route_choice *c, const struct ros_sentence *row)
 {
-    struct span table;
     struct span text;
     struct span gateway;
     struct prefix prefix;
     struct span interface = span_of(NULL, 0);
-    bool in_main = !ros_attribute(row, "routing-table", &table) || table.len == 0 || span_is(table, "main");
-    bool marked = ros_attribute(row, "routing-mark", &table) && table.len > 0 && !span_is(table, "main");
-    if (!in_main || marked || ros_flag(row, "disabled") || !ros_attribute(row, "dst-address", &text) ||
-        !parse_prefix(text, &prefix))
+    if (!is_of_table(row, c->table) || ros_flag(row, "disabled") ||
+        !ros_attribute(row, "dst-address", &text) || !parse_prefix(text, &prefix))
         return;
     if (ros_attribute(row, "immediate-gw", &gateway))
         interface = gateway_interface(gateway);
@@ -79,7 +89,13 @@ void route_choice_address(struct route_choice *c, const struct ros_sentence *row
 {
     struct prefix prefix;
     struct span interface;
-    if (address_row_parse(row, &prefix, &interface))
+    struct span peer;
+    bool in_main = c->table.len == 0 || span_is(c->table, "main");
+    if (!in_main || !address_row_parse(row, &prefix, &interface))
+        return;
+    consider(c, prefix, interface);
+    /* The other end of a point-to-point link. */
+    if (prefix.length == 32 && ros_attribute(row, "network", &peer) && parse_prefix(peer, &prefix))
         consider(c, prefix, interface);
 }
 

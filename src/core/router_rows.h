@@ -13,6 +13,8 @@ void copy_interface(char name[INTERFACE_NAME_MAX + 1], struct span text);
  * far. Initialize it to zero with the target set. */
 struct route_choice {
     uint32_t target;
+    struct span table; /* empty: main */
+    uint8_t shortest;  /* a shorter prefix does not count */
     struct prefix best;
     bool known;
     char interface[INTERFACE_NAME_MAX + 1]; /* empty: none */

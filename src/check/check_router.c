@@ -1,4 +1,5 @@
 /* The router's side: logs in, reads the tables one after another, and adds and removes a rule. */
+#include "check/address_lists.h"
 #include "check/check_parts.h"
 #include "core/nat_rule.h"
 #include "core/router_rows.h"
@@ -20,16 +21,28 @@ void check_end_router(struct check *c, const struct step *step)
     c->phase = PHASE_ENDED;
 }
 
-static const char *table_path(enum table_name name)
+static const char *table_path(const struct survey *s, enum table_name name)
 {
     static const char *const paths[TABLES] = {
-        [TABLE_RESOURCE] = "/system/resource/print", [TABLE_SERVICE] = "/ip/service/print",
-        [TABLE_INTERFACE] = "/interface/print",      [TABLE_ADDRESS] = "/ip/address/print",
-        [TABLE_LIST] = "/interface/list/print",      [TABLE_MEMBER] = "/interface/list/member/print",
-        [TABLE_ROUTE_CHECK] = "/ip/route/check",     [TABLE_ROUTE] = "/ip/route/print",
-        [TABLE_NAT] = "/ip/firewall/nat/print",      [TABLE_FILTER] = "/ip/firewall/filter/print",
+        [TABLE_RESOURCE] = "/system/resource/print",
+        [TABLE_SERVICE] = "/ip/service/print",
+        [TABLE_INTERFACE] = "/interface/print",
+        [TABLE_ADDRESS] = "/ip/address/print",
+        [TABLE_LIST] = "/interface/list/print",
+        [TABLE_MEMBER] = "/interface/list/member/print",
+        [TABLE_ROUTE_CHECK] = "/ip/route/check",
+        [TABLE_ROUTE] = "/ip/route/print",
+        [TABLE_NAT] = "/ip/firewall/nat/print",
+        [TABLE_FILTER] = "/ip/firewall/filter/print",
+        [TABLE_MANGLE] = "/ip/firewall/mangle/print",
+        [TABLE_RAW] = "/ip/firewall/raw/print",
+        [TABLE_RULE] = "/routing/rule/print",
+        [TABLE_ADDRESS_LIST] = "/ip/firewall/address-list/print",
         [TABLE_NAT_PMP] = "/ip/nat-pmp/print",
     };
+    struct ros_version version;
+    if (name == TABLE_RULE && survey_version(s, &version) && version.major < 7)
+        return "/ip/route/rule/print";
     return paths[name];
 }
 
@@ -38,15 +51,17 @@ static const char *table_proplist(enum table_name name)
 {
     static const char *const lists[TABLES] = {
         [TABLE_INTERFACE] = "name,type,running,disabled",
-        [TABLE_ADDRESS] = address_proplist,
+        [TABLE_ADDRESS] = "address,network,interface,actual-interface,disabled",
         [TABLE_LIST] = "name,include,exclude",
         [TABLE_MEMBER] = "list,interface,disabled",
         [TABLE_ROUTE] = route_proplist,
+        [TABLE_ADDRESS_LIST] = "list,address,disabled",
     };
     return lists[name];
 }
 
-/* A router may have a million routes. If the interface is known, only the default route matters. */
+/* A router may have a million routes. If the interface is known, those do not matter that a routing protocol
+ * or a link brings, except default routes. The connected ones follow from the addresses. */
 static bool knows_interface(const struct check *c)
 {
     struct span interface;
@@ -56,13 +71,21 @@ static bool knows_interface(const struct check *c)
     return c->config->in_interface[0] != '\0';
 }
 
+static void write_route_query(const struct check *c, struct writer *w)
+{
+    static const char *const some[] = {"?dynamic=true", "?#!", "?dst-address=0.0.0.0/0", "?#|"};
+    ros_write_word(w, span_text("?active=true"));
+    for (size_t i = 0; i < ARRAY_LEN(some) && knows_interface(c); i++)
+        ros_write_word(w, span_text(some[i]));
+}
+
 static void read_table(struct check *c, const struct step *step)
 {
     enum table_name name = (enum table_name)c->table;
     const char *proplist = table_proplist(name);
     survey_begin_table(&c->survey, name);
     enum command_kind kind = name == TABLE_ROUTE_CHECK ? COMMAND_ROUTE_CHECK : COMMAND_SNAPSHOT;
-    struct writer w = session_begin(&c->session, kind, name, table_path(name), step);
+    struct writer w = session_begin(&c->session, kind, name, table_path(&c->survey, name), step);
     if (name == TABLE_ROUTE_CHECK) {
         ros_write_pair_text(&w, "=dst-ip=", address_text(c->config->gateway).text);
         /* Without `once` the router repeats its answer until the command is cancelled. */
@@ -70,11 +93,10 @@ static void read_table(struct check *c, const struct step *step)
     }
     if (proplist != NULL)
         ros_write_pair_text(&w, "=.proplist=", proplist);
-    if (name == TABLE_ROUTE) {
-        ros_write_word(&w, span_text("?active=true"));
-        if (knows_interface(c))
-            ros_write_word(&w, span_text("?dst-address=0.0.0.0/0"));
-    }
+    if (name == TABLE_ROUTE)
+        write_route_query(c, &w);
+    if (name == TABLE_ADDRESS_LIST)
+        address_lists_write_query(&c->survey, &w);
     session_end(&c->session, &w, step->out);
 }
 
@@ -180,9 +202,11 @@ static void table_done(struct check *c, const struct command *command, const str
     }
     /* A user without the policy read may still have the others, so their commands are tried. */
     bool all = c->survey.table[TABLE_RESOURCE].state == TABLE_READ;
-    do
+    do {
         c->table++;
-    while (!all && c->table < TABLES && c->table != TABLE_ROUTE_CHECK);
+        if (c->table == TABLE_ADDRESS_LIST && !address_lists_needed(&c->survey))
+            c->survey.table[c->table++].state = TABLE_READ;
+    } while (!all && c->table < TABLES && c->table != TABLE_ROUTE_CHECK);
     if (c->table < TABLES)
         read_table(c, step);
     else
@@ -192,7 +216,8 @@ static void table_done(struct check *c, const struct command *command, const str
 static void row_came(struct check *c)
 {
     const struct ros_sentence *row = &c->session.reader.sentence;
-    if (c->phase == PHASE_READING)
+    bool matters = c->table != TABLE_ADDRESS_LIST || address_lists_matter(&c->survey, row);
+    if (c->phase == PHASE_READING && matters)
         survey_add_row(&c->survey, (enum table_name)c->table, row);
     if (c->phase == PHASE_SEEKING || (c->phase == PHASE_READING && c->table == TABLE_NAT))
         note_leftover(c, row);

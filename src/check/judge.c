@@ -13,6 +13,7 @@ void judge(const struct survey *s, struct findings *ret_findings)
         judge_interface(&scene);
         judge_redirect(&scene);
         judge_rules(&scene);
+        judge_flows(&scene);
     }
     judge_gateway(s, ret_findings);
 }

@@ -1,10 +1,12 @@
 /* Shared by the files of the judgement. */
 #pragma once
 
+#include "check/address_lists.h"
 #include "check/finding.h"
 #include "check/firewall.h"
 #include "check/ros_version.h"
 #include "check/survey.h"
+#include "check/trip.h"
 #include "core/nat_rule.h"
 
 /* The rule that sends NAT-PMP requests to this machine, or the one most like it. */
@@ -28,12 +30,14 @@ struct scene {
     bool version_known;
     struct ros_version version;
 
+    struct address_lists lists;
     struct nat_context vpn; /* an empty interface means unknown, also below */
     struct nat_context lan;
     struct nat_context ours; /* the interface towards this machine */
     bool attached;           /* this machine has an address in a subnet of the router */
     uint32_t us;             /* the address to which NAT-PMP requests should go; 0: unknown */
     struct redirect redirect;
+    bool lost;             /* the way to the gateway is not the tunnel */
     uint32_t first_dstnat; /* the first rule of chain dstnat before which a rule can be placed; 0: none */
 };
 
@@ -78,6 +82,54 @@ void judge_redirect(struct scene *scene);
 /* ---- judge_rules.c ---- */
 
 void judge_rules(struct scene *scene);
+
+/* ---- trips.c ---- */
+
+/* NULL if the interface is unknown. */
+const struct nat_context *scene_known(const struct nat_context *context);
+/* A request from the LAN to this machine; false: what it needs to be known is not. */
+bool scene_request(const struct scene *scene, struct trip *ret_trip);
+/* A request to the gateway, and its answer. */
+bool scene_gateway_request(const struct scene *scene, struct trip *ret_trip);
+struct trip scene_gateway_answer(const struct scene *scene, const struct trip *request);
+/* A connection from the internet to a mapped port. */
+bool scene_arrival(const struct scene *scene, enum natpmp_protocol protocol, struct trip *ret_trip);
+/* The answer to the packets of a trip. */
+struct trip scene_answer(const struct trip *trip);
+/* The address to which the router sends requests; 0: unknown. */
+uint32_t scene_machine(const struct scene *scene);
+
+/* ---- losses.c ---- */
+
+/* What lets the packets of a trip pass: conditions of a rule. */
+struct conditions {
+    char text[sizeof(struct ros_quoted) + 96];
+};
+
+/* How packets are lost, and what helps. */
+struct remedy {
+    const char *what;         /* "NAT-PMP requests from the LAN" */
+    struct conditions before; /* in prerouting */
+    struct conditions after;  /* in forward */
+    struct prefix network;    /* of their destination */
+};
+
+/* A failure, or a warning if the loss is not sure. */
+void judge_loss(struct scene *scene, enum finding_id id, const struct loss *loss, const struct trip *trip,
+                const struct remedy *remedy);
+struct finding *judge_loss_finding(struct scene *scene, enum finding_id id, const struct loss *loss,
+                                   const struct trip *trip, const char *what);
+/* The first rule of that chain before which one can be placed: " place-before=*5"; empty: none. */
+struct place {
+    char text[sizeof(" place-before=*FFFFFFFF")];
+};
+struct place judge_first_of(const struct survey *s, enum table_name table, const char *chain);
+/* The subnet of the address on that interface. */
+struct prefix scene_network(const struct scene *scene, const char *interface, uint32_t address);
+
+/* ---- judge_flows.c ---- */
+
+void judge_flows(struct scene *scene);
 
 /* ---- judge_gateway.c ---- */
 

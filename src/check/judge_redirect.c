@@ -197,6 +197,17 @@ static bool takes_from_outside(const struct scene *scene, const struct ros_sente
     return choice.known && takes_from(scene, ret_interface, rule);
 }
 
+/* A list that has the wrong member stays wrong in whatever rule it is used. */
+static void cure_outside(const struct scene *scene, struct finding *f, const char *interface)
+{
+    const struct redirect *r = &scene->redirect;
+    if (r->by_list && scene_is_member(scene->s, r->interface, interface))
+        finding_cure(f, "/interface/list/member/remove [find list=%s interface=%s]",
+                     ros_quote(span_text(r->interface)).text, ros_quote(span_text(interface)).text);
+    else
+        cure_limit(scene, f);
+}
+
 static void judge_lan(struct scene *scene)
 {
     struct table_rows rows = table_rows_of(scene->s, TABLE_NAT);
@@ -213,7 +224,7 @@ static void judge_lan(struct scene *scene)
         f = finding_add(scene->out, FINDING_REDIRECT_LAN, FINDING_FAIL,
                         "rule *%X also takes requests from %s: hosts outside the LAN could request mappings",
                         id, log_safe(span_text(interface)).text);
-        cure_limit(scene, f);
+        cure_outside(scene, f, interface);
     } else if (!scene_prefix(scene->s, scene->lan.interface, &prefix)) {
         f = finding_add(scene->out, FINDING_REDIRECT_LAN, FINDING_WARN,
                         "rule *%X takes requests from %s, which has no address; if it is a port of a bridge, "
@@ -230,15 +241,17 @@ static void judge_lan(struct scene *scene)
 
 static void judge_visible(struct scene *scene)
 {
-    struct packet packet = request_from(scene, &scene->lan, true);
+    struct trip trip;
+    struct loss loss;
+    struct outcomes marks = marks_none("");
     uint32_t target = scene->redirect.target;
     struct verdict verdict;
-    packet.out = &scene->ours;
-    packet.dst = (struct prefix){.address = target, .length = 32};
-    packet.dst_known = true;
-    packet.dst_local = false;
-    packet.dstnat = true;
-    packet.dst_port = scene->redirect.port;
+    if (!scene_request(scene, &trip))
+        return;
+    trip_follow(scene->s, &trip, &marks, &loss);
+    struct packet packet = trip_translated(&trip);
+    packet.connection_mark = marks.count == 1 ? marks.at[0].connection_mark : NULL;
+    packet.routing_mark = NULL;
     firewall_judge(scene->s, TABLE_NAT, "srcnat", &packet, 0, &verdict);
     const struct ruling *hides =
         verdict.sure.found && verdict.sure.action == FIREWALL_TRANSLATE ? &verdict.sure
@@ -300,7 +313,7 @@ void judge_redirect(struct scene *scene)
         judge_order(scene);
     if (in_force)
         judge_lan(scene);
-    if (in_force && scene->ours.interface[0] != '\0' && scene->lan.interface[0] != '\0')
+    if (in_force)
         judge_visible(scene);
     judge_subnet(scene);
 }

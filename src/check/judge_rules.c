@@ -1,4 +1,6 @@
 /* What other rules of the router do to the ports that double-natpmp opens. */
+#include <stdio.h>
+
 #include "check/judge_parts.h"
 
 /* ---- ports ---- */
@@ -137,53 +139,40 @@ static void judge_nat_pmp(struct scene *scene)
 
 /* ---- the filter ---- */
 
-static struct packet forwarded(const struct scene *scene, enum natpmp_protocol protocol)
-{
-    struct packet packet = {.in = &scene->vpn, .protocol = protocol, .dstnat = true};
-    if (scene->lan.interface[0] != '\0') {
-        packet.out = &scene->lan;
-        packet.dst_known = scene_prefix(scene->s, scene->lan.interface, &packet.dst);
-    }
-    return packet;
-}
-
-static bool drops(const struct verdict *verdict)
-{
-    return verdict->sure.found && verdict->sure.action == FIREWALL_DROP;
-}
-
 static void judge_forward(struct scene *scene)
 {
-    struct verdict verdicts[2];
-    const struct ruling *ruling = NULL;
-    bool sure = false;
+    static const char what[] = "connections from the tunnel to mapped ports";
+    struct loss worst = {.found = false};
+    struct trip trip;
+    struct trip lost = {.translated = false};
+    struct remedy remedy = {.what = what};
     if (scene->s->table[TABLE_FILTER].state != TABLE_READ) {
         (void)finding_add(scene->out, FINDING_FORWARD, FINDING_WARN,
                           "the filter rules could not be read: they may drop connections to mapped ports");
         return;
     }
     for (unsigned protocol = 0; protocol < 2; protocol++) {
-        struct packet packet = forwarded(scene, (enum natpmp_protocol)protocol);
-        firewall_judge(scene->s, TABLE_FILTER, "forward", &packet, 0, &verdicts[protocol]);
-        if (!sure && drops(&verdicts[protocol])) {
-            ruling = &verdicts[protocol].sure;
-            sure = true;
-        } else if (ruling == NULL && verdicts[protocol].maybe[FIREWALL_DROP].found) {
-            ruling = &verdicts[protocol].maybe[FIREWALL_DROP];
+        struct outcomes marks = marks_none("");
+        struct loss loss;
+        if (!scene_arrival(scene, (enum natpmp_protocol)protocol, &trip))
+            return;
+        trip_follow(scene->s, &trip, &marks, &loss);
+        if (loss.found && (!worst.found || (loss.sure && !worst.sure))) {
+            worst = loss;
+            lost = trip;
         }
     }
-    if (ruling == NULL) {
-        (void)finding_add(scene->out, FINDING_FORWARD, FINDING_PASS,
-                          "the filter rules accept connections from the tunnel to mapped ports");
+    if (!worst.found) {
+        (void)finding_add(scene->out, FINDING_FORWARD, FINDING_PASS, "the router lets %s pass", what);
         return;
     }
-    struct finding *f = finding_add(scene->out, FINDING_FORWARD, sure ? FINDING_FAIL : FINDING_WARN,
-                                    "filter rule *%X %s connections from the tunnel to mapped ports",
-                                    (unsigned)ruling->id, sure ? "drops" : "may drop");
-    finding_cure(f,
-                 "/ip/firewall/filter/add chain=forward in-interface=%s connection-nat-state=dstnat "
-                 "action=accept place-before=*%X",
-                 ros_quote(span_text(scene->vpn.interface)).text, (unsigned)ruling->id);
+    struct ros_quoted tunnel = ros_quote(span_text(scene->vpn.interface));
+    remedy.network = lost.to;
+    (void)snprintf(remedy.after.text, sizeof(remedy.after.text),
+                   "in-interface=%s connection-nat-state=dstnat", tunnel.text);
+    (void)snprintf(remedy.before.text, sizeof(remedy.before.text), "in-interface=%s dst-address-type=local",
+                   tunnel.text);
+    judge_loss(scene, FINDING_FORWARD, &worst, &lost, &remedy);
 }
 
 void judge_rules(struct scene *scene)

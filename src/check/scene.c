@@ -97,6 +97,35 @@ static void find_vpn(struct scene *scene)
     copy_interface(scene->vpn.interface, span_text(choice.interface));
 }
 
+/* Routing rules and marks may lead our packets elsewhere than the main table, which /ip/route/check reads. */
+static void find_vpn_by_policy(struct scene *scene)
+{
+    const struct survey *s = scene->s;
+    struct trip trip;
+    struct outcomes none = marks_none("");
+    struct outcomes marks;
+    const char *found = NULL;
+    struct ways ways;
+    if (s->config->in_interface[0] != '\0' || !scene_gateway_request(scene, &trip))
+        return;
+    struct traveller traveller = {
+        .src = trip.packet.src, .dst = s->config->gateway, .in = scene->ours.interface};
+    marks_follow(s, "prerouting", &trip.packet, &none, &marks);
+    char interface[INTERFACE_NAME_MAX + 1] = "";
+    for (unsigned i = 0; i < marks.count; i++) {
+        traveller.routing_mark = marks.at[i].routing_mark;
+        ways_find(s, &traveller, &ways);
+        bool same = ways.count == 1 && !ways.at[0].unsure && !marks.at[i].unsure &&
+                    (found == NULL || strcmp(found, ways.at[0].interface) == 0);
+        if (!same || marks.incomplete || (ways.at[0].rule == 0 && !ways.at[0].marked))
+            return;
+        memcpy(interface, ways.at[0].interface, sizeof interface);
+        found = interface;
+    }
+    if (found != NULL && found[0] != '\0')
+        memcpy(scene->vpn.interface, interface, sizeof interface);
+}
+
 /* The address to which the router should send requests: the configured one; else an address of ours in a
  * subnet of the router; else, behind further routers, the one that leads towards the gateway. */
 static void find_us(struct scene *scene)
@@ -223,7 +252,7 @@ static void find_lan(struct scene *scene)
 
 void scene_make(struct scene *scene, const struct survey *s, struct findings *out)
 {
-    *scene = (struct scene){.s = s, .out = out};
+    *scene = (struct scene){.s = s, .out = out, .lists = {.state = s, .cover = address_lists_cover}};
     scene->version_known = survey_version(s, &scene->version);
     find_vpn(scene);
     find_us(scene);
@@ -232,6 +261,7 @@ void scene_make(struct scene *scene, const struct survey *s, struct findings *ou
     uint32_t target = scene->redirect.target != 0 ? scene->redirect.target : scene->us;
     if (target != 0)
         (void)scene_interface_of(s, target, scene->ours.interface);
+    find_vpn_by_policy(scene);
     fill_context(s, &scene->vpn);
     fill_context(s, &scene->lan);
     fill_context(s, &scene->ours);

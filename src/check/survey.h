@@ -41,6 +41,10 @@ enum table_name {
     TABLE_ROUTE,
     TABLE_NAT,
     TABLE_FILTER,
+    TABLE_MANGLE,
+    TABLE_RAW,
+    TABLE_RULE,
+    TABLE_ADDRESS_LIST, /* of the lists that rules name, what concerns us */
     TABLE_NAT_PMP,
     TABLES,
 };

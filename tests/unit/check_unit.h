@@ -2,10 +2,10 @@
  * a row a blank separates two words, and '_' stands for a blank within one. */
 #pragma once
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "check/judge.h"
+#include "remedies_unit.h"
 #include "ros_unit.h"
 
 static struct check_config config;
@@ -40,6 +40,15 @@ static inline void set_table(enum table_name name, const char *const *rows)
 #define REDIRECT                                                                                             \
     "=.id=*1 =chain=dstnat =action=dst-nat =in-interface-list=LAN =dst-address-type=local =protocol=udp "    \
     "=dst-port=5351 =to-addresses=172.17.0.2 =disabled=false =invalid=false"
+#define DEFAULT_ROUTE "=dst-address=0.0.0.0/0 =immediate-gw=203.0.113.1%ether1 =routing-table=main"
+#define TUNNEL_ROUTE "=dst-address=0.0.0.0/0 =immediate-gw=wg1 =routing-table=vpn-in"
+/* What comes in through the tunnel is answered through the tunnel. */
+#define MARK_IN                                                                                              \
+    "=.id=*1 =chain=prerouting =action=mark-connection =in-interface=wg1 =connection-state=new "             \
+    "=connection-mark=no-mark =new-connection-mark=vpn-in =passthrough=true"
+#define MARK_OUT                                                                                             \
+    "=.id=*2 =chain=prerouting =action=mark-routing =in-interface=!wg1 =connection-mark=vpn-in "             \
+    "=new-routing-mark=vpn-in =passthrough=false"
 #define MASQUERADE "=.id=*2 =chain=srcnat =action=masquerade =out-interface-list=WAN =disabled=false"
 
 static inline int start(void **state)
@@ -77,10 +86,13 @@ static inline int start(void **state)
     set_table(TABLE_MEMBER,
               ROWS("=list=WAN =interface=ether1", "=list=WAN =interface=wg1", "=list=LAN =interface=bridge"));
     set_table(TABLE_ROUTE_CHECK, ROWS("=status=ok =interface=wg1"));
-    set_table(TABLE_ROUTE,
-              ROWS("=dst-address=0.0.0.0/0 =immediate-gw=203.0.113.1%ether1 =routing-table=main"));
+    set_table(TABLE_ROUTE, ROWS(DEFAULT_ROUTE, TUNNEL_ROUTE));
     set_table(TABLE_NAT, ROWS(REDIRECT, MASQUERADE));
     set_table(TABLE_FILTER, NULL);
+    set_table(TABLE_MANGLE, ROWS(MARK_IN, MARK_OUT));
+    set_table(TABLE_RAW, NULL);
+    set_table(TABLE_RULE, NULL);
+    set_table(TABLE_ADDRESS_LIST, NULL);
     set_table(TABLE_NAT_PMP, ROWS("=enabled=false"));
     survey->upstream.trouble = GATEWAY_FINE;
     survey->upstream.address_known = true;
@@ -98,26 +110,10 @@ static inline int stop(void **state)
     return 0;
 }
 
-/* tests/unit/test_console.py checks the commands in the remedies of all findings. */
-static inline void note_remedies(void)
-{
-    const char *path = getenv("REMEDIES");
-    FILE *file = path != NULL ? fopen(path, "a") : NULL;
-    struct ros_version version = {0};
-    if (file == NULL)
-        return;
-    bool known = survey_version(survey, &version);
-    for (unsigned i = 0; i < findings.count; i++)
-        if (findings.at[i].cure[0] != '\0')
-            (void)fprintf(file, "%u.%u\t%s\n", known ? version.major : 7, known ? version.minor : 24,
-                          findings.at[i].cure);
-    (void)fclose(file);
-}
-
 static inline const struct finding *find(enum finding_id id)
 {
     judge(survey, &findings);
-    note_remedies();
+    note_remedies(survey, &findings);
     for (unsigned i = 0; i < findings.count; i++)
         if (findings.at[i].id == (uint8_t)id)
             return &findings.at[i];

@@ -34,7 +34,7 @@ def problems(where, commands):
 
 def is_menu(command):
     """A text may name a menu without a verb."""
-    return command in console.table().verbs or command == "/ip/upnp"
+    return command in console.table().verbs or command in ("/ip/upnp", "/ip/route/rule")
 
 
 # [S12]
@@ -89,7 +89,7 @@ class Texts(unittest.TestCase):
         found, count = [], 0
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder, "remedies")
-            for group in ("judge",):
+            for group in ("judge", "cases"):
                 subprocess.run([UNIT, group], env=os.environ | {"REMEDIES": str(path)}, check=True, capture_output=True)
             for line in sorted(set(path.read_text().splitlines())):
                 at, remedy = line.split("\t")

@@ -1,0 +1,220 @@
+/* What becomes of the packets that the daemon and its clients depend on: requests from the LAN and the
+ * answers to them, requests to the gateway and its answers, connections from the internet and the answers of
+ * clients. */
+#include <stdio.h>
+
+#include "check/judge_parts.h"
+
+/* ---- requests from the LAN ---- */
+
+static void judge_request(struct scene *scene)
+{
+    struct trip trip;
+    struct outcomes marks = marks_none("");
+    struct loss loss;
+    bool back = false;
+    if (!scene_request(scene, &trip))
+        return;
+    uint16_t port = trip.to_port;
+    struct prefix lan = scene_network(scene, scene->lan.interface, trip.packet.src.address);
+    trip_follow(scene->s, &trip, &marks, &loss);
+    if (!loss.found) {
+        back = true;
+        trip = scene_answer(&trip);
+        trip_follow(scene->s, &trip, &marks, &loss);
+    }
+    if (!loss.found) {
+        (void)finding_add(scene->out, FINDING_REQUEST, FINDING_PASS,
+                          "requests from the LAN reach this machine, and its answers reach the LAN");
+        return;
+    }
+    struct remedy remedy = {
+        .what = back ? "this machine's answers to the LAN" : "NAT-PMP requests from the LAN",
+        .network = back ? lan : scene_network(scene, scene->ours.interface, scene_machine(scene)),
+    };
+    const char *side = back ? "src" : "dst";
+    (void)snprintf(remedy.after.text, sizeof(remedy.after.text), "%s-address=%s protocol=udp %s-port=%u",
+                   side, address_text(scene_machine(scene)).text, side, (unsigned)port);
+    remedy.before = remedy.after;
+    if (!back)
+        (void)snprintf(remedy.before.text, sizeof(remedy.before.text),
+                       "dst-address-type=local protocol=udp dst-port=5351");
+    judge_loss(scene, FINDING_REQUEST, &loss, &trip, &remedy);
+}
+
+/* ---- requests to the gateway ---- */
+
+/* The gateway does not answer a stranger: a rule must give our packets the tunnel's address. */
+static void judge_source(struct scene *scene, const struct trip *trip, const struct outcomes *marks)
+{
+    struct packet packet = trip->packet;
+    struct verdict v;
+    struct log_safe name = log_safe(span_text(scene->vpn.interface));
+    packet.out = trip->out;
+    packet.srcnat = false;
+    packet.connection_mark = marks->count == 1 ? marks->at[0].connection_mark : NULL;
+    packet.routing_mark = NULL;
+    firewall_judge(scene->s, TABLE_NAT, "srcnat", &packet, 0, &v);
+    bool translates = v.sure.found && v.sure.action == FIREWALL_TRANSLATE;
+    if (translates && !v.maybe[FIREWALL_ACCEPT].found) {
+        (void)finding_add(scene->out, FINDING_SOURCE, FINDING_PASS,
+                          "srcnat rule *%X gives this machine's requests to the gateway the address of %s",
+                          (unsigned)v.sure.id, name.text);
+        return;
+    }
+    bool may = translates || v.maybe[FIREWALL_TRANSLATE].found || v.part[FIREWALL_TRANSLATE].found;
+    struct finding *f = finding_add(
+        scene->out, FINDING_SOURCE, may ? FINDING_WARN : FINDING_FAIL,
+        "%s srcnat rule gives this machine's requests to the gateway the address of %s: a gateway "
+        "does not answer an address that it does not know",
+        may ? "possibly no" : "no", name.text);
+    struct prefix network = scene_network(scene, scene->ours.interface, scene_machine(scene));
+    finding_cure(
+        f, "/ip/firewall/nat/add chain=srcnat src-address=%s/%u out-interface=%s action=masquerade%s",
+        address_text(network.address).text, (unsigned)network.length,
+        ros_quote(span_text(scene->vpn.interface)).text, judge_first_of(scene->s, TABLE_NAT, "srcnat").text);
+}
+
+static void judge_gateway_path(struct scene *scene)
+{
+    struct trip request;
+    struct outcomes marks = marks_none("");
+    struct loss loss;
+    struct address_text gateway = address_text(scene->s->config->gateway);
+    if (scene->s->upstream.address_known || scene->lost || scene_known(&scene->vpn) == NULL ||
+        !scene_gateway_request(scene, &request))
+        return; /* if the gateway answers, there is nothing to prove */
+    trip_follow(scene->s, &request, &marks, &loss);
+    struct trip trip = request;
+    struct outcomes after = marks;
+    struct remedy remedy = {.what = "this machine's requests to the gateway",
+                            .network = {.address = scene->s->config->gateway, .length = 32}};
+    (void)snprintf(remedy.after.text, sizeof(remedy.after.text),
+                   "src-address=%s dst-address=%s protocol=udp dst-port=5351",
+                   address_text(request.packet.src.address).text, gateway.text);
+    if (!loss.found) {
+        trip = scene_gateway_answer(scene, &request);
+        trip_follow(scene->s, &trip, &marks, &loss);
+        remedy.what = "the gateway's answers";
+        remedy.network = scene_network(scene, scene->ours.interface, scene_machine(scene));
+        (void)snprintf(remedy.after.text, sizeof(remedy.after.text),
+                       "src-address=%s protocol=udp src-port=5351", gateway.text);
+    }
+    remedy.before = remedy.after;
+    if (loss.found)
+        judge_loss(scene, FINDING_GATEWAY_PATH, &loss, &trip, &remedy);
+    else
+        (void)finding_add(scene->out, FINDING_GATEWAY_PATH, FINDING_PASS,
+                          "this machine's requests reach %s, and the gateway's answers reach this machine",
+                          log_safe(span_text(scene->vpn.interface)).text);
+    if (scene->s->table[TABLE_NAT].state == TABLE_READ)
+        judge_source(scene, &request, &after);
+}
+
+/* ---- answers of clients ---- */
+
+/* The commands that make a routing table through the tunnel, if there is none, and its name. */
+struct table_commands {
+    struct ros_quoted name;
+    char text[sizeof("/routing/table/add name=vpn-in fib; /ip/route/add dst-address=0.0.0.0/0 gateway= "
+                     "routing-table=vpn-in; ") +
+              sizeof(struct ros_quoted)];
+};
+
+static struct table_commands make_table(const struct scene *scene)
+{
+    struct table_commands commands = {.text = ""};
+    struct log_safe table = ways_table_through(scene->s, scene->vpn.interface);
+    struct ros_quoted tunnel = ros_quote(span_text(scene->vpn.interface));
+    bool old = scene->version_known && scene->version.major < 7;
+    commands.name = ros_quote(span_text(table.text[0] != '\0' ? table.text : "vpn-in"));
+    if (table.text[0] == '\0')
+        (void)snprintf(commands.text, sizeof(commands.text),
+                       "%s/ip/route/add dst-address=0.0.0.0/0 gateway=%s %s=vpn-in; ",
+                       old ? "" : "/routing/table/add name=vpn-in fib; ", tunnel.text,
+                       old ? "routing-mark" : "routing-table");
+    return commands;
+}
+
+static void cure_astray(const struct scene *scene, struct finding *f)
+{
+    struct table_commands table = make_table(scene);
+    struct ros_quoted tunnel = ros_quote(span_text(scene->vpn.interface));
+    struct place place = judge_first_of(scene->s, TABLE_MANGLE, "prerouting");
+    finding_cure(
+        f,
+        "%s/ip/firewall/mangle/add chain=prerouting in-interface=%s connection-state=new "
+        "connection-mark=no-mark action=mark-connection new-connection-mark=vpn-in passthrough=yes%s; "
+        "/ip/firewall/mangle/add chain=prerouting in-interface=!%s connection-mark=vpn-in "
+        "action=mark-routing new-routing-mark=%s passthrough=no%s",
+        table.text, tunnel.text, place.text, tunnel.text, table.name.text, place.text);
+}
+
+/* Fasttracked packets skip the mangle rules, so their way is that of packets without a mark. */
+static void judge_fasttrack(struct scene *scene, const struct trip *there, const struct trip *back,
+                            const struct outcomes *marks)
+{
+    struct ruling rule;
+    struct ros_quoted tunnel = ros_quote(span_text(scene->vpn.interface));
+    bool marked = true;
+    bool fast = trip_is_fasttracked(scene->s, there, marks, &rule) ||
+                trip_is_fasttracked(scene->s, back, marks, &rule);
+    if (!fast || trip_leads_unmarked(scene->s, back)) {
+        (void)finding_add(scene->out, FINDING_FASTTRACK, FINDING_PASS,
+                          "fasttrack does not lead clients' answers away from the tunnel");
+        return;
+    }
+    struct finding *f = finding_add(scene->out, FINDING_FASTTRACK, FINDING_FAIL,
+                                    "filter rule *%X fasttracks connections from the internet: clients' "
+                                    "answers then skip the mangle rules "
+                                    "and do not leave through %s",
+                                    (unsigned)rule.id, log_safe(span_text(scene->vpn.interface)).text);
+    for (unsigned i = 0; i < marks->count; i++)
+        marked = marked && marks->at[i].connection_mark[0] != '\0';
+    if (marked)
+        finding_cure(f, "/ip/firewall/filter/set *%X connection-mark=no-mark", (unsigned)rule.id);
+    else
+        finding_cure(
+            f,
+            "/ip/firewall/filter/add chain=forward in-interface=%s connection-state=established,related "
+            "action=accept place-before=*%X; /ip/firewall/filter/add chain=forward out-interface=%s "
+            "connection-state=established,related action=accept place-before=*%X",
+            tunnel.text, (unsigned)rule.id, tunnel.text, (unsigned)rule.id);
+}
+
+static void judge_return(struct scene *scene)
+{
+    struct trip there;
+    struct outcomes marks = marks_none("");
+    struct loss loss;
+    static const char what[] = "clients' answers to connections from the internet";
+    if (scene->lost || !scene_arrival(scene, NATPMP_TCP, &there))
+        return;
+    trip_follow(scene->s, &there, &marks, &loss);
+    struct trip back = scene_answer(&there);
+    struct outcomes after = marks;
+    trip_follow(scene->s, &back, &marks, &loss);
+    if (!loss.found) {
+        (void)finding_add(scene->out, FINDING_RETURN, FINDING_PASS, "%s leave through %s", what,
+                          log_safe(span_text(scene->vpn.interface)).text);
+        judge_fasttrack(scene, &there, &back, &after);
+    } else if (loss.by == LOSS_RAW || loss.by == LOSS_FILTER) {
+        struct prefix lan = scene_network(scene, scene->lan.interface, 0);
+        struct remedy remedy = {.what = what, .network = lan};
+        (void)snprintf(remedy.before.text, sizeof(remedy.before.text), "src-address=%s/%u",
+                       address_text(lan.address).text, (unsigned)lan.length);
+        (void)snprintf(remedy.after.text, sizeof(remedy.after.text),
+                       "src-address=%s/%u connection-state=established,related",
+                       address_text(lan.address).text, (unsigned)lan.length);
+        judge_loss(scene, FINDING_RETURN, &loss, &back, &remedy);
+    } else {
+        cure_astray(scene, judge_loss_finding(scene, FINDING_RETURN, &loss, &back, what));
+    }
+}
+
+void judge_flows(struct scene *scene)
+{
+    judge_request(scene);
+    judge_gateway_path(scene);
+    judge_return(scene);
+}

@@ -1,0 +1,154 @@
+#include "check/trip.h"
+
+/* Of several outcomes, some may be lost. The first one that is counts. */
+struct tally {
+    struct loss *loss;
+    bool all_sure;
+};
+
+static void lose(struct tally *tally, enum loss_by by, uint32_t id, const char *interface, bool sure)
+{
+    tally->all_sure = tally->all_sure && sure;
+    if (tally->loss->found)
+        return;
+    *tally->loss = (struct loss){.found = true, .by = (uint8_t)by, .id = id};
+    memcpy(tally->loss->interface, interface, strlen(interface) + 1);
+}
+
+static const struct ruling *find_drop(const struct verdict *v)
+{
+    if (v->sure.found && v->sure.action == FIREWALL_DROP)
+        return &v->sure;
+    return v->maybe[FIREWALL_DROP].found ? &v->maybe[FIREWALL_DROP] : NULL;
+}
+
+/* True if a rule drops the packets, or may. */
+static bool is_dropped(const struct survey *s, enum table_name table, const char *chain,
+                       const struct packet *packet, bool sure, struct tally *tally)
+{
+    struct verdict verdict;
+    firewall_judge(s, table, chain, packet, 0, &verdict);
+    const struct ruling *drop = find_drop(&verdict);
+    if (drop == NULL)
+        return false;
+    lose(tally, table == TABLE_RAW ? LOSS_RAW : LOSS_FILTER, drop->id, "", sure && drop == &verdict.sure);
+    return true;
+}
+
+struct packet trip_translated(const struct trip *trip)
+{
+    struct packet packet = trip->packet;
+    packet.out = trip->out;
+    if (!trip->translated)
+        return packet;
+    packet.dst = trip->to;
+    packet.dst_known = true;
+    packet.dst_port = trip->to_port;
+    packet.dst_local = false;
+    packet.dstnat = !trip->restored;
+    return packet;
+}
+
+/* A public address that stands for those of all hosts on the internet: 11.0.0.1. */
+enum { ANY_HOST = 0x0b000001 };
+
+static bool is_astray(const struct survey *s, const struct packet *packet, const struct outcome *outcome,
+                      bool sure, struct tally *tally)
+{
+    struct ways ways;
+    const struct traveller traveller = {
+        .src = packet->src,
+        .dst = packet->dst.length == 0 ? (uint32_t)ANY_HOST : packet->dst.address,
+        .in = packet->in->interface,
+        .routing_mark = outcome->routing_mark,
+    };
+    unsigned wrong = 0;
+    const struct way *first = NULL;
+    bool all = true;
+    ways_find(s, &traveller, &ways);
+    for (unsigned i = 0; i < ways.count; i++) {
+        const struct way *way = &ways.at[i];
+        if (strcmp(way->interface, packet->out->interface) == 0)
+            continue;
+        wrong++;
+        first = first == NULL ? way : first;
+        all = all && !way->unsure;
+    }
+    if (first == NULL)
+        return false;
+    enum loss_by by = first->marked ? LOSS_MARK : first->rule != 0 ? LOSS_RULE : LOSS_MAIN;
+    lose(tally, by, first->marked ? outcome->router : first->rule, first->interface,
+         sure && all && wrong == ways.count);
+    return true;
+}
+
+void trip_follow(const struct survey *s, const struct trip *trip, struct outcomes *inout_marks,
+                 struct loss *ret_loss)
+{
+    static const char *const chains[] = {"forward", "postrouting"};
+    struct tally tally = {.loss = ret_loss, .all_sure = true};
+    struct packet packet = trip_translated(trip);
+    struct outcomes marks;
+    unsigned lost = 0;
+    *ret_loss = (struct loss){.found = false};
+    marks_follow(s, "prerouting", &trip->packet, inout_marks, &marks);
+    bool sure = !marks.incomplete;
+    if (is_dropped(s, TABLE_RAW, "prerouting", &trip->packet, true, &tally)) {
+        ret_loss->sure = tally.all_sure;
+        if (ret_loss->sure)
+            return;
+    }
+    for (unsigned i = 0; i < marks.count; i++) {
+        const struct outcome *outcome = &marks.at[i];
+        bool certain = sure && !outcome->unsure;
+        packet.connection_mark = outcome->connection_mark;
+        packet.routing_mark = outcome->routing_mark;
+        lost += is_astray(s, &packet, outcome, certain, &tally) ||
+                is_dropped(s, TABLE_FILTER, "forward", &packet, certain, &tally);
+    }
+    ret_loss->sure = ret_loss->found && tally.all_sure && lost == marks.count;
+    *inout_marks = marks;
+    for (size_t i = 0; i < ARRAY_LEN(chains); i++) {
+        struct outcomes before = *inout_marks;
+        marks_follow(s, chains[i], &packet, &before, inout_marks);
+    }
+}
+
+bool trip_leads_unmarked(const struct survey *s, const struct trip *trip)
+{
+    struct loss loss = {.found = false};
+    struct tally tally = {.loss = &loss};
+    struct outcome outcome = marks_none("").at[0];
+    struct packet packet = trip_translated(trip);
+    return !is_astray(s, &packet, &outcome, true, &tally);
+}
+
+static bool is_fasttrack(const struct survey *s, uint32_t id)
+{
+    for (struct table_rows t = table_rows_of(s, TABLE_FILTER); table_rows_next(&t) != NULL;)
+        if (row_id(t.row) == id)
+            return row_is(t.row, "action", "fasttrack-connection");
+    return false;
+}
+
+bool trip_is_fasttracked(const struct survey *s, const struct trip *trip, const struct outcomes *marks,
+                         struct ruling *ret_rule)
+{
+    for (unsigned i = 0; i < marks->count; i++) {
+        struct packet packet = trip_translated(trip);
+        struct verdict verdict;
+        packet.established = true;
+        packet.connection_mark = marks->at[i].connection_mark;
+        packet.routing_mark = NULL;
+        firewall_judge(s, TABLE_FILTER, "forward", &packet, 0, &verdict);
+        const struct ruling *rulings[] = {&verdict.maybe[FIREWALL_ACCEPT], &verdict.part[FIREWALL_ACCEPT],
+                                          &verdict.sure};
+        for (size_t k = 0; k < ARRAY_LEN(rulings); k++) {
+            if (!rulings[k]->found || !is_fasttrack(s, rulings[k]->id))
+                continue;
+            *ret_rule = *rulings[k];
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,292 @@
+/* Set-ups in which packets die, as rows: the check names the rule and the command. */
+#include "check_unit.h"
+
+#define FILTER(words) set_table(TABLE_FILTER, ROWS(words))
+#define MANGLE(...) set_table(TABLE_MANGLE, ROWS(__VA_ARGS__))
+
+/* The gateway does not answer, so the paths to it are in question. */
+static int start_silent(void **state)
+{
+    int status = start(state);
+    survey->upstream.address_known = false;
+    return status;
+}
+
+/* ---- requests from the LAN ---- */
+
+/* [S2] Clients are led into the tunnel, and their requests with them. */
+static void test_requests_go_into_the_tunnel(void **state)
+{
+    (void)state;
+    check_finding(FINDING_REQUEST, FINDING_PASS, "reach this machine", NULL);
+    set_table(TABLE_RULE,
+              ROWS("=.id=*5 =action=lookup-only-in-table =table=vpn-in =src-address=192.168.88.0/24"));
+    check_finding(FINDING_REQUEST, FINDING_FAIL,
+                  "routing rule *5 sends NAT-PMP requests from the LAN to wg1 instead of veth1",
+                  "/routing/rule/add dst-address=172.17.0.0/30 action=lookup table=main place-before=*5");
+    set_table(TABLE_RULE,
+              ROWS("=.id=*6 =action=lookup =table=main =dst-address=172.17.0.0/30",
+                   "=.id=*5 =action=lookup-only-in-table =table=vpn-in =src-address=192.168.88.0/24"));
+    check_finding(FINDING_REQUEST, FINDING_PASS, "", NULL);
+    set_table(TABLE_RULE, NULL);
+    MANGLE("=.id=*7 =chain=prerouting =action=mark-routing =new-routing-mark=vpn-in =in-interface-list=LAN");
+    check_finding(
+        FINDING_REQUEST, FINDING_FAIL, "mangle rule *7 sends NAT-PMP requests from the LAN to wg1",
+        "/ip/firewall/mangle/add chain=prerouting dst-address-type=local protocol=udp dst-port=5351 "
+        "action=accept place-before=*7");
+    MANGLE("=.id=*7 =chain=prerouting =action=mark-routing =new-routing-mark=vpn-in =in-interface-list=LAN "
+           "=dst-address-type=!local");
+    check_finding(FINDING_REQUEST, FINDING_PASS, "", NULL);
+}
+
+/* In RouterOS 6 the rules are elsewhere. */
+static void test_routing_rules_of_version_6(void **state)
+{
+    (void)state;
+    set_table(TABLE_RESOURCE, ROWS("=version=6.49.10_(long-term)"));
+    set_table(TABLE_RULE, ROWS("=.id=*5 =action=lookup =table=vpn-in =interface=bridge"));
+    check_finding(FINDING_REQUEST, FINDING_FAIL, "routing rule *5", "/ip/route/rule/add dst-address=");
+}
+
+/* [S16] In prerouting nothing is translated yet. */
+static void test_a_mark_for_what_is_not_translated(void **state)
+{
+    (void)state;
+    MANGLE("=.id=*7 =chain=prerouting =action=mark-routing =new-routing-mark=vpn-in =in-interface=bridge "
+           "=connection-nat-state=!dstnat");
+    check_finding(FINDING_REQUEST, FINDING_FAIL, "mangle rule *7 sends", "action=accept place-before=*7");
+}
+
+/* [S5] */
+static void test_forward_ends_with_a_drop(void **state)
+{
+    (void)state;
+    set_table(TABLE_FILTER,
+              ROWS("=.id=*3 =chain=forward =action=accept =connection-state=established,related",
+                   "=.id=*4 =chain=forward =action=accept =connection-nat-state=dstnat =in-interface=wg1",
+                   "=.id=*9 =chain=forward =action=drop"));
+    check_finding(FINDING_REQUEST, FINDING_FAIL, "filter rule *9 drops NAT-PMP requests from the LAN",
+                  "/ip/firewall/filter/add chain=forward dst-address=172.17.0.2 protocol=udp dst-port=5351 "
+                  "action=accept place-before=*3");
+    check_finding(FINDING_GATEWAY_PATH, FINDING_FAIL,
+                  "filter rule *9 drops this machine's requests to the gateway",
+                  "chain=forward src-address=172.17.0.2 dst-address=10.2.0.1 protocol=udp dst-port=5351 "
+                  "action=accept place-before=*3");
+    check_finding(FINDING_RETURN, FINDING_PASS, "", NULL);
+    survey->upstream.address_known = true;
+    judge(survey, &findings);
+    assert_null(find(FINDING_GATEWAY_PATH)); /* the gateway answers, so it was asked */
+}
+
+/* [S14] Lists of addresses that should not exist have the container's. */
+static void test_bogons(void **state)
+{
+    (void)state;
+    set_table(TABLE_ADDRESS_LIST,
+              ROWS("=list=bogons =address=172.16.0.0/12", "=list=bogons =address=10.0.0.0/8"));
+    FILTER("=.id=*4 =chain=forward =action=drop =dst-address-list=bogons");
+    check_finding(FINDING_REQUEST, FINDING_FAIL, "filter rule *4 drops NAT-PMP requests",
+                  "dst-address=172.17.0.2");
+    FILTER("=.id=*4 =chain=forward =action=drop =src-address-list=bogons");
+    check_finding(FINDING_REQUEST, FINDING_FAIL, "filter rule *4 drops this machine's answers to the LAN",
+                  "src-address=172.17.0.2 protocol=udp src-port=5351 action=accept place-before=*4");
+    set_table(TABLE_RAW, ROWS("=.id=*2 =chain=prerouting =action=drop =src-address-list=bogons"));
+    FILTER("=.id=*4 =chain=input =action=drop");
+    check_finding(FINDING_GATEWAY_PATH, FINDING_FAIL,
+                  "raw rule *2 drops this machine's requests to the gateway",
+                  "/ip/firewall/raw/add chain=prerouting src-address=172.17.0.2 dst-address=10.2.0.1");
+}
+
+/* [S6] */
+static void test_raw_rules(void **state)
+{
+    (void)state;
+    set_table(TABLE_RAW,
+              ROWS("=.id=*2 =chain=prerouting =action=drop =in-interface=wg1 =src-address=10.0.0.0/8"));
+    check_finding(FINDING_GATEWAY_PATH, FINDING_FAIL, "raw rule *2 drops the gateway's answers",
+                  "/ip/firewall/raw/add chain=prerouting src-address=10.2.0.1 protocol=udp src-port=5351 "
+                  "action=accept place-before=*2");
+    check_finding(FINDING_FORWARD, FINDING_PASS, "", NULL); /* nobody on the internet has such an address */
+    set_table(TABLE_RAW, ROWS("=.id=*2 =chain=prerouting =action=drop =in-interface-list=!LAN"));
+    check_finding(
+        FINDING_FORWARD, FINDING_FAIL, "raw rule *2 drops connections from the tunnel",
+        "/ip/firewall/raw/add chain=prerouting in-interface=wg1 dst-address-type=local action=accept");
+    set_table(TABLE_RAW, ROWS("=.id=*2 =chain=prerouting =action=drop =some-condition=x"));
+    check_finding(FINDING_GATEWAY_PATH, FINDING_WARN, "raw rule *2 may drop", "place-before=*2");
+}
+
+/* ---- requests to the gateway ---- */
+
+/* [S4] */
+static void test_nothing_translates_our_source(void **state)
+{
+    (void)state;
+    check_finding(FINDING_SOURCE, FINDING_PASS, "srcnat rule *2 gives", NULL);
+    set_table(TABLE_NAT, ROWS(REDIRECT, "=.id=*2 =chain=srcnat =action=masquerade =out-interface=ether1"));
+    check_finding(FINDING_SOURCE, FINDING_FAIL, "no srcnat rule gives this machine's requests",
+                  "/ip/firewall/nat/add chain=srcnat src-address=172.17.0.0/30 out-interface=wg1 "
+                  "action=masquerade place-before=*2");
+    set_table(TABLE_NAT,
+              ROWS(REDIRECT, "=.id=*2 =chain=srcnat =action=masquerade =src-address=192.168.88.0/24"));
+    check_finding(FINDING_SOURCE, FINDING_FAIL, "no srcnat rule", "place-before=*2");
+    set_table(TABLE_NAT,
+              ROWS(REDIRECT, "=.id=*3 =chain=srcnat =action=accept =out-interface=wg1", MASQUERADE));
+    check_finding(FINDING_SOURCE, FINDING_FAIL, "no srcnat rule", "place-before=*3");
+    set_table(TABLE_NAT, ROWS(REDIRECT, "=.id=*2 =chain=srcnat =action=masquerade =new-condition=x"));
+    check_finding(FINDING_SOURCE, FINDING_WARN, "possibly no srcnat rule", "place-before=*2");
+}
+
+/* The main table says ether1, but our packets have a table of their own. */
+static void test_a_way_of_our_own(void **state)
+{
+    (void)state;
+    set_table(TABLE_ROUTE_CHECK, ROWS("=status=ok =interface=ether1"));
+    set_table(TABLE_ADDRESS,
+              ROWS("=address=203.0.113.2/24 =interface=ether1", "=address=192.168.88.1/24 =interface=bridge",
+                   "=address=172.17.0.1/30 =interface=veth1", "=address=10.2.0.2/32 =interface=wg1"));
+    check_finding(FINDING_INTERFACE, FINDING_FAIL, "uses ether1", "gateway=wg1");
+    assert_null(find(FINDING_RETURN));
+    set_table(TABLE_RULE, ROWS("=.id=*5 =action=lookup =table=vpn-in =dst-address=10.2.0.1/32"));
+    check_finding(FINDING_INTERFACE, FINDING_PASS, "uses wg1", NULL);
+    set_table(TABLE_RULE, NULL);
+    MANGLE("=.id=*3 =chain=prerouting =action=mark-routing =new-routing-mark=vpn-in =src-address=172.17.0.2");
+    check_finding(FINDING_INTERFACE, FINDING_PASS, "uses wg1", NULL);
+    /* [S1] The answers to clients go the same way. */
+    check_finding(
+        FINDING_REQUEST, FINDING_FAIL, "mangle rule *3 sends this machine's answers to the LAN to wg1",
+        "chain=prerouting src-address=172.17.0.2 protocol=udp src-port=5351 action=accept place-before=*3");
+    MANGLE(MARK_IN);
+    set_table(TABLE_RULE, ROWS("=.id=*5 =action=lookup =table=vpn-in =src-address=172.17.0.2/32"));
+    check_finding(FINDING_REQUEST, FINDING_FAIL,
+                  "routing rule *5 sends this machine's answers to the LAN to wg1",
+                  "/routing/rule/add dst-address=192.168.88.0/24 action=lookup table=main place-before=*5");
+}
+
+/* ---- the answers of clients ---- */
+
+static void test_answers_leave_by_another_way(void **state)
+{
+    (void)state;
+    check_finding(FINDING_RETURN, FINDING_PASS, "leave through wg1", NULL);
+    set_table(TABLE_MANGLE, NULL);
+    check_finding(FINDING_RETURN, FINDING_FAIL, "the main routing table sends clients' answers",
+                  "/ip/firewall/mangle/add chain=prerouting in-interface=wg1 connection-state=new");
+    assert_null(strstr(find(FINDING_RETURN)->cure, "/routing/table"));
+    set_table(TABLE_ROUTE, ROWS(DEFAULT_ROUTE));
+    check_finding(FINDING_RETURN, FINDING_FAIL, "",
+                  "/routing/table/add name=vpn-in fib; /ip/route/add dst-address=0.0.0.0/0 gateway=wg1 "
+                  "routing-table=vpn-in; /ip/firewall/mangle/add");
+    set_table(TABLE_RESOURCE, ROWS("=version=6.49.10_(long-term)"));
+    check_finding(FINDING_RETURN, FINDING_FAIL, "",
+                  "gateway=wg1 routing-mark=vpn-in; /ip/firewall/mangle/add");
+    assert_null(strstr(find(FINDING_RETURN)->cure, "/routing/table"));
+    set_table(TABLE_ROUTE, ROWS("=dst-address=0.0.0.0/0 =immediate-gw=wg1"));
+    check_finding(FINDING_RETURN, FINDING_PASS, "", NULL);
+}
+
+/* [S13] */
+static void test_marks_that_do_not_last(void **state)
+{
+    (void)state;
+    /* Another rule takes the answer's packets, and its mark replaces ours. */
+    MANGLE(MARK_IN,
+           "=.id=*8 =chain=prerouting =action=mark-connection =in-interface=bridge "
+           "=new-connection-mark=isp =passthrough=true",
+           MARK_OUT);
+    check_finding(FINDING_RETURN, FINDING_FAIL, "to ether1 instead of wg1", "place-before=*1");
+    MANGLE(MARK_IN, MARK_OUT,
+           "=.id=*8 =chain=prerouting =action=mark-connection =in-interface=bridge "
+           "=new-connection-mark=isp =passthrough=true");
+    check_finding(FINDING_RETURN, FINDING_PASS, "", NULL);
+    /* New connections of some destinations only. */
+    set_table(TABLE_ADDRESS_LIST, ROWS("=list=apps =address=17.0.0.0/8"));
+    MANGLE("=.id=*8 =chain=prerouting =action=mark-routing =in-interface=bridge =dst-address-list=apps "
+           "=new-routing-mark=vpn-in");
+    check_finding(FINDING_RETURN, FINDING_FAIL, "the main routing table sends", "new-connection-mark=vpn-in");
+    MANGLE("=.id=*8 =chain=prerouting =action=mark-routing =in-interface=bridge =connection-state=new "
+           "=new-routing-mark=vpn-in");
+    check_finding(FINDING_RETURN, FINDING_FAIL, "the main routing table sends", "new-connection-mark=vpn-in");
+    MANGLE("=.id=*8 =chain=prerouting =action=mark-routing =in-interface=bridge =src-address=192.168.88.7 "
+           "=new-routing-mark=vpn-in");
+    check_finding(FINDING_RETURN, FINDING_WARN, "the main routing table may send",
+                  "new-connection-mark=vpn-in");
+}
+
+/* [S15] */
+static void test_answers_are_dropped(void **state)
+{
+    (void)state;
+    set_table(TABLE_ADDRESS_LIST,
+              ROWS("=list=private =address=192.168.0.0/16", "=list=private =address=10.0.0.0/8"));
+    FILTER("=.id=*4 =chain=forward =action=drop =src-address-list=private =dst-address-list=!private");
+    check_finding(FINDING_RETURN, FINDING_FAIL, "filter rule *4 drops clients' answers",
+                  "/ip/firewall/filter/add chain=forward src-address=192.168.88.0/24 "
+                  "connection-state=established,related action=accept place-before=*4");
+    FILTER("=.id=*4 =chain=forward =action=drop =src-address-list=private =dst-address-list=!private "
+           "=connection-state=new");
+    check_finding(FINDING_RETURN, FINDING_PASS, "", NULL);
+}
+
+/* [S3] */
+static void test_fasttrack(void **state)
+{
+    (void)state;
+#define FASTTRACK "=.id=*5 =chain=forward =action=fasttrack-connection =connection-state=established,related "
+    FILTER(FASTTRACK "=hw-offload=true");
+    check_finding(FINDING_FASTTRACK, FINDING_FAIL, "filter rule *5 fasttracks connections",
+                  "/ip/firewall/filter/set *5 connection-mark=no-mark");
+    FILTER(FASTTRACK "=connection-mark=no-mark");
+    check_finding(FINDING_FASTTRACK, FINDING_PASS, "", NULL);
+    FILTER(FASTTRACK "=disabled=true");
+    check_finding(FINDING_FASTTRACK, FINDING_PASS, "", NULL);
+    FILTER(FASTTRACK);
+    /* A connection without a mark is not told from others by it. */
+    MANGLE("=.id=*8 =chain=prerouting =action=mark-routing =in-interface=bridge =dst-address-type=!local "
+           "=new-routing-mark=vpn-in");
+    check_finding(
+        FINDING_FASTTRACK, FINDING_FAIL, "filter rule *5 fasttracks",
+        "/ip/firewall/filter/add chain=forward in-interface=wg1 connection-state=established,related "
+        "action=accept place-before=*5; /ip/firewall/filter/add chain=forward out-interface=wg1");
+    /* A routing rule and the default route need no mark. */
+    set_table(TABLE_MANGLE, NULL);
+    set_table(TABLE_RULE, ROWS("=.id=*5 =action=lookup =table=vpn-in =interface=bridge"));
+    check_finding(FINDING_FASTTRACK, FINDING_PASS, "", NULL);
+}
+
+/* [S17] Marks that no request has, and a list with a wrong member. */
+static void test_no_false_alarm(void **state)
+{
+    (void)state;
+    set_table(TABLE_NAT,
+              ROWS(REDIRECT, "=.id=*3 =chain=srcnat =action=masquerade =connection-mark=isp", MASQUERADE));
+    check_finding(FINDING_CLIENTS_VISIBLE, FINDING_PASS, "", NULL);
+    MANGLE("=.id=*8 =chain=forward =action=mark-connection =new-connection-mark=isp =out-interface=veth1");
+    check_finding(FINDING_CLIENTS_VISIBLE, FINDING_FAIL, "srcnat rule *3 hides", "place-before=*3");
+    set_table(TABLE_MEMBER,
+              ROWS("=list=WAN =interface=wg1", "=list=LAN =interface=bridge", "=list=LAN =interface=ether1"));
+    set_table(TABLE_ROUTE, ROWS(DEFAULT_ROUTE));
+    check_finding(FINDING_REDIRECT_LAN, FINDING_FAIL, "also takes requests from ether1",
+                  "/interface/list/member/remove [find list=LAN interface=ether1]");
+}
+
+#define SILENT(function) cmocka_unit_test_setup_teardown(function, start_silent, stop)
+
+UNIT(flows)
+{
+    const struct CMUnitTest tests[] = {
+        SILENT(test_requests_go_into_the_tunnel),
+        SILENT(test_routing_rules_of_version_6),
+        SILENT(test_a_mark_for_what_is_not_translated),
+        SILENT(test_forward_ends_with_a_drop),
+        SILENT(test_bogons),
+        SILENT(test_raw_rules),
+        SILENT(test_nothing_translates_our_source),
+        SILENT(test_a_way_of_our_own),
+        SILENT(test_answers_leave_by_another_way),
+        SILENT(test_marks_that_do_not_last),
+        SILENT(test_answers_are_dropped),
+        SILENT(test_fasttrack),
+        SILENT(test_no_false_alarm),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -7,10 +7,13 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "io/clock.h"
 
 /* A terminal and a pipe can have room for a part of a line, although poll() says that they are writable: then
  * write() waits for the reader. */
@@ -37,7 +40,13 @@ void log_init(struct log *log, int fd, enum log_level level)
 {
     int flags = can_block(fd) ? fcntl(fd, F_GETFL) : -1;
     bool blocks = flags >= 0 && (flags & O_NONBLOCK) == 0;
-    *log = (struct log){.fd = fd, .shared_flags = blocks ? flags : -1, .level = level};
+    log->fd = fd;
+    log->shared_flags = blocks ? flags : -1;
+    log->level = level;
+    log->lost = 0;
+    log->torn = false;
+    log->rates.kinds = 0; /* its pages stay untouched */
+    log->rates.holding = 0;
 }
 
 static const char *const level_names[] = {
@@ -136,11 +145,6 @@ static bool recover(struct log *log)
     return true;
 }
 
-void log_recover(struct log *log)
-{
-    (void)recover(log);
-}
-
 void log_line(struct log *log, enum log_level level, const char *component, struct span text)
 {
     if (level > log->level)
@@ -156,16 +160,42 @@ void log_line(struct log *log, enum log_level level, const char *component, stru
         log->lost++;
 }
 
+/* `len` is what vsnprintf returned for the buffer of that size. */
+static void put_text(struct log *log, enum log_level level, const char *component, char text[LOG_LINE_MAX],
+                     int len, uint32_t left_out)
+{
+    assert(len >= 0);
+    if (left_out > 0 && len < LOG_LINE_MAX)
+        len += snprintf(text + len, (size_t)(LOG_LINE_MAX - len), " left_out=%u", (unsigned)left_out);
+    log_line(log, level, component, span_of(text, (size_t)(len < LOG_LINE_MAX ? len : LOG_LINE_MAX - 1)));
+}
+
+void log_recover(struct log *log)
+{
+    const struct log_kind *kind;
+    uint32_t left_out;
+    (void)recover(log);
+    while (log->rates.holding > 0 &&
+           (kind = log_rates_take(&log->rates, clock_now_ms(), &left_out)) != NULL) {
+        char text[LOG_LINE_MAX];
+        memcpy(text, kind->text, kind->len);
+        put_text(log, (enum log_level)kind->level, kind->component, text, kind->len, left_out);
+    }
+}
+
 void log_printf(struct log *log, enum log_level level, const char *component, const char *format, ...)
 {
+    struct log_kind *kind = log_rates_kind(&log->rates, format);
     char text[LOG_LINE_MAX];
+    uint32_t left_out = 0;
     if (level > log->level)
         return;
     va_list arguments;
     va_start(arguments, format);
-    int len = vsnprintf(text, sizeof(text), format, arguments);
+    if (level < LOG_LEVEL_DEBUG && !log_kind_admits(&log->rates, kind, clock_now_ms(), &left_out))
+        log_kind_hold(&log->rates, kind, level, component,
+                      vsnprintf(kind->text, sizeof(kind->text), format, arguments));
+    else
+        put_text(log, level, component, text, vsnprintf(text, sizeof(text), format, arguments), left_out);
     va_end(arguments);
-    assert(len >= 0);
-    log_line(log, level, component,
-             span_of(text, (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1));
 }

@@ -50,6 +50,15 @@ enum {
     WALK_STEPS_MAX = 1024,
     CHAIN_NAME_MAX = 127,
 
+    /* Of each kind of log line: so many at once, then one in so many seconds. Ten lines show an operator what
+     * happens and to whom; ten thousand, which a host on the LAN or a router full of rules could cause, would
+     * push everything else out of a log that the router keeps in memory. Debug lines are not limited: whoever
+     * asks for them wants all. There are 60 kinds; a held line is as long as a line of the core. */
+    LOG_BURST = 10,
+    LOG_INTERVAL_S = 10,
+    LOG_KINDS_MAX = 96,
+    LOG_HELD_MAX = 512,
+
     /* RouterOS interfaces (VLANs, VRFs and WireGuard tunnels too) have shorter names. */
     INTERFACE_NAME_MAX = 63,
     INSTANCE_NAME_MAX = 32,

@@ -11,6 +11,7 @@
 #include "base/attributes.h"
 #include "base/failure.h"
 #include "base/limits.h"
+#include "base/log_rate.h"
 #include "base/span.h"
 
 struct endpoint {
@@ -103,6 +104,8 @@ struct actions {
     unsigned used;
     unsigned dropped_logs; /* lines for which there was no room */
     enum log_level log_level;
+    struct log_rates *log_rates; /* NULL: every line is written */
+    uint64_t now_ms;
     struct action at[ACTIONS_MAX];
     uint8_t bytes[ACTION_BYTES_MAX];
 };
@@ -111,17 +114,25 @@ struct actions {
  * pending replies of one mapping, of one deletion of all mappings, and of the external address. */
 bool actions_room(const struct actions *out);
 void actions_clear(struct actions *out, enum log_level log_level);
+/* Limits the lines of each kind from now on. The rates outlive the actions. */
+void actions_limit_logs(struct actions *out, struct log_rates *rates, uint64_t now_ms);
 /* Reserves `capacity` bytes for the next action. Never NULL, because the caller checked for room. */
 uint8_t *actions_bytes(struct actions *out, size_t capacity);
 /* Shortens the last reservation to `len` bytes. */
 struct span actions_trim(struct actions *out, uint8_t *place, size_t len);
 void actions_push(struct actions *out, struct action action);
-/* Formats the line only if its level is enabled. It never fails: a line without room is counted. Pass values
- * from the network through log_safe. */
+/* Formats the line only if its level is enabled. It never fails: a line that has no room, or not yet its
+ * turn, is held or counted. Pass values from the network through log_safe. */
 printf_(4, 5) void actions_log(struct actions *out, enum log_level level, const char *component,
                                const char *format, ...);
+/* The same for a line that says in which state the component is. All such lines of a component are one kind:
+ * the log shows the state in which it is now, LOG_INTERVAL_S later at the most. */
+printf_(4, 5) void actions_log_state(struct actions *out, enum log_level level, const char *component,
+                                     const char *format, ...);
+/* Writes the held lines that have their turn by at_ms. */
+void actions_log_held(struct actions *out, uint64_t at_ms);
 
-/* Logs STATE: CAUSE; retrying fix="REMEDY" as an error or a warning. */
+/* Logs the state STATE: CAUSE; retrying fix="REMEDY" as an error or a warning. */
 void actions_log_failure(struct actions *out, const char *component, const struct failure_text *t);
 
 /* Text from outside, made safe for a log line: printable ASCII, without quotes and backslashes, at most 80

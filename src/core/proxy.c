@@ -111,6 +111,7 @@ static void exit_when_done(struct proxy *p, const struct step *step)
     else
         actions_log(step->out, LOG_LEVEL_INFO, "proxy",
                     "stopped; nothing is left on the router or at the gateway");
+    actions_log_held(step->out, UINT64_MAX - 1);
     p->exited = true;
     actions_push(step->out, (struct action){.type = ACTION_EXIT});
 }
@@ -152,6 +153,7 @@ void proxy_step(struct proxy *p, const struct event *event, struct actions *out)
 {
     struct step step = {.now_ms = event->now_ms, .out = out};
     actions_clear(out, p->config.log_level);
+    actions_limit_logs(out, &p->log_rates, event->now_ms);
     assert(p->started != (event->type == EVENT_START) && event->now_ms >= p->now_ms);
     p->now_ms = event->now_ms;
     p->more = false;
@@ -169,6 +171,7 @@ void proxy_step(struct proxy *p, const struct event *event, struct actions *out)
     recovery_tick(p, &step);
     server_tick(&p->server, p->upstream.address_known ? p->upstream.address : 0, &step);
     drive(p, &step);
+    actions_log_held(out, p->now_ms);
     exit_when_done(p, &step);
 }
 
@@ -182,6 +185,7 @@ uint64_t proxy_deadline_ms(const struct proxy *p)
     deadline_ms = earlier_ms(deadline_ms, server_deadline_ms(&p->server));
     deadline_ms = earlier_ms(deadline_ms, reply_addresses_due_ms(p));
     deadline_ms = earlier_ms(deadline_ms, recovery_due_ms(p));
+    deadline_ms = earlier_ms(deadline_ms, log_rates_due_ms(&p->log_rates));
     if (p->stopping)
         deadline_ms = earlier_ms(deadline_ms, p->stop_ms);
     return later_ms(deadline_ms, p->now_ms);

@@ -47,6 +47,7 @@ struct proxy {
     uint64_t recover_until_ms; /* when clients must learn the outcome; UINT64_MAX: there is none */
     bool promises_broken;      /* a client was advertised a port that is not valid any more */
 
+    struct log_rates log_rates;
     struct mapping_tables tables;
     struct server server;
     struct upstream upstream;

@@ -244,9 +244,9 @@ static bool snapshot_done(struct router *r, struct router_outcome *o, const stru
     if (!r->ready) {
         r->ready = true;
         router_report(r, FAILURE_NONE, span_of(NULL, 0), step->out);
-        actions_log(step->out, LOG_LEVEL_INFO, component, "the router is ready version=%s interface=%s",
-                    r->version[0] != '\0' ? r->version : "unknown",
-                    log_safe(span_text(r->context.interface)).text);
+        actions_log_state(step->out, LOG_LEVEL_INFO, component, "the router is ready version=%s interface=%s",
+                          r->version[0] != '\0' ? r->version : "unknown",
+                          log_safe(span_text(r->context.interface)).text);
     }
     *o = (struct router_outcome){.type = ROUTER_SNAPSHOT_DONE};
     return true;

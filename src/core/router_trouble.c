@@ -11,11 +11,11 @@ void router_report(struct router *r, enum failure failure, struct span message, 
         return;
     r->trouble = (uint8_t)failure;
     if (failure == FAILURE_COMMAND)
-        actions_log(out, level, component, "the router refused a command; retrying message=\"%s\"",
-                    log_safe(message).text);
+        actions_log_state(out, level, component, "the router refused a command; retrying message=\"%s\"",
+                          log_safe(message).text);
     else if (failure == FAILURE_NO_INTERFACE)
-        actions_log(out, level, component, "%s: %s; retrying gateway=%s fix=\"%s\"", t->state, t->cause,
-                    address_text(r->gateway).text, t->remedy);
+        actions_log_state(out, level, component, "%s: %s; retrying gateway=%s fix=\"%s\"", t->state, t->cause,
+                          address_text(r->gateway).text, t->remedy);
     else if (failure != FAILURE_NONE)
         actions_log_failure(out, component, t);
 }

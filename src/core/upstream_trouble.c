@@ -8,10 +8,10 @@ static const char component[] = "gateway";
 
 static void report_impossible(uint32_t address, struct actions *out)
 {
-    actions_log(out, LOG_LEVEL_WARN, component,
-                "%s: what it reports is %s; retrying address=%s fix=\"" ANOTHER_SERVER "\"",
-                gateway_trouble_text(GATEWAY_REFUSES)->state, address_use(address),
-                address_text(address).text);
+    actions_log_state(out, LOG_LEVEL_WARN, component,
+                      "%s: what it reports is %s; retrying address=%s fix=\"" ANOTHER_SERVER "\"",
+                      gateway_trouble_text(GATEWAY_REFUSES)->state, address_use(address),
+                      address_text(address).text);
 }
 
 /* Logs why the gateway gives no external address, as its result code says (RFC 6886 section 3.5). */
@@ -38,15 +38,15 @@ static void report_refusal(uint16_t result, struct actions *out)
     case NATPMP_OUT_OF_RESOURCES:
         break;
     }
-    actions_log(out, LOG_LEVEL_WARN, component, "%s: %s; retrying result=%u fix=\"%s\"",
-                gateway_trouble_text(GATEWAY_REFUSES)->state, cause, (unsigned)result, remedy);
+    actions_log_state(out, LOG_LEVEL_WARN, component, "%s: %s; retrying result=%u fix=\"%s\"",
+                      gateway_trouble_text(GATEWAY_REFUSES)->state, cause, (unsigned)result, remedy);
 }
 
 /* Requests to the gateway should leave through the router, as the API connection does, because the tunnel
  * begins there. */
 static void report_other_way(const struct upstream *u, struct actions *out)
 {
-    actions_log(
+    actions_log_state(
         out, LOG_LEVEL_WARN, component,
         "the gateway does not answer: requests to it do not leave through the router; retrying from=%s "
         "router_from=%s fix=\"route VPN_GATEWAY through the router, or set GATEWAY_SOURCE or "
@@ -61,7 +61,7 @@ void upstream_report(struct upstream *u, enum gateway_trouble trouble, struct ac
     u->trouble = (uint8_t)trouble;
     bool other_way = u->local != 0 && u->router_local != 0 && u->local != u->router_local;
     if (trouble == GATEWAY_FINE)
-        actions_log(out, LOG_LEVEL_INFO, component, "the gateway answers");
+        actions_log_state(out, LOG_LEVEL_INFO, component, "the gateway answers");
     else if (trouble == GATEWAY_REFUSES && u->trouble_address != 0)
         report_impossible(u->trouble_address, out);
     else if (trouble == GATEWAY_REFUSES)

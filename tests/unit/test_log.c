@@ -16,12 +16,17 @@
 
 /* Replaces the C library's function, so that the wall clock shows what a test wants. */
 static struct timespec wall;
+static struct timespec monotonic;
 
 int fake_clock(clockid_t clock, struct timespec *ret_now) __asm__("clock_gettime");
 int fake_clock(clockid_t clock, struct timespec *ret_now)
 {
     if (clock == CLOCK_REALTIME && wall.tv_sec != 0) {
         *ret_now = wall;
+        return 0;
+    }
+    if (clock == CLOCK_BOOTTIME && monotonic.tv_sec != 0) {
+        *ret_now = monotonic;
         return 0;
     }
     return (int)syscall(SYS_clock_gettime, clock, ret_now);
@@ -80,7 +85,7 @@ static void test_dates(void **state)
         struct tm utc;
         assert_non_null(gmtime_r(&wall.tv_sec, &utc));
         assert_int_equal(strftime(expected, sizeof(expected), "%Y-%m-%dT%H:%M:%S", &utc), 19);
-        log_printf(&log, LOG_LEVEL_INFO, "x", "y");
+        log_line(&log, LOG_LEVEL_INFO, "x", span_text("y"));
         assert_memory_equal(take(ends[0]), expected, 19);
     }
 }
@@ -116,11 +121,44 @@ static void test_one_line_of_printable_text(void **state)
     assert_int_equal(strlen(received), LOG_LINE_MAX);
 }
 
+/* A line of the core, whose rate the core has limited. */
+static void write_line(struct log *log, unsigned number)
+{
+    char text[32];
+    (void)snprintf(text, sizeof(text), "line %u", number);
+    log_line(log, LOG_LEVEL_INFO, "x", span_text(text));
+}
+
+/* Of a kind of line of io, the rest is held, and the last of them comes with the number of the others. [R5]
+ */
+static void test_rate(void **state)
+{
+    const int *ends = *state;
+    struct log log;
+    monotonic.tv_sec = 1000;
+    log_init(&log, ends[1], LOG_LEVEL_INFO);
+    for (unsigned i = 0; i < 100000; i++) {
+        log_printf(&log, LOG_LEVEL_WARN, "driver", "flood %u", i);
+        log_recover(&log);
+    }
+    take(ends[0]);
+    assert_non_null(strstr(received, "flood 9\n"));
+    assert_null(strstr(received, "flood 10"));
+    log_printf(&log, LOG_LEVEL_WARN, "driver", "another kind");
+    assert_non_null(strstr(take(ends[0]), "another kind\n"));
+    monotonic.tv_sec += 10;
+    log_recover(&log);
+    assert_non_null(strstr(take(ends[0]), "Z warn  driver  flood 99999 left_out=99989\n"));
+    log_recover(&log);
+    assert_string_equal(take(ends[0]), "");
+    monotonic.tv_sec = 0;
+}
+
 /* Writes until lines are lost. A write that blocks would never return. */
 static void fill(struct log *log)
 {
     for (unsigned i = 0; i < 1000000 && log->lost < 3; i++)
-        log_printf(log, LOG_LEVEL_INFO, "x", "line %u", i);
+        write_line(log, i);
     assert_int_equal(log->lost, 3);
 }
 
@@ -167,7 +205,7 @@ static void test_full_terminal(void **state)
             char part[40];
             ssize_t got = read(reader, part, sizeof(part)); /* nothing, if nothing was written */
             assert_true(got <= (ssize_t)sizeof(part));
-            log_printf(&log, LOG_LEVEL_INFO, "x", "line %u", i);
+            write_line(&log, i);
         }
         while (take(reader)[0] != '\0') {
         }
@@ -276,6 +314,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_form, setup, teardown),
         cmocka_unit_test_setup_teardown(test_dates, setup, teardown),
         cmocka_unit_test_setup_teardown(test_level, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rate, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_line_of_printable_text, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_pipe, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_terminal, setup, teardown),

@@ -433,6 +433,7 @@ void inv_started(struct world *w)
 {
     forget_pending(w);
     w->invariants.adopting = true;
+    w->invariants.log_kinds = 0;
     w->invariants.has_epoch = false;
     w->invariants.gateway_heard = false;
     w->invariants.router_trouble_ms = w->now_ms;

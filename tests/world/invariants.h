@@ -17,6 +17,8 @@
  *     deletion is confirmed only when no rule leads to that port any more.
  * 10. A mapping that is kept alive stays at most for the lifetime that its client requested, and for two
  * hours. With LEASE_HOLD=always it does stay, with its lease, while the gateway has a port for it.
+ * 11. Of one kind, at most INV_LOG_LINES log lines come in a minute, whatever happens. Debug lines do not
+ * count.
  *
  * The core learns of faults with a delay. Each rule below says from when on a fault counts against the core:
  *   - A rule that was taken or changed by hand: GRACE_LISTEN_MS after the change (plus the latency of the
@@ -119,6 +121,16 @@ enum {
     INV_RULES_MAX = 1024,
     INV_TAKEN_MAX = 64,
     INV_LATE_MAX = 256,
+    /* A burst of 10, then one in 10 s. */
+    INV_LOG_LINES = 16,
+    INV_LOG_KINDS = 128,
+};
+
+/* Log lines whose text is the same up to the first key. */
+struct inv_log_kind {
+    uint64_t hash;
+    uint64_t lines;
+    uint64_t at_ms[INV_LOG_LINES]; /* of the last ones: a ring */
 };
 
 struct invariants {
@@ -162,6 +174,9 @@ struct invariants {
     uint64_t losses;   /* of the gateway, as far as they are counted */
     uint64_t quiet_since_ms; /* the faults are off; 0: they are on */
 
+    struct inv_log_kind log_kind[INV_LOG_KINDS];
+    unsigned log_kinds;
+
     uint64_t successes;
     uint64_t errors;
     uint64_t deletions;
@@ -181,7 +196,7 @@ void inv_announce(struct world *w, struct span datagram);
 void inv_to_gateway(struct world *w, struct span datagram);
 /* The gateway sent it at said_ms. */
 void inv_from_gateway(struct world *w, uint64_t said_ms, struct span datagram);
-void inv_log(struct world *w, struct span text);
+void inv_log(struct world *w, enum log_level level, struct span text);
 void inv_state_lost(struct world *w);
 void inv_router_trouble(struct world *w);
 void inv_router_trouble_over(struct world *w);

@@ -72,7 +72,7 @@ static void do_log(struct world *w, const struct action *action)
 
     trace_line(&w->trace, w->now_ms, "log %s %s: %.*s", levels[action->log.level], action->log.component,
                (int)action->log.text.len, (const char *)action->log.text.data);
-    inv_log(w, action->log.text);
+    inv_log(w, action->log.level, action->log.text);
     if (strcmp(action->log.component, "router") == 0 && span_starts(action->log.text, "the router is ready "))
         w->invariants.adopting = false;
 }

@@ -22,8 +22,8 @@
  *   strategy         how the gateway forwards: normal or symmetric
  *   adoption         rules of an earlier run become mappings again
  *   deletion, reply, turn, recovery   deletions; pending replies; turns at the gateway; its lost state
- *   port, budget, pair, target   choices: ports, the gateway's few ports, TCP and UDP of one port; where no rule
- *                    may lead to
+ *   port, budget, pair, target   choices: ports, the gateway's few ports, TCP and UDP of one port, and where
+ *                    no rule may lead to
  *   rule, lease, promise, job   the four parts of a mapping; job_answer decides what a client is answered
  *   mapping          the tables
  *   proxy_state      the whole state
@@ -54,6 +54,7 @@
  *   log              lines on stderr
  *   driver           turns callbacks of io into events, and actions into calls of io
  *   health           the reply to `double-natpmp health`
+ *   version          which version and commit this is
  *   status, status_report   the reply to `double-natpmp status`, and how it is printed
  *   command_*, inquiry, report, json   the subcommands; how a check is run; its findings as text and JSON
  *   main             this file: arguments, start, end */
@@ -74,6 +75,7 @@
 #include "app/driver.h"
 #include "app/log.h"
 #include "app/secure.h"
+#include "app/version.h"
 #include "core/proxy.h"
 #include "io/confine.h"
 #include "io/notify.h"
@@ -96,7 +98,7 @@ static const char usage[] =
     "                  root and the daemon's own user\n"
     "  --check-config  print the configuration in force, or what is wrong with it\n"
     "  --help          print this text\n"
-    "  --version       print the version\n"
+    "  --version       print the version and the commit\n"
     "\n"
     "Environment variables configure it (default in parentheses):\n"
     "  VPN_GATEWAY                 IPv4 address of the VPN's NAT-PMP gateway (required)\n"
@@ -247,7 +249,7 @@ static int run(struct config *config, struct tls_context *tls)
         return EXIT_STATUS_FAILED;
     }
     log_printf(&log, LOG_LEVEL_INFO, "main", "listening address=%s:%u version=%s instance=%s", address.text,
-               (unsigned)config->listen_port, VERSION, config->instance);
+               (unsigned)config->listen_port, version, config->instance);
     if (config->tls_insecure) {
         log_printf(&log, LOG_LEVEL_WARN, "main",
                    "the router's certificate is not checked: an attacker in between can read the password; "
@@ -292,7 +294,7 @@ int main(int argc, char **argv)
     if (strcmp(argument, "--help") == 0)
         return fputs(usage, stdout) < 0;
     if (strcmp(argument, "--version") == 0)
-        return puts("double-natpmp " VERSION) < 0;
+        return printf("double-natpmp %s\n", version) < 0;
     bool check = strcmp(argument, "--check-config") == 0;
     if (argc > 1 && !check && command == NULL) {
         (void)fputs(usage, stderr);

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "app/version.h"
 #include "base/cursor.h"
 #include "io/probe.h"
 
@@ -25,7 +26,7 @@ struct status_page status_page(const struct proxy *proxy, const struct config *c
 {
     struct status_page page;
     memset(&page, 0, sizeof(page)); /* no byte of the stack leaves this process, not even as padding */
-    (void)snprintf(page.version, sizeof(page.version), "%s", VERSION);
+    (void)snprintf(page.version, sizeof(page.version), "%s", version);
     memcpy(page.instance, config->instance, sizeof(page.instance));
     memcpy(page.router_host, config->router_host, sizeof(page.router_host));
     page.router_port = config->router_port;
@@ -68,7 +69,7 @@ static bool rows_are_valid(const struct status_page *page)
 bool status_page_is_valid(const struct status_page *page, int size)
 {
     return size == (int)sizeof(*page) && ends(page->version, sizeof(page->version)) &&
-           strcmp(page->version, VERSION) == 0 && is_plain(page->instance, sizeof(page->instance)) &&
+           strcmp(page->version, version) == 0 && is_plain(page->instance, sizeof(page->instance)) &&
            is_plain(page->router_host, sizeof(page->router_host)) &&
            is_plain(page->proxy.router_version, sizeof(page->proxy.router_version)) &&
            ends(page->proxy.interface, sizeof(page->proxy.interface)) &&

@@ -4,6 +4,7 @@
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -96,6 +97,58 @@ class Compose(unittest.TestCase):
 
     def test_the_secret_is_declared(self):
         self.assertEqual(set(self.service["secrets"]), set(yaml.safe_load(COMPOSE.read_text())["secrets"]))
+
+
+class Version(unittest.TestCase):
+    """The commit in `--version` (tools/commit)."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name)
+        (self.root / "tools").mkdir()
+        shutil.copy(ROOT / "tools/commit", self.root / "tools")
+
+    def commit(self, *arguments, **env):
+        status, text = run(self.root / "tools/commit", *arguments, env={"PATH": os.environ["PATH"], **env})
+        self.assertEqual(status, 0, text)
+        return text
+
+    def git(self, *arguments):
+        who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+        status, text = run("git", *who, "-C", self.root, *arguments)
+        self.assertEqual(status, 0, text)
+
+    def test_a_copy_without_history(self):
+        self.assertEqual(self.commit(), "")
+        self.assertEqual(self.commit(COMMIT="0123456789ab"), "0123456789ab\n")
+
+    def test_a_copy_inside_the_history_of_another_project(self):
+        self.git("init", "-q")
+        self.git("commit", "-q", "--allow-empty", "-m", "another project")
+        (self.root / "inner").mkdir()
+        (self.root / "tools").rename(self.root / "inner/tools")
+        self.root = self.root / "inner"
+        self.assertEqual(self.commit(), "")
+
+    def test_a_clone(self):
+        self.git("init", "-q")
+        self.git("add", ".")
+        self.git("commit", "-q", "-m", "one")
+        self.assertRegex(self.commit(), r"\A[0-9a-f]{12}\n\Z")
+        with open(self.root / "tools/commit", "a") as script:
+            script.write("# more\n")
+        self.assertRegex(self.commit(), r"\A[0-9a-f]{12}\.modified\n\Z")
+
+    def test_the_header_is_written_only_if_it_changes(self):
+        header = self.root / "generated" / "commit.h"
+        self.commit(header, COMMIT="0123456789ab")
+        self.assertEqual(header.read_text(), '#define COMMIT "+0123456789ab"\n')
+        os.utime(header, (1, 1))
+        self.commit(header, COMMIT="0123456789ab")
+        self.assertEqual(header.stat().st_mtime, 1)
+        self.commit(header)
+        self.assertEqual(header.read_text(), '#define COMMIT ""\n')
 
 
 class Install(unittest.TestCase):

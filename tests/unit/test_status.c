@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "app/status_report.h"
+#include "app/version.h"
 #include "unit.h"
 
 enum { NOW = 1800000000 }; /* 2027-01-15T08:00:00Z */
@@ -163,7 +164,7 @@ static void test_question(void **state)
 static struct status_page good_page(void)
 {
     struct status_page page = {.rows = 1};
-    (void)snprintf(page.version, sizeof(page.version), "%s", VERSION);
+    (void)snprintf(page.version, sizeof(page.version), "%s", version);
     return page;
 }
 

@@ -63,7 +63,7 @@ static void tell(struct world *w)
         world_run_for(w, 2000);
     }
     world_run_for(w, 40000);
-    expect(w, proxy_status(w->proxy, w->now_ms).router_trouble == NULL);
+    expect(w, proxy_status(w->proxy, w->now_ms).router_failure == FAILURE_NONE);
 }
 
 const struct story story_log_flood = {.options = many, .tell = tell};

@@ -43,20 +43,18 @@ static bool percent(struct gateway_model *g, unsigned chance)
 
 /* ---- the table ---- */
 
-static void remember_lost(struct gateway_model *g, const struct gateway_lease *lease, uint64_t now_ms)
+static void lose(struct gateway_model *g, const struct gateway_lease *lease, uint64_t lost_ms, bool by_reboot)
 {
-    struct gateway_lease *lost = &g->lost[g->lost_next++ % GATEWAY_LOST_MAX];
-
-    *lost = *lease;
-    lost->lost_ms = now_ms;
     g->losses++;
+    if (g->callbacks.lost)
+        g->callbacks.lost(g->callbacks.context, lease, lost_ms, by_reboot);
 }
 
 void gateway_expire(struct gateway_model *g, uint64_t now_ms)
 {
     for (unsigned i = 0; i < g->leases_end; i++) {
         if (g->leases[i].used && g->leases[i].ends_ms <= now_ms) {
-            remember_lost(g, &g->leases[i], g->leases[i].ends_ms);
+            lose(g, &g->leases[i], g->leases[i].ends_ms, false);
             g->leases[i].used = false;
         }
     }
@@ -178,7 +176,7 @@ static void maybe_rotate(struct gateway_model *g, uint64_t now_ms, struct gatewa
         port = random_port(g);
     if (port == 0)
         return;
-    remember_lost(g, lease, now_ms);
+    lose(g, lease, now_ms, false);
     lease->external_port = port;
 }
 
@@ -309,7 +307,7 @@ static void take_delete(struct gateway_model *g, uint64_t now_ms, uint64_t sent_
         return;
     }
     if (lease && sent_ms < lease->asked_ms)
-        remember_lost(g, lease, now_ms);
+        lose(g, lease, now_ms, false);
     if (lease)
         lease->used = false;
     if (internal_port == 0)
@@ -433,9 +431,8 @@ void gateway_reboot(struct gateway_model *g, uint64_t now_ms)
 {
     gateway_expire(g, now_ms);
     for (unsigned i = 0; i < g->leases_end; i++) {
-        g->leases[i].rebooted = true;
         if (g->leases[i].used)
-            remember_lost(g, &g->leases[i], now_ms);
+            lose(g, &g->leases[i], now_ms, true);
         g->leases[i].used = false;
     }
     g->leases_end = 0;
@@ -481,59 +478,6 @@ const struct gateway_lease *gateway_find(const struct gateway_model *g, uint64_t
             return lease;
     }
     return NULL;
-}
-
-/* If replies are usually late, their epochs are equally late, so the client cannot notice it. */
-static bool is_lost(const struct gateway_model *g, const struct gateway_lease *lease, uint64_t now_ms,
-                    bool tcp, uint16_t internal_port, uint16_t external_port)
-{
-    return lease->used && !lease->known && lease->tcp == tcp && lease->internal_port == internal_port &&
-           lease->external_port == external_port &&
-           lease->ends_ms + GATEWAY_LATE_MS + g->faults.late_ms > now_ms;
-}
-
-bool gateway_had(const struct gateway_model *g, uint64_t now_ms, bool tcp, uint16_t internal_port,
-                 uint16_t external_port)
-{
-    for (unsigned i = 0; i < GATEWAY_LOST_MAX; i++) {
-        if (is_lost(g, &g->lost[i], now_ms, tcp, internal_port, external_port))
-            return true;
-    }
-    /* The lease has ended, and no event has removed it since then. */
-    for (unsigned i = 0; i < g->leases_end; i++) {
-        if (is_lost(g, &g->leases[i], now_ms, tcp, internal_port, external_port))
-            return true;
-    }
-    return false;
-}
-
-void gateway_loss_is_known(struct gateway_model *g, uint64_t said_ms)
-{
-    for (unsigned i = 0; i < GATEWAY_LOST_MAX; i++)
-        g->lost[i].known |= g->lost[i].rebooted && g->lost[i].lost_ms <= said_ms;
-}
-
-void gateway_port_is_known(struct gateway_model *g, const struct gateway_news *news)
-{
-    uint16_t internal_port = news->internal_port;
-    uint16_t external_port = news->external_port;
-
-    if (g->options.symmetric && internal_port != 0 && external_port != 0 && internal_port != external_port)
-        return; /* no answer of such a gateway */
-    for (unsigned i = 0; i < GATEWAY_LOST_MAX; i++) {
-        struct gateway_lease *lost = &g->lost[i];
-
-        if (lost->tcp != news->tcp ||
-            (lost->internal_port != internal_port && (!g->options.symmetric || external_port == 0)))
-            continue;
-        if (lost->external_port != external_port && news->said_ms >= lost->lost_ms) {
-            lost->known = true;
-            lost->known_by_ms = news->said_ms > lost->known_by_ms ? news->said_ms : lost->known_by_ms;
-        } else if (lost->external_port == external_port &&
-                   news->seems_said_ms + GATEWAY_LATE_MS >= lost->known_by_ms) {
-            lost->known = false;
-        }
-    }
 }
 
 unsigned gateway_count(const struct gateway_model *g, uint64_t now_ms)

@@ -60,31 +60,13 @@ struct gateway_lease {
     uint16_t internal_port;
     uint16_t external_port;
     uint64_t ends_ms;
-    uint64_t asked_ms;    /* when the request that made or renewed it was sent */
-    uint64_t lost_ms;     /* in lost[]: when it ended or got another port ... */
-    bool rebooted;        /* ... by a reboot, ... */
-    bool known;           /* ... and the client must have understood that ... */
-    uint64_t known_by_ms; /* ... by a reply that was sent then */
-    uint16_t next_port;   /* the next renewal grants this external port; 0: the same one */
+    uint64_t asked_ms;  /* when the request that made or renewed it was sent */
+    uint16_t next_port; /* the next renewal grants this external port; 0: the same one */
 };
 
 enum {
     GATEWAY_NO_ANSWER = 0xffff, /* in place of a result */
     GATEWAY_LEASES_MAX = 16384,
-    GATEWAY_LOST_MAX = 512,
-    /* By the test of section 3.6 a client cannot tell a reply that is 2 s old from a new one, because epochs
-     * are whole seconds. */
-    GATEWAY_LATE_MS = 3000,
-};
-
-/* What a reply contains, when it was sent, and when according to its epoch. Late replies from before a
- * reboot, and those that made the client believe in a reboot, have an epoch of the present. */
-struct gateway_news {
-    uint64_t said_ms;
-    uint64_t seems_said_ms;
-    bool tcp;
-    uint16_t internal_port;
-    uint16_t external_port;
 };
 
 struct gateway_callbacks {
@@ -93,6 +75,9 @@ struct gateway_callbacks {
     void (*unreachable)(void *context);
     /* A request that no client may send (reserved bytes, internal port 0, a deletion with a suggestion). */
     void (*complain)(void *context, const char *what, struct span datagram);
+    /* A lease ended at lost_ms or got another external port, and the client's last request was to have it.
+     * May be NULL. */
+    void (*lost)(void *context, const struct gateway_lease *lease, uint64_t lost_ms, bool by_reboot);
 };
 
 struct gateway_model {
@@ -106,9 +91,7 @@ struct gateway_model {
     uint64_t clock_changes; /* and what looks like one: each may look like a reboot */
     uint64_t losses;        /* leases that ended, were lost or got another port */
     uint64_t requests;
-    uint64_t grants; /* new leases */
-    struct gateway_lease lost[GATEWAY_LOST_MAX];
-    unsigned lost_next;
+    uint64_t grants;     /* new leases */
     unsigned leases_end; /* leases[leases_end] and later ones are neither used nor initialised */
     struct gateway_lease leases[GATEWAY_LEASES_MAX];
 };
@@ -134,14 +117,4 @@ size_t gateway_announcement(const struct gateway_model *g, uint64_t now_ms, uint
 /* ---- inspection ---- */
 const struct gateway_lease *gateway_find(const struct gateway_model *g, uint64_t now_ms, bool tcp,
                                          uint16_t internal_port);
-/* There was a lease with that port, it has not ended for longer than a reply can be late, and the client
- * cannot know yet that it is gone: a reboot took it, a renewal gave it another port, or a late retransmission
- * of a deletion that was sent before the request for the lease ended it. */
-bool gateway_had(const struct gateway_model *g, uint64_t now_ms, bool tcp, uint16_t internal_port,
-                 uint16_t external_port);
-/* The client has received what the gateway sent then, and must have understood that the gateway lost its
- * state. No epoch shows that a port has changed. */
-void gateway_loss_is_known(struct gateway_model *g, uint64_t said_ms);
-/* The client has received which port the lease had when that was sent. */
-void gateway_port_is_known(struct gateway_model *g, const struct gateway_news *news);
 unsigned gateway_count(const struct gateway_model *g, uint64_t now_ms);

@@ -288,7 +288,7 @@ static void open_sockets(struct gatewayd *d)
 
 static void start(struct gatewayd *d, const struct gateway_faults *faults)
 {
-    struct gateway_callbacks callbacks = {d, model_sends, NULL, model_complains};
+    struct gateway_callbacks callbacks = {.context = d, .send = model_sends, .complain = model_complains};
 
     gateway_init(&d->model,
                  &(struct gateway_options){.profile = d->proton ? GATEWAY_PROTON : GATEWAY_STRICT,

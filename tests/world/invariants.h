@@ -56,6 +56,7 @@ enum {
 /* Is in the comment of every foreign rule of the tests. */
 #define FOREIGN_COMMENT "FOREIGN"
 
+struct gateway_lease;
 struct world;
 
 /* One entry for each (address, protocol, internal port) that was ever requested, and one for each unanswered
@@ -109,6 +110,18 @@ struct inv_taken {
     uint64_t known_ms;
 };
 
+/* A lease that the gateway lost, and whether the core must have learnt of that. */
+struct inv_lost {
+    bool tcp;
+    bool by_reboot;
+    uint16_t internal_port; /* 0: a free entry */
+    uint16_t external_port;
+    uint64_t ends_ms;
+    uint64_t lost_ms;
+    bool known;
+    uint64_t known_by_ms; /* when the datagram was sent that made it known */
+};
+
 /* A grant that arrived late. */
 struct inv_late {
     bool tcp;
@@ -121,6 +134,10 @@ enum {
     INV_RULES_MAX = 1024,
     INV_TAKEN_MAX = 64,
     INV_LATE_MAX = 256,
+    INV_LOST_MAX = 512,
+    /* By the test of section 3.6 the core cannot tell a reply that is 2 s old from a new one, because epochs
+     * are whole seconds. */
+    GATEWAY_LATE_MS = 3000,
     /* A burst of 10, then one in 10 s. */
     INV_LOG_LINES = 16,
     INV_LOG_KINDS = 128,
@@ -161,6 +178,8 @@ struct invariants {
     bool gateway_doubted;     /* the epoch of the last datagram did not fit */
     uint32_t gateway_epoch_s; /* the last datagram of the gateway that reached the core, and when */
     uint64_t gateway_epoch_ms;
+    struct inv_lost lost[INV_LOST_MAX];
+    unsigned lost_next;
     struct inv_late late[INV_LATE_MAX];
     unsigned late_next;
     uint64_t gateway_refused_ms; /* when the gateway last refused a mapping */
@@ -196,6 +215,8 @@ void inv_announce(struct world *w, struct span datagram);
 void inv_to_gateway(struct world *w, struct span datagram);
 /* The gateway sent it at said_ms. */
 void inv_from_gateway(struct world *w, uint64_t said_ms, struct span datagram);
+/* The gateway lost a lease at lost_ms, or granted another external port for it. */
+void inv_lease_lost(struct world *w, const struct gateway_lease *lease, uint64_t lost_ms, bool by_reboot);
 void inv_log(struct world *w, enum log_level level, struct span text);
 void inv_state_lost(struct world *w);
 void inv_router_trouble(struct world *w);
@@ -224,6 +245,9 @@ void inv_asked_before(struct world *w, uint32_t address, bool tcp, uint16_t port
 
 /* ---- between the files of the invariants ---- */
 
+/* The gateway had a lease of that port, it has not ended for longer than a reply can be late, and the core
+ * cannot know yet that it is gone. */
+bool inv_lease_is_excused(const struct world *w, bool tcp, uint16_t internal_port, uint16_t external_port);
 /* A late grant of that external port arrived a moment ago. */
 bool inv_granted_late(const struct world *w, bool tcp, uint16_t internal_port, uint16_t external_port);
 void inv_check_secrets(struct world *w, const char *where, struct span bytes);

@@ -1,4 +1,4 @@
-/* The gateway's side of the invariants: what its datagrams tell the core. */
+/* The gateway's side of the invariants: what the core can know by the gateway's datagrams. */
 #include "bytes.h"
 #include "world.h"
 
@@ -6,6 +6,86 @@ enum {
     CLOCK_TOLERANCE_MS = 2000, /* RFC 6886 section 3.6; a reply that is later looks like a clock set back */
     LATE_EXCUSE_MS = 10000,    /* for the router's part of a mapping */
 };
+
+/* ---- lost leases ---- */
+
+void inv_lease_lost(struct world *w, const struct gateway_lease *lease, uint64_t lost_ms, bool by_reboot)
+{
+    struct invariants *inv = &w->invariants;
+
+    inv->lost[inv->lost_next++ % INV_LOST_MAX] = (struct inv_lost){
+        .tcp = lease->tcp,
+        .by_reboot = by_reboot,
+        .internal_port = lease->internal_port,
+        .external_port = lease->external_port,
+        .ends_ms = lease->ends_ms,
+        .lost_ms = lost_ms,
+    };
+}
+
+/* If replies are usually late, their epochs are equally late, so the core cannot notice it. */
+static bool may_count(const struct world *w, uint64_t ends_ms)
+{
+    return ends_ms + GATEWAY_LATE_MS + w->gateway.faults.late_ms > w->now_ms;
+}
+
+bool inv_lease_is_excused(const struct world *w, bool tcp, uint16_t internal_port, uint16_t external_port)
+{
+    for (unsigned i = 0; i < INV_LOST_MAX; i++) {
+        const struct inv_lost *lost = &w->invariants.lost[i];
+
+        if (!lost->known && lost->tcp == tcp && lost->internal_port == internal_port &&
+            lost->external_port == external_port && may_count(w, lost->ends_ms))
+            return true;
+    }
+    /* The lease has ended, and no event has removed it since then. */
+    for (unsigned i = 0; i < w->gateway.leases_end; i++) {
+        const struct gateway_lease *lease = &w->gateway.leases[i];
+
+        if (lease->used && lease->tcp == tcp && lease->internal_port == internal_port &&
+            lease->external_port == external_port && may_count(w, lease->ends_ms))
+            return true;
+    }
+    return false;
+}
+
+/* The core has received what the gateway sent then, and must have understood that the gateway lost its state.
+ * No epoch shows that a port has changed. */
+static void note_restart(struct world *w, uint64_t said_ms)
+{
+    for (unsigned i = 0; i < INV_LOST_MAX; i++) {
+        struct inv_lost *lost = &w->invariants.lost[i];
+
+        lost->known |= lost->by_reboot && lost->lost_ms <= said_ms;
+    }
+}
+
+/* The core has received a success, so it knows which port the lease had when the gateway sent that. Late
+ * replies from before a reboot, and those that made the core believe in a reboot, have an epoch of the
+ * present; by their epoch they were sent at seems_said_ms. */
+static void note_success(struct world *w, uint64_t said_ms, uint64_t seems_said_ms, const uint8_t *bytes)
+{
+    bool symmetric = w->gateway.options.symmetric;
+    bool tcp = bytes[1] == 130;
+    uint16_t internal_port = get16(bytes + 8);
+    uint16_t external_port = get16(bytes + 10);
+
+    if (symmetric && internal_port != 0 && external_port != 0 && internal_port != external_port)
+        return; /* no answer of such a gateway */
+    for (unsigned i = 0; i < INV_LOST_MAX; i++) {
+        struct inv_lost *lost = &w->invariants.lost[i];
+
+        if (lost->tcp != tcp || (lost->internal_port != internal_port && (!symmetric || external_port == 0)))
+            continue;
+        if (lost->external_port != external_port && said_ms >= lost->lost_ms) {
+            lost->known = true;
+            lost->known_by_ms = said_ms > lost->known_by_ms ? said_ms : lost->known_by_ms;
+        } else if (lost->external_port == external_port &&
+                   seems_said_ms + GATEWAY_LATE_MS >= lost->known_by_ms) {
+            lost->known = false;
+        }
+    }
+}
 
 /* ---- late grants ---- */
 
@@ -51,8 +131,7 @@ static uint64_t seems_said(const struct world *w, uint32_t epoch_s)
 }
 
 /* The test of section 3.6, for every datagram that carries an epoch. A datagram that fails it may only be
- * late. The core then requests the address, whose reply decides, and the models know what the gateway
- * lost. */
+ * late. The core then requests the address, whose reply decides. */
 void inv_from_gateway(struct world *w, uint64_t said_ms, struct span datagram)
 {
     struct invariants *inv = &w->invariants;
@@ -80,7 +159,7 @@ void inv_from_gateway(struct world *w, uint64_t said_ms, struct span datagram)
         /* If a gateway restarts a few seconds after a late reply, its new replies look late; and late replies
          * may look like a clock that was set back. */
         if (w->gateway.faults.late_ms == 0 || epoch_s + 1 + w->gateway.faults.late_ms / 1000 < expected_s)
-            gateway_loss_is_known(&w->gateway, said_ms);
+            note_restart(w, said_ms);
     }
     seems_said_ms = seems_said(w, epoch_s);
     inv->gateway_doubted = false;
@@ -90,11 +169,5 @@ void inv_from_gateway(struct world *w, uint64_t said_ms, struct span datagram)
     if (map && (get16(bytes + 2) == 2 || get16(bytes + 2) == 4))
         inv->gateway_refused_ms = w->now_ms;
     if (map && get16(bytes + 2) == 0)
-        gateway_port_is_known(&w->gateway, &(struct gateway_news){
-                                               .said_ms = said_ms,
-                                               .seems_said_ms = seems_said_ms,
-                                               .tcp = bytes[1] == 130,
-                                               .internal_port = get16(bytes + 8),
-                                               .external_port = get16(bytes + 10),
-                                           });
+        note_success(w, said_ms, seems_said_ms, bytes);
 }

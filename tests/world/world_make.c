@@ -83,6 +83,11 @@ static void gateway_complains(void *context, const char *what, struct span datag
     world_fail(w, "request to the gateway: %s: %s", what, trace_natpmp(datagram, text));
 }
 
+static void gateway_loses(void *context, const struct gateway_lease *lease, uint64_t lost_ms, bool by_reboot)
+{
+    inv_lease_lost(context, lease, lost_ms, by_reboot);
+}
+
 /* ---- changes from outside ---- */
 
 void world_hand_begin(struct world *w, const char *what)
@@ -182,7 +187,8 @@ static void init_gateway(struct world *w)
     struct gateway_callbacks callbacks = {.context = w,
                                           .send = gateway_sends,
                                           .unreachable = gateway_is_unreachable,
-                                          .complain = gateway_complains};
+                                          .complain = gateway_complains,
+                                          .lost = gateway_loses};
 
     gateway_init(&w->gateway, &w->options.gateway, &callbacks, prng_next(&w->prng));
 }

@@ -501,8 +501,9 @@ static bool watch_epoch(struct upstream *u, const struct natpmp_reply *reply, co
     bool ahead = u->epoch_known && reply->epoch_s > epoch_at_most_s(u, now_ms) + EPOCH_TOLERANCE_S;
     if (ahead && reply->type != NATPMP_REPLY_ADDRESS && may_ask_unasked(u, now_ms))
         upstream_want_address(u, now_ms);
-    /* One that is behind was overtaken on the way: what is known is newer. */
-    if (!after || !u->epoch_known || reply->epoch_s >= u->epoch_s)
+    /* One that is behind was overtaken on the way, or waited in the socket while the machine stood still:
+     * what is known is newer. A second copy of it must not pass for the answer to the next request. */
+    if (!after || (epoch == EPOCH_FITS && (!u->epoch_known || reply->epoch_s >= u->epoch_s)))
         set_clock(u, reply->epoch_s, now_ms);
     return true;
 }

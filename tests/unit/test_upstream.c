@@ -283,6 +283,24 @@ static void test_requested_anew(void **state)
     assert_true(outcome.asked_ms == START_MS); /* it may be the answer to the first datagram */
 }
 
+/* The machine stood still for eight seconds, and both copies of the answer waited in the socket. The first
+ * one belongs to the request. The second one is no answer to the next request. */
+static void test_copies_that_waited_in_the_socket(void **state)
+{
+    const struct reply reply = {
+        .opcode = 1, .epoch_s = 1000, .internal_port = PORT, .external_port = 41000, .lifetime_s = 1};
+    (void)state;
+    ask(NATPMP_UDP, PORT, 1, START_MS);
+    receive_map(reply, START_MS + 40);
+    assert_true(next(START_MS + 40) && outcome.type == UPSTREAM_GRANTED);
+    ask(NATPMP_UDP, PORT, 1, START_MS + 100);
+    receive_map(reply, START_MS + 8100);
+    assert_true(next(START_MS + 8100) && outcome.type == UPSTREAM_GRANTED);
+    ask(NATPMP_UDP, PORT, 1, START_MS + 8100);
+    receive_map(reply, START_MS + 8100);
+    assert_true(next(START_MS + 8100) && outcome.type == UPSTREAM_LATE);
+}
+
 UNIT(upstream)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +320,7 @@ UNIT(upstream)
         TEST(test_unsupported_map_opcode),
         TEST(test_unsupported_address_opcode_ends_no_mapping),
         TEST(test_nonsense_is_dropped),
+        TEST(test_copies_that_waited_in_the_socket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

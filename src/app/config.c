@@ -53,7 +53,7 @@ enum kind {
     KIND_ADDRESS,
     KIND_BOOL,
     KIND_WORD,
-    KIND_COUNT,
+    KIND_NUMBER,
     KIND_INSTANCE,
     KIND_FINGERPRINT,
     KIND_ROUTER, /* router_host and router_port */
@@ -69,6 +69,8 @@ struct variable {
     size_t offset; /* of the field in struct config */
     size_t size;
     const char *const *words; /* of KIND_WORD, by number; NULL at the end */
+    uint16_t min;             /* of KIND_NUMBER */
+    uint16_t max;
     bool required;
     bool secret;
     bool optional; /* not printed while it is not set */
@@ -135,9 +137,16 @@ static const struct variable variables[] = {
          "[address]:port with an IPv4 address of this machine or none, such as :5351 or 192.168.88.1:5351",
      .identity = true},
     {.name = "MAX_MAPPINGS_PER_CLIENT",
-     .kind = KIND_COUNT,
+     .kind = KIND_NUMBER,
      FIELD(client_mappings_max),
+     .min = 1,
+     .max = CLIENT_MAPPINGS_MAX,
      .allowed = "a number from 1 to 1024"},
+    {.name = "ROUTER_CHANGES_PER_SECOND",
+     .kind = KIND_NUMBER,
+     FIELD(router_changes_per_s),
+     .max = ROUTER_CHANGES_MAX,
+     .allowed = "a number from 1 to 1000, or 0 for no limit"},
     {.name = "GATEWAY_MODE", WORDS(mode_words, gateway_mode), .allowed = "auto or symmetric"},
     {.name = "LEASE_HOLD", WORDS(hold_words, lease_hold), .allowed = "auto, always or off"},
     {.name = "LOG_LEVEL", WORDS(level_words, log_level), .allowed = "DEBUG, INFO, WARN or ERROR"},
@@ -155,8 +164,8 @@ static bool take(struct config *c, const struct variable *variable, struct span 
         return config_parse_bool(text, field);
     case KIND_WORD:
         return config_parse_word(text, variable->words, field);
-    case KIND_COUNT:
-        return config_parse_count(text, CLIENT_MAPPINGS_MAX, field);
+    case KIND_NUMBER:
+        return config_parse_number(text, variable->min, variable->max, field);
     case KIND_INSTANCE:
         return config_parse_instance(text, field);
     case KIND_FINGERPRINT:
@@ -256,6 +265,7 @@ static bool parse(struct config *ret_config, const char *const *environment, boo
         .user = "admin",
         .instance = "default",
         .client_mappings_max = CLIENT_MAPPINGS_DEFAULT,
+        .router_changes_per_s = ROUTER_CHANGES_DEFAULT,
         .log_level = LOG_LEVEL_INFO,
     };
     for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
@@ -336,7 +346,7 @@ static void print_value(const struct config *c, const struct variable *variable,
     case KIND_WORD:
         (void)fputs(variable->words[*(const unsigned *)field], out);
         break;
-    case KIND_COUNT:
+    case KIND_NUMBER:
         (void)fprintf(out, "%u", (unsigned)*(const uint16_t *)field);
         break;
     case KIND_FINGERPRINT:

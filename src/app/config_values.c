@@ -33,12 +33,12 @@ bool config_parse_text(struct span text, char *ret_text, size_t capacity)
     return is_one_line(text) && copy_text(ret_text, capacity, text);
 }
 
-bool config_parse_count(struct span text, uint16_t max, uint16_t *ret_count)
+bool config_parse_number(struct span text, uint16_t min, uint16_t max, uint16_t *ret_number)
 {
     uint64_t value;
-    if (!parse_decimal(text, max, &value) || value == 0)
+    if (!parse_decimal(text, max, &value) || value < min)
         return false;
-    *ret_count = (uint16_t)value;
+    *ret_number = (uint16_t)value;
     return true;
 }
 
@@ -127,7 +127,7 @@ bool config_parse_endpoint(struct span text, char ret_host[CONFIG_HOST_MAX + 1],
     struct span port;
     return split_host_port(text, &bracketed, &host, &port) &&
            (bracketed ? parse_ipv6(host, ret_host) : parse_host(host, ret_host)) &&
-           (port.len == 0 || config_parse_count(port, UINT16_MAX, ret_port));
+           (port.len == 0 || config_parse_number(port, 1, UINT16_MAX, ret_port));
 }
 
 bool config_parse_listen(struct span text, uint32_t *ret_address, uint16_t *ret_port)
@@ -136,7 +136,8 @@ bool config_parse_listen(struct span text, uint32_t *ret_address, uint16_t *ret_
     struct span host;
     struct span port;
     uint32_t address = 0;
-    if (!split_host_port(text, &bracketed, &host, &port) || !config_parse_count(port, UINT16_MAX, ret_port))
+    if (!split_host_port(text, &bracketed, &host, &port) ||
+        !config_parse_number(port, 1, UINT16_MAX, ret_port))
         return false;
     if (host.len > 0 && !span_is(host, "0.0.0.0") && !config_parse_unicast(host, &address))
         return false;

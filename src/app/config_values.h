@@ -15,7 +15,7 @@ bool config_parse_listen(struct span text, uint32_t *ret_address, uint16_t *ret_
 bool config_parse_bool(struct span text, bool *ret_value);
 /* The index of the word in a list that ends with NULL. */
 bool config_parse_word(struct span text, const char *const *words, unsigned *ret_number);
-/* A number from 1 to `max`. */
-bool config_parse_count(struct span text, uint16_t max, uint16_t *ret_count);
+/* A number from `min` to `max`. */
+bool config_parse_number(struct span text, uint16_t min, uint16_t max, uint16_t *ret_number);
 bool config_parse_instance(struct span text, char ret_name[INSTANCE_NAME_MAX + 1]);
 bool config_parse_fingerprint(struct span text, uint8_t ret_fingerprint[TLS_FINGERPRINT_SIZE]);

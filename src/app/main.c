@@ -119,6 +119,7 @@ static const char usage[] =
     "(default)\n"
     "  LISTEN_ADDR                 [address]:port on which to answer NAT-PMP (:5351)\n"
     "  MAX_MAPPINGS_PER_CLIENT     mappings for one host (64)\n"
+    "  ROUTER_CHANGES_PER_SECOND   changes on the router that all hosts may cause; 0: no limit (20)\n"
     "  GATEWAY_MODE                auto, or symmetric if the gateway forwards port n to port n only (auto)\n"
     "  LEASE_HOLD                  auto, always or off: renew mappings whose client renews too late (auto)\n"
     "  LOG_LEVEL                   DEBUG, INFO, WARN or ERROR (INFO)\n"
@@ -172,6 +173,7 @@ static struct proxy *make_proxy(struct config *config)
     (void)madvise(memory, proxy_size(), MADV_DONTDUMP);
     struct proxy_config core = {.gateway = config->gateway,
                                 .client_mappings_max = config->client_mappings_max,
+                                .router_changes_per_s = config->router_changes_per_s,
                                 .lease_hold = config->lease_hold,
                                 .gateway_mode = config->gateway_mode,
                                 .log_level = config->log_level};

@@ -12,6 +12,24 @@ enum {
      * PENDING_PER_REQUEST_MAX pending replies for each mapping takes half of PENDING_REPLIES_MAX. */
     CLIENT_MAPPINGS_DEFAULT = 64,
     CLIENT_MAPPINGS_MAX = 1024,
+
+    /* Changes of rules on the router (each add, set and remove is one) that clients cause: flash memory and a
+     * slow processor pay for them. A client may make MAX_MAPPINGS_PER_CLIENT at once, as a program does that
+     * starts, and then one a second. All clients together may make this many at once, as after a power
+     * failure, and then ROUTER_CHANGES_PER_SECOND, which even the smallest router carries out. A renewal
+     * needs none, and what the daemon does by itself does not wait. The first few of a burst are spent on
+     * answering sooner: a rule is added before the gateway has granted its lease, and its comment is set
+     * then. */
+    CLIENT_CHANGE_PERIOD_MS = 1000,
+    CLIENT_CHANGES_EAGER = 16,
+    ROUTER_CHANGES_BURST = 1024,
+    ROUTER_CHANGES_EAGER = 512,
+    ROUTER_CHANGES_DEFAULT = 20,
+    ROUTER_CHANGES_MAX = 1000,
+    /* For so long after the gateway refused a mapping, no rule is added before it has granted the lease: a
+     * gateway that has no port left goes on refusing, and each of these rules would be removed again. */
+    GATEWAY_REFUSES_S = 60,
+
     /* Pending replies. The usual client has one socket for a mapping; 8 is generous. */
     PENDING_REPLIES_MAX = 16383,
     PENDING_PER_REQUEST_MAX = 8,

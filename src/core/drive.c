@@ -1,6 +1,7 @@
 #include "core/drive.h"
 
 #include "core/budget.h"
+#include "core/change.h"
 #include "core/deletion.h"
 #include "core/job_answer.h"
 #include "core/port.h"
@@ -37,6 +38,7 @@ static void refuse(struct proxy *p, uint16_t m, enum natpmp_result result, const
     promise_on_refused(t, m);
     if (goes_on)
         return;
+    job_undo(t, m);
     if (mapping->job.refusal != 0)
         job_refuse_until(t, m, step->now_ms + REFUSED_MS);
     lease_end(t, m);
@@ -77,7 +79,7 @@ static struct job_facts facts_of(const struct proxy *p, uint16_t m, uint64_t now
         .rejoins = mapping->lease.pair == PAIR_REJOINS,
         .epoch_doubted = p->upstream.epoch_doubted,
         .again = mapping->job.again,
-        .no_resources = mapping->lease.result == NATPMP_OUT_OF_RESOURCES,
+        .no_resources = mapping->lease.result == NATPMP_OUT_OF_RESOURCES || change_waits(&p->tables, m),
     };
 }
 
@@ -162,7 +164,8 @@ static uint64_t due_ms(const struct proxy *p, uint16_t m, uint64_t now_ms)
 {
     const struct mapping *mapping = &p->tables.mapping[m];
     uint64_t job_ms = earlier_ms(job_due_ms(mapping, now_ms), promise_due_ms(mapping, now_ms));
-    return earlier_ms(job_ms, earlier_ms(rule_due_ms(mapping, now_ms), turn_due_ms(p, m, now_ms)));
+    uint64_t rule_ms = earlier_ms(rule_due_ms(mapping, now_ms), change_due_ms(p, m, now_ms));
+    return earlier_ms(job_ms, earlier_ms(rule_ms, turn_due_ms(p, m, now_ms)));
 }
 
 static void drive_one(struct proxy *p, uint16_t m, const struct step *step)
@@ -181,8 +184,7 @@ static void drive_one(struct proxy *p, uint16_t m, const struct step *step)
         deletion_settle(p, m, step);
     settle_promise(p, m, step);
     settle_lease(p, m, step);
-    if (rule_wants(mapping, step->now_ms) != RULE_WANTS_NOTHING)
-        list_push(&t->router, t->to_router, m);
+    change_queue(p, m, step);
     if (!mapping_is_over(t, m)) {
         heap_set(&t->due, m, due_ms(p, m, step->now_ms));
     } else if (mapping->router_port == 0) {
@@ -247,16 +249,16 @@ static bool command_router(struct proxy *p, uint16_t m, const struct step *step)
 
 static void pump_router(struct proxy *p, const struct step *step)
 {
-    struct mapping_tables *t = &p->tables;
-    while (router_is_ready(&p->router) && t->router.first != 0) {
+    uint16_t m;
+    while (router_is_ready(&p->router) && (m = change_next(p, step)) != 0) {
         if (!actions_room(step->out)) {
             p->more = true;
             return;
         }
-        uint16_t m = t->router.first;
+        bool wanted = rule_wants(mapping_at(&p->tables, m), step->now_ms) != RULE_WANTS_NOTHING;
         if (!command_router(p, m, step))
             return;
-        list_remove(&t->router, t->to_router, m);
+        change_done(p, m, wanted, step);
     }
 }
 

@@ -34,6 +34,7 @@ void job_begin_map(struct mapping_tables *t, uint16_t m, const struct natpmp_req
     struct job *job = job_of(t, m);
     set_kind(t, m, JOB_MAP);
     job->again = again;
+    job->undone = false;
     job->since_ms = now_ms;
     job->suggested_port = request->external_port;
     job->refusal = 0;
@@ -48,6 +49,12 @@ void job_begin_delete(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
 {
     set_kind(t, m, JOB_DELETE);
     job_of(t, m)->since_ms = now_ms;
+    job_undo(t, m);
+}
+
+void job_undo(struct mapping_tables *t, uint16_t m)
+{
+    job_of(t, m)->undone = true;
 }
 
 void job_on_adopted(struct mapping_tables *t, uint16_t m, uint32_t lease_s)

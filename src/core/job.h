@@ -28,6 +28,7 @@ struct job {
     uint8_t failure;     /* the result code of the last job, so that a failure is logged once; 0: success */
     bool again : 1;      /* the request repeats one that was answered a moment ago */
     bool delete_all : 1; /* a deletion of all mappings waits for the end of this one */
+    bool undone : 1;     /* the client deleted the mapping, or its request for it was refused */
 };
 
 /* The time at which the answer (job_answer.h) changes although nothing else happens; UINT64_MAX: never. */
@@ -49,6 +50,8 @@ void job_refuse(struct mapping_tables *t, uint16_t m, enum natpmp_result result)
 void job_refuse_until(struct mapping_tables *t, uint16_t m, uint64_t until_ms);
 /* Notes the result of the job. True: the last result was another one, so this one is worth a log line. */
 bool job_note_result(struct mapping_tables *t, uint16_t m, enum natpmp_result result);
+/* The mapping of a refused request is removed again. */
+void job_undo(struct mapping_tables *t, uint16_t m);
 void job_set_delete_all(struct mapping_tables *t, uint16_t m, bool delete_all);
 /* Adds a pending reply. Without room for it, the client gets its answer only if it asks again. */
 void job_add_pending(struct mapping_tables *t, uint16_t m, const struct pending_reply *reply);

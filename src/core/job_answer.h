@@ -31,7 +31,7 @@ struct job_facts {
     bool rejoins;       /* the lease is being deleted in order to be requested again */
     bool epoch_doubted; /* the gateway may have restarted, so no answer comes from memory */
     bool again;         /* the request repeats one that was answered a moment ago */
-    bool no_resources;  /* the gateway's last error was Out of Resources */
+    bool no_resources;  /* the gateway's last error was Out of Resources, or the router's budget is spent */
 };
 
 enum job_verdict {

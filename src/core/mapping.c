@@ -119,8 +119,10 @@ void client_release(struct mapping_tables *t, uint16_t c)
     if (client->records != 0 || client->address_pending != 0 || client->delete_all_pending[0] != 0 ||
         client->delete_all_pending[1] != 0)
         return;
-    assert(client->live == 0 && client->map_jobs == 0 && client->asking == 0 && client->queue.first == 0);
+    assert(client->live == 0 && client->map_jobs == 0 && client->asking == 0 && client->queue.first == 0 &&
+           client->changes.first == 0);
     list_remove(&t->client_ready, t->client_ready_link, c);
+    list_remove(&t->change_ready, t->change_ready_link, c);
     list_remove(&t->address_waiting, t->address_waiting_link, c);
     index_remove(&t->by_address, c);
     t->client[c] = (struct client){0};
@@ -225,6 +227,7 @@ void mapping_free(struct mapping_tables *t, uint16_t m)
     struct mapping *mapping = &t->mapping[m];
     assert(mapping->client != 0 && mapping_is_over(t, m));
     struct client *client = &t->client[mapping->client];
+    assert(!list_has(&client->changes, t->to_change, m));
 
     mapping_wake(t, m);
     if (mapping->released)

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bucket.h"
 #include "base/heap.h"
 #include "base/index.h"
 #include "base/limits.h"
@@ -65,6 +66,9 @@ struct client {
     bool late;                      /* the client renewed a mapping after its lifetime had ended */
     struct list mappings;           /* all its mapping records, linked by of_client */
     struct list queue;              /* mappings whose turn at the gateway comes next, linked by to_ask */
+    struct list changes;            /* mappings whose rule waits for a change, linked by to_change */
+    struct bucket change_budget;    /* changes on the router that the client may still cause */
+    bool changes_noted;             /* the log has reported that its changes wait */
 };
 
 struct mapping_tables {
@@ -73,11 +77,12 @@ struct mapping_tables {
     struct list_link to_ask[MAPPINGS_MAX + 1];
     struct list_link to_drive[MAPPINGS_MAX + 1];
     struct list_link to_router[MAPPINGS_MAX + 1];
+    struct list_link to_change[MAPPINGS_MAX + 1];
     struct list_link quarantine_link[MAPPINGS_MAX + 1];
     uint64_t quarantined_ms[MAPPINGS_MAX + 1]; /* when the record's quarantine began */
     struct list_link spare_link[MAPPINGS_MAX + 1];
     struct list drive;      /* touched mappings, which drive has to handle */
-    struct list router;     /* mappings whose rule wants a command */
+    struct list router;     /* mappings whose rule wants a command of the daemon's own */
     struct list quarantine; /* ended mappings, oldest first */
     struct list spare;      /* unused mappings with a lease, longest unused first */
     struct heap due;
@@ -99,6 +104,8 @@ struct mapping_tables {
     struct client client[CLIENTS_MAX + 1];
     struct list_link client_ready_link[CLIENTS_MAX + 1];
     struct list client_ready; /* clients that may ask the gateway next, one request each */
+    struct list_link change_ready_link[CLIENTS_MAX + 1];
+    struct list change_ready; /* clients that may change a rule next, one change each */
     struct list_link address_waiting_link[CLIENTS_MAX + 1];
     struct list address_waiting; /* clients with address_pending, longest waiting first */
     struct index by_address;

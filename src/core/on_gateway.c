@@ -232,6 +232,8 @@ static void refused(struct proxy *p, uint16_t m, uint16_t result, const struct s
     struct mapping_tables *t = &p->tables;
     const struct mapping *mapping = mapping_at(t, m);
     report_refusal(p, m, result, step);
+    if (result == NATPMP_NOT_AUTHORIZED || result == NATPMP_OUT_OF_RESOURCES)
+        p->refuses_until_ms = step->now_ms + UINT64_C(1000) * GATEWAY_REFUSES_S;
     lease_on_refused(t, m, result, step->now_ms);
     bool room = result == NATPMP_OUT_OF_RESOURCES && turn_make_room(p, m, step);
     bool final = is_final(mapping, result, step->now_ms) && !room;

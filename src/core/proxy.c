@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "core/change.h"
 #include "core/drive.h"
 #include "core/on_gateway.h"
 #include "core/on_lan.h"
@@ -26,6 +27,7 @@ size_t proxy_size(void)
 void proxy_init(struct proxy *p, const struct proxy_config *config, uint64_t seed)
 {
     assert(config->client_mappings_max > 0 && config->client_mappings_max <= CLIENT_MAPPINGS_MAX);
+    assert(config->router_changes_per_s <= ROUTER_CHANGES_MAX);
     p->config = *config;
     p->strategy = config->gateway_mode == GATEWAY_MODE_SYMMETRIC ? &strategy_symmetric : &strategy_normal;
     p->prng = prng_seeded(seed);
@@ -186,6 +188,7 @@ uint64_t proxy_deadline_ms(const struct proxy *p)
     deadline_ms = earlier_ms(deadline_ms, reply_addresses_due_ms(p));
     deadline_ms = earlier_ms(deadline_ms, recovery_due_ms(p));
     deadline_ms = earlier_ms(deadline_ms, log_rates_due_ms(&p->log_rates));
+    deadline_ms = earlier_ms(deadline_ms, change_ready_ms(p, p->now_ms));
     if (p->stopping)
         deadline_ms = earlier_ms(deadline_ms, p->stop_ms);
     return later_ms(deadline_ms, p->now_ms);

@@ -26,6 +26,7 @@ struct proxy_config {
     char password[CREDENTIAL_MAX + 1];
     char in_interface[INTERFACE_NAME_MAX + 1]; /* empty: the router reports it */
     uint16_t client_mappings_max;              /* 1 .. CLIENT_MAPPINGS_MAX */
+    uint16_t router_changes_per_s;             /* 0 .. ROUTER_CHANGES_MAX; 0: as many as clients cause */
     enum lease_hold lease_hold;
     enum gateway_mode gateway_mode;
     enum log_level log_level;

@@ -2,6 +2,7 @@
  * file. */
 #pragma once
 
+#include "base/bucket.h"
 #include "base/prng.h"
 #include "core/mapping.h"
 #include "core/proxy.h"
@@ -29,6 +30,10 @@ struct proxy {
     uint32_t own_address[4]; /* to which requests came */
     unsigned own_next;       /* the oldest of them */
 
+    /* changes on the router that clients may still cause */
+    struct bucket change_budget;
+    bool changes_noted; /* the log has reported that they wait */
+
     /* replies to external address requests */
     bool address_flush;   /* waiting replies may be sent now */
     bool address_settled; /* as it was when the replies were last looked through */
@@ -37,6 +42,7 @@ struct proxy {
     uint64_t rotation_noted_until_ms; /* external ports change often: no new warning before */
     bool unauthorized_noted;          /* the gateway does not authorize mappings */
     bool ports_short_noted;           /* the gateway has no port left */
+    uint64_t refuses_until_ms;        /* until then it is asked first, and the router only after a grant */
 
     /* with GATEWAY_MODE=symmetric: the mapping that requested a lease last, by protocol */
     uint16_t symmetric_holder[2];

@@ -21,6 +21,7 @@ static void test_defaults(void **state)
     assert_int_equal(config.listen_address, 0);
     assert_int_equal(config.listen_port, 5351);
     assert_int_equal(config.client_mappings_max, 64);
+    assert_int_equal(config.router_changes_per_s, 20);
     assert_int_equal(config.lease_hold, LEASE_HOLD_AUTO);
     assert_int_equal(config.gateway_mode, GATEWAY_MODE_AUTO);
     assert_int_equal(config.log_level, LOG_LEVEL_INFO);
@@ -98,6 +99,18 @@ static void test_empty_is_not_set(void **state)
     assert_string_equal(config.user, "admin");
     assert_string_equal(config.instance, "default");
     assert_int_equal(config.listen_port, 5351);
+}
+
+static void test_router_changes(void **state)
+{
+    (void)state;
+    check_good("ROUTER_CHANGES_PER_SECOND=0");
+    assert_int_equal(config.router_changes_per_s, 0);
+    check_good("ROUTER_CHANGES_PER_SECOND=1000");
+    assert_int_equal(config.router_changes_per_s, ROUTER_CHANGES_MAX);
+    check_bad("ROUTER_CHANGES_PER_SECOND=1001");
+    check_bad("ROUTER_CHANGES_PER_SECOND=-1");
+    check_bad("ROUTER_CHANGES_PER_SECOND=none");
 }
 
 /* Predecessor fault 39: A gateway that is no IPv4 address and an unknown log level pass; the password
@@ -469,6 +482,7 @@ UNIT(config)
         cmocka_unit_test(test_interface),
         cmocka_unit_test(test_listen),
         cmocka_unit_test(test_client_mappings),
+        cmocka_unit_test(test_router_changes),
         cmocka_unit_test(test_level),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

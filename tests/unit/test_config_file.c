@@ -134,6 +134,7 @@ static void test_print(void **state)
                          "MIKROTIK_IN_INTERFACE=\n"
                          "LISTEN_ADDR=:5351\n"
                          "MAX_MAPPINGS_PER_CLIENT=64\n"
+                         "ROUTER_CHANGES_PER_SECOND=20\n"
                          "GATEWAY_MODE=auto\n"
                          "LEASE_HOLD=auto\n"
                          "LOG_LEVEL=INFO\n");
@@ -150,6 +151,7 @@ static void test_print(void **state)
                           "MIKROTIK_IN_INTERFACE=wg",
                           "LISTEN_ADDR=[10.0.0.1]:1",
                           "MAX_MAPPINGS_PER_CLIENT=7",
+                          "ROUTER_CHANGES_PER_SECOND=0",
                           "GATEWAY_MODE=symmetric",
                           "LEASE_HOLD=off",
                           "LOG_LEVEL=debug",
@@ -169,6 +171,7 @@ static void test_print(void **state)
                         "MIKROTIK_IN_INTERFACE=wg\n"
                         "LISTEN_ADDR=10.0.0.1:1\n"
                         "MAX_MAPPINGS_PER_CLIENT=7\n"
+                        "ROUTER_CHANGES_PER_SECOND=0\n"
                         "GATEWAY_MODE=symmetric\n"
                         "LEASE_HOLD=off\n"
                         "LOG_LEVEL=DEBUG\n");
@@ -196,6 +199,7 @@ static void test_print_fingerprint(void **state)
         "MIKROTIK_IN_INTERFACE=\n"
         "LISTEN_ADDR=:5351\n"
         "MAX_MAPPINGS_PER_CLIENT=64\n"
+        "ROUTER_CHANGES_PER_SECOND=20\n"
         "GATEWAY_MODE=auto\n"
         "LEASE_HOLD=auto\n"
         "LOG_LEVEL=INFO\n");

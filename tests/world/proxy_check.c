@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "core/change.h"
 #include "core/proxy_state.h"
 #include "core/strategy.h"
 
@@ -53,7 +54,7 @@ static void check_mapping(const struct proxy *p, uint16_t m)
     bool in_hand = mapping->lease.asking || rule->comment_setting || rule->state == RULE_ADDING ||
                    rule->state == RULE_REMOVING || rule->state == RULE_UNSURE || heap_has(&t->due, m) ||
                    list_has(&t->drive, t->to_drive, m) || list_has(&t->router, t->to_router, m) ||
-                   list_has(&t->client[mapping->client].queue, t->to_ask, m);
+                   list_has(&t->client[mapping->client].queue, t->to_ask, m) || change_waits(t, m);
     assert(in_hand);
 }
 

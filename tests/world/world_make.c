@@ -153,6 +153,7 @@ struct world_options world_defaults(uint64_t seed)
                    .user = "natpmp",
                    .password = "pass-Word-9f8e7d",
                    .client_mappings_max = CLIENT_MAPPINGS_DEFAULT,
+                   .router_changes_per_s = ROUTER_CHANGES_DEFAULT,
                    .log_level = LOG_LEVEL_INFO},
         .lan_address = 0xc0a85801,    /* 192.168.88.1 */
         .router_address = 0xac110001, /* 172.17.0.1 */

@@ -1,0 +1,22 @@
+/* Decides which rule on the router is changed next. What the daemon does by itself comes first: a lease that
+ * ended, a rule put back, a stop. What clients cause costs one of their budget for each command (limits.h),
+ * and beyond it waits; the clients take turns with one change each, so that one client does not delay the
+ * others. Comments wait longer, so that they take nothing from additions. */
+#pragma once
+
+#include "core/proxy_state.h"
+
+/* Queues the mapping if its rule wants a command now, or takes it out of the queues. */
+void change_queue(struct proxy *p, uint16_t m, const struct step *step);
+/* The next mapping whose command may be sent now; 0: none. */
+uint16_t change_next(struct proxy *p, const struct step *step);
+/* The command for the mapping that change_next returned was sent, or is not wanted any more. */
+void change_done(struct proxy *p, uint16_t m, bool sent, const struct step *step);
+
+/* True if the mapping's rule waits for its client's budget, or for that of all clients. */
+bool change_waits(const struct mapping_tables *t, uint16_t m);
+/* The time at which change_queue would decide otherwise although nothing else happens; UINT64_MAX: never. */
+uint64_t change_due_ms(const struct proxy *p, uint16_t m, uint64_t now_ms);
+/* The time from which the budget of all clients allows the change that waits for it; UINT64_MAX: none waits.
+ */
+uint64_t change_ready_ms(const struct proxy *p, uint64_t now_ms);

@@ -1,4 +1,4 @@
-/* double-natpmp setup [--routeros VERSION] */
+/* double-natpmp setup [--routeros VERSION] [--via main|rule|mangle] [--remove] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +11,7 @@
 #include "check/setup.h"
 
 #define PLACEHOLDER "CHANGE-ME"
+#define DEFAULT_TUNNEL "wg1"
 #define DEFAULT_ROUTER "MIKROTIK_API_ADDRESS=172.30.254.1"
 #define DEFAULT_PASSWORD "MIKROTIK_API_PASSWORD=" PLACEHOLDER
 
@@ -100,7 +101,38 @@ static void fit_container(struct config *config, uint32_t container)
         memcpy(config->user, "natpmp", sizeof("natpmp"));
 }
 
-static bool print_setup(struct config *config, struct ros_version version)
+/* What the command line asks for, and what the router says. */
+struct wanted {
+    const char *version; /* NULL: ask the router */
+    enum setup_via via;
+    bool remove;
+};
+
+static struct setup describe(const struct config *config, struct ros_version version,
+                             const struct wanted *wanted, const struct setup_router *router)
+{
+    uint32_t listen = config->listen_address;
+    return (struct setup){
+        .version = version,
+        .container = (listen & 3) == 2 ? listen : (uint32_t)SETUP_CONTAINER,
+        .listen_port = config->listen_port,
+        .tls = config->tls,
+        .make_certificate = config->tls && !config->tls_insecure && !config->tls_pinned &&
+                            config->tls_ca_file[0] == '\0' && config->tls_name[0] == '\0',
+        .api_port = config->router_port,
+        .user = config->user,
+        .gateway = config->gateway,
+        .tunnel = router->tunnel[0] != '\0'         ? router->tunnel
+                  : config->in_interface[0] != '\0' ? config->in_interface
+                                                    : DEFAULT_TUNNEL,
+        .lan = router->lan[0] != '\0' ? router->lan : NULL,
+        .via = wanted->via,
+        .answered = router->answered,
+    };
+}
+
+static bool print_setup(struct config *config, struct ros_version version, const struct wanted *wanted,
+                        const struct setup_router *router)
 {
     static uint8_t bytes[SETUP_BYTES_MAX];
     static struct config defaults;
@@ -108,25 +140,17 @@ static bool print_setup(struct config *config, struct ros_version version)
                                           "MIKROTIK_API_PASSWORD_FILE=/", NULL};
     struct config_error error;
     struct writer w = writer_of(bytes, sizeof(bytes));
-    uint32_t listen = config->listen_address;
-    uint32_t container = (listen & 3) == 2 ? listen : (uint32_t)SETUP_CONTAINER;
-    fit_container(config, container);
-    struct setup setup = {
-        .version = version,
-        .container = container,
-        .listen_port = config->listen_port,
-        .tls = config->tls,
-        .make_certificate = config->tls && !config->tls_insecure && !config->tls_pinned &&
-                            config->tls_ca_file[0] == '\0' && config->tls_name[0] == '\0',
-        .api_port = config->router_port,
-        .user = config->user,
-    };
+    struct setup setup = describe(config, version, wanted, router);
+    fit_container(config, setup.container);
     bool parsed = config_parse(&defaults, nothing, &error);
     char *text = parsed ? print_config(config) : NULL;
     char *default_text = parsed ? print_config(&defaults) : NULL;
     if (text != NULL && default_text != NULL) {
         add_envs(&setup, text, default_text);
-        setup_write(&setup, &w);
+        if (wanted->remove)
+            setup_write_removal(&setup, &w);
+        else
+            setup_write(&setup, &w);
     }
     bool written = !w.failed && w.len > 0 && fwrite(w.data, 1, w.len, stdout) == w.len && fflush(stdout) == 0;
     free(text);
@@ -134,10 +158,11 @@ static bool print_setup(struct config *config, struct ros_version version)
     return written;
 }
 
-/* ---- the version ---- */
+/* ---- the router ---- */
 
 /* False if the version is unknown; then stderr says why. */
-static bool ask_version(struct config *config, struct ros_version *ret_version, bool *ret_hanging)
+static bool ask_router(struct config *config, struct ros_version *ret_version,
+                       struct setup_router *ret_router, bool *ret_hanging)
 {
     static struct findings findings;
     struct tls_context *tls;
@@ -145,6 +170,8 @@ static bool ask_version(struct config *config, struct ros_version *ret_version, 
         return false;
     struct inquiry inquiry = inquiry_run(config, tls, true);
     bool known = survey_version(inquiry.survey, ret_version);
+    if (known)
+        setup_find(inquiry.survey, ret_router);
     if (!known && inquiry.signal == 0) {
         judge(inquiry.survey, &findings);
         for (unsigned i = 0; i < findings.count; i++)
@@ -160,8 +187,10 @@ static bool ask_version(struct config *config, struct ros_version *ret_version, 
     return known;
 }
 
-static int set_up(struct config *config, const char *given, bool can_ask, bool *ret_hanging)
+static int set_up(struct config *config, const struct wanted *wanted, bool can_ask, bool *ret_hanging)
 {
+    static struct setup_router router;
+    const char *given = wanted->version;
     struct ros_version version;
     struct config_error error;
     if (given != NULL && !ros_version_parse(span_text(given), &version)) {
@@ -181,7 +210,7 @@ static int set_up(struct config *config, const char *given, bool can_ask, bool *
         (void)fprintf(stderr, "double-natpmp: %s\n", error.text);
         return EXIT_STATUS_USAGE;
     }
-    if (given == NULL && !ask_version(config, &version, ret_hanging))
+    if (given == NULL && !ask_router(config, &version, &router, ret_hanging))
         return EXIT_STATUS_FAILED;
     if (ros_version_dialect(version) == CONTAINER_NONE) {
         (void)fprintf(stderr,
@@ -190,18 +219,36 @@ static int set_up(struct config *config, const char *given, bool can_ask, bool *
                       version.major, version.minor);
         return EXIT_STATUS_FAILED;
     }
-    return print_setup(config, version) ? EXIT_STATUS_DONE : EXIT_STATUS_FAILED;
+    return print_setup(config, version, wanted, &router) ? EXIT_STATUS_DONE : EXIT_STATUS_FAILED;
+}
+
+/* False: the arguments are wrong. */
+static bool parse_arguments(int count, char **arguments, struct wanted *ret_wanted)
+{
+    *ret_wanted = (struct wanted){.via = SETUP_VIA_ANSWERS};
+    for (int i = 0; i < count; i++) {
+        bool more = i + 1 < count;
+        if (strcmp(arguments[i], "--remove") == 0)
+            ret_wanted->remove = true;
+        else if (strcmp(arguments[i], "--routeros") == 0 && more && ret_wanted->version == NULL)
+            ret_wanted->version = arguments[++i];
+        else if (strcmp(arguments[i], "--via") != 0 || !more ||
+                 !setup_parse_via(span_text(arguments[++i]), &ret_wanted->via))
+            return false;
+    }
+    return true;
 }
 
 int command_setup(int count, char **arguments)
 {
     static struct config config;
     struct config_error error = {"no memory"};
+    struct wanted wanted;
     bool can_ask = false;
     bool hanging = false;
-    bool given = count == 2 && strcmp(arguments[0], "--routeros") == 0;
-    if (count != 0 && !given) {
-        (void)fputs("usage: double-natpmp setup [--routeros VERSION]\n", stderr);
+    if (!parse_arguments(count, arguments, &wanted)) {
+        (void)fputs("usage: double-natpmp setup [--routeros VERSION] [--via main|rule|mangle] [--remove]\n",
+                    stderr);
         return EXIT_STATUS_USAGE;
     }
     const char **environment = complete_environment(&can_ask);
@@ -212,7 +259,7 @@ int command_setup(int count, char **arguments)
         (void)fprintf(stderr, "double-natpmp: %s\n", error.text);
         return EXIT_STATUS_USAGE;
     }
-    int status = set_up(&config, given ? arguments[1] : NULL, can_ask, &hanging);
+    int status = set_up(&config, &wanted, can_ask, &hanging);
     explicit_bzero(config.password, sizeof(config.password));
     if (hanging)
         _exit(status);

@@ -30,7 +30,7 @@ static void list_own(struct survey *survey)
             survey->own[survey->owns++] = links[i].address;
 }
 
-struct inquiry inquiry_run(const struct config *config, struct tls_context *tls, bool version_only)
+struct inquiry inquiry_run(const struct config *config, struct tls_context *tls, bool tables_only)
 {
     static struct check check;
     static struct driver driver;
@@ -50,7 +50,7 @@ struct inquiry inquiry_run(const struct config *config, struct tls_context *tls,
         .in_interface = config->in_interface,
         .tls = config->tls,
     };
-    check_init(&check, &about, version_only, clock_seed());
+    check_init(&check, &about, tables_only, clock_seed());
     log_init(&nowhere, -1, LOG_LEVEL_ERROR);
     inquiry.error = driver_open_machine(&driver, config, tls, machine, &nowhere);
     if (inquiry.error != 0)

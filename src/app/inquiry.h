@@ -13,6 +13,6 @@ struct inquiry {
     bool hanging; /* a thread still waits for a name server: the process can end only by _exit() */
 };
 
-/* `tls` is NULL for a connection to the router without TLS. With version_only the router's version is all
+/* `tls` is NULL for a connection to the router without TLS. With tables_only the router's version is all
  * that is asked for. A second signal ends the process at once. */
-struct inquiry inquiry_run(const struct config *config, struct tls_context *tls, bool version_only);
+struct inquiry inquiry_run(const struct config *config, struct tls_context *tls, bool tables_only);

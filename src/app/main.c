@@ -93,7 +93,9 @@ static const char usage[] =
     "                  changes; exit status 1 if a check fails\n"
     "  health          ask the running daemon with the same INSTANCE and LISTEN_ADDR whether router and\n"
     "                  gateway work; exit status 1 and the reason if they do not\n"
-    "  setup           print the RouterOS commands that set up a container on the router; executes none\n"
+    "  setup           print the RouterOS commands that set up a container on the router; executes none;\n"
+    "                  --routeros VERSION, --via main, rule or mangle (how the LAN uses the tunnel), "
+    "--remove\n"
     "  status          show router, gateway, mappings and what is wrong, as the running daemon knows them; "
     "for\n"
     "                  root and the daemon's own user\n"
@@ -292,6 +294,9 @@ int main(int argc, char **argv)
     static struct config config;
     struct tls_context *tls;
     open_standard_streams();
+    /* RouterOS passes cmd="" as one empty argument. */
+    while (argc > 1 && argv[argc - 1][0] == '\0')
+        argc--;
     const char *argument = argc == 2 ? argv[1] : "";
     const struct command *command = argc > 1 ? find_command(argv[1]) : NULL;
     if (strcmp(argument, "--help") == 0)

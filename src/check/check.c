@@ -2,12 +2,12 @@
 
 enum { STOP_MS = 5000 };
 
-void check_init(struct check *c, const struct check_config *config, bool version_only, uint64_t seed)
+void check_init(struct check *c, const struct check_config *config, bool tables_only, uint64_t seed)
 {
     c->config = config;
-    c->version_only = version_only;
+    c->tables_only = tables_only;
     c->prng = prng_seeded(seed);
-    c->gateway_phase = version_only ? GATEWAY_ENDED : GATEWAY_ADDRESS;
+    c->gateway_phase = tables_only ? GATEWAY_ENDED : GATEWAY_ADDRESS;
     c->stop_ms = UINT64_MAX;
     c->survey.config = config;
     session_init(&c->session, 0, config->user, config->password);
@@ -18,7 +18,7 @@ static void start(struct check *c, const struct step *step)
 {
     c->gateway_ms = step->now_ms;
     check_start_router(c, step);
-    if (!c->version_only)
+    if (!c->tables_only)
         upstream_start(&c->upstream, step->now_ms);
 }
 

@@ -17,7 +17,7 @@ enum { CHECK_LEFTOVERS_MAX = 16 };
 
 struct check {
     const struct check_config *config;
-    bool version_only;
+    bool tables_only;
     bool stopping; /* EVENT_STOP came: changes are undone, nothing else is asked */
     bool ended;
     uint64_t stop_ms;
@@ -42,8 +42,9 @@ struct check {
 };
 
 /* The memory must be zero. The configuration is borrowed. The caller writes this machine's addresses into the
- * survey before EVENT_START. With version_only, it asks for the router's version only and changes nothing. */
-void check_init(struct check *c, const struct check_config *config, bool version_only, uint64_t seed);
+ * survey before EVENT_START. With tables_only, it
+ * reads the router's tables, changes nothing and does not ask the gateway. */
+void check_init(struct check *c, const struct check_config *config, bool tables_only, uint64_t seed);
 /* Takes all events but those of the LAN. */
 void check_step(struct check *c, const struct event *event, struct actions *out);
 uint64_t check_deadline_ms(const struct check *c);

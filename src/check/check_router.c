@@ -196,7 +196,7 @@ static void table_done(struct check *c, const struct command *command, const str
     table->state = read ? TABLE_READ : TABLE_REFUSED;
     table->error = command->error;
     table->message = command->message;
-    if (c->version_only || c->stopping) {
+    if (c->stopping) {
         check_end_router(c, step);
         return;
     }
@@ -209,6 +209,8 @@ static void table_done(struct check *c, const struct command *command, const str
     } while (!all && c->table < TABLES && c->table != TABLE_ROUTE_CHECK);
     if (c->table < TABLES)
         read_table(c, step);
+    else if (c->tables_only)
+        check_end_router(c, step);
     else
         begin_removing(c, PHASE_CLEANING, step);
 }

@@ -110,6 +110,7 @@ void judge_interface(struct scene *scene)
     }
     const struct ros_sentence *row = table_find(&rows, "name", interface);
     if (row == NULL && scene->s->table[TABLE_INTERFACE].state == TABLE_READ) {
+        scene->lost = true;
         f = finding_add(scene->out, FINDING_INTERFACE, FINDING_FAIL, "the router has no interface %s",
                         name.text);
         finding_cure(f, "set MIKROTIK_IN_INTERFACE to a name that /interface/print shows, or unset it");

@@ -167,7 +167,7 @@ static void judge_forward(struct scene *scene)
         return;
     }
     struct ros_quoted tunnel = ros_quote(span_text(scene->vpn.interface));
-    remedy.network = lost.to;
+    remedy.network = scene_network(scene, scene->lan.interface, lost.to.address);
     (void)snprintf(remedy.after.text, sizeof(remedy.after.text),
                    "in-interface=%s connection-nat-state=dstnat", tunnel.text);
     (void)snprintf(remedy.before.text, sizeof(remedy.before.text), "in-interface=%s dst-address-type=local",

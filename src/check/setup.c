@@ -1,6 +1,7 @@
 #include "check/setup.h"
 
 #include "check/script.h"
+#include "check/setup_parts.h"
 #include "wire/natpmp.h"
 
 uint32_t setup_router(uint32_t container)
@@ -8,7 +9,7 @@ uint32_t setup_router(uint32_t container)
     return container - 1;
 }
 
-static void write_line(struct writer *w, const char *text)
+void setup_write_line(struct writer *w, const char *text)
 {
     write_text(w, text);
     write_text(w, "\n");
@@ -23,11 +24,12 @@ static void write_user(const struct setup *s, struct writer *w)
 {
     const char *service = s->tls ? "api-ssl" : "api";
     struct ros_quoted user = ros_quote(span_text(s->user));
-    write_line(w, ros_version_has_route_check(s->version)
-                      ? "# A user for the API. It needs the policy test for /ip/route/check, which names the "
-                        "interface to the gateway."
-                      : "# A user for the API. After an upgrade to 7.18 or later it needs the policy test.");
-    write_line(w, "/user/group/add name=natpmp policy=read,write,test,api");
+    setup_write_line(
+        w, ros_version_has_route_check(s->version)
+               ? "# A user for the API. It needs the policy test for /ip/route/check, which names the "
+                 "interface to the gateway."
+               : "# A user for the API. After an upgrade to 7.18 or later it needs the policy test.");
+    setup_write_line(w, "/user/group/add name=natpmp policy=read,write,test,api");
     write_text(w, "/user/add name=");
     write_text(w, user.text);
     write_text(w, " group=natpmp password=CHANGE-ME address=");
@@ -35,10 +37,15 @@ static void write_user(const struct setup *s, struct writer *w)
     if (s->make_certificate)
         write_text(w, "\n/certificate/add name=api common-name=api days-valid=3650\n/certificate/sign api\n"
                       "/ip/service/set api-ssl certificate=api");
-    write_text(w, is_default_port(s) ? "\n/ip/service/enable " : "\n/ip/service/set ");
+    write_text(w, "\n# Without addresses the service answers whoever reaches the router. Add those of other "
+                  "programs that "
+                  "use it.\n/ip/service/set ");
     write_text(w, service);
+    write_text(w, " disabled=no address=");
+    write_address(w, s->container);
+    write_text(w, "/32");
     if (!is_default_port(s)) {
-        write_text(w, " disabled=no port=");
+        write_text(w, " port=");
         write_decimal(w, s->api_port);
     }
     write_text(w, "\n\n");
@@ -46,8 +53,9 @@ static void write_user(const struct setup *s, struct writer *w)
 
 static void write_network(const struct setup *s, struct writer *w)
 {
-    write_line(w, "# A separate network for the container: in the subnet of the LAN its replies would bypass "
-                  "the router's NAT.");
+    setup_write_line(
+        w, "# A separate network for the container: in the subnet of the LAN its replies would bypass "
+           "the router's NAT.");
     write_text(w, "/interface/veth/add name=veth-natpmp address=");
     write_address(w, s->container);
     write_text(w, "/30 gateway=");
@@ -55,16 +63,65 @@ static void write_network(const struct setup *s, struct writer *w)
     write_text(w, "\n/ip/address/add address=");
     write_address(w, setup_router(s->container));
     write_text(w, "/30 interface=veth-natpmp\n");
+    setup_write_line(w, "");
+}
+
+/* The filter rules are accepted in front of all others. */
+static void write_filter(const struct setup *s, struct writer *w)
+{
+    setup_write_line(
+        w,
+        "# The container reaches the API and the gateway, and requests from the LAN reach the container. The "
+        "last command moves the rules to the front.");
     write_text(w, "/ip/firewall/filter/add chain=input in-interface=veth-natpmp protocol=tcp dst-port=");
     write_decimal(w, s->api_port);
-    write_text(w, " action=accept comment=\"double-natpmp: API\" "
-                  "place-before=[:pick [/ip/firewall/filter/find dynamic=no] 0]\n\n");
+    setup_write_line(w, " action=accept comment=\"double-natpmp: API\"");
+    write_text(w, "/ip/firewall/filter/add chain=forward src-address=");
+    write_address(w, s->container);
+    write_text(w, " dst-address=");
+    write_address(w, s->gateway);
+    setup_write_line(w, " protocol=udp dst-port=5351 action=accept comment=\"double-natpmp: gateway\"");
+    write_text(w, "/ip/firewall/filter/add chain=forward in-interface-list=LAN dst-address=");
+    write_address(w, s->container);
+    write_text(w, " protocol=udp dst-port=");
+    write_decimal(w, s->listen_port);
+    setup_write_line(w, " action=accept comment=\"double-natpmp: requests\"");
+    write_text(w, "/ip/firewall/filter/add chain=forward in-interface=");
+    write_quoted(w, span_text(s->tunnel));
+    setup_write_line(w, " connection-nat-state=dstnat action=accept comment=\"double-natpmp: mapped ports\"");
+    setup_write_line(w, "/ip/firewall/filter/move [find comment~\"^double-natpmp: \"] "
+                        "destination=[:pick [/ip/firewall/filter/find dynamic=no] 0]");
+    setup_write_line(w, "");
+}
+
+/* The container's packets to the gateway leave through the tunnel, with the tunnel's address. */
+static void write_gateway(const struct setup *s, struct writer *w)
+{
+    setup_write_line(w, "# The way to the gateway: through the tunnel, with the tunnel's address as source.");
+    write_text(w, "/ip/route/add dst-address=");
+    write_address(w, s->gateway);
+    write_text(w, "/32 gateway=");
+    write_quoted(w, span_text(s->tunnel));
+    write_text(w, " comment=\"double-natpmp: gateway\"\n/ip/firewall/nat/add chain=srcnat src-address=");
+    write_address(w, s->container & ~UINT32_C(3));
+    write_text(w, "/30 out-interface=");
+    write_quoted(w, span_text(s->tunnel));
+    setup_write_line(w, " action=masquerade comment=\"double-natpmp: gateway\"");
+    setup_write_line(w, "");
 }
 
 static void write_redirect(const struct setup *s, struct writer *w)
 {
-    write_line(w, "# NAT-PMP requests from the LAN go to the container. The rule comes first, so that no "
-                  "other rule takes them.");
+    if (s->lan != NULL) {
+        write_text(
+            w, "# The router has no interface list LAN, which the rules use.\n/interface/list/add name=LAN\n"
+               "/interface/list/member/add list=LAN interface=");
+        write_quoted(w, span_text(s->lan));
+        write_text(w, "\n\n");
+    }
+    setup_write_line(w,
+                     "# NAT-PMP requests from the LAN go to the container. The rule comes first, so that no "
+                     "other rule takes them.");
     write_text(w, "/ip/firewall/nat/add chain=dstnat in-interface-list=LAN dst-address-type=local "
                   "protocol=udp dst-port=5351 action=dst-nat to-addresses=");
     write_address(w, s->container);
@@ -72,12 +129,12 @@ static void write_redirect(const struct setup *s, struct writer *w)
         write_text(w, " to-ports=");
         write_decimal(w, s->listen_port);
     }
-    write_line(w, " comment=\"NAT-PMP to double-natpmp\"");
-    write_line(w, "/ip/firewall/nat/move [find comment=\"NAT-PMP to double-natpmp\"] "
-                  "destination=[:pick [/ip/firewall/nat/find chain=dstnat dynamic=no] 0]");
+    setup_write_line(w, " comment=\"NAT-PMP to double-natpmp\"");
+    setup_write_line(w, "/ip/firewall/nat/move [find comment=\"NAT-PMP to double-natpmp\"] "
+                        "destination=[:pick [/ip/firewall/nat/find chain=dstnat dynamic=no] 0]");
     if (ros_version_is(s->version, 7, 13))
-        write_line(w, "/ip/nat-pmp/set enabled=no");
-    write_line(w, "");
+        setup_write_line(w, "/ip/nat-pmp/set enabled=no");
+    setup_write_line(w, "");
 }
 
 /* ---- the container ---- */
@@ -95,11 +152,11 @@ static void write_envs(const struct setup *s, enum container_dialect dialect, st
     for (unsigned i = 0; i < s->envs; i++) {
         write_env(dialect, s->env[i].name, w);
         write_quoted(w, s->env[i].value);
-        write_line(w, "");
+        setup_write_line(w, "");
     }
     if (s->make_certificate) {
         write_env(dialect, span_text("MIKROTIK_API_TLS_FINGERPRINT"), w);
-        write_line(w, "[/certificate/get api fingerprint]");
+        setup_write_line(w, "[/certificate/get api fingerprint]");
     }
 }
 
@@ -145,7 +202,7 @@ static void write_mounts(const struct span *folders, unsigned count, enum contai
         write_decimal(w, i + 1);
         write_text(w, " dst=");
         write_quoted(w, folders[i]);
-        write_line(w, "");
+        setup_write_line(w, "");
     }
 }
 
@@ -164,16 +221,20 @@ static void write_container(const struct setup *s, struct writer *w)
     enum container_dialect dialect = ros_version_dialect(s->version);
     struct span folders[SETUP_ENVS_MAX];
     unsigned count = list_folders(s, folders);
-    write_line(w, "# The container, from the uploaded file double-natpmp.tar. The router must have a DNS "
-                  "server (/ip/dns/print).");
+    setup_write_line(w,
+                     "# The container, from the uploaded file double-natpmp.tar. The router must have a DNS "
+                     "server (/ip/dns/print).");
     write_envs(s, dialect, w);
     write_mounts(folders, count, dialect, w);
     write_text(w, "/container/add file=double-natpmp.tar interface=veth-natpmp ");
     write_text(w, dialect == CONTAINER_7_19 ? "envlist=natpmp" : "envlists=natpmp");
     write_mount_names(count, dialect, w);
-    write_line(w, " logging=yes start-on-boot=yes");
-    write_line(w, "# Start it when /container/print shows that it is extracted (stopped):");
-    write_line(w, "/container/start [find interface=veth-natpmp]");
+    write_text(w, " entrypoint=/double-natpmp logging=yes start-on-boot=yes");
+    setup_write_line(w, ros_version_is(s->version, 7, 23)   ? " restart-policy=always restart-interval=30s"
+                        : ros_version_is(s->version, 7, 20) ? " auto-restart-interval=30s"
+                                                            : "");
+    setup_write_line(w, "# Start it when /container/print shows that it is extracted (stopped):");
+    setup_write_line(w, "/container/start [find interface=veth-natpmp]");
 }
 
 void setup_write(const struct setup *s, struct writer *w)
@@ -188,6 +249,49 @@ void setup_write(const struct setup *s, struct writer *w)
     write_text(w, "/30 with another network if the router uses it already.\n\n");
     write_user(s, w);
     write_network(s, w);
+    write_gateway(s, w);
+    setup_write_via(s, w);
     write_redirect(s, w);
+    write_filter(s, w);
     write_container(s, w);
+}
+
+/* ---- the removal ---- */
+
+void setup_write_removal(const struct setup *s, struct writer *w)
+{
+    write_text(w, "# Removes double-natpmp from a router with RouterOS ");
+    write_decimal(w, s->version.major);
+    write_text(w, ".");
+    write_decimal(w, s->version.minor);
+    setup_write_line(w, ". None of these commands has been executed.\n"
+                        "# Clients keep their mappings on the gateway until these expire.\n"
+                        "/container/stop [find interface=veth-natpmp]\n"
+                        "# Go on when /container/print shows that it is stopped:\n"
+                        "/container/remove [find interface=veth-natpmp]");
+    bool named = ros_version_dialect(s->version) == CONTAINER_7_19;
+    setup_write_line(w, named ? "/container/envs/remove [find name=natpmp]"
+                              : "/container/envs/remove [find list=natpmp]");
+    setup_write_line(w, ros_version_dialect(s->version) == CONTAINER_7_21
+                            ? "/container/mounts/remove [find list=natpmp]"
+                            : "/container/mounts/remove [find name~\"^natpmp\"]");
+    setup_write_line(w, "/ip/firewall/nat/remove [find comment~\"^double-natpmp\" dynamic=no]\n"
+                        "/ip/firewall/nat/remove [find comment=\"NAT-PMP to double-natpmp\"]\n"
+                        "/ip/firewall/filter/remove [find comment~\"^double-natpmp: \"]\n"
+                        "/ip/firewall/mangle/remove [find comment~\"^double-natpmp: \"]\n"
+                        "/ip/firewall/filter/set [find action=fasttrack-connection connection-mark=no-mark] "
+                        "!connection-mark\n"
+                        "/ip/firewall/address-list/remove [find comment~\"^double-natpmp: \"]\n"
+                        "/routing/rule/remove [find comment~\"^double-natpmp: \"]\n"
+                        "/ip/route/remove [find comment~\"^double-natpmp: \"]\n"
+                        "/routing/table/remove [find comment~\"^double-natpmp: \"]\n"
+                        "/ip/address/remove [find interface=veth-natpmp]\n"
+                        "/interface/veth/remove [find name=veth-natpmp]");
+    write_text(w, "/user/remove [find name=");
+    write_quoted(w, span_text(s->user));
+    setup_write_line(w, "]\n/user/group/remove [find name=natpmp]\n"
+                        "# If no other program uses the API:");
+    write_text(w, "/ip/service/set ");
+    write_text(w, s->tls ? "api-ssl" : "api");
+    setup_write_line(w, " disabled=yes address=\"\"");
 }

@@ -1,5 +1,6 @@
 #include "check/ways.h"
 
+#include "base/address_use.h"
 #include "check/firewall.h"
 #include "core/router_rows.h"
 
@@ -31,6 +32,9 @@ static enum cover cover_prefix(struct span value, struct prefix actual)
     struct prefix prefix;
     if (!parse_prefix(not ? span_skip(value, 1) : value, &prefix))
         return COVER_MAYBE;
+    /* A packet from the internet has no private address. */
+    if (actual.length == 0 && prefix.length > 0 && address_use(prefix.address) != NULL)
+        return not ? COVER_ALL : COVER_NONE;
     bool wider = prefix.length <= actual.length;
     bool inside = prefix_has(wider ? &prefix : &actual, wider ? actual.address : prefix.address);
     if (!inside)

@@ -9,6 +9,9 @@ POLICIES = "read,write,test,api"
 REDIRECT = ("chain=dstnat action=dst-nat in-interface=bridge protocol=udp dst-address=192.168.88.1 "
             'dst-port=5351 to-addresses=172.17.0.2 to-ports=5351 comment="NAT-PMP to the container"')
 MARK = "double-natpmp/"
+# What `Lab._tunnel` tells the kernel.
+RULES = ("dst-address=192.168.88.0/24 action=lookup table=main", "dst-address=172.17.0.0/30 action=lookup table=main",
+         "interface=bridge action=lookup table=vpn", "interface=veth1 action=lookup table=vpn")
 
 
 class Router:
@@ -30,7 +33,8 @@ class Router:
             "--interface", "ether1=203.0.113.2/24", "--interface", "ether2", "--interface", "ether3",
             "--interface", "bridge=192.168.88.1/24", "--interface", "veth1=172.17.0.1/30",
             "--interface", "wg-vpn=10.2.0.2/24", "--list", "WAN=ether1,wg-vpn", "--list", "LAN=bridge",
-            "--route", "0.0.0.0/0=203.0.113.1", "--route", "0.0.0.0/0=10.2.0.1,table=vpn"]
+            "--route", "0.0.0.0/0=203.0.113.1", "--route", "0.0.0.0/0=10.2.0.1,table=vpn",
+            *(word for rule in RULES for word in ("--routing-rule", rule))]
         for rule in rules:
             argv += ["--rule", rule]
         self.control.path.unlink(missing_ok=True)

@@ -24,12 +24,18 @@ EXTERNAL = "11.22.33.44"
 REDIRECT = ("chain=dstnat action=dst-nat in-interface-list=LAN dst-address-type=local protocol=udp dst-port=5351 "
             "to-addresses=172.17.0.2")
 MASQUERADE = "chain=srcnat action=masquerade out-interface-list=WAN ipsec-policy=out,none"
-# RouterOS's default configuration.
+# What comes in through the tunnel is answered through the tunnel, as README has it.
+RETURN_PATH = (
+    "chain=prerouting action=mark-connection in-interface=wg1 connection-state=new connection-mark=no-mark "
+    "new-connection-mark=vpn-in passthrough=yes",
+    "chain=prerouting action=mark-routing in-interface=!wg1 connection-mark=vpn-in new-routing-mark=vpn-in passthrough=no",
+)
+# RouterOS's default configuration, but for the last condition of fasttrack.
 FILTERS = (
     "chain=input action=accept connection-state=established,related,untracked",
     "chain=input action=drop in-interface-list=!LAN",
     "chain=forward action=accept ipsec-policy=in,ipsec",
-    "chain=forward action=fasttrack-connection connection-state=established,related",
+    "chain=forward action=fasttrack-connection connection-state=established,related connection-mark=no-mark",
     "chain=forward action=accept connection-state=established,related,untracked",
     "chain=forward action=drop connection-state=invalid",
     "chain=forward action=drop connection-state=new connection-nat-state=!dstnat in-interface-list=WAN",
@@ -38,7 +44,8 @@ BASE = {
     "interface": ("ether1=203.0.113.2/24", "ether2", "bridge=192.168.88.1/24", "veth1=172.17.0.1/30",
                   "wg1=10.2.0.2/24"),
     "list": ("WAN=ether1,wg1", "LAN=bridge"),
-    "route": ("0.0.0.0/0=203.0.113.1",),
+    "route": ("0.0.0.0/0=203.0.113.1", "0.0.0.0/0=wg1,table=vpn-in"),
+    "mangle": RETURN_PATH,
     "rule": (REDIRECT, MASQUERADE),
     "filter": FILTERS,
     "version": ("7.18.2",),

@@ -10,9 +10,15 @@ import pytest
 from lab import ROOT, wait_until
 from stage import BASE, GATEWAY, MASQUERADE, REDIRECT, UNREACHABLE, Stage
 
-ALL = ["api", "login", "policy-read", "policy-write", "policy-test", "version", "service", "interface",
+NAMES = ["api", "login", "policy-read", "policy-write", "policy-test", "version", "service", "interface",
        "interface-not-lan", "redirect", "redirect-order", "redirect-lan", "clients-visible", "container-subnet", "ports",
-       "router-nat-pmp", "forward", "gateway", "gateway-mapping", "external-address"]
+       "router-nat-pmp", "forward", "request-path", "gateway-path", "gateway-source", "return-path", "fasttrack",
+       "gateway", "gateway-mapping", "external-address"]
+# The paths to the gateway are in question only if it does not answer.
+PATHS = ["gateway-path", "gateway-source"]
+ALL = [name for name in NAMES if name not in PATHS]
+ANSWERS = ["return-path", "fasttrack"]
+FLOWS = ["request-path", *ANSWERS]
 GATEWAY_ONES = ALL[-3:]
 AFTER_REDIRECT = ["redirect-order", "redirect-lan", "clients-visible"]
 TRIAL = "double-natpmp/default check, may be removed"
@@ -28,7 +34,7 @@ def findings_of(out):
     document = json.loads(out)
     assert list(document) == ["result", "pass", "warn", "fail", "findings"]
     found = {f["id"]: f for f in document["findings"]}
-    assert [f["id"] for f in document["findings"]] == [i for i in ALL if i in found], "in order, each once"
+    assert [f["id"] for f in document["findings"]] == [i for i in NAMES if i in found], "in order, each once"
     for status in ("pass", "warn", "fail"):
         assert document[status] == sum(f["status"] == status for f in found.values())
     for f in found.values():
@@ -102,14 +108,15 @@ CASES = {
     # ---- the interface ----
     "no route": Case("interface", "fail", "/ip/route/add dst-address=10.2.0.1/32 gateway=wg1", {
         "interface": [i.replace("wg1=10.2.0.2/24", "wg1") for i in BASE["interface"]], "route": None},
-        without=["interface-not-lan", "ports", "forward"]),
+        without=["interface-not-lan", "ports", "forward", *ANSWERS]),
     "the default route past the tunnel": Case(
         "interface", "fail", "/ip/route/add dst-address=10.2.0.1/32 gateway=wg1",
-        {"interface": [i.replace("wg1=10.2.0.2/24", "wg1") for i in BASE["interface"]]}, what="ether1 (ether)"),
+        {"interface": [i.replace("wg1=10.2.0.2/24", "wg1") for i in BASE["interface"]]}, what="ether1 (ether)",
+        without=ANSWERS),
     "an interface that is not there": Case("interface", "fail", "MIKROTIK_IN_INTERFACE", env={
-        "MIKROTIK_IN_INTERFACE": "wg9"}, without=["interface-not-lan"]),
+        "MIKROTIK_IN_INTERFACE": "wg9"}, without=["interface-not-lan", *ANSWERS]),
     "the LAN's interface": Case("interface-not-lan", "fail", "/ip/route/add dst-address=10.2.0.1/32 gateway=wg1", env={
-        "MIKROTIK_IN_INTERFACE": "bridge"}, also={"redirect-lan": "fail"}),
+        "MIKROTIK_IN_INTERFACE": "bridge"}, also={"redirect-lan": "fail"}, without=["forward", *ANSWERS]),
     "the tunnel in the list LAN": Case(
         "interface-not-lan", "fail", "/interface/list/member/remove [find list=LAN interface=wg1]",
         {"list": ("WAN=ether1", "LAN=wg1,bridge")}, also={"redirect-lan": "fail"}),
@@ -126,7 +133,7 @@ CASES = {
     "action=redirect": Case("redirect", "fail", "/ip/firewall/nat/set *1 action=dst-nat to-addresses=172.17.0.2",
                             redirect("action=dst-nat", "action=redirect"), without=AFTER_REDIRECT),
     "a redirect to another machine": Case("redirect", "fail", "/ip/firewall/nat/set *1 to-addresses=172.17.0.2",
-                                          redirect("172.17.0.2", "172.17.9.9"), without=["clients-visible"]),
+                                          redirect("172.17.0.2", "172.17.9.9"), without=["clients-visible", "request-path"]),
     "a redirect to another port": Case("redirect", "fail", "/ip/firewall/nat/set *1 to-ports=5351",
                                        redirect("to-addresses", "to-ports=5000 to-addresses")),
     "another port to listen on": Case("redirect", "fail", "/ip/firewall/nat/set *1 to-ports=5360",
@@ -137,7 +144,7 @@ CASES = {
         "chain=dstnat action=accept in-interface-list=LAN dst-address=192.168.0.0/16")),
     "an earlier rule that may match": Case("redirect-order", "warn", "/ip/firewall/nat/move *2 destination=*1",
                                            before_redirect("chain=dstnat action=accept protocol=udp "
-                                                           "in-interface=bridge connection-mark=x")),
+                                                           "in-interface=bridge in-bridge-port=ether2")),
     "a chain without a jump to it": Case("redirect-order", "fail", "/ip/firewall/nat/set *1 chain=dstnat",
                                       redirect("chain=dstnat", "chain=lan")),
     "a redirect of everything": Case("redirect-lan", "fail",
@@ -146,17 +153,19 @@ CASES = {
     "a redirect of all but the WAN port": Case("redirect-lan", "fail", "in-interface-list=LAN",
                                                redirect("in-interface-list=LAN", "in-interface=!ether1"), what="wg1"),
     "a redirect at a bridge's port": Case("redirect-lan", "warn", "in-interface-list=LAN",
-                                          redirect("in-interface-list=LAN", "in-interface=ether2")),
+                                          redirect("in-interface-list=LAN", "in-interface=ether2"),
+                                          without=["clients-visible", "forward", *FLOWS]),
     "a masquerade of all": Case(
         "clients-visible", "fail", "/ip/firewall/nat/add chain=srcnat action=accept protocol=udp "
         "dst-address=172.17.0.2 dst-port=5351 place-before=*2", rules(REDIRECT, "chain=srcnat action=masquerade")),
     "a masquerade of the LAN": Case("clients-visible", "fail", "place-before=*2", rules(
         REDIRECT, "chain=srcnat action=masquerade src-address=192.168.88.0/24")),
     "a masquerade that may match": Case("clients-visible", "warn", "place-before=*2", rules(
-        REDIRECT, "chain=srcnat action=masquerade connection-mark=x", MASQUERADE)),
+        REDIRECT, "chain=srcnat action=masquerade in-bridge-port=ether2", MASQUERADE)),
     "a container in the LAN": Case(
         "container-subnet", "fail", "/interface/veth/add name=veth-natpmp address=172.30.254.2/30",
-        {"interface": ("ether1=203.0.113.2/24", "bridge=172.17.0.1/24", "wg1=10.2.0.2/24")}),
+        {"interface": ("ether1=203.0.113.2/24", "bridge=172.17.0.1/24", "wg1=10.2.0.2/24")},
+        without=["clients-visible", "request-path"]),
     "a server in one of two LANs": Case("container-subnet", "warn", "/interface/veth/add", {
         "interface": ("ether1=203.0.113.2/24", "bridge=192.168.88.1/24", "vlan20=172.17.0.1/24", "wg1=10.2.0.2/24"),
         "list": ("WAN=ether1,wg1", "LAN=vlan20,bridge")}),
@@ -172,12 +181,33 @@ CASES = {
         REDIRECT, MASQUERADE, "chain=dstnat action=accept in-interface-list=WAN")),
     "the router's own NAT-PMP": Case("router-nat-pmp", "warn", "/ip/nat-pmp/set enabled=no", {"nat-pmp": ("yes",)}),
     "a filter that drops": Case("forward", "fail", "/ip/firewall/filter/add chain=forward in-interface=wg1 "
-                                "connection-nat-state=dstnat action=accept place-before=*2", filters(*STRICT)),
-    "a filter that drops in a chain of its own": Case("forward", "fail", "place-before=*3", filters(
+                                "connection-nat-state=dstnat action=accept place-before=*1", filters(*STRICT),
+                                also={"request-path": "fail"}),
+    "a filter that drops in a chain of its own": Case("forward", "fail", "place-before=*1", filters(
         "chain=forward action=jump jump-target=tunnel in-interface=wg1", "chain=forward action=accept",
         "chain=tunnel action=reject connection-state=new protocol=tcp")),
     "a filter that may drop": Case("forward", "warn", "place-before=*1", filters(
-        "chain=forward action=drop in-interface=wg1 connection-mark=x")),
+        "chain=forward action=drop in-interface=wg1 in-bridge-port=ether2")),
+    # ---- the packets ----
+    "a routing rule for the LAN": Case(
+        "request-path", "fail", "/routing/rule/add dst-address=172.17.0.0/30 action=lookup table=main place-before=*1",
+        {"routing-rule": ("interface=bridge action=lookup-only-in-table table=vpn-in",)}, what="routing rule *1"),
+    "a bogon list": Case(
+        "request-path", "fail", "/ip/firewall/filter/add chain=forward dst-address=172.17.0.2 protocol=udp dst-port=5351 "
+        "action=accept place-before=*1", {
+            "address-list": ("list=bogons address=172.16.0.0/12", "list=others address=0.0.0.0/0"),
+            "filter": ("chain=forward action=drop dst-address-list=bogons",)}, what="filter rule *1 drops"),
+    "a raw rule that may match": Case("request-path", "warn", "/ip/firewall/raw/add chain=prerouting", {
+        "raw": ("chain=prerouting action=drop protocol=udp dst-port=5351 in-interface=bridge in-bridge-port=ether2",)}, what="raw rule *1 may drop"),
+    "answers by the provider": Case("return-path", "fail", "/ip/firewall/mangle/add chain=prerouting in-interface=wg1", {
+        "mangle": None}, what="the main routing table", without=["fasttrack"]),
+    "answers of some by the provider": Case("return-path", "warn", "/ip/firewall/mangle/add chain=prerouting", {
+        "mangle": None, "routing-rule": ("src-address=192.168.88.10/32 action=lookup table=vpn-in",
+                                         "dst-address=172.17.0.0/30 action=lookup table=main")},
+        also={"request-path": "warn"}, without=["fasttrack"]),
+    "fasttrack of all": Case(
+        "fasttrack", "fail", "/ip/firewall/filter/set *1 connection-mark=no-mark",
+        filters("chain=forward action=fasttrack-connection connection-state=established,related")),
     # ---- the gateway ----
     "a silent gateway": Case("gateway", "fail", "/tool/ping 10.2.0.1 count=3", gateway={"address": "silent"},
                              what="does not answer", without=GATEWAY_ONES[1:]),
@@ -206,6 +236,27 @@ CASES = {
 }
 
 
+# ---- the paths to the gateway, which are in question if it does not answer ----
+
+@pytest.mark.parametrize("name,status,cure,options", [
+    ("gateway-path", "pass", "", {}),
+    ("gateway-path", "fail", "/ip/firewall/filter/add chain=forward src-address=172.17.0.2 dst-address=10.2.0.1",
+     filters("chain=forward action=drop protocol=udp dst-port=5351 in-interface=!bridge")),
+    ("gateway-path", "warn", "/ip/firewall/raw/add chain=prerouting src-address=172.17.0.2",
+     {"raw": ("chain=prerouting action=drop in-interface=veth1 in-bridge-port=ether2",)}),
+    ("gateway-source", "pass", "", {}),
+    ("gateway-source", "fail", "/ip/firewall/nat/add chain=srcnat src-address=172.17.0.0/30 out-interface=wg1 action=masquerade",
+     {"list": ("WAN=ether1", "LAN=bridge")}),
+    ("gateway-source", "warn", "/ip/firewall/nat/add chain=srcnat src-address=172.17.0.0/30",
+     rules(REDIRECT, "chain=srcnat action=masquerade out-interface=wg1 in-bridge-port=ether2")),
+])
+def test_the_way_to_a_silent_gateway(stage, name, status, cure, options):
+    with stage.gateway(address="silent"), stage.router(**options) as router:
+        found = check(stage, router)
+    assert found["gateway"]["status"] == "fail"
+    assert found[name]["status"] == status and cure in (found[name]["cure"] or ""), found[name]
+
+
 def test_all_is_well(stage):
     with stage.gateway() as gateway, stage.router() as router:
         found = check(stage, router)
@@ -226,7 +277,8 @@ def test_one_thing_is_wrong(stage, name):
                 assert gateway.leases() == [] or case.gateway.get("delete") == "silent"
     told = {i: f["status"] for i, f in found.items()}
     expected = {i: "pass" for i in ALL if i not in case.without}
-    assert told == {**expected, **case.also, case.finding: case.status}, found
+    assert {i: status for i, status in told.items() if i not in PATHS} == {
+        **expected, **case.also, case.finding: case.status}, found
     assert case.what in found[case.finding]["what"]
     assert case.cure in (found[case.finding]["cure"] or ""), found[case.finding]
 
@@ -255,6 +307,7 @@ WELL = {
     "a strict filter with an exception": filters(
         "chain=forward action=accept connection-state=established,related",
         "chain=forward action=drop src-address-list=strangers",
+        "chain=forward action=accept in-interface-list=LAN",
         "chain=forward action=accept connection-nat-state=dstnat in-interface=wg1", "chain=forward action=drop"),
     "no filter at all": dict(filter=None),
 }
@@ -379,7 +432,7 @@ def test_text(stage):
         status, out, err = stage.run("check")
         lines = out.splitlines()
         assert (status, err) == (1, "")
-        assert lines[-1] == "18 pass, 1 warn, 1 fail"
+        assert lines[-1] == "21 pass, 1 warn, 1 fail"
         assert f"pass  the API at 172.17.0.1 port 8728 answers (service api)" in lines
         assert "warn  the router's own NAT-PMP server is enabled: it answers requests that the redirect does not take, " \
                "with a wrong address  - /ip/nat-pmp/set enabled=no" in lines
@@ -395,6 +448,14 @@ def test_names_are_quoted_for_the_router(stage):
         found = check(stage, router)
     assert 'in-interface="a \\"\\$x\\" b"' in found["forward"]["cure"]
     assert 'a ?$x? b' in found["interface"]["what"]
+
+
+def test_an_empty_argument_is_none(stage):
+    """[S10] RouterOS passes cmd="" as one empty argument."""
+    assert stage.run("--check-config", "")[0] == 0
+    assert stage.run("", VPN_GATEWAY="nowhere")[2].count("\n") == 1, "no usage text"
+    with stage.gateway(), stage.router():
+        assert stage.run("check", "")[0] == 0
 
 
 def test_wrong_arguments_and_configuration(stage):
@@ -420,7 +481,29 @@ def test_setup_asks_the_router(stage, version, word):
     with stage.router(version=(version,)) as router:
         status, out, err = stage.run("setup")
         assert (status, err) == (0, "") and word in out
-        assert router.counters()["commands"] == 1 and router.counters()["adds"] == 0
+        assert router.counters()["adds"] == 0
+        # The router already sends answers through the tunnel, and has a list LAN.
+        assert "mangle" not in out and "/interface/list/add" not in out
+
+
+def test_setup_asks_what_the_router_has(stage):
+    """[S11] Without a list LAN, and with a tunnel of another name by which nothing goes yet."""
+    interfaces = [i.replace("wg1", "proton") for i in BASE["interface"]]
+    with stage.router(**{"interface": interfaces, "list": ("WAN=ether1",), "route": ("0.0.0.0/0=203.0.113.1",), "rule": None,
+                         "mangle": None, "filter": None}):
+        status, out, err = stage.run("setup")
+    assert (status, err) == (0, "")
+    assert "/interface/list/add name=LAN\n/interface/list/member/add list=LAN interface=bridge\n" in out
+    assert "gateway=proton routing-table=vpn-in" in out and "in-interface=!proton" in out and "wg1" not in out
+
+
+def test_setup_removes(stage):
+    env = dict(MIKROTIK_API_ADDRESS=None, MIKROTIK_API_USER=None, MIKROTIK_API_PASSWORD=None)
+    status, out, err = stage.run("setup", "--routeros", "7.21", "--remove", **env)
+    assert (status, err, out) == (0, "", (SNAPSHOTS / "7.21-remove.rsc").read_text())
+    for via in ("main", "rule", "mangle"):
+        status, out, err = stage.run("setup", "--via", via, "--routeros", "7.20", **env)
+        assert (status, err, out) == (0, "", (SNAPSHOTS / f"7.20-{via}.rsc").read_text())
 
 
 def test_setup_without_an_answer(stage):
@@ -459,7 +542,7 @@ def test_setup_of_a_configuration(stage):
                     "key=INSTANCE value=two", 'key=MIKROTIK_IN_INTERFACE value="wg one"', "key=LISTEN_ADDR value=:5360",
                     "key=LOG_LEVEL value=DEBUG"]
     assert "/user/add name=mapper group=natpmp password=CHANGE-ME address=172.20.0.2" in out
-    assert "/ip/service/set api disabled=no port=9000" in out and "api-ssl" not in out
+    assert "/ip/service/set api disabled=no address=172.20.0.2/32 port=9000" in out and "api-ssl" not in out
     assert "to-addresses=172.20.0.2 to-ports=5360" in out
 
 
@@ -472,7 +555,7 @@ def test_setup_of_a_configuration(stage):
 def test_setup_with_tls(stage, env, made):
     status, out, err = stage.run("setup", "--routeros", "7.20", MIKROTIK_API_TLS="true", MIKROTIK_API_ADDRESS=None, **env)
     assert (status, err) == (0, "")
-    assert "/ip/service/enable api-ssl" in out and "dst-port=8729" in out and "enable api\n" not in out
+    assert "/ip/service/set api-ssl disabled=no" in out and "dst-port=8729" in out and "set api " not in out
     assert "key=MIKROTIK_API_TLS value=true" in out
     assert ("/certificate/sign api\n" in out) == made
     assert ("key=MIKROTIK_API_TLS_FINGERPRINT value=[/certificate/get api fingerprint]" in out) == made
@@ -491,6 +574,8 @@ def test_setup_mounts_the_password_file(stage):
     (["--routeros", "seven"], {}, "is not a RouterOS version"),
     (["--routeros", "7.20", "x"], {}, "usage"),
     (["--version"], {}, "usage"),
+    (["--via"], {}, "usage"),
+    (["--via", "answers"], {}, "usage"),
     (["--routeros", "7.20"], {"VPN_GATEWAY": None}, "VPN_GATEWAY"),
     ([], {"MIKROTIK_API_PASSWORD": None}, "the RouterOS version is unknown"),
     ([], {"MIKROTIK_API_ADDRESS": None}, "the RouterOS version is unknown"),

@@ -25,6 +25,7 @@ static const char *const firewall_names[] = {
     "src-mac-address",
     "in-interface",
     "out-interface",
+    "in-bridge-port",
     "in-interface-list",
     "out-interface-list",
     "connection-state",

@@ -190,7 +190,7 @@ static inline unsigned run(unsigned interrupt_at)
 
 /* Prepares an inquiry of the router, which has rules and everything else that the caller gives it. */
 static inline void start_inquiry(const struct router_model_options *options, const struct check_config *about,
-                                 bool version_only)
+                                 bool tables_only)
 {
     static const struct router_model_callbacks callbacks = {.send = router_sends, .closed = router_closes};
     router = router_model_new(options, &callbacks, 1);
@@ -198,7 +198,7 @@ static inline void start_inquiry(const struct router_model_options *options, con
     subject = calloc(1, sizeof(*subject));
     out = calloc(1, sizeof(*out));
     assert_true(subject != NULL && out != NULL);
-    check_init(subject, &config, version_only, 7);
+    check_init(subject, &config, tables_only, 7);
     now_ms = 1000000;
     session = 0;
     pieces = replies = 0;

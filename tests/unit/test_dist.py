@@ -179,6 +179,12 @@ class Commands(unittest.TestCase):
         for command in printed:
             self.assertIn(command, lines)
 
+    def test_the_readme_has_each_way_into_the_tunnel(self):
+        lines = (ROOT / "README.md").read_text().splitlines()
+        for via in ("main", "rule", "mangle"):
+            text = (ROOT / f"tests/unit/setup/7.20-{via}.rsc").read_text().splitlines()
+            self.assertEqual([line for line in text if line.startswith("/") and line not in lines], [])
+
     def test_two_commands_for_developers(self):
         for name in ("demo", "test"):
             self.assertTrue(os.access(ROOT / name, os.X_OK))

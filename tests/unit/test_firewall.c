@@ -378,7 +378,7 @@ static void test_more_steps_than_there_is_room_for(void **state)
         unsigned count = WALK_STEPS_MAX - spare; /* and one in forward */
         survey_begin_table(survey, TABLE_FILTER);
         for (unsigned i = 0; i < count; i++) {
-            char chain[8];
+            char chain[16];
             (void)snprintf(chain, sizeof(chain), "%u", i / CHAINS);
             add_rule(i + 1, chain, "jump", "jump-target=", i % CHAINS);
         }

@@ -189,6 +189,17 @@ static void test_some_hosts_go_another_way(void **state)
     assert_string_equal(ways.at[1].interface, "ether1");
 }
 
+static void test_nobody_on_the_internet_is_private(void **state)
+{
+    (void)state;
+    traveller = (struct traveller){.dst = 0xc0a85807, .in = "wg1", .routing_mark = ""};
+    set_table(TABLE_RULE, ROWS("=.id=*3 =action=lookup =table=vpn-in =src-address=192.168.88.10/32"));
+    check_way("bridge", 0);
+    set_table(TABLE_RULE, ROWS("=.id=*3 =action=lookup =table=vpn-in =src-address=45.0.0.0/8"));
+    ways_find(survey, &traveller, &ways);
+    assert_int_equal(ways.count, 2);
+}
+
 /* Which counts first is not documented. */
 static void test_a_mark_and_a_rule(void **state)
 {
@@ -257,6 +268,7 @@ UNIT(marks)
         WAY_TEST(test_the_main_table),
         WAY_TEST(test_routing_rules),
         WAY_TEST(test_some_hosts_go_another_way),
+        WAY_TEST(test_nobody_on_the_internet_is_private),
         WAY_TEST(test_a_mark_and_a_rule),
         WAY_TEST(test_tables_through_an_interface),
         TEST(test_address_lists),

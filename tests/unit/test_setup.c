@@ -8,6 +8,7 @@
 #include "unit.h"
 
 static struct setup setup;
+static bool removal;
 
 static struct setup_env env(const char *name, const char *value)
 {
@@ -17,12 +18,15 @@ static struct setup_env env(const char *name, const char *value)
 static int start(void **state)
 {
     (void)state;
+    removal = false;
     setup = (struct setup){
         .version = {7, 20},
         .container = (uint32_t)SETUP_CONTAINER,
         .listen_port = 5351,
         .api_port = 8728,
         .user = "natpmp",
+        .gateway = 0x0a020001,
+        .tunnel = "wg1",
         .env = {env("VPN_GATEWAY", "10.2.0.1"), env("MIKROTIK_API_ADDRESS", "172.30.254.1:8728"),
                 env("MIKROTIK_API_PASSWORD", "CHANGE-ME"), env("MIKROTIK_API_USER", "natpmp")},
         .envs = 4,
@@ -36,7 +40,10 @@ static void compare(const char *name)
     static char expected[SETUP_BYTES_MAX];
     char path[512];
     struct writer w = writer_of(bytes, sizeof(bytes));
-    setup_write(&setup, &w);
+    if (removal)
+        setup_write_removal(&setup, &w);
+    else
+        setup_write(&setup, &w);
     assert_false(w.failed);
     (void)snprintf(path, sizeof(path), "%s/setup/%s.rsc", SOURCE_DIR, name);
     FILE *file = fopen(path, getenv("UPDATE") != NULL ? "w" : "r");
@@ -64,6 +71,47 @@ static void test_dialects(void **state)
     /* Before 7.13 there is no /ip/nat-pmp. */
     setup.version.minor = 12;
     compare("7.12");
+    setup.version.minor = 23;
+    compare("7.23");
+}
+
+/* [S3] [S4] [S5] [S7] [S8] [S9] Complete from RouterOS's default configuration, for each way in which the LAN uses the
+ * tunnel. */
+static void test_ways_into_the_tunnel(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"main", "rule", "mangle"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        char name[16];
+        assert_true(setup_parse_via(span_text(names[i]), &setup.via));
+        (void)snprintf(name, sizeof(name), "7.20-%s", names[i]);
+        compare(name);
+    }
+    assert_false(setup_parse_via(span_text("answers"), &setup.via));
+    assert_false(setup_parse_via(span_text(""), &setup.via));
+}
+
+/* [S11] A router without the list that the rules name, whose answers need nothing more. */
+static void test_a_router_of_ones_own_making(void **state)
+{
+    (void)state;
+    setup.tunnel = "proton";
+    setup.lan = "bridge 1";
+    setup.answered = true;
+    compare("7.20-own");
+}
+
+static void test_removal(void **state)
+{
+    (void)state;
+    static const unsigned minors[] = {12, 20, 21};
+    removal = true;
+    for (size_t i = 0; i < ARRAY_LEN(minors); i++) {
+        char name[16];
+        setup.version.minor = minors[i];
+        (void)snprintf(name, sizeof(name), "7.%u-remove", minors[i]);
+        compare(name);
+    }
 }
 
 static void test_all_that_a_configuration_may_ask_for(void **state)
@@ -158,6 +206,9 @@ UNIT(setup)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_dialects, start),
+        cmocka_unit_test_setup(test_ways_into_the_tunnel, start),
+        cmocka_unit_test_setup(test_a_router_of_ones_own_making, start),
+        cmocka_unit_test_setup(test_removal, start),
         cmocka_unit_test_setup(test_all_that_a_configuration_may_ask_for, start),
         cmocka_unit_test_setup(test_a_certificate_is_made, start),
         cmocka_unit_test(test_quoting),

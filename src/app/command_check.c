@@ -1,4 +1,4 @@
-/* double-natpmp check [--json] */
+/* double-natpmp check [--json | --report] */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,14 +20,27 @@ bool command_load(struct config *ret_config, const char *const *environment)
     return good;
 }
 
-static int tell(const struct survey *survey, bool json)
+enum form {
+    FORM_TEXT,
+    FORM_JSON,
+    FORM_REPORT,
+};
+
+static int tell(const struct survey *survey, enum form form)
 {
     static struct findings findings;
     judge(survey, &findings);
-    if (json)
-        report_json(&findings, stdout);
-    else
+    switch (form) {
+    case FORM_TEXT:
         report_text(&findings, stdout);
+        break;
+    case FORM_JSON:
+        report_json(&findings, stdout);
+        break;
+    case FORM_REPORT:
+        report_for_developers(survey, &findings, stdout);
+        break;
+    }
     bool told = fflush(stdout) == 0;
     return told && report_count(&findings, FINDING_FAIL) == 0 ? EXIT_STATUS_DONE : EXIT_STATUS_FAILED;
 }
@@ -36,22 +49,23 @@ int command_check(int count, char **arguments)
 {
     static struct config config;
     bool json = count == 1 && strcmp(arguments[0], "--json") == 0;
-    if (count > 1 || (count == 1 && !json)) {
-        (void)fputs("usage: double-natpmp check [--json]\n", stderr);
+    bool report = count == 1 && strcmp(arguments[0], "--report") == 0;
+    if (count > 1 || (count == 1 && !json && !report)) {
+        (void)fputs("usage: double-natpmp check [--json | --report]\n", stderr);
         return EXIT_STATUS_USAGE;
     }
     struct tls_context *tls;
     if (!command_load(&config, (const char *const *)environ) || !secure_open(&config, &tls))
         return EXIT_STATUS_USAGE;
-    struct inquiry inquiry = inquiry_run(&config, tls, false);
+    struct inquiry inquiry = inquiry_run(&config, tls, report ? INQUIRY_REPORT : INQUIRY_ALL);
     int status = EXIT_STATUS_FAILED;
-    explicit_bzero(config.password, sizeof(config.password));
     if (inquiry.error != 0)
         (void)fputs("double-natpmp: the check needs more memory or file descriptors (ulimit -a)\n", stderr);
     else if (inquiry.signal != 0)
         status = 128 + inquiry.signal;
     else
-        status = tell(inquiry.survey, json);
+        status = tell(inquiry.survey, json ? FORM_JSON : report ? FORM_REPORT : FORM_TEXT);
+    explicit_bzero(config.password, sizeof(config.password));
     /* exit() would wait for libuv's thread, which waits for a name server. */
     if (inquiry.hanging)
         _exit(status);

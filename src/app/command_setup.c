@@ -168,7 +168,7 @@ static bool ask_router(struct config *config, struct ros_version *ret_version,
     struct tls_context *tls;
     if (!secure_open(config, &tls))
         return false;
-    struct inquiry inquiry = inquiry_run(config, tls, true);
+    struct inquiry inquiry = inquiry_run(config, tls, INQUIRY_TABLES);
     bool known = survey_version(inquiry.survey, ret_version);
     if (known)
         setup_find(inquiry.survey, ret_router);

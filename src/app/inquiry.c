@@ -30,7 +30,7 @@ static void list_own(struct survey *survey)
             survey->own[survey->owns++] = links[i].address;
 }
 
-struct inquiry inquiry_run(const struct config *config, struct tls_context *tls, bool tables_only)
+struct inquiry inquiry_run(const struct config *config, struct tls_context *tls, enum inquiry_scope scope)
 {
     static struct check check;
     static struct driver driver;
@@ -49,8 +49,9 @@ struct inquiry inquiry_run(const struct config *config, struct tls_context *tls,
         .instance = config->instance,
         .in_interface = config->in_interface,
         .tls = config->tls,
+        .all_columns = scope == INQUIRY_REPORT,
     };
-    check_init(&check, &about, tables_only, clock_seed());
+    check_init(&check, &about, scope == INQUIRY_TABLES, clock_seed());
     log_init(&nowhere, -1, LOG_LEVEL_ERROR);
     inquiry.error = driver_open_machine(&driver, config, tls, machine, &nowhere);
     if (inquiry.error != 0)

@@ -13,6 +13,11 @@ struct inquiry {
     bool hanging; /* a thread still waits for a name server: the process can end only by _exit() */
 };
 
-/* `tls` is NULL for a connection to the router without TLS. With tables_only the router's version is all
- * that is asked for. A second signal ends the process at once. */
-struct inquiry inquiry_run(const struct config *config, struct tls_context *tls, bool tables_only);
+enum inquiry_scope {
+    INQUIRY_ALL,
+    INQUIRY_REPORT, /* and the names of all columns */
+    INQUIRY_TABLES, /* of the router; nothing is changed, and the gateway is not asked */
+};
+
+/* `tls` is NULL for a connection to the router without TLS. A second signal ends the process at once. */
+struct inquiry inquiry_run(const struct config *config, struct tls_context *tls, enum inquiry_scope scope);

@@ -82,7 +82,7 @@
 
 static const char usage[] =
     "usage: double-natpmp [--check-config | --help | --version]\n"
-    "       double-natpmp check [--json]\n"
+    "       double-natpmp check [--json | --report]\n"
     "       double-natpmp health\n"
     "       double-natpmp setup [--routeros VERSION]\n"
     "       double-natpmp status [--json]\n"

@@ -27,6 +27,7 @@ struct check {
     uint8_t phase; /* enum check_phase */
     uint8_t table; /* enum table_name: the one that is being read */
     uint8_t attempts;
+    uint64_t table_ms;    /* when it was asked for */
     uint64_t again_ms;    /* when to connect again to undo a change */
     uint64_t answered_ms; /* when the router last answered something that was asked */
     unsigned waiting_s;   /* for how long it has not, in steps of five seconds */

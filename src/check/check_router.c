@@ -21,31 +21,6 @@ void check_end_router(struct check *c, const struct step *step)
     c->phase = PHASE_ENDED;
 }
 
-static const char *table_path(const struct survey *s, enum table_name name)
-{
-    static const char *const paths[TABLES] = {
-        [TABLE_RESOURCE] = "/system/resource/print",
-        [TABLE_SERVICE] = "/ip/service/print",
-        [TABLE_INTERFACE] = "/interface/print",
-        [TABLE_ADDRESS] = "/ip/address/print",
-        [TABLE_LIST] = "/interface/list/print",
-        [TABLE_MEMBER] = "/interface/list/member/print",
-        [TABLE_ROUTE_CHECK] = "/ip/route/check",
-        [TABLE_ROUTE] = "/ip/route/print",
-        [TABLE_NAT] = "/ip/firewall/nat/print",
-        [TABLE_FILTER] = "/ip/firewall/filter/print",
-        [TABLE_MANGLE] = "/ip/firewall/mangle/print",
-        [TABLE_RAW] = "/ip/firewall/raw/print",
-        [TABLE_RULE] = "/routing/rule/print",
-        [TABLE_ADDRESS_LIST] = "/ip/firewall/address-list/print",
-        [TABLE_NAT_PMP] = "/ip/nat-pmp/print",
-    };
-    struct ros_version version;
-    if (name == TABLE_RULE && survey_version(s, &version) && version.major < 7)
-        return "/ip/route/rule/print";
-    return paths[name];
-}
-
 /* NULL means all attributes: in a rule every condition matters, known or not. */
 static const char *table_proplist(enum table_name name)
 {
@@ -82,10 +57,11 @@ static void write_route_query(const struct check *c, struct writer *w)
 static void read_table(struct check *c, const struct step *step)
 {
     enum table_name name = (enum table_name)c->table;
-    const char *proplist = table_proplist(name);
+    const char *proplist = c->config->all_columns ? NULL : table_proplist(name);
     survey_begin_table(&c->survey, name);
+    c->table_ms = step->now_ms;
     enum command_kind kind = name == TABLE_ROUTE_CHECK ? COMMAND_ROUTE_CHECK : COMMAND_SNAPSHOT;
-    struct writer w = session_begin(&c->session, kind, name, table_path(&c->survey, name), step);
+    struct writer w = session_begin(&c->session, kind, name, survey_path(&c->survey, name), step);
     if (name == TABLE_ROUTE_CHECK) {
         ros_write_pair_text(&w, "=dst-ip=", address_text(c->config->gateway).text);
         /* Without `once` the router repeats its answer until the command is cancelled. */
@@ -196,6 +172,7 @@ static void table_done(struct check *c, const struct command *command, const str
     table->state = read ? TABLE_READ : TABLE_REFUSED;
     table->error = command->error;
     table->message = command->message;
+    table->took_ms = (uint32_t)(step->now_ms - c->table_ms);
     if (c->stopping) {
         check_end_router(c, step);
         return;
@@ -219,6 +196,8 @@ static void row_came(struct check *c)
 {
     const struct ros_sentence *row = &c->session.reader.sentence;
     bool matters = c->table != TABLE_ADDRESS_LIST || address_lists_matter(&c->survey, row);
+    if (c->phase == PHASE_READING && c->config->all_columns)
+        survey_note_columns(&c->survey, (enum table_name)c->table, row);
     if (c->phase == PHASE_READING && matters)
         survey_add_row(&c->survey, (enum table_name)c->table, row);
     if (c->phase == PHASE_SEEKING || (c->phase == PHASE_READING && c->table == TABLE_NAT))

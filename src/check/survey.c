@@ -31,6 +31,75 @@ void survey_add_row(struct survey *s, enum table_name name, const struct ros_sen
     s->used += w.len;
 }
 
+const char *survey_path(const struct survey *s, enum table_name name)
+{
+    static const char *const paths[TABLES] = {
+        [TABLE_RESOURCE] = "/system/resource/print",
+        [TABLE_SERVICE] = "/ip/service/print",
+        [TABLE_INTERFACE] = "/interface/print",
+        [TABLE_ADDRESS] = "/ip/address/print",
+        [TABLE_LIST] = "/interface/list/print",
+        [TABLE_MEMBER] = "/interface/list/member/print",
+        [TABLE_ROUTE_CHECK] = "/ip/route/check",
+        [TABLE_ROUTE] = "/ip/route/print",
+        [TABLE_NAT] = "/ip/firewall/nat/print",
+        [TABLE_FILTER] = "/ip/firewall/filter/print",
+        [TABLE_MANGLE] = "/ip/firewall/mangle/print",
+        [TABLE_RAW] = "/ip/firewall/raw/print",
+        [TABLE_RULE] = "/routing/rule/print",
+        [TABLE_ADDRESS_LIST] = "/ip/firewall/address-list/print",
+        [TABLE_NAT_PMP] = "/ip/nat-pmp/print",
+    };
+    struct ros_version version;
+    if (name == TABLE_RULE && survey_version(s, &version) && version.major < 7)
+        return "/ip/route/rule/print";
+    return paths[name];
+}
+
+/* Names of columns come from the router's own program. What does not look like one is not taken for one. */
+static bool is_column(struct span name)
+{
+    enum { COLUMN_MAX = 40 };
+    for (size_t i = 0; i < name.len; i++) {
+        uint8_t c = name.data[i];
+        if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.')
+            return false;
+    }
+    return name.len > 0 && name.len <= COLUMN_MAX;
+}
+
+static bool has_column(const char *columns, struct span name)
+{
+    for (const char *at = columns; *at != '\0';) {
+        size_t len = strcspn(at, ",");
+        if (span_equal(span_of(at, len), name))
+            return true;
+        at += len + (at[len] == ',');
+    }
+    return false;
+}
+
+void survey_note_columns(struct survey *s, enum table_name name, const struct ros_sentence *row)
+{
+    struct table *table = &s->table[name];
+    table->rows++;
+    for (unsigned i = 1; i < row->words; i++) {
+        struct span word = ros_word(row, i);
+        const uint8_t *end = word.len > 1 ? memchr(word.data + 1, '=', word.len - 1) : NULL;
+        if (!span_starts(word, "=") || end == NULL)
+            continue;
+        struct span column = span_of(word.data + 1, (size_t)(end - word.data) - 1);
+        size_t used = strlen(table->columns);
+        if (!is_column(column) || has_column(table->columns, column) ||
+            used + column.len + 2 > sizeof(table->columns))
+            continue;
+        if (used > 0)
+            table->columns[used++] = ',';
+        memcpy(table->columns + used, column.data, column.len);
+        table->columns[used + column.len] = '\0';
+    }
+}
+
 bool row_get(const struct ros_sentence *row, const char *name, struct span *ret_value)
 {
     return ros_attribute(row, name, ret_value) && ret_value->len > 0;

@@ -28,6 +28,7 @@ struct check_config {
     const char *instance;
     const char *in_interface; /* empty: the interface on the router's route to the gateway */
     bool tls;
+    bool all_columns; /* ask for them and note their names, for a report */
 };
 
 enum table_name {
@@ -55,6 +56,11 @@ enum table_state {
     TABLE_REFUSED, /* see error and message */
 };
 
+enum {
+    /* The columns of a firewall table are some 80 names of 12 bytes. */
+    SURVEY_COLUMNS_MAX = 1536,
+};
+
 struct table {
     uint8_t state;
     uint8_t error;   /* enum ros_error */
@@ -62,6 +68,10 @@ struct table {
     size_t start;
     size_t len;
     struct log_safe message;
+    /* For a report: */
+    unsigned rows; /* that the router sent */
+    uint32_t took_ms;
+    char columns[SURVEY_COLUMNS_MAX]; /* the names of the attributes in them, separated by commas */
 };
 
 /* The result of adding a rule, which shows whether rules can be written. */
@@ -113,6 +123,10 @@ struct survey {
 /* Rows are added table by table: begin, add, add, ... */
 void survey_begin_table(struct survey *s, enum table_name name);
 void survey_add_row(struct survey *s, enum table_name name, const struct ros_sentence *row);
+/* Notes the names of the row's attributes. */
+void survey_note_columns(struct survey *s, enum table_name name, const struct ros_sentence *row);
+/* The command that reads the table. */
+const char *survey_path(const struct survey *s, enum table_name name);
 
 /* True if the row has the attribute and it is not empty. */
 bool row_get(const struct ros_sentence *row, const char *name, struct span *ret_value);

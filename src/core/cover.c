@@ -330,6 +330,11 @@ static const struct matcher *find_matcher(struct span name)
     return NULL;
 }
 
+bool cover_knows(struct span attribute)
+{
+    return find_matcher(attribute) != NULL;
+}
+
 /* The name of an attribute word =name=value; *ret_value is empty if there is none. */
 static bool split_word(struct span word, struct span *ret_name, struct span *ret_value)
 {

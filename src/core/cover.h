@@ -43,5 +43,7 @@ struct packet {
     const struct address_lists *lists; /* NULL: unknown */
 };
 
+/* False: what the attribute means is unknown, so a rule that has it may cover anything. */
+bool cover_knows(struct span attribute);
 /* How much of the class one row covers, whatever its chain and action. */
 enum cover cover_of_row(const struct ros_sentence *row, const struct packet *packet);

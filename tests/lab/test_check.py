@@ -584,3 +584,45 @@ def test_setup_mounts_the_password_file(stage):
 def test_setup_is_asked_wrongly(stage, arguments, env, what):
     status, out, err = stage.run("setup", *arguments, **env)
     assert (status, out) == (2, "") and what in err and err.count("\n") == 1
+
+
+# ---- a report for the developers ----
+
+# Everything that the owner of a router has chosen.
+PRIVATE = {
+    "interface": ("uplink-mine=203.0.113.77/24", "brmine=192.168.99.1/24", "vethmine=172.17.0.1/30", "tunmine=10.2.0.2/24"),
+    "type": ("uplink-mine=ether", "brmine=bridge", "vethmine=veth", "tunmine=wg"),
+    "list": ("WAN=uplink-mine,tunmine", "LAN=brmine", "zonemine=brmine"),
+    "route": ("0.0.0.0/0=203.0.113.1", "198.51.100.0/24=tunmine,table=tablemine"),
+    "rule": (REDIRECT, 'chain=dstnat action=dst-nat protocol=tcp dst-port=4711 to-addresses=192.168.99.44 in-interface=brmine '
+                       'comment="camera of mymother"', "chain=srcnat action=masquerade out-interface-list=WAN",
+             "chain=chainmine action=accept connection-mark=markmine"),
+    "filter": ('chain=forward action=drop src-address-list=listmine tls-host=hostmine comment="bad guys"',
+               "chain=forward action=jump jump-target=chainmine"),
+    "mangle": ("chain=prerouting action=mark-connection new-connection-mark=markmine in-bridge-port=brmine",
+               "chain=prerouting action=newaction new-routing-mark=routemine"),
+    "routing-rule": ("src-address=192.168.99.9/32 action=lookup table=tablemine",),
+    "address-list": ("list=listmine address=198.51.100.99", "list=listmine address=mydomain.example"),
+}
+SECRETS = ["mine", "mymother", "camera", "bad guys", "4711", "192.168.99", "203.0.113", "198.51.100", "172.17.0", "10.2.0",
+           "11.22.33", "mydomain", "a stage's secret", "natpmp "]
+
+
+def test_a_report_contains_nothing_private(stage):
+    with stage.gateway(), stage.router(**PRIVATE, version=("7.24",)) as router:
+        router.ask("fail /ip/firewall/raw/print failure: no table tablemine for 192.168.99.9 of camera (9)")
+        status, out, err = stage.run("check", "--report")
+        assert status in (0, 1) and err == ""
+        assert not [secret for secret in SECRETS if secret in out.replace("double-natpmp ", "")], out
+        assert 'router: version="7.24 (stable)" board-name="RB5009UG+S+" architecture-name="arm64"' in out
+        assert "/ip/firewall/raw/print: rows=0 ms=" in out and "refused: failure: no table ... for ... ... ... (9)" in out
+        assert "src-address-list" in out and "tls-host" in out and "new-routing-mark" in out
+        assert "interfaces: ether bridge veth wg" in out
+        assert "condition=in-bridge-port" in out and "action=newaction" in out
+        assert " login=pass " in out and " gateway=pass " in out
+        assert stage.run("check", "--report", "--json")[0] == 2
+
+
+def test_a_report_without_a_router(stage):
+    status, out, _ = stage.run("check", "--report")
+    assert status == 1 and "router: not read" in out and "findings: api=fail" in out

@@ -8,8 +8,8 @@ enum { FILE_MAX = 1 << 20, DEPTH_MAX = 16 };
 
 struct reader {
     const char *at;
-    unsigned depth;
     bool bad;
+    struct json *allocated; /* the last one */
 };
 
 static void *alloc(size_t size)
@@ -51,52 +51,84 @@ static char *read_string(struct reader *r)
     return text;
 }
 
-static struct json *read_value(struct reader *r);
-
-static struct json *read_members(struct reader *r, char end)
-{
-    struct json *first = NULL;
-    struct json **last = &first;
-    if (take(r, end))
-        return NULL;
-    do {
-        char *key = NULL;
-        if (end == '}') {
-            r->bad = r->bad || !take(r, '"');
-            key = r->bad ? NULL : read_string(r);
-            r->bad = r->bad || !take(r, ':');
-        }
-        struct json *value = read_value(r);
-        value->key = key;
-        *last = value;
-        last = &value->next;
-    } while (!r->bad && take(r, ','));
-    r->bad = r->bad || !take(r, end);
-    return first;
-}
-
-static struct json *read_value(struct reader *r)
+/* A value; of an object or an array the beginning. */
+static struct json *read_value(struct reader *r, char *ret_end)
 {
     struct json *value = alloc(sizeof(*value));
-    r->bad = r->bad || ++r->depth > DEPTH_MAX;
+    value->allocated = r->allocated;
+    r->allocated = value;
+    *ret_end = 0;
     skip(r);
     size_t len = strcspn(r->at, " \t\r\n,]}");
-    if (r->bad) {
-        return value;
-    } else if (take(r, '"')) {
+    if (take(r, '"')) {
         value->text = read_string(r);
     } else if (take(r, '{')) {
-        value->child = read_members(r, '}');
+        *ret_end = '}';
     } else if (take(r, '[')) {
-        value->child = read_members(r, ']');
+        *ret_end = ']';
     } else {
         value->text = alloc(len + 1);
         memcpy(value->text, r->at, len);
         r->at += len;
-        r->bad = len == 0;
+        r->bad = r->bad || len == 0;
     }
-    r->depth--;
     return value;
+}
+
+static char *read_key(struct reader *r)
+{
+    r->bad = r->bad || !take(r, '"');
+    char *key = r->bad ? NULL : read_string(r);
+    r->bad = r->bad || !take(r, ':');
+    return key;
+}
+
+/* An object or an array whose members are being read. */
+struct open {
+    char end;
+    struct json **last; /* where the next member goes */
+};
+
+static void read_all(struct reader *r, struct json **ret_value)
+{
+    struct open open[DEPTH_MAX];
+    unsigned depth = 0;
+    char end;
+    *ret_value = read_value(r, &end);
+    struct json *value = *ret_value;
+    for (;;) {
+        bool empty = end != 0 && take(r, end);
+        if (r->bad || (end != 0 && !empty && depth == DEPTH_MAX)) {
+            r->bad = true;
+            return;
+        }
+        if (end != 0 && !empty)
+            open[depth++] = (struct open){.end = end, .last = &value->child};
+        else
+            while (depth > 0 && !take(r, ',') && take(r, open[depth - 1].end))
+                depth--;
+        if (depth == 0)
+            return;
+        char *key = open[depth - 1].end == '}' ? read_key(r) : NULL;
+        value = read_value(r, &end);
+        value->key = key;
+        *open[depth - 1].last = value;
+        open[depth - 1].last = &value->next;
+    }
+}
+
+struct json *json_parse(const char *text)
+{
+    struct reader r = {.at = text};
+    struct json *json;
+    read_all(&r, &json);
+    skip(&r);
+    bool bad = r.bad || *r.at;
+    json->everything = r.allocated;
+    if (!bad)
+        return json;
+    json_free(json);
+    return NULL;
 }
 
 struct json *json_read(const char *path)
@@ -107,26 +139,20 @@ struct json *json_read(const char *path)
     char *text = alloc(FILE_MAX);
     size_t len = fread(text, 1, FILE_MAX - 1, file);
     (void)fclose(file);
-    struct reader r = {.at = text, .bad = len == FILE_MAX - 1};
-    struct json *json = read_value(&r);
-    skip(&r);
-    bool bad = r.bad || *r.at;
+    struct json *json = len < FILE_MAX - 1 ? json_parse(text) : NULL;
     free(text);
-    if (!bad)
-        return json;
-    json_free(json);
-    return NULL;
+    return json;
 }
 
 void json_free(struct json *json)
 {
-    while (json) {
-        struct json *next = json->next;
-        json_free(json->child);
-        free(json->key);
-        free(json->text);
-        free(json);
-        json = next;
+    struct json *next = json ? json->everything : NULL;
+    while (next) {
+        struct json *one = next;
+        next = one->allocated;
+        free(one->key);
+        free(one->text);
+        free(one);
     }
 }
 

@@ -8,8 +8,12 @@ struct json {
     char *text;         /* of a string, a number, true, false or null; NULL: an object or an array */
     struct json *child; /* the first one */
     struct json *next;
+    struct json *allocated;  /* the one before, for json_free */
+    struct json *everything; /* of what json_read returns: the last one */
 };
 
+/* NULL: it is not JSON. */
+struct json *json_parse(const char *text);
 /* NULL: the file cannot be read or is not JSON. */
 struct json *json_read(const char *path);
 void json_free(struct json *json);

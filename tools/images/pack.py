@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""pack.py TARGETS OUT VERSION COMPONENTS [TARGET...]: OUT/TARGET/root/double-natpmp of each target as an image.
+"""pack.py TARGETS OUT VERSION COMMIT COMPONENTS [TARGET...]: OUT/TARGET/root/double-natpmp of each target as an image.
 
 Writes OUT/double-natpmp-TARGET.tar, a docker-archive, and, if no TARGET is named, OUT/double-natpmp.oci.tar, an OCI
-layout with all of them. COMPONENTS is a file that names what is linked in. Times come from SOURCE_DATE_EPOCH, so equal
-input gives equal bytes.
+layout with all of them. COMMIT may be empty. COMPONENTS is a file that names what is linked in. Times come from
+SOURCE_DATE_EPOCH, so equal input gives equal bytes.
 """
 
 import datetime
@@ -67,8 +67,8 @@ def make_tar(members):
 
 
 class Image:
-    def __init__(self, target, platform, binary, version, components):
-        self.target = target
+    def __init__(self, row, binary, version, commit, components):
+        self.target, _, _, platform, _, self.routeros = row
         self.binary = binary
         architecture, _, variant = platform.partition("/")
         self.platform = {"architecture": architecture, "os": "linux"}
@@ -99,6 +99,7 @@ class Image:
                     "Labels": {
                         "org.opencontainers.image.title": NAME,
                         "org.opencontainers.image.version": version,
+                        **({"org.opencontainers.image.revision": commit} if commit else {}),
                         "org.opencontainers.image.licenses": "MIT AND GPL-2.0-or-later",
                         f"{NAME}.components": components,
                     },
@@ -152,26 +153,28 @@ def oci_layout(images, version):
     )
 
 
-def main(targets, out, version, components, *wanted):
+def main(targets, out, version, commit, components, *wanted):
     out = pathlib.Path(out)
     components = ", ".join(pathlib.Path(components).read_text().splitlines())
     rows = [line.split() for line in pathlib.Path(targets).read_text().splitlines() if not line.startswith("#")]
     images = [
-        Image(row[0], row[3], (out / row[0] / "root" / NAME).read_bytes(), version, components)
+        Image(row, (out / row[0] / "root" / NAME).read_bytes(), version, commit, components)
         for row in rows
         if not wanted or row[0] in wanted
     ]
-    print(f"{'bytes':<28}{'program':>10}{'image':>10}{'gzipped':>10}")
+    print(f"{'bytes':<28}{'program':>10}{'image':>10}{'gzipped':>10}  for")
     for image in images:
         archive = image.docker_archive()
         path = out / f"{NAME}-{image.target}.tar"
         path.write_bytes(archive)
-        print(f"{path.name:<28}{len(image.binary):>10}{len(archive):>10}{len(compress(archive)):>10}")
+        print(f"{path.name:<28}{len(image.binary):>10}{len(archive):>10}{len(compress(archive)):>10}"
+              f"  RouterOS {image.routeros}: upload it, then /container/add file=; docker load")
     if not wanted:
         layout = oci_layout(images, version)
         path = out / f"{NAME}.oci.tar"
         path.write_bytes(layout)
-        print(f"{path.name:<28}{'':>10}{len(layout):>10}")
+        print(f"{path.name:<28}{'':>10}{len(layout):>10}{'':>10}"
+              "  a registry (tools/release push), then /container/add remote-image=; docker pull")
 
 
 if __name__ == "__main__":

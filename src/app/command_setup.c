@@ -1,4 +1,4 @@
-/* double-natpmp setup [--routeros VERSION] [--via main|rule|mangle] [--remove] */
+/* double-natpmp setup [--routeros VERSION] [--image NAME] [--via main|rule|mangle] [--remove] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,6 +104,7 @@ static void fit_container(struct config *config, uint32_t container)
 /* What the command line asks for, and what the router says. */
 struct wanted {
     const char *version; /* NULL: ask the router */
+    struct span image;   /* empty: none is named */
     enum setup_via via;
     bool remove;
 };
@@ -126,6 +127,7 @@ static struct setup describe(const struct config *config, struct ros_version ver
                   : config->in_interface[0] != '\0' ? config->in_interface
                                                     : DEFAULT_TUNNEL,
         .lan = router->lan[0] != '\0' ? router->lan : NULL,
+        .image = wanted->image,
         .via = wanted->via,
         .answered = router->answered,
     };
@@ -232,6 +234,8 @@ static bool parse_arguments(int count, char **arguments, struct wanted *ret_want
             ret_wanted->remove = true;
         else if (strcmp(arguments[i], "--routeros") == 0 && more && ret_wanted->version == NULL)
             ret_wanted->version = arguments[++i];
+        else if (strcmp(arguments[i], "--image") == 0 && more && setup_is_image(span_text(arguments[i + 1])))
+            ret_wanted->image = span_text(arguments[++i]);
         else if (strcmp(arguments[i], "--via") != 0 || !more ||
                  !setup_parse_via(span_text(arguments[++i]), &ret_wanted->via))
             return false;
@@ -247,7 +251,8 @@ int command_setup(int count, char **arguments)
     bool can_ask = false;
     bool hanging = false;
     if (!parse_arguments(count, arguments, &wanted)) {
-        (void)fputs("usage: double-natpmp setup [--routeros VERSION] [--via main|rule|mangle] [--remove]\n",
+        (void)fputs("usage: double-natpmp setup [--routeros VERSION] [--image NAME] [--via main|rule|mangle] "
+                    "[--remove]\n",
                     stderr);
         return EXIT_STATUS_USAGE;
     }

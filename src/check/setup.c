@@ -216,17 +216,70 @@ static void write_mount_names(unsigned count, enum container_dialect dialect, st
     }
 }
 
+bool setup_is_image(struct span name)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:@";
+    bool named = false;
+    for (size_t i = 0; i < name.len; i++) {
+        if (memchr(allowed, name.data[i], sizeof(allowed) - 1) == NULL)
+            return false;
+        named = named || name.data[i] != '/';
+    }
+    return named && name.len <= SETUP_IMAGE_MAX && name.data[0] != '/' && name.data[name.len - 1] != '/';
+}
+
+/* The registry of an image. As in Docker, the first part of a name is a registry only if it looks like the
+ * name of a host. */
+static struct span registry_of(struct span image)
+{
+    const uint8_t *slash = memchr(image.data, '/', image.len);
+    struct span first = span_of(image.data, slash != NULL ? (size_t)(slash - image.data) : 0);
+    bool host = first.len > 0 && (memchr(first.data, '.', first.len) != NULL ||
+                                  memchr(first.data, ':', first.len) != NULL || span_is(first, "localhost"));
+    return host ? first : span_of(NULL, 0);
+}
+
+static void write_pull(struct span image, struct writer *w)
+{
+    struct span registry = registry_of(image);
+    setup_write_line(
+        w,
+        "# The container, from a registry. The first command is a setting for all containers of the router. "
+        "The router must have a DNS server (/ip/dns/print).");
+    write_text(w, "/container/config/set registry-url=https://");
+    if (registry.len > 0)
+        write_bytes(w, registry);
+    else
+        write_text(w, "registry-1.docker.io");
+    setup_write_line(w, " tmpdir=double-natpmp-pull");
+}
+
+static void write_source(struct span image, struct writer *w)
+{
+    struct span registry = registry_of(image);
+    if (image.len == 0) {
+        write_text(w, "/container/add file=double-natpmp.tar");
+        return;
+    }
+    write_text(w, "/container/add remote-image=");
+    write_bytes(w, registry.len > 0 ? span_skip(image, registry.len + 1) : image);
+}
+
 static void write_container(const struct setup *s, struct writer *w)
 {
     enum container_dialect dialect = ros_version_dialect(s->version);
     struct span folders[SETUP_ENVS_MAX];
     unsigned count = list_folders(s, folders);
-    setup_write_line(w,
-                     "# The container, from the uploaded file double-natpmp.tar. The router must have a DNS "
-                     "server (/ip/dns/print).");
+    if (s->image.len > 0)
+        write_pull(s->image, w);
+    else
+        setup_write_line(
+            w, "# The container, from the uploaded file double-natpmp.tar. The router must have a DNS "
+               "server (/ip/dns/print).");
     write_envs(s, dialect, w);
     write_mounts(folders, count, dialect, w);
-    write_text(w, "/container/add file=double-natpmp.tar interface=veth-natpmp ");
+    write_source(s->image, w);
+    write_text(w, " interface=veth-natpmp ");
     write_text(w, dialect == CONTAINER_7_19 ? "envlist=natpmp" : "envlists=natpmp");
     write_mount_names(count, dialect, w);
     write_text(w, " entrypoint=/double-natpmp logging=yes start-on-boot=yes");

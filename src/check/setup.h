@@ -13,6 +13,7 @@ enum {
     SETUP_CONTAINER = (int)0xAC1EFE02, /* 172.30.254.2, in a /30 that home networks hardly ever use */
     SETUP_ENVS_MAX = 32,
     SETUP_BYTES_MAX = 32768,
+    SETUP_IMAGE_MAX = 255, /* as in Docker */
 };
 
 struct setup_env {
@@ -38,7 +39,8 @@ struct setup {
     const char *user;
     uint32_t gateway;
     const char *tunnel; /* the interface */
-    const char *lan; /* the LAN's interface, for a router without an interface list LAN; NULL: it has one */
+    const char *lan;   /* the LAN's interface, for a router without an interface list LAN; NULL: it has one */
+    struct span image; /* in a registry; empty: an uploaded file */
     enum setup_via via;
     bool answered; /* the router already sends the answers through the tunnel */
     struct setup_env env[SETUP_ENVS_MAX];
@@ -59,6 +61,9 @@ void setup_find(const struct survey *s, struct setup_router *ret_router);
 uint32_t setup_router(uint32_t container);
 /* The name of --via; false: there is no such way. */
 bool setup_parse_via(struct span text, enum setup_via *ret_via);
+/* True: the name of an image, such as ghcr.io/owner/double-natpmp:0.1.0, which needs no quotes on the router.
+ */
+bool setup_is_image(struct span name);
 /* A writer with SETUP_BYTES_MAX bytes has enough room. */
 void setup_write(const struct setup *s, struct writer *w);
 /* The commands that remove what those of setup_write made, for any way. */

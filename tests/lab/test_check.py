@@ -506,6 +506,15 @@ def test_setup_removes(stage):
         assert (status, err, out) == (0, "", (SNAPSHOTS / f"7.20-{via}.rsc").read_text())
 
 
+def test_setup_of_an_image_in_a_registry(stage):
+    env = dict(MIKROTIK_API_ADDRESS=None, MIKROTIK_API_USER=None, MIKROTIK_API_PASSWORD=None)
+    name = "ghcr.io/owner/double-natpmp:0.1.0"
+    status, out, err = stage.run("setup", "--image", name, "--routeros", "7.20", **env)
+    assert (status, err, out) == (0, "", (SNAPSHOTS / "7.20-image.rsc").read_text())
+    status, out, err = stage.run("setup", "--routeros", "7.20", "--image", "two words", **env)
+    assert (status, out) == (2, "") and "usage: double-natpmp setup" in err
+
+
 def test_setup_without_an_answer(stage):
     with stage.router(policies=("write,api",)):
         status, out, err = stage.run("setup")

@@ -75,8 +75,8 @@ static void test_dialects(void **state)
     compare("7.23");
 }
 
-/* [S3] [S4] [S5] [S7] [S8] [S9] Complete from RouterOS's default configuration, for each way in which the LAN uses the
- * tunnel. */
+/* [S3] [S4] [S5] [S7] [S8] [S9] Complete from RouterOS's default configuration, for each way in which the LAN
+ * uses the tunnel. */
 static void test_ways_into_the_tunnel(void **state)
 {
     (void)state;
@@ -112,6 +112,34 @@ static void test_removal(void **state)
         (void)snprintf(name, sizeof(name), "7.%u-remove", minors[i]);
         compare(name);
     }
+}
+
+static void test_an_image_in_a_registry(void **state)
+{
+    (void)state;
+    setup.image = span_text("ghcr.io/owner/double-natpmp:0.1.0");
+    compare("7.20-image");
+    /* The name of an image alone is one of Docker's registry. */
+    setup.version.minor = 12;
+    setup.image = span_text("owner/double-natpmp:0.1.0");
+    compare("7.12-image");
+}
+
+static void test_names_of_images(void **state)
+{
+    (void)state;
+    static const char *const right[] = {"a", "double-natpmp", "localhost:5000/double-natpmp",
+                                        "ghcr.io/A_b/c.d:0.1.0", "a/b@sha256:0123456789abcdef"};
+    static const char *const wrong[] = {"",     "/",   "/a",   "a/",   "a b",     "a;b",
+                                        "a\"b", "a$b", "a[b]", "a\nb", "\xC3\xA4"};
+    char longest[SETUP_IMAGE_MAX + 2];
+    for (size_t i = 0; i < ARRAY_LEN(right); i++)
+        assert_true(setup_is_image(span_text(right[i])));
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+        assert_false(setup_is_image(span_text(wrong[i])));
+    memset(longest, 'a', sizeof(longest));
+    assert_true(setup_is_image(span_of(longest, SETUP_IMAGE_MAX)));
+    assert_false(setup_is_image(span_of(longest, SETUP_IMAGE_MAX + 1)));
 }
 
 static void test_all_that_a_configuration_may_ask_for(void **state)
@@ -209,6 +237,8 @@ UNIT(setup)
         cmocka_unit_test_setup(test_ways_into_the_tunnel, start),
         cmocka_unit_test_setup(test_a_router_of_ones_own_making, start),
         cmocka_unit_test_setup(test_removal, start),
+        cmocka_unit_test_setup(test_an_image_in_a_registry, start),
+        cmocka_unit_test(test_names_of_images),
         cmocka_unit_test_setup(test_all_that_a_configuration_may_ask_for, start),
         cmocka_unit_test_setup(test_a_certificate_is_made, start),
         cmocka_unit_test(test_quoting),

@@ -10,7 +10,7 @@ CLIENTS ?= tests/lab/clients/client_*.py
 configure = test -f build/$1/build.ninja || cmake --preset $1 --log-level=WARNING >/dev/null
 build = $(call configure,$1) && cmake --build --preset $1 $2 -- --quiet
 
-.PHONY: all release dev routerd simulation tools test demo lab clients bench sim load fuzz tidy format images images-test install clean
+.PHONY: all release dev routerd simulation tools test demo lab clients bench sim load fuzz tidy format images images-test deb package-test install clean
 
 all: release
 
@@ -94,6 +94,18 @@ images-test: images dev
 	@tools/install lab test images-test
 	@tests/lab/node/install $(BUILD_DIR)
 	@tests/images/run
+
+# The Debian package for amd64 and arm64, built in a small Debian of its own: build/deb/*.deb. Needs root.
+deb:
+	@tools/install deb
+	@tools/deb
+
+# Each way to get double-natpmp, from the registry, the Containerfile and the package to a mapped port, in places where
+# nothing was built before. A part of it: make package-test PACKAGE="-k deb"
+package-test: images deb
+	@$(call build,dev,--target routerd --target gatewayd)
+	@tools/install lab test deb package-test
+	@tests/package/run $(PACKAGE)
 
 install: PROGRAM ?= build/release/double-natpmp
 install: release

@@ -99,7 +99,55 @@ class Compose(unittest.TestCase):
         self.assertEqual(set(self.service["secrets"]), set(yaml.safe_load(COMPOSE.read_text())["secrets"]))
 
 
-class Version(unittest.TestCase):
+class Number(unittest.TestCase):
+    """The version is in CMakeLists.txt, and nowhere is another one."""
+
+    VERSION = re.search(r"project\(double-natpmp VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text())[1]
+
+    def test_it_is_semantic(self):
+        self.assertRegex(self.VERSION, r"\A(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)\Z")
+
+    def test_a_release_would_be_complete(self):
+        self.assertEqual(run(ROOT / "tools/release", "check", f"v{self.VERSION}"), (0, ""))
+        status, text = run(ROOT / "tools/release", "check", "v99.0.0")
+        self.assertEqual(status, 1)
+        self.assertIn("the tag is v99.0.0", text)
+
+    def test_the_readme_s_files(self):
+        readme = (ROOT / "README.md").read_text()
+        named = re.findall(r"double-natpmp[:_](\d+\.\d+\.\d+)", readme)
+        self.assertTrue(named)
+        self.assertEqual(set(named), {self.VERSION})
+
+    def test_the_changelog_has_the_form_of_keep_a_changelog(self):
+        text = (ROOT / "CHANGELOG.md").read_text()
+        headings = re.findall(r"(?m)^## (.*)$", text)
+        self.assertEqual(headings[0], "Unreleased")
+        for heading in headings[1:]:
+            self.assertRegex(heading, r"\A\d+\.\d+\.\d+ - \d{4}-\d\d-\d\d\Z")
+        versions = [tuple(map(int, heading.split()[0].split("."))) for heading in headings[1:]]
+        self.assertEqual(versions, sorted(versions, reverse=True))
+        self.assertEqual(".".join(map(str, versions[0])), self.VERSION)
+        kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+        self.assertLessEqual(set(re.findall(r"(?m)^### (.*)$", text)), kinds)
+
+
+class Package(unittest.TestCase):
+    def test_the_defaults_name_settings_that_exist(self):
+        named = set(re.findall(r"(?m)^#?([A-Z_]+)=", (ROOT / "debian/default").read_text()))
+        self.assertIn("VPN_GATEWAY", named)
+        self.assertLessEqual(named, variables())
+
+    def test_the_images_of_the_containerfile_have_the_settings_of_the_others(self):
+        text = (ROOT / "Containerfile").read_text()
+        pack = (ROOT / "tools/images/pack.py").read_text()
+        user = re.search(r"(?m)^USER = (\d+)$", pack)[1]
+        self.assertIn(f"\nUSER {user}:{user}\n", text)
+        self.assertTrue(text.endswith('ENTRYPOINT ["/double-natpmp"]\n'))
+        self.assertEqual((ROOT / "Dockerfile").resolve(), ROOT / "Containerfile")
+
+
+class Commit(unittest.TestCase):
     """The commit in `--version` (tools/commit)."""
 
     def setUp(self):

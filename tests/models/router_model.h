@@ -254,6 +254,31 @@ bool router_model_rule_move(struct router_model *m, uint32_t id, uint32_t before
 void router_model_rule_traffic(struct router_model *m, uint32_t id, uint64_t bytes, uint64_t packets);
 const char *router_model_error(const struct router_model *m);
 
+/* ---- packets ---- */
+
+/* The first packet of a connection, as it comes in. */
+struct router_model_packet {
+    const char *interface;
+    bool tcp;
+    uint32_t source;
+    uint16_t source_port;
+    uint32_t destination;
+    uint16_t destination_port;
+    const char *mark; /* of the connection, the packet and its routing; NULL: none */
+    bool lucky;       /* it meets the conditions that the model does not evaluate: a time, a limit, a content */
+};
+
+/* What the chain dstnat makes of it. */
+struct router_model_fate {
+    bool translated;
+    uint32_t address; /* where it goes: unchanged if it was not translated */
+    uint16_t port;
+    uint32_t rule; /* the last rule that matched; 0: none */
+};
+
+struct router_model_fate router_model_arrive(const struct router_model *m,
+                                             const struct router_model_packet *packet);
+
 /* ---- the rest of the configuration; false: no room, or the name does not exist ---- */
 
 bool router_model_interface_add(struct router_model *m, const char *name, const char *type);
@@ -269,6 +294,8 @@ const char *router_model_interface_type(const struct router_model *m, unsigned i
 /* "192.168.88.1/24"; also makes the connected route. */
 bool router_model_address_add(struct router_model *m, const char *address, const char *interface);
 bool router_model_address_remove(struct router_model *m, const char *address);
+/* The address of that number on the interface; "": there is none. */
+const char *router_model_address(const struct router_model *m, unsigned index, const char *interface);
 
 struct router_model_route {
     char destination[ROUTER_MODEL_TEXT_MAX];   /* "0.0.0.0/0" */

@@ -136,6 +136,16 @@ bool router_model_address_add(struct router_model *m, const char *address, const
     return router_model_route_add(m, &route);
 }
 
+const char *router_model_address(const struct router_model *m, unsigned index, const char *interface)
+{
+    for (unsigned i = 0; i < m->table[RM_MENU_ADDRESS].count; i++) {
+        const struct rm_item *item = &m->table[RM_MENU_ADDRESS].item[i];
+        if (strcmp(rm_item_get(item, "interface"), interface) == 0 && index-- == 0)
+            return rm_item_get(item, "address");
+    }
+    return "";
+}
+
 bool router_model_address_remove(struct router_model *m, const char *address)
 {
     char network[ROUTER_MODEL_TEXT_MAX];

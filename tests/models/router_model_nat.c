@@ -70,6 +70,8 @@ static bool move(struct router_model *m, struct router_model_rule *rule, const s
         before = rm_parse_item_id(destination, &id) ? rm_rule_find(m, id) : NULL;
         if (!before)
             return no_such_item(m);
+        if (before->dynamic)
+            return rm_fail(m, RM_NO_CATEGORY, "failure: can not move before dynamic");
     }
     rm_rule_move(m, rule, before);
     return true;

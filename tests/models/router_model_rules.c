@@ -113,6 +113,8 @@ static bool read_place(struct router_model *m, struct span value, struct change 
 {
     uint32_t id;
     change->before = rm_parse_item_id(value, &id) ? rm_rule_find(m, id) : NULL;
+    if (change->before && change->before->dynamic)
+        return rm_fail(m, RM_NO_CATEGORY, "failure: can not place before dynamic (place-before)");
     if (change->before)
         return true;
     return rm_fail(m, RM_NO_CATEGORY, "item referred by 'place-before' does not exist (11)");

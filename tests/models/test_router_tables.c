@@ -174,6 +174,8 @@ static void refusals_are_worded_like_the_router(void **state)
          "!trap|=category=0|=message=missing value(s) of argument(s) chain\n!done\n"},
         {RULE "|=foo=1", "!trap|=message=unknown parameter foo\n!done\n"},
         {RULE "|=disabled=maybe", "!trap|=category=1|=message=invalid value for argument disabled\n!done\n"},
+        {RULE "|=place-before=0",
+         "!trap|=message=item referred by 'place-before' does not exist (11)\n!done\n"},
         {RULE "|=place-before=*77",
          "!trap|=message=item referred by 'place-before' does not exist (11)\n!done\n"},
         {"/ip/firewall/nat/remove|=.id=*77", "!trap|=message=no such item (4)\n!done\n"},
@@ -202,6 +204,61 @@ static void refusals_are_worded_like_the_router(void **state)
     assert_string_equal(client_ask(t, s, RULE "|=foo=1"), "!trap|=message=unknown parameter\n!done\n");
     assert_string_equal(client_ask(t, s, "/ip/firewall/nat/remove|=.id=*77"),
                         "!trap|=message=no such item\n!done\n");
+}
+
+/* [P9] Nothing can be placed before a dynamic rule, nor by a number. */
+static void dynamic_rules_stay_ahead(void **state)
+{
+    struct client *t = start(state, "7.18");
+    int s = client_login(t);
+    uint32_t id = router_model_rule_add(t->m, "chain=dstnat action=jump jump-target=hotspot", true);
+    assert_int_equal(id, 1);
+    assert_string_equal(client_ask(t, s, RULE "|=place-before=*1"),
+                        "!trap|=message=failure: can not place before dynamic (place-before)\n!done\n");
+    assert_string_equal(client_ask(t, s, RULE), "!done|=ret=*2\n");
+    assert_string_equal(client_ask(t, s, "/ip/firewall/nat/move|=.id=*2|=destination=*1"),
+                        "!trap|=message=failure: can not move before dynamic\n!done\n");
+    assert_string_equal(client_ask(t, s, "/ip/firewall/nat/move|=.id=*2|=destination=0"),
+                        "!trap|=message=no such item (4)\n!done\n");
+}
+
+static uint16_t arrives(struct client *t, uint16_t port)
+{
+    struct router_model_packet packet = {.interface = "wg1",
+                                         .tcp = true,
+                                         .source = 0xc6336407,
+                                         .destination = 0x0a020002,
+                                         .destination_port = port};
+    return router_model_arrive(t->m, &packet).port;
+}
+
+static void packets_follow_the_chains(void **state)
+{
+    static const char *const rules[] = {
+        "chain=dstnat action=accept protocol=tcp dst-port=80",
+        "chain=dstnat action=dst-nat protocol=udp to-addresses=192.168.88.9 to-ports=1",
+        "chain=dstnat action=jump jump-target=a in-interface=!bridge",
+        "chain=a action=return protocol=tcp dst-port=81",
+        "chain=a action=dst-nat protocol=tcp dst-port=81-82 to-addresses=192.168.88.9 to-ports=2",
+        "chain=dstnat action=dst-nat protocol=tcp dst-port=83 in-interface=all-ppp to-addresses=192.168.88.9 "
+        "to-ports=3",
+        "chain=dstnat action=dst-nat protocol=tcp dst-port=84 dst-address=10.2.0.0/24 dst-address-type=local "
+        "to-addresses=192.168.88.9 to-ports=4",
+        "chain=dstnat action=dst-nat protocol=tcp dst-port=85 dst-address=!10.2.0.2 "
+        "to-addresses=192.168.88.9 "
+        "to-ports=5",
+        "chain=dstnat action=dst-nat protocol=tcp src-address=198.51.100.0/24 to-addresses=192.168.88.9 "
+        "to-ports=6",
+    };
+    static const uint16_t ports[][2] = {{80, 80}, {81, 6}, {82, 2}, {83, 6}, {84, 4}, {85, 6}};
+    struct client *t = start(state, "7.18");
+    router_model_interface_add(t->m, "wg1", "wg");
+    router_model_interface_add(t->m, "bridge", "bridge");
+    router_model_address_add(t->m, "10.2.0.2/32", "wg1");
+    for (unsigned i = 0; i < ARRAY_LEN(rules); i++)
+        assert_int_not_equal(router_model_rule_add(t->m, rules[i], false), 0);
+    for (unsigned i = 0; i < ARRAY_LEN(ports); i++)
+        assert_int_equal(arrives(t, ports[i][0]), ports[i][1]);
 }
 
 static void verbs_change_rules(void **state)
@@ -503,6 +560,8 @@ UNIT(router_tables)
         cmocka_unit_test_teardown(queries_are_a_stack, stop),
         cmocka_unit_test_teardown(a_print_can_count_and_choose, stop),
         cmocka_unit_test_teardown(refusals_are_worded_like_the_router, stop),
+        cmocka_unit_test_teardown(dynamic_rules_stay_ahead, stop),
+        cmocka_unit_test_teardown(packets_follow_the_chains, stop),
         cmocka_unit_test_teardown(verbs_change_rules, stop),
         cmocka_unit_test_teardown(the_same_rule_can_be_added_twice, stop),
         cmocka_unit_test_teardown(rules_follow_their_interface, stop),

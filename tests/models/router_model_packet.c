@@ -1,0 +1,238 @@
+/* What the chain dstnat does with the first packet of a connection: the rules in their order, with jumps and
+ * returns, as Linux does it. */
+#include "router_model_internal.h"
+
+#include "base/cursor.h"
+
+enum { JUMPS_MAX = 64 };
+
+static struct span value_of(const struct router_model_rule *rule, const char *name)
+{
+    struct span value;
+    return router_model_rule_get(rule, name, &value) ? value : span_of(NULL, 0);
+}
+
+static struct span cut(struct span *list, char separator)
+{
+    const uint8_t *at = list->len > 0 ? memchr(list->data, separator, list->len) : NULL;
+    size_t len = at ? (size_t)(at - list->data) : list->len;
+    struct span first = span_of(list->data, len);
+    *list = at ? span_skip(*list, len + 1) : span_of(NULL, 0);
+    return first;
+}
+
+/* ---- conditions, of values without '!' ---- */
+
+static bool ports_have(struct span list, uint16_t port)
+{
+    while (list.len > 0) {
+        struct span last = cut(&list, ',');
+        struct span first = cut(&last, '-');
+        uint64_t low = 0;
+        uint64_t high = 0;
+        if (!parse_decimal(first, 65535, &low) || !parse_decimal(last.len > 0 ? last : first, 65535, &high))
+            continue;
+        if (port >= low && port <= high)
+            return true;
+    }
+    return false;
+}
+
+static bool range_has(struct span text, uint32_t address)
+{
+    struct span last = text;
+    struct span first = cut(&last, '-');
+    uint32_t low;
+    uint32_t high;
+    unsigned length;
+    if (!rm_parse_prefix(first, &low, &length))
+        return false;
+    if (last.len > 0)
+        return parse_address(last, &high) && address >= low && address <= high;
+    return (address & rm_mask(length)) == (low & rm_mask(length));
+}
+
+static bool is_local(const struct router_model *m, uint32_t address)
+{
+    for (unsigned i = 0; i < m->table[RM_MENU_ADDRESS].count; i++) {
+        const struct rm_item *item = &m->table[RM_MENU_ADDRESS].item[i];
+        uint32_t own;
+        unsigned length;
+        if (rm_parse_prefix(span_text(rm_item_get(item, "address")), &own, &length) && own == address)
+            return true;
+    }
+    return false;
+}
+
+static bool type_has(struct span list, bool local)
+{
+    while (list.len > 0)
+        if (span_is(cut(&list, ','), local ? "local" : "unicast"))
+            return true;
+    return false;
+}
+
+static bool is_kind(struct span kind, struct span type)
+{
+    static const struct {
+        const char *kind;
+        const char *prefix; /* of the type */
+    } kinds[] = {
+        {"all-ethernet", "ether"}, {"all-vlan", "vlan"}, {"all-wireless", "wlan"},
+        {"all-wireless", "wifi"},  {"all-ppp", "ppp"},   {"all-ppp", "l2tp"},
+        {"all-ppp", "pptp"},       {"all-ppp", "sstp"},  {"all-ppp", "ovpn"},
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(kinds); i++)
+        if (span_is(kind, kinds[i].kind) && span_starts(type, kinds[i].prefix))
+            return true;
+    return false;
+}
+
+static bool interface_is(const struct router_model *m, struct span value, const char *interface)
+{
+    const struct rm_item *item = rm_item_find(m, RM_MENU_INTERFACE, "name", span_text(interface));
+    return span_is(value, interface) || (item && is_kind(value, span_text(rm_item_get(item, "type"))));
+}
+
+static bool in_address_list(const struct router_model *m, struct span list, uint32_t address)
+{
+    for (unsigned i = 0; i < m->table[RM_MENU_ADDRESS_LIST].count; i++) {
+        const struct rm_item *item = &m->table[RM_MENU_ADDRESS_LIST].item[i];
+        if (span_is(list, rm_item_get(item, "list")) && strcmp(rm_item_get(item, "disabled"), "true") != 0 &&
+            range_has(span_text(rm_item_get(item, "address")), address))
+            return true;
+    }
+    return false;
+}
+
+static bool list_holds(const struct router_model *m, struct span list, const char *interface)
+{
+    char name[ROUTER_MODEL_TEXT_MAX] = "";
+    if (list.len < sizeof(name))
+        memcpy(name, list.data, list.len);
+    return router_model_list_holds(m, name, interface);
+}
+
+static bool protocol_is(struct span value, bool tcp)
+{
+    return span_is(value, tcp ? "tcp" : "udp") || span_is(value, tcp ? "6" : "17");
+}
+
+/* A property that is no condition: what the rule does, or a note. */
+static bool is_no_condition(const char *name)
+{
+    static const char *const names[] = {
+        "chain",           "action",        "to-addresses",
+        "to-ports",        "log",           "comment",
+        "log-prefix",      "jump-target",   "randomise-ports",
+        "same-not-by-dst", "address-list",  "address-list-timeout",
+        "socks5-port",     "socks5-server", "socksify-service",
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool condition_holds(const struct router_model *m, const char *name, struct span value,
+                            const struct router_model_packet *p)
+{
+    if (strcmp(name, "protocol") == 0)
+        return protocol_is(value, p->tcp);
+    if (strcmp(name, "in-interface") == 0)
+        return interface_is(m, value, p->interface);
+    if (strcmp(name, "in-interface-list") == 0)
+        return list_holds(m, value, p->interface);
+    if (strcmp(name, "src-address") == 0)
+        return range_has(value, p->source);
+    if (strcmp(name, "dst-address") == 0)
+        return range_has(value, p->destination);
+    if (strcmp(name, "src-address-list") == 0)
+        return in_address_list(m, value, p->source);
+    if (strcmp(name, "dst-address-list") == 0)
+        return in_address_list(m, value, p->destination);
+    if (strcmp(name, "dst-address-type") == 0)
+        return type_has(value, is_local(m, p->destination));
+    if (strcmp(name, "src-address-type") == 0)
+        return type_has(value, false);
+    if (strcmp(name, "dst-port") == 0)
+        return ports_have(value, p->destination_port);
+    if (strcmp(name, "src-port") == 0)
+        return ports_have(value, p->source_port);
+    if (strcmp(name, "port") == 0)
+        return ports_have(value, p->source_port) || ports_have(value, p->destination_port);
+    if (strcmp(name, "hotspot") == 0)
+        return false;
+    if (strstr(name, "-mark"))
+        return span_is(value, p->mark && p->mark[0] ? p->mark : "no-mark");
+    return p->lucky; /* a time, a limit, a content */
+}
+
+static bool matches(const struct router_model *m, const struct router_model_rule *rule,
+                    const struct router_model_packet *p)
+{
+    if (rule->disabled || rm_rule_invalid(m, rule))
+        return false;
+    for (int i = 0; i < RM_NAT_PROPERTIES; i++) {
+        const char *name = rm_nat_property[i].name;
+        if (!rule->value[i] || !name || is_no_condition(name))
+            continue;
+        struct span value = span_of(rule->value[i]->data, rule->value[i]->len);
+        bool negated = span_starts(value, "!");
+        if (condition_holds(m, name, negated ? span_skip(value, 1) : value, p) == negated)
+            return false;
+    }
+    return true;
+}
+
+/* ---- the chain ---- */
+
+static void translate(const struct router_model_rule *rule, const struct router_model_packet *p,
+                      struct router_model_fate *fate)
+{
+    struct span to = value_of(rule, "to-addresses");
+    struct span first = cut(&to, '-');
+    struct span ports = value_of(rule, "to-ports");
+    struct span port = cut(&ports, '-');
+    uint64_t number;
+    unsigned length;
+    fate->translated = true;
+    if (first.len > 0)
+        rm_parse_prefix(first, &fate->address, &length);
+    if (parse_decimal(port, 65535, &number))
+        fate->port = (uint16_t)number;
+    (void)p;
+}
+
+/* True: the packet's fate is decided. */
+static bool pass(const struct router_model *m, struct span chain, const struct router_model_packet *p,
+                 unsigned depth, struct router_model_fate *fate)
+{
+    for (const struct router_model_rule *rule = m->first; rule && depth < JUMPS_MAX; rule = rule->next) {
+        struct span action = value_of(rule, "action");
+        if (!span_equal(value_of(rule, "chain"), chain) || !matches(m, rule, p))
+            continue;
+        fate->rule = rule->id;
+        if (span_is(action, "return"))
+            return false;
+        if (span_is(action, "accept"))
+            return true;
+        if (span_is(action, "jump")) {
+            if (pass(m, value_of(rule, "jump-target"), p, depth + 1, fate))
+                return true;
+        } else if (span_is(action, "dst-nat") || span_is(action, "redirect") || span_is(action, "netmap") ||
+                   (span_is(action, "endpoint-independent-nat") && p->lucky)) {
+            translate(rule, p, fate);
+            return true;
+        }
+    }
+    return false;
+}
+
+struct router_model_fate router_model_arrive(const struct router_model *m,
+                                             const struct router_model_packet *packet)
+{
+    struct router_model_fate fate = {.address = packet->destination, .port = packet->destination_port};
+    (void)pass(m, span_text("dstnat"), packet, 0, &fate);
+    return fate;
+}

@@ -67,6 +67,9 @@ enum {
     WALK_CHAINS_MAX = 64,
     WALK_STEPS_MAX = 1024,
     CHAIN_NAME_MAX = 127,
+    /* Chains of the NAT table with rules that name ports. Each takes 16 KiB for each protocol, from the first
+     * such rule on. What further chains name is in doubt. */
+    CLAIM_CHAINS_MAX = 16,
 
     /* Of each kind of log line: so many at once, then one in so many seconds. Ten lines show an operator what
      * happens and to whom; ten thousand, which a host on the LAN or a router full of rules could cause, would
@@ -79,6 +82,7 @@ enum {
 
     /* RouterOS interfaces (VLANs, VRFs and WireGuard tunnels too) have shorter names. */
     INTERFACE_NAME_MAX = 63,
+    INTERFACE_TYPE_MAX = 31,
     INSTANCE_NAME_MAX = 32,
     CREDENTIAL_MAX = 255,
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "check/judge_parts.h"
+#include "core/claims.h"
 
 /* ---- ports ---- */
 
@@ -27,54 +28,51 @@ static unsigned count_dynamic(const struct portset *set)
 }
 
 struct taken {
-    struct portset all[2];
-    uint32_t most_id; /* the rule that takes the most ports */
+    struct claims claims[2];
+    struct claimed_ports all[2];
+    struct claimed_ports one; /* of a single rule */
+    uint32_t most_id;         /* the rule that takes the most ports */
     unsigned most;
     bool most_is_here; /* it names the VPN interface itself */
 };
 
-static void add_rule(struct taken *taken, const struct ros_sentence *row, const struct nat_context *vpn)
+static bool is_ours(const struct scene *scene, const struct ros_sentence *row)
 {
-    struct portset one[2];
-    portset_clear(&one[0]);
-    portset_clear(&one[1]);
-    if (nat_rule_parse(row, vpn).ours || !nat_rule_take_ports(row, vpn, one, NULL))
-        return;
-    unsigned count = count_dynamic(&one[0]) + count_dynamic(&one[1]);
-    if (count > taken->most) {
+    return nat_rule_parse(row, &scene->vpn).ours;
+}
+
+static void find_claims(const struct scene *scene, struct taken *taken)
+{
+    for (unsigned i = 0; i < 2; i++)
+        claims_begin(&taken->claims[i], &scene->vpn, (enum natpmp_protocol)i);
+    for (struct table_rows t = table_rows_of(scene->s, TABLE_NAT); table_rows_next(&t) != NULL;)
+        for (unsigned i = 0; i < 2 && !is_ours(scene, t.row); i++)
+            claims_add(&taken->claims[i], t.row);
+    for (unsigned i = 0; i < 2; i++)
+        (void)claims_end(&taken->claims[i], &taken->all[i]);
+}
+
+static unsigned count_of_row(struct taken *taken, const struct ros_sentence *row)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        portset_clear(&taken->one.sure);
+        if (claims_reach_row(&taken->claims[i], row) && claims_of_row(&taken->claims[i], row, &taken->one))
+            count += count_dynamic(&taken->one.sure);
+    }
+    return count;
+}
+
+static void find_most(const struct scene *scene, struct taken *taken)
+{
+    for (struct table_rows t = table_rows_of(scene->s, TABLE_NAT); table_rows_next(&t) != NULL;) {
+        unsigned count = is_ours(scene, t.row) ? 0 : count_of_row(taken, t.row);
+        if (count <= taken->most)
+            continue;
         taken->most = count;
-        taken->most_id = row_id(row);
-        taken->most_is_here = row_is(row, "in-interface", vpn->interface);
+        taken->most_id = row_id(t.row);
+        taken->most_is_here = row_is(t.row, "in-interface", scene->vpn.interface);
     }
-    for (unsigned protocol = 0; protocol < 2; protocol++)
-        for (size_t i = 0; i < ARRAY_LEN(one[protocol].word); i++)
-            taken->all[protocol].word[i] |= one[protocol].word[i];
-}
-
-/* A connection from the internet, before it reaches our rules at the end of the chain. */
-static struct packet arrival(const struct scene *scene, enum natpmp_protocol protocol)
-{
-    struct packet packet = {.in = &scene->vpn, .protocol = protocol, .dst_local = true};
-    packet.dst_known = scene_prefix(scene->s, scene->vpn.interface, &packet.dst);
-    packet.dst.length = 32;
-    return packet;
-}
-
-/* Finds a rule that ends the chain without translating. nat_rule_take_ports() sees only rules that
- * translate. */
-static const struct ruling *find_accept(const struct scene *scene, struct verdict verdicts[2])
-{
-    for (unsigned protocol = 0; protocol < 2; protocol++) {
-        struct packet packet = arrival(scene, (enum natpmp_protocol)protocol);
-        firewall_judge(scene->s, TABLE_NAT, "dstnat", &packet, 0, &verdicts[protocol]);
-    }
-    for (unsigned protocol = 0; protocol < 2; protocol++)
-        if (verdicts[protocol].sure.found && verdicts[protocol].sure.action == FIREWALL_ACCEPT)
-            return &verdicts[protocol].sure;
-    for (unsigned protocol = 0; protocol < 2; protocol++)
-        if (verdicts[protocol].maybe[FIREWALL_ACCEPT].found)
-            return &verdicts[protocol].maybe[FIREWALL_ACCEPT];
-    return NULL;
 }
 
 static void cure_taker(const struct scene *scene, struct finding *f, uint32_t id, bool names_interface)
@@ -88,32 +86,22 @@ static void cure_taker(const struct scene *scene, struct finding *f, uint32_t id
 
 static void judge_ports(struct scene *scene)
 {
-    struct taken taken = {0};
-    struct verdict verdicts[2];
-    struct finding *f;
-    for (struct table_rows t = table_rows_of(scene->s, TABLE_NAT); table_rows_next(&t) != NULL;)
-        add_rule(&taken, t.row, &scene->vpn);
-    unsigned udp = DYNAMIC_PORTS - count_dynamic(&taken.all[NATPMP_UDP]);
-    unsigned tcp = DYNAMIC_PORTS - count_dynamic(&taken.all[NATPMP_TCP]);
-    const struct ruling *accept = find_accept(scene, verdicts);
-    bool sure = accept == &verdicts[0].sure || accept == &verdicts[1].sure;
-    if (udp < PORTS_FEW || tcp < PORTS_FEW) {
-        bool none = udp == 0 || tcp == 0;
-        f = finding_add(scene->out, FINDING_PORTS, none ? FINDING_FAIL : FINDING_WARN,
-                        "dst-nat rules use the ports of the tunnel, rule *%X most of them: %u are free for "
-                        "UDP, %u for TCP",
-                        (unsigned)taken.most_id, udp, tcp);
-        cure_taker(scene, f, taken.most_id, taken.most_is_here);
-    } else if (accept != NULL) {
-        f = finding_add(
-            scene->out, FINDING_PORTS, sure ? FINDING_FAIL : FINDING_WARN,
-            "dstnat rule *%X %s connections from the tunnel before the rules of double-natpmp see them",
-            (unsigned)accept->id, sure ? "accepts" : "may accept");
-        cure_taker(scene, f, accept->id, false);
-    } else {
+    static struct taken taken; /* it is too large for the stack */
+    memset(&taken, 0, sizeof(taken));
+    find_claims(scene, &taken);
+    unsigned udp = DYNAMIC_PORTS - count_dynamic(&taken.all[NATPMP_UDP].sure);
+    unsigned tcp = DYNAMIC_PORTS - count_dynamic(&taken.all[NATPMP_TCP].sure);
+    if (udp >= PORTS_FEW && tcp >= PORTS_FEW) {
         (void)finding_add(scene->out, FINDING_PORTS, FINDING_PASS,
                           "%u router ports are free for UDP, %u for TCP", udp, tcp);
+        return;
     }
+    find_most(scene, &taken);
+    struct finding *f = finding_add(
+        scene->out, FINDING_PORTS, udp == 0 || tcp == 0 ? FINDING_FAIL : FINDING_WARN,
+        "other rules use the ports of the tunnel, rule *%X most of them: %u are free for UDP, %u for TCP",
+        (unsigned)taken.most_id, udp, tcp);
+    cure_taker(scene, f, taken.most_id, taken.most_is_here);
 }
 
 /* ---- the router's own server ---- */

@@ -55,6 +55,7 @@ static void fill_context(const struct survey *s, struct nat_context *context)
         enum table_name table;
         void (*add)(struct nat_context *, const struct ros_sentence *);
     } sources[] = {
+        {TABLE_INTERFACE, nat_context_set_type},
         {TABLE_ADDRESS, nat_context_add_address},
         {TABLE_LIST, nat_context_add_list},
         {TABLE_MEMBER, nat_context_add_member},
@@ -65,7 +66,7 @@ static void fill_context(const struct survey *s, struct nat_context *context)
         if (table->state != TABLE_READ || table->incomplete) {
             if (sources[i].table == TABLE_ADDRESS)
                 context->addresses_incomplete = true;
-            else
+            else if (sources[i].table != TABLE_INTERFACE)
                 context->lists_incomplete = true;
         }
         for (struct table_rows t = table_rows_of(s, sources[i].table); table_rows_next(&t) != NULL;)

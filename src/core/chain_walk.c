@@ -56,9 +56,16 @@ static uint32_t id_of(const struct ros_sentence *row)
 
 /* ---- adding ---- */
 
-void chain_walk_init(struct chain_walk *w, const struct packet *packet, uint32_t until)
+struct walk_row {
+    struct span chain;
+    struct span target;
+    uint32_t id;
+    uint8_t kind;
+    bool until;
+};
+
+void chain_walk_init(struct chain_walk *w, uint32_t until)
 {
-    w->packet = packet;
     w->until = until;
     w->chains = 0;
     w->steps = 0;
@@ -72,12 +79,19 @@ static void drop(struct chain_walk *w, uint32_t id)
     w->incomplete = true;
 }
 
+/* WALK_CHAINS_MAX: there is no such chain. */
+static unsigned chain_number(const struct chain_walk *w, struct span name)
+{
+    unsigned i = 0;
+    while (i < w->chains && !span_equal(span_of(w->chain[i].name, w->chain[i].name_len), name))
+        i++;
+    return i < w->chains ? i : WALK_CHAINS_MAX;
+}
+
 static struct walk_chain *find_chain(struct chain_walk *w, struct span name)
 {
-    for (unsigned i = 0; i < w->chains; i++)
-        if (span_equal(span_of(w->chain[i].name, w->chain[i].name_len), name))
-            return &w->chain[i];
-    return NULL;
+    unsigned number = chain_number(w, name);
+    return number < WALK_CHAINS_MAX ? &w->chain[number] : NULL;
 }
 
 /* NULL: there is no room. */
@@ -121,38 +135,47 @@ static void add_step(struct chain_walk *w, struct walk_chain *chain, struct walk
     chain->ended = step.kind != WALK_JUMP && step.cover == COVER_ALL;
 }
 
-void chain_walk_add(struct chain_walk *w, const struct ros_sentence *row)
+/* What the row does, if it does anything to packets that come to it. */
+static bool read_row(const struct ros_sentence *row, uint32_t last, struct walk_row *ret_row)
 {
-    struct span name;
-    struct span target;
-    uint32_t id = id_of(row);
-    bool until = w->until != 0 && id == w->until;
     unsigned kind = kind_of(row);
-    if (kind == WALK_GOES_ON || ros_flag(row, "disabled") || ros_flag(row, "invalid") ||
-        !get(row, "chain", &name) || (kind == WALK_JUMP && !get(row, "jump-target", &target)))
-        return;
-    struct walk_chain *chain = find_chain(w, name);
-    if (chain != NULL && chain->ended)
-        return;
-    struct walk_step step = {.id = id, .kind = (uint8_t)kind, .cover = COVER_ALL};
+    uint32_t id = id_of(row);
+    bool until = last != 0 && id == last;
     if (until && kind < FIREWALL_ACTIONS)
-        step.kind = (uint8_t)(WALK_UNTIL + kind);
-    else if (!until)
-        step.cover = (uint8_t)cover_of_row(row, w->packet);
-    /* A return of a part of the class changes nothing for the rest, which goes on. */
-    if (step.cover == COVER_NONE || (step.kind == WALK_RETURN && step.cover != COVER_ALL))
-        return;
-    struct walk_chain *to = kind == WALK_JUMP ? take_chain(w, target) : NULL;
-    chain = take_chain(w, name);
-    if (chain == NULL || (kind == WALK_JUMP && to == NULL)) {
-        drop(w, id);
-        return;
+        kind += WALK_UNTIL;
+    *ret_row = (struct walk_row){.id = id, .kind = (uint8_t)kind, .until = until};
+    return kind != WALK_GOES_ON && !ros_flag(row, "disabled") && !ros_flag(row, "invalid") &&
+           get(row, "chain", &ret_row->chain) &&
+           (kind != WALK_JUMP || get(row, "jump-target", &ret_row->target));
+}
+
+enum cover chain_walk_add(struct chain_walk *w, const struct ros_sentence *row, enum cover cover,
+                          unsigned *ret_chain)
+{
+    struct walk_row read;
+    *ret_chain = WALK_CHAINS_MAX;
+    if (!read_row(row, w->until, &read))
+        return COVER_NONE;
+    struct walk_chain *chain = find_chain(w, read.chain);
+    cover = read.until ? COVER_ALL : cover;
+    if (cover == COVER_NONE || (chain != NULL && chain->ended))
+        return COVER_NONE;
+    chain = take_chain(w, read.chain);
+    struct walk_chain *target = read.kind == WALK_JUMP ? take_chain(w, read.target) : NULL;
+    if (chain == NULL || (read.kind == WALK_JUMP && target == NULL)) {
+        drop(w, read.id);
+        return COVER_MAYBE;
     }
-    step.target = to != NULL ? (uint16_t)(to - w->chain) : 0;
-    if (step.kind == WALK_RETURN)
-        chain->ended = true; /* as at its last rule */
+    *ret_chain = (unsigned)(chain - w->chain);
+    if (read.kind == WALK_RETURN)
+        chain->ended = cover == COVER_ALL; /* as at its last rule; what is left of the class goes on */
     else
-        add_step(w, chain, step);
+        add_step(w, chain,
+                 (struct walk_step){.id = read.id,
+                                    .kind = read.kind,
+                                    .cover = (uint8_t)cover,
+                                    .target = target != NULL ? (uint16_t)(target - w->chain) : 0});
+    return cover;
 }
 
 /* ---- walking ---- */
@@ -235,4 +258,26 @@ void chain_walk_judge(struct chain_walk *w, const char *chain, struct verdict *r
     }
     if (w->incomplete)
         give_up(w, ret_verdict);
+}
+
+enum cover chain_walk_reached(const struct chain_walk *w, unsigned chain)
+{
+    enum cover cover = COVER_ALL;
+    while (cover != COVER_NONE && (w->chain[chain].entered >> cover & 1) == 0)
+        cover = (enum cover)(cover - 1);
+    return w->incomplete && cover < COVER_MAYBE ? COVER_MAYBE : cover;
+}
+
+enum cover chain_walk_reached_name(const struct chain_walk *w, struct span name)
+{
+    unsigned chain = chain_number(w, name);
+    if (chain < WALK_CHAINS_MAX)
+        return chain_walk_reached(w, chain);
+    return w->incomplete ? COVER_MAYBE : COVER_NONE;
+}
+
+bool chain_walk_row_acts(const struct ros_sentence *row)
+{
+    struct walk_row read;
+    return read_row(row, 0, &read) && !span_is(read.chain, "srcnat");
 }

@@ -54,7 +54,6 @@ struct walk_chain {
 };
 
 struct chain_walk {
-    const struct packet *packet;
     uint32_t until; /* a rule with this id counts as covering everything; 0: none */
     unsigned chains;
     unsigned steps;
@@ -64,9 +63,18 @@ struct chain_walk {
     struct walk_step step[WALK_STEPS_MAX + 1];
 };
 
-/* The packet must live as long as the walk. */
-void chain_walk_init(struct chain_walk *w, const struct packet *packet, uint32_t until);
-/* Adds the next row of the table. */
-void chain_walk_add(struct chain_walk *w, const struct ros_sentence *row);
+/* Memory that was not initialized is enough: this sets what is read. */
+void chain_walk_init(struct chain_walk *w, uint32_t until);
+/* Adds the next row of the table, which covers so much of the class. Returns how much of what comes to its
+ * chain the rule acts on: nothing if it is disabled or invalid, if it only counts or logs, or if an earlier
+ * rule of the chain decided. *ret_chain: the number of its chain; WALK_CHAINS_MAX: there was no room for it.
+ */
+enum cover chain_walk_add(struct chain_walk *w, const struct ros_sentence *row, enum cover cover,
+                          unsigned *ret_chain);
 /* Follows the class from the beginning of that chain. */
 void chain_walk_judge(struct chain_walk *w, const char *chain, struct verdict *ret_verdict);
+/* How much of the class the last walk has brought to the beginning of a chain. */
+enum cover chain_walk_reached(const struct chain_walk *w, unsigned chain);
+enum cover chain_walk_reached_name(const struct chain_walk *w, struct span name);
+/* True if the row is in force and decides or leads elsewhere, in a chain that destination NAT can use. */
+bool chain_walk_row_acts(const struct ros_sentence *row);

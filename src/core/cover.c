@@ -76,36 +76,101 @@ static enum cover cover_address(struct span value, struct prefix actual)
 
 /* ---- matchers, of values without '!' ---- */
 
-static enum cover cover_of_match(enum match match)
+/* all-ethernet and the like are kinds of interfaces. */
+static enum cover cover_kind(struct span type, struct span kind)
 {
-    static const enum cover covers[] = {
-        [MATCH_NO] = COVER_NONE, [MATCH_MAYBE] = COVER_MAYBE, [MATCH_YES] = COVER_ALL};
-    return covers[match];
+    static const struct {
+        const char *kind;
+        const char *types; /* what the names of its types begin with */
+    } kinds[] = {
+        {"all-ethernet", "ether"}, {"all-ppp", "ppp"},      {"all-ppp", "l2tp"},  {"all-ppp", "pptp"},
+        {"all-ppp", "sstp"},       {"all-ppp", "ovpn"},     {"all-vlan", "vlan"}, {"all-wireless", "wlan"},
+        {"all-wireless", "wifi"},  {"all-wireless", "cap"},
+    };
+    bool known = false;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (!span_is(kind, kinds[i].kind))
+            continue;
+        if (span_starts(type, kinds[i].types))
+            return COVER_ALL;
+        known = true;
+    }
+    return known && type.len > 0 ? COVER_NONE : COVER_MAYBE;
+}
+
+static enum cover cover_interface(const struct nat_context *at, struct span name)
+{
+    if (span_is(name, at->interface))
+        return COVER_ALL;
+    return span_starts(name, "all-") ? cover_kind(span_text(at->type), name) : COVER_NONE;
+}
+
+static enum cover cover_list(const struct nat_context *at, struct span name)
+{
+    if (span_is(name, "all"))
+        return COVER_ALL;
+    if (span_is(name, "none"))
+        return COVER_NONE;
+    if (span_is(name, "dynamic") || span_is(name, "static"))
+        return COVER_MAYBE;
+    for (unsigned i = 0; i < at->lists; i++)
+        if (span_is(name, at->list[i].name))
+            return at->list[i].composed ? COVER_MAYBE : all_or_none(at->list[i].member);
+    return at->lists_incomplete ? COVER_MAYBE : COVER_NONE;
 }
 
 static enum cover in_interface(struct span value, const struct packet *p)
 {
-    return cover_of_match(nat_match_interface(p->in, value));
+    return cover_interface(p->in, value);
 }
 
 static enum cover in_interface_list(struct span value, const struct packet *p)
 {
-    return cover_of_match(nat_match_list(p->in, value));
+    return cover_list(p->in, value);
 }
 
 static enum cover out_interface(struct span value, const struct packet *p)
 {
-    return p->out == NULL ? COVER_MAYBE : cover_of_match(nat_match_interface(p->out, value));
+    return p->out == NULL ? COVER_MAYBE : cover_interface(p->out, value);
 }
 
 static enum cover out_interface_list(struct span value, const struct packet *p)
 {
-    return p->out == NULL ? COVER_MAYBE : cover_of_match(nat_match_list(p->out, value));
+    return p->out == NULL ? COVER_MAYBE : cover_list(p->out, value);
+}
+
+/* What comes from the internet has no private source. 100.64.0.0/10 is of a provider's NAT. */
+static bool is_never_on_the_internet(struct span value)
+{
+    static const struct prefix blocks[] = {{0x0A000000, 8},  {0x64400000, 10}, {0x7F000000, 8},
+                                           {0xA9FE0000, 16}, {0xAC100000, 12}, {0xC0A80000, 16}};
+    uint32_t first;
+    uint32_t last;
+    if (!parse_range(value, &first, &last))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(blocks); i++)
+        if (prefix_has(&blocks[i], first) && prefix_has(&blocks[i], last))
+            return true;
+    return false;
 }
 
 static enum cover src_address(struct span value, const struct packet *p)
 {
-    return cover_address(value, p->src);
+    return p->arrival && is_never_on_the_internet(value) ? COVER_NONE : cover_address(value, p->src);
+}
+
+/* The destination is one of the addresses of the interface where it enters, and it is not known which. */
+static enum cover cover_own_addresses(struct span value, const struct nat_context *at)
+{
+    bool any[COVER_ALL + 1] = {false};
+    if (at->addresses_incomplete)
+        return COVER_MAYBE;
+    for (unsigned i = 0; i < at->addresses; i++)
+        if (at->on_interface[i])
+            any[cover_address(value, (struct prefix){.address = at->address[i], .length = 32})] = true;
+    if (any[COVER_MAYBE] || any[COVER_NONE] == any[COVER_ALL])
+        return COVER_MAYBE;
+    return all_or_none(any[COVER_ALL]);
 }
 
 /* Of all hosts on the internet, hardly any are meant by a rule for some of them. */
@@ -116,12 +181,15 @@ static enum cover of_any_host(enum cover cover, struct prefix addresses)
 
 static enum cover dst_address(struct span value, const struct packet *p)
 {
-    return p->dst_known ? of_any_host(cover_address(value, p->dst), p->dst) : COVER_MAYBE;
+    return p->dst_known ? of_any_host(cover_address(value, p->dst), p->dst)
+                        : cover_own_addresses(value, p->in);
 }
 
 static enum cover src_address_list(struct span value, const struct packet *p)
 {
-    return p->lists != NULL ? p->lists->cover(p->lists->state, value, p->src) : COVER_PART;
+    if (p->lists == NULL)
+        return p->arrival ? COVER_MAYBE : COVER_PART;
+    return p->lists->cover(p->lists->state, value, p->src);
 }
 
 static enum cover dst_address_list(struct span value, const struct packet *p)
@@ -143,7 +211,7 @@ static enum cover src_port(struct span value, const struct packet *p)
 {
     struct portset ports;
     if (p->src_port == 0)
-        return COVER_PART;
+        return p->arrival ? COVER_MAYBE : COVER_PART;
     return parse_ports(value, &ports) ? all_or_none(portset_has(&ports, p->src_port)) : COVER_MAYBE;
 }
 
@@ -208,8 +276,13 @@ static enum cover ipsec_policy(struct span value, const struct packet *p)
 static enum cover partial(struct span value, const struct packet *p)
 {
     (void)value;
-    (void)p;
-    return COVER_PART;
+    return p->arrival ? COVER_MAYBE : COVER_PART;
+}
+
+static enum cover hotspot(struct span value, const struct packet *p)
+{
+    (void)value;
+    return p->arrival ? COVER_NONE : COVER_PART;
 }
 
 /* No condition. The protocol is matched apart, because it has names and numbers. */
@@ -251,7 +324,7 @@ static const struct matcher {
     {"dst-port", dst_port},
     {"dynamic", anything},
     {"fragment", partial},
-    {"hotspot", partial},
+    {"hotspot", hotspot},
     {"hw-offload", anything},
     {"icmp-options", partial},
     {"in-interface", in_interface},
@@ -353,15 +426,30 @@ static enum cover cover_word(struct span name, struct span value, const struct p
     const struct matcher *matcher = find_matcher(name);
     if (matcher == NULL)
         return COVER_MAYBE;
+    if (packet->arrival && (matcher->cover == dst_port || matcher->cover == any_port))
+        return COVER_ALL;
     if (matcher->cover == partial || matcher->cover == anything || !span_starts(value, "!"))
         return matcher->cover(value, packet);
     return negate(matcher->cover(span_skip(value, 1), packet));
 }
 
+bool cover_has_protocol(const struct ros_sentence *row, enum natpmp_protocol protocol)
+{
+    static const char *const names[2][2] = {[NATPMP_UDP] = {"udp", "17"}, [NATPMP_TCP] = {"tcp", "6"}};
+    struct span value;
+    if (!ros_attribute(row, "protocol", &value) || value.len == 0)
+        return true;
+    bool negated = span_starts(value, "!");
+    struct span name = negated ? span_skip(value, 1) : value;
+    return (span_is(name, names[protocol][0]) || span_is(name, names[protocol][1])) != negated;
+}
+
 enum cover cover_of_row(const struct ros_sentence *row, const struct packet *packet)
 {
-    enum cover least = nat_match_protocol(row, packet->protocol) ? COVER_ALL : COVER_NONE;
-    for (unsigned i = 1; i < row->words; i++) {
+    enum cover least = !cover_has_protocol(row, packet->protocol) ? COVER_NONE
+                       : row->skipped > 0                         ? COVER_MAYBE
+                                                                  : COVER_ALL;
+    for (unsigned i = 1; i < row->words && least != COVER_NONE; i++) {
         struct span name;
         struct span value;
         /* Some versions of RouterOS print conditions that are not set with an empty value. */
@@ -369,8 +457,6 @@ enum cover cover_of_row(const struct ros_sentence *row, const struct packet *pac
             continue;
         enum cover cover = cover_word(name, value, packet);
         least = cover < least ? cover : least;
-        if (least == COVER_NONE)
-            break;
     }
     return least;
 }

@@ -32,7 +32,7 @@ struct packet {
     struct prefix src; /* length 0: any host on the internet, also below */
     struct prefix dst;
     bool dst_known;
-    bool dst_local; /* to the router itself */
+    bool dst_local;   /* to the router itself */
     bool dstnat;      /* its connection has a translated destination */
     bool srcnat;      /* its connection has a translated source */
     bool established; /* not the first packet of its connection */
@@ -41,9 +41,15 @@ struct packet {
     const char *packet_mark;
     const char *routing_mark;
     const struct address_lists *lists; /* NULL: unknown */
+    /* It comes from a host on the internet, which has no private address and is no client of a hotspot, to
+     * each port alike: conditions on ports are left out. Of what only some packets or times meet nothing is
+     * known. */
+    bool arrival;
 };
 
 /* False: what the attribute means is unknown, so a rule that has it may cover anything. */
 bool cover_knows(struct span attribute);
 /* How much of the class one row covers, whatever its chain and action. */
 enum cover cover_of_row(const struct ros_sentence *row, const struct packet *packet);
+/* True if the row accepts packets of the protocol. A missing condition does. */
+bool cover_has_protocol(const struct ros_sentence *row, enum natpmp_protocol protocol);

@@ -6,15 +6,23 @@ static const char mark[] = "double-natpmp/";
 
 const char nat_rule_proplist[] =
     ".id,chain,action,protocol,dst-port,port,src-port,in-interface,in-interface-list,"
-    "src-address,dst-address,src-address-list,dst-address-list,dst-address-type,"
+    "src-address,dst-address,src-address-list,dst-address-list,dst-address-type,src-address-type,"
     "connection-mark,packet-mark,routing-mark,hotspot,layer7-protocol,content,time,limit,dst-limit,nth,"
-    "random,"
-    "connection-limit,connection-type,src-mac-address,to-addresses,to-ports,disabled,dynamic,comment";
+    "random,per-connection-classifier,connection-limit,connection-type,src-mac-address,jump-target,"
+    "to-addresses,to-ports,disabled,dynamic,comment";
 
-/* Conditions of which only the packet decides, or another table of the router. */
-static const char *const unknowable[] = {
+/* Conditions that our rules do not have. */
+static const char *const conditions[] = {
+    "in-interface-list",
+    "port",
+    "src-port",
+    "src-address",
+    "src-address-type",
     "src-address-list",
     "dst-address-list",
+    "connection-mark",
+    "packet-mark",
+    "routing-mark",
     "hotspot",
     "layer7-protocol",
     "content",
@@ -23,11 +31,11 @@ static const char *const unknowable[] = {
     "dst-limit",
     "nth",
     "random",
+    "per-connection-classifier",
     "connection-limit",
     "connection-type",
     "src-mac-address",
 };
-static const char *const marks[] = {"connection-mark", "packet-mark", "routing-mark"};
 
 /* ---- values ---- */
 
@@ -76,6 +84,19 @@ static bool parse_port_range(struct span text, uint16_t *ret_first, uint16_t *re
         return false;
     *ret_last = *ret_first;
     return first.len == text.len || (parse_port(rest, ret_last) && *ret_last >= *ret_first);
+}
+
+bool parse_ports(struct span text, struct portset *ret_set)
+{
+    portset_clear(ret_set);
+    while (text.len > 0) {
+        uint16_t first;
+        uint16_t last;
+        if (!parse_port_range(cut(text, ',', &text), &first, &last))
+            return false;
+        portset_add_range(ret_set, first, last);
+    }
+    return true;
 }
 
 bool parse_prefix(struct span text, struct prefix *ret_prefix)
@@ -217,39 +238,30 @@ static bool parse_target(const struct ros_sentence *row, struct nat_rule *rule)
     return !attribute(row, "to-ports", &to_ports) || parse_single_port(to_ports, &rule->internal_port);
 }
 
-/* A packet has no mark unless a rule sets one. */
-static bool mark_is_unknowable(struct span name)
-{
-    bool negated = span_starts(name, "!");
-    return span_is(negated ? span_skip(name, 1) : name, "no-mark") == negated;
-}
-
-static bool is_doubtful(const struct ros_sentence *row)
-{
-    struct span value;
-    for (size_t i = 0; i < ARRAY_LEN(unknowable); i++)
-        if (has(row, unknowable[i]))
-            return true;
-    for (size_t i = 0; i < ARRAY_LEN(marks); i++)
-        if (attribute(row, marks[i], &value) && mark_is_unknowable(value))
-            return true;
-    return row->skipped > 0 && !has(row, "dst-port");
-}
-
 static bool has_condition(const struct ros_sentence *row)
 {
-    bool any = is_doubtful(row) || has(row, "dst-address-type");
-    for (size_t i = 0; i < ARRAY_LEN(marks); i++)
-        any = any || has(row, marks[i]);
+    bool any = row->skipped > 0;
+    for (size_t i = 0; i < ARRAY_LEN(conditions); i++)
+        any = any || has(row, conditions[i]);
     return any;
 }
 
 static bool in_force(const struct ros_sentence *row, const struct nat_context *context)
 {
     return is(row, "chain", "dstnat") && is(row, "action", "dst-nat") && !ros_flag(row, "disabled") &&
-           is(row, "in-interface", context->interface) && !has(row, "in-interface-list") &&
-           !has(row, "port") && !has(row, "src-port") && !has(row, "src-address") &&
-           !has(row, "dst-address") && !has_condition(row);
+           is(row, "in-interface", context->interface) && !has_condition(row);
+}
+
+/* It takes what is for the tunnel's own address, and not what is routed through the router to other hosts. */
+static bool is_for_us(const struct ros_sentence *row, const struct nat_context *context)
+{
+    uint32_t own = nat_context_own_address(context);
+    struct span text;
+    uint32_t address;
+    if (own == 0)
+        return !has(row, "dst-address") && is(row, "dst-address-type", "local");
+    return attribute(row, "dst-address", &text) && parse_single_address(text, &address) && address == own &&
+           !has(row, "dst-address-type");
 }
 
 /* Some versions send rows for changed counters, and some send only the attributes that changed, also after
@@ -287,18 +299,25 @@ struct nat_rule nat_rule_parse(const struct ros_sentence *row, const struct nat_
     if (!rule.ours)
         return rule;
     rule.sound = parse_target(row, &rule);
-    rule.as_wanted = rule.sound && in_force(row, context);
+    bool in_force_now = rule.sound && in_force(row, context);
+    rule.as_wanted = in_force_now && is_for_us(row, context);
+    rule.outdated = in_force_now && !rule.as_wanted;
     return rule;
 }
 
-/* ---- reading a foreign rule ---- */
+/* ---- what it refers to ---- */
 
-static bool could_translate(const struct ros_sentence *row)
+uint32_t nat_context_own_address(const struct nat_context *context)
 {
-    if (is(row, "chain", "srcnat") || is(row, "chain", "input") || is(row, "chain", "output"))
-        return false;
-    return !ros_flag(row, "disabled") &&
-           (is(row, "action", "dst-nat") || is(row, "action", "redirect") || is(row, "action", "netmap"));
+    uint32_t own = 0;
+    unsigned count = context->addresses_incomplete ? 2 : 0;
+    for (unsigned i = 0; i < context->addresses; i++) {
+        if (!context->on_interface[i])
+            continue;
+        own = context->address[i];
+        count++;
+    }
+    return count == 1 ? own : 0;
 }
 
 struct interface_list *nat_context_list(struct nat_context *context, struct span name)
@@ -307,156 +326,4 @@ struct interface_list *nat_context_list(struct nat_context *context, struct span
         if (span_is(name, context->list[i].name))
             return &context->list[i];
     return NULL;
-}
-
-enum match nat_match_list(const struct nat_context *context, struct span name)
-{
-    if (span_is(name, "all"))
-        return MATCH_YES;
-    if (span_is(name, "none"))
-        return MATCH_NO;
-    if (span_is(name, "dynamic") || span_is(name, "static"))
-        return MATCH_MAYBE;
-    for (unsigned i = 0; i < context->lists; i++) {
-        const struct interface_list *list = &context->list[i];
-        if (!span_is(name, list->name))
-            continue;
-        return list->composed ? MATCH_MAYBE : list->member ? MATCH_YES : MATCH_NO;
-    }
-    return context->lists_incomplete ? MATCH_MAYBE : MATCH_NO;
-}
-
-enum match nat_match_interface(const struct nat_context *context, struct span name)
-{
-    if (span_is(name, context->interface))
-        return MATCH_YES;
-    /* all-ethernet, all-ppp, all-vlan and all-wireless are kinds of interfaces. */
-    return span_starts(name, "all-") ? MATCH_MAYBE : MATCH_NO;
-}
-
-static enum match match_destination(const struct nat_context *context, struct span text)
-{
-    struct span rest;
-    struct span first = cut(text, '-', &rest);
-    struct prefix prefix;
-    struct prefix last;
-    if (context->addresses_incomplete || !parse_prefix(first, &prefix))
-        return MATCH_MAYBE;
-    bool range = first.len != text.len;
-    if (range && !parse_prefix(rest, &last))
-        return MATCH_MAYBE;
-    bool any_in = false;
-    bool any_out = false;
-    for (unsigned i = 0; i < context->addresses; i++) {
-        uint32_t address = context->address[i];
-        if (!context->on_interface[i])
-            continue;
-        bool in = range ? address >= prefix.address && address <= last.address : prefix_has(&prefix, address);
-        any_in = any_in || in;
-        any_out = any_out || !in;
-    }
-    if (any_in == any_out)
-        return MATCH_MAYBE;
-    return any_in ? MATCH_YES : MATCH_NO;
-}
-
-/* A packet from the internet does not come from a private address. */
-static enum match match_source(const struct nat_context *context, struct span text)
-{
-    static const struct prefix private[] = {{0x0A000000, 8},  {0x64400000, 10}, {0x7F000000, 8},
-                                            {0xA9FE0000, 16}, {0xAC100000, 12}, {0xC0A80000, 16}};
-    struct span rest;
-    struct span first = cut(text, '-', &rest);
-    struct prefix source;
-    struct prefix last;
-    (void)context;
-    if (!parse_prefix(first, &source) || (first.len != text.len && !parse_prefix(rest, &last)))
-        return MATCH_MAYBE;
-    if (first.len == text.len)
-        last = source;
-    for (size_t i = 0; i < ARRAY_LEN(private); i++)
-        if (source.length >= private[i].length && prefix_has(&private[i], source.address) &&
-            prefix_has(&private[i], last.address))
-            return MATCH_NO;
-    return source.length == 0 ? MATCH_YES : MATCH_MAYBE;
-}
-
-/* The packets are for an address of the router. */
-static enum match match_destination_type(const struct nat_context *context, struct span text)
-{
-    (void)context;
-    return span_is(text, "local") ? MATCH_YES : MATCH_MAYBE;
-}
-
-/* Whether a packet could match. The matcher may be missing, or negated by a leading '!'. */
-static bool could_match(const struct ros_sentence *row, const struct nat_context *context, const char *name,
-                        enum match (*match)(const struct nat_context *, struct span))
-{
-    struct span value;
-    if (!attribute(row, name, &value))
-        return true;
-    if (span_starts(value, "!"))
-        return match(context, span_skip(value, 1)) != MATCH_YES;
-    return match(context, value) != MATCH_NO;
-}
-
-bool nat_match_protocol(const struct ros_sentence *row, enum natpmp_protocol protocol)
-{
-    struct span value;
-    if (!attribute(row, "protocol", &value))
-        return true;
-    bool negated = span_starts(value, "!");
-    enum natpmp_protocol named;
-    bool same = parse_protocol(negated ? span_skip(value, 1) : value, &named) && named == protocol;
-    return same != negated;
-}
-
-bool parse_ports(struct span text, struct portset *ret_set)
-{
-    portset_clear(ret_set);
-    while (text.len > 0) {
-        uint16_t first;
-        uint16_t last;
-        if (!parse_port_range(cut(text, ',', &text), &first, &last))
-            return false;
-        portset_add_range(ret_set, first, last);
-    }
-    return true;
-}
-
-/* An invalid text takes every port. */
-static void add_ports(struct span text, struct portset *set)
-{
-    bool negated = span_starts(text, "!");
-    struct portset listed;
-    if (!parse_ports(negated ? span_skip(text, 1) : text, &listed)) {
-        portset_fill(set);
-        return;
-    }
-    for (size_t i = 0; i < ARRAY_LEN(set->word); i++)
-        set->word[i] |= negated ? ~listed.word[i] : listed.word[i];
-}
-
-bool nat_rule_take_ports(const struct ros_sentence *row, const struct nat_context *context,
-                         struct portset taken[2], struct portset doubted[2])
-{
-    struct portset *sets = is_doubtful(row) ? doubted : taken;
-    if (!could_translate(row) || !could_match(row, context, "in-interface", nat_match_interface) ||
-        !could_match(row, context, "in-interface-list", nat_match_list) ||
-        !could_match(row, context, "src-address", match_source) ||
-        !could_match(row, context, "dst-address-type", match_destination_type) ||
-        !could_match(row, context, "dst-address", match_destination) || sets == NULL)
-        return false;
-    bool any = false;
-    for (unsigned protocol = 0; protocol < 2; protocol++) {
-        struct span ports;
-        if (!nat_match_protocol(row, (enum natpmp_protocol)protocol))
-            continue;
-        any = true;
-        if (attribute(row, "dst-port", &ports) || attribute(row, "port", &ports))
-            add_ports(ports, &sets[protocol]);
-        else
-            portset_fill(&sets[protocol]);
-    }
-    return any;
 }

@@ -1,4 +1,4 @@
-/* One row of the router's /ip/firewall/nat: is it ours, and if not, which ports does it take from us?
+/* One row of the router's /ip/firewall/nat: is it ours?
  *
  * We recognize our rules by their comment. WinBox shows it, so people must be able to read it; and it stores
  * what a restart needs to know and the rule itself does not contain: "double-natpmp/<instance> external
@@ -30,6 +30,7 @@ struct prefix {
 struct nat_context {
     const char *instance;
     char interface[INTERFACE_NAME_MAX + 1];
+    char type[INTERFACE_TYPE_MAX + 1]; /* "wg", "pppoe-out" ...; empty: unknown */
     /* The router's addresses, and which of them are on this interface. */
     uint32_t address[ROUTER_ADDRESSES_MAX];
     uint8_t length[ROUTER_ADDRESSES_MAX]; /* of their networks' prefixes */
@@ -51,8 +52,9 @@ struct nat_rule {
     bool ours;      /* carries our mark and is not dynamic */
 
     /* If it is ours: */
-    bool sound;           /* it has one protocol, one router port, one client and one internal port */
-    bool as_wanted;       /* sound, enabled, and with the matchers that we would write today */
+    bool sound;     /* it has one protocol, one router port, one client and one internal port */
+    bool as_wanted; /* sound, enabled, and with the matchers that we would write today */
+    bool outdated;  /* sound and enabled, but for other addresses of the router than we would write today */
     bool comment_current; /* the comment has the form that we would write today */
     enum natpmp_protocol protocol;
     uint16_t router_port;
@@ -64,14 +66,6 @@ struct nat_rule {
 
 struct nat_rule nat_rule_parse(const struct ros_sentence *row, const struct nat_context *context);
 
-/* Adds the ports that this foreign rule may take from us, if it is an enabled dst-nat, redirect or netmap
- * rule of a chain that destination NAT can reach, and may match packets that come to the interface from the
- * internet. A matcher that we cannot parse counts as matching. If the rule has a condition of which we cannot
- * know whether the packets meet it (a mark, an address list, a time ...), or a list of ports that is too long
- * to be read, they go to `doubted` instead; NULL: nowhere. True: it takes some. */
-bool nat_rule_take_ports(const struct ros_sentence *row, const struct nat_context *context,
-                         struct portset taken[2], struct portset doubted[2]);
-
 /* Writes the comment of a rule. external_port 0: pending. */
 void nat_rule_write_comment(struct writer *w, const char *instance, uint16_t external_port, uint32_t lease_s);
 
@@ -81,24 +75,14 @@ void nat_rule_write_comment(struct writer *w, const char *instance, uint16_t ext
 void nat_rule_write_trial_comment(struct writer *w, const char *instance);
 bool nat_rule_is_trial(const struct ros_sentence *row, const char *instance);
 
-/* ---- single matchers, for src/check ---- */
+/* ---- what it refers to ---- */
 
-enum match {
-    MATCH_NO,
-    MATCH_MAYBE,
-    MATCH_YES,
-};
-
-/* Whether the name, without '!', is that of the interface or its kind, or of a list that contains it. */
-enum match nat_match_interface(const struct nat_context *context, struct span name);
-enum match nat_match_list(const struct nat_context *context, struct span name);
-/* True if the row's matcher accepts packets of the protocol. A missing matcher does. */
-bool nat_match_protocol(const struct ros_sentence *row, enum natpmp_protocol protocol);
 /* Ports and ranges, separated by commas, without '!'; false if the text is invalid. */
 bool parse_ports(struct span text, struct portset *ret_set);
-
 /* "10.2.0.2/32" or a plain address. */
 bool parse_prefix(struct span text, struct prefix *ret_prefix);
 bool prefix_has(const struct prefix *prefix, uint32_t address);
+/* The router's address on the interface; 0: it has none, or several, or its addresses are unknown. */
+uint32_t nat_context_own_address(const struct nat_context *context);
 /* The list with that name; NULL: unknown. */
 struct interface_list *nat_context_list(struct nat_context *context, struct span name);

@@ -64,6 +64,12 @@ static void report_spoiled(struct proxy *p, uint16_t m, bool was_wrong, const st
     const struct mapping *mapping = mapping_at(&p->tables, m);
     if (!mapping->rule.wrong || was_wrong)
         return;
+    if (mapping->rule.outdated) {
+        actions_log(step->out, LOG_LEVEL_INFO, component,
+                    "the tunnel's address on the router changed; double-natpmp replaces the rule %s",
+                    mapping_text(&p->tables, m).text);
+        return;
+    }
     rule_on_undone(&p->tables, m, step->now_ms);
     if (mapping->wanted)
         actions_log(step->out, LOG_LEVEL_WARN, component,
@@ -205,9 +211,11 @@ static void snapshot_done(struct proxy *p, const struct step *step)
 
 static void added(struct proxy *p, uint16_t m, uint32_t id, const struct step *step)
 {
-    uint32_t listened = mapping_at(&p->tables, m)->rule.id;
-    if (listened != 0 && listened != id)
-        router_orphan(&p->router, listened, step->now_ms);
+    const struct rule *rule = &mapping_at(&p->tables, m)->rule;
+    if (rule->id != 0 && rule->id != id)
+        router_orphan(&p->router, rule->id, step->now_ms);
+    if (rule->replaced != 0 && rule->seen >= p->router.ids_valid_from)
+        router_orphan(&p->router, rule->replaced, step->now_ms);
     rule_on_added(&p->tables, m, id, p->router.snapshot, step->now_ms);
     if (id == 0)
         router_resync(&p->router, step->now_ms);

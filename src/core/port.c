@@ -35,8 +35,8 @@ uint16_t port_free_from(const struct mapping_tables *t, const struct router *r, 
 {
     enum natpmp_protocol own = mapping_protocol(&t->mapping[m]);
     enum natpmp_protocol other = mapping_other_protocol(&t->mapping[m]);
-    const struct portset *sets[] = {&t->router_ports, &r->taken[own], &r->doubted[own], &r->taken[other],
-                                    &r->doubted[other]};
+    const struct portset *sets[] = {&t->router_ports, &r->claimed[own].sure, &r->claimed[own].doubted,
+                                    &r->claimed[other].sure, &r->claimed[other].doubted};
     for (unsigned count = 5; count >= 2; count--) {
         uint16_t port = free_from(sets, count, start);
         if (port != 0)

@@ -41,12 +41,12 @@ bool router_is_ready(const struct router *r)
 
 bool router_port_taken(const struct router *r, enum natpmp_protocol protocol, uint16_t port)
 {
-    return portset_has(&r->taken[protocol], port);
+    return portset_has(&r->claimed[protocol].sure, port);
 }
 
 bool router_port_doubted(const struct router *r, enum natpmp_protocol protocol, uint16_t port)
 {
-    return portset_has(&r->doubted[protocol], port);
+    return portset_has(&r->claimed[protocol].doubted, port);
 }
 
 bool router_has_address(const struct router *r, uint32_t address)
@@ -88,6 +88,8 @@ static void go_down(struct router *r, struct actions *out)
     router_report(r, (enum failure)r->session[MAIN].failure, span_of(NULL, 0), out);
     r->ready = false;
     r->listening = false;
+    r->place_lost = false;
+    r->refused_place = 0;
     r->route_check_hangs = false;
     r->stage = STAGE_IDLE;
     r->resync_due_ms = UINT64_MAX;
@@ -162,6 +164,13 @@ static void orphan_stays(struct router *r, uint64_t now_ms)
         r->orphan_failures++;
 }
 
+/* The rule before which ours was to be added is gone, or the router accepts none before it. */
+static bool is_refused_place(const struct router *r, const struct command *c)
+{
+    return c->kind == COMMAND_ADD && r->place != 0 &&
+           (c->error == ROS_ERROR_NO_SUCH_ITEM || strstr(c->message.text, "place-before") != NULL);
+}
+
 static bool change_failed(struct router *r, const struct command *c, struct router_outcome *o,
                           const struct step *step)
 {
@@ -173,7 +182,10 @@ static bool change_failed(struct router *r, const struct command *c, struct rout
         forget_removal(r, c->id);
     if (c->kind == COMMAND_REMOVE && c->cookie == 0)
         orphan_stays(r, step->now_ms);
-    if (c->error == ROS_ERROR_PERMISSION)
+    if (is_refused_place(r, c)) {
+        r->refused_place = r->place;
+        router_place_lost(r, step->now_ms);
+    } else if (c->error == ROS_ERROR_PERMISSION)
         router_report(r, FAILURE_WRITE_POLICY, span_of(NULL, 0), step->out);
     else if (c->error != ROS_ERROR_NO_SUCH_ITEM)
         router_report(r, FAILURE_COMMAND, span_text(c->message.text), step->out);
@@ -355,7 +367,8 @@ static void write_comment(const struct router *r, struct writer *w, uint16_t ext
 
 bool router_add(struct router *r, uint16_t owner, const struct router_rule *rule, const struct step *step)
 {
-    struct session *s = r->ready ? session_for_add(r, step) : NULL;
+    struct session *s = r->ready && !r->place_lost ? session_for_add(r, step) : NULL;
+    uint32_t own = nat_context_own_address(&r->context);
     if (s == NULL)
         return false;
     struct writer w = session_begin(s, COMMAND_ADD, owner, "/ip/firewall/nat/add", step);
@@ -363,10 +376,16 @@ bool router_add(struct router *r, uint16_t owner, const struct router_rule *rule
     ros_write_word(&w, span_text("=action=dst-nat"));
     ros_write_pair_text(&w, "=protocol=", rule->protocol == NATPMP_TCP ? "tcp" : "udp");
     ros_write_pair_text(&w, "=in-interface=", r->context.interface);
+    if (own != 0)
+        ros_write_pair_text(&w, "=dst-address=", address_text(own).text);
+    else
+        ros_write_word(&w, span_text("=dst-address-type=local"));
     ros_write_pair_decimal(&w, "=dst-port=", rule->router_port);
     ros_write_pair_text(&w, "=to-addresses=", address_text(rule->client).text);
     ros_write_pair_decimal(&w, "=to-ports=", rule->internal_port);
     write_comment(r, &w, rule->external_port, rule->lease_s);
+    if (r->place != 0)
+        ros_write_pair_id(&w, "=place-before=", r->place);
     session_end(s, &w, step->out);
     return true;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/prng.h"
+#include "core/claims.h"
 #include "core/nat_rule.h"
 #include "core/router_rows.h"
 #include "core/session.h"
@@ -21,7 +22,7 @@ enum router_stage {
     STAGE_IDLE,
     STAGE_INTERFACE, /* /ip/route/check */
     STAGE_ROUTES,    /* instead, if the router refuses it: the longest match of routes and addresses */
-    STAGE_CONTEXT,   /* addresses and interface lists; listen starts */
+    STAGE_CONTEXT,   /* addresses, interface lists, and the interface's type if it matters; listen starts */
     STAGE_SNAPSHOT,
 };
 
@@ -82,14 +83,18 @@ struct router {
     struct nat_context context;
     struct nat_context next_context; /* STAGE_CONTEXT collects it */
 
-    /* Ports that foreign rules may take from us, by protocol. A running snapshot fills `building`. */
-    struct portset taken[2];
-    struct portset building[2];
-    /* The same for rules of which it cannot be known whether they match. */
-    struct portset doubted[2];
-    struct portset building_doubted[2];
-    bool any_taken; /* false: the sets are empty and untouched, so that their pages stay unused */
-    bool any_building;
+    /* By protocol: the ports that foreign rules claim, from the last snapshot, and what a running one has
+     * found so far. */
+    struct claimed_ports claimed[2];
+    struct claims claims[2];
+    bool any_claimed; /* false: the sets are empty and untouched, so that their pages stay unused */
+    /* The first static rule of the chain dstnat that is not ours: ours are added before it. 0: there is none.
+     */
+    uint32_t place;
+    uint32_t next_place;     /* what a running snapshot has found */
+    uint32_t refused_place;  /* the router did not accept it, so ours are added at the end */
+    bool place_lost;         /* it is gone: nothing is added until a snapshot has shown another one */
+    bool type_matters;       /* a rule is for a kind of interfaces, such as all-ppp */
     bool resync_again;       /* the running snapshot may be out of date */
     uint32_t snapshot;       /* number of the running or last one */
     uint32_t ids_valid_from; /* ids of earlier ones are invalid */
@@ -152,6 +157,8 @@ void router_hurry(struct router *r, uint64_t now_ms);
 
 /* ---- between router.c and router_resync.c ---- */
 
+/* The rule before which ours are added is gone: a resync finds another one. */
+void router_place_lost(struct router *r, uint64_t now_ms);
 void router_report(struct router *r, enum failure failure, struct span message, struct actions *out);
 /* Requests a resync like router_resync, but the running one is good enough. */
 void router_resync_later(struct router *r, uint64_t at_ms);

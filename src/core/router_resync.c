@@ -33,6 +33,12 @@ void router_resync_later(struct router *r, uint64_t at_ms)
         r->resync_due_ms = at_ms;
 }
 
+void router_place_lost(struct router *r, uint64_t now_ms)
+{
+    r->place_lost = true;
+    router_resync(r, now_ms);
+}
+
 void router_foreign_changed(struct router *r, uint64_t now_ms)
 {
     uint64_t at_ms = now_ms + FOREIGN_CHANGE_MS;
@@ -60,6 +66,16 @@ static void read_table(struct router *r, enum command_kind kind, const char *pat
 
 /* ---- the interface ---- */
 
+static void read_type(struct router *r, const struct step *step)
+{
+    char query[sizeof("?name=") + INTERFACE_NAME_MAX];
+    struct writer w = writer_of(query, sizeof(query));
+    write_text(&w, "?name=");
+    write_text(&w, r->way.interface);
+    write_u8(&w, 0);
+    read_table(r, COMMAND_INTERFACE, "/interface/print", "name,type", query, step);
+}
+
 static void read_context(struct router *r, const struct step *step)
 {
     r->stage = STAGE_CONTEXT;
@@ -70,6 +86,8 @@ static void read_context(struct router *r, const struct step *step)
     read_table(r, COMMAND_ADDRESSES, "/ip/address/print", address_proplist, NULL, step);
     read_table(r, COMMAND_LISTS, "/interface/list/print", "name,include,exclude", NULL, step);
     read_table(r, COMMAND_MEMBERS, "/interface/list/member/print", "list,interface,disabled", NULL, step);
+    if (r->type_matters)
+        read_type(r, step);
     if (!r->listening) {
         /* Listen starts before the snapshot, so that no change between the two is missed. */
         struct writer w = session_begin(main_session(r), COMMAND_LISTEN, 0, "/ip/firewall/nat/listen", step);
@@ -150,12 +168,10 @@ static void start_snapshot(struct router *r, const struct step *step)
     r->stage = STAGE_SNAPSHOT;
     r->reading = 0;
     r->snapshot++;
+    r->next_place = 0;
     r->resynced_ms = step->now_ms;
-    for (unsigned i = 0; i < 2 && r->any_building; i++) {
-        portset_clear(&r->building[i]);
-        portset_clear(&r->building_doubted[i]);
-    }
-    r->any_building = false;
+    for (unsigned i = 0; i < 2; i++)
+        claims_begin(&r->claims[i], &r->context, (enum natpmp_protocol)i);
     read_table(r, COMMAND_SNAPSHOT, "/ip/firewall/nat/print", nat_rule_proplist, NULL, step);
 }
 
@@ -165,13 +181,35 @@ static bool our_row(const struct nat_rule *rule, struct router_outcome *o)
     return rule->id != 0;
 }
 
+/* Few routers have rules for a kind of interfaces, so what kind ours is is read when one is seen. */
+static void note_questions(struct router *r, const struct ros_sentence *row)
+{
+    struct span name;
+    if (r->type_matters || !ros_attribute(row, "in-interface", &name))
+        return;
+    if (span_starts(name, "all-") || span_starts(name, "!all-")) {
+        r->type_matters = true;
+        r->resync_again = true;
+    }
+}
+
+/* Before a dynamic rule nothing can be added. */
+static bool is_place(const struct ros_sentence *row)
+{
+    struct span chain;
+    return !ros_flag(row, "dynamic") && ros_attribute(row, "chain", &chain) && span_is(chain, "dstnat");
+}
+
 static bool snapshot_row(struct router *r, const struct ros_sentence *row, struct router_outcome *o)
 {
     struct nat_rule rule = nat_rule_parse(row, &r->context);
     if (rule.ours)
         return our_row(&rule, o);
-    if (nat_rule_take_ports(row, &r->context, r->building, r->building_doubted))
-        r->any_building = true;
+    for (unsigned i = 0; i < 2; i++)
+        claims_add(&r->claims[i], row);
+    note_questions(r, row);
+    if (r->next_place == 0 && is_place(row))
+        r->next_place = rule.id;
     return false;
 }
 
@@ -189,25 +227,34 @@ static bool is_dead(const struct ros_sentence *row)
     return ros_attribute(row, ".dead", &dead) && !span_is(dead, "false") && !span_is(dead, "no");
 }
 
-static bool dead_row(struct router *r, uint32_t id, struct router_outcome *o)
+static bool dead_row(struct router *r, uint32_t id, uint64_t now_ms, struct router_outcome *o)
 {
     *o = (struct router_outcome){.type = ROUTER_RULE_GONE, .id = id};
     if (id == 0 || was_removed_by_us(r, id))
         return false;
     if (r->stage == STAGE_SNAPSHOT)
         r->resync_again = true; /* the snapshot may still deliver its row */
+    if (id == r->place)
+        router_place_lost(r, now_ms);
     return true;
 }
 
 static bool foreign_row(struct router *r, const struct ros_sentence *row, uint32_t id, uint64_t now_ms,
                         struct router_outcome *o)
 {
-    bool takes = nat_rule_take_ports(row, &r->context, r->taken, r->doubted);
-    r->any_taken = r->any_taken || takes;
-    if (r->stage == STAGE_SNAPSHOT && nat_rule_take_ports(row, &r->context, r->building, r->building_doubted))
-        r->any_building = true;
-    if (takes)
+    /* Its place and the chains that lead to it are not known until a resync. */
+    bool claims = false;
+    for (unsigned i = 0; i < 2; i++) {
+        claims = claims_of_row(&r->claims[i], row, &r->claimed[i]) || claims;
+        if (r->stage == STAGE_SNAPSHOT)
+            claims_add_anywhere(&r->claims[i], row);
+    }
+    r->any_claimed = r->any_claimed || claims;
+    /* It may also stand before ours. */
+    if (chain_walk_row_acts(row))
         router_foreign_changed(r, now_ms);
+    if (r->place == 0 && is_place(row))
+        r->place = id;
     *o = (struct router_outcome){.type = ROUTER_RULE_FOREIGN, .id = id};
     return id != 0;
 }
@@ -219,7 +266,7 @@ static bool listen_row(struct router *r, const struct ros_sentence *row, uint64_
         return false; /* the first snapshot has not started, and it will show the rule */
     struct nat_rule rule = nat_rule_parse(row, &r->context);
     if (is_dead(row))
-        return dead_row(r, rule.id, o);
+        return dead_row(r, rule.id, now_ms, o);
     if (rule.only_ours)
         return false;
     if (rule.partial) {
@@ -233,11 +280,13 @@ static bool listen_row(struct router *r, const struct ros_sentence *row, uint64_
 
 static bool snapshot_done(struct router *r, struct router_outcome *o, const struct step *step)
 {
-    for (unsigned i = 0; i < 2 && (r->any_taken || r->any_building); i++) {
-        r->taken[i] = r->building[i];
-        r->doubted[i] = r->building_doubted[i];
-    }
-    r->any_taken = r->any_building;
+    for (unsigned i = 0; i < 2 && r->any_claimed; i++)
+        r->claimed[i] = (struct claimed_ports){0};
+    r->any_claimed = false;
+    for (unsigned i = 0; i < 2; i++)
+        r->any_claimed = claims_end(&r->claims[i], &r->claimed[i]) || r->any_claimed;
+    r->place = r->next_place != r->refused_place ? r->next_place : 0;
+    r->place_lost = false;
     r->stage = STAGE_IDLE;
     uint64_t next_ms = step->now_ms + (r->listening ? RESYNC_INTERVAL_MS : BLIND_INTERVAL_MS);
     router_resync(r, r->resync_again ? step->now_ms : next_ms);
@@ -275,6 +324,9 @@ bool router_resync_row(struct router *r, const struct command *c, uint64_t now_m
         return false;
     case COMMAND_ROUTES:
         route_choice_route(&r->way, row);
+        return false;
+    case COMMAND_INTERFACE:
+        nat_context_set_type(&r->next_context, row);
         return false;
     case COMMAND_ADDRESSES:
         address_row(r, row);
@@ -394,6 +446,8 @@ bool router_resync_done(struct router *r, const struct command *c, struct router
         if (c->failed)
             r->next_context.lists_incomplete = true;
         break;
+    case COMMAND_INTERFACE:
+        break; /* without its type, it may be of any kind */
     case COMMAND_ROUTES:
     case COMMAND_ADDRESSES:
     case COMMAND_SNAPSHOT:

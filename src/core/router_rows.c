@@ -110,6 +110,17 @@ bool address_row_parse(const struct ros_sentence *row, struct prefix *ret_prefix
            ros_attribute(row, "interface", ret_interface);
 }
 
+void nat_context_set_type(struct nat_context *context, const struct ros_sentence *row)
+{
+    struct span name;
+    struct span type;
+    if (ros_attribute(row, "name", &name) && span_is(name, context->interface) &&
+        ros_attribute(row, "type", &type) && type.len <= INTERFACE_TYPE_MAX && type.len > 0) {
+        memcpy(context->type, type.data, type.len);
+        context->type[type.len] = '\0';
+    }
+}
+
 void nat_context_add_address(struct nat_context *context, const struct ros_sentence *row)
 {
     struct prefix prefix;

@@ -32,6 +32,8 @@ void route_choice_address(struct route_choice *c, const struct ros_sentence *row
 /* A row of /ip/address/print; false if it is disabled or invalid. *ret_interface points into the row. */
 bool address_row_parse(const struct ros_sentence *row, struct prefix *ret_prefix, struct span *ret_interface);
 
+/* A row of /interface/print for context->interface. */
+void nat_context_set_type(struct nat_context *context, const struct ros_sentence *row);
 /* Rows of /ip/address, /interface/list and /interface/list/member that concern context->interface. */
 void nat_context_add_address(struct nat_context *context, const struct ros_sentence *row);
 void nat_context_add_list(struct nat_context *context, const struct ros_sentence *row);

@@ -29,8 +29,11 @@ static void set_state(struct mapping_tables *t, uint16_t m, enum rule_state stat
     if (state == RULE_PRESENT || state == RULE_REMOVING)
         assert(id != 0);
     rule->state = (uint8_t)state;
-    if (state == RULE_ABSENT) {
+    if (state != RULE_ADDING)
+        rule->replaced = 0;
+    if (state == RULE_ABSENT || state == RULE_ADDING) {
         rule->wrong = false;
+        rule->outdated = false;
         rule->comment_stale = false;
     }
     if (rule->id == id)
@@ -65,6 +68,8 @@ enum rule_want rule_wants(const struct mapping *mapping, uint64_t now_ms)
         return ought && mapping->router_port != 0 ? RULE_WANTS_ADD : RULE_WANTS_NOTHING;
     if (rule->state != RULE_PRESENT || rule->comment_setting)
         return RULE_WANTS_NOTHING;
+    if (ought && rule->outdated)
+        return RULE_WANTS_ADD; /* what the router then shows under the old id is removed as a second one */
     if (!ought || rule->wrong)
         return RULE_WANTS_REMOVE;
     return comment_is_outdated(mapping) ? RULE_WANTS_COMMENT : RULE_WANTS_NOTHING;
@@ -111,7 +116,9 @@ uint32_t rule_adopted_lease_s(const struct nat_rule *row)
 
 void rule_on_add_sent(struct mapping_tables *t, uint16_t m)
 {
-    rule_of(t, m)->comment = rule_comment_wanted(mapping_at(t, m));
+    struct rule *rule = rule_of(t, m);
+    rule->comment = rule_comment_wanted(mapping_at(t, m));
+    rule->replaced = rule->id;
     set_state(t, m, RULE_ADDING, 0);
 }
 
@@ -200,6 +207,7 @@ void rule_on_row(struct mapping_tables *t, uint16_t m, const struct nat_rule *ro
     set_state(t, m, RULE_PRESENT, row->id);
     rule->seen = snapshot;
     rule->wrong = !row->as_wanted || !rule_matches(t, m, row);
+    rule->outdated = row->outdated && rule_matches(t, m, row);
     if (rule->comment_setting)
         return;
     rule->comment = (struct rule_comment){.external_port = row->external_port, .lease_s = row->lease_s};
@@ -252,6 +260,7 @@ void rule_on_changed(struct mapping_tables *t, uint16_t m)
 void rule_replace(struct mapping_tables *t, uint16_t m)
 {
     rule_of(t, m)->wrong = rule_of(t, m)->state == RULE_PRESENT;
+    rule_of(t, m)->outdated = false;
 }
 
 void rule_hurry(struct mapping_tables *t, uint16_t m)

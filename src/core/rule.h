@@ -30,13 +30,15 @@ struct rule {
     uint64_t added_ms; /* when the router confirmed the add */
     uint64_t retry_ms; /* no command to the router before */
     uint32_t id;       /* PRESENT, REMOVING: RouterOS item id; ADDING: the id that listen reported, or 0 */
+    uint32_t replaced; /* ADDING: the id of the outdated rule that goes when the new one is there; 0: none */
     uint32_t seen;     /* number of the running or last snapshot when the rule was last seen */
     struct rule_comment comment; /* as on the router, or as in the command in flight */
     uint32_t comment_sure_s;     /* lease in the comment; the lower one while a set is in flight */
     uint8_t state;               /* enum rule_state */
     uint8_t failures;
-    uint8_t remakes;          /* how often in a row the rule was removed or changed just after it was added */
-    bool wrong : 1;           /* present, but different from what we want: the daemon replaces it */
+    uint8_t remakes;   /* how often in a row the rule was removed or changed just after it was added */
+    bool wrong : 1;    /* present, but different from what we want: the daemon replaces it */
+    bool outdated : 1; /* wrong in nothing but the router's address: the new rule is added before it goes */
     bool comment_setting : 1; /* a set command for the comment is in flight */
     bool comment_stale : 1;   /* the text on the router is unknown or has an old form */
 };

@@ -36,7 +36,7 @@ static void tell(struct world *w)
     lan_send_raw(&w->lan, lan_address(10), 40000, span_of(pcp, sizeof(pcp)));
     world_run_for(w, 5);
     show(w, false);
-    world_run_for(w, 10000);
+    world_run_for(w, 40000); /* each rule is replaced by one for the tunnel's address */
     expect(w, our_rules(w) == LEFTOVERS);
     expect(w, proxy_status(w->proxy, w->now_ms).mappings == LEFTOVERS);
     show(w, true);

@@ -10,9 +10,10 @@ static void tell(struct world *w)
 
     settle(w);
     world_hand_begin(w, "everything of UDP goes to another host");
-    router_model_rule_add(
-        w->router, "chain=dstnat action=dst-nat protocol=udp in-interface=wg0 to-addresses=192.168.88.5",
-        false);
+    router_model_rule_add(w->router,
+                          "chain=dstnat action=dst-nat protocol=udp in-interface=wg0 dst-port=1-65535 "
+                          "to-addresses=192.168.88.5",
+                          false);
     world_hand_end(w);
     world_run_for(w, 1000);
     mapping = map(w, a, TCP, 6000, 0, 3600);

@@ -11,11 +11,12 @@ static void tell(struct world *w)
 
     settle(w);
     note(w, "the owner forwards all of UDP to another host");
-    world_hand_begin(w, "a rule without a port");
-    owners_rule = router_model_rule_add(w->router,
-                                        "chain=dstnat action=dst-nat protocol=udp in-interface=wg0 "
-                                        "to-addresses=192.168.88.5 comment=FOREIGN",
-                                        false);
+    world_hand_begin(w, "a rule for all ports");
+    owners_rule =
+        router_model_rule_add(w->router,
+                              "chain=dstnat action=dst-nat protocol=udp in-interface=wg0 dst-port=1-65535 "
+                              "to-addresses=192.168.88.5 comment=FOREIGN",
+                              false);
     world_hand_end(w);
     world_run_for(w, 1000);
     mapping = map(w, a, UDP, 6000, 6000, 3600);

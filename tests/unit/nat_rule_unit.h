@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "core/claims.h"
 #include "core/nat_rule.h"
 #include "unit.h"
 
@@ -51,4 +52,17 @@ static inline const struct ros_sentence *row(const char *words)
     static char text[4096];
     snprintf(text, sizeof(text), "!re .tag=7%s%s", *words != '\0' ? " " : "", words);
     return sentence(text);
+}
+
+/* The ports that a table with this one row claims. */
+static inline bool take_ports(const struct ros_sentence *only, struct claimed_ports ports[2])
+{
+    static struct claims claims;
+    bool any = false;
+    for (unsigned protocol = 0; protocol < 2; protocol++) {
+        claims_begin(&claims, &context, (enum natpmp_protocol)protocol);
+        claims_add(&claims, only);
+        any = claims_end(&claims, &ports[protocol]) || any;
+    }
+    return any;
 }

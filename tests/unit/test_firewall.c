@@ -48,6 +48,9 @@ static void test_interfaces(void **state)
     check_cover("=in-interface=!ether1", COVER_ALL);
     check_cover("=in-interface=all-ppp", COVER_MAYBE);
     check_cover("=in-interface=!all-ppp", COVER_MAYBE);
+    memcpy(wan.type, "wg", sizeof("wg"));
+    check_cover("=in-interface=all-ppp", COVER_NONE);
+    check_cover("=in-interface=!all-ppp", COVER_ALL);
     check_cover("=in-interface-list=WAN", COVER_ALL);
     check_cover("=in-interface-list=!WAN", COVER_NONE);
     check_cover("=in-interface-list=LAN", COVER_NONE);
@@ -146,7 +149,6 @@ static void test_every_name_is_found(void **state)
                                           "dscp",
                                           "dst-limit",
                                           "fragment",
-                                          "hotspot",
                                           "icmp-options",
                                           "ingress-priority",
                                           "ipv4-options",

@@ -1,12 +1,11 @@
-/* Which ports a foreign rule could take. */
+/* Which ports other rules claim: single rows, and whole tables. */
 #include <stdio.h>
 
 #include "nat_rule_unit.h"
 
 #define DSTNAT "=.id=*1 =chain=dstnat =action=dst-nat "
 
-static struct portset taken[2];
-static struct portset doubted[2];
+static struct claimed_ports ports[2];
 
 /* Which of three ports it takes, "80", "443" and "6881", for UDP and TCP. */
 struct expected {
@@ -17,13 +16,13 @@ struct expected {
 
 static void check_protocol(const char *words, enum natpmp_protocol protocol, const char *expected)
 {
-    static const uint16_t ports[] = {80, 443, 6881};
+    static const uint16_t numbers[] = {80, 443, 6881};
     char found[32] = "";
     size_t len = 0;
-    for (size_t i = 0; i < ARRAY_LEN(ports); i++)
-        if (portset_has(&taken[protocol], ports[i]))
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+        if (portset_has(&ports[protocol].sure, numbers[i]))
             len += (size_t)snprintf(found + len, sizeof(found) - len, "%s%u", len > 0 ? " " : "",
-                                    (unsigned)ports[i]);
+                                    (unsigned)numbers[i]);
     if (strcmp(found, expected) != 0)
         print_error("%s %s\n", protocol == NATPMP_UDP ? "udp" : "tcp", words);
     assert_string_equal(found, expected);
@@ -32,9 +31,8 @@ static void check_protocol(const char *words, enum natpmp_protocol protocol, con
 static void check_rows(const struct expected *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        portset_clear(&taken[NATPMP_UDP]);
-        portset_clear(&taken[NATPMP_TCP]);
-        bool any = nat_rule_take_ports(row(rows[i].words), &context, taken, doubted);
+        memset(ports, 0, sizeof(ports));
+        bool any = take_ports(row(rows[i].words), ports);
         check_protocol(rows[i].words, NATPMP_UDP, rows[i].udp);
         check_protocol(rows[i].words, NATPMP_TCP, rows[i].tcp);
         assert_true(any || (rows[i].udp[0] == '\0' && rows[i].tcp[0] == '\0'));
@@ -52,16 +50,13 @@ static void test_protocols(void **state)
         {DSTNAT "=protocol=6 =dst-port=80", "", "80"},
         {DSTNAT "=protocol=17 =dst-port=80", "80", ""},
         {DSTNAT "=dst-port=80", "80", "80"},
-        {DSTNAT, ALL, ALL},
-        {DSTNAT "=protocol=", ALL, ALL},
-        {DSTNAT "=protocol=tcp", "", ALL},
-        {DSTNAT "=protocol=!tcp", ALL, ""},
-        {DSTNAT "=protocol=!udp", "", ALL},
-        {DSTNAT "=protocol=!6", ALL, ""},
-        {DSTNAT "=protocol=!icmp", ALL, ALL},
-        {DSTNAT "=protocol=icmp", "", ""},
-        {DSTNAT "=protocol=gre", "", ""},
-        {DSTNAT "=protocol=47", "", ""},
+        {DSTNAT "=dst-port=80 =protocol=", "80", "80"},
+        {DSTNAT "=dst-port=80 =protocol=!tcp", "80", ""},
+        {DSTNAT "=dst-port=80 =protocol=!udp", "", "80"},
+        {DSTNAT "=dst-port=80 =protocol=!6", "80", ""},
+        {DSTNAT "=dst-port=80 =protocol=!icmp", "80", "80"},
+        {DSTNAT "=dst-port=80 =protocol=sctp", "", ""},
+        {DSTNAT "=dst-port=80 =protocol=132", "", ""},
     };
     check_rows(rows, ARRAY_LEN(rows));
 }
@@ -80,10 +75,9 @@ static void test_ports(void **state)
         {DSTNAT "=protocol=tcp =dst-port=!80,443", "", "6881"},
         {DSTNAT "=protocol=tcp =dst-port=!1-1000", "", "6881"},
         {DSTNAT "=protocol=tcp =dst-port=!0-65535", "", ""},
-        {DSTNAT "=protocol=tcp =dst-port=", "", ALL},
         {DSTNAT "=protocol=tcp =port=443", "", "443"},
         {DSTNAT "=protocol=udp =port=!443", "80 6881", ""},
-        {DSTNAT "=protocol=tcp =src-port=80", "", ALL},
+        {DSTNAT "=protocol=tcp =port=443 =dst-port=", "", "443"},
         {DSTNAT "=protocol=tcp =src-address=8.8.8.8 =dst-port=80", "", "80"},
     };
     check_rows(rows, ARRAY_LEN(rows));
@@ -102,19 +96,18 @@ static void test_ports_at_the_ends(void **state)
         {DSTNAT "=protocol=tcp =dst-port=63-64", "63 64"},
         {DSTNAT "=protocol=tcp =dst-port=65535", "65535"},
         {DSTNAT "=protocol=tcp =dst-port=!65535", "0 1 53 63 64 65534"},
-        {DSTNAT "=protocol=tcp", "0 1 53 63 64 65534 65535"},
     };
-    static const uint16_t ports[] = {0, 1, 53, 63, 64, 65534, 65535};
+    static const uint16_t numbers[] = {0, 1, 53, 63, 64, 65534, 65535};
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char found[64] = "";
         size_t len = 0;
-        portset_clear(&taken[NATPMP_TCP]);
-        assert_true(nat_rule_take_ports(row(rows[i].words), &context, taken, doubted));
-        for (size_t k = 0; k < ARRAY_LEN(ports); k++)
-            if (portset_has(&taken[NATPMP_TCP], ports[k]))
+        memset(ports, 0, sizeof(ports));
+        assert_true(take_ports(row(rows[i].words), ports));
+        for (size_t k = 0; k < ARRAY_LEN(numbers); k++)
+            if (portset_has(&ports[NATPMP_TCP].sure, numbers[k]))
                 len += (size_t)snprintf(found + len, sizeof(found) - len, "%s%u", len > 0 ? " " : "",
-                                        (unsigned)ports[k]);
+                                        (unsigned)numbers[k]);
         assert_string_equal(found, rows[i].taken);
     }
 }
@@ -147,10 +140,10 @@ static void test_a_long_list_of_ports(void **state)
     (void)state;
     static const unsigned counts[] = {170, 171, 400, 680};
     for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
-        portset_clear(&taken[NATPMP_TCP]);
-        assert_true(nat_rule_take_ports(row_with_ports(counts[i]), &context, taken, doubted));
+        memset(ports, 0, sizeof(ports));
+        assert_true(take_ports(row_with_ports(counts[i]), ports));
         for (unsigned port = 20000; port < 22000; port++)
-            assert_int_equal(portset_has(&taken[NATPMP_TCP], (uint16_t)port),
+            assert_int_equal(portset_has(&ports[NATPMP_TCP].sure, (uint16_t)port),
                              port % 2 == 0 && port < 20000 + 2 * counts[i]);
     }
 }
@@ -170,6 +163,20 @@ static void test_garbage_ports(void **state)
 }
 
 #define PORT "=protocol=tcp =dst-port=80 "
+#define ROWS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* With each of these conditions it cannot be known whether the rule meets what arrives. */
+static void check_doubts(const char *const *conditions)
+{
+    for (; *conditions != NULL; conditions++) {
+        char words[256];
+        (void)snprintf(words, sizeof(words), DSTNAT PORT "%s", *conditions);
+        check_rows(&(struct expected){words, "", ""}, 1);
+        if (!portset_has(&ports[NATPMP_TCP].doubted, 80) || portset_has(&ports[NATPMP_TCP].doubted, 81))
+            fail_msg("%s", words);
+    }
+}
+
 static void test_interfaces(void **state)
 {
     (void)state;
@@ -181,37 +188,67 @@ static void test_interfaces(void **state)
         {DSTNAT PORT "=in-interface=", "", "80"},
         {DSTNAT PORT "=in-interface=!wg1", "", ""},
         {DSTNAT PORT "=in-interface=!ether1", "", "80"},
-        {DSTNAT PORT "=in-interface=all-ethernet", "", "80"},
-        {DSTNAT PORT "=in-interface=all-ppp", "", "80"},
-        {DSTNAT PORT "=in-interface=all-vlan", "", "80"},
-        {DSTNAT PORT "=in-interface=all-wireless", "", "80"},
-        {DSTNAT PORT "=in-interface=!all-ethernet", "", "80"},
         {DSTNAT PORT "=in-interface-list=WAN", "", "80"},
         {DSTNAT PORT "=in-interface-list=!WAN", "", ""},
         {DSTNAT PORT "=in-interface-list=LAN", "", ""},
         {DSTNAT PORT "=in-interface-list=!LAN", "", "80"},
-        {DSTNAT PORT "=in-interface-list=MIX", "", "80"},
-        {DSTNAT PORT "=in-interface-list=!MIX", "", "80"},
         {DSTNAT PORT "=in-interface-list=OTHER", "", ""},
         {DSTNAT PORT "=in-interface-list=!OTHER", "", "80"},
         {DSTNAT PORT "=in-interface-list=all", "", "80"},
         {DSTNAT PORT "=in-interface-list=!all", "", ""},
         {DSTNAT PORT "=in-interface-list=none", "", ""},
         {DSTNAT PORT "=in-interface-list=!none", "", "80"},
-        {DSTNAT PORT "=in-interface-list=dynamic", "", "80"},
-        {DSTNAT PORT "=in-interface-list=!static", "", "80"},
         {DSTNAT PORT "=in-interface-list=WAN =in-interface=ether1", "", ""},
         {DSTNAT PORT "=in-interface-list=LAN =in-interface=wg1", "", ""},
     };
     check_rows(rows, ARRAY_LEN(rows));
+    check_doubts(ROWS("=in-interface-list=MIX", "=in-interface-list=!MIX", "=in-interface-list=dynamic",
+                      "=in-interface-list=!static"));
     context.lists_incomplete = true;
+    check_doubts(ROWS("=in-interface-list=OTHER", "=in-interface-list=!OTHER"));
     static const struct expected unknown_lists[] = {
-        {DSTNAT PORT "=in-interface-list=OTHER", "", "80"},
-        {DSTNAT PORT "=in-interface-list=!OTHER", "", "80"},
         {DSTNAT PORT "=in-interface-list=LAN", "", ""},
         {DSTNAT PORT "=in-interface-list=!WAN", "", ""},
     };
     check_rows(unknown_lists, ARRAY_LEN(unknown_lists));
+}
+
+/* [P13] What kind of interface ours is decides, as far as it is known. */
+static void test_kinds_of_interfaces(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type;
+        const char *kind; /* the only one that it is */
+    } types[] = {
+        {"wg", ""},
+        {"l2tp-out", "all-ppp"},
+        {"pppoe-out", "all-ppp"},
+        {"sstp-in", "all-ppp"},
+        {"ovpn-out", "all-ppp"},
+        {"ppp-out", "all-ppp"},
+        {"pptp-out", "all-ppp"},
+        {"ether", "all-ethernet"},
+        {"vlan", "all-vlan"},
+        {"wlan", "all-wireless"},
+        {"wifi", "all-wireless"},
+        {"bridge", ""},
+    };
+    static const char *const kinds[] = {"all-ethernet", "all-ppp", "all-vlan", "all-wireless"};
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+            bool same = strcmp(types[i].kind, kinds[k]) == 0;
+            char words[128];
+            (void)snprintf(context.type, sizeof(context.type), "%s", types[i].type);
+            (void)snprintf(words, sizeof(words), DSTNAT PORT "=in-interface=%s", kinds[k]);
+            check_rows(&(struct expected){words, "", same ? "80" : ""}, 1);
+            (void)snprintf(words, sizeof(words), DSTNAT PORT "=in-interface=!%s", kinds[k]);
+            check_rows(&(struct expected){words, "", same ? "" : "80"}, 1);
+        }
+    }
+    check_doubts(ROWS("=in-interface=all-of-tomorrow"));
+    context.type[0] = '\0';
+    check_doubts(ROWS("=in-interface=all-ethernet", "=in-interface=!all-ppp"));
 }
 
 static void test_destination_addresses(void **state)
@@ -231,13 +268,11 @@ static void test_destination_addresses(void **state)
         {DSTNAT PORT "=dst-address=!10.2.0.3", "", "80"},
         {DSTNAT PORT "=dst-address=!10.2.0.0/16", "", ""},
         {DSTNAT PORT "=dst-address=!10.2.0.1-10.2.0.9", "", ""},
-        {DSTNAT PORT "=dst-address=example.com", "", "80"},
-        {DSTNAT PORT "=dst-address=!example.com", "", "80"},
-        {DSTNAT PORT "=dst-address=10.2.0.3/33", "", "80"},
-        {DSTNAT PORT "=dst-address=10.2.0.3-x", "", "80"},
         {DSTNAT PORT "=dst-address-type=local", "", "80"},
     };
     check_rows(rows, ARRAY_LEN(rows));
+    check_doubts(ROWS("=dst-address=example.com", "=dst-address=!example.com", "=dst-address=10.2.0.3/33",
+                      "=dst-address=10.2.0.3-x"));
 }
 
 static void test_several_addresses_on_the_interface(void **state)
@@ -245,29 +280,23 @@ static void test_several_addresses_on_the_interface(void **state)
     (void)state;
     context.on_interface[1] = true;
     static const struct expected rows[] = {
-        {DSTNAT PORT "=dst-address=10.2.0.2", "", "80"},
-        {DSTNAT PORT "=dst-address=!10.2.0.2", "", "80"}, /* it excludes the other one */
-        {DSTNAT PORT "=dst-address=192.168.88.1", "", "80"},
         {DSTNAT PORT "=dst-address=0.0.0.0/0", "", "80"},
         {DSTNAT PORT "=dst-address=!0.0.0.0/0", "", ""},
         {DSTNAT PORT "=dst-address=1.2.3.4", "", ""},
         {DSTNAT PORT "=dst-address=!1.2.3.4", "", "80"},
     };
     check_rows(rows, ARRAY_LEN(rows));
+    check_doubts(ROWS("=dst-address=10.2.0.2", "=dst-address=!10.2.0.2", "=dst-address=192.168.88.1"));
 }
 
 static void test_unknown_addresses_may_match(void **state)
 {
     (void)state;
-    static const struct expected rows[] = {
-        {DSTNAT PORT "=dst-address=1.2.3.4", "", "80"},
-        {DSTNAT PORT "=dst-address=!10.2.0.2", "", "80"},
-    };
     context.addresses_incomplete = true;
-    check_rows(rows, ARRAY_LEN(rows));
+    check_doubts(ROWS("=dst-address=1.2.3.4", "=dst-address=!10.2.0.2"));
     start(NULL);
     context.on_interface[0] = false; /* the interface has no address yet */
-    check_rows(rows, ARRAY_LEN(rows));
+    check_doubts(ROWS("=dst-address=1.2.3.4", "=dst-address=!10.2.0.2"));
 }
 
 static void test_chains_and_actions(void **state)
@@ -276,12 +305,16 @@ static void test_chains_and_actions(void **state)
     static const struct expected rows[] = {
         {"=chain=dstnat =action=redirect " PORT, "", "80"},
         {"=chain=dstnat =action=netmap " PORT, "", "80"},
-        {"=chain=from-vpn =action=dst-nat " PORT, "", "80"}, /* a jump may lead there */
-        {"=chain=dstnat =action=accept " PORT, "", ""},
-        {"=chain=dstnat =action=masquerade " PORT, "", ""},
-        {"=chain=dstnat =action=src-nat " PORT, "", ""},
-        {"=chain=dstnat =action=jump " PORT, "", ""},
+        {"=chain=dstnat =action=same " PORT, "", "80"},
+        {"=chain=dstnat =action=endpoint-independent-nat " PORT, "", "80"},
+        {"=chain=dstnat =action=accept " PORT, "", "80"}, /* [P1] */
+        {"=chain=dstnat =action=return " PORT, "", "80"}, /* [P1] */
+        {"=chain=dstnat =action=jump =jump-target=a " PORT, "", "80"},
+        {"=chain=dstnat " PORT, "", "80"},                 /* accept is the default */
+        {"=chain=from-vpn =action=dst-nat " PORT, "", ""}, /* [P3] nothing jumps there */
         {"=chain=dstnat =action=log " PORT, "", ""},
+        {"=chain=dstnat =action=passthrough " PORT, "", ""},
+        {"=chain=dstnat =action=add-src-to-address-list " PORT, "", ""},
         {"=chain=srcnat =action=netmap " PORT, "", ""},
         {"=chain=srcnat =action=dst-nat " PORT, "", ""},
         {"=chain=input =action=dst-nat " PORT, "", ""},
@@ -310,55 +343,105 @@ static void test_conditions(void **state)
         {DSTNAT PORT "=src-address=8.0.0.0/7", "", "80"},
         {DSTNAT PORT "=dst-address-type=local", "", "80"},
         {DSTNAT PORT "=dst-address-type=!local", "", ""},
-        {DSTNAT PORT "=connection-mark=no-mark", "", "80"},
-        {DSTNAT PORT "=packet-mark=!vpn", "", "80"},
+        {DSTNAT PORT "=src-address-type=local", "", ""},
+        {DSTNAT PORT "=hotspot=from-client", "", ""},
+        {DSTNAT PORT "=hotspot=!auth", "", "80"},
         {DSTNAT PORT "=connection-mark=", "", "80"},
     };
-    static const char *const doubts[] = {
-        "=src-address-list=a",
-        "=dst-address-list=!a",
-        "=connection-mark=a",
-        "=packet-mark=a",
-        "=routing-mark=a",
-        "=connection-mark=!no-mark",
-        "=hotspot=auth",
-        "=layer7-protocol=a",
-        "=content=a",
-        "=time=8h-17h,mon",
-        "=src-mac-address=0:0:0:0:0:0",
-        "=limit=1,5:packet",
-    };
     check_rows(rows, ARRAY_LEN(rows));
-    for (size_t i = 0; i < ARRAY_LEN(doubts); i++) {
-        char words[256];
-        snprintf(words, sizeof(words), DSTNAT "%s", doubts[i]);
-        start(NULL);
-        portset_clear(&doubted[NATPMP_TCP]);
-        check_rows(&(struct expected){words, "", ""}, 1);
-        assert_true(portset_has(&doubted[NATPMP_TCP], 6881));
-        assert_false(nat_rule_take_ports(row(words), &context, taken, NULL));
-    }
+    check_doubts(ROWS("=src-address-list=a", "=dst-address-list=!a", "=connection-mark=a", "=packet-mark=a",
+                      "=routing-mark=a", "=connection-mark=no-mark", "=connection-mark=!no-mark",
+                      "=layer7-protocol=a", "=content=a", "=time=8h-17h,mon", "=limit=1,5:packet",
+                      "=src-mac-address=0:0:0:0:0:0", "=src-port=80", "=invented-tomorrow=x"));
 }
 
 /* [P4] Of a list that is too long even so it is not known which ports it names. */
 static void test_a_list_that_is_too_long(void **state)
 {
     (void)state;
-    portset_clear(&taken[NATPMP_TCP]);
-    portset_clear(&doubted[NATPMP_TCP]);
-    assert_true(nat_rule_take_ports(row_with_ports(3000), &context, taken, doubted));
-    assert_false(portset_has(&taken[NATPMP_TCP], 20000));
-    assert_true(portset_has(&doubted[NATPMP_TCP], 20000));
+    memset(ports, 0, sizeof(ports));
+    assert_true(take_ports(row_with_ports(3000), ports));
+    assert_false(portset_has(&ports[NATPMP_TCP].sure, 20000));
+    assert_true(portset_has(&ports[NATPMP_TCP].doubted, 20000));
+}
+
+/* ---- whole tables ---- */
+
+static void check_table(const char *const *rows, const char *sure, bool doubted)
+{
+    static struct claims claims;
+    memset(ports, 0, sizeof(ports));
+    claims_begin(&claims, &context, NATPMP_TCP);
+    for (size_t i = 0; rows[i] != NULL; i++)
+        claims_add(&claims, row(rows[i]));
+    (void)claims_end(&claims, &ports[NATPMP_TCP]);
+    check_protocol(rows[0], NATPMP_TCP, sure);
+    assert_int_equal(portset_has(&ports[NATPMP_TCP].doubted, 443), doubted);
+}
+
+#define JUMP(from, to) "=chain=" from " =action=jump =jump-target=" to
+#define TAKES(from, port) "=chain=" from " =action=dst-nat =protocol=tcp =dst-port=" port
+
+/* [P3] The chains count that what arrives comes to, in whatever order the table shows them. */
+static void test_chains(void **state)
+{
+    (void)state;
+    check_table(ROWS(TAKES("a", "80"), JUMP("dstnat", "a")), "80", false);
+    check_table(ROWS(JUMP("dstnat", "a"), TAKES("a", "80")), "80", false);
+    check_table(ROWS(TAKES("b", "80"), JUMP("a", "b"), JUMP("dstnat", "a")), "80", false);
+    check_table(ROWS(TAKES("a", "80"), JUMP("dstnat", "a") " =in-interface=ether1"), "", false);
+    check_table(ROWS(TAKES("a", "80"), JUMP("dstnat", "a") " =disabled=true"), "", false);
+    check_table(ROWS(TAKES("a", "80"), JUMP("dstnat", "a") " =protocol=udp"), "", false);
+    check_table(ROWS(TAKES("a", "80"), JUMP("srcnat", "a")), "", false);
+    check_table(ROWS(TAKES("b", "80"), JUMP("a", "b")), "", false);
+    check_table(ROWS(TAKES("a", "80"), JUMP("a", "a")), "", false);
+    /* A jump that cannot be judged makes a doubt of what is behind it. */
+    check_table(ROWS(TAKES("a", "443"), JUMP("dstnat", "a") " =connection-mark=x"), "", true);
+    /* Returns, and rules for all ports, end a chain. */
+    check_table(ROWS("=chain=a =action=return =in-interface=wg1", TAKES("a", "80"), JUMP("dstnat", "a")), "",
+                false);
+    check_table(ROWS("=chain=a =action=return =in-interface=ether1", TAKES("a", "80"), JUMP("dstnat", "a")),
+                "80", false);
+    check_table(
+        ROWS("=chain=a =action=return =protocol=tcp =dst-port=443", TAKES("a", "80"), JUMP("dstnat", "a")),
+        "80 443", false);
+    check_table(ROWS("=chain=dstnat =action=accept =in-interface=wg1", TAKES("dstnat", "80")), "", false);
+    check_table(ROWS("=chain=dstnat =action=accept =connection-mark=x", TAKES("dstnat", "80")), "80", false);
+    /* A jump for some ports takes these, and leads to the others that its chain names. */
+    check_table(ROWS(JUMP("dstnat", "a") " =protocol=tcp =dst-port=443", TAKES("a", "80")), "80 443", false);
+}
+
+/* More chains than are kept: their ports are in doubt, whether something reaches them or not. */
+static void test_more_chains_than_are_kept(void **state)
+{
+    (void)state;
+    static const unsigned chains[] = {CLAIM_CHAINS_MAX, CLAIM_CHAINS_MAX + 1, WALK_CHAINS_MAX + 8};
+    static struct claims claims;
+    for (size_t i = 0; i < ARRAY_LEN(chains); i++) {
+        memset(ports, 0, sizeof(ports));
+        claims_begin(&claims, &context, NATPMP_TCP);
+        for (unsigned k = 1; k <= chains[i]; k++) {
+            char words[128];
+            (void)snprintf(words, sizeof(words),
+                           "=chain=c%u =action=dst-nat =protocol=tcp =dst-port=%u =to-addresses=10.0.0.1", k,
+                           k);
+            claims_add(&claims, row(words));
+        }
+        (void)claims_end(&claims, &ports[NATPMP_TCP]);
+        assert_false(portset_has(&ports[NATPMP_TCP].sure, 1));
+        assert_int_equal(portset_has(&ports[NATPMP_TCP].doubted, (uint16_t)chains[i]), i > 0);
+        assert_int_equal(portset_has(&ports[NATPMP_TCP].doubted, 1),
+                         i == 2); /* an unseen jump may lead there */
+    }
 }
 
 /* A port that was taken before stays taken. */
 static void test_ports_add_up(void **state)
 {
     (void)state;
-    portset_clear(&taken[NATPMP_UDP]);
-    portset_clear(&taken[NATPMP_TCP]);
-    nat_rule_take_ports(row(DSTNAT "=protocol=tcp =dst-port=80"), &context, taken, doubted);
-    nat_rule_take_ports(row(DSTNAT "=protocol=tcp =dst-port=!0-1000"), &context, taken, doubted);
+    memset(ports, 0, sizeof(ports));
+    take_ports(row(DSTNAT "=protocol=tcp =dst-port=80"), ports);
+    take_ports(row(DSTNAT "=protocol=tcp =dst-port=!0-1000"), ports);
     check_protocol("both", NATPMP_TCP, "80 6881");
     check_protocol("both", NATPMP_UDP, "");
 }
@@ -374,12 +457,15 @@ UNIT(nat_rule)
         TEST(test_a_long_list_of_ports),
         TEST(test_garbage_ports),
         TEST(test_interfaces),
+        TEST(test_kinds_of_interfaces),
         TEST(test_destination_addresses),
         TEST(test_several_addresses_on_the_interface),
         TEST(test_unknown_addresses_may_match),
         TEST(test_chains_and_actions),
         TEST(test_conditions),
         TEST(test_a_list_that_is_too_long),
+        TEST(test_chains),
+        TEST(test_more_chains_than_are_kept),
         TEST(test_ports_add_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

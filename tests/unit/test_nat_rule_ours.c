@@ -5,7 +5,7 @@
 
 #define OURS                                                                                                 \
     "=.id=*1A =chain=dstnat =action=dst-nat =protocol=tcp =in-interface=wg1 =dst-port=6881 "                 \
-    "=to-addresses=192.168.88.11 =to-ports=6882 =disabled=false =dynamic=false "
+    "=to-addresses=192.168.88.11 =to-ports=6882 =dst-address=10.2.0.2 =disabled=false =dynamic=false "
 #define MARK "=comment=double-natpmp/default_external_41000_lease_7200_s"
 
 static struct nat_rule parse(const char *words)
@@ -120,7 +120,8 @@ static void test_other_spellings_are_the_same_rule(void **state)
         OURS "=protocol=6 " MARK,
         OURS "=dst-port=6881-6881 " MARK,
         OURS "=to-ports=6882-6882 " MARK,
-        OURS "=disabled=no =src-address= =dst-address= " MARK,
+        OURS "=disabled=no =src-address= =dst-address-type= " MARK,
+        OURS "=dst-address=10.2.0.2/32 " MARK,
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct nat_rule rule = parse(rows[i]);
@@ -136,11 +137,12 @@ static void test_what_a_hand_changed(void **state)
 {
     (void)state;
     static const char *const additions[] = {
-        "=disabled=true ",      "=disabled=yes ",          "=chain=srcnat ",
-        "=action=redirect ",    "=in-interface=ether1 ",   "=in-interface=!wg1 ",
-        "=in-interface= ",      "=in-interface-list=WAN ", "=port=1 ",
-        "=src-port=1 ",         "=src-address=1.2.3.4 ",   "=dst-address=10.2.0.2 ",
-        "=src-address-list=a ", "=dst-address-list=a "};
+        "=disabled=true ",     "=disabled=yes ",           "=chain=srcnat ",
+        "=action=redirect ",   "=in-interface=ether1 ",    "=in-interface=!wg1 ",
+        "=in-interface= ",     "=in-interface-list=WAN ",  "=port=1 ",
+        "=src-port=1 ",        "=src-address=1.2.3.4 ",    "=dst-address=10.2.0.3 ",
+        "=dst-address= ",      "=dst-address-type=local ", "=src-address-list=a ",
+        "=dst-address-list=a "};
     for (size_t i = 0; i < ARRAY_LEN(additions); i++) {
         char words[512];
         snprintf(words, sizeof(words), "%s%s%s", OURS, additions[i], MARK);
@@ -149,6 +151,40 @@ static void test_what_a_hand_changed(void **state)
             print_error("%s\n", additions[i]);
         assert_true(rule.ours && rule.sound && !rule.as_wanted);
     }
+}
+
+/* [P7] Rules for the tunnel's own address, as long as it is known. Otherwise they are for any address of the
+ * router. */
+static void test_the_address_of_the_tunnel(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *words;
+        bool known;   /* as wanted while the address is known */
+        bool unknown; /* and while it is not */
+    } rows[] = {
+        {OURS MARK, true, false},
+        {OURS "=dst-address=10.2.0.9 " MARK, false, false},
+        {OURS "=dst-address= " MARK, false, false}, /* as earlier versions wrote them */
+        {OURS "=dst-address= =dst-address-type=local " MARK, false, true},
+        {OURS "=dst-address-type=local " MARK, false, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        start(NULL);
+        struct nat_rule rule = parse(rows[i].words);
+        assert_int_equal(rule.as_wanted, rows[i].known);
+        assert_int_equal(rule.outdated, !rows[i].known);
+        context.on_interface[1] = true; /* two addresses */
+        assert_int_equal(parse(rows[i].words).as_wanted, rows[i].unknown);
+        context.on_interface[0] = context.on_interface[1] = false;
+        assert_int_equal(parse(rows[i].words).as_wanted, rows[i].unknown);
+        start(NULL);
+        context.addresses_incomplete = true;
+        assert_int_equal(parse(rows[i].words).as_wanted, rows[i].unknown);
+    }
+    start(NULL);
+    assert_false(parse(OURS "=dst-address= =disabled=true " MARK).outdated);
+    assert_false(parse(OURS "=dst-address= =src-address=1.2.3.4 " MARK).outdated);
 }
 
 static void test_partial_rows(void **state)
@@ -270,6 +306,7 @@ UNIT(nat_rule_ours)
         TEST(test_unsound_rules_are_ours_still),
         TEST(test_other_spellings_are_the_same_rule),
         TEST(test_what_a_hand_changed),
+        TEST(test_the_address_of_the_tunnel),
         TEST(test_partial_rows),
         TEST(test_comment_round_trip),
         TEST(test_prefixes),

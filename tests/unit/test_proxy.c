@@ -87,7 +87,7 @@ static void test_an_addition_without_an_id(void **state)
     hear("!done .tag=10|!done .tag=11|!done .tag=12|!done .tag=13");
     check_sent(&out, 0, "/ip/firewall/nat/print");
     hear("!re .tag=14 =.id=*5 =chain=dstnat =action=dst-nat =protocol=udp =in-interface=wg1 =dst-port=6881 "
-         "=to-addresses=192.168.88.10 =to-ports=6881 "
+         "=to-addresses=192.168.88.10 =to-ports=6881 =dst-address-type=local "
          "=comment=double-natpmp/default_external_pending_lease_3600_s|!done .tag=14");
     assert_int_equal(count_actions(&out, ACTION_LAN_SEND), 1);
     assert_int_equal(proxy_status(proxy, now_ms).mappings, 1);

@@ -19,11 +19,82 @@ static void test_add(void **state)
     check_attribute(sent, "to-addresses", "192.168.88.11");
     check_attribute(sent, "to-ports", "6882");
     check_attribute(sent, "comment", "double-natpmp/default external pending lease 3600 s");
-    assert_int_equal(sent->words, 10);
+    check_attribute(sent, "dst-address-type", "local"); /* the tunnel's address is not known */
+    assert_int_equal(sent->words, 11);
     hear("!done .tag=9 =ret=*1A");
     assert_int_equal(outcomes[0].type, ROUTER_ADDED);
     assert_int_equal(outcomes[0].owner, 5);
     assert_int_equal(outcomes[0].id, 0x1A);
+}
+
+/* Reads the tables again: one address on the interface, and these NAT rules. The commands begin with this
+ * tag. */
+static void resync_with(unsigned tag, const char *rules)
+{
+    char text[1024];
+    router_resync(router, now_ms);
+    wait_until(now_ms + 1);
+    (void)snprintf(text, sizeof(text),
+                   "!done .tag=%u|!re .tag=%u =address=10.2.0.2/32 =interface=wg1|!done .tag=%u|!done "
+                   ".tag=%u|!done .tag=%u",
+                   tag, tag + 1, tag + 1, tag + 2, tag + 3);
+    hear(text);
+    char snapshot[16];
+    (void)snprintf(snapshot, sizeof(snapshot), ".tag=%u ", tag + 4);
+    size_t len = 0;
+    for (const char *at = rules; *at != '\0'; at++) {
+        if (*at == '@')
+            len += (size_t)snprintf(text + len, sizeof(text) - len, "!re %s", snapshot);
+        else
+            text[len++] = *at;
+    }
+    (void)snprintf(text + len, sizeof(text) - len, "!done %s", snapshot);
+    hear(text);
+}
+
+/* [P6] [P7] [P9] Ours stand before the first static rule of dstnat that is not ours, and are for the tunnel's
+ * own address. */
+static void test_where_a_rule_is_added(void **state)
+{
+    (void)state;
+    resync_with(9, "@=.id=*1 =chain=dstnat =action=jump =jump-target=a =dynamic=true|"
+                   "@=.id=*2 =chain=srcnat =action=masquerade|@=.id=*3 " RULE "|@=.id=*4 " FOREIGN
+                   "|@=.id=*5 " FOREIGN "|");
+    actions_clear(&out, LOG_LEVEL_INFO);
+    assert_true(router_add(router, 5, &rule, at(now_ms)));
+    const struct ros_sentence *sent = check_sent(&out, 0, "/ip/firewall/nat/add");
+    check_attribute(sent, "dst-address", "10.2.0.2");
+    check_attribute(sent, "place-before", "*4");
+    /* It is gone: nothing is added until another one is known. */
+    hear("!re .tag=7 =.id=*4 =.dead=true");
+    assert_false(router_add(router, 6, &rule, at(now_ms)));
+    check_sent(&out, 0, "/ip/route/check");
+}
+
+/* The router does not know the rule any more, or refuses it. It is named once, and not again. */
+static void test_a_place_that_is_refused(void **state)
+{
+    (void)state;
+    static const char *const messages[] = {"item_referred_by_'place-before'_does_not_exist_(11)",
+                                           "no_such_item_(4)"};
+    for (size_t i = 0; i < ARRAY_LEN(messages); i++) {
+        stop(NULL);
+        start_ready(NULL);
+        char text[128];
+        resync_with(9, "@=.id=*4 " FOREIGN "|");
+        actions_clear(&out, LOG_LEVEL_INFO);
+        assert_true(router_add(router, 5, &rule, at(now_ms)));
+        check_attribute(check_sent(&out, 0, "/ip/firewall/nat/add"), "place-before", "*4");
+        (void)snprintf(text, sizeof(text), "!trap .tag=14 =message=%s|!done .tag=14", messages[i]);
+        hear(text);
+        assert_int_equal(outcomes[0].type, ROUTER_FAILED);
+        assert_false(router_add(router, 5, &rule, at(now_ms)));
+        resync_with(15, "@=.id=*4 " FOREIGN "|");
+        actions_clear(&out, LOG_LEVEL_INFO);
+        assert_true(router_add(router, 5, &rule, at(now_ms)));
+        struct span none;
+        assert_false(ros_attribute(check_sent(&out, 0, "/ip/firewall/nat/add"), "place-before", &none));
+    }
 }
 
 static void test_remove_and_set(void **state)
@@ -375,6 +446,8 @@ UNIT(router_commands)
 {
     const struct CMUnitTest tests[] = {
         READY_TEST(test_add),
+        READY_TEST(test_where_a_rule_is_added),
+        READY_TEST(test_a_place_that_is_refused),
         READY_TEST(test_remove_and_set),
         READY_TEST(test_a_removal_that_failed_is_forgotten),
         READY_TEST(test_refused_commands),

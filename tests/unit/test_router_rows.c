@@ -5,15 +5,15 @@
 #include "core/router_rows.h"
 #include "nat_rule_unit.h"
 
-static struct portset taken[2];
+static struct claimed_ports ports[2];
 
 static bool takes(const char *matcher)
 {
     char words[256];
     snprintf(words, sizeof(words), "=.id=*1 =chain=dstnat =action=dst-nat =protocol=tcp =dst-port=80 %s",
              matcher);
-    portset_clear(&taken[NATPMP_TCP]);
-    return nat_rule_take_ports(row(words), &context, taken, NULL);
+    memset(ports, 0, sizeof(ports));
+    return take_ports(row(words), ports);
 }
 
 static int empty(void **state)

@@ -239,6 +239,7 @@ static void check_success(struct world *w, struct endpoint to, bool tcp, uint16_
             world_fail(w, "a success without a rule on the router");
         return;
     }
+    inv_check_reach(w, rule);
     lease = gateway_find(&w->gateway, w->now_ms, tcp, rule->router_port);
     if (lease && lease->external_port == external_port) {
         check_length(w, lease, lifetime_s);

@@ -2,7 +2,8 @@
  * daemon's port, its log lines, and the tables of the router model and the gateway model.
  *
  *  1. A success is sent only while the rule is on the router (enabled, right target, right interface) and the
- *     lease is at the gateway with that external port.
+ *     lease is at the gateway with that external port, and what comes from the tunnel to the rule's port
+ *     reaches the client: no rule before it takes the packet.
  *  2. At rest the daemon's rules are the active mappings, and the gateway has no lease without a rule.
  *  3. The daemon never changes, removes or adds a foreign rule.
  *  4. No two rules of the daemon have the same (protocol, dst-port), and the companion belongs to the same
@@ -131,7 +132,7 @@ struct inv_late {
 };
 
 enum {
-    INV_RULES_MAX = 1024,
+    INV_RULES_MAX = 2048, /* while rules are replaced, there are two of each */
     INV_TAKEN_MAX = 64,
     INV_LATE_MAX = 256,
     INV_LOST_MAX = 512,
@@ -254,3 +255,5 @@ void inv_check_secrets(struct world *w, const char *where, struct span bytes);
 void inv_hand_unnoticed(struct world *w);
 void inv_rules_init(struct world *w);
 void inv_rules_read(struct world *w);
+/* What comes from the tunnel to the rule's port must reach its client. */
+void inv_check_reach(struct world *w, const struct inv_rule *rule);

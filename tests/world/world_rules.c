@@ -195,6 +195,43 @@ void inv_rules_init(struct world *w)
     w->invariants.hand = false;
 }
 
+/* ---- packets ---- */
+
+/* The router's first address on that interface; false: there is none. */
+static bool interface_address(const struct world *w, const char *interface, uint32_t *ret_address)
+{
+    for (unsigned i = 0;; i++) {
+        struct span text = span_text(router_model_address(w->router, i, interface));
+        const uint8_t *slash = text.len > 0 ? memchr(text.data, '/', text.len) : NULL;
+
+        if (text.len == 0)
+            return false;
+        if (slash && parse_address(span_of(text.data, (size_t)(slash - text.data)), ret_address))
+            return true;
+    }
+}
+
+void inv_check_reach(struct world *w, const struct inv_rule *rule)
+{
+    const struct router_model_rule *row = router_model_rule_find(w->router, rule->id);
+    const char *interface = row ? router_model_rule_text(row, "in-interface") : "";
+    struct router_model_packet packet = {.interface = interface,
+                                         .tcp = rule->tcp,
+                                         .source = 0xc6336407,
+                                         .source_port = 40000,
+                                         .destination_port = rule->router_port};
+
+    if (w->now_ms <= w->invariants.hand_known_ms + PUT_BACK_MS ||
+        !interface_address(w, interface, &packet.destination))
+        return;
+    struct router_model_fate fate = router_model_arrive(w->router, &packet);
+    if (fate.address != rule->address || fate.port != rule->port)
+        world_fail(w,
+                   "a success, and a packet to router port %u reaches %s port %u, not %s port %u (rule *%X)",
+                   rule->router_port, address_text(fate.address).text, fate.port,
+                   address_text(rule->address).text, rule->port, (unsigned)fate.rule);
+}
+
 /* ---- changes by hand ---- */
 
 void inv_hand_begin(struct world *w)

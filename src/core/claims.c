@@ -1,0 +1,119 @@
+#include "core/claims.h"
+
+enum { ELSEWHERE = CLAIM_CHAINS_MAX };
+
+void claims_begin(struct claims *c, const struct nat_context *context, enum natpmp_protocol protocol)
+{
+    c->packet = (struct packet){.in = context, .protocol = protocol, .dst_local = true, .arrival = true};
+    c->chains = 0;
+    c->elsewhere = false;
+    chain_walk_init(&c->walk, 0);
+}
+
+/* ---- one row ---- */
+
+/* The words that name ports. Those of a row whose words did not all have room may name any. */
+static bool names_ports(const struct ros_sentence *row, struct span *ret_text)
+{
+    *ret_text = span_of(NULL, 0);
+    return (ros_attribute(row, "dst-port", ret_text) && ret_text->len > 0) ||
+           (ros_attribute(row, "port", ret_text) && ret_text->len > 0) || row->skipped > 0;
+}
+
+/* An invalid text names every port. */
+static void add_ports(struct span text, struct portset *set)
+{
+    bool negated = span_starts(text, "!");
+    struct portset listed;
+    if (text.len == 0 || !parse_ports(negated ? span_skip(text, 1) : text, &listed)) {
+        portset_fill(set);
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(set->word); i++)
+        set->word[i] |= negated ? ~listed.word[i] : listed.word[i];
+}
+
+/* ---- collecting ---- */
+
+/* WALK_CHAINS_MAX: a chain that the walk does not know. */
+static struct claimed_ports *ports_of_chain(struct claims *c, unsigned chain)
+{
+    unsigned i = 0;
+    while (i < c->chains && c->chain[i] != chain)
+        i++;
+    if (chain == WALK_CHAINS_MAX)
+        i = ELSEWHERE;
+    bool fresh = i == ELSEWHERE ? !c->elsewhere : i == c->chains;
+    if (!fresh)
+        return &c->ports[i];
+    if (i == ELSEWHERE)
+        c->elsewhere = true;
+    else
+        c->chain[c->chains++] = (uint16_t)chain;
+    portset_clear(&c->ports[i].sure);
+    portset_clear(&c->ports[i].doubted);
+    return &c->ports[i];
+}
+
+void claims_add(struct claims *c, const struct ros_sentence *row)
+{
+    struct span text;
+    unsigned chain;
+    bool names = names_ports(row, &text);
+    enum cover cover = cover_of_row(row, &c->packet);
+    /* A rule that names ports does not decide over the whole class. */
+    cover = chain_walk_add(&c->walk, row, names && cover == COVER_ALL ? COVER_PART : cover, &chain);
+    if (cover == COVER_NONE || !names)
+        return;
+    struct claimed_ports *ports = ports_of_chain(c, chain);
+    bool known = ports != &c->ports[ELSEWHERE];
+    add_ports(text, known && cover != COVER_MAYBE ? &ports->sure : &ports->doubted);
+}
+
+bool claims_of_row(const struct claims *c, const struct ros_sentence *row, struct claimed_ports *ports)
+{
+    struct span text;
+    if (!chain_walk_row_acts(row) || !names_ports(row, &text))
+        return false;
+    enum cover cover = cover_of_row(row, &c->packet);
+    if (cover != COVER_NONE)
+        add_ports(text, cover == COVER_MAYBE ? &ports->doubted : &ports->sure);
+    return cover != COVER_NONE;
+}
+
+void claims_add_anywhere(struct claims *c, const struct ros_sentence *row)
+{
+    (void)claims_of_row(c, row, ports_of_chain(c, WALK_CHAINS_MAX));
+}
+
+bool claims_reach_row(const struct claims *c, const struct ros_sentence *row)
+{
+    struct span name;
+    return ros_attribute(row, "chain", &name) && chain_walk_reached_name(&c->walk, name) != COVER_NONE;
+}
+
+static void join(struct portset *to, const struct portset *from)
+{
+    for (size_t i = 0; i < ARRAY_LEN(to->word); i++)
+        to->word[i] |= from->word[i];
+}
+
+bool claims_end(struct claims *c, struct claimed_ports *ports)
+{
+    struct verdict verdict;
+    bool any = c->elsewhere;
+    chain_walk_judge(&c->walk, "dstnat", &verdict);
+    for (unsigned i = 0; i < c->chains; i++) {
+        enum cover reached = chain_walk_reached(&c->walk, c->chain[i]);
+        if (reached == COVER_NONE)
+            continue;
+        any = true;
+        join(reached == COVER_MAYBE ? &ports->doubted : &ports->sure, &c->ports[i].sure);
+        join(&ports->doubted, &c->ports[i].doubted);
+    }
+    if (c->elsewhere) {
+        join(&ports->sure, &c->ports[ELSEWHERE].sure);
+        join(&ports->doubted, &c->ports[ELSEWHERE].doubted);
+    }
+    return any;
+}

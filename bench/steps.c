@@ -178,6 +178,7 @@ int main(int argc, char **argv)
                                   .user = "u",
                                   .password = "p",
                                   .log_level = LOG_LEVEL_WARN,
+                                  .mappings_max = MAPPINGS_MAX,
                                   .client_mappings_max = CLIENT_MAPPINGS_MAX};
     proxy = calloc(1, proxy_size());
     if (proxy == NULL)

@@ -11,6 +11,7 @@
  *   address_use      what an address is reserved for
  *   failure          each way in which a connection fails, and the words for it: one row
  *   portset, list, index, heap, prng   the containers and the random numbers of the core
+ *   bucket           how often something may happen
  * wire/   bytes to structs and back, without state
  *   natpmp           the messages of RFC 6886
  *   routeros, login  the RouterOS API: words, sentences, the old login
@@ -21,7 +22,8 @@
  *   drive            asks the parts what they want, answers clients, and sends
  *   strategy         how the gateway forwards: normal or symmetric
  *   adoption         rules of an earlier run become mappings again
- *   deletion, reply, turn, recovery   deletions; pending replies; turns at the gateway; its lost state
+ *   deletion, reply, recovery   deletions; pending replies; a gateway that lost its state
+ *   turn, change     whose turn it is at the gateway, and at the router
  *   port, budget, pair, target   choices: ports, the gateway's few ports, TCP and UDP of one port, and where
  *                    no rule may lead to
  *   rule, lease, promise, job   the four parts of a mapping; job_answer decides what a client is answered
@@ -121,6 +123,7 @@ static const char usage[] =
     "  INSTANCE                    name in the comments of this daemon's rules, unique on the router "
     "(default)\n"
     "  LISTEN_ADDR                 [address]:port on which to answer NAT-PMP (:5351)\n"
+    "  MAX_MAPPINGS                mappings for all hosts (1024)\n"
     "  MAX_MAPPINGS_PER_CLIENT     mappings for one host (64)\n"
     "  ROUTER_CHANGES_PER_SECOND   changes on the router that all hosts may cause; 0: no limit (20)\n"
     "  GATEWAY_MODE                auto, or symmetric if the gateway forwards port n to port n only (auto)\n"
@@ -175,6 +178,7 @@ static struct proxy *make_proxy(struct config *config)
         return NULL;
     (void)madvise(memory, proxy_size(), MADV_DONTDUMP);
     struct proxy_config core = {.gateway = config->gateway,
+                                .mappings_max = config->mappings_max,
                                 .client_mappings_max = config->client_mappings_max,
                                 .router_changes_per_s = config->router_changes_per_s,
                                 .lease_hold = config->lease_hold,

@@ -1,5 +1,13 @@
 #include "core/budget.h"
 
+#include <assert.h>
+#include <stdio.h>
+
+enum {
+    /* A ProtonVPN gateway has so many ports, so no holder is missing. */
+    HOLDERS_NAMED = 5,
+};
+
 bool budget_is_spare(const struct mapping *mapping, uint64_t now_ms)
 {
     return mapping->lease.state != LEASE_NONE && !promise_is_in_use(mapping, now_ms);
@@ -57,16 +65,60 @@ struct budget_decision budget_make_room(const struct mapping_tables *t, uint16_t
     return decision;
 }
 
+/* Both protocols of one external port count once. */
+static bool has_port(const struct mapping_tables *t, uint16_t m)
+{
+    const struct mapping *mapping = &t->mapping[m];
+    bool counted = mapping->protocol == NATPMP_UDP && twin_of(t, m) != 0;
+    return mapping->client != 0 && mapping->lease.external_port != 0 && !counted;
+}
+
 struct budget_use budget_use(const struct mapping_tables *t)
 {
     struct budget_use use = {0};
     for (unsigned m = 1; m <= t->used_mappings; m++) {
-        const struct mapping *mapping = &t->mapping[m];
-        bool counted = mapping->protocol == NATPMP_UDP && twin_of(t, (uint16_t)m) != 0;
-        if (mapping->client == 0 || mapping->lease.external_port == 0 || counted)
+        if (!has_port(t, (uint16_t)m))
             continue;
         use.ports++;
-        use.ending += !mapping->wanted;
+        use.ending += !t->mapping[m].wanted;
     }
     return use;
+}
+
+struct holder {
+    uint32_t address;
+    unsigned count;
+};
+
+static struct holder holder_of(const struct mapping_tables *t, uint16_t c, bool ports)
+{
+    struct holder holder = {.address = t->client[c].address, .count = t->client[c].live};
+    if (!ports)
+        return holder;
+    holder.count = 0;
+    for (uint16_t m = t->client[c].mappings.first; m != 0; m = t->of_client[m].next)
+        holder.count += has_port(t, m);
+    return holder;
+}
+
+struct budget_text budget_holders(const struct mapping_tables *t, bool ports)
+{
+    struct holder most[HOLDERS_NAMED] = {0};
+    for (uint16_t c = 1; c <= t->used_clients; c++) {
+        struct holder holder = holder_of(t, c, ports);
+        for (unsigned i = 0; i < HOLDERS_NAMED; i++) {
+            if (holder.count <= most[i].count)
+                continue;
+            struct holder less = most[i];
+            most[i] = holder;
+            holder = less;
+        }
+    }
+    struct budget_text text = {0};
+    size_t len = 0;
+    for (unsigned i = 0; i < HOLDERS_NAMED && most[i].count > 0; i++)
+        len += (size_t)snprintf(text.text + len, sizeof text.text - len, "%s%s (%u)", i > 0 ? ", " : "",
+                                address_text(most[i].address).text, most[i].count);
+    assert(len < sizeof text.text);
+    return text;
 }

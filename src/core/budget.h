@@ -32,5 +32,10 @@ struct budget_use {
     unsigned ports;  /* external ports in use, as far as known; TCP and UDP of one number count once */
     unsigned ending; /* those of them whose mapping is ending */
 };
+/* Which hosts have most mappings, or most of the gateway's ports, for the log: "192.168.88.11 (5)". */
+struct budget_text {
+    char text[128];
+};
+struct budget_text budget_holders(const struct mapping_tables *t, bool ports);
 /* Counts the gateway's ports, for the log. */
 struct budget_use budget_use(const struct mapping_tables *t);

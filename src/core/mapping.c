@@ -126,7 +126,6 @@ void client_release(struct mapping_tables *t, uint16_t c)
     list_remove(&t->address_waiting, t->address_waiting_link, c);
     index_remove(&t->by_address, c);
     t->client[c] = (struct client){0};
-    t->client[0].full_noted = false;
     t->client_ready_link[c].next = t->free_client;
     t->free_client = c;
     t->clients--;

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "core/budget.h"
 #include "core/deletion.h"
 #include "core/reply.h"
 #include "core/strategy.h"
@@ -24,10 +25,56 @@ static void wait_for_job(struct proxy *p, uint16_t m, const struct event *event)
 
 /* ---- creating and renewing ---- */
 
+/* Logs this once, until one of the client's mappings ends. */
+static void report_client_full(struct proxy *p, struct client *client, const struct step *step)
+{
+    if (!first_time(&client->full_noted))
+        return;
+    actions_log(step->out, LOG_LEVEL_WARN, "mapping",
+                "the client has as many mappings as it may have; more are refused client=%s mappings=%u "
+                "MAX_MAPPINGS_PER_CLIENT=%u",
+                address_text(client->address).text, (unsigned)client->live,
+                (unsigned)p->config.client_mappings_max);
+}
+
+/* Logs this once, until half of the room is free. */
+static void report_full(struct proxy *p, uint32_t address, const struct step *step)
+{
+    struct client *client = &p->tables.client[client_find(&p->tables, address)];
+    unsigned limit = p->config.client_mappings_max;
+    if (client->live >= limit || client->records >= 2 * limit)
+        report_client_full(p, client, step);
+    else if (first_time(&p->full_noted))
+        actions_log(step->out, LOG_LEVEL_WARN, "mapping",
+                    "the hosts have as many mappings as they may have; new ones are refused until some end "
+                    "mappings=%u MAX_MAPPINGS=%u clients=\"%s\" fix=\"check what runs on these hosts\"",
+                    (unsigned)p->tables.live, (unsigned)p->config.mappings_max,
+                    budget_holders(&p->tables, false).text);
+}
+
+static bool has_promise(const struct mapping_tables *t, uint16_t c, uint64_t now_ms)
+{
+    uint16_t m = c != 0 ? t->client[c].mappings.first : 0;
+    while (m != 0 && !promise_lives(&t->mapping[m], now_ms))
+        m = t->of_client[m].next;
+    return m != 0;
+}
+
+/* True if there is room for another mapping of this client. Whoever invents source addresses cannot take the
+ * last share of it from the hosts that have a mapping. */
+static bool has_room(struct proxy *p, uint16_t c, const struct step *step)
+{
+    unsigned used = (unsigned)p->tables.records - p->tables.quarantined;
+    unsigned all = p->config.mappings_max;
+    p->full_noted = p->full_noted && used > all / 2;
+    return used < all - all / MAPPINGS_KEPT_SHARE || (used < all && has_promise(&p->tables, c, step->now_ms));
+}
+
 /* Returns the record of this request, which may be a new one or one in quarantine; 0: there is no room. The
  * key is the source address of the packet [M-12], the protocol and the internal port. The suggested port is
  * not a part of the key [M-13]. */
-static uint16_t take_mapping(struct proxy *p, uint32_t address, const struct natpmp_request *request)
+static uint16_t take_mapping(struct proxy *p, uint32_t address, const struct natpmp_request *request,
+                             const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
     uint16_t m = mapping_find(t, address, request->protocol, request->internal_port);
@@ -36,6 +83,8 @@ static uint16_t take_mapping(struct proxy *p, uint32_t address, const struct nat
     bool live = m != 0 && mapping_at(t, m)->wanted;
     if (!live && request->lifetime_s > 0 && c != 0 && t->client[c].live >= limit)
         return 0;
+    if ((m == 0 || mapping_is_quarantined(t, m)) && !has_room(p, c, step))
+        return 0;
     if (m != 0)
         return m;
     /* This limit includes the records in quarantine. Without it, a client that requests and deletes mappings
@@ -43,19 +92,6 @@ static uint16_t take_mapping(struct proxy *p, uint32_t address, const struct nat
     if (c != 0 && t->client[c].records >= 2 * limit && !mapping_free_quarantined_of(t, c))
         return 0;
     return mapping_new(t, address, request->protocol, request->internal_port);
-}
-
-/* Logs this once, until one of the client's mappings ends. Client record 0 stands for all hosts without a
- * record. */
-static void report_full(struct proxy *p, uint32_t address, const struct step *step)
-{
-    struct client *client = &p->tables.client[client_find(&p->tables, address)];
-    if (!first_time(&client->full_noted))
-        return;
-    actions_log(step->out, LOG_LEVEL_WARN, "mapping",
-                "the client has as many mappings as it may have; more are refused client=%s mappings=%u "
-                "MAX_MAPPINGS_PER_CLIENT=%u",
-                address_text(address).text, (unsigned)client->live, (unsigned)p->config.client_mappings_max);
 }
 
 /* RFC 6886 section 3.3: a retransmission gets the same answer. Mono.Nat sends one request too many, and the
@@ -118,7 +154,7 @@ static void request_map(struct proxy *p, const struct event *event, const struct
         reply_at_once(p, event, request, NATPMP_NOT_AUTHORIZED, step);
         return;
     }
-    uint16_t m = take_mapping(p, address, request);
+    uint16_t m = take_mapping(p, address, request, step);
     if (m == 0) {
         report_full(p, address, step);
         reply_at_once(p, event, request, NATPMP_OUT_OF_RESOURCES, step); /* */
@@ -147,7 +183,7 @@ static void request_map(struct proxy *p, const struct event *event, const struct
 static void keep_delete(struct proxy *p, const struct event *event, const struct natpmp_request *request,
                         const struct step *step)
 {
-    uint16_t m = take_mapping(p, event->lan.from.address, request);
+    uint16_t m = take_mapping(p, event->lan.from.address, request, step);
     if (m == 0) {
         reply_at_once(p, event, request, NATPMP_OUT_OF_RESOURCES, step);
         return;

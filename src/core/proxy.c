@@ -27,6 +27,7 @@ size_t proxy_size(void)
 void proxy_init(struct proxy *p, const struct proxy_config *config, uint64_t seed)
 {
     assert(config->client_mappings_max > 0 && config->client_mappings_max <= CLIENT_MAPPINGS_MAX);
+    assert(config->mappings_max > 0);
     assert(config->router_changes_per_s <= ROUTER_CHANGES_MAX);
     p->config = *config;
     p->strategy = config->gateway_mode == GATEWAY_MODE_SYMMETRIC ? &strategy_symmetric : &strategy_normal;

@@ -25,6 +25,7 @@ struct proxy_config {
     char user[CREDENTIAL_MAX + 1];
     char password[CREDENTIAL_MAX + 1];
     char in_interface[INTERFACE_NAME_MAX + 1]; /* empty: the router reports it */
+    uint16_t mappings_max;                     /* 1 .. MAPPINGS_MAX */
     uint16_t client_mappings_max;              /* 1 .. CLIENT_MAPPINGS_MAX */
     uint16_t router_changes_per_s;             /* 0 .. ROUTER_CHANGES_MAX; 0: as many as clients cause */
     enum lease_hold lease_hold;
@@ -46,3 +47,6 @@ void proxy_step(struct proxy *p, const struct event *event, struct actions *out)
 /* The time at which EVENT_DEADLINE is due if nothing else happens, never before the last event; UINT64_MAX:
  * never. */
 uint64_t proxy_deadline_ms(const struct proxy *p);
+
+/* True if the host has a mapping. */
+bool proxy_knows(const struct proxy *p, uint32_t address);

@@ -30,6 +30,8 @@ struct proxy {
     uint32_t own_address[4]; /* to which requests came */
     unsigned own_next;       /* the oldest of them */
 
+    bool full_noted; /* the log has reported that there is no room for new hosts */
+
     /* changes on the router that clients may still cause */
     struct bucket change_budget;
     bool changes_noted; /* the log has reported that they wait */

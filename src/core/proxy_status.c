@@ -80,3 +80,9 @@ uint16_t mapping_status_from(const struct proxy *p, uint16_t from, uint64_t now_
     }
     return 0;
 }
+
+bool proxy_knows(const struct proxy *p, uint32_t address)
+{
+    uint16_t c = client_find(&p->tables, address);
+    return c != 0 && p->tables.client[c].live > 0;
+}

@@ -86,8 +86,9 @@ static void report_no_port(struct proxy *p, const struct step *step)
         actions_log(step->out, LOG_LEVEL_WARN, "gateway",
                     "the gateway has no port left; a new mapping replaces one that its client stopped "
                     "renewing, or is refused "
-                    "ports=%u ending=%u fix=\"ProtonVPN gives five ports in all: map fewer\"",
-                    use.ports, use.ending);
+                    "ports=%u ending=%u clients=\"%s\" "
+                    "fix=\"ProtonVPN gives five ports in all: map fewer\"",
+                    use.ports, use.ending, budget_holders(&p->tables, true).text);
 }
 
 static void release(struct proxy *p, uint16_t m, const struct step *step)

@@ -368,6 +368,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                                .instance = "default",
                                                .user = "natpmp",
                                                .password = "secret",
+                                               .mappings_max = MAPPINGS_MAX,
                                                .client_mappings_max = CLIENT_MAPPINGS_DEFAULT,
                                                .log_level = LOG_LEVEL_DEBUG};
     static struct actions out;

@@ -335,7 +335,8 @@ class Trial:
     def run(self):
         self.network()
         self.daemon = self.lab.daemon(build=release_build(self.lab),
-                                      env={"LOG_LEVEL": "WARN", "ROUTER_CHANGES_PER_SECOND": "0"})
+                                      env={"LOG_LEVEL": "WARN", "ROUTER_CHANGES_PER_SECOND": "0",
+                                           "MAX_MAPPINGS": "65535"})
         self.load = Load(self.lab, self.options.clients, self.options.seed)
         self.fill()
         self.churn()

@@ -196,6 +196,9 @@ static void test_use(void **state)
     struct budget_use use = budget_use(t);
     assert_int_equal(use.ports, 3);
     assert_int_equal(use.ending, 1);
+    /* The log names the hosts that have them. [L5] */
+    assert_string_equal(budget_holders(t, true).text, "192.168.88.11 (2), 192.168.88.12 (1)");
+    assert_string_equal(budget_holders(t, false).text, "192.168.88.11 (3), 192.168.88.12 (1)");
 }
 
 UNIT(budget)

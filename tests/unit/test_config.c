@@ -20,6 +20,7 @@ static void test_defaults(void **state)
     assert_false(config.tls);
     assert_int_equal(config.listen_address, 0);
     assert_int_equal(config.listen_port, 5351);
+    assert_int_equal(config.mappings_max, 1024);
     assert_int_equal(config.client_mappings_max, 64);
     assert_int_equal(config.router_changes_per_s, 20);
     assert_int_equal(config.lease_hold, LEASE_HOLD_AUTO);
@@ -99,6 +100,17 @@ static void test_empty_is_not_set(void **state)
     assert_string_equal(config.user, "admin");
     assert_string_equal(config.instance, "default");
     assert_int_equal(config.listen_port, 5351);
+}
+
+static void test_mappings(void **state)
+{
+    (void)state;
+    check_good("MAX_MAPPINGS=1");
+    assert_int_equal(config.mappings_max, 1);
+    check_good("MAX_MAPPINGS=65535");
+    assert_int_equal(config.mappings_max, MAPPINGS_MAX);
+    check_bad("MAX_MAPPINGS=0");
+    check_bad("MAX_MAPPINGS=65536");
 }
 
 static void test_router_changes(void **state)
@@ -482,6 +494,7 @@ UNIT(config)
         cmocka_unit_test(test_interface),
         cmocka_unit_test(test_listen),
         cmocka_unit_test(test_client_mappings),
+        cmocka_unit_test(test_mappings),
         cmocka_unit_test(test_router_changes),
         cmocka_unit_test(test_level),
     };

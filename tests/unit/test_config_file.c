@@ -133,6 +133,7 @@ static void test_print(void **state)
                          "MIKROTIK_API_TLS_INSECURE=false\n"
                          "MIKROTIK_IN_INTERFACE=\n"
                          "LISTEN_ADDR=:5351\n"
+                         "MAX_MAPPINGS=1024\n"
                          "MAX_MAPPINGS_PER_CLIENT=64\n"
                          "ROUTER_CHANGES_PER_SECOND=20\n"
                          "GATEWAY_MODE=auto\n"
@@ -150,6 +151,7 @@ static void test_print(void **state)
                           "MIKROTIK_API_TLS_NAME=n",
                           "MIKROTIK_IN_INTERFACE=wg",
                           "LISTEN_ADDR=[10.0.0.1]:1",
+                          "MAX_MAPPINGS=8",
                           "MAX_MAPPINGS_PER_CLIENT=7",
                           "ROUTER_CHANGES_PER_SECOND=0",
                           "GATEWAY_MODE=symmetric",
@@ -170,6 +172,7 @@ static void test_print(void **state)
                         "MIKROTIK_API_TLS_INSECURE=false\n"
                         "MIKROTIK_IN_INTERFACE=wg\n"
                         "LISTEN_ADDR=10.0.0.1:1\n"
+                        "MAX_MAPPINGS=8\n"
                         "MAX_MAPPINGS_PER_CLIENT=7\n"
                         "ROUTER_CHANGES_PER_SECOND=0\n"
                         "GATEWAY_MODE=symmetric\n"
@@ -198,6 +201,7 @@ static void test_print_fingerprint(void **state)
         "MIKROTIK_API_TLS_INSECURE=false\n"
         "MIKROTIK_IN_INTERFACE=\n"
         "LISTEN_ADDR=:5351\n"
+        "MAX_MAPPINGS=1024\n"
         "MAX_MAPPINGS_PER_CLIENT=64\n"
         "ROUTER_CHANGES_PER_SECOND=20\n"
         "GATEWAY_MODE=auto\n"

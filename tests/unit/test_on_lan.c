@@ -13,6 +13,7 @@ static void request_map(uint32_t lifetime_s)
         .now_ms = NOW,
         .lan = {.from = {A, 40000}, .to = 0xc0a85801, .bytes = span_of(bytes, len)},
     };
+    p->config.mappings_max = 8;
     p->config.client_mappings_max = 2;
     on_lan(p, &event, &step);
 }

@@ -39,6 +39,7 @@ static int start(void **state)
         .user = "natpmp",
         .password = "secret",
         .in_interface = "wg1",
+        .mappings_max = MAPPINGS_MAX,
         .client_mappings_max = CLIENT_MAPPINGS_DEFAULT,
         .log_level = LOG_LEVEL_INFO,
     };

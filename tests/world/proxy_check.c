@@ -79,6 +79,7 @@ static unsigned check_client(const struct proxy *p, uint16_t c)
     }
     assert(records == client->records && quarantined == client->quarantined && live == client->live &&
            map_jobs == client->map_jobs && asking == client->asking);
+    assert(t->records - t->quarantined <= p->config.mappings_max || p->adopted > 0);
     assert(live <= p->config.client_mappings_max || p->adopted > 0);
     assert(client_find(t, client->address) == c);
     assert((client->address_pending != 0) == list_has(&t->address_waiting, t->address_waiting_link, c));

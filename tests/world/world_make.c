@@ -152,6 +152,7 @@ struct world_options world_defaults(uint64_t seed)
                    .instance = "default",
                    .user = "natpmp",
                    .password = "pass-Word-9f8e7d",
+                   .mappings_max = MAPPINGS_DEFAULT,
                    .client_mappings_max = CLIENT_MAPPINGS_DEFAULT,
                    .router_changes_per_s = ROUTER_CHANGES_DEFAULT,
                    .log_level = LOG_LEVEL_INFO},

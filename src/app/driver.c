@@ -57,9 +57,15 @@ static void settle(struct driver *d)
                    (unsigned long long)dropped);
     if (is_news(&d->lan_floods, d->lan.floods))
         log_printf(d->log, LOG_LEVEL_WARN, "driver",
-                   "a host floods the NAT-PMP port; its requests are ignored for at least %u s; check what "
-                   "runs on it source=%s",
-                   FLOOD_SHUT_MS / 1000, address_text(d->lan.flooder).text);
+                   "a host floods the NAT-PMP port; its requests are ignored until that ends; check what "
+                   "runs on it source=%s floods=%llu",
+                   address_text(d->lan.flooder).text, (unsigned long long)d->lan.floods);
+}
+
+static bool is_known(void *context, uint32_t address)
+{
+    const struct driver *d = context;
+    return proxy_knows(d->machine.state, address);
 }
 
 static void on_lan(void *context, const struct udp_datagram *datagram)
@@ -196,7 +202,8 @@ static void on_signal(uv_signal_t *handle, int number)
     settle(d);
 }
 
-static const struct udp_handlers lan_handlers = {.received = on_lan, .batch_done = on_batch};
+static const struct udp_handlers lan_handlers = {
+    .known = is_known, .received = on_lan, .batch_done = on_batch};
 static const struct udp_client_handlers gateway_handlers = {
     .received = on_gateway, .batch_done = on_batch, .failed = on_gateway_failed};
 static const struct stream_handlers router_handlers = {

@@ -162,46 +162,32 @@ static void deliver(struct udp_server *s, struct batch *b, unsigned i)
         s->handlers->received(s->context, &datagram);
 }
 
-static void on_reopen(uv_timer_t *timer);
-
-/* Keeps the filter if the flood continues. Removing it to see would cost the other hosts what they send in
- * that moment. */
-static void on_looked(uv_timer_t *timer)
+static void on_window(uv_timer_t *timer)
 {
     struct udp_server *s = timer->data;
-    s->shut = s->samples >= FLOOD_LEAD / FLOOD_SAMPLE;
-    if (s->shut)
-        (void)uv_timer_start(&s->reopen, on_reopen, FLOOD_SHUT_MS, 0);
-    else
-        flood_open(s->fd);
+    flood_window(&s->flood, s->fd);
+    if (s->flood.blocks == 0)
+        (void)uv_timer_stop(timer);
 }
 
-static void on_reopen(uv_timer_t *timer)
+static bool is_stranger_in_crowd(const struct udp_server *s, uint32_t source)
 {
-    struct udp_server *s = timer->data;
-    s->samples = 0;
-    (void)uv_timer_start(&s->reopen, on_looked, FLOOD_WINDOW_MS, 0);
+    return s->crowd > UDP_CROWD && s->handlers->known != NULL && !s->handlers->known(s->context, source);
 }
 
 /* True if the datagram is to be delivered. A host that waits for each reply before its next request may be as
  * fast as it can: its requests do not pile up. */
 static bool is_heard(struct udp_server *s, uint32_t source, bool piled_up, uint64_t now_ms)
 {
-    if (s->shut && source == s->flooder) {
-        s->samples++;
-        return false;
-    }
-    enum flood_verdict verdict = s->shut ? FLOOD_HEAR : flood_count(&s->flood, source, now_ms);
-    if (!piled_up || verdict == FLOOD_HEAR)
+    enum flood_verdict verdict = flood_count(&s->flood, source, now_ms);
+    if (verdict == FLOOD_HEAR && is_stranger_in_crowd(s, source))
+        return s->strangers++ % UDP_CROWD_HEARD == 0;
+    if (verdict == FLOOD_HEAR || (!piled_up && verdict != FLOOD_BLOCKED))
         return true;
-    if (verdict == FLOOD_IGNORE)
-        return false;
-    s->flood = (struct flood){0};
-    s->shut = flood_shut(s->fd, source);
-    if (s->shut) {
+    if (verdict == FLOOD_SHUT && flood_block(&s->flood, s->fd, source)) {
         s->floods++;
         s->flooder = source;
-        (void)uv_timer_start(&s->reopen, on_reopen, FLOOD_SHUT_MS, 0);
+        (void)uv_timer_start(&s->window, on_window, FLOOD_WINDOW_MS, FLOOD_WINDOW_MS);
     }
     return false;
 }
@@ -213,6 +199,7 @@ static void receive(struct udp_server *s)
         batch_prepare(&batch, i, s->input[i], sizeof(s->input[i]));
     int count = recvmmsg(s->fd, batch.message, UDP_BATCH, MSG_DONTWAIT, NULL);
     uint64_t now_ms = clock_now_ms();
+    s->crowd = count < UDP_BATCH ? 0 : s->crowd <= UDP_CROWD ? s->crowd + UDP_BATCH : s->crowd;
     for (int i = 0; i < count && s->fd >= 0; i++)
         if (is_heard(s, ntohl(batch.address[i].sin_addr.s_addr), count == UDP_BATCH, now_ms))
             deliver(s, &batch, (unsigned)i);
@@ -273,7 +260,7 @@ int udp_server_open(struct udp_server *s, uv_loop_t *loop, uint32_t address, uin
     s->context = context;
     s->dropped = 0;
     s->flood = (struct flood){0};
-    s->shut = false;
+    s->crowd = 0;
     s->floods = 0;
     s->queued = 0;
     s->queued_bytes = 0;
@@ -287,8 +274,8 @@ int udp_server_open(struct udp_server *s, uv_loop_t *loop, uint32_t address, uin
         return result;
     }
     s->poll.data = s;
-    (void)uv_timer_init(loop, &s->reopen);
-    s->reopen.data = s;
+    (void)uv_timer_init(loop, &s->window);
+    s->window.data = s;
     watch(s, UV_READABLE);
     return 0;
 }
@@ -305,7 +292,7 @@ void udp_server_close(struct udp_server *s)
 {
     if (s->fd < 0)
         return;
-    uv_close((uv_handle_t *)&s->reopen, NULL);
+    uv_close((uv_handle_t *)&s->window, NULL);
     uv_close((uv_handle_t *)&s->poll, NULL);
     (void)close(s->fd);
     s->fd = -1;

@@ -17,6 +17,11 @@
 enum {
     /* The number of datagrams for one system call, and before other sockets have their turn. */
     UDP_BATCH = 32,
+    /* After so many datagrams without an empty buffer, only one in so many of a source that is not known is
+     * heard: whoever sends them invents sources, and answers to them would take the time of the others. All
+     * hosts of a LAN that send at once after a power failure are less than this. */
+    UDP_CROWD = FLOOD_LEAD,
+    UDP_CROWD_HEARD = 8,
     /* What is queued while the kernel's send buffer is full; more is dropped. */
     UDP_QUEUE_MAX = 256,
     UDP_QUEUE_BYTES = 65536,
@@ -34,6 +39,8 @@ struct udp_datagram {
 };
 
 struct udp_handlers {
+    /* True if this source is heard even while many sources flood the socket. NULL: all of them are. */
+    bool (*known)(void *context, uint32_t address);
     void (*received)(void *context, const struct udp_datagram *datagram);
     /* Comes after the last datagram of a batch, before the replies that were queued for it are sent. */
     void (*batch_done)(void *context);
@@ -53,11 +60,11 @@ struct udp_server {
     void *context;
     uint64_t dropped; /* datagrams that could not be sent */
     struct flood flood;
-    uv_timer_t reopen;
-    bool shut;        /* a filter drops what `flooder` sends */
-    unsigned samples; /* datagrams of the flooder since the timer was set */
-    uint64_t floods;  /* how often a source was blocked */
-    uint32_t flooder; /* the source that was blocked last */
+    uv_timer_t window;
+    unsigned crowd;     /* datagrams since the buffer was empty */
+    unsigned strangers; /* those of them whose source is not known */
+    uint64_t floods;    /* how often a source was blocked */
+    uint32_t flooder;   /* the source that was blocked last */
     unsigned queued;
     uint32_t queued_bytes;
     struct udp_queued queue[UDP_QUEUE_MAX];

@@ -1,8 +1,8 @@
-/* The source of a flood: one that sends more than all others together, and more than any client needs. */
+/* The sources of a flood: each sends a large part of all datagrams, and more than any client needs. [L4] */
 
 #include "udp_unit.h"
 
-enum { ONE = 0x7F000002, OTHER = 0x7F000003 };
+enum { ONE = 0x7F000002, OTHER = 0x7F000003, TWO = 0x7F000101 };
 
 static void test_a_flood(void **state)
 {
@@ -44,85 +44,161 @@ static void test_a_flood_among_others(void **state)
         verdict = flood_count(&f, count % 3 == 0 ? OTHER + count % 7 : ONE, 1000);
         assert_true(count % 3 != 0 || verdict == FLOOD_HEAR);
     }
-    assert_int_equal(f.suspect, ONE);
 }
 
-/* Datagrams of the flooder are dropped, and those of all other sources are read. The loop has the timer that
- * ends this. */
-static void test_the_kernel_shuts_it_out(void **state)
+/* Each of two floods is found, in whatever order they come, among datagrams from invented sources. */
+static void test_several_floods(void **state)
+{
+    struct flood f = {0};
+    bool found[2] = {false, false};
+    (void)state;
+    for (unsigned count = 0; !found[0] || !found[1]; count++) {
+        assert_in_range(count, 0, 8 * FLOOD_LEAD);
+        uint32_t source = count % 3 == 0 ? OTHER + count : count % 3 == 1 ? ONE : TWO;
+        enum flood_verdict verdict = flood_count(&f, source, 1000);
+        if (verdict == FLOOD_SHUT)
+            found[source == TWO] = true;
+        assert_true(count % 3 != 0 || verdict == FLOOD_HEAR);
+    }
+}
+
+static void floods(struct world *w, int flooder)
+{
+    unsigned before = w->server.flood.blocks;
+    for (unsigned sent = 0; w->server.flood.blocks == before; sent += UDP_BATCH) {
+        assert_in_range(sent, 0, 8 * FLOOD_LEAD);
+        for (unsigned i = 0; i < UDP_BATCH; i++)
+            ask(w, flooder, loopback, "flood", 5);
+        loop_turn(&w->loop);
+        w->received = 0;
+    }
+}
+
+/* Datagrams of both flooders are dropped, and those of all other sources are read. The loop has the timer
+ * that ends this. */
+static void test_the_kernel_shuts_them_out(void **state)
 {
     struct world *w = *state;
     struct sockaddr_in from = {0};
     char bytes[8];
-    int flooder = client_from(ONE);
+    int flooder[2] = {client_from(ONE), client_from(TWO)};
     int other = client_from(OTHER);
-    unsigned heard = 0;
-    unsigned sent = 0;
-    while (!w->server.shut) {
-        for (unsigned i = 0; i < UDP_BATCH; i++)
-            ask(w, flooder, loopback, "flood", 5);
-        sent += UDP_BATCH;
-        loop_turn(&w->loop);
-        heard += w->received;
-        w->received = 0;
-    }
-    assert_true(sent >= FLOOD_LEAD);
-    assert_in_range(heard, 1, sent - FLOOD_LEAD + FLOOD_HEARD);
+    floods(w, flooder[0]);
     assert_int_equal(w->server.flooder, ONE);
-    assert_int_equal(w->server.floods, 1);
-    assert_true(uv_is_active((uv_handle_t *)&w->server.reopen));
+    floods(w, flooder[1]);
+    assert_int_equal(w->server.flooder, TWO);
+    assert_int_equal(w->server.floods, 2);
+    assert_true(uv_is_active((uv_handle_t *)&w->server.window));
 
     w->echo = true;
-    ask(w, flooder, loopback, "flood", 5);
+    for (unsigned i = 0; i < 2; i++)
+        ask(w, flooder[i], loopback, "flood", 5);
     ask(w, other, loopback, "asked", 5);
     loop_until(&w->loop, answer(other, bytes, sizeof(bytes), &from) == 5);
     assert_int_equal(w->received, 1);
     assert_int_equal(w->last.address, OTHER);
-    (void)close(flooder);
+    (void)close(flooder[0]);
+    (void)close(flooder[1]);
     (void)close(other);
 }
 
-static void time_is_over(struct world *w)
+/* Ends a window: the timer fires at once. */
+static void window_ends(struct world *w)
 {
-    uv_timer_start(&w->server.reopen, w->server.reopen.timer_cb, 0, 0);
-    do
-        loop_turn(&w->loop);
-    while (uv_timer_get_due_in(&w->server.reopen) == 0 && uv_is_active((uv_handle_t *)&w->server.reopen));
+    uv_timer_start(&w->server.window, w->server.window.timer_cb, 0, FLOOD_WINDOW_MS);
+    loop_turn(&w->loop);
 }
 
-/* Ending it for a short time would fill the buffer. */
-static void test_it_stays_shut_out_while_it_goes_on(void **state)
+/* A flood ends when its sample shows that for a second. Each flood ends for itself, and then the host whose
+ * address it had is served. */
+static void test_each_flood_ends_for_itself(void **state)
 {
     struct world *w = *state;
     struct sockaddr_in from = {0};
     char bytes[8];
-    int flooder = client_from(ONE);
-    while (!w->server.shut) {
-        for (unsigned i = 0; i < UDP_BATCH; i++)
-            ask(w, flooder, loopback, "flood", 5);
-        loop_turn(&w->loop);
-        w->received = 0;
+    int flooder[2] = {client_from(ONE), client_from(TWO)};
+    floods(w, flooder[0]);
+    floods(w, flooder[1]);
+    uv_timer_stop(&w->server.window);
+    for (unsigned window = 0; window < 2 * FLOOD_QUIET_WINDOWS; window++) {
+        for (unsigned sent = 0; w->server.flood.blocked[0].samples < FLOOD_QUIET_SAMPLES; sent++) {
+            assert_in_range(sent, 0, 16 * FLOOD_LEAD);
+            ask(w, flooder[0], loopback, "flood", 5);
+            uv_run(&w->loop, UV_RUN_NOWAIT);
+        }
+        assert_int_equal(w->server.flood.blocks, window < FLOOD_QUIET_WINDOWS ? 2 : 1);
+        assert_int_equal(w->received, 0);
+        window_ends(w);
     }
-    time_is_over(w);
-    uv_timer_stop(&w->server.reopen); /* the window lasts until the next datagram */
-    assert_true(w->server.shut);
-    for (unsigned sent = 0; w->server.samples < FLOOD_LEAD / FLOOD_SAMPLE; sent++) {
-        assert_in_range(sent, 0, 16 * FLOOD_LEAD);
-        ask(w, flooder, loopback, "flood", 5);
+    assert_int_equal(w->server.flood.blocked[0].source, ONE);
+    w->echo = true;
+    ask(w, flooder[1], loopback, "sorry", 5);
+    loop_until(&w->loop, answer(flooder[1], bytes, sizeof(bytes), &from) == 5);
+    for (unsigned window = 0; window < FLOOD_QUIET_WINDOWS; window++)
+        window_ends(w);
+    assert_int_equal(w->server.flood.blocks, 0);
+    assert_false(uv_is_active((uv_handle_t *)&w->server.window));
+    ask(w, flooder[0], loopback, "sorry", 5);
+    loop_until(&w->loop, answer(flooder[0], bytes, sizeof(bytes), &from) == 5);
+    (void)close(flooder[0]);
+    (void)close(flooder[1]);
+}
+
+/* The flood of more sources than can be blocked is ignored, and the others are heard. */
+static void test_more_floods_than_can_be_blocked(void **state)
+{
+    struct world *w = *state;
+    (void)state;
+    for (uint32_t i = 0; i < FLOOD_SOURCES; i++)
+        assert_true(flood_block(&w->server.flood, w->server.fd, ONE + 16 * i));
+    assert_false(flood_block(&w->server.flood, w->server.fd, TWO));
+}
+
+/* One host invents so many sources that none of them sends much. A host with a mapping is heard each time. */
+static unsigned heard_of_one;
+
+static bool is_one(void *context, uint32_t address)
+{
+    (void)context;
+    return address == ONE;
+}
+
+static void count_of_one(void *context, const struct udp_datagram *datagram)
+{
+    struct world *w = context;
+    w->received++;
+    heard_of_one += datagram->address == ONE;
+}
+
+static void test_known_hosts_are_heard_in_a_crowd(void **state)
+{
+    static const struct udp_handlers crowd_handlers = {
+        .known = is_one, .received = count_of_one, .batch_done = on_batch};
+    struct world *w = *state;
+    int source[2 * FLOOD_SOURCES];
+    int known = client_from(ONE);
+    unsigned sent = 0;
+    unsigned before = 0;
+    w->server.handlers = &crowd_handlers;
+    heard_of_one = 0;
+    for (uint32_t i = 0; i < ARRAY_LEN(source); i++)
+        source[i] = client_from(0x7F000200 + i);
+    for (unsigned turn = 0; turn < 3 * UDP_CROWD / UDP_BATCH; turn++) {
+        if (turn == 2 * UDP_CROWD / UDP_BATCH)
+            before = w->received;
+        for (uint32_t i = 0; i < UDP_BATCH; i++)
+            ask(w, source[i % ARRAY_LEN(source)], loopback, "crowd", 5);
+        if (turn % 2 == 0) {
+            ask(w, known, loopback, "asked", 5);
+            sent++;
+        }
         uv_run(&w->loop, UV_RUN_NOWAIT);
     }
-    assert_int_equal(w->received, 0);
-    time_is_over(w);
-    assert_true(w->server.shut);
-    assert_in_range(uv_timer_get_due_in(&w->server.reopen), FLOOD_WINDOW_MS + 1, FLOOD_SHUT_MS);
-    time_is_over(w);
-    time_is_over(w);
-    assert_false(w->server.shut);
-    assert_int_equal(w->server.floods, 1);
-    w->echo = true;
-    ask(w, flooder, loopback, "sorry", 5);
-    loop_until(&w->loop, answer(flooder, bytes, sizeof(bytes), &from) == 5);
-    (void)close(flooder);
+    assert_in_range(w->received - before, 1, UDP_CROWD / 4);
+    loop_until(&w->loop, heard_of_one == sent);
+    for (uint32_t i = 0; i < ARRAY_LEN(source); i++)
+        (void)close(source[i]);
+    (void)close(known);
 }
 
 static void test_a_client_that_waits_for_answers_is_read(void **state)
@@ -148,8 +224,11 @@ int main(void)
         cmocka_unit_test(test_slowly_is_no_flood),
         cmocka_unit_test(test_many_together_are_no_flood),
         cmocka_unit_test(test_a_flood_among_others),
-        cmocka_unit_test_setup_teardown(test_the_kernel_shuts_it_out, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_it_stays_shut_out_while_it_goes_on, setup, teardown),
+        cmocka_unit_test(test_several_floods),
+        cmocka_unit_test_setup_teardown(test_the_kernel_shuts_them_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_each_flood_ends_for_itself, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_more_floods_than_can_be_blocked, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_known_hosts_are_heard_in_a_crowd, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_client_that_waits_for_answers_is_read, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

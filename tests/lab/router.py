@@ -22,9 +22,9 @@ class Router:
         self.password_file = lab.folder / "password"
         self.password_file.write_text(PASSWORD + "\n")
 
-    def start(self, *options, version="7.18.2", rules=(REDIRECT,), nft=True):
+    def start(self, *options, version="7.18.2", rules=(REDIRECT,), nft=True, configured=None):
         """The router serves when this returns. A start after a kill has the given rules, as after a restored backup.
-        Without nft the rules stay in its table."""
+        Without nft the rules stay in its table. `configured`: the options of configured.py instead of the usual ones."""
         argv = [
             self.lab.program("routerd"), "--listen", "172.17.0.1:8728", "--version", version,
             "--control", self.control.path,
@@ -32,11 +32,14 @@ class Router:
             *(["--nft-chain", "ip nat dstnat"] if nft else []),
             "--interface", "ether1=203.0.113.2/24", "--interface", "ether2", "--interface", "ether3",
             "--interface", "bridge=192.168.88.1/24", "--interface", "veth1=172.17.0.1/30",
-            "--interface", "wg-vpn=10.2.0.2/24", "--list", "WAN=ether1,wg-vpn", "--list", "LAN=bridge",
-            "--route", "0.0.0.0/0=203.0.113.1", "--route", "0.0.0.0/0=10.2.0.1,table=vpn",
-            *(word for rule in RULES for word in ("--routing-rule", rule))]
-        for rule in rules:
-            argv += ["--rule", rule]
+            "--interface", f"wg-vpn=10.2.0.2/{24 if configured is None else 32}"]
+        if configured is None:
+            argv += ["--list", "WAN=ether1,wg-vpn", "--list", "LAN=bridge",
+                     "--route", "0.0.0.0/0=203.0.113.1", "--route", "0.0.0.0/0=10.2.0.1,table=vpn",
+                     *(word for rule in RULES for word in ("--routing-rule", rule)),
+                     *(word for rule in rules for word in ("--rule", rule))]
+        else:
+            argv += configured
         self.control.path.unlink(missing_ok=True)
         self.process = self.lab.popen("routerd", "rtr", argv + list(options))
         self.lab.wait_until(self._answers, what="routerd answers")

@@ -232,7 +232,7 @@ bool setup_is_image(struct span name)
  * name of a host. */
 static struct span registry_of(struct span image)
 {
-    const uint8_t *slash = memchr(image.data, '/', image.len);
+    const uint8_t *slash = image.len > 0 ? memchr(image.data, '/', image.len) : NULL;
     struct span first = span_of(image.data, slash != NULL ? (size_t)(slash - image.data) : 0);
     bool host = first.len > 0 && (memchr(first.data, '.', first.len) != NULL ||
                                   memchr(first.data, ':', first.len) != NULL || span_is(first, "localhost"));

@@ -155,6 +155,8 @@ struct router_model_options *router_model_options(struct router_model *m);
 /* Returns a session, which is never 0 and never used twice, or -1: refused. A connection that the router
  * accepts only to close it is a session, too, and `closed` follows. */
 int router_model_connect(struct router_model *m, uint64_t now_ms);
+/* Where the connection comes from, as /user/active shows it. */
+void router_model_peer(struct router_model *m, int session, const char *address);
 void router_model_input(struct router_model *m, int session, uint64_t now_ms, struct span bytes);
 /* The peer has closed. */
 void router_model_disconnect(struct router_model *m, int session);

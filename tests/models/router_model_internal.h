@@ -114,6 +114,7 @@ enum rm_menu {
     RM_MENU_RULE,
     RM_MENU_RULE_6, /* RouterOS 6 has them elsewhere */
     RM_MENU_ADDRESS_LIST,
+    RM_MENU_ACTIVE, /* its rows are the sessions */
     RM_MENUS,
 };
 
@@ -193,6 +194,7 @@ struct rm_session {
     bool closing;
     bool closing_reset;
     int user; /* -1: not logged in */
+    char address[16];
     bool challenged;
     uint8_t challenge[16];
     unsigned sentences;

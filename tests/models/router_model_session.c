@@ -1,6 +1,7 @@
 /* Sessions: input becomes commands with a time, and output leaves in pieces and at its time. */
 #include "router_model_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct rm_session *find(const struct router_model *m, int id)
@@ -114,6 +115,7 @@ int router_model_connect(struct router_model *m, uint64_t now_ms)
     struct rm_session *s = rm_alloc(sizeof(*s));
     s->id = ++m->last_session;
     s->user = -1;
+    snprintf(s->address, sizeof(s->address), "192.168.88.2");
     s->state = m->options.access == ROUTER_MODEL_SILENT ? RM_DEAD : RM_LIVE;
     s->last_input_ms = m->now_ms;
     unsigned max = m->options.max_sessions;
@@ -125,6 +127,13 @@ int router_model_connect(struct router_model *m, uint64_t now_ms)
         at = &(*at)->next;
     *at = s;
     return s->id;
+}
+
+void router_model_peer(struct router_model *m, int session, const char *address)
+{
+    struct rm_session *s = find(m, session);
+    if (s)
+        snprintf(s->address, sizeof(s->address), "%s", address);
 }
 
 void router_model_disconnect(struct router_model *m, int session)

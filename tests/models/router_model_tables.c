@@ -15,6 +15,7 @@ const char *const rm_menu_path[RM_MENUS] = {
     [RM_MENU_FILTER] = "/ip/firewall/filter", [RM_MENU_MANGLE] = "/ip/firewall/mangle",
     [RM_MENU_RAW] = "/ip/firewall/raw",       [RM_MENU_RULE] = "/routing/rule",
     [RM_MENU_RULE_6] = "/ip/route/rule",      [RM_MENU_ADDRESS_LIST] = "/ip/firewall/address-list",
+    [RM_MENU_ACTIVE] = "/user/active",
 };
 
 bool rm_menu_exists(const struct router_model *m, enum rm_menu menu)
@@ -124,6 +125,40 @@ static void service_row(const struct router_model *m, const struct rm_item *item
     rm_row_add(row, "disabled", span_text(disabled ? "true" : "false"));
 }
 
+/* The users that are logged in. The router drops a row when the session's connection ends, or when it notices
+ * that the peer is gone. */
+static bool is_active(const struct rm_session *s)
+{
+    return s->state == RM_LIVE && s->user >= 0;
+}
+
+static bool active_row(const struct router_model *m, uint32_t id, struct rm_row *row)
+{
+    const struct rm_session *s = m->sessions;
+    while (s && (uint32_t)s->id != id)
+        s = s->next;
+    if (!s || !is_active(s))
+        return false;
+    rm_row_printf(row, ".id", "*%X", id);
+    rm_row_add(row, "when", span_text("2026-11-22 14:01:02"));
+    rm_row_add(row, "name", span_text(m->options.users[s->user].name));
+    rm_row_add(row, "address", span_text(s->address));
+    rm_row_add(row, "via", span_text("api"));
+    rm_row_add(row, "radius", span_text("false"));
+    return true;
+}
+
+static unsigned active_ids(const struct router_model *m, uint32_t **ret_ids)
+{
+    uint32_t *ids = rm_alloc(RM_SESSIONS_MAX * sizeof(*ids));
+    unsigned count = 0;
+    for (const struct rm_session *s = m->sessions; s && count < RM_SESSIONS_MAX; s = s->next)
+        if (is_active(s))
+            ids[count++] = (uint32_t)s->id;
+    *ret_ids = ids;
+    return count;
+}
+
 static const struct rm_item *find_item(const struct router_model *m, enum rm_menu menu, uint32_t id)
 {
     const struct rm_table *table = &m->table[menu];
@@ -146,6 +181,8 @@ bool rm_menu_row(struct router_model *m, enum rm_menu menu, uint32_t id, struct 
         resource_row(m, row);
         return true;
     }
+    if (menu == RM_MENU_ACTIVE)
+        return active_row(m, id, row);
     const struct rm_item *item = find_item(m, menu, id);
     if (!item)
         return false;
@@ -158,6 +195,8 @@ bool rm_menu_row(struct router_model *m, enum rm_menu menu, uint32_t id, struct 
 
 unsigned rm_menu_ids(const struct router_model *m, enum rm_menu menu, uint32_t **ret_ids)
 {
+    if (menu == RM_MENU_ACTIVE)
+        return active_ids(m, ret_ids);
     const struct rm_table *table = &m->table[menu];
     unsigned count = menu == RM_MENU_NAT ? m->rules : menu == RM_MENU_RESOURCE ? 1 : table->count;
     uint32_t *ids = rm_alloc(count * sizeof(*ids));

@@ -191,11 +191,20 @@ void judge_version(struct scene *scene)
 /* The daemon's sessions and the one of this check. */
 enum { SESSIONS_WANTED = ROUTER_SESSIONS_MAX + 1 };
 
+/* Since 7.19 the table also lists live connections, under the name of their service and in any order. */
+static bool is_connection(const struct ros_sentence *row)
+{
+    struct span remote;
+    return ros_flag(row, "connection") || ros_flag(row, "dynamic") || row_get(row, "remote", &remote);
+}
+
 void judge_service(struct scene *scene)
 {
     const char *name = judge_service_name(scene->s);
     struct table_rows rows = table_rows_of(scene->s, TABLE_SERVICE);
     const struct ros_sentence *row = table_find(&rows, "name", name);
+    while (row != NULL && is_connection(row))
+        row = table_find(&rows, "name", name);
     struct span text;
     uint64_t max = 0;
     if (row == NULL)

@@ -104,6 +104,9 @@ CASES = {
     "no policy write": Case("policy-write", "fail", POLICIES, {"policies": ("read,test,api",)}),
     "no policy test": Case("policy-test", "warn", POLICIES, {"policies": ("read,write,api",)}),
     "too few sessions": Case("service", "warn", "/ip/service/set api max-sessions=20", {"max-sessions": ("4",)}),
+    # [R6]
+    "connections among the services": Case("service", "warn", "/ip/service/set api max-sessions=20", {
+        "max-sessions": ("4",), "version": ("7.20.1",)}),
     "RouterOS before 6.43": Case("version", "warn", "/system/package/update", {"version": ("6.42.1",)}),
     # ---- the interface ----
     "no route": Case("interface", "fail", "/ip/route/add dst-address=10.2.0.1/32 gateway=wg1", {

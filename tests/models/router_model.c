@@ -71,6 +71,7 @@ struct router_model_options router_model_defaults(const char *version)
     o.empty_reply = seven && minor >= 18;
     o.route_check = !seven || minor >= 18;
     o.nat_pmp = seven && minor >= 13;
+    o.service_rows = seven && minor >= 19;
     o.error_numbers = seven;
     o.unknown_is_named = seven;
     o.max_sessions = seven && minor >= 16 ? 20 : 0;

@@ -89,6 +89,7 @@ struct router_model_options {
     bool empty_reply;       /* !empty before the !done of a print without rows (7.18 and later) */
     bool route_check;       /* /ip/route/check exists (6.x, 7.18 and later) */
     bool nat_pmp;           /* /ip/nat-pmp exists (7.13 and later) */
+    bool service_rows;      /* /ip/service lists the live connections, too (7.19 and later) */
     bool error_numbers;     /* "no such item (4)" rather than "no such item" */
     bool dead_is_yes;       /* .dead=yes rather than .dead=true */
     bool unknown_is_named;  /* "unknown parameter foo" rather than "unknown parameter" */

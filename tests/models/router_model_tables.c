@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { SERVICE_CONNECTIONS = 0x1000 };
+
 const char *const rm_menu_path[RM_MENUS] = {
     [RM_MENU_NAT] = "/ip/firewall/nat",       [RM_MENU_INTERFACE] = "/interface",
     [RM_MENU_LIST] = "/interface/list",       [RM_MENU_MEMBER] = "/interface/list/member",
@@ -118,6 +120,7 @@ static void service_row(const struct router_model *m, const struct rm_item *item
 {
     bool api = strcmp(rm_item_get(item, "name"), "api") == 0;
     rm_item_row(item, row);
+    rm_row_add(row, "dynamic", span_text("false"));
     rm_row_add(row, rm_version_is(m, 7, 24) ? "available-from" : "address", span_text(""));
     if (m->options.max_sessions)
         rm_row_printf(row, "max-sessions", "%u", m->options.max_sessions);
@@ -146,6 +149,42 @@ static bool active_row(const struct router_model *m, uint32_t id, struct rm_row 
     rm_row_add(row, "via", span_text("api"));
     rm_row_add(row, "radius", span_text("false"));
     return true;
+}
+
+/* A live connection to a service, in the table of services. Its columns are those of the vendor's argument
+ * table. */
+static bool service_connection_row(const struct router_model *m, uint32_t id, struct rm_row *row)
+{
+    const struct rm_session *s = m->sessions;
+    while (s && SERVICE_CONNECTIONS + (uint32_t)s->id != id)
+        s = s->next;
+    if (!s || !is_active(s))
+        return false;
+    rm_row_printf(row, ".id", "*%X", id);
+    rm_row_add(row, "name", span_text("api"));
+    rm_row_add(row, "port", span_text("8728"));
+    rm_row_add(row, "proto", span_text("tcp"));
+    rm_row_add(row, "local", span_text("192.168.88.1"));
+    rm_row_printf(row, "remote", "%s:51324", s->address);
+    rm_row_add(row, "dynamic", span_text("true"));
+    rm_row_add(row, "connection", span_text("true"));
+    return true;
+}
+
+/* The order of the rows is not defined: here the connections come first. */
+static unsigned service_ids(const struct router_model *m, uint32_t **ret_ids)
+{
+    const struct rm_table *table = &m->table[RM_MENU_SERVICE];
+    uint32_t *ids = rm_alloc((table->count + RM_SESSIONS_MAX) * sizeof(*ids));
+    unsigned count = 0;
+    for (const struct rm_session *s = m->sessions; s && m->options.service_rows && count < RM_SESSIONS_MAX;
+         s = s->next)
+        if (is_active(s))
+            ids[count++] = SERVICE_CONNECTIONS + (uint32_t)s->id;
+    for (unsigned i = 0; i < table->count; i++)
+        ids[count++] = table->item[i].id;
+    *ret_ids = ids;
+    return count;
 }
 
 static unsigned active_ids(const struct router_model *m, uint32_t **ret_ids)
@@ -183,6 +222,8 @@ bool rm_menu_row(struct router_model *m, enum rm_menu menu, uint32_t id, struct 
     }
     if (menu == RM_MENU_ACTIVE)
         return active_row(m, id, row);
+    if (menu == RM_MENU_SERVICE && id >= SERVICE_CONNECTIONS)
+        return service_connection_row(m, id, row);
     const struct rm_item *item = find_item(m, menu, id);
     if (!item)
         return false;
@@ -197,6 +238,8 @@ unsigned rm_menu_ids(const struct router_model *m, enum rm_menu menu, uint32_t *
 {
     if (menu == RM_MENU_ACTIVE)
         return active_ids(m, ret_ids);
+    if (menu == RM_MENU_SERVICE)
+        return service_ids(m, ret_ids);
     const struct rm_table *table = &m->table[menu];
     unsigned count = menu == RM_MENU_NAT ? m->rules : menu == RM_MENU_RESOURCE ? 1 : table->count;
     uint32_t *ids = rm_alloc(count * sizeof(*ids));

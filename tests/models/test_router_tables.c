@@ -510,7 +510,10 @@ static void single_menus_depend_on_the_version(void **state)
                         "!re|=version=7.24rc1\n!done\n");
     assert_string_equal(client_ask(t, s, "/ip/nat-pmp/print"), "!re|=enabled=false\n!done\n");
     assert_string_equal(
-        client_ask(t, s, "/ip/service/print|?name=api|=.proplist=port,max-sessions,available-from,disabled"),
+        client_ask(
+            t, s,
+            "/ip/service/print|?name=api|=.proplist=port,connection,max-sessions,available-from,disabled"),
+        "!re|=port=8728|=connection=true\n"
         "!re|=port=8728|=available-from=|=max-sessions=20|=disabled=false\n!done\n");
 }
 

@@ -123,6 +123,27 @@ static void test_the_service(void **state)
     assert_null(find(FINDING_SERVICE));
 }
 
+/* Since 7.19 the table has rows of live connections, with the name of their service. [R6] */
+static void test_connections_among_the_services(void **state)
+{
+    static const char *const connections[] = {
+        "=name=api =port=8728 =dynamic=true =connection=true =remote=192.168.88.2:51324",
+        "=name=api =port=8728 =connection=yes",
+        "=name=api =port=8728 =dynamic=true",
+        "=name=api =port=8728 =remote=192.168.88.2:51324 =local=192.168.88.1",
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(connections); i++) {
+        set_table(TABLE_SERVICE, ROWS(connections[i], "=name=api =dynamic=false =disabled=true"));
+        check_finding(FINDING_SERVICE, FINDING_FAIL, "disabled", "/ip/service/enable api");
+        set_table(TABLE_SERVICE,
+                  ROWS("=name=api =connection=false =remote= =max-sessions=4", connections[i]));
+        check_finding(FINDING_SERVICE, FINDING_WARN, "allows 4 sessions", "max-sessions=20");
+        set_table(TABLE_SERVICE, ROWS(connections[i]));
+        assert_null(find(FINDING_SERVICE));
+    }
+}
+
 static void test_versions(void **state)
 {
     (void)state;
@@ -314,6 +335,7 @@ UNIT(judge)
         TEST(test_a_table_may_be_larger_than_the_memory),
         TEST(test_a_rule_with_too_many_words),
         TEST(test_the_service),
+        TEST(test_connections_among_the_services),
         TEST(test_versions),
         TEST(test_the_interface),
         TEST(test_a_gateway_without_a_tunnel),

@@ -1,11 +1,42 @@
 #include "core/port.h"
 
+#include "base/attributes.h"
+
 /* ---- on the router ---- */
+
+/* A rule for such a port would hide a service of the router itself from the tunnel: those below 1024, NAT-PMP
+ * (RFC 6886), and what RouterOS listens on by default. */
+static bool is_of_the_router(uint16_t port)
+{
+    static const struct {
+        uint16_t first;
+        uint16_t last;
+    } services[] = {
+        {0, 1023},      {1194, 1194}, /* OpenVPN */
+        {1701, 1701},                 /* L2TP */
+        {1723, 1723},                 /* PPTP */
+        {1900, 1900},                 /* UPnP */
+        {2000, 2000},                 /* bandwidth test */
+        {4500, 4500},                 /* IPsec */
+        {5246, 5247},                 /* CAPsMAN */
+        {5350, 5351},                 /* NAT-PMP */
+        {5678, 5678},                 /* MNDP */
+        {8291, 8291},                 /* WinBox */
+        {8728, 8729},                 /* the API */
+        {13231, 13231},               /* WireGuard */
+        {20561, 20561},               /* MAC telnet */
+        {64872, 64875},               /* hotspot */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(services); i++)
+        if (port >= services[i].first && port <= services[i].last)
+            return true;
+    return false;
+}
 
 bool port_is_available(const struct mapping_tables *t, const struct router *r, uint16_t m, uint16_t port)
 {
     enum natpmp_protocol protocol = mapping_protocol(&t->mapping[m]);
-    return port != 0 && !router_port_taken(r, protocol, port) &&
+    return !is_of_the_router(port) && !router_port_taken(r, protocol, port) &&
            mapping_port_free(t, mapping_address(t, m), protocol, port);
 }
 
@@ -26,9 +57,15 @@ uint16_t port_preferred(const struct mapping_tables *t, const struct router *r, 
     return port_is_available(t, r, m, suggested) && !is_doubted(t, r, m, suggested) ? suggested : 0;
 }
 
+enum { SERVICES_IN_A_ROW = 4 };
+
 static uint16_t free_from(const struct portset *const *sets, unsigned count, uint16_t start)
 {
-    return portset_find_free(sets, count, PORT_DYNAMIC_FIRST, PORT_DYNAMIC_LAST, start);
+    uint16_t port = portset_find_free(sets, count, PORT_DYNAMIC_FIRST, PORT_DYNAMIC_LAST, start);
+    /* The last port is no service, so there is a next one. */
+    for (unsigned i = 0; i < SERVICES_IN_A_ROW && is_of_the_router(port) && port != 0; i++)
+        port = portset_find_free(sets, count, PORT_DYNAMIC_FIRST, PORT_DYNAMIC_LAST, (uint16_t)(port + 1));
+    return port;
 }
 
 uint16_t port_free_from(const struct mapping_tables *t, const struct router *r, uint16_t m, uint16_t start)

@@ -15,7 +15,7 @@ enum {
     QUARANTINE_MS = 120 * 1000,
 };
 
-/* True if neither a foreign rule nor another mapping takes the router port, and the same port of the other
+/* True if it is no port on which the router itself may listen, and neither a foreign rule nor another mapping takes the router port, and the same port of the other
  * protocol is free or belongs to the same client. */
 bool port_is_available(const struct mapping_tables *t, const struct router *r, uint16_t m, uint16_t port);
 /* The router port that the mapping should get: the companion's port, so that the gateway gives both protocols

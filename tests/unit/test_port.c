@@ -129,6 +129,8 @@ static void test_the_first_free_port(void **state)
     assert_int_equal(port_free_from(t, router, MINE, PORT_DYNAMIC_LAST), PORT_DYNAMIC_LAST);
     give(&last);
     assert_int_equal(port_free_from(t, router, MINE, PORT_DYNAMIC_LAST), PORT_DYNAMIC_FIRST);
+    /* [P8] The hotspot listens on the four ports from here on. */
+    assert_int_equal(port_free_from(t, router, MINE, 64872), 64876);
     enum natpmp_protocol own = mapping_protocol(&t->mapping[MINE]);
     portset_fill(&router->claimed[own == NATPMP_UDP ? NATPMP_TCP : NATPMP_UDP].sure);
     assert_int_equal(port_free_from(t, router, MINE, 51000), 51000);

@@ -43,8 +43,10 @@ static bool is_ours(const struct scene *scene, const struct ros_sentence *row)
 
 static void find_claims(const struct scene *scene, struct taken *taken)
 {
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < 2; i++) {
         claims_begin(&taken->claims[i], &scene->vpn, (enum natpmp_protocol)i);
+        taken->claims[i].packet.lists = &scene->lists;
+    }
     for (struct table_rows t = table_rows_of(scene->s, TABLE_NAT); table_rows_next(&t) != NULL;)
         for (unsigned i = 0; i < 2 && !is_ours(scene, t.row); i++)
             claims_add(&taken->claims[i], t.row);

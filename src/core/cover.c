@@ -192,10 +192,27 @@ static enum cover src_address_list(struct span value, const struct packet *p)
     return p->lists->cover(p->lists->state, value, p->src);
 }
 
+/* The destination is an address of the interface, and the list has all of them, none, or some. */
+static enum cover own_addresses_in_list(struct span value, const struct packet *p)
+{
+    unsigned in = 0;
+    unsigned all = 0;
+    for (unsigned i = 0; i < p->in->addresses; i++) {
+        struct prefix one = {.address = p->in->address[i], .length = 32};
+        all += p->in->on_interface[i];
+        in += p->in->on_interface[i] && p->lists->cover(p->lists->state, value, one) != COVER_NONE;
+    }
+    if (all == 0 || p->in->addresses_incomplete || (in > 0 && in < all))
+        return COVER_MAYBE;
+    return all_or_none(in > 0);
+}
+
 static enum cover dst_address_list(struct span value, const struct packet *p)
 {
-    if (p->lists == NULL || !p->dst_known)
+    if (p->lists == NULL)
         return COVER_MAYBE;
+    if (!p->dst_known)
+        return p->dst_local ? own_addresses_in_list(value, p) : COVER_MAYBE;
     return of_any_host(p->lists->cover(p->lists->state, value, p->dst), p->dst);
 }
 

@@ -3,7 +3,10 @@
 #include <glob.h>
 #include <stdio.h>
 
+#include "check/address_lists.h"
 #include "check/judge.h"
+#include "core/claims.h"
+#include "core/router_rows.h"
 #include "inquiry_unit.h"
 #include "json.h"
 #include "remedies_unit.h"
@@ -99,12 +102,70 @@ static unsigned compare_truth(const char *path, const struct json *truth)
     return wrong;
 }
 
+/* The rule of the README for the requests of the LAN. */
+static bool takes_requests(const struct ros_sentence *row)
+{
+    return row_is(row, "dst-port", "5351");
+}
+
+static void context_of(const char *interface, struct nat_context *ret_context)
+{
+    const struct survey *s = &subject->survey;
+    copy_interface(ret_context->interface, span_text(interface));
+    for (struct table_rows t = table_rows_of(s, TABLE_INTERFACE); table_rows_next(&t) != NULL;)
+        nat_context_set_type(ret_context, t.row);
+    for (struct table_rows t = table_rows_of(s, TABLE_ADDRESS); table_rows_next(&t) != NULL;)
+        nat_context_add_address(ret_context, t.row);
+    for (struct table_rows t = table_rows_of(s, TABLE_LIST); table_rows_next(&t) != NULL;)
+        nat_context_add_list(ret_context, t.row);
+    for (struct table_rows t = table_rows_of(s, TABLE_MEMBER); table_rows_next(&t) != NULL;)
+        nat_context_add_member(ret_context, t.row);
+}
+
+/* Which ports are free for rules that stand before all others, as ours do, so that only rules that name a
+ * port matter. */
+static unsigned compare_ports(const char *path, const struct json *truth)
+{
+    static const char *const protocols[] = {[NATPMP_UDP] = "udp", [NATPMP_TCP] = "tcp"};
+    static struct claims claims;
+    static struct claimed_ports ports;
+    const struct address_lists lists = {.state = &subject->survey, .cover = address_lists_cover};
+    struct nat_context context = {.instance = "default"};
+    const struct json *asked = json_get(truth, "ports asked for, of rules before all others");
+    unsigned wrong = 0;
+    if (asked == NULL)
+        asked = json_get(truth, "ports asked for");
+    context_of(json_text(truth, "way to the gateway"), &context);
+    for (unsigned i = 0; i < ARRAY_LEN(protocols); i++) {
+        memset(&ports, 0, sizeof(ports));
+        claims_begin(&claims, &context, (enum natpmp_protocol)i);
+        claims.packet.lists = &lists;
+        for (struct table_rows t = table_rows_of(&subject->survey, TABLE_NAT); table_rows_next(&t) != NULL;)
+            if (!takes_requests(t.row))
+                claims_add(&claims, t.row);
+        (void)claims_end(&claims, &ports);
+        for (const struct json *port = json_get(asked, protocols[i])->child; port != NULL;
+             port = port->next) {
+            uint16_t number = (uint16_t)strtoul(port->key, NULL, 10);
+            const char *found = portset_has(&ports.sure, number)      ? "taken"
+                                : portset_has(&ports.doubted, number) ? "maybe"
+                                                                      : "free";
+            if (strcmp(found, port->text) == 0)
+                continue;
+            (void)printf("%s: %s %s is %s, not %s\n", strrchr(path, '/') + 1, protocols[i], port->key, found,
+                         port->text);
+            wrong++;
+        }
+    }
+    return wrong;
+}
+
 static unsigned check_case(const char *path)
 {
     struct json *c = json_read(path);
     assert_non_null(c);
     inquire(path);
-    unsigned wrong = compare_truth(path, json_get(c, "truth"));
+    unsigned wrong = compare_truth(path, json_get(c, "truth")) + compare_ports(path, json_get(c, "truth"));
     if (getenv("SHOW") != NULL)
         show();
     note_remedies(&subject->survey, &findings);

@@ -97,9 +97,9 @@ static struct under_way *under_way(struct upstream *u, uint32_t key)
     return &u->under_way[key >> 16][(uint16_t)key];
 }
 
-static void note_under_way(struct upstream *u, uint32_t key, enum under_way_kind kind, uint64_t sent_ms)
+static void note_under_way(struct upstream *u, uint32_t key, enum under_way_kind kind, uint64_t until_ms)
 {
-    *under_way(u, key) = (struct under_way){.until_ms = sent_ms + UNDER_WAY_MS, .kind = kind};
+    *under_way(u, key) = (struct under_way){.until_ms = until_ms & (UINT64_MAX >> 2), .kind = kind};
 }
 
 /* After a deletion, retransmissions of it and of earlier requests may still be on their way. A withdrawn
@@ -112,7 +112,7 @@ static void note_deleted(struct upstream *u, uint32_t key, const struct transact
         until_ms = now_ms + UNDER_WAY_MS;
     else if (before->kind != UNDER_WAY_NOTHING && before->until_ms > until_ms)
         until_ms = before->until_ms;
-    *under_way(u, key) = (struct under_way){.until_ms = until_ms, .kind = UNDER_WAY_DELETION};
+    note_under_way(u, key, UNDER_WAY_DELETION, until_ms);
 }
 
 uint64_t upstream_quiet_ms(const struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port)
@@ -215,7 +215,7 @@ void upstream_withdraw(struct upstream *u, enum natpmp_protocol protocol, uint16
     if (i < 0)
         return;
     end(u, i, now_ms);
-    note_under_way(u, transaction_key(protocol, internal_port), UNDER_WAY_WITHDRAWN, now_ms);
+    note_under_way(u, transaction_key(protocol, internal_port), UNDER_WAY_WITHDRAWN, now_ms + UNDER_WAY_MS);
 }
 
 void upstream_again(struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port,
@@ -618,7 +618,7 @@ static bool take_answer(struct upstream *u, int i, uint64_t now_ms, struct upstr
         o->type = UPSTREAM_FAILED;
     } else if (!t->deleting) {
         o->type = UPSTREAM_GRANTED;
-        note_under_way(u, key, UNDER_WAY_GRANT, now_ms);
+        note_under_way(u, key, UNDER_WAY_GRANT, now_ms + UNDER_WAY_MS);
     } else {
         o->type = UPSTREAM_DELETED;
         note_deleted(u, key, t, now_ms);

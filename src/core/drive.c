@@ -8,6 +8,7 @@
 #include "core/reply.h"
 #include "core/strategy.h"
 #include "core/turn.h"
+#include "core/wish.h"
 
 enum {
     /* After a refusal, the same request gets the same answer for this time. Otherwise a client that retries
@@ -273,10 +274,12 @@ static void pump_gateway(struct proxy *p, const struct step *step)
         const struct mapping *mapping = mapping_at(t, m);
         bool grant = want == LEASE_WANTS_GRANT;
         uint16_t port = grant ? p->strategy->request_port(mapping) : p->strategy->release_port(mapping);
-        uint16_t suggestion = grant ? port_suggestion(t, p->strategy, m, step->now_ms) : 0;
+        uint16_t suggestion = grant ? wish_suggestion(p, m, step->now_ms) : 0;
         uint32_t asked_s = mapping->job.asked_s > 0 ? mapping->job.asked_s : 1;
         uint32_t lifetime_s = grant ? asked_s : 0;
         upstream_ask(&p->upstream, m, mapping_protocol(mapping), port, suggestion, lifetime_s, step);
+        if (grant)
+            wish_sent(p, m, suggestion, step->now_ms);
         lease_on_asked(t, m, lifetime_s, step->now_ms);
         turn_client(p, mapping->client);
     }

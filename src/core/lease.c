@@ -171,6 +171,7 @@ void lease_on_granted(struct mapping_tables *t, uint16_t m, const struct upstrea
     lease->due = false;
     lease->failures = 0;
     lease->conflicts = 0;
+    lease->suggest_own = false;
     set_external_port(t, m, o->external_port);
 }
 
@@ -300,6 +301,7 @@ void lease_begin(struct mapping_tables *t, uint16_t m, bool again)
     lease->moves = 0;
     lease->moved_from = 0;
     lease->result = 0;
+    lease->suggest_own = false;
     if (again)
         return;
     lease->due = true;
@@ -312,6 +314,12 @@ void lease_end(struct mapping_tables *t, uint16_t m)
     if (mapping_at(t, m)->wanted)
         lease_of(t, m)->retry_ms = 0;
     mapping_set_wanted(t, m, false);
+}
+
+void lease_suggest_own(struct mapping_tables *t, uint16_t m)
+{
+    lease_of(t, m)->suggest_own = true;
+    lease_of(t, m)->retry_ms = 0;
 }
 
 void lease_set_due(struct mapping_tables *t, uint16_t m)

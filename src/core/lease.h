@@ -54,6 +54,8 @@ struct lease {
     bool recover : 1;
     /* The gateway once took longer than MEMORY_MS: the daemon renews the lease before the client does. */
     bool slow : 1;
+    /* The gateway refused the last suggestion: the next request suggests the internal port. */
+    bool suggest_own : 1;
     bool pair_noted : 1; /* a log line has reported different ports of TCP and UDP */
 };
 
@@ -127,6 +129,8 @@ void lease_on_adopted(struct mapping_tables *t, uint16_t m, uint16_t external_po
 void lease_begin(struct mapping_tables *t, uint16_t m, bool again);
 /* The mapping is not wanted any more: its lease is deleted at once, whatever delay an earlier failure set. */
 void lease_end(struct mapping_tables *t, uint16_t m);
+/* The lease is requested again at once, with the internal port as the suggestion. */
+void lease_suggest_own(struct mapping_tables *t, uint16_t m);
 /* The gateway must grant the lease again, even if the client is answered from memory. */
 void lease_set_due(struct mapping_tables *t, uint16_t m);
 /* The daemon requests the lease by itself; no client has asked for that. */

@@ -8,6 +8,7 @@
 #include "core/recovery.h"
 #include "core/strategy.h"
 #include "core/turn.h"
+#include "core/wish.h"
 
 enum {
     CONFLICTS_MAX = 3,
@@ -155,6 +156,8 @@ static void usable(struct proxy *p, uint16_t m, const struct upstream_outcome *o
     uint16_t old = lease->external_port != 0 ? lease->external_port : mapping->promise.port;
     p->ports_short_noted = p->ports_short_noted && !one_more;
     p->unauthorized_noted = false;
+    if (lease->external_port == 0)
+        wish_granted(p, m, o->suggested);
     lease_on_granted(t, m, o, step->now_ms);
     promise_on_granted(t, m);
     lease_recovered(t, m);
@@ -227,10 +230,13 @@ static void report_refusal(struct proxy *p, uint16_t m, uint16_t result, const s
             "fix=\"with ProtonVPN: use a paid plan, a key made with NAT-PMP enabled, and a P2P server\"");
 }
 
-static void refused(struct proxy *p, uint16_t m, uint16_t result, const struct step *step)
+static void refused(struct proxy *p, uint16_t m, const struct upstream_outcome *o, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
     const struct mapping *mapping = mapping_at(t, m);
+    uint16_t result = o->result;
+    if (wish_refused(p, m, o->suggested, step->now_ms))
+        return;
     report_refusal(p, m, result, step);
     if (result == NATPMP_NOT_AUTHORIZED || result == NATPMP_OUT_OF_RESOURCES)
         p->refuses_until_ms = step->now_ms + UINT64_C(1000) * GATEWAY_REFUSES_S;
@@ -290,7 +296,7 @@ static void end_of_transaction(struct proxy *p, const struct upstream_outcome *o
     else if (mapping->lease.releasing)
         not_released(p, m, hurry ? step->now_ms : step->now_ms + RELEASE_RETRY_MS, step);
     else if (o->type == UPSTREAM_FAILED)
-        refused(p, m, o->result, step);
+        refused(p, m, o, step);
     else
         unanswered(p, m, step);
     mapping_touch(t, m);
@@ -357,6 +363,7 @@ void on_gateway(struct proxy *p, const struct step *step)
             actions_log(step->out, LOG_LEVEL_WARN, component, "the gateway lost its external address");
             break;
         case UPSTREAM_STATE_LOST:
+            wish_forget(p);
             recovery_begin(p, o.asked_ms, step);
             break;
         }

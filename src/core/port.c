@@ -128,6 +128,12 @@ uint16_t port_suggestion(const struct mapping_tables *t, const struct strategy *
     return wish != 0 && !is_foreign(t, m, wish, now_ms) ? wish : 0;
 }
 
+uint16_t port_own_suggestion(const struct mapping_tables *t, uint16_t m, uint64_t now_ms)
+{
+    uint16_t port = t->mapping[m].router_port;
+    return port != 0 && !is_foreign(t, m, port, now_ms) ? port : 0;
+}
+
 static bool is_alive(const struct mapping *mapping, uint64_t now_ms)
 {
     return lease_lives(mapping, now_ms) || lease_may_live(mapping, now_ms);

@@ -33,6 +33,10 @@ uint16_t port_free_from(const struct mapping_tables *t, const struct router *r, 
 uint16_t port_suggestion(const struct mapping_tables *t, const struct strategy *strategy, uint16_t m,
                          uint64_t now_ms);
 
+/* The internal port of the mapping's request, as a suggestion; 0: another mapping has it or is about to get
+ * it. */
+uint16_t port_own_suggestion(const struct mapping_tables *t, uint16_t m, uint64_t now_ms);
+
 enum port_verdict {
     PORT_USABLE,
     PORT_CONFLICTS, /* another mapping has the port */

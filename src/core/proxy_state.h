@@ -40,6 +40,12 @@ struct proxy {
     bool address_flush;   /* waiting replies may be sent now */
     bool address_settled; /* as it was when the replies were last looked through */
 
+    /* what the gateway has made of requests since it started, by enum wish_kind */
+    struct {
+        bool granted;
+        bool refused; /* but granted when the internal port was suggested */
+    } wish[2];
+
     /* what the log has reported about the gateway */
     uint64_t rotation_noted_until_ms; /* external ports change often: no new warning before */
     bool unauthorized_noted;          /* the gateway does not authorize mappings */

@@ -13,6 +13,7 @@ enum {
     ATTEMPTS_MAX = 9,
     /* Section 3.4 allows fewer attempts for a deletion [C-10]. */
     DELETE_ATTEMPTS_MAX = 3,
+    FALLBACK_AFTER = 3, /* attempts, before the fallback is suggested after 1.75 s */
     /* After so many requests without an answer, and so long after the first of them, the log reports that the
      * gateway does not answer. It is the fifth attempt of one request. */
     SILENT_REQUESTS = 5,
@@ -148,6 +149,8 @@ static void note_unheard(struct upstream *u, const struct step *step)
 static void send_transaction(struct upstream *u, unsigned i, const struct step *step)
 {
     struct transaction *t = &u->transaction[i];
+    if (t->fallback_port != 0 && t->sends == FALLBACK_AFTER)
+        t->external_port = t->fallback_port;
     uint8_t *place = actions_bytes(step->out, NATPMP_REQUEST_MAX);
     push(step->out, place,
          natpmp_encode_map_request(place, (enum natpmp_protocol)(u->key[i] >> 16), (uint16_t)u->key[i],
@@ -188,6 +191,14 @@ void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol proto
     u->used++;
     u->chosen += internal_port == 0;
     send_transaction(u, i, step);
+}
+
+void upstream_set_fallback(struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port,
+                           uint16_t external_port)
+{
+    int i = find(u, transaction_key(protocol, internal_port));
+    if (i >= 0)
+        u->transaction[i].fallback_port = external_port;
 }
 
 uint32_t upstream_external(const struct upstream *u)
@@ -610,6 +621,7 @@ static bool take_answer(struct upstream *u, int i, uint64_t now_ms, struct upstr
     const struct transaction *t = &u->transaction[i];
     uint32_t key = u->key[i];
     o->owner = t->owner;
+    o->suggested = t->external_port;
     o->asked_ms = t->first_ms;
     o->gone_ms = t->last_ms + UNDER_WAY_MS + (uint64_t)reply->lifetime_s * 1000;
     if (!suits(t, reply))

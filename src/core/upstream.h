@@ -18,6 +18,7 @@ struct transaction {
     uint8_t clock_changes; /* of the gateway's clock since the request was sent first */
     uint16_t owner;        /* given by the caller, and returned in the outcome */
     uint16_t external_port;
+    uint16_t fallback_port; /* suggested by later attempts; 0: the same port as before */
     uint32_t lifetime_s;
     uint32_t epoch_floor_s; /* a reply with a lower epoch is older than the request */
     uint64_t first_ms;
@@ -45,6 +46,7 @@ struct upstream_outcome {
     enum natpmp_protocol protocol; /* UNSOLICITED, LATE */
     uint16_t internal_port;        /* UNSOLICITED, LATE */
     uint16_t external_port;
+    uint16_t suggested; /* GRANTED, FAILED: by the last attempt */
     uint32_t lifetime_s;
     /* GRANTED: the lease has ended by then, even if a retransmission that arrived later renewed it */
     uint64_t gone_ms;
@@ -132,6 +134,9 @@ bool upstream_free(const struct upstream *u);
  * port as internal and external port. The outcome carries `owner`. */
 void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol protocol, uint16_t internal_port,
                   uint16_t external_port, uint32_t lifetime_s, const struct step *step);
+/* If the first attempts for (protocol, internal_port) are not answered, the later ones suggest this port. */
+void upstream_set_fallback(struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port,
+                           uint16_t external_port);
 /* The external address as clients may get it: 0 while none is known, and while the gateway is in trouble. */
 uint32_t upstream_external(const struct upstream *u);
 /* True when it is known, or known that there is none for now. */

@@ -315,6 +315,13 @@ static void take_delete(struct gateway_model *g, uint64_t now_ms, uint64_t sent_
     reply_map(g, now_ms, request, RESULT_SUCCESS, 0, 0);
 }
 
+/* Some gateways grant only what they are asked for in their own way. */
+static bool is_unwanted(const struct gateway_model *g, uint16_t internal_port, uint16_t suggested)
+{
+    return (g->options.wants_suggestion && suggested == 0) ||
+           (g->options.wants_internal_port && suggested != internal_port);
+}
+
 static void take_map(struct gateway_model *g, uint64_t now_ms, uint64_t sent_ms, const uint8_t *request)
 {
     bool tcp = request[1] == 2;
@@ -329,6 +336,11 @@ static void take_map(struct gateway_model *g, uint64_t now_ms, uint64_t sent_ms,
     }
     if (g->faults.refuse != 0) {
         reply_map(g, now_ms, request, g->faults.refuse, 0, 0);
+        return;
+    }
+    if (!lease && is_unwanted(g, internal_port, get16(request + 6))) {
+        reply_map(g, now_ms, request,
+                  g->options.unwanted_is_unanswered ? GATEWAY_NO_ANSWER : RESULT_NO_RESOURCES, 0, 0);
         return;
     }
     if (lease) {

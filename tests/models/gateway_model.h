@@ -28,6 +28,10 @@ struct gateway_options {
     unsigned rotate_percent; /* of renewals: the gateway grants another external port */
     bool one_port;           /* every mapping gets the same external port */
     bool ignore_suggestion;
+    /* It refuses a request that suggests no port, or any port but the internal one, or does not answer it. */
+    bool wants_suggestion;
+    bool wants_internal_port;
+    bool unwanted_is_unanswered;
     bool pairs;       /* STRICT: TCP and UDP of one internal port get one number, if it is free */
     bool symmetric;   /* forwards port n only to port n: requests name internal port 0, and there is one port
                          for all clients */

@@ -7,7 +7,8 @@ enum { MINE = 1, OTHER = 2 };
 
 static void ask(uint16_t m, uint32_t lifetime_s)
 {
-    upstream_ask(&p->upstream, m, mapping_protocol(at(m)), at(m)->router_port, 0, lifetime_s, &step);
+    upstream_ask(&p->upstream, m, mapping_protocol(at(m)), at(m)->router_port, at(m)->router_port, lifetime_s,
+                 &step);
     lease_on_asked(t, m, lifetime_s, NOW);
 }
 

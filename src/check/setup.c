@@ -1,5 +1,7 @@
 #include "check/setup.h"
 
+#include <assert.h>
+
 #include "check/script.h"
 #include "check/setup_parts.h"
 #include "wire/natpmp.h"
@@ -256,11 +258,11 @@ static void write_pull(struct span image, struct writer *w)
 
 static void write_source(struct span image, struct writer *w)
 {
-    struct span registry = registry_of(image);
     if (image.len == 0) {
         write_text(w, "/container/add file=double-natpmp.tar");
         return;
     }
+    struct span registry = registry_of(image);
     write_text(w, "/container/add remote-image=");
     write_bytes(w, registry.len > 0 ? span_skip(image, registry.len + 1) : image);
 }

@@ -142,8 +142,15 @@ static void test_wrong_arguments(void **state)
     r = run_program("--check-config", "--version", complete, -1);
     assert_int_equal(finish(r), 2);
     assert_string_equal(r->out_text, "");
-    r = run_program("", NULL, complete, -1);
-    assert_int_equal(finish(r), 2);
+}
+
+/* RouterOS passes cmd="" as one empty argument. */
+static void test_an_empty_argument_is_none(void **state)
+{
+    (void)state;
+    struct run *r = run_program("--check-config", "", complete, -1);
+    assert_int_equal(finish(r), 0);
+    assert_non_null(strstr(r->out_text, "VPN_GATEWAY=10.9.9.9"));
 }
 
 static void test_bad_configuration(void **state)
@@ -417,6 +424,7 @@ UNIT(program)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_help_and_version),
         cmocka_unit_test(test_wrong_arguments),
+        cmocka_unit_test(test_an_empty_argument_is_none),
         cmocka_unit_test(test_bad_configuration),
         cmocka_unit_test(test_what_is_no_file),
         cmocka_unit_test(test_check_config),

@@ -187,8 +187,7 @@ static bool matches(const struct router_model *m, const struct router_model_rule
 
 /* ---- the chain ---- */
 
-static void translate(const struct router_model_rule *rule, const struct router_model_packet *p,
-                      struct router_model_fate *fate)
+static void translate(const struct router_model_rule *rule, struct router_model_fate *fate)
 {
     struct span to = value_of(rule, "to-addresses");
     struct span first = cut(&to, '-');
@@ -201,38 +200,61 @@ static void translate(const struct router_model_rule *rule, const struct router_
         rm_parse_prefix(first, &fate->address, &length);
     if (parse_decimal(port, 65535, &number))
         fate->port = (uint16_t)number;
-    (void)p;
 }
 
-/* True: the packet's fate is decided. */
-static bool pass(const struct router_model *m, struct span chain, const struct router_model_packet *p,
-                 unsigned depth, struct router_model_fate *fate)
+static struct router_model_rule *next_match(const struct router_model *m, struct router_model_rule *rule,
+                                            struct span chain, const struct router_model_packet *p)
 {
-    for (const struct router_model_rule *rule = m->first; rule && depth < JUMPS_MAX; rule = rule->next) {
-        struct span action = value_of(rule, "action");
-        if (!span_equal(value_of(rule, "chain"), chain) || !matches(m, rule, p))
+    while (rule && (!span_equal(value_of(rule, "chain"), chain) || !matches(m, rule, p)))
+        rule = rule->next;
+    return rule;
+}
+
+/* The rules at which the packet jumped; it goes on behind them. */
+struct jumps {
+    const struct router_model_rule *at[JUMPS_MAX];
+    unsigned depth;
+};
+
+static void pass(const struct router_model *m, const struct router_model_packet *p,
+                 struct router_model_fate *fate)
+{
+    struct jumps jumps = {.depth = 0};
+    struct span chain = span_text("dstnat");
+    struct router_model_rule *rule = m->first;
+    for (;;) {
+        rule = next_match(m, rule, chain, p);
+        struct span action = rule ? value_of(rule, "action") : span_of(NULL, 0);
+        fate->rule = rule ? rule->id : fate->rule;
+        if (!rule || span_is(action, "return")) {
+            if (jumps.depth == 0)
+                return;
+            rule = jumps.at[--jumps.depth]->next;
+            chain =
+                jumps.depth > 0 ? value_of(jumps.at[jumps.depth - 1], "jump-target") : span_text("dstnat");
             continue;
-        fate->rule = rule->id;
-        if (span_is(action, "return"))
-            return false;
-        if (span_is(action, "accept"))
-            return true;
-        if (span_is(action, "jump")) {
-            if (pass(m, value_of(rule, "jump-target"), p, depth + 1, fate))
-                return true;
-        } else if (span_is(action, "dst-nat") || span_is(action, "redirect") || span_is(action, "netmap") ||
-                   (span_is(action, "endpoint-independent-nat") && p->lucky)) {
-            translate(rule, p, fate);
-            return true;
         }
+        if (span_is(action, "accept"))
+            return;
+        if (span_is(action, "jump") && jumps.depth < JUMPS_MAX) {
+            jumps.at[jumps.depth++] = rule;
+            chain = value_of(rule, "jump-target");
+            rule = m->first;
+            continue;
+        }
+        if (span_is(action, "dst-nat") || span_is(action, "redirect") || span_is(action, "netmap") ||
+            (span_is(action, "endpoint-independent-nat") && p->lucky)) {
+            translate(rule, fate);
+            return;
+        }
+        rule = rule->next;
     }
-    return false;
 }
 
 struct router_model_fate router_model_arrive(const struct router_model *m,
                                              const struct router_model_packet *packet)
 {
     struct router_model_fate fate = {.address = packet->destination, .port = packet->destination_port};
-    (void)pass(m, span_text("dstnat"), packet, 0, &fate);
+    pass(m, packet, &fate);
     return fate;
 }

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "core/adoption.h"
+#include "core/standby.h"
 #include "core/target.h"
 
 static const char component[] = "mapping";
@@ -270,6 +271,8 @@ void on_router(struct proxy *p, const struct step *step)
     struct router_outcome o;
     while (router_next(&p->router, &o, step)) {
         uint16_t m = find_rule(p, o.id);
+        if (p->standing_by && o.type != ROUTER_SERVE)
+            continue; /* the rules are the other daemon's */
         switch (o.type) {
         case ROUTER_RULE:
             take_rule(p, &o.rule, step);
@@ -297,6 +300,12 @@ void on_router(struct proxy *p, const struct step *step)
         case ROUTER_FAILED:
         case ROUTER_LOST:
             command_ended(p, &o, step);
+            break;
+        case ROUTER_STAND_BY:
+            standby_begin(p, step);
+            break;
+        case ROUTER_SERVE:
+            standby_end(p, step);
             break;
         }
     }

@@ -47,6 +47,7 @@ static void start(struct proxy *p)
     server_init(&p->server, p->now_ms);
     server_announce(&p->server, p->now_ms + FIRST_ANNOUNCEMENT_MS); /* section 3.2.1 */
     upstream_start(&p->upstream, p->now_ms);
+    router_start(&p->router, p->now_ms);
 }
 
 /* ---- the end ---- */
@@ -121,8 +122,17 @@ static void exit_when_done(struct proxy *p, const struct step *step)
 
 /* ---- one step ---- */
 
+/* While the daemon stands by, requests remain unanswered, and what the gateway says is for the other daemon.
+ */
+static bool is_heard(const struct proxy *p, enum event_type type)
+{
+    return !p->standing_by || (type != EVENT_LAN && type != EVENT_GATEWAY && type != EVENT_GATEWAY_ERROR);
+}
+
 static void take_event(struct proxy *p, const struct event *event, const struct step *step)
 {
+    if (!is_heard(p, event->type))
+        return;
     switch (event->type) {
     case EVENT_START:
         start(p);
@@ -171,9 +181,11 @@ void proxy_step(struct proxy *p, const struct event *event, struct actions *out)
     upstream_tick(&p->upstream, &step);
     on_router(p, &step);
     on_gateway(p, &step);
-    recovery_tick(p, &step);
-    server_tick(&p->server, p->upstream.address_known ? p->upstream.address : 0, &step);
-    drive(p, &step);
+    if (!p->standing_by) {
+        recovery_tick(p, &step);
+        server_tick(&p->server, p->upstream.address_known ? p->upstream.address : 0, &step);
+        drive(p, &step);
+    }
     actions_log_held(out, p->now_ms);
     exit_when_done(p, &step);
 }

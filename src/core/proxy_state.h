@@ -21,7 +21,8 @@ struct proxy {
     uint64_t now_ms; /* the time of the last event */
     uint64_t started_ms;
     bool started;
-    bool adopting; /* no snapshot is complete yet: rules with our mark are of an earlier run */
+    bool adopting;    /* no snapshot is complete yet: rules with our mark are of an earlier run */
+    bool standing_by; /* another daemon with our INSTANCE serves */
     bool stopping;
     bool exited;
     bool more; /* the actions had no room for all the work that is due */

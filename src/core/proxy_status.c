@@ -16,7 +16,11 @@ static uint32_t age_s(bool known, uint64_t at_ms, uint64_t now_ms)
 struct proxy_status proxy_status(const struct proxy *p, uint64_t now_ms)
 {
     const struct upstream *u = &p->upstream;
+    uint32_t other_address;
+    bool standing_by = router_stands_by(&p->router, &other_address);
     struct proxy_status status = {
+        .standing_by = standing_by,
+        .other_address = other_address,
         .router_failure = (enum failure)p->router.trouble,
         .gateway_trouble = (enum gateway_trouble)u->trouble,
         .uptime_s = seconds_since(p->started_ms, now_ms),

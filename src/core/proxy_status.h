@@ -13,7 +13,9 @@ enum {
 };
 
 struct proxy_status {
-    uint64_t dropped; /* datagrams that were not valid requests from an allowed source */
+    bool standing_by;       /* another daemon with the same INSTANCE serves ... */
+    uint32_t other_address; /* ... and has this address at the router; 0: not known */
+    uint64_t dropped;       /* datagrams that were not valid requests from an allowed source */
     /* why no rule can be added on the router; FAILURE_NONE: rules can be added, or it is not ready yet */
     enum failure router_failure;
     enum gateway_trouble gateway_trouble; /* why the gateway grants no lease; GATEWAY_FINE: it answers */

@@ -28,6 +28,7 @@ void router_init(struct router *r, const char *user, const char *password, const
     r->context.instance = instance;
     r->context.addresses_incomplete = true;
     r->context.lists_incomplete = true;
+    router_twin_init(&r->twin, seed);
     for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++)
         session_init(&r->session[i], i, user, password);
 }
@@ -37,6 +38,11 @@ void router_init(struct router *r, const char *user, const char *password, const
 bool router_is_ready(const struct router *r)
 {
     return r->ready;
+}
+
+static bool may_change(const struct router *r, uint64_t now_ms)
+{
+    return r->ready && router_twin_may_write(r, now_ms);
 }
 
 bool router_port_taken(const struct router *r, enum natpmp_protocol protocol, uint16_t port)
@@ -106,6 +112,30 @@ static void broken(struct router *r, unsigned i, struct actions *out)
         actions_log(out, LOG_LEVEL_DEBUG, component, "an extra connection ended session=%u", i);
 }
 
+void router_start(struct router *r, uint64_t now_ms)
+{
+    r->twin.started_ms = now_ms;
+}
+
+void router_disown(struct router *r)
+{
+    r->orphans = 0;
+    for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++)
+        session_disown(&r->session[i]);
+}
+
+void router_begin_anew(struct router *r, uint64_t now_ms)
+{
+    r->ready = false;
+    router_resync(r, now_ms);
+}
+
+bool router_stands_by(const struct router *r, uint32_t *ret_address)
+{
+    *ret_address = r->twin.other_address;
+    return r->twin.standing_by;
+}
+
 /* ---- events ---- */
 
 void router_event(struct router *r, const struct event *event, const struct step *step)
@@ -114,6 +144,8 @@ void router_event(struct router *r, const struct event *event, const struct step
     struct session *s = &r->session[event->router.session];
     r->input = span_of(NULL, 0);
     if (event->type == EVENT_ROUTER_OPEN) {
+        if (event->router.session == MAIN)
+            r->twin.local = event->router.local;
         session_opened(s, event->router.peer, step);
     } else if (event->type == EVENT_ROUTER_CLOSED) {
         bool alive = s->state != SESSION_CLOSED && s->state != SESSION_BROKEN;
@@ -134,8 +166,9 @@ static void session_up(struct router *r, unsigned i, const struct step *step)
     }
     memset(r->version, 0, sizeof r->version);
     struct writer w = session_begin(&r->session[MAIN], COMMAND_RESOURCE, 0, "/system/resource/print", step);
-    ros_write_pair_text(&w, "=.proplist=", "version");
+    ros_write_pair_text(&w, "=.proplist=", "version,uptime");
     session_end(&r->session[MAIN], &w, step->out);
+    router_twin_connected(r, step);
     router_begin_resync(r, step);
 }
 
@@ -255,9 +288,19 @@ static bool next_input(struct router *r, struct router_outcome *o, const struct 
     }
 }
 
+static bool next_turn(struct router *r, struct router_outcome *o)
+{
+    if (r->twin.turn == TWIN_STAYS)
+        return false;
+    *o = (struct router_outcome){.type = r->twin.turn == TWIN_SERVES ? ROUTER_SERVE : ROUTER_STAND_BY};
+    r->twin.turn = TWIN_STAYS;
+    return true;
+}
+
 bool router_next(struct router *r, struct router_outcome *ret_outcome, const struct step *step)
 {
-    return (r->input.len > 0 && next_input(r, ret_outcome, step)) || next_lost(r, step->now_ms, ret_outcome);
+    return (r->input.len > 0 && next_input(r, ret_outcome, step)) ||
+           next_lost(r, step->now_ms, ret_outcome) || next_turn(r, ret_outcome);
 }
 
 /* ---- time ---- */
@@ -284,7 +327,8 @@ static void wait_on(struct router *r, unsigned i, const struct step *step)
 
 static void remove_orphans(struct router *r, const struct step *step)
 {
-    while (r->ready && r->orphans > 0 && session_free(&r->session[MAIN]) && actions_room(step->out))
+    while (may_change(r, step->now_ms) && r->orphans > 0 && session_free(&r->session[MAIN]) &&
+           actions_room(step->out))
         router_remove(r, 0, r->orphan[--r->orphans], step);
 }
 
@@ -297,6 +341,7 @@ static void tick_main(struct router *r, const struct step *step)
         return;
     if (r->resync_due_ms <= step->now_ms && r->stage == STAGE_IDLE)
         router_begin_resync(r, step);
+    router_twin_tick(r, step);
     remove_orphans(r, step);
     if (idle_ms(s, KEEP_ALIVE_MS) <= step->now_ms) {
         struct writer w = session_begin(s, COMMAND_KEEP_ALIVE, 0, "/system/identity/print", step);
@@ -331,6 +376,8 @@ uint64_t router_deadline_ms(const struct router *r)
         deadline_ms = earlier_ms(deadline_ms, s->retry_ms);
     if (s->state == SESSION_READY && r->stage == STAGE_IDLE)
         deadline_ms = earlier_ms(deadline_ms, r->resync_due_ms);
+    if (s->state == SESSION_READY)
+        deadline_ms = earlier_ms(deadline_ms, router_twin_due_ms(r));
     return deadline_ms;
 }
 
@@ -367,7 +414,7 @@ static void write_comment(const struct router *r, struct writer *w, uint16_t ext
 
 bool router_add(struct router *r, uint16_t owner, const struct router_rule *rule, const struct step *step)
 {
-    struct session *s = r->ready && !r->place_lost ? session_for_add(r, step) : NULL;
+    struct session *s = may_change(r, step->now_ms) && !r->place_lost ? session_for_add(r, step) : NULL;
     uint32_t own = nat_context_own_address(&r->context);
     if (s == NULL)
         return false;
@@ -390,15 +437,20 @@ bool router_add(struct router *r, uint16_t owner, const struct router_rule *rule
     return true;
 }
 
+void router_note_removed(struct router *r, uint32_t id)
+{
+    r->removed[r->removed_next++ % ROUTER_ORPHANS_MAX] = id;
+}
+
 bool router_remove(struct router *r, uint16_t owner, uint32_t id, const struct step *step)
 {
     struct session *s = &r->session[MAIN];
-    if (!r->ready || !session_free(s))
+    if (!may_change(r, step->now_ms) || !session_free(s))
         return false;
     struct writer w = session_begin_removal(s, owner, id, "/ip/firewall/nat/remove", step);
     ros_write_pair_id(&w, "=.id=", id);
     session_end(s, &w, step->out);
-    r->removed[r->removed_next++ % ROUTER_ORPHANS_MAX] = id;
+    router_note_removed(r, id);
     return true;
 }
 
@@ -406,7 +458,7 @@ bool router_set_comment(struct router *r, uint16_t owner, uint32_t id, uint16_t 
                         uint32_t lease_s, const struct step *step)
 {
     struct session *s = &r->session[MAIN];
-    if (!r->ready || !session_free(s))
+    if (!may_change(r, step->now_ms) || !session_free(s))
         return false;
     struct writer w = session_begin(s, COMMAND_SET, owner, "/ip/firewall/nat/set", step);
     ros_write_pair_id(&w, "=.id=", id);

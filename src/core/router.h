@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/prng.h"
+#include "core/claim.h"
 #include "core/claims.h"
 #include "core/nat_rule.h"
 #include "core/router_rows.h"
@@ -36,8 +37,10 @@ enum router_outcome_type {
     ROUTER_ADDED,
     ROUTER_REMOVED, /* or did not exist any more */
     ROUTER_SET_DONE,
-    ROUTER_FAILED, /* the router refused the command */
-    ROUTER_LOST,   /* the connection ended before the answer: a resync will show the result */
+    ROUTER_FAILED,   /* the router refused the command */
+    ROUTER_LOST,     /* the connection ended before the answer: a resync will show the result */
+    ROUTER_STAND_BY, /* another daemon with our INSTANCE serves */
+    ROUTER_SERVE,    /* it has gone, and the router is read from the beginning */
 };
 
 struct router_outcome {
@@ -56,6 +59,53 @@ struct router_rule {
     uint16_t internal_port;
     uint16_t external_port; /* for the comment; 0: pending */
     uint32_t lease_s;       /* for the comment */
+};
+
+enum twin_turn {
+    TWIN_STAYS,
+    TWIN_STANDS_BY,
+    TWIN_SERVES,
+};
+
+/* What is known about another daemon with our INSTANCE (router_twin.c). Only that file writes it. */
+struct twin {
+    struct claim own;
+    uint64_t started_ms; /* when this process started */
+    uint32_t local;      /* our address of the main connection */
+    bool standing_by;
+    bool trying;  /* to serve again: nobody may contradict our claim */
+    uint8_t turn; /* enum twin_turn: an outcome that router_next has not returned yet */
+
+    struct claim other; /* of the daemon for which we stand by */
+    uint32_t other_address;
+    uint64_t missing_ms; /* since when its session is missing; 0: it is not */
+    bool awaits_claim;   /* our connection is new: the other one is expected to make a claim */
+    uint32_t dead_run;   /* the last one that has gone */
+
+    struct claim seen; /* the next reading of /user/active shows whether it is of a living process */
+    uint32_t seen_id;
+    uint32_t seen_address;
+
+    /* the reading of /user/active in progress, or the last one */
+    bool reading;
+    bool read; /* once on this connection */
+    bool sessions_known;
+    unsigned rows; /* API sessions of our user */
+    uint32_t newest;
+    uint32_t newest_here; /* of those from our address */
+    bool other_is_active;
+    bool seen_is_active;
+    unsigned others; /* that are not ours */
+
+    bool claiming; /* the addition of our claim is in flight */
+    uint32_t claim_id;
+    uint64_t claimed_ms;
+    uint64_t settled_ms; /* no rule may be changed before */
+    uint64_t settle_due_ms;
+    uint64_t read_due_ms;
+    uint64_t claim_due_ms;
+    uint64_t unclaim_due_ms;
+    uint64_t serve_due_ms;
 };
 
 struct router {
@@ -110,6 +160,8 @@ struct router {
     uint32_t removed[ROUTER_ORPHANS_MAX];
     unsigned removed_next;
 
+    struct twin twin;
+
     /* the event in progress */
     unsigned input_session;
     struct span input;
@@ -118,6 +170,15 @@ struct router {
 /* The strings must live as long as the router. The memory must be zero. */
 void router_init(struct router *r, const char *user, const char *password, const char *instance,
                  const char *configured_interface, uint32_t gateway, uint64_t seed);
+
+/* When the process started. */
+void router_start(struct router *r, uint64_t now_ms);
+/* Another daemon serves: the answers to our commands do not matter any more. */
+void router_disown(struct router *r);
+/* Begins as after a new connection: the rules that the next snapshot shows are of an earlier run. */
+void router_begin_anew(struct router *r, uint64_t now_ms);
+/* The daemon for which this one stands by; 0: not known. */
+bool router_stands_by(const struct router *r, uint32_t *ret_address);
 
 /* Takes an EVENT_ROUTER_*. Then call router_next until it returns false, within the same step. */
 void router_event(struct router *r, const struct event *event, const struct step *step);
@@ -155,7 +216,7 @@ void router_foreign_changed(struct router *r, uint64_t now_ms);
 /* A change on the router is urgent: the next connection attempt does not wait for the back-off. */
 void router_hurry(struct router *r, uint64_t now_ms);
 
-/* ---- between router.c and router_resync.c ---- */
+/* ---- between router.c, router_resync.c and router_twin.c ---- */
 
 /* The rule before which ours are added is gone: a resync finds another one. */
 void router_place_lost(struct router *r, uint64_t now_ms);
@@ -170,3 +231,15 @@ bool router_resync_done(struct router *r, const struct command *c, struct router
                         const struct step *step);
 /* The router does not answer a command that the resync can do without. */
 void router_resync_given_up(struct router *r, const struct command *c, const struct step *step);
+
+/* listen reports the removal of this rule, too: it was ours. */
+void router_note_removed(struct router *r, uint32_t id);
+void router_twin_init(struct twin *t, uint64_t seed);
+void router_twin_connected(struct router *r, const struct step *step);
+void router_twin_row(struct router *r, const struct command *c, uint64_t now_ms);
+void router_twin_done(struct router *r, const struct command *c, uint64_t now_ms);
+/* True: the row of the NAT table is a claim of this instance. */
+bool router_twin_claim(struct router *r, const struct ros_sentence *row, uint32_t id, uint64_t now_ms);
+bool router_twin_may_write(const struct router *r, uint64_t now_ms);
+void router_twin_tick(struct router *r, const struct step *step);
+uint64_t router_twin_due_ms(const struct router *r);

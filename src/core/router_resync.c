@@ -200,9 +200,12 @@ static bool is_place(const struct ros_sentence *row)
     return !ros_flag(row, "dynamic") && ros_attribute(row, "chain", &chain) && span_is(chain, "dstnat");
 }
 
-static bool snapshot_row(struct router *r, const struct ros_sentence *row, struct router_outcome *o)
+static bool snapshot_row(struct router *r, const struct ros_sentence *row, uint64_t now_ms,
+                         struct router_outcome *o)
 {
     struct nat_rule rule = nat_rule_parse(row, &r->context);
+    if (router_twin_claim(r, row, rule.id, now_ms))
+        return false;
     if (rule.ours)
         return our_row(&rule, o);
     for (unsigned i = 0; i < 2; i++)
@@ -230,7 +233,7 @@ static bool is_dead(const struct ros_sentence *row)
 static bool dead_row(struct router *r, uint32_t id, uint64_t now_ms, struct router_outcome *o)
 {
     *o = (struct router_outcome){.type = ROUTER_RULE_GONE, .id = id};
-    if (id == 0 || was_removed_by_us(r, id))
+    if (id == 0 || was_removed_by_us(r, id) || id == r->twin.seen_id)
         return false;
     if (r->stage == STAGE_SNAPSHOT)
         r->resync_again = true; /* the snapshot may still deliver its row */
@@ -262,9 +265,11 @@ static bool foreign_row(struct router *r, const struct ros_sentence *row, uint32
 static bool listen_row(struct router *r, const struct ros_sentence *row, uint64_t now_ms,
                        struct router_outcome *o)
 {
+    struct nat_rule rule = nat_rule_parse(row, &r->context);
+    if (router_twin_claim(r, row, rule.id, now_ms))
+        return false;
     if (!r->ready && r->stage != STAGE_SNAPSHOT)
         return false; /* the first snapshot has not started, and it will show the rule */
-    struct nat_rule rule = nat_rule_parse(row, &r->context);
     if (is_dead(row))
         return dead_row(r, rule.id, now_ms, o);
     if (rule.only_ours)
@@ -315,6 +320,10 @@ bool router_resync_row(struct router *r, const struct command *c, uint64_t now_m
             for (size_t i = 0; i < sizeof r->version - 1 && version.text[i] != ' '; i++)
                 r->version[i] = version.text[i];
         }
+        router_twin_row(r, c, now_ms);
+        return false;
+    case COMMAND_SESSIONS:
+        router_twin_row(r, c, now_ms);
         return false;
     case COMMAND_ROUTE_CHECK:
         if (ros_attribute(row, "interface", &value) && r->way.interface[0] == '\0')
@@ -340,11 +349,13 @@ bool router_resync_row(struct router *r, const struct command *c, uint64_t now_m
     case COMMAND_LISTEN:
         return listen_row(r, row, now_ms, ret_outcome);
     case COMMAND_SNAPSHOT:
-        return snapshot_row(r, row, ret_outcome);
+        return snapshot_row(r, row, now_ms, ret_outcome);
     case COMMAND_LOGIN:
     case COMMAND_ADD:
     case COMMAND_REMOVE:
     case COMMAND_SET:
+    case COMMAND_CLAIM:
+    case COMMAND_UNCLAIM:
     case COMMAND_KEEP_ALIVE:
         break;
     }
@@ -454,6 +465,11 @@ bool router_resync_done(struct router *r, const struct command *c, struct router
         if (c->failed)
             reading_failed(r, c, step->out);
         break;
+    case COMMAND_SESSIONS:
+    case COMMAND_CLAIM:
+        router_twin_done(r, c, step->now_ms);
+        return false;
+    case COMMAND_UNCLAIM:
     case COMMAND_RESOURCE:
     case COMMAND_LOGIN:
     case COMMAND_ADD:

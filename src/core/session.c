@@ -15,8 +15,8 @@ enum {
      */
     COMMAND_TIMEOUT_MS = 60 * 1000,
     SNAPSHOT_TIMEOUT_MS = 120 * 1000,
-    /* /ip/route/print tells the same, so there is no need to wait longer. */
-    ROUTE_CHECK_TIMEOUT_MS = 10 * 1000,
+    /* /ip/route/print tells the same as /ip/route/check, and without /user/active a claim is made. */
+    SHORT_TIMEOUT_MS = 10 * 1000,
     BACKOFF_FIRST_MS = 500,
     BACKOFF_MAX_MS = 30 * 1000,
     LASTING_MS = 5 * 1000,
@@ -145,20 +145,28 @@ bool session_take_lost(struct session *s, struct command *ret_command)
     return false;
 }
 
+void session_disown(struct session *s)
+{
+    for (unsigned i = 0; i < ROUTER_COMMANDS_MAX; i++)
+        if (s->command[i].used)
+            s->command[i].cookie = 0;
+}
+
 /* ---- time-outs ---- */
 
 static uint64_t time_limit_ms(const struct command *c)
 {
     if (c->kind == COMMAND_SNAPSHOT)
         return c->sent_ms + SNAPSHOT_TIMEOUT_MS;
-    return c->sent_ms + (c->kind == COMMAND_ROUTE_CHECK ? ROUTE_CHECK_TIMEOUT_MS : COMMAND_TIMEOUT_MS);
+    bool is_short = c->kind == COMMAND_ROUTE_CHECK || c->kind == COMMAND_SESSIONS;
+    return c->sent_ms + (is_short ? SHORT_TIMEOUT_MS : COMMAND_TIMEOUT_MS);
 }
 
 /* The owner can do without its answer. */
 static bool is_dispensable(const struct command *c)
 {
     return c->kind == COMMAND_ROUTE_CHECK || c->kind == COMMAND_RESOURCE || c->kind == COMMAND_LISTS ||
-           c->kind == COMMAND_MEMBERS;
+           c->kind == COMMAND_MEMBERS || c->kind == COMMAND_SESSIONS;
 }
 
 /* What the commands in flight wait for. */

@@ -32,6 +32,9 @@ enum command_kind {
     COMMAND_ADD,
     COMMAND_REMOVE,
     COMMAND_SET,
+    COMMAND_SESSIONS, /* /user/active/print */
+    COMMAND_CLAIM,
+    COMMAND_UNCLAIM,
     COMMAND_KEEP_ALIVE,
 };
 
@@ -115,6 +118,9 @@ enum session_reply session_next(struct session *s, struct span *input, struct co
                                 const struct step *step);
 /* Returns one command that was lost with the connection. False: none is left; the session is CLOSED. */
 bool session_take_lost(struct session *s, struct command *ret_command);
+
+/* The cookies of the commands in flight become 0. */
+void session_disown(struct session *s);
 
 /* When the session times out; UINT64_MAX: never. */
 uint64_t session_silent_ms(const struct session *s);

@@ -229,6 +229,18 @@ void upstream_withdraw(struct upstream *u, enum natpmp_protocol protocol, uint16
     note_under_way(u, transaction_key(protocol, internal_port), UNDER_WAY_WITHDRAWN, now_ms + UNDER_WAY_MS);
 }
 
+void upstream_stop(struct upstream *u, uint64_t now_ms)
+{
+    for (int i = 0; i < UPSTREAM_PARALLEL_MAX; i++) {
+        if (!u->transaction[i].used)
+            continue;
+        note_under_way(u, u->key[i], UNDER_WAY_WITHDRAWN, now_ms);
+        end(u, i, now_ms);
+    }
+    u->address_asking = false;
+    u->address_next_ms = UINT64_MAX;
+}
+
 void upstream_again(struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port,
                     uint64_t now_ms)
 {

@@ -127,6 +127,9 @@ void upstream_init(struct upstream *u);
 /* The first request for the external address goes out with the next tick. */
 void upstream_start(struct upstream *u, uint64_t now_ms);
 
+/* Ends all transactions without an outcome, and requests nothing any more. */
+void upstream_stop(struct upstream *u, uint64_t now_ms);
+
 /* True if there is room for another transaction. */
 bool upstream_free(const struct upstream *u);
 /* Sends a request for a lease of lifetime_s seconds, or a deletion (0). No transaction for the same

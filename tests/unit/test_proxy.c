@@ -25,7 +25,9 @@ static void hear(const char *sentences)
 {
     static uint8_t stream[STREAM_BYTES];
     struct writer w = writer_of(stream, sizeof(stream));
-    write_sentences(&w, sentences);
+    if (has_sessions_read(&out))
+        write_sentence(&w, "!done .tag=3");
+    write_sentences(&w, sentences, true);
     give((struct event){.type = EVENT_ROUTER_DATA, .router = {.bytes = writer_span(&w)}});
 }
 

@@ -430,15 +430,20 @@ static void forget_pending(struct world *w)
     }
 }
 
-void inv_started(struct world *w)
+void inv_process_changed(struct world *w)
 {
     forget_pending(w);
-    w->invariants.adopting = true;
     w->invariants.log_kinds = 0;
     w->invariants.has_epoch = false;
     w->invariants.gateway_heard = false;
     w->invariants.router_trouble_ms = w->now_ms;
     inv_state_lost(w);
+}
+
+void inv_started(struct world *w)
+{
+    w->invariants.adopting = true;
+    inv_process_changed(w);
 }
 
 /* The gateway has not announced it, but its leases are over. */

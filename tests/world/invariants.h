@@ -171,6 +171,7 @@ struct invariants {
     bool hand;
     uint64_t foreign_hash;
     unsigned foreign_count;
+    unsigned claims; /* see claim.h */
     unsigned
         excused_count; /* rules that were the daemon's until somebody edited the mark away a moment ago */
 
@@ -208,6 +209,8 @@ void inv_free(struct world *w);
 
 /* Calls from the world. */
 void inv_started(struct world *w);
+/* Another daemon serves from now on. */
+void inv_process_changed(struct world *w);
 void inv_exited(struct world *w);
 void inv_dead(struct world *w);
 void inv_request(struct world *w, struct endpoint from, struct span datagram);

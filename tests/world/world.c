@@ -73,6 +73,12 @@ static void do_log(struct world *w, const struct action *action)
     trace_line(&w->trace, w->now_ms, "log %s %s: %.*s", levels[action->log.level], action->log.component,
                (int)action->log.text.len, (const char *)action->log.text.data);
     inv_log(w, action->log.level, action->log.text);
+    if (span_starts(action->log.text, "another double-natpmp "))
+        inv_process_changed(w);
+    if (span_starts(action->log.text, "the other double-natpmp ")) {
+        inv_process_changed(w);
+        w->invariants.adopting = true;
+    }
     if (strcmp(action->log.component, "router") == 0 && span_starts(action->log.text, "the router is ready "))
         w->invariants.adopting = false;
 }
@@ -100,12 +106,17 @@ static void carry_out(struct world *w, const struct action *action)
 {
     char text[TRACE_LINE_MAX];
 
+    if (w->silent && (action->type == ACTION_LAN_SEND || action->type == ACTION_ANNOUNCE ||
+                      action->type == ACTION_GATEWAY_SEND))
+        world_fail(w, "a daemon that stands by sends something");
     switch (action->type) {
     case ACTION_LAN_SEND:
         do_lan_send(w, action);
         break;
     case ACTION_ANNOUNCE:
         trace_line(&w->trace, w->now_ms, "announce %s", trace_natpmp(action->announce, text));
+        if (w->process == 1 && w->is_stranger)
+            break;
         inv_announce(w, action->announce);
         world_link_send(w, &w->options.lan, (struct world_event){.type = WORLD_ANNOUNCEMENT},
                         action->announce);
@@ -194,7 +205,9 @@ void world_give(struct world *w, struct event *event)
     count_deadlines(w, event->type);
     if (event->type == EVENT_DEADLINE)
         w->deadline_seen_ms = 0;
+    w->silent = proxy_status(w->proxy, w->now_ms).standing_by;
     proxy_step(w->proxy, event, w->actions);
+    w->silent = w->silent && proxy_status(w->proxy, w->now_ms).standing_by;
     carry_out_all(w);
     if (!w->proxy)
         return;
@@ -219,7 +232,8 @@ static void give_lan(struct world *w, const struct world_event *event)
 
     trace_line(&w->trace, w->now_ms, "lan %s:%u > %s", address_text(event->from.address).text,
                event->from.port, trace_natpmp(bytes, text));
-    inv_request(w, event->from, bytes);
+    if (!proxy_status(w->proxy, w->now_ms).standing_by)
+        inv_request(w, event->from, bytes);
     world_give(
         w,
         &(struct event){
@@ -251,6 +265,31 @@ static void give_gateway_error(struct world *w, const struct world_event *event)
     trace_line(&w->trace, w->now_ms, "gateway ! %s", names[event->value]);
     world_give(
         w, &(struct event){.type = EVENT_GATEWAY_ERROR, .gateway_error = (enum gateway_trouble)event->value});
+}
+
+/* The process to which the event belongs. */
+static unsigned process_of(const struct world *w, const struct world_event *event)
+{
+    switch (event->type) {
+    case WORLD_LAN_IN:
+        return w->lan_process;
+    case WORLD_GATEWAY_OUT:
+    case WORLD_GATEWAY_ERROR:
+        return event->generation == w->other.socket ? !w->process : w->process;
+    case WORLD_ROUTER_SYN:
+    case WORLD_ROUTER_OPENED:
+    case WORLD_ROUTER_IN:
+    case WORLD_ROUTER_OUT:
+    case WORLD_ROUTER_CLOSE_IN:
+    case WORLD_ROUTER_CLOSED:
+        return event->slot / ROUTER_SESSIONS_MAX;
+    case WORLD_LAN_OUT:
+    case WORLD_ANNOUNCEMENT:
+    case WORLD_GATEWAY_IN:
+    case WORLD_CALL:
+        return 0;
+    }
+    return 0;
 }
 
 static void dispatch(struct world *w, struct world_event *event)
@@ -296,13 +335,22 @@ static void take_from_queue(struct world *w)
 {
     struct world_event event = world_queue_pop(&w->queue);
 
+    world_turn(w, process_of(w, &event));
     if (is_for_proxy(event.type) && w->now_ms < w->stalled_until_ms) {
         event.at_ms = w->stalled_until_ms;
         world_queue_push(&w->queue, event, span_of(event.bytes, event.len));
     } else if (!is_for_proxy(event.type) || w->proxy) {
         dispatch(w, &event);
     }
+    world_turn(w, 0);
     free(event.bytes);
+}
+
+static void give_deadline(struct world *w, bool to_other)
+{
+    world_turn(w, to_other);
+    world_give(w, &(struct event){.type = EVENT_DEADLINE});
+    world_turn(w, 0);
 }
 
 bool world_step(struct world *w, uint64_t limit_ms)
@@ -311,6 +359,7 @@ bool world_step(struct world *w, uint64_t limit_ms)
     uint64_t router_ms = router_model_next_ms(w->router);
     uint64_t lan_ms = lan_next_ms(&w->lan);
     uint64_t deadline_ms = w->proxy ? w->deadline_ms : UINT64_MAX;
+    uint64_t other_ms = w->other.proxy ? w->other.deadline_ms : UINT64_MAX;
     uint64_t at_ms;
 
     if (deadline_ms < w->stalled_until_ms)
@@ -318,6 +367,7 @@ bool world_step(struct world *w, uint64_t limit_ms)
     at_ms = queue_ms < router_ms ? queue_ms : router_ms;
     at_ms = at_ms < lan_ms ? at_ms : lan_ms;
     at_ms = at_ms < deadline_ms ? at_ms : deadline_ms;
+    at_ms = at_ms < other_ms ? at_ms : other_ms;
     if (at_ms > limit_ms) {
         w->now_ms = limit_ms;
         return false;
@@ -331,7 +381,7 @@ bool world_step(struct world *w, uint64_t limit_ms)
     else if (lan_ms <= at_ms)
         lan_run(&w->lan, w->now_ms);
     else
-        world_give(w, &(struct event){.type = EVENT_DEADLINE});
+        give_deadline(w, other_ms <= at_ms);
     return true;
 }
 

@@ -39,6 +39,7 @@ struct world_options {
     uint32_t deadline_late_max_ms; /* the operating system wakes the daemon this much later */
     struct gateway_options gateway;
     struct router_model_options router;
+    bool one_address;     /* the router sees both daemons under the same address */
     unsigned check_every; /* proxy_check after each so many steps */
 };
 
@@ -68,6 +69,20 @@ struct world_faults {
     uint64_t router_cut_until_ms; /* bytes and connection attempts are delayed until then */
 };
 
+/* What belongs to one process of the daemon. The world keeps the present one's in itself; see world_turn. */
+struct world_process {
+    struct proxy *proxy;
+    uint64_t proxy_seed;
+    uint64_t proxy_started_ms;
+    uint64_t deadline_ms;
+    uint64_t deadline_seen_ms;
+    uint64_t stalled_until_ms;
+    uint64_t stop_ms;
+    uint64_t socket;
+    bool exited;
+    struct world_stream streams[ROUTER_SESSIONS_MAX];
+};
+
 struct world {
     struct world_options options;
     uint64_t now_ms;
@@ -89,6 +104,11 @@ struct world {
     uint64_t actions_done;
     uint64_t generation;
     struct world_stream streams[ROUTER_SESSIONS_MAX];
+    struct world_process other; /* the process that is not the present one */
+    unsigned process;           /* the present one: 0, or 1 for the second daemon */
+    unsigned lan_process;       /* the one to which the LAN's requests go */
+    bool is_stranger; /* the second daemon has another INSTANCE: what it tells the LAN does not count */
+    bool silent;      /* the present one stood by before this step and after it */
     struct world_faults faults;
     struct gateway_model gateway;
     struct router_model *router;
@@ -125,6 +145,12 @@ void world_kill(struct world *w);
 /* Ends its machine: packets from the daemon that are on the way are lost, and the router does not learn that
  * the connections are gone. */
 void world_power_lost(struct world *w);
+/* A second daemon with the same configuration, on another host. Everything else in this file concerns the
+ * first one, except between two calls of world_turn(). */
+void world_start_second(struct world *w, uint64_t seed);
+void world_kill_second(struct world *w);
+/* Makes that process the present one. */
+void world_turn(struct world *w, unsigned process);
 /* SIGTERM. */
 void world_stop(struct world *w);
 /* SIGSTOP: the process waits for so long. */

@@ -218,6 +218,7 @@ struct world *world_new(const struct world_options *options)
 void world_free(struct world *w)
 {
     free(w->proxy);
+    free(w->other.proxy);
     free(w->actions);
     world_queue_free(&w->queue);
     router_model_free(w->router);

@@ -59,13 +59,20 @@ static void push_bytes(struct world *w, struct world_event event, uint64_t *free
     }
 }
 
-static int slot_of(const struct world *w, int session)
+/* The connection of the present process, or of the other one. NULL: the daemon has closed it. *ret_slot is
+ * the slot in events. */
+static struct world_stream *find_stream(struct world *w, int session, unsigned *ret_slot)
 {
-    for (int slot = 0; slot < ROUTER_SESSIONS_MAX; slot++) {
-        if (w->streams[slot].state != WORLD_STREAM_CLOSED && w->streams[slot].session == session)
-            return slot;
+    for (unsigned i = 0; i < 2 * ROUTER_SESSIONS_MAX; i++) {
+        unsigned slot = i % ROUTER_SESSIONS_MAX;
+        bool other = i >= ROUTER_SESSIONS_MAX;
+        struct world_stream *stream = other ? &w->other.streams[slot] : &w->streams[slot];
+
+        *ret_slot = slot + ((w->process == 1) != other ? ROUTER_SESSIONS_MAX : 0);
+        if (stream->state != WORLD_STREAM_CLOSED && stream->session == session)
+            return stream;
     }
-    return -1;
+    return NULL;
 }
 
 /* ---- from the router model ---- */
@@ -73,31 +80,28 @@ static int slot_of(const struct world *w, int session)
 static void router_sends(void *context, int session, struct span bytes)
 {
     struct world *w = context;
-    int slot = slot_of(w, session);
-    struct world_stream *stream;
+    unsigned slot;
+    struct world_stream *stream = find_stream(w, session, &slot);
 
-    if (slot < 0)
+    if (!stream)
         return; /* the daemon has closed; packets on the way are lost */
-    stream = &w->streams[slot];
     push_bytes(w,
-               (struct world_event){
-                   .type = WORLD_ROUTER_OUT, .slot = (unsigned)slot, .generation = stream->generation},
+               (struct world_event){.type = WORLD_ROUTER_OUT, .slot = slot, .generation = stream->generation},
                &stream->out_free_ms, bytes);
 }
 
 static void router_closes(void *context, int session, bool reset)
 {
     struct world *w = context;
-    int slot = slot_of(w, session);
-    struct world_stream *stream;
+    unsigned slot;
+    struct world_stream *stream = find_stream(w, session, &slot);
 
-    if (slot < 0)
+    if (!stream)
         return;
-    stream = &w->streams[slot];
     world_queue_push(&w->queue,
                      (struct world_event){.at_ms = arrival_ms(w, &stream->out_free_ms),
                                           .type = WORLD_ROUTER_CLOSED,
-                                          .slot = (unsigned)slot,
+                                          .slot = slot,
                                           .generation = stream->generation,
                                           .value = reset ? CLOSE_RESET : CLOSE_EOF},
                      span_of(NULL, 0));
@@ -119,7 +123,7 @@ static void push(struct world *w, unsigned slot, enum world_event_type type, uin
     world_queue_push(&w->queue,
                      (struct world_event){.at_ms = at_ms,
                                           .type = type,
-                                          .slot = slot,
+                                          .slot = slot + w->process * ROUTER_SESSIONS_MAX,
                                           .generation = w->streams[slot].generation,
                                           .value = value},
                      span_of(NULL, 0));
@@ -158,7 +162,7 @@ void world_router_send(struct world *w, unsigned slot, struct span bytes)
     trace_sentences(&stream->in_trace, bytes, &context, trace_sentence);
     push_bytes(w,
                (struct world_event){.type = WORLD_ROUTER_IN,
-                                    .slot = slot,
+                                    .slot = slot + w->process * ROUTER_SESSIONS_MAX,
                                     .generation = stream->generation,
                                     .value = (unsigned)stream->session},
                &stream->in_free_ms, bytes);
@@ -197,6 +201,8 @@ static void syn_arrives(struct world *w, const struct world_event *event)
         return;
     }
     stream->session = session;
+    if (w->process == 1 && !w->options.one_address)
+        router_model_peer(w->router, session, "192.168.88.3");
     push(w, event->slot, WORLD_ROUTER_OPENED, arrival_ms(w, &stream->out_free_ms), 0);
 }
 
@@ -247,7 +253,8 @@ static void closed(struct world *w, const struct world_event *event)
                   });
 }
 
-void world_router_event(struct world *w, const struct world_event *event)
+/* The slot is one of the present process. */
+static void route_event(struct world *w, const struct world_event *event)
 {
     bool current = event->generation == w->streams[event->slot].generation;
 
@@ -265,6 +272,14 @@ void world_router_event(struct world *w, const struct world_event *event)
     } else if (current && event->type == WORLD_ROUTER_CLOSED) {
         closed(w, event);
     }
+}
+
+void world_router_event(struct world *w, const struct world_event *event)
+{
+    struct world_event local = *event;
+
+    local.slot %= ROUTER_SESSIONS_MAX;
+    route_event(w, &local);
 }
 
 void world_router_init(struct world *w)

@@ -13,6 +13,7 @@ void trace_init(struct trace *t)
 {
     memset(t, 0, sizeof(*t));
     t->hash = HASH_START;
+    t->who = "";
 }
 
 void trace_free(struct trace *t)
@@ -40,8 +41,8 @@ void trace_line(struct trace *t, uint64_t now_ms, const char *format, ...)
     size_t len;
     va_list args;
 
-    len = (size_t)snprintf(line, TRACE_LINE_MAX, "%6" PRIu64 ".%03u ", now_ms / 1000,
-                           (unsigned)(now_ms % 1000));
+    len = (size_t)snprintf(line, TRACE_LINE_MAX, "%6" PRIu64 ".%03u %s", now_ms / 1000,
+                           (unsigned)(now_ms % 1000), t->who);
     va_start(args, format);
     vsnprintf(line + len, TRACE_LINE_MAX - len, format, args);
     va_end(args);

@@ -19,10 +19,11 @@ enum {
 struct trace {
     char line[TRACE_LINES][TRACE_LINE_MAX];
     uint64_t lines;
-    uint64_t hash;  /* of every line with its time */
-    bool keep;      /* collect everything in `text` */
-    bool only_logs; /* or only the log and the notes of the test */
-    FILE *echo;     /* and write each line here at once; or NULL */
+    uint64_t hash;   /* of every line with its time */
+    bool keep;       /* collect everything in `text` */
+    bool only_logs;  /* or only the log and the notes of the test */
+    const char *who; /* before each line */
+    FILE *echo;      /* and write each line here at once; or NULL */
     char *text;
     size_t text_len;
     size_t text_capacity;

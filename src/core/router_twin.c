@@ -1,0 +1,336 @@
+/* Two daemons with the same INSTANCE on one router: the one that started later serves, the other one stands
+ * by.
+ *
+ * A daemon that has connected reads /user/active. If its user has other sessions than its own, these may be
+ * of a daemon with the same INSTANCE, of one with another, of a check, or of an earlier run whose connection
+ * the router has not dropped yet. So it makes a claim (claim.h), and changes no rule until a moment after it.
+ * A daemon that sees the claim of another run finds its session in /user/active, and stands by if the other
+ * one started later; otherwise it repeats its own claim, and the other one stands by. As RouterOS drops the
+ * sessions of a process that has died, the daemon that stands by learns from /user/active when it has to
+ * serve again. */
+#include "core/router.h"
+
+enum {
+    /* The other daemon, which may be about to read its first snapshot, sees the claim in this time and
+       answers. */
+    CLAIM_MS = 1000,
+    /* Without listen it reads the table every 30 s. */
+    CLAIM_BLIND_MS = 35 * 1000,
+    CLAIMS_APART_MS = 2000,
+    /* While it stands by, the daemon reads /user/active so often ... */
+    WATCH_MS = 3000,
+    /* ... and the other one is gone when its session is missing for so long. It may be about to connect
+       again. */
+    GONE_MS = 6000,
+    /* The other one's session is not known after a reboot of the router. It makes a claim when it has
+       connected. */
+    UNKNOWN_MS = 40 * 1000,
+    /* The router does not tell who is logged in. */
+    BLIND_TRY_MS = 10 * 60 * 1000,
+};
+
+static struct session *main_session(struct router *r)
+{
+    return &r->session[0];
+}
+
+void router_twin_init(struct twin *t, uint64_t seed)
+{
+    struct prng prng = prng_seeded(~seed);
+    t->own.run = prng_below(&prng, UINT32_MAX) + 1;
+    t->settled_ms = UINT64_MAX;
+    t->settle_due_ms = UINT64_MAX;
+    t->read_due_ms = UINT64_MAX;
+    t->claim_due_ms = UINT64_MAX;
+    t->unclaim_due_ms = UINT64_MAX;
+    t->serve_due_ms = UINT64_MAX;
+}
+
+bool router_twin_may_write(const struct router *r, uint64_t now_ms)
+{
+    return !r->twin.standing_by && r->twin.settled_ms <= now_ms;
+}
+
+/* ---- who is logged in ---- */
+
+static void read_sessions(struct router *r, const struct step *step)
+{
+    struct twin *t = &r->twin;
+    t->reading = true;
+    t->read_due_ms = UINT64_MAX;
+    t->rows = 0;
+    t->newest = 0;
+    t->newest_here = 0;
+    t->other_is_active = false;
+    t->seen_is_active = false;
+    struct writer w = session_begin(main_session(r), COMMAND_SESSIONS, 0, "/user/active/print", step);
+    ros_write_pair_text(&w, "=.proplist=", ".id,name,address,via");
+    ros_write_pair_text(&w, "?name=", main_session(r)->user);
+    session_end(main_session(r), &w, step->out);
+}
+
+void router_twin_connected(struct router *r, const struct step *step)
+{
+    struct twin *t = &r->twin;
+    t->read = false;
+    t->own.session = 0;
+    t->own.up_s = 0;
+    t->own.age_s = 0;
+    t->seen.run = 0;
+    t->claim_id = 0;
+    t->claiming = false;
+    t->claim_due_ms = UINT64_MAX;
+    t->unclaim_due_ms = UINT64_MAX;
+    t->settled_ms = UINT64_MAX;
+    t->settle_due_ms = UINT64_MAX;
+    t->trying = false;
+    if (t->standing_by) {
+        t->other.session = 0;
+        t->awaits_claim = true;
+        t->serve_due_ms = step->now_ms + UNKNOWN_MS;
+    }
+    read_sessions(r, step);
+}
+
+static void session_row(struct router *r, const struct ros_sentence *row)
+{
+    struct twin *t = &r->twin;
+    struct span value;
+    uint32_t id;
+    uint32_t address = 0;
+    if (!ros_attribute(row, ".id", &value) || !ros_parse_id(value, &id) ||
+        (ros_attribute(row, "name", &value) && !span_is(value, main_session(r)->user)) ||
+        (ros_attribute(row, "via", &value) && !span_starts(value, "api")))
+        return;
+    if (!ros_attribute(row, "address", &value) || !parse_address(value, &address))
+        address = 0;
+    t->rows++;
+    t->newest = id > t->newest ? id : t->newest;
+    if (address != 0 && address == t->local && id > t->newest_here)
+        t->newest_here = id;
+    if (id == t->other.session) {
+        t->other_is_active = true;
+        t->other_address = address;
+    }
+    if (id == t->seen.session) {
+        t->seen_is_active = true;
+        t->seen_address = address;
+    }
+}
+
+void router_twin_row(struct router *r, const struct command *c, uint64_t now_ms)
+{
+    const struct ros_sentence *row = &main_session(r)->reader.sentence;
+    struct twin *t = &r->twin;
+    struct span value;
+    if (c->kind == COMMAND_SESSIONS)
+        session_row(r, row);
+    else if (ros_attribute(row, "uptime", &value) && claim_parse_uptime(value, &t->own.up_s))
+        t->own.age_s = (uint32_t)((now_ms - t->started_ms) / 1000);
+}
+
+/* ---- claims of others ---- */
+
+bool router_twin_claim(struct router *r, const struct ros_sentence *row, uint32_t id, uint64_t now_ms)
+{
+    struct twin *t = &r->twin;
+    struct claim claim;
+    if (!claim_parse(row, r->context.instance, &claim))
+        return false;
+    if (claim.run == t->own.run) {
+        if (t->claiming)
+            t->claim_id = id; /* the answer to its addition may be lost, or an error */
+        else if (id != t->claim_id)
+            router_orphan(r, id, now_ms);
+        return true;
+    }
+    t->seen = claim;
+    t->seen_id = id;
+    t->read_due_ms = now_ms;
+    return true;
+}
+
+static void stand_by(struct router *r, uint64_t now_ms)
+{
+    struct twin *t = &r->twin;
+    t->other = t->seen;
+    t->other_address = t->seen_address;
+    t->missing_ms = 0;
+    t->awaits_claim = false;
+    t->serve_due_ms = t->other.session == 0 ? now_ms + BLIND_TRY_MS : UINT64_MAX;
+    t->claim_due_ms = UINT64_MAX;
+    t->trying = false;
+    if (t->standing_by)
+        return;
+    t->standing_by = true;
+    t->turn = TWIN_STANDS_BY;
+}
+
+/* The list of sessions shows whether the run that made the claim lives. A claim of a run that has died is
+ * removed. */
+static void judge_claim(struct router *r, uint64_t now_ms)
+{
+    struct twin *t = &r->twin;
+    /* Behind one address and at one moment, both took the newest session for theirs. */
+    if (t->seen.session == t->own.session) {
+        t->seen.session = 0;
+        t->own.session = 0;
+    }
+    bool is_known = t->seen.session != 0 && t->sessions_known;
+    bool lives = (!is_known || t->seen_is_active) && t->seen.run != t->dead_run;
+    if (!lives && !t->standing_by)
+        router_orphan(r, t->seen_id, now_ms);
+    else if (lives && claim_is_later(&t->seen, &t->own))
+        stand_by(r, now_ms);
+    else if (lives && !t->standing_by)
+        t->claim_due_ms = later_ms(now_ms, t->claimed_ms + CLAIMS_APART_MS);
+    t->seen.run = 0;
+}
+
+/* ---- the other one has gone ---- */
+
+static void serve(struct twin *t)
+{
+    t->standing_by = false;
+    t->trying = false;
+    t->dead_run = t->other.run;
+    t->other = (struct claim){0};
+    t->serve_due_ms = UINT64_MAX;
+    t->read_due_ms = UINT64_MAX;
+    t->turn = TWIN_SERVES;
+}
+
+/* Somebody else may be there: serves only if nobody contradicts the claim. */
+static void try_to_serve(struct twin *t, uint64_t now_ms)
+{
+    bool alone = t->sessions_known && t->others == 0;
+    t->trying = true;
+    t->awaits_claim = false;
+    t->missing_ms = 0;
+    t->serve_due_ms = UINT64_MAX;
+    t->settled_ms = alone ? now_ms : UINT64_MAX;
+    t->settle_due_ms = t->settled_ms;
+    t->claim_due_ms = alone ? UINT64_MAX : now_ms;
+}
+
+static void watch(struct twin *t, uint64_t now_ms)
+{
+    bool is_there = t->other.session != 0 ? t->other_is_active : t->others > 0 || !t->sessions_known;
+    t->read_due_ms = now_ms + WATCH_MS;
+    if (t->trying || t->awaits_claim)
+        return;
+    if (is_there)
+        t->missing_ms = 0;
+    else if (t->missing_ms == 0)
+        t->missing_ms = now_ms;
+    else if (t->missing_ms + GONE_MS <= now_ms)
+        try_to_serve(t, now_ms);
+}
+
+/* ---- ends of commands ---- */
+
+static void sessions_done(struct router *r, bool failed, uint64_t now_ms)
+{
+    struct twin *t = &r->twin;
+    unsigned own = 0;
+    for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++)
+        own += r->session[i].state == SESSION_READY;
+    t->reading = false;
+    t->sessions_known = !failed;
+    t->others = t->rows > own ? t->rows - own : 0;
+    bool first = t->settled_ms == UINT64_MAX && !t->claiming && t->claim_id == 0 && !t->standing_by;
+    if (first_time(&t->read))
+        t->own.session = t->newest_here != 0 ? t->newest_here : t->newest;
+    if (t->seen.run != 0)
+        judge_claim(r, now_ms);
+    if (t->standing_by)
+        watch(t, now_ms);
+    else if (first && t->sessions_known && t->others == 0)
+        t->settled_ms = now_ms;
+    else if (first)
+        t->claim_due_ms = now_ms;
+}
+
+static void claim_done(struct router *r, const struct command *c, uint64_t now_ms)
+{
+    struct twin *t = &r->twin;
+    bool blind = r->listen_refused;
+    t->claiming = false;
+    if (c->id != 0)
+        t->claim_id = c->id;
+    t->settled_ms = now_ms + (t->claim_id == 0 ? 0 : CLAIM_MS);
+    t->settle_due_ms = t->settled_ms;
+    if (t->claim_id != 0)
+        t->unclaim_due_ms = now_ms + (blind ? CLAIM_BLIND_MS : CLAIM_MS);
+}
+
+void router_twin_done(struct router *r, const struct command *c, uint64_t now_ms)
+{
+    if (c->kind == COMMAND_SESSIONS)
+        sessions_done(r, c->failed, now_ms);
+    else if (c->kind == COMMAND_CLAIM)
+        claim_done(r, c, now_ms);
+}
+
+/* ---- time ---- */
+
+static void make_claim(struct router *r, const struct step *step)
+{
+    struct twin *t = &r->twin;
+    char text[160];
+    struct writer comment = writer_of(text, sizeof text);
+    claim_write(&comment, r->context.instance, &t->own);
+    t->claim_due_ms = UINT64_MAX;
+    t->settled_ms = UINT64_MAX;
+    t->claimed_ms = step->now_ms;
+    t->claiming = true;
+    struct writer w = session_begin(main_session(r), COMMAND_CLAIM, 0, "/ip/firewall/nat/add", step);
+    ros_write_word(&w, span_text("=chain=dstnat"));
+    /* This action does nothing, even if somebody enables the rule. */
+    ros_write_word(&w, span_text("=action=passthrough"));
+    ros_write_word(&w, span_text("=disabled=yes"));
+    ros_write_pair(&w, "=comment=", writer_span(&comment));
+    session_end(main_session(r), &w, step->out);
+}
+
+static void remove_claim(struct router *r, const struct step *step)
+{
+    struct twin *t = &r->twin;
+    struct writer w = session_begin(main_session(r), COMMAND_UNCLAIM, 0, "/ip/firewall/nat/remove", step);
+    ros_write_pair_id(&w, "=.id=", t->claim_id);
+    session_end(main_session(r), &w, step->out);
+    router_note_removed(r, t->claim_id);
+    t->claim_id = 0;
+    t->unclaim_due_ms = UINT64_MAX;
+}
+
+void router_twin_tick(struct router *r, const struct step *step)
+{
+    struct twin *t = &r->twin;
+    if (t->settle_due_ms <= step->now_ms)
+        t->settle_due_ms = UINT64_MAX; /* the rules that waited are added in this step */
+    if (t->unclaim_due_ms <= step->now_ms)
+        remove_claim(r, step);
+    if (t->read_due_ms <= step->now_ms && !t->reading)
+        read_sessions(r, step);
+    if (t->claim_due_ms <= step->now_ms && !t->claiming && t->claim_id == 0)
+        make_claim(r, step);
+    if (!t->standing_by)
+        return;
+    if (t->serve_due_ms <= step->now_ms)
+        try_to_serve(t, step->now_ms);
+    if (t->trying && t->settled_ms <= step->now_ms && r->stage == STAGE_IDLE)
+        serve(t);
+}
+
+uint64_t router_twin_due_ms(const struct router *r)
+{
+    const struct twin *t = &r->twin;
+    bool claim_is_out = t->claiming || t->claim_id != 0;
+    uint64_t due_ms = earlier_ms(t->unclaim_due_ms, t->reading ? UINT64_MAX : t->read_due_ms);
+    due_ms = earlier_ms(due_ms, t->settle_due_ms);
+    due_ms = earlier_ms(due_ms, claim_is_out ? UINT64_MAX : t->claim_due_ms);
+    if (t->standing_by)
+        due_ms = earlier_ms(due_ms, t->serve_due_ms);
+    return due_ms;
+}

@@ -31,6 +31,7 @@ static const char *table_proplist(enum table_name name)
         [TABLE_MEMBER] = "list,interface,disabled",
         [TABLE_ROUTE] = route_proplist,
         [TABLE_ADDRESS_LIST] = "list,address,disabled",
+        [TABLE_ACTIVE] = "name,address,via",
     };
     return lists[name];
 }

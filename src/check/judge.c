@@ -10,6 +10,7 @@ void judge(const struct survey *s, struct findings *ret_findings)
     if (judge_api(&scene) && s->failure == FAILURE_NONE) {
         judge_version(&scene);
         judge_service(&scene);
+        judge_twin(&scene);
         judge_interface(&scene);
         judge_redirect(&scene);
         judge_rules(&scene);

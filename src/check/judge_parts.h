@@ -71,6 +71,10 @@ bool judge_api(struct scene *scene);
 void judge_version(struct scene *scene);
 void judge_service(struct scene *scene);
 
+/* ---- judge_twin.c ---- */
+
+void judge_twin(struct scene *scene);
+
 /* ---- judge_interface.c ---- */
 
 void judge_interface(struct scene *scene);

@@ -49,6 +49,7 @@ const char *survey_path(const struct survey *s, enum table_name name)
         [TABLE_RULE] = "/routing/rule/print",
         [TABLE_ADDRESS_LIST] = "/ip/firewall/address-list/print",
         [TABLE_NAT_PMP] = "/ip/nat-pmp/print",
+        [TABLE_ACTIVE] = "/user/active/print",
     };
     struct ros_version version;
     if (name == TABLE_RULE && survey_version(s, &version) && version.major < 7)

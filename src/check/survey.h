@@ -47,6 +47,7 @@ enum table_name {
     TABLE_RULE,
     TABLE_ADDRESS_LIST, /* of the lists that rules name, what concerns us */
     TABLE_NAT_PMP,
+    TABLE_ACTIVE, /* who is logged in */
     TABLES,
 };
 

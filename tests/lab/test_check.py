@@ -5,12 +5,13 @@ import json
 import signal
 from typing import NamedTuple
 
+import librouteros
 import pytest
 
-from lab import ROOT, wait_until
-from stage import BASE, GATEWAY, MASQUERADE, REDIRECT, UNREACHABLE, Stage
+from lab import ROOT, inside, wait_until
+from stage import BASE, GATEWAY, MASQUERADE, PASSWORD, REDIRECT, ROUTER, UNREACHABLE, US, USER, Stage
 
-NAMES = ["api", "login", "policy-read", "policy-write", "policy-test", "version", "service", "interface",
+NAMES = ["api", "login", "policy-read", "policy-write", "policy-test", "version", "service", "second-daemon", "interface",
        "interface-not-lan", "redirect", "redirect-order", "redirect-lan", "clients-visible", "container-subnet", "ports",
        "router-nat-pmp", "forward", "request-path", "gateway-path", "gateway-source", "return-path", "fasttrack",
        "gateway", "gateway-mapping", "external-address"]
@@ -268,6 +269,16 @@ def test_all_is_well(stage):
         assert gateway.granted() == 1 and gateway.leases() == []
 
 
+# [R3]
+def test_a_second_daemon_is_logged_in(stage):
+    with stage.gateway(), stage.router(), inside("rtr"):
+        api = librouteros.connect(ROUTER, USER, PASSWORD)
+        found = check(stage)
+        api.close()
+        assert found["second-daemon"]["status"] == "warn" and found["policy-write"]["status"] == "pass"
+        assert ROUTER in found["second-daemon"]["what"] and US in found["second-daemon"]["what"]
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_one_thing_is_wrong(stage, name):
     case = CASES[name]
@@ -435,7 +446,7 @@ def test_text(stage):
         status, out, err = stage.run("check")
         lines = out.splitlines()
         assert (status, err) == (1, "")
-        assert lines[-1] == "21 pass, 1 warn, 1 fail"
+        assert lines[-1] == "22 pass, 1 warn, 1 fail"
         assert f"pass  the API at 172.17.0.1 port 8728 answers (service api)" in lines
         assert "warn  the router's own NAT-PMP server is enabled: it answers requests that the redirect does not take, " \
                "with a wrong address  - /ip/nat-pmp/set enabled=no" in lines

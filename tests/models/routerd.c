@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
@@ -111,7 +112,10 @@ static void update_listener(struct routerd *d)
 static void accept_one(struct routerd *d)
 {
     int on = 1;
-    int fd = accept4(d->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    struct sockaddr_in peer = {0};
+    socklen_t length = sizeof(peer);
+    int fd = accept4(d->listen_fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    char address[INET_ADDRSTRLEN];
     if (fd < 0)
         return;
     struct routerd_connection *c = d->connection;
@@ -126,6 +130,8 @@ static void accept_one(struct routerd *d)
     c->session = router_model_connect(d->model, routerd_now_ms(d));
     if (c->session < 0)
         release(c, true);
+    else if (peer.sin_family == AF_INET && inet_ntop(AF_INET, &peer.sin_addr, address, sizeof(address)))
+        router_model_peer(d->model, c->session, address);
 }
 
 static void read_connection(struct routerd *d, struct routerd_connection *c)

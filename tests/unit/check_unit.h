@@ -94,6 +94,8 @@ static inline int start(void **state)
     set_table(TABLE_RULE, NULL);
     set_table(TABLE_ADDRESS_LIST, NULL);
     set_table(TABLE_NAT_PMP, ROWS("=enabled=false"));
+    set_table(TABLE_ACTIVE, ROWS("=name=admin =address=192.168.88.9 =via=winbox",
+                                 "=name=natpmp =address=172.17.0.2 =via=api"));
     survey->upstream.trouble = GATEWAY_FINE;
     survey->upstream.address_known = true;
     survey->upstream.address = 0x0b16212c;

@@ -123,6 +123,34 @@ static void test_the_service(void **state)
     assert_null(find(FINDING_SERVICE));
 }
 
+/* [R3] */
+static void test_a_second_daemon(void **state)
+{
+    const char *many[] = {"=name=natpmp =address=172.17.0.2 =via=api",
+                          "=name=natpmp =address=172.17.0.2 =via=api",
+                          "=name=natpmp =address=172.17.0.2 =via=api",
+                          "=name=natpmp =address=172.17.0.2 =via=api",
+                          "=name=natpmp =address=172.17.0.2 =via=api",
+                          NULL,
+                          NULL};
+    (void)state;
+    check_finding(FINDING_SECOND_DAEMON, FINDING_PASS, "come from 172.17.0.2", NULL);
+    set_table(TABLE_ACTIVE, many);
+    check_finding(FINDING_SECOND_DAEMON, FINDING_PASS, "come from 172.17.0.2", NULL);
+    many[5] = many[0];
+    set_table(TABLE_ACTIVE, many);
+    check_finding(FINDING_SECOND_DAEMON, FINDING_WARN, "has 6 sessions from 172.17.0.2", "another INSTANCE");
+    set_table(TABLE_ACTIVE, ROWS("=name=natpmp =address=172.17.0.2 =via=api",
+                                 "=name=natpmp =address=192.168.88.7 =via=api-ssl"));
+    check_finding(FINDING_SECOND_DAEMON, FINDING_WARN, "(172.17.0.2, 192.168.88.7)", "stop one of the two");
+    set_table(TABLE_ACTIVE, ROWS("=name=natpmp =address=172.17.0.2 =via=api",
+                                 "=name=natpmp =address=192.168.88.7 =via=winbox",
+                                 "=name=other =address=192.168.88.8 =via=api"));
+    check_finding(FINDING_SECOND_DAEMON, FINDING_PASS, "come from 172.17.0.2", NULL);
+    set_table(TABLE_ACTIVE, NULL);
+    assert_null(find(FINDING_SECOND_DAEMON));
+}
+
 /* Since 7.19 the table has rows of live connections, with the name of their service. [R6] */
 static void test_connections_among_the_services(void **state)
 {
@@ -336,6 +364,7 @@ UNIT(judge)
         TEST(test_a_rule_with_too_many_words),
         TEST(test_the_service),
         TEST(test_connections_among_the_services),
+        TEST(test_a_second_daemon),
         TEST(test_versions),
         TEST(test_the_interface),
         TEST(test_a_gateway_without_a_tunnel),

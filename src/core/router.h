@@ -84,6 +84,7 @@ struct twin {
 
     struct claim seen; /* the next reading of /user/active shows whether it is of a living process */
     uint32_t seen_id;
+    bool seen_is_new; /* listen reported it */
     uint32_t seen_address;
 
     /* the reading of /user/active in progress, or the last one */
@@ -238,8 +239,9 @@ void router_twin_init(struct twin *t, uint64_t seed);
 void router_twin_connected(struct router *r, const struct step *step);
 void router_twin_row(struct router *r, const struct command *c, uint64_t now_ms);
 void router_twin_done(struct router *r, const struct command *c, uint64_t now_ms);
-/* True: the row of the NAT table is a claim of this instance. */
-bool router_twin_claim(struct router *r, const struct ros_sentence *row, uint32_t id, uint64_t now_ms);
+/* True: the row of the NAT table is a claim of this instance. is_new: listen reports it. */
+bool router_twin_claim(struct router *r, const struct ros_sentence *row, uint32_t id, bool is_new,
+                       uint64_t now_ms);
 bool router_twin_may_write(const struct router *r, uint64_t now_ms);
 void router_twin_tick(struct router *r, const struct step *step);
 uint64_t router_twin_due_ms(const struct router *r);

@@ -204,7 +204,7 @@ static bool snapshot_row(struct router *r, const struct ros_sentence *row, uint6
                          struct router_outcome *o)
 {
     struct nat_rule rule = nat_rule_parse(row, &r->context);
-    if (router_twin_claim(r, row, rule.id, now_ms))
+    if (router_twin_claim(r, row, rule.id, false, now_ms))
         return false;
     if (rule.ours)
         return our_row(&rule, o);
@@ -266,7 +266,7 @@ static bool listen_row(struct router *r, const struct ros_sentence *row, uint64_
                        struct router_outcome *o)
 {
     struct nat_rule rule = nat_rule_parse(row, &r->context);
-    if (router_twin_claim(r, row, rule.id, now_ms))
+    if (router_twin_claim(r, row, rule.id, true, now_ms))
         return false;
     if (!r->ready && r->stage != STAGE_SNAPSHOT)
         return false; /* the first snapshot has not started, and it will show the rule */

@@ -14,9 +14,11 @@ enum {
     /* The other daemon, which may be about to read its first snapshot, sees the claim in this time and
        answers. */
     CLAIM_MS = 1000,
+    CLAIM_TRIPS = 4, /* and so many round trips */
     /* Without listen it reads the table every 30 s. */
     CLAIM_BLIND_MS = 35 * 1000,
     CLAIMS_APART_MS = 2000,
+    SECOND_CLAIM_MS = 5000, /* to read a table with two claims of others again */
     /* While it stands by, the daemon reads /user/active so often ... */
     WATCH_MS = 3000,
     /* ... and the other one is gone when its session is missing for so long. It may be about to connect
@@ -131,7 +133,8 @@ void router_twin_row(struct router *r, const struct command *c, uint64_t now_ms)
 
 /* ---- claims of others ---- */
 
-bool router_twin_claim(struct router *r, const struct ros_sentence *row, uint32_t id, uint64_t now_ms)
+bool router_twin_claim(struct router *r, const struct ros_sentence *row, uint32_t id, bool is_new,
+                       uint64_t now_ms)
 {
     struct twin *t = &r->twin;
     struct claim claim;
@@ -144,6 +147,11 @@ bool router_twin_claim(struct router *r, const struct ros_sentence *row, uint32_
             router_orphan(r, id, now_ms);
         return true;
     }
+    if (is_new && claim.run == t->dead_run)
+        t->dead_run = 0;
+    if (t->seen.run != 0 && t->seen_id != id && !is_new)
+        router_resync_later(r, now_ms + SECOND_CLAIM_MS);
+    t->seen_is_new = is_new;
     t->seen = claim;
     t->seen_id = id;
     t->read_due_ms = now_ms;
@@ -178,12 +186,13 @@ static void judge_claim(struct router *r, uint64_t now_ms)
     }
     bool is_known = t->seen.session != 0 && t->sessions_known;
     bool lives = (!is_known || t->seen_is_active) && t->seen.run != t->dead_run;
-    if (!lives && !t->standing_by)
-        router_orphan(r, t->seen_id, now_ms);
-    else if (lives && claim_is_later(&t->seen, &t->own))
+    if (lives && claim_is_later(&t->seen, &t->own))
         stand_by(r, now_ms);
     else if (lives && !t->standing_by)
         t->claim_due_ms = later_ms(now_ms, t->claimed_ms + CLAIMS_APART_MS);
+    /* Nobody else removes it if the connection ended on which it was made. */
+    if (!t->standing_by && (!lives || !t->seen_is_new))
+        router_orphan(r, t->seen_id, now_ms);
     t->seen.run = 0;
 }
 
@@ -193,7 +202,7 @@ static void serve(struct twin *t)
 {
     t->standing_by = false;
     t->trying = false;
-    t->dead_run = t->other.run;
+    t->dead_run = t->others == 0 ? t->other.run : 0;
     t->other = (struct claim){0};
     t->serve_due_ms = UINT64_MAX;
     t->read_due_ms = UINT64_MAX;
@@ -254,14 +263,14 @@ static void sessions_done(struct router *r, bool failed, uint64_t now_ms)
 static void claim_done(struct router *r, const struct command *c, uint64_t now_ms)
 {
     struct twin *t = &r->twin;
-    bool blind = r->listen_refused;
+    uint64_t shown_ms = CLAIM_MS + CLAIM_TRIPS * (now_ms - t->claimed_ms);
     t->claiming = false;
     if (c->id != 0)
         t->claim_id = c->id;
-    t->settled_ms = now_ms + (t->claim_id == 0 ? 0 : CLAIM_MS);
+    t->settled_ms = now_ms + (t->claim_id == 0 ? 0 : shown_ms);
     t->settle_due_ms = t->settled_ms;
     if (t->claim_id != 0)
-        t->unclaim_due_ms = now_ms + (blind ? CLAIM_BLIND_MS : CLAIM_MS);
+        t->unclaim_due_ms = now_ms + (r->listen_refused ? CLAIM_BLIND_MS : shown_ms);
 }
 
 void router_twin_done(struct router *r, const struct command *c, uint64_t now_ms)
@@ -319,7 +328,7 @@ void router_twin_tick(struct router *r, const struct step *step)
         return;
     if (t->serve_due_ms <= step->now_ms)
         try_to_serve(t, step->now_ms);
-    if (t->trying && t->settled_ms <= step->now_ms && r->stage == STAGE_IDLE)
+    if (t->trying && t->settled_ms <= step->now_ms && t->seen.run == 0 && r->stage == STAGE_IDLE)
         serve(t);
 }
 

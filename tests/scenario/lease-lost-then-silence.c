@@ -42,7 +42,7 @@ static void tell(struct world *w)
     note(w, "the gateway receives the requests, but its answers are lost");
     gateway_late(w, 1000000);
     skip_s(w, 150); /* The request is unanswered, and its retransmission is not due yet. */
-    world_queue_drop(&w->queue, WORLD_GATEWAY_OUT);
+    world_queue_drop(&w->queue, WORLD_GATEWAY_OUT, 0, 1);
     gateway_late(w, 0);
     world_run_for(w, 1);
     asks_delete(w, 10, 40000, UDP, 6881, 0);

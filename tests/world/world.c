@@ -439,7 +439,7 @@ void world_power_lost(struct world *w)
         return;
     trace_line(&w->trace, w->now_ms, "power lost");
     for (size_t i = 0; i < ARRAY_LEN(ours); i++)
-        world_queue_drop(&w->queue, ours[i]);
+        world_queue_drop(&w->queue, ours[i], w->process * ROUTER_SESSIONS_MAX, ROUTER_SESSIONS_MAX);
     for (unsigned slot = 0; slot < ROUTER_SESSIONS_MAX; slot++)
         world_router_forget(w, slot);
     forget_process(w);

@@ -71,12 +71,15 @@ struct world_event world_queue_pop(struct world_queue *queue)
     return first;
 }
 
-void world_queue_drop(struct world_queue *queue, enum world_event_type type)
+void world_queue_drop(struct world_queue *queue, enum world_event_type type, unsigned first_slot,
+                      unsigned slots)
 {
     size_t kept = 0;
 
     for (size_t i = 0; i < queue->count; i++) {
-        if (queue->at[i].type == type)
+        unsigned slot = queue->at[i].slot;
+
+        if (queue->at[i].type == type && slot >= first_slot && slot < first_slot + slots)
             free(queue->at[i].bytes);
         else
             queue->at[kept++] = queue->at[i];

@@ -53,6 +53,7 @@ void world_queue_push(struct world_queue *queue, struct world_event event, struc
 uint64_t world_queue_next_ms(const struct world_queue *queue);
 /* The caller frees event.bytes. The queue is not empty. */
 struct world_event world_queue_pop(struct world_queue *queue);
-/* Removes every event of that type. */
-void world_queue_drop(struct world_queue *queue, enum world_event_type type);
+/* Removes every event of that type in one of these slots. */
+void world_queue_drop(struct world_queue *queue, enum world_event_type type, unsigned first_slot,
+                      unsigned slots);
 void world_queue_free(struct world_queue *queue);

@@ -117,6 +117,22 @@ static void test_raw_rules(void **state)
 
 /* ---- requests to the gateway ---- */
 
+/* In the chain forward the gateway's answers have this machine's address again, and are not dst-natted. */
+static void test_the_answers_of_the_gateway(void **state)
+{
+    (void)state;
+    FILTER("=.id=*4 =chain=forward =action=drop =in-interface=wg1 =dst-address=172.17.0.2");
+    check_finding(
+        FINDING_GATEWAY_PATH, FINDING_FAIL, "filter rule *4 drops the gateway's answers",
+        "chain=forward src-address=10.2.0.1 protocol=udp src-port=5351 action=accept place-before=*4");
+    FILTER("=.id=*4 =chain=forward =action=drop =in-interface=wg1 =dst-address=10.2.0.2");
+    check_finding(FINDING_GATEWAY_PATH, FINDING_PASS, "", NULL);
+    FILTER("=.id=*4 =chain=forward =action=drop =in-interface=wg1 =connection-nat-state=dstnat");
+    check_finding(FINDING_GATEWAY_PATH, FINDING_PASS, "", NULL);
+    FILTER("=.id=*4 =chain=forward =action=drop =in-interface=wg1 =connection-nat-state=srcnat");
+    check_finding(FINDING_GATEWAY_PATH, FINDING_FAIL, "the gateway's answers", "src-address=10.2.0.1");
+}
+
 /* [S4] */
 static void test_nothing_translates_our_source(void **state)
 {
@@ -280,6 +296,7 @@ UNIT(flows)
         SILENT(test_forward_ends_with_a_drop),
         SILENT(test_bogons),
         SILENT(test_raw_rules),
+        SILENT(test_the_answers_of_the_gateway),
         SILENT(test_nothing_translates_our_source),
         SILENT(test_a_way_of_our_own),
         SILENT(test_answers_leave_by_another_way),

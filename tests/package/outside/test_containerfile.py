@@ -70,10 +70,13 @@ def tree(root):
 
 @pytest.mark.parametrize("target", PLATFORMS)
 def test_the_same_image_as_from_make_images(buildah, context, target):
-    commit = subprocess.run([ROOT / "tools/commit"], check=True, capture_output=True, text=True).stdout.strip()
-    buildah("build", "--quiet", "--layers", "--format", "docker", "--platform", PLATFORMS[target], "--build-arg",
-            "BASE=localhost/debian:12", "--build-arg", f"COMMIT={commit}", "--tag", f"localhost/natpmp:{target}", context)
     config, files = archive(target)
+    commit = config["config"]["Labels"].get("org.opencontainers.image.revision", "")
+    # Buildah 1.28 does not know the builder's own platform in the first FROM.
+    own = f"linux/{subprocess.run(['dpkg', '--print-architecture'], check=True, capture_output=True, text=True).stdout.strip()}"
+    buildah("build", "--quiet", "--layers", "--format", "docker", "--platform", PLATFORMS[target], "--build-arg",
+            "BASE=localhost/debian:12", "--build-arg", f"BUILDPLATFORM={own}", "--build-arg", f"COMMIT={commit}", "--tag",
+            f"localhost/natpmp:{target}", context)
     inspected = json.loads(buildah("inspect", "--type", "image", f"localhost/natpmp:{target}"))["Docker"]
     assert {name: inspected["config"].get(name) for name in SETTINGS} == {name: config["config"][name] for name in SETTINGS}
     assert (inspected["os"], inspected["architecture"]) == ("linux", config["architecture"])

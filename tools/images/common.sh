@@ -4,6 +4,9 @@ root=$(cd "$here/../.." && pwd)
 out=$root/build/images
 sources=$out/source
 
+# ccache would replace the paths that __FILE__ shows by others, which depend on this machine.
+unset CCACHE_BASEDIR
+
 target_names=$(awk '!/^#/ { print $1 }' "$here/targets")
 
 # Sets triple, machine, processor and the folders of the target $1.

@@ -72,7 +72,8 @@ static bool is_column(struct span name)
 static bool has_column(const char *columns, struct span name)
 {
     for (const char *at = columns; *at != '\0';) {
-        size_t len = strcspn(at, ",");
+        const char *comma = strchr(at, ',');
+        size_t len = comma != NULL ? (size_t)(comma - at) : strlen(at);
         if (span_equal(span_of(at, len), name))
             return true;
         at += len + (at[len] == ',');

@@ -15,8 +15,8 @@ enum {
     QUARANTINE_MS = 120 * 1000,
 };
 
-/* True if it is no port on which the router itself may listen, and neither a foreign rule nor another mapping takes the router port, and the same port of the other
- * protocol is free or belongs to the same client. */
+/* True if it is no port on which the router itself may listen, and neither a foreign rule nor another mapping
+ * takes the router port, and the same port of the other protocol is free or belongs to the same client. */
 bool port_is_available(const struct mapping_tables *t, const struct router *r, uint16_t m, uint16_t port);
 /* The router port that the mapping should get: the companion's port, so that the gateway gives both protocols
  * one external port, otherwise the port that the client suggested. 0: any port, chosen at random [M-05]. */

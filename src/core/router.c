@@ -9,7 +9,6 @@ enum {
     EXTRA_IDLE_MS = 60 * 1000,
     /* Another session is opened when each open one has this many commands in flight. */
     SESSION_BUSY = 8,
-    ORPHANS_LATER_MS = 10 * 1000,
     ORPHAN_RETRY_MS = 1000,  /* after the first failed removal; each later delay is four times as long ... */
     ORPHAN_RETRY_LONGER = 3, /* ... up to this many times: 64 s */
 };
@@ -177,14 +176,6 @@ static bool is_change(const struct command *c)
     return c->kind == COMMAND_ADD || c->kind == COMMAND_REMOVE || c->kind == COMMAND_SET;
 }
 
-/* The rule still exists. If somebody else removes it, listen_row must report that. */
-static void forget_removal(struct router *r, uint32_t id)
-{
-    for (unsigned i = 0; i < ROUTER_ORPHANS_MAX; i++)
-        if (r->removed[i] == id)
-            r->removed[i] = 0;
-}
-
 /* The router refused to remove an orphan. Its id is not kept, because the rule may lose our mark until the
  * next attempt; a resync finds all orphans again. */
 static void orphan_stays(struct router *r, uint64_t now_ms)
@@ -197,11 +188,19 @@ static void orphan_stays(struct router *r, uint64_t now_ms)
         r->orphan_failures++;
 }
 
+static bool names_the_place(const char *message)
+{
+    for (; *message != '\0'; message++)
+        if (span_starts(span_text(message), "place-before"))
+            return true;
+    return false;
+}
+
 /* The rule before which ours was to be added is gone, or the router accepts none before it. */
 static bool is_refused_place(const struct router *r, const struct command *c)
 {
     return c->kind == COMMAND_ADD && r->place != 0 &&
-           (c->error == ROS_ERROR_NO_SUCH_ITEM || strstr(c->message.text, "place-before") != NULL);
+           (c->error == ROS_ERROR_NO_SUCH_ITEM || names_the_place(c->message.text));
 }
 
 static bool change_failed(struct router *r, const struct command *c, struct router_outcome *o,
@@ -212,7 +211,7 @@ static bool change_failed(struct router *r, const struct command *c, struct rout
         return true;
     }
     if (c->kind == COMMAND_REMOVE)
-        forget_removal(r, c->id);
+        router_forget_removal(r, c->id);
     if (c->kind == COMMAND_REMOVE && c->cookie == 0)
         orphan_stays(r, step->now_ms);
     if (is_refused_place(r, c)) {
@@ -437,11 +436,6 @@ bool router_add(struct router *r, uint16_t owner, const struct router_rule *rule
     return true;
 }
 
-void router_note_removed(struct router *r, uint32_t id)
-{
-    r->removed[r->removed_next++ % ROUTER_ORPHANS_MAX] = id;
-}
-
 bool router_remove(struct router *r, uint16_t owner, uint32_t id, const struct step *step)
 {
     struct session *s = &r->session[MAIN];
@@ -465,15 +459,4 @@ bool router_set_comment(struct router *r, uint16_t owner, uint32_t id, uint16_t 
     write_comment(r, &w, external_port, lease_s);
     session_end(s, &w, step->out);
     return true;
-}
-
-void router_orphan(struct router *r, uint32_t id, uint64_t now_ms)
-{
-    for (unsigned i = 0; i < r->orphans; i++)
-        if (r->orphan[i] == id)
-            return;
-    if (r->orphans < ROUTER_ORPHANS_MAX)
-        r->orphan[r->orphans++] = id;
-    else
-        router_resync(r, now_ms + ORPHANS_LATER_MS); /* it finds the others again */
 }

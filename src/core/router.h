@@ -235,6 +235,9 @@ void router_resync_given_up(struct router *r, const struct command *c, const str
 
 /* listen reports the removal of this rule, too: it was ours. */
 void router_note_removed(struct router *r, uint32_t id);
+/* The rule still exists: if somebody else removes it, listen must report that. */
+void router_forget_removal(struct router *r, uint32_t id);
+bool router_has_removed(const struct router *r, uint32_t id);
 void router_twin_init(struct twin *t, uint64_t seed);
 void router_twin_connected(struct router *r, const struct step *step);
 void router_twin_row(struct router *r, const struct command *c, uint64_t now_ms);

@@ -11,40 +11,9 @@ enum {
     NO_INTERFACE_RETRY_MS = 5 * 1000,
     FAILED_RETRY_MS = 10 * 1000,
     PARTIAL_ROW_MS = 100,
-    FOREIGN_CHANGE_MS = 2 * 1000,
-    FOREIGN_RESYNCS_APART_MS = 15 * 1000,
 };
 
 static const char component[] = "router";
-
-/* ---- when ---- */
-
-void router_resync(struct router *r, uint64_t at_ms)
-{
-    if (r->stage == STAGE_SNAPSHOT)
-        r->resync_again = true; /* the router may have sent the row already */
-    if (at_ms < r->resync_due_ms)
-        r->resync_due_ms = at_ms;
-}
-
-void router_resync_later(struct router *r, uint64_t at_ms)
-{
-    if (at_ms < r->resync_due_ms)
-        r->resync_due_ms = at_ms;
-}
-
-void router_place_lost(struct router *r, uint64_t now_ms)
-{
-    r->place_lost = true;
-    router_resync(r, now_ms);
-}
-
-void router_foreign_changed(struct router *r, uint64_t now_ms)
-{
-    uint64_t at_ms = now_ms + FOREIGN_CHANGE_MS;
-    uint64_t apart_ms = r->resynced_ms + FOREIGN_RESYNCS_APART_MS;
-    router_resync_later(r, later_ms(at_ms, apart_ms));
-}
 
 /* ---- reading ---- */
 
@@ -216,14 +185,6 @@ static bool snapshot_row(struct router *r, const struct ros_sentence *row, uint6
     return false;
 }
 
-static bool was_removed_by_us(const struct router *r, uint32_t id)
-{
-    for (unsigned i = 0; i < ROUTER_ORPHANS_MAX; i++)
-        if (r->removed[i] == id)
-            return true;
-    return false;
-}
-
 static bool is_dead(const struct ros_sentence *row)
 {
     struct span dead;
@@ -233,7 +194,7 @@ static bool is_dead(const struct ros_sentence *row)
 static bool dead_row(struct router *r, uint32_t id, uint64_t now_ms, struct router_outcome *o)
 {
     *o = (struct router_outcome){.type = ROUTER_RULE_GONE, .id = id};
-    if (id == 0 || was_removed_by_us(r, id) || id == r->twin.seen_id)
+    if (id == 0 || router_has_removed(r, id) || id == r->twin.seen_id)
         return false;
     if (r->stage == STAGE_SNAPSHOT)
         r->resync_again = true; /* the snapshot may still deliver its row */

@@ -201,24 +201,6 @@ void upstream_set_fallback(struct upstream *u, enum natpmp_protocol protocol, ui
         u->transaction[i].fallback_port = external_port;
 }
 
-uint32_t upstream_external(const struct upstream *u)
-{
-    return u->address_known && u->trouble <= GATEWAY_FINE ? u->address : 0;
-}
-
-bool upstream_external_is_settled(const struct upstream *u)
-{
-    return u->address_known || u->trouble > GATEWAY_FINE;
-}
-
-bool upstream_is_busy(const struct upstream *u, enum natpmp_protocol protocol)
-{
-    for (unsigned i = 0; u->used != 0 && i < UPSTREAM_PARALLEL_MAX; i++)
-        if (u->transaction[i].used && u->key[i] >> 16 == (uint32_t)protocol)
-            return true;
-    return false;
-}
-
 void upstream_withdraw(struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port,
                        uint64_t now_ms)
 {

@@ -64,8 +64,8 @@ static void push_line(struct actions *out, struct action line, uint8_t *place, i
 }
 
 /* `line` is without its text. */
-static void log_line(struct actions *out, struct action line, const char *kind_name, const char *format,
-                     va_list arguments)
+printf_(4, 0) static void log_line(struct actions *out, struct action line, const char *kind_name,
+                                   const char *format, va_list arguments)
 {
     if (line.log.level > out->log_level)
         return;

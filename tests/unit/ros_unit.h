@@ -51,14 +51,14 @@ static inline void write_sentence_of_main(struct writer *w, const char *words)
 {
     char shifted[1100];
     const char *tag = strstr(words, ".tag=");
-    unsigned number = tag != NULL ? (unsigned)atoi(tag + 5) : 0;
+    unsigned long number = tag != NULL ? strtoul(tag + 5, NULL, 10) : 0;
     if (number < SESSIONS_TAG) {
         write_sentence(w, words);
         return;
     }
     const char *rest = tag + 5 + strspn(tag + 5, "0123456789");
     int len =
-        snprintf(shifted, sizeof(shifted), "%.*s.tag=%u%s", (int)(tag - words), words, number + 1, rest);
+        snprintf(shifted, sizeof(shifted), "%.*s.tag=%lu%s", (int)(tag - words), words, number + 1, rest);
     assert_in_range(len, 1, sizeof(shifted) - 1);
     write_sentence(w, shifted);
 }

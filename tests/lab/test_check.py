@@ -174,15 +174,9 @@ CASES = {
         "interface": ("ether1=203.0.113.2/24", "bridge=192.168.88.1/24", "vlan20=172.17.0.1/24", "wg1=10.2.0.2/24"),
         "list": ("WAN=ether1,wg1", "LAN=vlan20,bridge")}),
     # ---- other rules ----
-    "a DMZ": Case("ports", "fail", "/ip/firewall/nat/set *3 in-interface=!wg1", rules(
-        REDIRECT, MASQUERADE, "chain=dstnat action=dst-nat in-interface-list=WAN to-addresses=192.168.88.5")),
-    "a DMZ of the tunnel": Case("ports", "fail", "/ip/firewall/nat/disable *3", rules(
-        REDIRECT, MASQUERADE, "chain=dstnat action=dst-nat in-interface=wg1 protocol=tcp to-addresses=192.168.88.5")),
     "most ports": Case("ports", "warn", "/ip/firewall/nat/disable *3", rules(
         REDIRECT, MASQUERADE, "chain=dstnat action=dst-nat in-interface=wg1 protocol=udp dst-port=49152-65000 "
         "to-addresses=192.168.88.5")),
-    "an accept of what comes by the tunnel": Case("ports", "fail", "/ip/firewall/nat/set *3 in-interface=!wg1", rules(
-        REDIRECT, MASQUERADE, "chain=dstnat action=accept in-interface-list=WAN")),
     "the router's own NAT-PMP": Case("router-nat-pmp", "warn", "/ip/nat-pmp/set enabled=no", {"nat-pmp": ("yes",)}),
     "a filter that drops": Case("forward", "fail", "/ip/firewall/filter/add chain=forward in-interface=wg1 "
                                 "connection-nat-state=dstnat action=accept place-before=*1", filters(*STRICT),
@@ -305,6 +299,12 @@ WELL = {
     "RouterOS 7.24": dict(version=("7.24rc1",)),
     "a redirect by interface": redirect("in-interface-list=LAN dst-address-type=local",
                                         "in-interface=bridge dst-address=192.168.88.1"),
+    # [P6] The daemon's rules stand before them, so they take no port.
+    "a DMZ": rules(REDIRECT, MASQUERADE, "chain=dstnat action=dst-nat in-interface-list=WAN to-addresses=192.168.88.5"),
+    "a DMZ of the tunnel": rules(REDIRECT, MASQUERADE, "chain=dstnat action=dst-nat in-interface=wg1 protocol=tcp "
+                                 "to-addresses=192.168.88.5"),
+    "an accept of what comes by the tunnel": rules(REDIRECT, MASQUERADE,
+                                                   "chain=dstnat action=accept in-interface-list=WAN"),
     "a redirect by the clients' addresses": redirect("in-interface-list=LAN", "src-address=192.168.88.0/24"),
     "a redirect in a chain of its own": rules("chain=dstnat action=jump jump-target=lan in-interface-list=LAN",
                                               REDIRECT.replace("chain=dstnat", "chain=lan"), MASQUERADE),

@@ -50,11 +50,14 @@ bool claim_parse(const struct ros_sentence *row, const char *instance, struct cl
     return rest.len == 0 && ret_claim->run != 0;
 }
 
+/* Both times are whole seconds, so two processes that started within a second of each other, such as one that
+ * died at its start and the one behind it, are told apart by their sessions: the router counts these up. */
 bool claim_is_later(const struct claim *a, const struct claim *b)
 {
-    int64_t a_s = (int64_t)a->up_s - a->age_s;
-    int64_t b_s = (int64_t)b->up_s - b->age_s;
-    return a_s > b_s || (a_s == b_s && a->run > b->run);
+    int64_t ahead_s = ((int64_t)a->up_s - a->age_s) - ((int64_t)b->up_s - b->age_s);
+    if (ahead_s > 1 || ahead_s < -1)
+        return ahead_s > 0;
+    return a->session != b->session ? a->session > b->session : a->run > b->run;
 }
 
 bool claim_parse_uptime(struct span text, uint32_t *ret_s)

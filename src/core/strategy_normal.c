@@ -39,13 +39,17 @@ static void settle_port(struct proxy *p, uint16_t m, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
     const struct mapping *mapping = mapping_at(t, m);
-    bool nowhere =
-        mapping->rule.state == RULE_ABSENT && mapping->lease.state == LEASE_NONE && !mapping->lease.asking;
-    if (!mapping->wanted || !nowhere || !router_is_ready(&p->router))
+    bool rule_stands = mapping->rule.state != RULE_ABSENT;
+    bool lease_stands = mapping->lease.state != LEASE_NONE || mapping->lease.asking;
+    if (!mapping->wanted || rule_stands || !router_is_ready(&p->router))
         return;
     bool taken = mapping->router_port != 0 &&
-                 router_port_taken(&p->router, mapping_protocol(mapping), mapping->router_port);
-    if (mapping->router_port != 0 && !mapping->moving && (!taken || promise_lives(mapping, step->now_ms)))
+                 router_port_taken(&p->router, mapping_protocol(mapping), mapping->router_port) &&
+                 !promise_lives(mapping, step->now_ms);
+    /* A client wants the mapping again before its lease has been deleted. */
+    if (lease_stands && taken)
+        mapping_set_moving(t, m, true);
+    if (lease_stands || (mapping->router_port != 0 && !mapping->moving && !taken))
         return;
     mapping_set_moving(t, m, false);
     uint16_t preferred = port_preferred(t, &p->router, m);

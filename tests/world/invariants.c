@@ -242,7 +242,8 @@ static void check_success(struct world *w, struct endpoint to, bool tcp, uint16_
     inv_check_reach(w, rule);
     lease = gateway_find(&w->gateway, w->now_ms, tcp, rule->router_port);
     if (lease && lease->external_port == external_port) {
-        check_length(w, lease, lifetime_s);
+        if (!inv_granted_late(w, tcp, rule->router_port, external_port))
+            check_length(w, lease, lifetime_s);
         return;
     }
     if (!inv_lease_is_excused(w, tcp, rule->router_port, external_port) &&

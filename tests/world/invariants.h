@@ -115,6 +115,7 @@ struct inv_taken {
 struct inv_lost {
     bool tcp;
     bool by_reboot;
+    bool unseen; /* the gateway had rebooted a moment before, so its epoch shows one reboot of the two */
     uint16_t internal_port; /* 0: a free entry */
     uint16_t external_port;
     uint64_t ends_ms;
@@ -181,6 +182,7 @@ struct invariants {
     uint32_t gateway_epoch_s; /* the last datagram of the gateway that reached the core, and when */
     uint64_t gateway_epoch_ms;
     struct inv_lost lost[INV_LOST_MAX];
+    uint64_t reboot_ms[2]; /* the last reboot that lost a lease, and the one before */
     unsigned lost_next;
     struct inv_late late[INV_LATE_MAX];
     unsigned late_next;

@@ -13,9 +13,14 @@ void inv_lease_lost(struct world *w, const struct gateway_lease *lease, uint64_t
 {
     struct invariants *inv = &w->invariants;
 
+    if (by_reboot && lost_ms != inv->reboot_ms[0]) {
+        inv->reboot_ms[1] = inv->reboot_ms[0];
+        inv->reboot_ms[0] = lost_ms;
+    }
     inv->lost[inv->lost_next++ % INV_LOST_MAX] = (struct inv_lost){
         .tcp = lease->tcp,
         .by_reboot = by_reboot,
+        .unseen = by_reboot && lost_ms - inv->reboot_ms[1] < CLOCK_TOLERANCE_MS,
         .internal_port = lease->internal_port,
         .external_port = lease->external_port,
         .ends_ms = lease->ends_ms,
@@ -56,7 +61,7 @@ static void note_restart(struct world *w, uint64_t said_ms)
     for (unsigned i = 0; i < INV_LOST_MAX; i++) {
         struct inv_lost *lost = &w->invariants.lost[i];
 
-        lost->known |= lost->by_reboot && lost->lost_ms <= said_ms;
+        lost->known |= lost->by_reboot && !lost->unseen && lost->lost_ms <= said_ms;
     }
 }
 

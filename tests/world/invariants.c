@@ -222,8 +222,11 @@ static void check_promises(struct world *w, const struct inv_entry *ask)
  * the epoch shows nothing. */
 static void check_length(struct world *w, const struct gateway_lease *lease, uint32_t lifetime_s)
 {
-    if (w->now_ms + (uint64_t)lifetime_s * 1000 >=
-        lease->ends_ms + 1000 + GATEWAY_LATE_MS + w->gateway.faults.late_ms)
+    uint64_t late_ms = inv_grant_late_ms(w, lease->tcp, lease->internal_port, lease->external_port);
+
+    if (late_ms < w->gateway.faults.late_ms)
+        late_ms = w->gateway.faults.late_ms;
+    if (w->now_ms + (uint64_t)lifetime_s * 1000 >= lease->ends_ms + 1000 + GATEWAY_LATE_MS + late_ms)
         world_fail(w, "%" PRIu32 " s are advertised, and the gateway's lease of %u ends in %" PRIu64 " ms",
                    lifetime_s, lease->internal_port, lease->ends_ms - w->now_ms);
 }
@@ -242,12 +245,11 @@ static void check_success(struct world *w, struct endpoint to, bool tcp, uint16_
     inv_check_reach(w, rule);
     lease = gateway_find(&w->gateway, w->now_ms, tcp, rule->router_port);
     if (lease && lease->external_port == external_port) {
-        if (!inv_granted_late(w, tcp, rule->router_port, external_port))
-            check_length(w, lease, lifetime_s);
+        check_length(w, lease, lifetime_s);
         return;
     }
     if (!inv_lease_is_excused(w, tcp, rule->router_port, external_port) &&
-        !inv_granted_late(w, tcp, rule->router_port, external_port) &&
+        inv_grant_late_ms(w, tcp, rule->router_port, external_port) == 0 &&
         !inv_rule_is_excused(w, to.address, tcp, internal_port))
         world_fail(w, "a success without a lease at the gateway (internal %u external %u)", rule->router_port,
                    external_port);

@@ -28,7 +28,8 @@
  *     core may also take a rule for its own whose mark somebody has removed.
  *   - A lease that a reboot of the gateway took: from the first datagram of the gateway that reached the core
  *     after the reboot and whose epoch fails the test of section 3.6, by more than late replies of the
- * gateway can be behind.
+ *     gateway can be behind. If the gateway had begun less than two seconds before the reboot, the epoch
+ *     passes that test, and only a changed port shows the loss.
  *   - An external port that the gateway changed at a renewal, or a lease that a late retransmission of an
  * older deletion ended: until the first reply that was sent after it has reached the core. It also does not
  * count after a reply with the old port that was sent at most GATEWAY_LATE_MS earlier than that reply,
@@ -36,7 +37,8 @@
  *   - A lease that ended within the last GATEWAY_LATE_MS, because the core counts from the arrival of the
  * reply.
  *   - A lease whose grant the core received more than two seconds after the gateway had sent it: for
- *     LATE_EXCUSE_MS after the arrival, because a gateway whose clock was set back sends the same.
+ *     LATE_EXCUSE_MS after the arrival, because a gateway whose clock was set back sends the same. The
+ *     lifetime that a client is advertised then is too long by as much as the grant was late, at the most.
  */
 #pragma once
 
@@ -115,7 +117,7 @@ struct inv_taken {
 struct inv_lost {
     bool tcp;
     bool by_reboot;
-    bool unseen; /* the gateway had rebooted a moment before, so its epoch shows one reboot of the two */
+    bool unseen; /* the gateway's epoch was hardly above zero, so it is the same after the reboot */
     uint16_t internal_port; /* 0: a free entry */
     uint16_t external_port;
     uint64_t ends_ms;
@@ -130,6 +132,7 @@ struct inv_late {
     uint16_t internal_port;
     uint16_t external_port;
     uint64_t arrived_ms; /* 0: none */
+    uint64_t late_ms;    /* more than two seconds */
 };
 
 enum {
@@ -182,7 +185,6 @@ struct invariants {
     uint32_t gateway_epoch_s; /* the last datagram of the gateway that reached the core, and when */
     uint64_t gateway_epoch_ms;
     struct inv_lost lost[INV_LOST_MAX];
-    uint64_t reboot_ms[2]; /* the last reboot that lost a lease, and the one before */
     unsigned lost_next;
     struct inv_late late[INV_LATE_MAX];
     unsigned late_next;
@@ -254,8 +256,8 @@ void inv_asked_before(struct world *w, uint32_t address, bool tcp, uint16_t port
 /* The gateway had a lease of that port, it has not ended for longer than a reply can be late, and the core
  * cannot know yet that it is gone. */
 bool inv_lease_is_excused(const struct world *w, bool tcp, uint16_t internal_port, uint16_t external_port);
-/* A late grant of that external port arrived a moment ago. */
-bool inv_granted_late(const struct world *w, bool tcp, uint16_t internal_port, uint16_t external_port);
+/* By how much a grant of that external port was late that arrived a moment ago; 0: there was none. */
+uint64_t inv_grant_late_ms(const struct world *w, bool tcp, uint16_t internal_port, uint16_t external_port);
 void inv_check_secrets(struct world *w, const char *where, struct span bytes);
 void inv_hand_unnoticed(struct world *w);
 void inv_rules_init(struct world *w);

@@ -13,14 +13,10 @@ void inv_lease_lost(struct world *w, const struct gateway_lease *lease, uint64_t
 {
     struct invariants *inv = &w->invariants;
 
-    if (by_reboot && lost_ms != inv->reboot_ms[0]) {
-        inv->reboot_ms[1] = inv->reboot_ms[0];
-        inv->reboot_ms[0] = lost_ms;
-    }
     inv->lost[inv->lost_next++ % INV_LOST_MAX] = (struct inv_lost){
         .tcp = lease->tcp,
         .by_reboot = by_reboot,
-        .unseen = by_reboot && lost_ms - inv->reboot_ms[1] < CLOCK_TOLERANCE_MS,
+        .unseen = by_reboot && gateway_epoch_s(&w->gateway, lost_ms) < CLOCK_TOLERANCE_MS / 1000,
         .internal_port = lease->internal_port,
         .external_port = lease->external_port,
         .ends_ms = lease->ends_ms,
@@ -94,7 +90,7 @@ static void note_success(struct world *w, uint64_t said_ms, uint64_t seems_said_
 
 /* ---- late grants ---- */
 
-static void note_late(struct world *w, const uint8_t *bytes)
+static void note_late(struct world *w, uint64_t said_ms, const uint8_t *bytes)
 {
     struct invariants *inv = &w->invariants;
     uint16_t internal_port = get16(bytes + 8);
@@ -108,19 +104,23 @@ static void note_late(struct world *w, const uint8_t *bytes)
         .internal_port = internal_port != 0 ? internal_port : external_port,
         .external_port = external_port,
         .arrived_ms = w->now_ms,
+        .late_ms = w->now_ms - said_ms,
     };
 }
 
-bool inv_granted_late(const struct world *w, bool tcp, uint16_t internal_port, uint16_t external_port)
+uint64_t inv_grant_late_ms(const struct world *w, bool tcp, uint16_t internal_port, uint16_t external_port)
 {
+    uint64_t most_ms = 0;
+
     for (unsigned i = 0; i < INV_LATE_MAX; i++) {
         const struct inv_late *late = &w->invariants.late[i];
 
         if (late->arrived_ms != 0 && late->arrived_ms + LATE_EXCUSE_MS >= w->now_ms && late->tcp == tcp &&
-            late->internal_port == internal_port && late->external_port == external_port)
-            return true;
+            late->internal_port == internal_port && late->external_port == external_port &&
+            late->late_ms > most_ms)
+            most_ms = late->late_ms;
     }
-    return false;
+    return most_ms;
 }
 
 /* ---- datagrams ---- */
@@ -150,7 +150,7 @@ void inv_from_gateway(struct world *w, uint64_t said_ms, struct span datagram)
         (!map && !(bytes[1] == 128 && (datagram.len == 12 || datagram.len == 8))))
         return;
     if (map && said_ms + CLOCK_TOLERANCE_MS < w->now_ms)
-        note_late(w, bytes);
+        note_late(w, said_ms, bytes);
     epoch_s = get32(bytes + 4);
     uint64_t expected_s = inv->gateway_epoch_s + (w->now_ms - inv->gateway_epoch_ms) / 1000 * 7 / 8;
     if (inv->gateway_heard && (uint64_t)epoch_s + 2 < expected_s) {

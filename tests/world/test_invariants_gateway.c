@@ -108,6 +108,25 @@ static void test_a_restart(void **state)
     }
 }
 
+/* After a second reboot within two seconds the epoch fits as it did after the first one. */
+static void test_two_restarts_in_a_row(void **state)
+{
+    (void)state;
+    for (unsigned apart_ms = 1999; apart_ms <= 2000; apart_ms++) {
+        hear(w->now_ms, w->now_ms, request(w->now_ms, 60));
+        w->now_ms += 60000;
+        gateway_reboot(&w->gateway, w->now_ms);
+        request(w->now_ms, 60);
+        w->now_ms += apart_ms;
+        uint16_t port = request(w->now_ms, 60);
+        gateway_reboot(&w->gateway, w->now_ms);
+        hear_address(w->now_ms, 0);
+        hear_address(w->now_ms, 0);
+        assert_int_equal(excused(port), apart_ms < 2000);
+        w->now_ms += 60000;
+    }
+}
+
 static void test_a_lease_that_ended(void **state)
 {
     uint16_t port = request(START_MS, 60);
@@ -140,17 +159,17 @@ static void test_a_late_grant(void **state)
     (void)state;
     w->now_ms = START_MS + 2000;
     hear(START_MS, START_MS, 41000);
-    assert_false(inv_granted_late(w, false, INTERNAL, 41000));
+    assert_int_equal(inv_grant_late_ms(w, false, INTERNAL, 41000), 0);
     w->now_ms++;
     hear(START_MS, START_MS, 41000);
-    assert_true(inv_granted_late(w, false, INTERNAL, 41000));
-    assert_false(inv_granted_late(w, true, INTERNAL, 41000));
-    assert_false(inv_granted_late(w, false, INTERNAL + 1, 41000));
-    assert_false(inv_granted_late(w, false, INTERNAL, 41001));
+    assert_int_equal(inv_grant_late_ms(w, false, INTERNAL, 41000), 2001);
+    assert_int_equal(inv_grant_late_ms(w, true, INTERNAL, 41000), 0);
+    assert_int_equal(inv_grant_late_ms(w, false, INTERNAL + 1, 41000), 0);
+    assert_int_equal(inv_grant_late_ms(w, false, INTERNAL, 41001), 0);
     w->now_ms += 10000;
-    assert_true(inv_granted_late(w, false, INTERNAL, 41000));
+    assert_int_equal(inv_grant_late_ms(w, false, INTERNAL, 41000), 2001);
     w->now_ms++;
-    assert_false(inv_granted_late(w, false, INTERNAL, 41000));
+    assert_int_equal(inv_grant_late_ms(w, false, INTERNAL, 41000), 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -158,7 +177,8 @@ static void test_a_late_grant(void **state)
 UNIT(invariants_gateway)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_a_port_that_changed),       TEST(test_a_restart),    TEST(test_a_lease_that_ended),
+        TEST(test_a_port_that_changed),       TEST(test_a_restart),
+        TEST(test_two_restarts_in_a_row),     TEST(test_a_lease_that_ended),
         TEST(test_a_deletion_that_came_late), TEST(test_a_late_grant),
     };
 

@@ -58,7 +58,8 @@ void judge_twin(struct scene *scene)
             log_safe(span_text(s->config->user)).text, sessions.count, sessions.address[0].text);
     else if (sessions.count > 0)
         f = finding_add(scene->out, FINDING_SECOND_DAEMON, FINDING_PASS,
-                        "no second daemon: all sessions of the user come from %s", sessions.address[0].text);
+                        "no sign of a second daemon: all sessions of the user come from %s",
+                        sessions.address[0].text);
     else
         return;
     if (f->status != FINDING_PASS)

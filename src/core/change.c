@@ -69,14 +69,6 @@ static void report_all(struct proxy *p, const struct step *step)
 
 /* ---- whose change ---- */
 
-/* The comment changes with the gateway's port, or with what a client requests. */
-static bool comment_is_for_client(const struct mapping *mapping)
-{
-    const struct rule *rule = &mapping->rule;
-    uint16_t port = rule->comment.external_port;
-    return !rule->comment_stale && (port == 0 || port == mapping->lease.external_port);
-}
-
 /* True if a client's request causes the command, and not something that the daemon does by itself. */
 static bool is_for_client(const struct proxy *p, const struct mapping *mapping, enum rule_want want,
                           uint64_t now_ms)
@@ -86,8 +78,8 @@ static bool is_for_client(const struct proxy *p, const struct mapping *mapping, 
         break;
     case RULE_WANTS_ADD: /* a rule that stood before is put back at once */
         return !promise_lives(mapping, now_ms);
-    case RULE_WANTS_COMMENT:
-        return comment_is_for_client(mapping);
+    case RULE_WANTS_COMMENT: /* that of an earlier version is replaced by the daemon itself */
+        return !mapping->rule.comment_stale;
     case RULE_WANTS_REMOVE: /* at the end of its lease it goes at once */
         return !p->stopping && !mapping->wanted && mapping->job.undone;
     }

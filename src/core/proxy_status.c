@@ -13,6 +13,15 @@ static uint32_t age_s(bool known, uint64_t at_ms, uint64_t now_ms)
     return known ? seconds_since(at_ms, now_ms) : AGE_UNKNOWN_S;
 }
 
+/* A client's record outlives its mappings, which are in quarantine. */
+static unsigned clients_served(const struct mapping_tables *t)
+{
+    unsigned count = 0;
+    for (unsigned c = 1; c <= t->used_clients; c++)
+        count += t->client[c].live > 0;
+    return count;
+}
+
 struct proxy_status proxy_status(const struct proxy *p, uint64_t now_ms)
 {
     const struct upstream *u = &p->upstream;
@@ -31,7 +40,7 @@ struct proxy_status proxy_status(const struct proxy *p, uint64_t now_ms)
         .gateway_silence_s = age_s(u->epoch_known, u->epoch_ms, now_ms),
         .mappings = p->tables.live,
         .records = p->tables.records,
-        .clients = p->tables.clients,
+        .clients = clients_served(&p->tables),
         .dropped = p->server.dropped,
         .router_ready = router_is_ready(&p->router),
         .interface_configured = p->config.in_interface[0] != '\0',

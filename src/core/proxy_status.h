@@ -27,7 +27,7 @@ struct proxy_status {
     uint32_t gateway_silence_s; /* since the gateway's last answer; AGE_UNKNOWN_S: it never answered */
     unsigned mappings;          /* mappings that are wanted */
     unsigned records;           /* all records, even of mappings that are ending or in quarantine */
-    unsigned clients;
+    unsigned clients;           /* that have or request a mapping */
     bool router_ready;
     bool interface_configured;
     char router_version[ROUTER_VERSION_MAX + 1]; /* empty: not known */

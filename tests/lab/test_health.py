@@ -30,6 +30,8 @@ def test_router_and_gateway_come_and_go(make_lab):
     client = lab.client("lan1")
     assert client.map("udp", 5000, 45001).result == 0
     assert health(lab) == (0, "healthy external=11.22.33.44 mappings=1 clients=1")
+    assert client.delete("udp", 5000).result == 0
+    assert health(lab) == (0, "healthy external=11.22.33.44 mappings=0 clients=0")
 
     # A daemon that works, but cannot serve clients.
     lab.router.kill()

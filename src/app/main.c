@@ -88,7 +88,7 @@ static const char usage[] =
     "usage: double-natpmp [--check-config | --help | --version]\n"
     "       double-natpmp check [--json | --report]\n"
     "       double-natpmp health\n"
-    "       double-natpmp setup [--routeros VERSION]\n"
+    "       double-natpmp setup [--routeros VERSION] [--via WAY] [--image NAME | --remove]\n"
     "       double-natpmp status [--json]\n"
     "\n"
     "A NAT-PMP server for a LAN behind two NATs, a MikroTik router's and a VPN provider's.\n"

@@ -44,8 +44,9 @@ def test_what_the_daemon_knows(lab):
 
     lab.router.kill()
     wait_until(lambda: not document(lab)["healthy"], 30)
-    assert document(lab)["router"]["trouble"] is not None
-    assert "what to do: " in status(lab)[1] or document(lab)["router"]["remedy"] is None
+    wait_until(lambda: document(lab)["router"]["trouble"] == "the router refuses connections", 30)
+    assert "/ip/service/enable api" in document(lab)["router"]["remedy"]
+    assert "what to do: /ip/service/enable api" in status(lab)[1]
     lab.router.start()
     wait_until(lambda: document(lab)["healthy"], 30)
     assert daemon.stop() == 0

@@ -50,7 +50,8 @@ class Listener:
     def _datagram(self, sender, message, external, limit):
         sender.send(message)
         ready, _, _ = select.select([self.socket, sender], [], [], limit)
-        assert ready, f"to UDP {external}: neither the message nor a refusal within {limit} s"
+        if not ready:
+            raise TimeoutError(f"to UDP {external}: neither the message nor a refusal within {limit} s")
         if self.socket not in ready:
             sender.recv(1)  # raises the refusal
             raise AssertionError("an answer without a message")

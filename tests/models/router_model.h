@@ -268,7 +268,7 @@ struct router_model_packet {
     uint32_t destination;
     uint16_t destination_port;
     const char *mark; /* of the connection, the packet and its routing; NULL: none */
-    bool lucky;       /* it meets the conditions that the model does not evaluate: a time, a limit, a content */
+    bool lucky; /* it meets the conditions that the model does not evaluate: a time, a limit, a content */
 };
 
 /* What the chain dstnat makes of it. */
@@ -323,7 +323,8 @@ bool router_model_member_remove(struct router_model *m, const char *list, const 
 bool router_model_list_holds(const struct router_model *m, const char *list, const char *interface);
 
 /* A row at the end of a table: "filter", "mangle", "raw", "routing-rule" or "address-list"; attributes as for
- * router_model_rule_add. The tables can be printed, but the model does not apply them. */
+ * router_model_rule_add. The tables can be printed; the model applies only the address
+ * lists, to the chain dstnat. */
 bool router_model_row_add(struct router_model *m, const char *table, const char *attributes);
 
 /* Adds what a file of tests/cases describes. False: see router_model_error. */

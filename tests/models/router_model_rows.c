@@ -1,5 +1,5 @@
-/* Tables that the model prints and does not apply: the filter, mangle and raw rules, the routing rules and
- * the address lists. */
+/* Tables that the model prints and does not apply: the filter, mangle and raw rules and the routing rules. Of
+ * these tables only the address lists count for the packets of router_model_packet.c. */
 #include "router_model_internal.h"
 
 #include <stdio.h>

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "world.h"
+#include "hash.h"
 
 static bool holds(struct span bytes, const char *text)
 {
@@ -27,7 +28,6 @@ void inv_check_secrets(struct world *w, const char *where, struct span bytes)
 static uint64_t kind_of(struct span text)
 {
     size_t end = text.len;
-    uint64_t hash = 0xcbf29ce484222325u;
 
     for (size_t i = 0; i < text.len; i++) {
         if (text.data[i] == ' ')
@@ -37,9 +37,7 @@ static uint64_t kind_of(struct span text)
         if (i + 1 == text.len)
             end = text.len;
     }
-    for (size_t i = 0; i < end; i++)
-        hash = (hash ^ text.data[i]) * 0x100000001b3u;
-    return hash;
+    return hash_bytes(HASH_START, span_of(text.data, end));
 }
 
 static struct inv_log_kind *find_kind(struct world *w, uint64_t hash)

@@ -74,7 +74,7 @@ enum {
     CHAIN_NAME_MAX = 127,
     /* Chains of the NAT table with rules that name ports. Each takes 16 KiB for each protocol, from the first
      * such rule on. What further chains name is in doubt. */
-    CLAIM_CHAINS_MAX = 16,
+    TAKEN_CHAINS_MAX = 16,
 
     /* Of each kind of log line: so many at once, then one in so many seconds. Ten lines show an operator what
      * happens and to whom; ten thousand, which a host on the LAN or a router full of rules could cause, would

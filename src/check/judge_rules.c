@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "check/judge_parts.h"
-#include "core/claims.h"
+#include "core/taken_ports.h"
 
 /* ---- ports ---- */
 
@@ -28,10 +28,10 @@ static unsigned count_dynamic(const struct portset *set)
 }
 
 struct taken {
-    struct claims claims[2];
-    struct claimed_ports all[2];
-    struct claimed_ports one; /* of a single rule */
-    uint32_t most_id;         /* the rule that takes the most ports */
+    struct taken_ports taken_ports[2];
+    struct taken_set all[2];
+    struct taken_set one; /* of a single rule */
+    uint32_t most_id;     /* the rule that takes the most ports */
     unsigned most;
     bool most_is_here; /* it names the VPN interface itself */
 };
@@ -41,17 +41,17 @@ static bool is_ours(const struct scene *scene, const struct ros_sentence *row)
     return nat_rule_parse(row, &scene->vpn).ours;
 }
 
-static void find_claims(const struct scene *scene, struct taken *taken)
+static void find_taken_ports(const struct scene *scene, struct taken *taken)
 {
     for (unsigned i = 0; i < 2; i++) {
-        claims_begin(&taken->claims[i], &scene->vpn, (enum natpmp_protocol)i);
-        taken->claims[i].packet.lists = &scene->lists;
+        taken_ports_begin(&taken->taken_ports[i], &scene->vpn, (enum natpmp_protocol)i);
+        taken->taken_ports[i].packet.lists = &scene->lists;
     }
     for (struct table_rows t = table_rows_of(scene->s, TABLE_NAT); table_rows_next(&t) != NULL;)
         for (unsigned i = 0; i < 2 && !is_ours(scene, t.row); i++)
-            claims_add(&taken->claims[i], t.row);
+            taken_ports_add(&taken->taken_ports[i], t.row);
     for (unsigned i = 0; i < 2; i++)
-        (void)claims_end(&taken->claims[i], &taken->all[i]);
+        (void)taken_ports_end(&taken->taken_ports[i], &taken->all[i]);
 }
 
 static unsigned count_of_row(struct taken *taken, const struct ros_sentence *row)
@@ -59,7 +59,8 @@ static unsigned count_of_row(struct taken *taken, const struct ros_sentence *row
     unsigned count = 0;
     for (unsigned i = 0; i < 2; i++) {
         portset_clear(&taken->one.sure);
-        if (claims_reach_row(&taken->claims[i], row) && claims_of_row(&taken->claims[i], row, &taken->one))
+        if (taken_ports_reach_row(&taken->taken_ports[i], row) &&
+            taken_ports_of_row(&taken->taken_ports[i], row, &taken->one))
             count += count_dynamic(&taken->one.sure);
     }
     return count;
@@ -90,7 +91,7 @@ static void judge_ports(struct scene *scene)
 {
     static struct taken taken; /* it is too large for the stack */
     memset(&taken, 0, sizeof(taken));
-    find_claims(scene, &taken);
+    find_taken_ports(scene, &taken);
     unsigned udp = DYNAMIC_PORTS - count_dynamic(&taken.all[NATPMP_UDP].sure);
     unsigned tcp = DYNAMIC_PORTS - count_dynamic(&taken.all[NATPMP_TCP].sure);
     if (udp >= PORTS_FEW && tcp >= PORTS_FEW) {

@@ -72,8 +72,8 @@ uint16_t port_free_from(const struct mapping_tables *t, const struct router *r, 
 {
     enum natpmp_protocol own = mapping_protocol(&t->mapping[m]);
     enum natpmp_protocol other = mapping_other_protocol(&t->mapping[m]);
-    const struct portset *sets[] = {&t->router_ports, &r->claimed[own].sure, &r->claimed[own].doubted,
-                                    &r->claimed[other].sure, &r->claimed[other].doubted};
+    const struct portset *sets[] = {&t->router_ports, &r->taken[own].sure, &r->taken[own].doubted,
+                                    &r->taken[other].sure, &r->taken[other].doubted};
     for (unsigned count = 5; count >= 2; count--) {
         uint16_t port = free_from(sets, count, start);
         if (port != 0)
@@ -93,8 +93,7 @@ static bool is_quarantined(const struct mapping_tables *t, uint16_t m, uint16_t 
 
 /* Another client's rule has this router port, and its external port is not known yet. The gateway most likely
  * grants the same number, and section 3.3 forbids to give that number's other protocol to this client. */
-static bool is_claimed(const struct mapping_tables *t, uint16_t m, enum natpmp_protocol protocol,
-                       uint16_t port)
+static bool is_taken(const struct mapping_tables *t, uint16_t m, enum natpmp_protocol protocol, uint16_t port)
 {
     uint16_t holder = mapping_find_router_port(t, protocol, port);
     const struct mapping *mapping = &t->mapping[holder];
@@ -109,7 +108,7 @@ static bool is_foreign(const struct mapping_tables *t, uint16_t m, uint16_t port
     uint16_t neighbour = mapping_find_external_port(t, mapping_other_protocol(mapping), port);
     return (holder != 0 && holder != m) ||
            (neighbour != 0 && t->mapping[neighbour].client != mapping->client) ||
-           is_claimed(t, m, NATPMP_UDP, port) || is_claimed(t, m, NATPMP_TCP, port) ||
+           is_taken(t, m, NATPMP_UDP, port) || is_taken(t, m, NATPMP_TCP, port) ||
            is_quarantined(t, m, port, now_ms);
 }
 

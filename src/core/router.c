@@ -46,12 +46,12 @@ static bool may_change(const struct router *r, uint64_t now_ms)
 
 bool router_port_taken(const struct router *r, enum natpmp_protocol protocol, uint16_t port)
 {
-    return portset_has(&r->claimed[protocol].sure, port);
+    return portset_has(&r->taken[protocol].sure, port);
 }
 
 bool router_port_doubted(const struct router *r, enum natpmp_protocol protocol, uint16_t port)
 {
-    return portset_has(&r->claimed[protocol].doubted, port);
+    return portset_has(&r->taken[protocol].doubted, port);
 }
 
 bool router_has_address(const struct router *r, uint32_t address)

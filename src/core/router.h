@@ -12,7 +12,7 @@
 
 #include "base/prng.h"
 #include "core/claim.h"
-#include "core/claims.h"
+#include "core/taken_ports.h"
 #include "core/nat_rule.h"
 #include "core/router_rows.h"
 #include "core/session.h"
@@ -134,11 +134,11 @@ struct router {
     struct nat_context context;
     struct nat_context next_context; /* STAGE_CONTEXT collects it */
 
-    /* By protocol: the ports that foreign rules claim, from the last snapshot, and what a running one has
+    /* By protocol: the ports that foreign rules take, from the last snapshot, and what a running one has
      * found so far. */
-    struct claimed_ports claimed[2];
-    struct claims claims[2];
-    bool any_claimed; /* false: the sets are empty and untouched, so that their pages stay unused */
+    struct taken_set taken[2];
+    struct taken_ports taken_ports[2];
+    bool any_taken; /* false: the sets are empty and untouched, so that their pages stay unused */
     /* The first static rule of the chain dstnat that is not ours: ours are added before it. 0: there is none.
      */
     uint32_t place;

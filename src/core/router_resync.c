@@ -140,7 +140,7 @@ static void start_snapshot(struct router *r, const struct step *step)
     r->next_place = 0;
     r->resynced_ms = step->now_ms;
     for (unsigned i = 0; i < 2; i++)
-        claims_begin(&r->claims[i], &r->context, (enum natpmp_protocol)i);
+        taken_ports_begin(&r->taken_ports[i], &r->context, (enum natpmp_protocol)i);
     read_table(r, COMMAND_SNAPSHOT, "/ip/firewall/nat/print", nat_rule_proplist, NULL, step);
 }
 
@@ -178,7 +178,7 @@ static bool snapshot_row(struct router *r, const struct ros_sentence *row, uint6
     if (rule.ours)
         return our_row(&rule, o);
     for (unsigned i = 0; i < 2; i++)
-        claims_add(&r->claims[i], row);
+        taken_ports_add(&r->taken_ports[i], row);
     note_questions(r, row);
     if (r->next_place == 0 && is_place(row))
         r->next_place = rule.id;
@@ -207,13 +207,13 @@ static bool foreign_row(struct router *r, const struct ros_sentence *row, uint32
                         struct router_outcome *o)
 {
     /* Its place and the chains that lead to it are not known until a resync. */
-    bool claims = false;
+    bool takes = false;
     for (unsigned i = 0; i < 2; i++) {
-        claims = claims_of_row(&r->claims[i], row, &r->claimed[i]) || claims;
+        takes = taken_ports_of_row(&r->taken_ports[i], row, &r->taken[i]) || takes;
         if (r->stage == STAGE_SNAPSHOT)
-            claims_add_anywhere(&r->claims[i], row);
+            taken_ports_add_anywhere(&r->taken_ports[i], row);
     }
-    r->any_claimed = r->any_claimed || claims;
+    r->any_taken = r->any_taken || takes;
     /* It may also stand before ours. */
     if (chain_walk_row_acts(row))
         router_foreign_changed(r, now_ms);
@@ -246,11 +246,11 @@ static bool listen_row(struct router *r, const struct ros_sentence *row, uint64_
 
 static bool snapshot_done(struct router *r, struct router_outcome *o, const struct step *step)
 {
-    for (unsigned i = 0; i < 2 && r->any_claimed; i++)
-        r->claimed[i] = (struct claimed_ports){0};
-    r->any_claimed = false;
+    for (unsigned i = 0; i < 2 && r->any_taken; i++)
+        r->taken[i] = (struct taken_set){0};
+    r->any_taken = false;
     for (unsigned i = 0; i < 2; i++)
-        r->any_claimed = claims_end(&r->claims[i], &r->claimed[i]) || r->any_claimed;
+        r->any_taken = taken_ports_end(&r->taken_ports[i], &r->taken[i]) || r->any_taken;
     r->place = r->next_place != r->refused_place ? r->next_place : 0;
     r->place_lost = false;
     r->stage = STAGE_IDLE;

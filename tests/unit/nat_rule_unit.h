@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "core/claims.h"
+#include "core/taken_ports.h"
 #include "core/nat_rule.h"
 #include "unit.h"
 
@@ -54,15 +54,15 @@ static inline const struct ros_sentence *row(const char *words)
     return sentence(text);
 }
 
-/* The ports that a table with this one row claims. */
-static inline bool take_ports(const struct ros_sentence *only, struct claimed_ports ports[2])
+/* The ports that a table with this one row takes. */
+static inline bool take_ports(const struct ros_sentence *only, struct taken_set ports[2])
 {
-    static struct claims claims;
+    static struct taken_ports taken_ports;
     bool any = false;
     for (unsigned protocol = 0; protocol < 2; protocol++) {
-        claims_begin(&claims, &context, (enum natpmp_protocol)protocol);
-        claims_add(&claims, only);
-        any = claims_end(&claims, &ports[protocol]) || any;
+        taken_ports_begin(&taken_ports, &context, (enum natpmp_protocol)protocol);
+        taken_ports_add(&taken_ports, only);
+        any = taken_ports_end(&taken_ports, &ports[protocol]) || any;
     }
     return any;
 }

@@ -5,7 +5,7 @@
 
 #include "check/address_lists.h"
 #include "check/judge.h"
-#include "core/claims.h"
+#include "core/taken_ports.h"
 #include "core/router_rows.h"
 #include "inquiry_unit.h"
 #include "json.h"
@@ -127,8 +127,8 @@ static void context_of(const char *interface, struct nat_context *ret_context)
 static unsigned compare_ports(const char *path, const struct json *truth)
 {
     static const char *const protocols[] = {[NATPMP_UDP] = "udp", [NATPMP_TCP] = "tcp"};
-    static struct claims claims;
-    static struct claimed_ports ports;
+    static struct taken_ports taken_ports;
+    static struct taken_set ports;
     const struct address_lists lists = {.state = &subject->survey, .cover = address_lists_cover};
     struct nat_context context = {.instance = "default"};
     const struct json *asked = json_get(truth, "ports asked for, of rules before all others");
@@ -138,12 +138,12 @@ static unsigned compare_ports(const char *path, const struct json *truth)
     context_of(json_text(truth, "way to the gateway"), &context);
     for (unsigned i = 0; i < ARRAY_LEN(protocols); i++) {
         memset(&ports, 0, sizeof(ports));
-        claims_begin(&claims, &context, (enum natpmp_protocol)i);
-        claims.packet.lists = &lists;
+        taken_ports_begin(&taken_ports, &context, (enum natpmp_protocol)i);
+        taken_ports.packet.lists = &lists;
         for (struct table_rows t = table_rows_of(&subject->survey, TABLE_NAT); table_rows_next(&t) != NULL;)
             if (!takes_requests(t.row))
-                claims_add(&claims, t.row);
-        (void)claims_end(&claims, &ports);
+                taken_ports_add(&taken_ports, t.row);
+        (void)taken_ports_end(&taken_ports, &ports);
         for (const struct json *port = json_get(asked, protocols[i])->child; port != NULL;
              port = port->next) {
             uint16_t number = (uint16_t)strtoul(port->key, NULL, 10);

@@ -5,7 +5,7 @@
 
 #define DSTNAT "=.id=*1 =chain=dstnat =action=dst-nat "
 
-static struct claimed_ports ports[2];
+static struct taken_set ports[2];
 
 /* Which of three ports it takes, "80", "443" and "6881", for UDP and TCP. */
 struct expected {
@@ -369,12 +369,12 @@ static void test_a_list_that_is_too_long(void **state)
 
 static void check_table(const char *const *rows, const char *sure, bool doubted)
 {
-    static struct claims claims;
+    static struct taken_ports taken_ports;
     memset(ports, 0, sizeof(ports));
-    claims_begin(&claims, &context, NATPMP_TCP);
+    taken_ports_begin(&taken_ports, &context, NATPMP_TCP);
     for (size_t i = 0; rows[i] != NULL; i++)
-        claims_add(&claims, row(rows[i]));
-    (void)claims_end(&claims, &ports[NATPMP_TCP]);
+        taken_ports_add(&taken_ports, row(rows[i]));
+    (void)taken_ports_end(&taken_ports, &ports[NATPMP_TCP]);
     check_protocol(rows[0], NATPMP_TCP, sure);
     assert_int_equal(portset_has(&ports[NATPMP_TCP].doubted, 443), doubted);
 }
@@ -415,19 +415,19 @@ static void test_chains(void **state)
 static void test_more_chains_than_are_kept(void **state)
 {
     (void)state;
-    static const unsigned chains[] = {CLAIM_CHAINS_MAX, CLAIM_CHAINS_MAX + 1, WALK_CHAINS_MAX + 8};
-    static struct claims claims;
+    static const unsigned chains[] = {TAKEN_CHAINS_MAX, TAKEN_CHAINS_MAX + 1, WALK_CHAINS_MAX + 8};
+    static struct taken_ports taken_ports;
     for (size_t i = 0; i < ARRAY_LEN(chains); i++) {
         memset(ports, 0, sizeof(ports));
-        claims_begin(&claims, &context, NATPMP_TCP);
+        taken_ports_begin(&taken_ports, &context, NATPMP_TCP);
         for (unsigned k = 1; k <= chains[i]; k++) {
             char words[128];
             (void)snprintf(words, sizeof(words),
                            "=chain=c%u =action=dst-nat =protocol=tcp =dst-port=%u =to-addresses=10.0.0.1", k,
                            k);
-            claims_add(&claims, row(words));
+            taken_ports_add(&taken_ports, row(words));
         }
-        (void)claims_end(&claims, &ports[NATPMP_TCP]);
+        (void)taken_ports_end(&taken_ports, &ports[NATPMP_TCP]);
         assert_false(portset_has(&ports[NATPMP_TCP].sure, 1));
         assert_int_equal(portset_has(&ports[NATPMP_TCP].doubted, (uint16_t)chains[i]), i > 0);
         assert_int_equal(portset_has(&ports[NATPMP_TCP].doubted, 1),

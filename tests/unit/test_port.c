@@ -28,9 +28,9 @@ static int stop_router(void **state)
 /* The foreign rules of a row take one port of each protocol. */
 static void take(uint16_t udp, uint16_t tcp)
 {
-    memset(router->claimed, 0, sizeof(router->claimed));
-    portset_add(&router->claimed[NATPMP_UDP].sure, udp);
-    portset_add(&router->claimed[NATPMP_TCP].sure, tcp);
+    memset(router->taken, 0, sizeof(router->taken));
+    portset_add(&router->taken[NATPMP_UDP].sure, udp);
+    portset_add(&router->taken[NATPMP_TCP].sure, tcp);
 }
 
 /* ---- on the router ---- */
@@ -132,9 +132,9 @@ static void test_the_first_free_port(void **state)
     /* [P8] The hotspot listens on the four ports from here on. */
     assert_int_equal(port_free_from(t, router, MINE, 64872), 64876);
     enum natpmp_protocol own = mapping_protocol(&t->mapping[MINE]);
-    portset_fill(&router->claimed[own == NATPMP_UDP ? NATPMP_TCP : NATPMP_UDP].sure);
+    portset_fill(&router->taken[own == NATPMP_UDP ? NATPMP_TCP : NATPMP_UDP].sure);
     assert_int_equal(port_free_from(t, router, MINE, 51000), 51000);
-    portset_fill(&router->claimed[own].sure);
+    portset_fill(&router->taken[own].sure);
     assert_int_equal(port_free_from(t, router, MINE, 51000), 0);
 }
 

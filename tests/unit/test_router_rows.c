@@ -5,7 +5,7 @@
 #include "core/router_rows.h"
 #include "nat_rule_unit.h"
 
-static struct claimed_ports ports[2];
+static struct taken_set ports[2];
 
 static bool takes(const char *matcher)
 {

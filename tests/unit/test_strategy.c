@@ -98,7 +98,7 @@ static void test_a_normal_router_port(void **state)
         mapping_at(t, MINE)->rule.state = (uint8_t)row->rule;
         mapping_set_moving(t, MINE, row->moving);
         p->router.ready = !row->not_ready;
-        portset_add(&p->router.claimed[NATPMP_TCP].sure, row->foreign);
+        portset_add(&p->router.taken[NATPMP_TCP].sure, row->foreign);
         strategy_normal.settle_port(p, MINE, &step);
         check_number(row->name, "the router port", at(MINE)->router_port, row->router_port);
         /* If its port is taken while its lease stands, the lease is deleted first. */
@@ -115,7 +115,7 @@ static void take_all_but(uint16_t port)
     for (unsigned i = PORT_DYNAMIC_FIRST; i <= PORT_DYNAMIC_LAST; i++)
         if (i != port)
             for (unsigned protocol = 0; protocol < 2; protocol++)
-                portset_add(&p->router.claimed[protocol].sure, (uint16_t)i);
+                portset_add(&p->router.taken[protocol].sure, (uint16_t)i);
 }
 
 static uint16_t new_mapping(void)
@@ -237,7 +237,7 @@ static void test_a_symmetric_router_port(void **state)
     for (size_t i = 0; i < ARRAY_LEN(symmetrics); i++) {
         const struct symmetric *row = &symmetrics[i];
         give_symmetric(&row->mine, &row->other);
-        portset_add(&p->router.claimed[NATPMP_TCP].sure, row->foreign);
+        portset_add(&p->router.taken[NATPMP_TCP].sure, row->foreign);
         strategy_symmetric.settle_port(p, MINE, &step);
         check_number(row->name, "the router port", at(MINE)->router_port, row->router_port);
         check_number(row->name, "refused", at(MINE)->job.refusal, row->refused ? NATPMP_OUT_OF_RESOURCES : 0);

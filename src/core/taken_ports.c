@@ -1,8 +1,9 @@
-#include "core/claims.h"
+#include "core/taken_ports.h"
 
-enum { ELSEWHERE = CLAIM_CHAINS_MAX };
+enum { ELSEWHERE = TAKEN_CHAINS_MAX };
 
-void claims_begin(struct claims *c, const struct nat_context *context, enum natpmp_protocol protocol)
+void taken_ports_begin(struct taken_ports *c, const struct nat_context *context,
+                       enum natpmp_protocol protocol)
 {
     c->packet = (struct packet){.in = context, .protocol = protocol, .dst_local = true, .arrival = true};
     c->chains = 0;
@@ -36,7 +37,7 @@ static void add_ports(struct span text, struct portset *set)
 /* ---- collecting ---- */
 
 /* WALK_CHAINS_MAX: a chain that the walk does not know. */
-static struct claimed_ports *ports_of_chain(struct claims *c, unsigned chain)
+static struct taken_set *ports_of_chain(struct taken_ports *c, unsigned chain)
 {
     unsigned i = 0;
     while (i < c->chains && c->chain[i] != chain)
@@ -55,7 +56,7 @@ static struct claimed_ports *ports_of_chain(struct claims *c, unsigned chain)
     return &c->ports[i];
 }
 
-void claims_add(struct claims *c, const struct ros_sentence *row)
+void taken_ports_add(struct taken_ports *c, const struct ros_sentence *row)
 {
     struct span text;
     unsigned chain;
@@ -65,12 +66,12 @@ void claims_add(struct claims *c, const struct ros_sentence *row)
     cover = chain_walk_add(&c->walk, row, names && cover == COVER_ALL ? COVER_PART : cover, &chain);
     if (cover == COVER_NONE || !names)
         return;
-    struct claimed_ports *ports = ports_of_chain(c, chain);
+    struct taken_set *ports = ports_of_chain(c, chain);
     bool known = ports != &c->ports[ELSEWHERE];
     add_ports(text, known && cover != COVER_MAYBE ? &ports->sure : &ports->doubted);
 }
 
-bool claims_of_row(const struct claims *c, const struct ros_sentence *row, struct claimed_ports *ports)
+bool taken_ports_of_row(const struct taken_ports *c, const struct ros_sentence *row, struct taken_set *ports)
 {
     struct span text;
     if (!chain_walk_row_acts(row) || !names_ports(row, &text))
@@ -81,12 +82,12 @@ bool claims_of_row(const struct claims *c, const struct ros_sentence *row, struc
     return cover != COVER_NONE;
 }
 
-void claims_add_anywhere(struct claims *c, const struct ros_sentence *row)
+void taken_ports_add_anywhere(struct taken_ports *c, const struct ros_sentence *row)
 {
-    (void)claims_of_row(c, row, ports_of_chain(c, WALK_CHAINS_MAX));
+    (void)taken_ports_of_row(c, row, ports_of_chain(c, WALK_CHAINS_MAX));
 }
 
-bool claims_reach_row(const struct claims *c, const struct ros_sentence *row)
+bool taken_ports_reach_row(const struct taken_ports *c, const struct ros_sentence *row)
 {
     struct span name;
     return ros_attribute(row, "chain", &name) && chain_walk_reached_name(&c->walk, name) != COVER_NONE;
@@ -98,7 +99,7 @@ static void join(struct portset *to, const struct portset *from)
         to->word[i] |= from->word[i];
 }
 
-bool claims_end(struct claims *c, struct claimed_ports *ports)
+bool taken_ports_end(struct taken_ports *c, struct taken_set *ports)
 {
     struct verdict verdict;
     bool any = c->elsewhere;

@@ -32,6 +32,13 @@ class GatewayModel:
         """The next renewals grant other external ports."""
         self.control.ask("rotate")
 
+    def refuse(self, result):
+        """All requests for a mapping get this result; 0: no longer."""
+        self.control.ask(f"result map {result}")
+
+    def requests(self):
+        return self.control.json("counters")["requests"]
+
     def close(self):
         """Nothing to do: the lab ends the process."""
 

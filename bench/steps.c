@@ -57,6 +57,7 @@ static void perform(const struct action *action)
         errx(1, "the proxy closes a connection or ends");
     case ACTION_ANNOUNCE:
     case ACTION_LOG:
+    case ACTION_NOTICE:
         break;
     }
 }

@@ -245,7 +245,7 @@ static void exit_loop(struct driver *d)
     uv_stop(&d->loop);
 }
 
-static void perform(struct driver *d, const struct action *action)
+static void perform(struct driver *d, const struct action *action, uint64_t now_ms)
 {
     switch (action->type) {
     case ACTION_LAN_SEND: {
@@ -276,6 +276,9 @@ static void perform(struct driver *d, const struct action *action)
     case ACTION_LOG:
         log_line(d->log, action->log.level, action->log.component, action->log.text);
         break;
+    case ACTION_NOTICE:
+        changes_add(&d->changes, &action->notice, now_ms);
+        break;
     case ACTION_EXIT:
         exit_loop(d);
         break;
@@ -300,7 +303,7 @@ static void step(struct driver *d, struct event *event)
     event->gateway_local = gateway_local(d);
     d->machine.step(d->machine.state, event, &d->actions);
     for (unsigned i = 0; i < d->actions.count && !d->exiting; i++)
-        perform(d, &d->actions.at[i]);
+        perform(d, &d->actions.at[i], event->now_ms);
     if (d->actions.dropped_logs > 0) {
         log_printf(d->log, LOG_LEVEL_WARN, "driver", "log lines are missing: one step had too many count=%u",
                    d->actions.dropped_logs);

@@ -9,6 +9,7 @@
 
 #include <uv.h>
 
+#include "app/changes.h"
 #include "app/config.h"
 #include "app/log.h"
 #include "core/proxy.h"
@@ -61,6 +62,7 @@ struct driver {
     bool exiting;
     struct reported lan_dropped;
     struct reported lan_floods;
+    struct changes changes;
     struct actions actions;
 };
 

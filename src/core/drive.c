@@ -4,6 +4,7 @@
 #include "core/change.h"
 #include "core/deletion.h"
 #include "core/job_answer.h"
+#include "core/notice.h"
 #include "core/port.h"
 #include "core/reply.h"
 #include "core/strategy.h"
@@ -185,6 +186,7 @@ static void drive_one(struct proxy *p, uint16_t m, const struct step *step)
         deletion_settle(p, m, step);
     settle_promise(p, m, step);
     settle_lease(p, m, step);
+    notice_mapping(p, m, step);
     change_queue(p, m, step);
     if (!mapping_is_over(t, m)) {
         heap_set(&t->due, m, due_ms(p, m, step->now_ms));

@@ -66,6 +66,7 @@ enum action_type {
     ACTION_ROUTER_SEND,  /* bytes for an open connection; the driver queues them without limit */
     ACTION_ROUTER_CLOSE, /* close a connection, even one that is not open yet; no event of it follows */
     ACTION_LOG,          /* one line: level, component, message key=value ... */
+    ACTION_NOTICE,       /* something changed, for those who watch; nothing depends on it */
     ACTION_EXIT,         /* end the program with exit status 0; no action follows */
 };
 
@@ -74,6 +75,38 @@ enum log_level {
     LOG_LEVEL_WARN,  /* the program works in part and recovers by itself */
     LOG_LEVEL_INFO,  /* a mapping changed */
     LOG_LEVEL_DEBUG, /* a message was sent or received */
+};
+
+/* What changed. The first four are about a mapping, or all of them, and about the external address. */
+enum notice_kind {
+    NOTICE_MAPPED,    /* rule and lease are there */
+    NOTICE_CHANGED,   /* the mapping has another external port */
+    NOTICE_ENDED,     /* the mapping is not wanted any more; client 0: no mapping is */
+    NOTICE_ADDRESS,   /* the external address is another one, or not known any more */
+    NOTICE_TROUBLE,   /* `part` does not work, or for another reason than before */
+    NOTICE_RECOVERED, /* `part` works */
+    NOTICES,
+};
+
+enum notice_part {
+    NOTICE_ROUTER,
+    NOTICE_GATEWAY,
+    NOTICE_PARTS,
+};
+
+struct notice {
+    uint64_t number; /* 0 for the first notice of a run, then one more each */
+    uint32_t client;
+    uint32_t external_address; /* 0: not known */
+    uint16_t internal_port;
+    uint16_t router_port;
+    uint16_t external_port; /* ENDED: the last one */
+    uint16_t before;        /* CHANGED: the external port before */
+    uint8_t kind;           /* enum notice_kind */
+    uint8_t protocol;       /* enum natpmp_protocol */
+    uint8_t part;           /* enum notice_part */
+    uint8_t trouble;        /* TROUBLE: enum failure or enum gateway_trouble */
+    bool standing_by;       /* TROUBLE of the router: another daemon with this INSTANCE serves */
 };
 
 struct action {
@@ -96,6 +129,7 @@ struct action {
             const char *component; /* static text */
             struct span text;      /* printable ASCII, no newline */
         } log;
+        struct notice notice;
     };
 };
 

@@ -109,6 +109,11 @@ void promise_on_granted(struct mapping_tables *t, uint16_t m)
     promise->adopted = false;
 }
 
+void promise_on_noted(struct mapping_tables *t, uint16_t m, uint16_t external_port)
+{
+    promise_of(t, m)->noted = external_port;
+}
+
 void promise_end(struct mapping_tables *t, uint16_t m)
 {
     promise_of(t, m)->kept_until_ms = 0;

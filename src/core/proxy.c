@@ -4,6 +4,7 @@
 
 #include "core/change.h"
 #include "core/drive.h"
+#include "core/notice.h"
 #include "core/on_gateway.h"
 #include "core/on_lan.h"
 #include "core/on_router.h"
@@ -186,6 +187,7 @@ void proxy_step(struct proxy *p, const struct event *event, struct actions *out)
         server_tick(&p->server, p->upstream.address_known ? p->upstream.address : 0, &step);
         drive(p, &step);
     }
+    notice_tick(p, &step);
     actions_log_held(out, p->now_ms);
     exit_when_done(p, &step);
 }

@@ -62,6 +62,16 @@ struct proxy {
     uint64_t recover_until_ms; /* when clients must learn the outcome; UINT64_MAX: there is none */
     bool promises_broken;      /* a client was advertised a port that is not valid any more */
 
+    /* what the last notices told */
+    uint64_t notices;
+    uint32_t noted_address;
+    struct router_noted {
+        uint8_t trouble; /* enum failure */
+        bool ready;
+        bool standing_by;
+    } noted_router;
+    uint8_t noted_gateway; /* enum gateway_trouble */
+
     struct log_rates log_rates;
     struct mapping_tables tables;
     struct server server;

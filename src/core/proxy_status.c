@@ -42,6 +42,7 @@ struct proxy_status proxy_status(const struct proxy *p, uint64_t now_ms)
         .records = p->tables.records,
         .clients = clients_served(&p->tables),
         .dropped = p->server.dropped,
+        .notices = p->notices,
         .router_ready = router_is_ready(&p->router),
         .interface_configured = p->config.in_interface[0] != '\0',
     };
@@ -85,6 +86,7 @@ uint16_t mapping_status_from(const struct proxy *p, uint16_t from, uint64_t now_
             .router_port = mapping->router_port,
             .external_port = mapping->lease.external_port,
             .changes = mapping->promise.changes,
+            .noted = mapping->promise.noted,
             .result = mapping->job.failure,
             .protocol = (uint8_t)mapping->protocol,
             .condition = (uint8_t)condition_of(mapping, now_ms),

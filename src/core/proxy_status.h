@@ -16,6 +16,7 @@ struct proxy_status {
     bool standing_by;       /* another daemon with the same INSTANCE serves ... */
     uint32_t other_address; /* ... and has this address at the router; 0: not known */
     uint64_t dropped;       /* datagrams that were not valid requests from an allowed source */
+    uint64_t notices;       /* the number of the next notice */
     /* why no rule can be added on the router; FAILURE_NONE: rules can be added, or it is not ready yet */
     enum failure router_failure;
     enum gateway_trouble gateway_trouble; /* why the gateway grants no lease; GATEWAY_FINE: it answers */
@@ -40,6 +41,8 @@ struct proxy_status proxy_status(const struct proxy *p, uint64_t now_ms);
 static inline const char *router_trouble_text(const struct proxy_status *status)
 {
     const char *state = failure_text(status->router_failure)->state;
+    if (status->standing_by)
+        return "another double-natpmp with this INSTANCE serves, and this one stands by";
     return state != NULL || status->router_ready ? state : "the router is not ready yet";
 }
 
@@ -67,6 +70,7 @@ struct mapping_status {
     uint16_t router_port;   /* 0: not chosen yet */
     uint16_t external_port; /* 0: none */
     uint16_t changes;       /* of the external port that the client was advertised */
+    uint16_t noted;         /* the external port of the last notice; 0: none */
     uint16_t result;        /* REFUSED: enum natpmp_result */
     uint8_t protocol;       /* enum natpmp_protocol */
     uint8_t condition;      /* enum mapping_condition */

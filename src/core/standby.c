@@ -1,5 +1,7 @@
 #include "core/standby.h"
 
+#include "core/notice.h"
+
 static const char component[] = "proxy";
 
 static void forget_mapping(struct mapping_tables *t, uint16_t m)
@@ -43,6 +45,7 @@ void standby_begin(struct proxy *p, const struct step *step)
     router_disown(&p->router);
     upstream_stop(&p->upstream, step->now_ms);
     server_stop(&p->server);
+    notice_forgotten(p, step);
     for (unsigned m = 1; m <= t->used_mappings; m++)
         if (t->mapping[m].client != 0)
             forget_mapping(t, (uint16_t)m);

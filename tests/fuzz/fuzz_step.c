@@ -39,6 +39,7 @@ struct run {
     uint64_t fired_ms;
     unsigned fired;
     bool exited;
+    uint64_t notices;
     struct connection connection[ROUTER_SESSIONS_MAX];
     uint8_t asked[12]; /* the last request to the gateway */
     size_t asked_len;
@@ -103,6 +104,8 @@ static void carry_out(struct run *run, const struct action *action)
     } else if (action->type == ACTION_LOG) {
         for (size_t i = 0; i < action->log.text.len; i++)
             assert(action->log.text.data[i] >= ' ' && action->log.text.data[i] <= '~');
+    } else if (action->type == ACTION_NOTICE) {
+        assert(action->notice.number == run->notices++ && action->notice.kind < NOTICES);
     } else if (action->type != ACTION_ANNOUNCE) {
         assert(action->router.session < ROUTER_SESSIONS_MAX);
         connection = &run->connection[action->router.session];

@@ -100,6 +100,7 @@ static inline void perform(const struct action *action)
     case ACTION_LAN_SEND:
     case ACTION_ANNOUNCE:
     case ACTION_LOG:
+    case ACTION_NOTICE:
         fail_msg("an action of the daemon");
     }
 }

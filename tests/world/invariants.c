@@ -231,28 +231,47 @@ static void check_length(struct world *w, const struct gateway_lease *lease, uin
                    lifetime_s, lease->internal_port, lease->ends_ms - w->now_ms);
 }
 
-static void check_success(struct world *w, struct endpoint to, bool tcp, uint16_t internal_port,
-                          uint16_t external_port, uint32_t lifetime_s)
+/* A packet from the internet to that external port reaches the client. Returns the lease; NULL: something is
+ * missing, and the core need not know that yet. */
+static const struct gateway_lease *check_forwards(struct world *w, const char *what, uint32_t address,
+                                                  bool tcp, uint16_t internal_port, uint16_t external_port)
 {
-    const struct inv_rule *rule = inv_find_rule(w, to.address, tcp, internal_port);
+    const struct inv_rule *rule = inv_find_rule(w, address, tcp, internal_port);
     const struct gateway_lease *lease;
 
     if (!rule || !rule->enabled) {
-        if (!inv_rule_is_excused(w, to.address, tcp, internal_port))
-            world_fail(w, "a success without a rule on the router");
-        return;
+        if (!inv_rule_is_excused(w, address, tcp, internal_port))
+            world_fail(w, "%s without a rule on the router", what);
+        return NULL;
     }
     inv_check_reach(w, rule);
     lease = gateway_find(&w->gateway, w->now_ms, tcp, rule->router_port);
-    if (lease && lease->external_port == external_port) {
-        check_length(w, lease, lifetime_s);
-        return;
-    }
+    if (lease && lease->external_port == external_port)
+        return lease;
     if (!inv_lease_is_excused(w, tcp, rule->router_port, external_port) &&
         inv_grant_late_ms(w, tcp, rule->router_port, external_port) == 0 &&
-        !inv_rule_is_excused(w, to.address, tcp, internal_port))
-        world_fail(w, "a success without a lease at the gateway (internal %u external %u)", rule->router_port,
+        !inv_rule_is_excused(w, address, tcp, internal_port))
+        world_fail(w, "%s without a lease at the gateway (internal %u external %u)", what, rule->router_port,
                    external_port);
+    return NULL;
+}
+
+void inv_noticed(struct world *w, const struct notice *notice)
+{
+    if (w->process == 1 && w->is_stranger)
+        return;
+    (void)check_forwards(w, "a notice", notice->client, notice->protocol == NATPMP_TCP, notice->internal_port,
+                         notice->external_port);
+}
+
+static void check_success(struct world *w, struct endpoint to, bool tcp, uint16_t internal_port,
+                          uint16_t external_port, uint32_t lifetime_s)
+{
+    const struct gateway_lease *lease =
+        check_forwards(w, "a success", to.address, tcp, internal_port, external_port);
+
+    if (lease)
+        check_length(w, lease, lifetime_s);
 }
 
 /* An external port that a client released is in quarantine for two minutes. */

@@ -226,6 +226,8 @@ void inv_from_gateway(struct world *w, uint64_t said_ms, struct span datagram);
 /* The gateway lost a lease at lost_ms, or granted another external port for it. */
 void inv_lease_lost(struct world *w, const struct gateway_lease *lease, uint64_t lost_ms, bool by_reboot);
 void inv_log(struct world *w, enum log_level level, struct span text);
+/* A notice tells that a mapping forwards. */
+void inv_noticed(struct world *w, const struct notice *notice);
 void inv_state_lost(struct world *w);
 void inv_router_trouble(struct world *w);
 void inv_router_trouble_over(struct world *w);

@@ -47,6 +47,7 @@ static void check_mapping(const struct proxy *p, uint16_t m)
     if (job->kind == JOB_MAP)
         assert(mapping->wanted);
     assert(!p->stopping || !mapping->wanted);
+    assert(mapping->promise.noted == 0 || mapping->wanted || list_has(&t->drive, t->to_drive, m));
     if (mapping_is_quarantined(t, m))
         assert(mapping_is_over(t, m) && heap_has(&t->due, m));
     /* Every mapping that is not in quarantine is referred to by something that continues it: a queue, a

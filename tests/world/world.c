@@ -140,6 +140,9 @@ static void carry_out(struct world *w, const struct action *action)
     case ACTION_LOG:
         do_log(w, action);
         break;
+    case ACTION_NOTICE:
+        world_notice(w, &action->notice);
+        break;
     case ACTION_EXIT:
         trace_line(&w->trace, w->now_ms, "exit");
         w->exited = true;
@@ -159,6 +162,8 @@ static void carry_out_all(struct world *w)
         if (w->exited)
             world_fail(w, "an action after the exit");
         carry_out(w, &out->at[i]);
+        if (out->at[i].type == ACTION_NOTICE)
+            continue; /* it leaves nothing behind, so a crash after it is like one before it */
         w->actions_done++;
         if (w->actions_done != w->kill_after_actions)
             continue;
@@ -214,6 +219,7 @@ void world_give(struct world *w, struct event *event)
     keep_deadline(w);
     if (w->options.check_every != 0 && w->steps % w->options.check_every == 0)
         proxy_check(w->proxy);
+    world_notices_check(w);
     inv_after_step(w);
     if (w->stop_ms != 0 && w->now_ms > w->stop_ms + STOP_MS + STOP_SLACK_MS)
         world_fail(w, "still running 5 s after SIGTERM");
@@ -418,6 +424,7 @@ void world_start(struct world *w, uint64_t seed)
     w->deadline_ms = UINT64_MAX;
     trace_line(&w->trace, w->now_ms, "start");
     inv_started(w);
+    world_notices_begin(w);
     proxy_init(w->proxy, &w->options.config, seed);
     world_give(w, &(struct event){.type = EVENT_START});
 }

@@ -15,6 +15,7 @@
 #include "invariants.h"
 #include "lan_model.h"
 #include "router_model.h"
+#include "world_notices.h"
 #include "world_queue.h"
 #include "world_trace.h"
 
@@ -114,13 +115,14 @@ struct world {
     struct router_model *router;
     struct lan_model lan;
     struct invariants invariants;
-    uint64_t kill_after_actions; /* the process dies after this action; 0: never */
-    bool kill_is_power_loss;     /* and its machine with it */
-    uint64_t stop_ms;            /* of SIGTERM; 0: none */
-    uint32_t gateway_local;      /* the daemon's address towards the gateway, and ... */
-    uint32_t router_local;       /* ... towards the router; 0: not known */
-    uint64_t socket;             /* towards the gateway; a new one for each process */
-    uint64_t gateway_socket;     /* of the datagram that the gateway answers */
+    struct world_notices notices[2]; /* of each process */
+    uint64_t kill_after_actions;     /* the process dies after this action; 0: never */
+    bool kill_is_power_loss;         /* and its machine with it */
+    uint64_t stop_ms;                /* of SIGTERM; 0: none */
+    uint32_t gateway_local;          /* the daemon's address towards the gateway, and ... */
+    uint32_t router_local;           /* ... towards the router; 0: not known */
+    uint64_t socket;                 /* towards the gateway; a new one for each process */
+    uint64_t gateway_socket;         /* of the datagram that the gateway answers */
     /* Prints what is known about the run. Called before the program ends after a failure. May be NULL. */
     void (*report)(void *context);
     void *report_context;

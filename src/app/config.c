@@ -153,6 +153,11 @@ static const struct variable variables[] = {
      FIELD(router_changes_per_s),
      .max = ROUTER_CHANGES_MAX,
      .allowed = "a number from 1 to 1000, or 0 for no limit"},
+    {.name = "ON_CHANGE_SCRIPT",
+     FIELD(change_script),
+     .allowed = "the name of a script in the router's /system/script, at most 63 bytes without control "
+                "characters",
+     .optional = true},
     {.name = "GATEWAY_MODE", WORDS(mode_words, gateway_mode), .allowed = "auto or symmetric"},
     {.name = "LEASE_HOLD", WORDS(hold_words, lease_hold), .allowed = "auto, always or off"},
     {.name = "LOG_LEVEL", WORDS(level_words, log_level), .allowed = "DEBUG, INFO, WARN or ERROR"},

@@ -40,9 +40,10 @@ struct config {
     uint8_t tls_fingerprint[TLS_FINGERPRINT_SIZE];
     char tls_ca_file[CONFIG_PATH_MAX + 1]; /* empty: the system's CAs */
     char tls_name[CONFIG_HOST_MAX + 1];    /* empty: not given */
-    uint16_t mappings_max;                 /* 1 .. MAPPINGS_MAX */
-    uint16_t client_mappings_max;          /* 1 .. CLIENT_MAPPINGS_MAX */
-    uint16_t router_changes_per_s;         /* 0 .. ROUTER_CHANGES_MAX; 0: no limit */
+    char change_script[SCRIPT_NAME_MAX + 1];
+    uint16_t mappings_max;         /* 1 .. MAPPINGS_MAX */
+    uint16_t client_mappings_max;  /* 1 .. CLIENT_MAPPINGS_MAX */
+    uint16_t router_changes_per_s; /* 0 .. ROUTER_CHANGES_MAX; 0: no limit */
     enum log_level log_level;
 };
 

@@ -48,6 +48,7 @@ struct inquiry inquiry_run(const struct config *config, struct tls_context *tls,
         .password = config->password,
         .instance = config->instance,
         .in_interface = config->in_interface,
+        .change_script = config->change_script,
         .tls = config->tls,
         .all_columns = scope == INQUIRY_REPORT,
     };

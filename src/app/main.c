@@ -127,6 +127,7 @@ static const char usage[] =
     "  MAX_MAPPINGS                mappings for all hosts (1024)\n"
     "  MAX_MAPPINGS_PER_CLIENT     mappings for one host (64)\n"
     "  ROUTER_CHANGES_PER_SECOND   changes on the router that all hosts may cause; 0: no limit (20)\n"
+    "  ON_CHANGE_SCRIPT            script of the router that is run when a port or the address changes\n"
     "  GATEWAY_MODE                auto, or symmetric if the gateway forwards port n to port n only (auto)\n"
     "  LEASE_HOLD                  auto, always or off: renew mappings whose client renews too late (auto)\n"
     "  LOG_LEVEL                   DEBUG, INFO, WARN or ERROR (INFO)\n"
@@ -189,6 +190,7 @@ static struct proxy *make_proxy(struct config *config)
     memcpy(core.user, config->user, sizeof(core.user));
     memcpy(core.password, config->password, sizeof(core.password));
     memcpy(core.in_interface, config->in_interface, sizeof(core.in_interface));
+    memcpy(core.change_script, config->change_script, sizeof(core.change_script));
     proxy_init(memory, &core, clock_seed());
     explicit_bzero(core.password, sizeof(core.password));
     explicit_bzero(config->password, sizeof(config->password));

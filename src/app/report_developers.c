@@ -79,8 +79,9 @@ static bool is_value(const struct ros_sentence *row, struct span word)
 /* True if the owner of the router has chosen the word for something. */
 static bool is_private(const struct survey *s, struct span word)
 {
-    const char *const settings[] = {s->config->user, s->config->password, s->config->instance,
-                                    s->config->in_interface, s->config->router_host};
+    const char *const settings[] = {s->config->user,        s->config->password,
+                                    s->config->instance,    s->config->in_interface,
+                                    s->config->router_host, s->config->change_script};
     for (size_t i = 0; i < ARRAY_LEN(settings); i++)
         if (span_is(word, settings[i]))
             return true;

@@ -87,6 +87,11 @@ enum {
 
     /* RouterOS interfaces (VLANs, VRFs and WireGuard tunnels too) have shorter names. */
     INTERFACE_NAME_MAX = 63,
+    /* Of a RouterOS script, in bytes. RouterOS documents no limit. */
+    SCRIPT_NAME_MAX = 63,
+    /* From the beginning of one run of ON_CHANGE_SCRIPT to that of the next one. A run may send a message to
+     * somebody, and a router starts about one script in a second without a noticeable load. */
+    CHANGE_SCRIPT_PERIOD_S = 5,
     INTERFACE_TYPE_MAX = 31,
     INSTANCE_NAME_MAX = 32,
     CREDENTIAL_MAX = 255,

@@ -32,6 +32,9 @@ static const char *table_proplist(enum table_name name)
         [TABLE_ROUTE] = route_proplist,
         [TABLE_ADDRESS_LIST] = "list,address,disabled",
         [TABLE_ACTIVE] = "name,address,via",
+        [TABLE_SCRIPT] = "name,policy,dont-require-permissions", /* the source may contain secrets */
+        [TABLE_USER] = "name,group",
+        [TABLE_GROUP] = "name,policy",
     };
     return lists[name];
 }
@@ -58,7 +61,8 @@ static void write_route_query(const struct check *c, struct writer *w)
 static void read_table(struct check *c, const struct step *step)
 {
     enum table_name name = (enum table_name)c->table;
-    const char *proplist = c->config->all_columns ? NULL : table_proplist(name);
+    bool all = c->config->all_columns && name < TABLE_SCRIPT;
+    const char *proplist = all ? NULL : table_proplist(name);
     survey_begin_table(&c->survey, name);
     c->table_ms = step->now_ms;
     enum command_kind kind = name == TABLE_ROUTE_CHECK ? COMMAND_ROUTE_CHECK : COMMAND_SNAPSHOT;
@@ -184,6 +188,8 @@ static void table_done(struct check *c, const struct command *command, const str
         c->table++;
         if (c->table == TABLE_ADDRESS_LIST && !address_lists_needed(&c->survey))
             c->survey.table[c->table++].state = TABLE_READ;
+        if (c->table == TABLE_SCRIPT && c->config->change_script[0] == '\0')
+            c->table = TABLES;
     } while (!all && c->table < TABLES && c->table != TABLE_ROUTE_CHECK);
     if (c->table < TABLES)
         read_table(c, step);

@@ -15,6 +15,7 @@ const char *finding_name(enum finding_id id)
         [FINDING_VERSION] = "version",
         [FINDING_SERVICE] = "service",
         [FINDING_SECOND_DAEMON] = "second-daemon",
+        [FINDING_SCRIPT] = "change-script",
         [FINDING_INTERFACE] = "interface",
         [FINDING_INTERFACE_NOT_LAN] = "interface-not-lan",
         [FINDING_REDIRECT] = "redirect",

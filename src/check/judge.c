@@ -11,6 +11,7 @@ void judge(const struct survey *s, struct findings *ret_findings)
         judge_version(&scene);
         judge_service(&scene);
         judge_twin(&scene);
+        judge_script(&scene);
         judge_interface(&scene);
         judge_redirect(&scene);
         judge_rules(&scene);

@@ -46,7 +46,7 @@ static const struct table *find_gap(const struct survey *s)
     for (unsigned i = 0; i < TABLES; i++) {
         const struct table *table = &s->table[i];
         bool refused = table->state == TABLE_REFUSED && table->error != ROS_ERROR_NO_COMMAND;
-        bool matters = i != TABLE_ROUTE_CHECK && i != TABLE_ACTIVE;
+        bool matters = i != TABLE_ROUTE_CHECK && i < TABLE_ACTIVE;
         if (matters && (refused || table->incomplete))
             return table;
     }

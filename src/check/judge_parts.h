@@ -75,6 +75,10 @@ void judge_service(struct scene *scene);
 
 void judge_twin(struct scene *scene);
 
+/* ---- judge_script.c ---- */
+
+void judge_script(struct scene *scene);
+
 /* ---- judge_interface.c ---- */
 
 void judge_interface(struct scene *scene);

@@ -26,7 +26,8 @@ struct check_config {
     const char *user;
     const char *password;
     const char *instance;
-    const char *in_interface; /* empty: the interface on the router's route to the gateway */
+    const char *in_interface;  /* empty: the interface on the router's route to the gateway */
+    const char *change_script; /* empty: none */
     bool tls;
     bool all_columns; /* ask for them and note their names, for a report */
 };
@@ -48,6 +49,10 @@ enum table_name {
     TABLE_ADDRESS_LIST, /* of the lists that rules name, what concerns us */
     TABLE_NAT_PMP,
     TABLE_ACTIVE, /* who is logged in */
+    /* only with ON_CHANGE_SCRIPT: */
+    TABLE_SCRIPT,
+    TABLE_USER,
+    TABLE_GROUP,
     TABLES,
 };
 

@@ -7,6 +7,8 @@ static void push(struct proxy *p, struct notice notice, const struct step *step)
     notice.number = p->notices++;
     notice.external_address = p->noted_address;
     actions_push(step->out, (struct action){.type = ACTION_NOTICE, .notice = notice});
+    if (notice.kind <= NOTICE_ADDRESS)
+        router_want_script(&p->router, step->now_ms);
 }
 
 /* ---- mappings ---- */

@@ -39,6 +39,7 @@ void proxy_init(struct proxy *p, const struct proxy_config *config, uint64_t see
     upstream_init(&p->upstream);
     router_init(&p->router, p->config.user, p->config.password, p->config.instance, p->config.in_interface,
                 p->config.gateway, prng_next(&p->prng));
+    router_set_script(&p->router, p->config.change_script);
 }
 
 static void start(struct proxy *p)
@@ -96,10 +97,17 @@ static void stop(struct proxy *p, const struct step *step)
     router_hurry(&p->router, step->now_ms);
 }
 
+/* The script of ON_CHANGE_SCRIPT learns that no mapping is left. */
+static bool awaits_script(struct proxy *p)
+{
+    return unfinished(p) == 0 && router_finish_script(&p->router, p->now_ms);
+}
+
 static void exit_when_done(struct proxy *p, const struct step *step)
 {
     bool in_time = step->now_ms < p->stop_ms;
-    if (!p->stopping || p->exited || (unfinished(p) > 0 && in_time) || !actions_room(step->out))
+    if (!p->stopping || p->exited || !actions_room(step->out) ||
+        (in_time && (unfinished(p) > 0 || awaits_script(p))))
         return;
     unsigned rules = 0;
     unsigned leases = 0;

@@ -25,6 +25,7 @@ struct proxy_config {
     char user[CREDENTIAL_MAX + 1];
     char password[CREDENTIAL_MAX + 1];
     char in_interface[INTERFACE_NAME_MAX + 1]; /* empty: the router reports it */
+    char change_script[SCRIPT_NAME_MAX + 1];   /* of the router, run at each change; empty: none */
     uint16_t mappings_max;                     /* 1 .. MAPPINGS_MAX */
     uint16_t client_mappings_max;              /* 1 .. CLIENT_MAPPINGS_MAX */
     uint16_t router_changes_per_s;             /* 0 .. ROUTER_CHANGES_MAX; 0: as many as clients cause */

@@ -248,6 +248,8 @@ static bool next_lost(struct router *r, uint64_t now_ms, struct router_outcome *
     for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++) {
         struct command c;
         while (r->session[i].state == SESSION_BROKEN && session_take_lost(&r->session[i], &c)) {
+            if (c.kind == COMMAND_SCRIPT)
+                router_script_lost(r, now_ms);
             if (!is_change(&c))
                 continue;
             *o = (struct router_outcome){
@@ -341,6 +343,8 @@ static void tick_main(struct router *r, const struct step *step)
     if (r->resync_due_ms <= step->now_ms && r->stage == STAGE_IDLE)
         router_begin_resync(r, step);
     router_twin_tick(r, step);
+    if (may_change(r, step->now_ms))
+        router_script_tick(r, step);
     remove_orphans(r, step);
     if (idle_ms(s, KEEP_ALIVE_MS) <= step->now_ms) {
         struct writer w = session_begin(s, COMMAND_KEEP_ALIVE, 0, "/system/identity/print", step);
@@ -377,6 +381,8 @@ uint64_t router_deadline_ms(const struct router *r)
         deadline_ms = earlier_ms(deadline_ms, r->resync_due_ms);
     if (s->state == SESSION_READY)
         deadline_ms = earlier_ms(deadline_ms, router_twin_due_ms(r));
+    if (s->state == SESSION_READY && r->ready && !r->twin.standing_by)
+        deadline_ms = earlier_ms(deadline_ms, later_ms(router_script_due_ms(r), r->twin.settled_ms));
     return deadline_ms;
 }
 

@@ -109,6 +109,18 @@ struct twin {
     uint64_t serve_due_ms;
 };
 
+/* The script on the router that is run when something has changed (router_script.c). Only that file writes
+ * it. */
+struct change_script {
+    const char *name; /* borrowed; NULL: there is none */
+    bool wanted;      /* something changed since the last run began */
+    bool running;
+    uint8_t failed;  /* enum ros_error of the last run that ended, plus 1; 0: it did not fail */
+    bool cut_off;    /* the connection ended during the last run */
+    uint64_t due_ms; /* while wanted: no run before */
+    uint64_t ran_ms; /* when the last run began; 0: none has */
+};
+
 struct router {
     const char *configured_interface; /* empty: the router is asked */
     uint32_t gateway;
@@ -162,6 +174,7 @@ struct router {
     unsigned removed_next;
 
     struct twin twin;
+    struct change_script script;
 
     /* the event in progress */
     unsigned input_session;
@@ -216,8 +229,14 @@ void router_resync(struct router *r, uint64_t at_ms);
 void router_foreign_changed(struct router *r, uint64_t now_ms);
 /* A change on the router is urgent: the next connection attempt does not wait for the back-off. */
 void router_hurry(struct router *r, uint64_t now_ms);
+/* The script to run when something has changed; empty: none. The string must live as long as the router. */
+void router_set_script(struct router *r, const char *name);
+/* A mapping or the external address has changed: the script runs, at most once in five seconds. */
+void router_want_script(struct router *r, uint64_t now_ms);
+/* The daemon stops: the script runs at once if something changed. True: it is to run, or runs. */
+bool router_finish_script(struct router *r, uint64_t now_ms);
 
-/* ---- between router.c, router_resync.c and router_twin.c ---- */
+/* ---- between router.c, router_resync.c, router_twin.c and router_script.c ---- */
 
 /* The rule before which ours are added is gone: a resync finds another one. */
 void router_place_lost(struct router *r, uint64_t now_ms);
@@ -232,6 +251,13 @@ bool router_resync_done(struct router *r, const struct command *c, struct router
                         const struct step *step);
 /* The router does not answer a command that the resync can do without. */
 void router_resync_given_up(struct router *r, const struct command *c, const struct step *step);
+
+void router_script_done(struct router *r, const struct command *c, const struct step *step);
+void router_script_given_up(struct router *r, const struct step *step);
+/* The connection on which the script was run has ended. */
+void router_script_lost(struct router *r, uint64_t now_ms);
+void router_script_tick(struct router *r, const struct step *step);
+uint64_t router_script_due_ms(const struct router *r);
 
 /* listen reports the removal of this rule, too: it was ours. */
 void router_note_removed(struct router *r, uint32_t id);

@@ -317,6 +317,7 @@ bool router_resync_row(struct router *r, const struct command *c, uint64_t now_m
     case COMMAND_SET:
     case COMMAND_CLAIM:
     case COMMAND_UNCLAIM:
+    case COMMAND_SCRIPT:
     case COMMAND_KEEP_ALIVE:
         break;
     }
@@ -430,6 +431,9 @@ bool router_resync_done(struct router *r, const struct command *c, struct router
     case COMMAND_CLAIM:
         router_twin_done(r, c, step->now_ms);
         return false;
+    case COMMAND_SCRIPT:
+        router_script_done(r, c, step);
+        return false;
     case COMMAND_UNCLAIM:
     case COMMAND_RESOURCE:
     case COMMAND_LOGIN:
@@ -444,6 +448,10 @@ bool router_resync_done(struct router *r, const struct command *c, struct router
 
 void router_resync_given_up(struct router *r, const struct command *c, const struct step *step)
 {
+    if (c->kind == COMMAND_SCRIPT) {
+        router_script_given_up(r, step);
+        return;
+    }
     struct router_outcome none; /* only a snapshot has one, and it is not given up */
     if (c->kind == COMMAND_ROUTE_CHECK) {
         r->route_check_hangs = true;

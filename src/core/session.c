@@ -166,7 +166,7 @@ static uint64_t time_limit_ms(const struct command *c)
 static bool is_dispensable(const struct command *c)
 {
     return c->kind == COMMAND_ROUTE_CHECK || c->kind == COMMAND_RESOURCE || c->kind == COMMAND_LISTS ||
-           c->kind == COMMAND_MEMBERS || c->kind == COMMAND_SESSIONS;
+           c->kind == COMMAND_MEMBERS || c->kind == COMMAND_SESSIONS || c->kind == COMMAND_SCRIPT;
 }
 
 /* What the commands in flight wait for. */

@@ -35,6 +35,7 @@ enum command_kind {
     COMMAND_SESSIONS, /* /user/active/print */
     COMMAND_CLAIM,
     COMMAND_UNCLAIM,
+    COMMAND_SCRIPT, /* /system/script/run */
     COMMAND_KEEP_ALIVE,
 };
 

@@ -19,6 +19,7 @@ static const struct check_config config = {
     .password = "secret",
     .instance = "default",
     .in_interface = "",
+    .change_script = "",
 };
 
 static const struct ros_sentence *make_row(struct span words)

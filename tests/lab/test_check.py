@@ -11,13 +11,15 @@ import pytest
 from lab import ROOT, inside, wait_until
 from stage import BASE, GATEWAY, MASQUERADE, PASSWORD, REDIRECT, ROUTER, UNREACHABLE, US, USER, Stage
 
-NAMES = ["api", "login", "policy-read", "policy-write", "policy-test", "version", "service", "second-daemon", "interface",
+NAMES = ["api", "login", "policy-read", "policy-write", "policy-test", "version", "service", "second-daemon", "change-script", "interface",
        "interface-not-lan", "redirect", "redirect-order", "redirect-lan", "clients-visible", "container-subnet", "ports",
        "router-nat-pmp", "forward", "request-path", "gateway-path", "gateway-source", "return-path", "fasttrack",
        "gateway", "gateway-mapping", "external-address"]
 # The paths to the gateway are in question only if it does not answer.
 PATHS = ["gateway-path", "gateway-source"]
-ALL = [name for name in NAMES if name not in PATHS]
+# Only if one is configured.
+SCRIPT = "change-script"
+ALL = [name for name in NAMES if name not in (SCRIPT, *PATHS)]
 ANSWERS = ["return-path", "fasttrack"]
 FLOWS = ["request-path", *ANSWERS]
 GATEWAY_ONES = ALL[-3:]
@@ -232,6 +234,23 @@ CASES = {
     "a provider's NAT": Case("external-address", "fail", "public", gateway={"external": "100.64.3.4"},
                              what="of a provider's NAT"),
 }
+
+
+# ---- the script, which is checked if one is configured ----
+
+@pytest.mark.parametrize("status,what,cure,router", [
+    ("pass", "the user has its policies", "", {"script": ("name=changed policy=read,write,test",)}),
+    ("pass", "needs no policies", "", {"script": ("name=changed policy=ftp,policy dont-require-permissions=yes",)}),
+    ("fail", "needs the policy ftp", "/system/script/set [find name=changed] dont-require-permissions=yes",
+     {"script": ("name=changed policy=read,ftp",)}),
+    ("fail", "has no script changed", "/system/script/add name=changed", {"script": ("name=other policy=read",)}),
+])
+def test_script(stage, status, what, cure, router):
+    with stage.router(**router) as at_router, stage.gateway():
+        found = check(stage, at_router, ON_CHANGE_SCRIPT="changed")
+    finding = found[SCRIPT]
+    assert finding["status"] == status and what in finding["what"]
+    assert cure in finding["cure"] if cure else not finding["cure"]
 
 
 # ---- the paths to the gateway, which are in question if it does not answer ----

@@ -29,7 +29,8 @@ enum router_model_policy {
     ROUTER_MODEL_WRITE = 2, /* add, set, remove, move ... */
     ROUTER_MODEL_TEST = 4,  /* /ip/route/check */
     ROUTER_MODEL_API = 8,   /* without it the login fails like one with a wrong password */
-    ROUTER_MODEL_ALL = 15,
+    ROUTER_MODEL_MORE = 16, /* ftp, policy, sensitive and the others, which only scripts need */
+    ROUTER_MODEL_ALL = 31,
 };
 
 struct router_model_user {
@@ -322,10 +323,14 @@ bool router_model_member_remove(struct router_model *m, const char *list, const 
 /* With include and exclude resolved. */
 bool router_model_list_holds(const struct router_model *m, const char *list, const char *interface);
 
-/* A row at the end of a table: "filter", "mangle", "raw", "routing-rule" or "address-list"; attributes as for
- * router_model_rule_add. The tables can be printed; the model applies only the address
+/* A row at the end of a table: "filter", "mangle", "raw", "routing-rule", "address-list" or "script";
+ * attributes as for router_model_rule_add. The tables can be printed; the model applies only the address
  * lists, to the chain dstnat. */
 bool router_model_row_add(struct router_model *m, const char *table, const char *attributes);
+
+/* Scripts are rows of the table "script". They do nothing but count their runs. */
+bool router_model_script_remove(struct router_model *m, const char *name);
+unsigned router_model_script_runs(const struct router_model *m, const char *name);
 
 /* Adds what a file of tests/cases describes. False: see router_model_error. */
 bool router_model_case_load(struct router_model *m, const char *path);

@@ -184,6 +184,8 @@ static void dispatch(struct router_model *m, struct rm_session *s, struct rm_com
     } else if (c->menu == RM_MENU_ROUTE && m->options.route_check && strcmp(verb, "check") == 0) {
         if (permitted(m, s, c, ROUTER_MODEL_TEST))
             rm_route_check(m, c);
+    } else if (c->menu == RM_MENU_SCRIPT && strcmp(verb, "run") == 0) {
+        rm_script_run(m, s, c);
     } else if (c->menu == RM_MENU_NAT && rm_nat_knows(verb)) {
         if (permitted(m, s, c, ROUTER_MODEL_WRITE))
             rm_nat_verb(m, c, verb);

@@ -114,6 +114,10 @@ enum rm_menu {
     RM_MENU_RULE,
     RM_MENU_RULE_6, /* RouterOS 6 has them elsewhere */
     RM_MENU_ADDRESS_LIST,
+    RM_MENU_SCRIPT,
+    RM_MENU_USER, /* its rows, and those of the groups, are the options' users, each with a group of its own
+                   */
+    RM_MENU_GROUP,
     RM_MENU_ACTIVE, /* its rows are the sessions */
     RM_MENUS,
 };
@@ -398,6 +402,7 @@ uint32_t rm_mask(unsigned length);
 void rm_print_address(char *text, size_t size, uint32_t address);
 /* Routes through an interface follow its state. */
 void rm_routes_update(struct router_model *m, const char *interface, bool up);
+void rm_script_run(struct router_model *m, const struct rm_session *s, struct rm_command *c);
 void rm_route_check(struct router_model *m, struct rm_command *c);
 /* One more round of a check without `once`. */
 void rm_route_check_again(struct router_model *m, struct rm_command *c);

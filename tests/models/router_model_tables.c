@@ -9,14 +9,25 @@
 enum { SERVICE_CONNECTIONS = 0x1000 };
 
 const char *const rm_menu_path[RM_MENUS] = {
-    [RM_MENU_NAT] = "/ip/firewall/nat",       [RM_MENU_INTERFACE] = "/interface",
-    [RM_MENU_LIST] = "/interface/list",       [RM_MENU_MEMBER] = "/interface/list/member",
-    [RM_MENU_ADDRESS] = "/ip/address",        [RM_MENU_ROUTE] = "/ip/route",
-    [RM_MENU_SERVICE] = "/ip/service",        [RM_MENU_IDENTITY] = "/system/identity",
-    [RM_MENU_RESOURCE] = "/system/resource",  [RM_MENU_NAT_PMP] = "/ip/nat-pmp",
-    [RM_MENU_FILTER] = "/ip/firewall/filter", [RM_MENU_MANGLE] = "/ip/firewall/mangle",
-    [RM_MENU_RAW] = "/ip/firewall/raw",       [RM_MENU_RULE] = "/routing/rule",
-    [RM_MENU_RULE_6] = "/ip/route/rule",      [RM_MENU_ADDRESS_LIST] = "/ip/firewall/address-list",
+    [RM_MENU_NAT] = "/ip/firewall/nat",
+    [RM_MENU_INTERFACE] = "/interface",
+    [RM_MENU_LIST] = "/interface/list",
+    [RM_MENU_MEMBER] = "/interface/list/member",
+    [RM_MENU_ADDRESS] = "/ip/address",
+    [RM_MENU_ROUTE] = "/ip/route",
+    [RM_MENU_SERVICE] = "/ip/service",
+    [RM_MENU_IDENTITY] = "/system/identity",
+    [RM_MENU_RESOURCE] = "/system/resource",
+    [RM_MENU_NAT_PMP] = "/ip/nat-pmp",
+    [RM_MENU_FILTER] = "/ip/firewall/filter",
+    [RM_MENU_MANGLE] = "/ip/firewall/mangle",
+    [RM_MENU_RAW] = "/ip/firewall/raw",
+    [RM_MENU_RULE] = "/routing/rule",
+    [RM_MENU_RULE_6] = "/ip/route/rule",
+    [RM_MENU_ADDRESS_LIST] = "/ip/firewall/address-list",
+    [RM_MENU_USER] = "/user",
+    [RM_MENU_GROUP] = "/user/group",
+    [RM_MENU_SCRIPT] = "/system/script",
     [RM_MENU_ACTIVE] = "/user/active",
 };
 
@@ -151,6 +162,50 @@ static bool active_row(const struct router_model *m, uint32_t id, struct rm_row 
     return true;
 }
 
+static const struct router_model_user *user_at(const struct router_model *m, uint32_t id)
+{
+    bool exists = id > 0 && id <= ROUTER_MODEL_USERS_MAX && m->options.users[id - 1].name[0];
+    return exists ? &m->options.users[id - 1] : NULL;
+}
+
+static bool user_row(const struct router_model *m, uint32_t id, struct rm_row *row)
+{
+    const struct router_model_user *user = user_at(m, id);
+    if (!user)
+        return false;
+    rm_row_printf(row, ".id", "*%X", id);
+    rm_row_add(row, "name", span_text(user->name));
+    rm_row_printf(row, "group", "group-of-%s", user->name);
+    rm_row_add(row, "address", span_text(""));
+    return true;
+}
+
+static bool group_row(const struct router_model *m, uint32_t id, struct rm_row *row)
+{
+    const struct router_model_user *user = user_at(m, id);
+    if (!user)
+        return false;
+    rm_row_printf(row, ".id", "*%X", id);
+    rm_row_printf(row, "name", "group-of-%s", user->name);
+    rm_row_printf(
+        row, "policy", "%sread,%swrite,%stest,%sapi,%spolicy,%sftp",
+        user->policies & ROUTER_MODEL_READ ? "" : "!", user->policies & ROUTER_MODEL_WRITE ? "" : "!",
+        user->policies & ROUTER_MODEL_TEST ? "" : "!", user->policies & ROUTER_MODEL_API ? "" : "!",
+        user->policies & ROUTER_MODEL_MORE ? "" : "!", user->policies & ROUTER_MODEL_MORE ? "" : "!");
+    return true;
+}
+
+static unsigned user_ids(const struct router_model *m, uint32_t **ret_ids)
+{
+    uint32_t *ids = rm_alloc(ROUTER_MODEL_USERS_MAX * sizeof(*ids));
+    unsigned count = 0;
+    for (uint32_t i = 0; i < ROUTER_MODEL_USERS_MAX; i++)
+        if (m->options.users[i].name[0])
+            ids[count++] = i + 1;
+    *ret_ids = ids;
+    return count;
+}
+
 /* A live connection to a service, in the table of services. Its columns are those of the vendor's argument
  * table. */
 static bool service_connection_row(const struct router_model *m, uint32_t id, struct rm_row *row)
@@ -222,6 +277,10 @@ bool rm_menu_row(struct router_model *m, enum rm_menu menu, uint32_t id, struct 
     }
     if (menu == RM_MENU_ACTIVE)
         return active_row(m, id, row);
+    if (menu == RM_MENU_USER)
+        return user_row(m, id, row);
+    if (menu == RM_MENU_GROUP)
+        return group_row(m, id, row);
     if (menu == RM_MENU_SERVICE && id >= SERVICE_CONNECTIONS)
         return service_connection_row(m, id, row);
     const struct rm_item *item = find_item(m, menu, id);
@@ -238,6 +297,8 @@ unsigned rm_menu_ids(const struct router_model *m, enum rm_menu menu, uint32_t *
 {
     if (menu == RM_MENU_ACTIVE)
         return active_ids(m, ret_ids);
+    if (menu == RM_MENU_USER || menu == RM_MENU_GROUP)
+        return user_ids(m, ret_ids);
     if (menu == RM_MENU_SERVICE)
         return service_ids(m, ret_ids);
     const struct rm_table *table = &m->table[menu];

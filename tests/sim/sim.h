@@ -72,6 +72,7 @@ struct sim_options {
 
 struct sim {
     uint64_t seed;
+    bool script; /* the router has that of ON_CHANGE_SCRIPT */
     struct sim_options options;
     struct prng prng;
     struct world *world;

@@ -168,6 +168,8 @@ struct sim_options sim_options(uint64_t seed)
     choose_links(&prng, &options.world);
     if (options.weight[SIM_ROUTER_RENAME] == 0 && prng_below(&prng, 3) == 0)
         memcpy(options.world.config.in_interface, "wg0", sizeof("wg0"));
+    if (prng_below(&prng, 6) == 0)
+        memcpy(options.world.config.change_script, "changed", sizeof("changed"));
     options.world.config.log_level = prng_below(&prng, 2) ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
     options.world.config.lease_hold = (enum lease_hold)prng_below(&prng, 3);
     options.world.check_every = 1;

@@ -106,6 +106,19 @@ static void end_well(struct sim *sim)
         world_fail(w, "%u leases are left behind at the end", gateway_count(&w->gateway, w->now_ms));
 }
 
+/* Each process runs the script of ON_CHANGE_SCRIPT at most once in five seconds, and once more at its end.
+ * All learn at least the external address. */
+static void check_script(const struct sim *sim)
+{
+    const struct world *w = sim->world;
+    uint64_t processes = 2 + sim->happened[SIM_KILL] + sim->happened[SIM_STOP];
+    uint64_t limit = w->now_ms / (CHANGE_SCRIPT_PERIOD_S * UINT64_C(1000)) + 2 * processes;
+    unsigned runs = router_model_script_runs(w->router, w->options.config.change_script);
+
+    if (sim->script && (runs == 0 || runs > limit))
+        world_fail(sim->world, "the script ran %u times, of %" PRIu64, runs, limit);
+}
+
 static void converge(struct sim *sim)
 {
     struct world *w = sim->world;
@@ -125,6 +138,7 @@ static void converge(struct sim *sim)
         world_run_for(w, RELEASE_MS);
     trace_line(&w->trace, w->now_ms, "# at rest");
     inv_at_rest(w);
+    check_script(sim);
     end_well(sim);
 }
 
@@ -134,6 +148,9 @@ struct sim_result sim_run(uint64_t seed, unsigned events, bool verbose)
     struct sim_result result;
 
     sim.world = world_new(&sim.options.world);
+    /* Without it every run fails, which must not matter. */
+    sim.script = sim.options.world.config.change_script[0] != '\0' && prng_below(&sim.prng, 2) &&
+                 router_model_row_add(sim.world->router, "script", "name=changed policy=read,write");
     sim.world->report = report;
     sim.world->report_context = &sim;
     sim.world->lan.deaf = sim.options.deaf;

@@ -63,6 +63,7 @@ static inline int start(void **state)
         .password = "secret",
         .instance = "default",
         .in_interface = "",
+        .change_script = "changed",
     };
     survey = calloc(1, sizeof(*survey));
     assert_non_null(survey);
@@ -96,6 +97,9 @@ static inline int start(void **state)
     set_table(TABLE_NAT_PMP, ROWS("=enabled=false"));
     set_table(TABLE_ACTIVE, ROWS("=name=admin =address=192.168.88.9 =via=winbox",
                                  "=name=natpmp =address=172.17.0.2 =via=api"));
+    set_table(TABLE_SCRIPT, ROWS("=name=changed =policy=read,write,test"));
+    set_table(TABLE_USER, ROWS("=name=natpmp =group=natpmp"));
+    set_table(TABLE_GROUP, ROWS("=name=natpmp =policy=!local,!ftp,read,write,test,api"));
     survey->upstream.trouble = GATEWAY_FINE;
     survey->upstream.address_known = true;
     survey->upstream.address = 0x0b16212c;

@@ -91,7 +91,7 @@ def split(text):
             if depth < 0:
                 raise Wrong(f"a bracket is closed that was not opened: {text}")
             word += c
-        elif c == " " and depth == 0:
+        elif c in " \n" and depth == 0:
             if word:
                 words.append(word)
             word = ""
@@ -104,14 +104,14 @@ def split(text):
 
 
 def statements(text):
-    """Commands that ';' separates, outside of quotes and brackets."""
+    """Commands that ';' or the end of a line separates, outside of quotes and brackets."""
     found, part, depth, quoted = [], "", 0, False
     for i, c in enumerate(text):
         if c == '"' and (i == 0 or text[i - 1] != "\\"):
             quoted = not quoted
         if not quoted:
             depth += (c in "[{(") - (c in "]})")
-        if c == ";" and depth == 0 and not quoted:
+        if c in ";\n" and depth == 0 and not quoted:
             found.append(part)
             part = ""
         else:
@@ -120,9 +120,12 @@ def statements(text):
 
 
 def inner(word):
-    """The commands in the brackets of a word."""
-    depth, start = 0, None
+    """The commands in the brackets of a word. In quotes a bracket is a character."""
+    depth, start, quoted = 0, None, False
     for i, c in enumerate(word):
+        quoted ^= c == '"' and (i == 0 or word[i - 1] != "\\")
+        if quoted:
+            continue
         if c == "[":
             depth += 1
             start = i if depth == 1 else start
@@ -130,6 +133,12 @@ def inner(word):
             depth -= 1
             if depth == 0:
                 yield word[start + 1:i]
+
+
+def body(word):
+    """The commands of a block: do={ ... }, else={ ... }, source={ ... }."""
+    block = re.fullmatch(r"(?:do|else|on-error|source)=\{(.*)\}", word, re.S)
+    return block and block[1]
 
 
 class Checker:
@@ -154,11 +163,14 @@ class Checker:
 
     def check_global(self, words, menu):
         verb = words[0][1:]
-        if verb not in ("pick", "put", "if", "len", "local", "foreach", "do", "while", "delay", "error"):
+        if verb not in ("pick", "put", "if", "len", "local", "foreach", "do", "while", "delay", "error", "set", "find", "log"):
             raise Wrong(f"unknown global command :{verb}")
         for word in words[1:]:
-            for command in inner(word):
-                self.check(command, menu)
+            self.check_parts(word, menu)
+
+    def check_parts(self, word, menu):
+        for command in [body(word)] if body(word) is not None else inner(word):
+            self.check(command, menu)
 
     def check_command(self, words, menu):
         if words[0].startswith("/"):
@@ -182,8 +194,7 @@ class Checker:
         where = verb == "find"
         items = 2 if verb == "get" else 1 if {"numbers", "number", "address"} & set(names) and verb != "add" else 0
         for word in words:
-            for command in inner(word):
-                self.check(command, menu)
+            self.check_parts(word, menu)
             name = re.match(r"!?([\w.-]+)(?:=|~|!=|<|>|$)", word)
             if word == "where" and "where" in names:
                 where = True
@@ -213,14 +224,17 @@ def is_path(word):
 def spans_of(text):
     """(versions, command) of each command in the code blocks and code spans of a Markdown document. The paragraph
     before a block, or around a span, may limit the versions: "RouterOS 7.20 and later", "RouterOS 7.4 to 7.19"."""
-    paragraph, block, plain, blank = "", False, False, True
+    paragraph, block, plain, blank, open_lines = "", False, False, True, ""
     for line in text.splitlines():
         if line.lstrip().startswith("```"):
             block = not block
             plain = block and line.strip() == "```"
         elif block:
-            if plain and re.match(r"[/:][a-z]", line) and not line.startswith("/*"):
-                yield versions_of(paragraph), line
+            if open_lines or (plain and re.match(r"[/:][a-z]", line) and not line.startswith("/*")):
+                open_lines = f"{open_lines}\n{line}" if open_lines else line
+                if open_lines.count("{") == open_lines.count("}"):
+                    yield versions_of(paragraph), open_lines
+                    open_lines = ""
         else:
             begins = blank or line[:1] in "#|-"
             blank = line == ""

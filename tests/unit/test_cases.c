@@ -31,7 +31,8 @@ static void inquire(const char *path)
                                               .user = "admin",
                                               .password = "",
                                               .instance = "default",
-                                              .in_interface = ""};
+                                              .in_interface = "",
+                                              .change_script = ""};
     char version[ROUTER_MODEL_TEXT_MAX];
     assert_true(router_model_case_version(path, version));
     struct router_model_options options = router_model_defaults(version);

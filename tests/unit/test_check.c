@@ -21,7 +21,8 @@ static void set_up(bool tables_only)
                                               .user = "admin",
                                               .password = "",
                                               .instance = "default",
-                                              .in_interface = ""};
+                                              .in_interface = "",
+                                              .change_script = "changed"};
     struct router_model_options options = router_model_defaults("7.18");
     options.latency_min_ms = options.latency_max_ms = LATENCY_MS;
     start_inquiry(&options, &about, tables_only);

@@ -87,6 +87,7 @@ static void test_empty_is_not_set(void **state)
                                 "MAX_MAPPINGS_PER_CLIENT=",
                                 "LEASE_HOLD=",
                                 "GATEWAY_MODE=",
+                                "ON_CHANGE_SCRIPT=",
                                 "GATEWAY_SOURCE=",
                                 "GATEWAY_DEVICE=",
                                 "LOG_LEVEL=",
@@ -111,6 +112,18 @@ static void test_mappings(void **state)
     assert_int_equal(config.mappings_max, MAPPINGS_MAX);
     check_bad("MAX_MAPPINGS=0");
     check_bad("MAX_MAPPINGS=65536");
+}
+
+static void test_change_script(void **state)
+{
+    static const char longest[] =
+        "ON_CHANGE_SCRIPT=123456789012345678901234567890123456789012345678901234567890123";
+    char too_long[sizeof(longest) + 1];
+    (void)state;
+    check_good(longest);
+    assert_int_equal(strlen(config.change_script), SCRIPT_NAME_MAX);
+    (void)snprintf(too_long, sizeof(too_long), "%s4", longest);
+    check_bad(too_long);
 }
 
 static void test_router_changes(void **state)
@@ -495,6 +508,7 @@ UNIT(config)
         cmocka_unit_test(test_listen),
         cmocka_unit_test(test_client_mappings),
         cmocka_unit_test(test_mappings),
+        cmocka_unit_test(test_change_script),
         cmocka_unit_test(test_router_changes),
         cmocka_unit_test(test_level),
     };

@@ -154,6 +154,7 @@ static void test_print(void **state)
                           "MAX_MAPPINGS=8",
                           "MAX_MAPPINGS_PER_CLIENT=7",
                           "ROUTER_CHANGES_PER_SECOND=0",
+                          "ON_CHANGE_SCRIPT=port changed",
                           "GATEWAY_MODE=symmetric",
                           "LEASE_HOLD=off",
                           "LOG_LEVEL=debug",
@@ -175,6 +176,7 @@ static void test_print(void **state)
                         "MAX_MAPPINGS=8\n"
                         "MAX_MAPPINGS_PER_CLIENT=7\n"
                         "ROUTER_CHANGES_PER_SECOND=0\n"
+                        "ON_CHANGE_SCRIPT=port changed\n"
                         "GATEWAY_MODE=symmetric\n"
                         "LEASE_HOLD=off\n"
                         "LOG_LEVEL=DEBUG\n");

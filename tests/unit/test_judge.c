@@ -151,6 +151,30 @@ static void test_a_second_daemon(void **state)
     assert_null(find(FINDING_SECOND_DAEMON));
 }
 
+static void test_the_script(void **state)
+{
+    (void)state;
+    config.change_script = "";
+    assert_null(find(FINDING_SCRIPT));
+    config.change_script = "port gone";
+    set_table(TABLE_SCRIPT, ROWS("=name=other =policy=ftp", "=name=port_changed =policy=read,test"));
+    set_table(TABLE_USER, ROWS("=name=admin =group=full", "=name=natpmp =group=natpmp"));
+    set_table(TABLE_GROUP, ROWS("=name=full =policy=local,ftp,read,write,policy,test,api",
+                                "=name=natpmp =policy=!local,!ftp,read,write,test,api"));
+    check_finding(FINDING_SCRIPT, FINDING_FAIL, "the router has no script port gone",
+                  "/system/script/add name=\"port gone\"");
+    config.change_script = "port changed";
+    check_finding(FINDING_SCRIPT, FINDING_PASS, "the user has its policies", NULL);
+    set_table(TABLE_SCRIPT, ROWS("=name=port_changed =policy=read,ftp,test"));
+    check_finding(FINDING_SCRIPT, FINDING_FAIL, "needs the policy ftp",
+                  "/system/script/set [find name=\"port changed\"] dont-require-permissions=yes");
+    set_table(TABLE_SCRIPT, ROWS("=name=port_changed =policy=read,ftp =dont-require-permissions=true"));
+    check_finding(FINDING_SCRIPT, FINDING_PASS, "needs no policies", NULL);
+    set_table(TABLE_SCRIPT, ROWS("=name=port_changed =policy=read,ftp =dont-require-permissions=false"));
+    set_table(TABLE_USER, NULL);
+    check_finding(FINDING_SCRIPT, FINDING_WARN, "policies are not known", "dont-require-permissions=yes");
+}
+
 /* Since 7.19 the table has rows of live connections, with the name of their service. [R6] */
 static void test_connections_among_the_services(void **state)
 {
@@ -365,6 +389,7 @@ UNIT(judge)
         TEST(test_the_service),
         TEST(test_connections_among_the_services),
         TEST(test_a_second_daemon),
+        TEST(test_the_script),
         TEST(test_versions),
         TEST(test_the_interface),
         TEST(test_a_gateway_without_a_tunnel),

@@ -72,6 +72,7 @@ struct router_model_options router_model_defaults(const char *version)
     o.route_check = !seven || minor >= 18;
     o.nat_pmp = seven && minor >= 13;
     o.service_rows = seven && minor >= 19;
+    o.ports_joined = !seven || minor < 16;
     o.error_numbers = seven;
     o.unknown_is_named = seven;
     o.max_sessions = seven && minor >= 16 ? 20 : 0;
@@ -190,6 +191,7 @@ void router_model_reboot(struct router_model *m, uint32_t down_ms, bool reset)
     m->down_until_ms = m->now_ms + down_ms;
     m->boot_ms = m->down_until_ms;
     m->mute_until_ms = 0;
+    m->table[RM_MENU_CONNECTION].count = 0;
     rm_rules_drop_dynamic(m);
     if (m->options.renumber_on_reboot)
         rm_rules_renumber(m);

@@ -117,6 +117,11 @@ struct router_model_options {
     uint32_t
         counter_interval_ms; /* not 0: packets count on a rule at this interval, and listeners get an event */
 
+    bool untracked;    /* the connection table stays empty */
+    bool ports_joined; /* of a connection: address:port in one word, as older versions print it */
+    bool untranslated; /* no src-nat for what leaves the router */
+    bool flows_stick;  /* a connection keeps its src-nat although the packets go another way now */
+
     enum router_model_no_route no_route;
     enum router_model_nexthop nexthop;
 
@@ -313,6 +318,9 @@ bool router_model_route_add(struct router_model *m, const struct router_model_ro
 /* All routes of that destination in that table ("main"). */
 bool router_model_route_remove(struct router_model *m, const char *destination, const char *routing_table);
 
+/* Removes all rows of /routing/rule. */
+void router_model_routing_rules_clear(struct router_model *m);
+
 /* Lists all, none, dynamic and static exist from the start. include and exclude: comma lists of lists, or "".
  */
 bool router_model_list_add(struct router_model *m, const char *name, const char *include,
@@ -325,7 +333,7 @@ bool router_model_list_holds(const struct router_model *m, const char *list, con
 
 /* A row at the end of a table: "filter", "mangle", "raw", "routing-rule", "address-list" or "script";
  * attributes as for router_model_rule_add. The tables can be printed; the model applies only the address
- * lists, to the chain dstnat. */
+ * lists, to the chain dstnat, and the routing rules for addresses (router_model_way). */
 bool router_model_row_add(struct router_model *m, const char *table, const char *attributes);
 
 /* Scripts are rows of the table "script". They do nothing but count their runs. */
@@ -336,6 +344,23 @@ unsigned router_model_script_runs(const struct router_model *m, const char *name
 bool router_model_case_load(struct router_model *m, const char *path);
 /* The version that such a file names. False: the file cannot be read. */
 bool router_model_case_version(const char *path, char ret_version[ROUTER_MODEL_TEXT_MAX]);
+
+/* ---- packets ---- */
+
+/* The interface by which a packet leaves, as rules and tables lead it; NULL: there is no route. */
+const char *router_model_way(const struct router_model *m, uint32_t source, uint32_t destination);
+
+struct router_model_flow {
+    uint32_t source;
+    uint32_t destination;
+    uint16_t source_port;
+    uint16_t destination_port;
+};
+/* A UDP packet comes from its source. The connection table remembers it. Returns the interface by which it
+ * leaves; NULL: there is no route. */
+const char *router_model_sends(struct router_model *m, uint64_t now_ms, const struct router_model_flow *flow);
+/* An answer to it arrives. */
+void router_model_replies(struct router_model *m, uint64_t now_ms, const struct router_model_flow *flow);
 
 void router_model_set_nat_pmp(struct router_model *m, bool enabled);
 

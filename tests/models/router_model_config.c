@@ -51,6 +51,7 @@ bool router_model_interface_rename(struct router_model *m, const char *name, con
         {RM_MENU_ADDRESS, "interface"}, {RM_MENU_ADDRESS, "actual-interface"},
         {RM_MENU_MEMBER, "interface"},  {RM_MENU_ROUTE, "_interface"},
         {RM_MENU_ROUTE, "gateway"},     {RM_MENU_ROUTE, "immediate-gw"},
+        {RM_MENU_CONNECTION, "_out"},
     };
     struct rm_item *item = find(m, RM_MENU_INTERFACE, "name", name);
     if (!item || find(m, RM_MENU_INTERFACE, "name", new_name))
@@ -153,6 +154,8 @@ bool router_model_address_remove(struct router_model *m, const char *address)
     struct rm_item *item = find(m, RM_MENU_ADDRESS, "address", address);
     if (!item || !connected(address, network, 20, prefix, sizeof(prefix)))
         return rm_fail(m, RM_NO_CATEGORY, "no such item");
+    if (!m->options.flows_stick)
+        rm_connections_forget(m, rm_item_get(item, "interface"));
     rm_item_remove(m, RM_MENU_ADDRESS, item);
     struct rm_table *routes = &m->table[RM_MENU_ROUTE];
     for (unsigned i = 0; i < routes->count; i++) {

@@ -119,12 +119,16 @@ enum rm_menu {
                    */
     RM_MENU_GROUP,
     RM_MENU_ACTIVE, /* its rows are the sessions */
+    RM_MENU_CONNECTION,
     RM_MENUS,
 };
 
 /* A name that begins with '_' is never printed. */
 struct rm_item {
-    uint32_t id; /* 0: a menu of one row without an id */
+    uint32_t id;                   /* 0: a menu of one row without an id */
+    struct router_model_flow flow; /* of a connection, ... */
+    uint64_t since_ms;             /* ... when its first packet came ... */
+    uint64_t until_ms;             /* ... and when it is forgotten */
     unsigned fields;
     struct {
         const char *name;
@@ -396,7 +400,18 @@ void rm_item_set(struct rm_item *item, const char *name, const char *value);
 struct rm_item *rm_item_find(const struct router_model *m, enum rm_menu menu, const char *name,
                              struct span value);
 
+/* ---- router_model_way.c ---- */
+
+/* A masquerade ends with the interface's address: the connections that it has changed are forgotten. */
+void rm_connections_forget(struct router_model *m, const char *interface);
+/* False: the router has forgotten the connection. */
+bool rm_connection_row(const struct router_model *m, const struct rm_item *item, struct rm_row *row);
+
 /* ---- router_model_route.c ---- */
+
+/* The active route of that table with the longest prefix, and of those the one with the smallest distance;
+ * NULL: none. */
+const struct rm_item *rm_route_look_up(const struct router_model *m, const char *table, uint32_t address);
 
 uint32_t rm_mask(unsigned length);
 void rm_print_address(char *text, size_t size, uint32_t address);

@@ -30,9 +30,7 @@ void rm_routes_update(struct router_model *m, const char *interface, bool up)
     }
 }
 
-/* The active route of the main table with the longest prefix, and of those the one with the smallest
- * distance. */
-static const struct rm_item *look_up(const struct router_model *m, uint32_t address)
+const struct rm_item *rm_route_look_up(const struct router_model *m, const char *table, uint32_t address)
 {
     const struct rm_table *routes = &m->table[RM_MENU_ROUTE];
     const struct rm_item *best = NULL;
@@ -43,7 +41,7 @@ static const struct rm_item *look_up(const struct router_model *m, uint32_t addr
         uint32_t network;
         unsigned length;
         uint64_t distance = 0;
-        if (strcmp(rm_item_get(route, "_table"), "main") != 0 ||
+        if (strcmp(rm_item_get(route, "_table"), table) != 0 ||
             strcmp(rm_item_get(route, "active"), "true") != 0 ||
             !rm_parse_prefix(span_text(rm_item_get(route, "dst-address")), &network, &length) ||
             ((network ^ address) & rm_mask(length)))
@@ -56,6 +54,12 @@ static const struct rm_item *look_up(const struct router_model *m, uint32_t addr
         best_distance = distance;
     }
     return best;
+}
+
+/* The main table's. */
+static const struct rm_item *look_up(const struct router_model *m, uint32_t address)
+{
+    return rm_route_look_up(m, "main", address);
 }
 
 static void resolve(const struct router_model *m, const struct router_model_route *route, char *ret_interface,

@@ -29,6 +29,7 @@ const char *const rm_menu_path[RM_MENUS] = {
     [RM_MENU_GROUP] = "/user/group",
     [RM_MENU_SCRIPT] = "/system/script",
     [RM_MENU_ACTIVE] = "/user/active",
+    [RM_MENU_CONNECTION] = "/ip/firewall/connection",
 };
 
 bool rm_menu_exists(const struct router_model *m, enum rm_menu menu)
@@ -286,6 +287,8 @@ bool rm_menu_row(struct router_model *m, enum rm_menu menu, uint32_t id, struct 
     const struct rm_item *item = find_item(m, menu, id);
     if (!item)
         return false;
+    if (menu == RM_MENU_CONNECTION)
+        return rm_connection_row(m, item, row);
     if (menu == RM_MENU_SERVICE)
         service_row(m, item, row);
     else

@@ -554,6 +554,58 @@ static void other_tables_are_printed(void **state)
                         "!re|=action=drop|=chain=prerouting\n!done\n");
 }
 
+static const struct router_model_flow flow = {0xac110002, 0x0a020001, 40000, 5351};
+
+/* A rule's table comes before the main table; without a route there, the next one decides. */
+static void routing_rules_lead_to_their_tables(void **state)
+{
+    enum { SERVER = 0x08080808 };
+    struct client *t = start(state, "7.18");
+    struct router_model_route tunnel = {.destination = "0.0.0.0/0", .gateway = "wg1", .routing_table = "vpn"};
+    struct router_model_route internet = {.destination = "0.0.0.0/0", .gateway = "ether1"};
+    router_model_route_add(t->m, &internet);
+    assert_string_equal(router_model_way(t->m, flow.source, SERVER), "ether1");
+    router_model_row_add(t->m, "routing-rule", "src-address=172.17.0.2/32 action=lookup table=vpn");
+    assert_string_equal(router_model_way(t->m, flow.source, SERVER), "ether1");
+    router_model_route_add(t->m, &tunnel);
+    assert_string_equal(router_model_way(t->m, flow.source, SERVER), "wg1");
+    assert_string_equal(router_model_way(t->m, flow.source + 1, SERVER), "ether1");
+    router_model_routing_rules_clear(t->m);
+    assert_string_equal(router_model_way(t->m, flow.source, SERVER), "ether1");
+}
+
+/* UDP is remembered for half a minute, and for three after the first answer, with the address that replaces
+ * its source. */
+static void the_connection_table_remembers_udp(void **state)
+{
+#define FLOWS                                                                                                \
+    "/ip/firewall/connection/print|=.proplist=src-address,dst-address,dst-port,reply-dst-address,timeout"
+    struct client *t = start(state, "7.18");
+    int s = client_login(t);
+    struct router_model_route tunnel = {.destination = "10.2.0.1/32", .gateway = "wg1"};
+    router_model_route_add(t->m, &tunnel);
+    assert_string_equal(router_model_sends(t->m, t->now_ms, &flow), "wg1");
+    assert_string_equal(client_ask(t, s, FLOWS "|?dst-address=10.2.0.1|?dst-port=5351|?#&"),
+                        "!re|=src-address=172.17.0.2|=dst-address=10.2.0.1|=dst-port=5351"
+                        "|=reply-dst-address=10.2.0.2|=timeout=30s\n!done\n");
+    router_model_options(t->m)->untranslated = true;
+    router_model_options(t->m)->ports_joined = true;
+    t->now_ms += 31000;
+    router_model_sends(t->m, t->now_ms, &flow);
+    router_model_replies(t->m, t->now_ms, &flow);
+    t->now_ms += 3000;
+    router_model_sends(t->m, t->now_ms, &flow);
+    assert_string_equal(client_ask(t, s, FLOWS "|?dst-address=10.2.0.1:5351"),
+                        "!re|=src-address=172.17.0.2:40000|=dst-address=10.2.0.1:5351"
+                        "|=reply-dst-address=172.17.0.2:40000|=timeout=3m0s\n!done\n");
+    t->now_ms += 181000;
+    assert_string_equal(client_ask(t, s, FLOWS), "!empty\n!done\n");
+    router_model_sends(t->m, t->now_ms, &flow);
+    assert_string_equal(client_ask(t, s, "/ip/firewall/connection/print|=count-only="), "!done|=ret=1\n");
+    router_model_address_remove(t->m, "10.2.0.2/32");
+    assert_string_equal(client_ask(t, s, FLOWS), "!empty\n!done\n");
+}
+
 UNIT(router_tables)
 {
     const struct CMUnitTest tests[] = {
@@ -579,6 +631,8 @@ UNIT(router_tables)
         cmocka_unit_test_teardown(single_menus_depend_on_the_version, stop),
         cmocka_unit_test_teardown(filter_rules_are_printed, stop),
         cmocka_unit_test_teardown(other_tables_are_printed, stop),
+        cmocka_unit_test_teardown(routing_rules_lead_to_their_tables, stop),
+        cmocka_unit_test_teardown(the_connection_table_remembers_udp, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

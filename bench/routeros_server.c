@@ -208,6 +208,8 @@ static void command(struct routeros_server *s, struct routeros_connection *c)
         snprintf(c->listen_tag, sizeof(c->listen_tag), "%.*s", (int)tag.len, (const char *)tag.data);
     else if (span_is(path, "/ip/route/check"))
         row(c, tag, "=interface=wg-vpn", NULL);
+    else if (span_is(path, "/interface/print"))
+        row(c, tag, "=name=wg-vpn", "=type=wg");
     else if (span_is(path, "/system/resource/print"))
         row(c, tag, "=version=7.18.2 (stable)", NULL);
     else if (span_is(path, "/ip/address/print"))

@@ -32,6 +32,7 @@
  *   proxy_state      the whole state
  *   upstream         the gateway's side: transactions and retransmissions
  *   router, session, nat_rule   the router's side: connections, a copy of its NAT table, our rules in it
+ *   router_way       the interface at which the gateway's packets arrive
  *   taken_ports      the ports that other rules of the NAT table take
  *   chain_walk, cover   which rules of a table decide over a class of packets
  *   server           the LAN's side: requests, replies, epoch, announcements

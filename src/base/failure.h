@@ -86,9 +86,10 @@
       .remedy = FAILURE_SET_POLICIES)                                                                        \
     X(WRITE_POLICY, .must_act = true, .state = "the API user may not change NAT rules",                      \
       .remedy = FAILURE_SET_POLICIES)                                                                        \
-    X(NO_INTERFACE, .state = "the router has no route to the gateway",                                       \
+    X(NO_INTERFACE, .state = "the router does not show the way to the gateway",                              \
       .cause = "the interface for the rules is unknown, so nothing is mapped",                               \
-      .remedy = "check that the tunnel is up, or set MIKROTIK_IN_INTERFACE")                                 \
+      .remedy = "check that the tunnel is up, add a route through it to the gateway's address, or set "      \
+                "MIKROTIK_IN_INTERFACE")                                                                     \
     /* For any other reason than the policies. The next command may well succeed: `health` does not count    \
      * this one. */                                                                                          \
     X(COMMAND)
@@ -121,7 +122,8 @@
     X(FINE)                                                                                                  \
     X(SILENT, .state = "the gateway does not answer",                                                        \
       .cause = "the tunnel is down, VPN_GATEWAY is wrong, or packets to it bypass the tunnel",               \
-      .remedy = "check the tunnel, VPN_GATEWAY, and the route to it", .cure = "/tool/ping {gateway} count=3")     \
+      .remedy = "check the tunnel, VPN_GATEWAY, and the route to it",                                        \
+      .cure = "/tool/ping {gateway} count=3")                                                                \
     /* It answers the address request with an error, which the result code explains. */                      \
     X(REFUSES, .state = "the gateway gives no external address")
 

@@ -66,6 +66,9 @@ enum {
     ROUTER_ADDRESSES_MAX = 64,
     ROUTER_LISTS_MAX = 32,
     ROUTER_ORPHANS_MAX = 256,
+    /* Tunnels, or interfaces with the same address, among which the way to the gateway is looked for. With
+     * more of them, only a route or MIKROTIK_IN_INTERFACE can name it. */
+    ROUTER_TUNNELS_MAX = 32,
     /* The chains of a firewall table, and the jumps, returns and first rules of each kind in them. The walk
      * through a table with more of them is incomplete: what it does not know counts as possible. Scripts make
      * some dozens of chains. */

@@ -258,8 +258,10 @@ static void pump_router(struct proxy *p, const struct step *step)
             p->more = true;
             return;
         }
-        bool wanted = rule_wants(mapping_at(&p->tables, m), step->now_ms) != RULE_WANTS_NOTHING;
-        if (!command_router(p, m, step))
+        enum rule_want want = rule_wants(mapping_at(&p->tables, m), step->now_ms);
+        /* When the way to the gateway is found, all mappings are touched again. */
+        bool wanted = want == RULE_WANTS_ADD ? router_way_is_known(&p->router) : want != RULE_WANTS_NOTHING;
+        if (wanted && !command_router(p, m, step))
             return;
         change_done(p, m, wanted, step);
     }

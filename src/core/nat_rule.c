@@ -246,10 +246,11 @@ static bool has_condition(const struct ros_sentence *row)
     return any;
 }
 
-static bool in_force(const struct ros_sentence *row, const struct nat_context *context)
+/* As we write it, but perhaps for another interface or address of the router. */
+static bool in_force(const struct ros_sentence *row)
 {
     return is(row, "chain", "dstnat") && is(row, "action", "dst-nat") && !ros_flag(row, "disabled") &&
-           is(row, "in-interface", context->interface) && !has_condition(row);
+           has(row, "in-interface") && !has_condition(row);
 }
 
 /* It takes what is for the tunnel's own address, and not what is routed through the router to other hosts. */
@@ -299,8 +300,9 @@ struct nat_rule nat_rule_parse(const struct ros_sentence *row, const struct nat_
     if (!rule.ours)
         return rule;
     rule.sound = parse_target(row, &rule);
-    bool in_force_now = rule.sound && in_force(row, context);
-    rule.as_wanted = in_force_now && is_for_us(row, context);
+    bool in_force_now = rule.sound && in_force(row);
+    rule.elsewhere = in_force_now && !is(row, "in-interface", context->interface);
+    rule.as_wanted = in_force_now && !rule.elsewhere && is_for_us(row, context);
     rule.outdated = in_force_now && !rule.as_wanted;
     return rule;
 }

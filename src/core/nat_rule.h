@@ -54,7 +54,8 @@ struct nat_rule {
     /* If it is ours: */
     bool sound;     /* it has one protocol, one router port, one client and one internal port */
     bool as_wanted; /* sound, enabled, and with the matchers that we would write today */
-    bool outdated;  /* sound and enabled, but for other addresses of the router than we would write today */
+    bool outdated;  /* sound and enabled, but for another interface or address than we would write today */
+    bool elsewhere; /* outdated, and the interface is another one */
     bool comment_current; /* the comment has the form that we would write today */
     enum natpmp_protocol protocol;
     uint16_t router_port;

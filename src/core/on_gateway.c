@@ -357,6 +357,8 @@ void on_gateway(struct proxy *p, const struct step *step)
             unexpected(p, &o, step);
             break;
         case UPSTREAM_ADDRESS:
+            if (p->address_settled) /* another server may answer, behind another tunnel */
+                router_way_sign(&p->router, step->now_ms);
             address_known(p, step);
             break;
         case UPSTREAM_NO_ADDRESS:
@@ -364,6 +366,7 @@ void on_gateway(struct proxy *p, const struct step *step)
             break;
         case UPSTREAM_STATE_LOST:
             wish_forget(p);
+            router_way_sign(&p->router, step->now_ms);
             recovery_begin(p, o.asked_ms, step);
             break;
         }

@@ -8,6 +8,11 @@
 
 static const char component[] = "mapping";
 
+enum {
+    /* Rows from before the way moved may arrive so long after that. */
+    MOVED_MS = 5000,
+};
+
 /* ---- the rules in the router's table ---- */
 
 static bool id_is_valid(const struct proxy *p, uint16_t m)
@@ -58,6 +63,12 @@ static void adopt(struct proxy *p, const struct nat_rule *row, const struct step
     adoption_begin(p, m, row, step);
 }
 
+/* Rows of the listen and of a snapshot may still have the interface from before. */
+static bool way_moved(const struct proxy *p, const struct step *step)
+{
+    return p->router.moved_ms != 0 && step->now_ms < p->router.moved_ms + MOVED_MS;
+}
+
 /* Somebody changed or disabled the rule: it is replaced, but not at the speed of the network if that happens
  * each time. */
 static void report_spoiled(struct proxy *p, uint16_t m, bool was_wrong, const struct step *step)
@@ -65,6 +76,8 @@ static void report_spoiled(struct proxy *p, uint16_t m, bool was_wrong, const st
     const struct mapping *mapping = mapping_at(&p->tables, m);
     if (!mapping->rule.wrong || was_wrong)
         return;
+    if (mapping->rule.outdated && way_moved(p, step))
+        return; /* the log has said it */
     if (mapping->rule.outdated) {
         actions_log(step->out, LOG_LEVEL_INFO, component,
                     "the tunnel's address on the router changed; double-natpmp replaces the rule %s",
@@ -87,7 +100,10 @@ static void known_rule(struct proxy *p, uint16_t m, const struct nat_rule *row, 
         return;
     }
     bool was_wrong = mapping->rule.wrong;
+    bool was_outdated = mapping->rule.outdated || way_moved(p, step);
     note_rule(p, m, row);
+    if (row->elsewhere && !was_outdated)
+        rule_replace(&p->tables, m); /* somebody changed the interface */
     report_spoiled(p, m, was_wrong, step);
 }
 
@@ -98,6 +114,14 @@ static void disabled_rule(struct proxy *p, uint16_t m, const struct step *step)
     rule_replace(&p->tables, m);
     mapping_touch(&p->tables, m);
     report_spoiled(p, m, was_wrong, step);
+}
+
+/* The outdated rule was being replaced when the connection ended: the new one is there, and the old one is
+ * left. */
+static void succeed(struct proxy *p, uint16_t m, const struct nat_rule *row, const struct step *step)
+{
+    router_orphan(&p->router, mapping_at(&p->tables, m)->rule.id, step->now_ms);
+    note_rule(p, m, row);
 }
 
 /* Handles a row that is a rule for this mapping's port, but has an unknown id. */
@@ -120,6 +144,10 @@ static void found_rule(struct proxy *p, uint16_t m, const struct nat_rule *row, 
     case RULE_PRESENT:
         if (!id_is_valid(p, m)) {
             note_rule(p, m, row);
+            return;
+        }
+        if (mapping_at(&p->tables, m)->rule.wrong && row->as_wanted) {
+            succeed(p, m, row, step);
             return;
         }
         break;
@@ -208,6 +236,21 @@ static void snapshot_done(struct proxy *p, const struct step *step)
     adoption_end(p, step);
 }
 
+/* Rules follow the way, each new one first, so that at no time a packet finds none. Those that wait for the
+ * way go on. */
+static void way_changed(struct proxy *p, bool moved)
+{
+    struct mapping_tables *t = &p->tables;
+    for (unsigned i = 1; i <= t->used_mappings; i++) {
+        uint16_t m = (uint16_t)i;
+        if (mapping_at(t, m)->client == 0)
+            continue;
+        if (moved)
+            rule_on_way_moved(t, m);
+        mapping_touch(t, m);
+    }
+}
+
 /* ---- answers to our commands ---- */
 
 static void added(struct proxy *p, uint16_t m, uint32_t id, const struct step *step)
@@ -232,8 +275,10 @@ static bool is_refusal(enum ros_error error)
 
 static void command_failed(struct proxy *p, const struct router_outcome *o, const struct step *step)
 {
-    bool listened = o->kind == COMMAND_ADD && mapping_at(&p->tables, o->owner)->rule.id != 0;
-    if (is_refusal(o->error) && !listened) {
+    const struct rule *rule = &mapping_at(&p->tables, o->owner)->rule;
+    bool listened = o->kind == COMMAND_ADD && rule->id != 0;
+    bool moved = o->kind == COMMAND_ADD && rule->wrong; /* the rule that it replaces may be right now */
+    if (is_refusal(o->error) && !listened && !moved) {
         rule_on_failed(&p->tables, o->owner, o->kind, step->now_ms);
     } else {
         rule_on_failed_unsure(&p->tables, o->owner, o->kind, p->router.snapshot, step->now_ms);
@@ -244,6 +289,8 @@ static void command_failed(struct proxy *p, const struct router_outcome *o, cons
     /* The interface or the rule has changed since the last resync. */
     if (o->error == ROS_ERROR_INPUT || o->error == ROS_ERROR_NO_SUCH_ITEM)
         router_resync(&p->router, step->now_ms);
+    if (o->error == ROS_ERROR_INPUT)
+        router_way_sign(&p->router, step->now_ms);
 }
 
 static void command_ended(struct proxy *p, const struct router_outcome *o, const struct step *step)
@@ -293,6 +340,10 @@ void on_router(struct proxy *p, const struct step *step)
             break;
         case ROUTER_SNAPSHOT_DONE:
             snapshot_done(p, step);
+            break;
+        case ROUTER_WAY_FOUND:
+        case ROUTER_WAY_MOVED:
+            way_changed(p, o.type == ROUTER_WAY_MOVED);
             break;
         case ROUTER_ADDED:
         case ROUTER_REMOVED:

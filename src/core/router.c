@@ -20,8 +20,9 @@ void router_init(struct router *r, const char *user, const char *password, const
 {
     /* The rest is zero already and must not be touched, so that the unused sessions' buffers do not become
      * resident memory. */
-    r->configured_interface = configured_interface;
-    r->gateway = gateway;
+    r->way.configured = configured_interface;
+    r->way.gateway = gateway;
+    r->way.due_ms = UINT64_MAX;
     r->prng = prng_seeded(seed);
     r->resync_due_ms = UINT64_MAX;
     r->context.instance = instance;
@@ -88,14 +89,14 @@ void router_hurry(struct router *r, uint64_t now_ms)
 }
 
 /* The main connection ended, and the ids that it reported are invalid. */
-static void go_down(struct router *r, struct actions *out)
+static void go_down(struct router *r, const struct step *step)
 {
-    router_report(r, (enum failure)r->session[MAIN].failure, span_of(NULL, 0), out);
+    router_report(r, (enum failure)r->session[MAIN].failure, span_of(NULL, 0), step->out);
     r->ready = false;
     r->listening = false;
     r->place_lost = false;
     r->refused_place = 0;
-    r->route_check_hangs = false;
+    router_way_down(r, step->now_ms);
     r->stage = STAGE_IDLE;
     r->resync_due_ms = UINT64_MAX;
     r->orphans = 0;
@@ -103,12 +104,12 @@ static void go_down(struct router *r, struct actions *out)
     r->ids_valid_from = r->snapshot + 1;
 }
 
-static void broken(struct router *r, unsigned i, struct actions *out)
+static void broken(struct router *r, unsigned i, const struct step *step)
 {
     if (i == MAIN)
-        go_down(r, out);
+        go_down(r, step);
     else
-        actions_log(out, LOG_LEVEL_DEBUG, component, "an extra connection ended session=%u", i);
+        actions_log(step->out, LOG_LEVEL_DEBUG, component, "an extra connection ended session=%u", i);
 }
 
 void router_start(struct router *r, uint64_t now_ms)
@@ -146,11 +147,12 @@ void router_event(struct router *r, const struct event *event, const struct step
         if (event->router.session == MAIN)
             r->twin.local = event->router.local;
         session_opened(s, event->router.peer, step);
+        r->way.own_address = event->router.local;
     } else if (event->type == EVENT_ROUTER_CLOSED) {
         bool alive = s->state != SESSION_CLOSED && s->state != SESSION_BROKEN;
         session_closed(s, event->router.failure, step->now_ms, &r->prng);
         if (alive)
-            broken(r, event->router.session, step->out);
+            broken(r, event->router.session, step);
     } else {
         r->input_session = event->router.session;
         r->input = event->router.bytes;
@@ -168,7 +170,7 @@ static void session_up(struct router *r, unsigned i, const struct step *step)
     ros_write_pair_text(&w, "=.proplist=", "version,uptime");
     session_end(&r->session[MAIN], &w, step->out);
     router_twin_connected(r, step);
-    router_begin_resync(r, step);
+    router_begin_resync(r, true, step);
 }
 
 static bool is_change(const struct command *c)
@@ -282,7 +284,7 @@ static bool next_input(struct router *r, struct router_outcome *o, const struct 
             break;
         case SESSION_FAILED:
             session_break(s, (enum failure)s->failure, &r->prng, step);
-            broken(r, r->input_session, step->out);
+            broken(r, r->input_session, step);
             r->input = span_of(NULL, 0);
             return false;
         }
@@ -298,9 +300,18 @@ static bool next_turn(struct router *r, struct router_outcome *o)
     return true;
 }
 
+static bool next_news(struct router *r, struct router_outcome *o)
+{
+    if (r->way.news == WAY_NO_NEWS)
+        return false;
+    *o = (struct router_outcome){.type = r->way.news == WAY_MOVED ? ROUTER_WAY_MOVED : ROUTER_WAY_FOUND};
+    r->way.news = WAY_NO_NEWS;
+    return true;
+}
+
 bool router_next(struct router *r, struct router_outcome *ret_outcome, const struct step *step)
 {
-    return (r->input.len > 0 && next_input(r, ret_outcome, step)) ||
+    return next_news(r, ret_outcome) || (r->input.len > 0 && next_input(r, ret_outcome, step)) ||
            next_lost(r, step->now_ms, ret_outcome) || next_turn(r, ret_outcome);
 }
 
@@ -323,7 +334,7 @@ static void wait_on(struct router *r, unsigned i, const struct step *step)
     if (wait != SESSION_TIMES_OUT)
         return;
     session_break(s, session_timeout(s), &r->prng, step);
-    broken(r, i, step->out);
+    broken(r, i, step);
 }
 
 static void remove_orphans(struct router *r, const struct step *step)
@@ -333,6 +344,12 @@ static void remove_orphans(struct router *r, const struct step *step)
         router_remove(r, 0, r->orphan[--r->orphans], step);
 }
 
+/* Of a resync that needs no look at the way. */
+static uint64_t resync_due_ms(const struct router *r)
+{
+    return r->ready && router_way_is_known(r) ? r->resync_due_ms : UINT64_MAX;
+}
+
 static void tick_main(struct router *r, const struct step *step)
 {
     struct session *s = &r->session[MAIN];
@@ -340,8 +357,9 @@ static void tick_main(struct router *r, const struct step *step)
         session_open(s, step);
     if (s->state != SESSION_READY)
         return;
-    if (r->resync_due_ms <= step->now_ms && r->stage == STAGE_IDLE)
-        router_begin_resync(r, step);
+    bool looks = r->stage == STAGE_IDLE && router_way_is_due(r, step->now_ms);
+    if (looks || (r->stage == STAGE_IDLE && resync_due_ms(r) <= step->now_ms))
+        router_begin_resync(r, looks, step);
     router_twin_tick(r, step);
     if (may_change(r, step->now_ms))
         router_script_tick(r, step);
@@ -378,7 +396,7 @@ uint64_t router_deadline_ms(const struct router *r)
     if (s->state == SESSION_CLOSED)
         deadline_ms = earlier_ms(deadline_ms, s->retry_ms);
     if (s->state == SESSION_READY && r->stage == STAGE_IDLE)
-        deadline_ms = earlier_ms(deadline_ms, r->resync_due_ms);
+        deadline_ms = earlier_ms(deadline_ms, earlier_ms(router_way_due_ms(r), resync_due_ms(r)));
     if (s->state == SESSION_READY)
         deadline_ms = earlier_ms(deadline_ms, router_twin_due_ms(r));
     if (s->state == SESSION_READY && r->ready && !r->twin.standing_by)

@@ -14,16 +14,20 @@
 #include "core/claim.h"
 #include "core/taken_ports.h"
 #include "core/nat_rule.h"
-#include "core/router_rows.h"
+#include "core/router_way.h"
 #include "core/session.h"
 
 /* The stages of a resync, a full read of the router's tables. The first resync of a connection makes the
- * router ready. A resync follows every ten minutes, and after each event that listen does not explain. */
+ * router ready. A resync follows every ten minutes, and after each event that listen does not explain. A look
+ * at the way to the gateway (router_way.h) has the same stages, but ends before the snapshot if nothing has
+ * changed. */
 enum router_stage {
     STAGE_IDLE,
-    STAGE_INTERFACE, /* /ip/route/check */
-    STAGE_ROUTES,    /* instead, if the router refuses it: the longest match of routes and addresses */
-    STAGE_CONTEXT,   /* addresses, interface lists, and the interface's type if it matters; listen starts */
+    STAGE_FLOW,    /* our connection to the gateway */
+    STAGE_OWNER,   /* whose address its answers come to */
+    STAGE_CHECK,   /* if that decides nothing: /ip/route/check, and which interfaces are tunnels */
+    STAGE_ROUTES,  /* if that decides nothing: the longest match of routes and addresses */
+    STAGE_CONTEXT, /* addresses, interface lists, and the interface's type if it matters; listen starts */
     STAGE_SNAPSHOT,
 };
 
@@ -34,6 +38,8 @@ enum router_outcome_type {
     ROUTER_RULE_DISABLED, /* listen: the rule with this id was disabled; the row has no more attributes */
     ROUTER_RULE_CHANGED, /* listen: the rule with this id was changed; the row is partial, a resync follows */
     ROUTER_SNAPSHOT_DONE, /* rules that it did not show do not exist */
+    ROUTER_WAY_FOUND,     /* the way to the gateway is known again: rules can be added */
+    ROUTER_WAY_MOVED,     /* it has another interface: rules are to follow */
     ROUTER_ADDED,
     ROUTER_REMOVED, /* or did not exist any more */
     ROUTER_SET_DONE,
@@ -122,29 +128,25 @@ struct change_script {
 };
 
 struct router {
-    const char *configured_interface; /* empty: the router is asked */
-    uint32_t gateway;
     struct prng prng;
 
     struct session session[ROUTER_SESSIONS_MAX];
     bool ready; /* a resync was completed on the present main connection */
     bool listening;
     bool listen_refused;
-    bool test_policy_logged;
-    bool route_check_hangs; /* on the present connection */
-    bool route_check_hangs_logged;
     uint8_t trouble; /* enum failure: what was logged last */
     char version[32];
-
-    char checked_way[INTERFACE_NAME_MAX + 1]; /* what /ip/route/check says while an interface is configured */
-    bool other_way_told;
 
     uint8_t stage;    /* enum router_stage */
     unsigned reading; /* commands of this stage in flight */
     bool stage_failed;
-    struct route_choice way; /* its interface is configured, reported by the router, or the best match */
+    bool snapshot_wanted;
+    struct router_way way;
     struct nat_context context;
     struct nat_context next_context; /* STAGE_CONTEXT collects it */
+    uint64_t facts;                  /* a hash of the rows that made the context ... */
+    uint64_t next_facts;             /* ... and of those that make the next one */
+    uint64_t moved_ms;               /* when the way moved last; 0: never */
 
     /* By protocol: the ports that foreign rules take, from the last snapshot, and what a running one has
      * found so far. */
@@ -215,8 +217,8 @@ uint32_t router_address(const struct router *r);
 /* The first or last address of one of the router's networks: of a broadcast, or of nobody. */
 bool router_is_broadcast(const struct router *r, uint32_t address);
 
-/* The three commands. False: no session can take one now; try again later. The outcome carries `owner`. Ids
- * must be from the snapshot ids_valid_from or a later one. */
+/* The three commands. A rule is for the interface of the context. False: no session can take one now; try
+ * again later. The outcome carries `owner`. Ids must be from the snapshot ids_valid_from or a later one. */
 bool router_add(struct router *r, uint16_t owner, const struct router_rule *rule, const struct step *step);
 bool router_remove(struct router *r, uint16_t owner, uint32_t id, const struct step *step);
 bool router_set_comment(struct router *r, uint16_t owner, uint32_t id, uint16_t external_port,
@@ -236,14 +238,24 @@ void router_want_script(struct router *r, uint64_t now_ms);
 /* The daemon stops: the script runs at once if something changed. True: it is to run, or runs. */
 bool router_finish_script(struct router *r, uint64_t now_ms);
 
-/* ---- between router.c, router_resync.c, router_twin.c and router_script.c ---- */
+/* ---- between the files of the router ---- */
+
+/* Begins a command that belongs to the stage, with its attribute .proplist. */
+struct writer router_begin_read(struct router *r, enum command_kind kind, const char *path,
+                                const char *proplist, const struct step *step);
+void router_read(struct router *r, enum command_kind kind, const char *path, const char *proplist,
+                 const struct step *step);
+void router_read_addresses(struct router *r, const struct step *step);
+/* The look at the way has ended with that interface: reads what concerns it. */
+void router_read_context(struct router *r, const char *interface, const struct step *step);
 
 /* The rule before which ours are added is gone: a resync finds another one. */
 void router_place_lost(struct router *r, uint64_t now_ms);
 void router_report(struct router *r, enum failure failure, struct span message, struct actions *out);
 /* Requests a resync like router_resync, but the running one is good enough. */
 void router_resync_later(struct router *r, uint64_t at_ms);
-void router_begin_resync(struct router *r, const struct step *step);
+/* `looks`: it begins with a look at the way to the gateway. */
+void router_begin_resync(struct router *r, bool looks, const struct step *step);
 /* One row, or the end, of a command that reads. True: *ret_outcome is set. */
 bool router_resync_row(struct router *r, const struct command *c, uint64_t now_ms,
                        struct router_outcome *ret_outcome);

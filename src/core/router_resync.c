@@ -1,5 +1,5 @@
-/* The resync: reads which interface leads to the gateway, the addresses and lists of that interface, and the
- * NAT table. */
+/* The resync: finds the way to the gateway (router_way.c), and reads the addresses and lists that concern its
+ * interface, and the NAT table. */
 #include "core/router.h"
 
 #include <assert.h>
@@ -8,125 +8,57 @@ enum {
     RESYNC_INTERVAL_MS = 10 * 60 * 1000,
     /* If the router refuses listen, only a resync shows what somebody else changed. */
     BLIND_INTERVAL_MS = 30 * 1000,
-    NO_INTERFACE_RETRY_MS = 5 * 1000,
     FAILED_RETRY_MS = 10 * 1000,
     PARTIAL_ROW_MS = 100,
 };
 
 static const char component[] = "router";
 
-/* ---- reading ---- */
-
 static struct session *main_session(struct router *r)
 {
     return &r->session[0];
 }
 
-static void read_table(struct router *r, enum command_kind kind, const char *path, const char *proplist,
-                       const char *query, const struct step *step)
-{
-    struct writer w = session_begin(main_session(r), kind, 0, path, step);
-    ros_write_pair_text(&w, "=.proplist=", proplist);
-    if (query != NULL)
-        ros_write_word(&w, span_text(query));
-    session_end(main_session(r), &w, step->out);
-    r->reading++;
-}
-
-/* ---- the interface ---- */
-
-static void read_type(struct router *r, const struct step *step)
-{
-    char query[sizeof("?name=") + INTERFACE_NAME_MAX];
-    struct writer w = writer_of(query, sizeof(query));
-    write_text(&w, "?name=");
-    write_text(&w, r->way.interface);
-    write_u8(&w, 0);
-    read_table(r, COMMAND_INTERFACE, "/interface/print", "name,type", query, step);
-}
-
-static void read_context(struct router *r, const struct step *step)
-{
-    r->stage = STAGE_CONTEXT;
-    r->reading = 0;
-    r->stage_failed = false;
-    r->next_context = (struct nat_context){.instance = r->context.instance};
-    memcpy(r->next_context.interface, r->way.interface, sizeof r->way.interface);
-    read_table(r, COMMAND_ADDRESSES, "/ip/address/print", address_proplist, NULL, step);
-    read_table(r, COMMAND_LISTS, "/interface/list/print", "name,include,exclude", NULL, step);
-    read_table(r, COMMAND_MEMBERS, "/interface/list/member/print", "list,interface,disabled", NULL, step);
-    if (r->type_matters)
-        read_type(r, step);
-    if (!r->listening) {
-        /* Listen starts before the snapshot, so that no change between the two is missed. */
-        struct writer w = session_begin(main_session(r), COMMAND_LISTEN, 0, "/ip/firewall/nat/listen", step);
-        session_end(main_session(r), &w, step->out);
-        r->listening = true;
-    }
-}
-
-static void read_routes(struct router *r, const struct step *step)
-{
-    r->stage = STAGE_ROUTES;
-    r->reading = 0;
-    r->way = (struct route_choice){.target = r->gateway};
-    read_table(r, COMMAND_ROUTES, "/ip/route/print", route_proplist, "?active=true", step);
-    read_table(r, COMMAND_ADDRESSES, "/ip/address/print", address_proplist, NULL, step);
-}
-
-static void check_route(struct router *r, const struct step *step)
-{
-    struct writer w = session_begin(main_session(r), COMMAND_ROUTE_CHECK, 0, "/ip/route/check", step);
-    ros_write_pair_text(&w, "=dst-ip=", address_text(r->gateway).text);
-    /* Without `once` the router repeats its answer until we cancel the command. */
-    ros_write_word(&w, span_text("=once="));
-    session_end(main_session(r), &w, step->out);
-}
-
-void router_begin_resync(struct router *r, const struct step *step)
+void router_begin_resync(struct router *r, bool looks, const struct step *step)
 {
     assert(r->stage == STAGE_IDLE);
-    r->resync_due_ms = UINT64_MAX;
+    r->snapshot_wanted = r->snapshot_wanted || !r->ready || r->resync_due_ms <= step->now_ms;
+    if (r->snapshot_wanted)
+        r->resync_due_ms = UINT64_MAX;
     r->resync_again = false;
     r->stage_failed = false;
     r->reading = 0;
-    if (r->configured_interface[0] != '\0') {
-        copy_interface(r->way.interface, span_text(r->configured_interface));
-        r->checked_way[0] = '\0';
-        if (!r->route_check_hangs)
-            check_route(r, step);
-        read_context(r, step);
-        return;
-    }
-    if (r->route_check_hangs) {
-        read_routes(r, step);
-        return;
-    }
-    r->stage = STAGE_INTERFACE;
-    r->way.interface[0] = '\0';
-    check_route(r, step);
-    r->reading++;
-}
-
-static void interface_found(struct router *r, const struct step *step)
-{
-    if (r->way.interface[0] != '\0') {
-        if (r->trouble == FAILURE_NO_INTERFACE)
-            router_report(r, FAILURE_NONE, span_of(NULL, 0), step->out);
-        read_context(r, step);
-        return;
-    }
-    router_report(r, FAILURE_NO_INTERFACE, span_of(NULL, 0), step->out);
-    r->stage = STAGE_IDLE;
-    r->resync_due_ms = step->now_ms + NO_INTERFACE_RETRY_MS;
-}
-
-static void address_row(struct router *r, const struct ros_sentence *row)
-{
-    if (r->stage == STAGE_ROUTES)
-        route_choice_address(&r->way, row);
+    if (looks)
+        router_way_begin(r, step);
     else
+        router_read_context(r, r->context.interface, step);
+}
+
+/* ---- what concerns the interface ---- */
+
+/* The rows of several tables arrive mixed, so their order does not count. */
+static void note_fact(struct router *r, const struct ros_sentence *row, enum command_kind kind)
+{
+    uint64_t hash = 0xcbf29ce484222325 ^ (uint64_t)kind;
+    for (unsigned i = 1; i < row->words; i++) {
+        struct span word = ros_word(row, i);
+        for (size_t k = 0; !span_starts(word, ".tag=") && k < word.len; k++)
+            hash = (hash ^ word.data[k]) * 0x100000001b3;
+    }
+    r->next_facts += hash;
+}
+
+static void context_row(struct router *r, const struct ros_sentence *row, enum command_kind kind)
+{
+    note_fact(r, row, kind);
+    if (kind == COMMAND_ADDRESSES)
         nat_context_add_address(&r->next_context, row);
+    else if (kind == COMMAND_LISTS)
+        nat_context_add_list(&r->next_context, row);
+    else if (kind == COMMAND_INTERFACE)
+        nat_context_set_type(&r->next_context, row);
+    else
+        nat_context_add_member(&r->next_context, row);
 }
 
 /* ---- the table ---- */
@@ -134,14 +66,37 @@ static void address_row(struct router *r, const struct ros_sentence *row)
 static void start_snapshot(struct router *r, const struct step *step)
 {
     r->context = r->next_context;
+    r->facts = r->next_facts;
+    r->snapshot_wanted = false;
     r->stage = STAGE_SNAPSHOT;
-    r->reading = 0;
     r->snapshot++;
     r->next_place = 0;
     r->resynced_ms = step->now_ms;
     for (unsigned i = 0; i < 2; i++)
         taken_ports_begin(&r->taken_ports[i], &r->context, (enum natpmp_protocol)i);
-    read_table(r, COMMAND_SNAPSHOT, "/ip/firewall/nat/print", nat_rule_proplist, NULL, step);
+    router_read(r, COMMAND_SNAPSHOT, "/ip/firewall/nat/print", nat_rule_proplist, step);
+}
+
+/* The way is found or confirmed. A snapshot follows if there is something to learn from it. */
+static void context_done(struct router *r, const struct step *step)
+{
+    const char *interface = r->next_context.interface;
+    bool moved = r->context.interface[0] != '\0' && strcmp(r->context.interface, interface) != 0;
+    bool news = moved || r->next_facts != r->facts;
+    router_way_end(r, news, step->now_ms);
+    if (!news && !r->snapshot_wanted) {
+        r->stage = STAGE_IDLE;
+        return;
+    }
+    if (moved) {
+        actions_log(
+            step->out, LOG_LEVEL_INFO, component,
+            "the way to the gateway has moved to another interface; the rules follow interface=%s before=%s",
+            log_safe(span_text(interface)).text, log_safe(span_text(r->context.interface)).text);
+        r->way.news = WAY_MOVED;
+        r->moved_ms = step->now_ms;
+    }
+    start_snapshot(r, step);
 }
 
 static bool our_row(const struct nat_rule *rule, struct router_outcome *o)
@@ -286,26 +241,21 @@ bool router_resync_row(struct router *r, const struct command *c, uint64_t now_m
     case COMMAND_SESSIONS:
         router_twin_row(r, c, now_ms);
         return false;
-    case COMMAND_ROUTE_CHECK:
-        if (ros_attribute(row, "interface", &value) && r->way.interface[0] == '\0')
-            copy_interface(r->way.interface, value);
-        else if (ros_attribute(row, "interface", &value) && r->checked_way[0] == '\0')
-            copy_interface(r->checked_way, value);
-        return false;
-    case COMMAND_ROUTES:
-        route_choice_route(&r->way, row);
-        return false;
     case COMMAND_INTERFACE:
-        nat_context_set_type(&r->next_context, row);
-        return false;
     case COMMAND_ADDRESSES:
-        address_row(r, row);
-        return false;
     case COMMAND_LISTS:
-        nat_context_add_list(&r->next_context, row);
-        return false;
     case COMMAND_MEMBERS:
-        nat_context_add_member(&r->next_context, row);
+        if (r->stage == STAGE_CONTEXT)
+            context_row(r, row, (enum command_kind)c->kind);
+        else
+            router_way_row(r, c, now_ms);
+        return false;
+    case COMMAND_FLOW:
+    case COMMAND_TUNNELS:
+    case COMMAND_ROUTE_CHECK:
+    case COMMAND_ROUTES:
+    case COMMAND_LISTEN_WAY:
+        router_way_row(r, c, now_ms);
         return false;
     case COMMAND_LISTEN:
         return listen_row(r, row, now_ms, ret_outcome);
@@ -347,56 +297,28 @@ static void reading_failed(struct router *r, const struct command *c, struct act
     r->stage_failed = true;
 }
 
-/* Our rules match only packets that arrive on the configured interface. */
-static void compare_way(struct router *r, struct actions *out)
-{
-    bool other = r->checked_way[0] != '\0' && strcmp(r->checked_way, r->configured_interface) != 0;
-    if (other && !r->other_way_told)
-        actions_log(
-            out, LOG_LEVEL_WARN, component,
-            "the route to the gateway does not use MIKROTIK_IN_INTERFACE, so incoming packets match no rule "
-            "interface=%s configured=%s fix=\"correct MIKROTIK_IN_INTERFACE, or remove it\"",
-            log_safe(span_text(r->checked_way)).text, log_safe(span_text(r->configured_interface)).text);
-    r->other_way_told = other;
-}
-
-static void route_check_done(struct router *r, const struct command *c, const struct step *step)
-{
-    if (r->configured_interface[0] != '\0') {
-        compare_way(r, step->out);
-        return;
-    }
-    if (c->failed && c->error == ROS_ERROR_PERMISSION && !r->test_policy_logged) {
-        r->test_policy_logged = true;
-        actions_log(step->out, LOG_LEVEL_WARN, component,
-                    "the API user may not use /ip/route/check; the interface is taken from the routing table "
-                    "fix=\"" FAILURE_SET_POLICIES "\"");
-    }
-    if (r->way.interface[0] != '\0')
-        interface_found(r, step);
-    else
-        read_routes(r, step);
-}
-
 /* All commands of a stage with several commands have ended. */
 static bool stage_done(struct router *r, struct router_outcome *o, const struct step *step)
 {
     if (r->stage_failed) {
         r->stage = STAGE_IDLE;
+        router_way_end(r, false, step->now_ms);
         router_resync(r, step->now_ms + FAILED_RETRY_MS);
         return false;
     }
     switch ((enum router_stage)r->stage) {
+    case STAGE_FLOW:
+    case STAGE_OWNER:
+    case STAGE_CHECK:
     case STAGE_ROUTES:
-        interface_found(r, step);
+        router_way_next(r, step);
         return false;
     case STAGE_CONTEXT:
-        start_snapshot(r, step);
+        context_done(r, step);
         return false;
     case STAGE_SNAPSHOT:
         return snapshot_done(r, o, step);
     case STAGE_IDLE:
-    case STAGE_INTERFACE:
         break;
     }
     return false;
@@ -409,9 +331,13 @@ bool router_resync_done(struct router *r, const struct command *c, struct router
     case COMMAND_LISTEN:
         listen_ended(r, c, step);
         return false;
+    case COMMAND_FLOW:
+    case COMMAND_TUNNELS:
     case COMMAND_ROUTE_CHECK:
-        route_check_done(r, c, step);
-        return false;
+    case COMMAND_LISTEN_WAY:
+        if (!router_way_done(r, c, step))
+            return false;
+        break;
     case COMMAND_LISTS:
     case COMMAND_MEMBERS:
         /* The lists are not essential: without them, the daemon assumes that any list may contain the
@@ -453,12 +379,6 @@ void router_resync_given_up(struct router *r, const struct command *c, const str
         return;
     }
     struct router_outcome none; /* only a snapshot has one, and it is not given up */
-    if (c->kind == COMMAND_ROUTE_CHECK) {
-        r->route_check_hangs = true;
-        if (first_time(&r->route_check_hangs_logged))
-            actions_log(
-                step->out, LOG_LEVEL_WARN, component,
-                "the router does not answer /ip/route/check; the interface is taken from the routing table");
-    }
+    router_way_given_up(r, c, step->out);
     router_resync_done(r, c, &none, step);
 }

@@ -1,8 +1,19 @@
 #include "core/router_rows.h"
 
+#include "core/step.h"
+
 const char route_proplist[] =
     "dst-address,gateway,gateway-status,immediate-gw,routing-table,routing-mark,active,disabled";
 const char address_proplist[] = "address,interface,actual-interface,disabled";
+const char flow_proplist[] = "src-address,dst-address,dst-port,reply-dst-address,seen-reply,timeout";
+const char tunnel_proplist[] = "name,type,disabled";
+
+/* Interfaces of these types lead through another network to somebody else's. RouterOS 7 calls WireGuard `wg`.
+ */
+static const char *const tunnels[] = {
+    "wg",  "wireguard",   "l2tp-out", "pptp-out",    "sstp-out", "ovpn-out", "gre-tunnel",
+    "gre", "ipip-tunnel", "ipip",     "eoip-tunnel", "eoip",     "zerotier",
+};
 
 void copy_interface(char name[INTERFACE_NAME_MAX + 1], struct span text)
 {
@@ -10,6 +21,136 @@ void copy_interface(char name[INTERFACE_NAME_MAX + 1], struct span text)
     if (len > 0)
         memcpy(name, text.data, len);
     name[len] = '\0';
+}
+
+bool interface_names_have(const struct interface_names *names, const char *name)
+{
+    for (unsigned i = 0; i < names->count; i++)
+        if (strcmp(names->name[i], name) == 0)
+            return true;
+    return false;
+}
+
+void interface_names_add(struct interface_names *names, struct span name)
+{
+    char text[INTERFACE_NAME_MAX + 1];
+    copy_interface(text, name);
+    if (text[0] == '\0' || interface_names_have(names, text))
+        return;
+    if (names->count == ROUTER_TUNNELS_MAX)
+        names->incomplete = true;
+    else
+        memcpy(names->name[names->count++], text, sizeof text);
+}
+
+/* ---- connections ---- */
+
+static void write_query(struct writer *w, const char *name, uint32_t address, uint16_t port)
+{
+    char text[64];
+    struct writer word = writer_of(text, sizeof text);
+    write_text(&word, name);
+    write_text(&word, address_text(address).text);
+    if (port != 0) {
+        write_text(&word, ":");
+        write_decimal(&word, port);
+    }
+    ros_write_word(w, writer_span(&word));
+}
+
+void flow_write_query(struct writer *w, uint32_t address, uint16_t port)
+{
+    ros_write_word(w, span_text("?protocol=udp"));
+    write_query(w, "?dst-address=", address, port);
+    write_query(w, "?dst-address=", address, 0);
+    ros_write_pair_decimal(w, "?dst-port=", port);
+    ros_write_word(w, span_text("?#&|"));
+}
+
+/* "10.2.0.1" or "10.2.0.1:5351"; port 0: it is not in the word. */
+static bool parse_end(struct span text, uint32_t *ret_address, uint64_t *ret_port)
+{
+    const uint8_t *colon = text.len > 0 ? memchr(text.data, ':', text.len) : NULL;
+    size_t len = colon != NULL ? (size_t)(colon - text.data) : text.len;
+    *ret_port = 0;
+    return parse_address(span_of(text.data, len), ret_address) &&
+           (colon == NULL || parse_decimal(span_skip(text, len + 1), 65535, ret_port));
+}
+
+/* "2m59s", or "00:02:59". */
+static uint32_t parse_time_s(struct span text)
+{
+    uint64_t total = 0;
+    uint64_t number = 0;
+    for (size_t i = 0; i < text.len && total < UINT32_MAX / 60; i++) {
+        uint8_t c = text.data[i];
+        if (c >= '0' && c <= '9') {
+            number = number > UINT32_MAX / 3600 ? number : number * 10 + (uint64_t)(c - '0');
+            continue;
+        }
+        total = c == ':' ? (total + number) * 60
+                         : total + number * (c == 'd'   ? 86400
+                                             : c == 'h' ? 3600
+                                             : c == 'm' ? 60
+                                                        : 1);
+        number = 0;
+    }
+    return (uint32_t)earlier_ms(total + number, UINT32_MAX);
+}
+
+static bool shows_more(const struct flow *a, const struct flow *b)
+{
+    if (!b->known || a->ours != b->ours)
+        return !b->known || a->ours;
+    if (a->replied != b->replied)
+        return a->replied;
+    return a->left_s > b->left_s;
+}
+
+void flow_consider(struct flow *f, const struct ros_sentence *row, uint32_t address, uint16_t port,
+                   uint32_t own_address)
+{
+    struct flow flow = {.known = true, .replied = ros_flag(row, "seen-reply")};
+    struct span text;
+    uint32_t destination;
+    uint64_t to_port;
+    uint64_t ignored;
+    if (!ros_attribute(row, "dst-address", &text) || !parse_end(text, &destination, &to_port) ||
+        destination != address)
+        return;
+    if (to_port == 0 && (!ros_attribute(row, "dst-port", &text) || !parse_decimal(text, 65535, &to_port)))
+        return;
+    if (to_port != port || !ros_attribute(row, "src-address", &text) ||
+        !parse_end(text, &flow.source, &ignored) || !ros_attribute(row, "reply-dst-address", &text) ||
+        !parse_end(text, &flow.reply_to, &ignored))
+        return;
+    flow.ours = flow.source == own_address;
+    if (ros_attribute(row, "timeout", &text))
+        flow.left_s = parse_time_s(text);
+    if (shows_more(&flow, f))
+        *f = flow;
+}
+
+/* ---- tunnels ---- */
+
+void tunnel_write_query(struct writer *w)
+{
+    char operations[2 + ARRAY_LEN(tunnels)] = "?#";
+    for (size_t i = 0; i < ARRAY_LEN(tunnels); i++)
+        ros_write_pair_text(w, "?type=", tunnels[i]);
+    memset(operations + 2, '|', ARRAY_LEN(tunnels) - 1);
+    ros_write_word(w, span_of(operations, 1 + ARRAY_LEN(tunnels)));
+}
+
+void interface_names_add_tunnel(struct interface_names *names, const struct ros_sentence *row)
+{
+    struct span type;
+    struct span name;
+    if (ros_flag(row, "disabled") || !ros_attribute(row, "type", &type) || !ros_attribute(row, "name", &name))
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(tunnels); i++)
+        if (span_is(type, tunnels[i]))
+            interface_names_add(names, name);
 }
 
 /* ---- the route to an address ---- */

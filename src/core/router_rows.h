@@ -20,9 +20,43 @@ struct route_choice {
     char interface[INTERFACE_NAME_MAX + 1]; /* empty: none */
 };
 
+/* Some interfaces, each name once. */
+struct interface_names {
+    unsigned count;
+    bool incomplete; /* there was no room for all of them */
+    char name[ROUTER_TUNNELS_MAX][INTERFACE_NAME_MAX + 1];
+};
+bool interface_names_have(const struct interface_names *names, const char *name);
+void interface_names_add(struct interface_names *names, struct span name);
+
+/* A connection of UDP through the router, as far as it shows the way of our packets. */
+struct flow {
+    bool known;
+    bool ours;         /* it comes from our own address */
+    bool replied;      /* an answer came back */
+    uint32_t left_s;   /* until the router forgets it */
+    uint32_t source;   /* whose packets these are ... */
+    uint32_t reply_to; /* ... and the address to which the answers come: the source's, or what replaces it */
+};
+
 /* The attributes that these functions read, for .proplist. */
 extern const char route_proplist[];
 extern const char address_proplist[];
+extern const char flow_proplist[];
+extern const char tunnel_proplist[];
+
+/* Writes the query words for the connections to that address and port. Older versions print address:port in
+ * one word. */
+void flow_write_query(struct writer *w, uint32_t address, uint16_t port);
+/* A row of /ip/firewall/connection/print. Keeps the connection that shows most: ours before others', one that
+ * is answered before one that is not, and the one that was used last. */
+void flow_consider(struct flow *f, const struct ros_sentence *row, uint32_t address, uint16_t port,
+                   uint32_t own_address);
+/* Writes the query words for the interfaces that are tunnels. The link to the internet (PPPoE, LTE ...) is
+ * none. */
+void tunnel_write_query(struct writer *w);
+/* A row of /interface/print: adds the interface if it is a tunnel. */
+void interface_names_add_tunnel(struct interface_names *names, const struct ros_sentence *row);
 
 /* A row of /ip/route/print, of active routes only. */
 void route_choice_route(struct route_choice *c, const struct ros_sentence *row);

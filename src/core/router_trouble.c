@@ -3,19 +3,33 @@
 
 static const char component[] = "router";
 
+/* The route that makes the way certain, if there is just one tunnel that it can lead through. */
+static void log_no_way(const struct router *r, const struct failure_text *t, const char *tunnel,
+                       struct actions *out)
+{
+    struct address_text gateway = address_text(r->way.gateway);
+    bool one = tunnel[0] != '\0';
+    actions_log_state(out, LOG_LEVEL_WARN, component, "%s: %s; retrying gateway=%s fix=\"%s%s%s%s%s\"",
+                      t->state, t->cause, gateway.text, one ? "/ip/route/add dst-address=" : "",
+                      one ? gateway.text : "", one ? "/32 gateway=" : "", one ? tunnel : "",
+                      one ? "" : t->remedy);
+}
+
 void router_report(struct router *r, enum failure failure, struct span message, struct actions *out)
 {
     const struct failure_text *t = failure_text(failure);
     enum log_level level = t->must_act ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN;
-    if (r->trouble == (uint8_t)failure)
+    /* Answers to other commands do not show the way. */
+    bool hidden = r->trouble == FAILURE_NO_INTERFACE && failure == FAILURE_NONE && r->ready &&
+                  r->way.interface[0] == '\0';
+    if (r->trouble == (uint8_t)failure || hidden)
         return;
     r->trouble = (uint8_t)failure;
     if (failure == FAILURE_COMMAND)
         actions_log_state(out, level, component, "the router refused a command; retrying message=\"%s\"",
                           log_safe(message).text);
     else if (failure == FAILURE_NO_INTERFACE)
-        actions_log_state(out, level, component, "%s: %s; retrying gateway=%s fix=\"%s\"", t->state, t->cause,
-                          address_text(r->gateway).text, t->remedy);
+        log_no_way(r, t, log_safe(message).text, out);
     else if (failure != FAILURE_NONE)
         actions_log_failure(out, component, t);
 }

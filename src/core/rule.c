@@ -170,6 +170,15 @@ static void try_later(struct rule *rule, uint64_t now_ms)
         rule->failures++;
 }
 
+/* The rule that was to be replaced is still there. */
+static void keep_outdated(struct mapping_tables *t, uint16_t m)
+{
+    struct rule *rule = rule_of(t, m);
+    set_state(t, m, RULE_PRESENT, rule->replaced);
+    rule->wrong = true;
+    rule->outdated = true;
+}
+
 void rule_on_failed(struct mapping_tables *t, uint16_t m, enum command_kind command, uint64_t now_ms)
 {
     struct rule *rule = rule_of(t, m);
@@ -178,6 +187,8 @@ void rule_on_failed(struct mapping_tables *t, uint16_t m, enum command_kind comm
         comment_is_unknown(rule);
     else if (command == COMMAND_REMOVE)
         set_state(t, m, RULE_PRESENT, rule->id);
+    else if (rule->replaced != 0)
+        keep_outdated(t, m);
     else
         set_state(t, m, RULE_ABSENT, 0);
 }
@@ -204,11 +215,12 @@ void rule_on_failed_unsure(struct mapping_tables *t, uint16_t m, enum command_ki
 void rule_on_row(struct mapping_tables *t, uint16_t m, const struct nat_rule *row, uint32_t snapshot)
 {
     struct rule *rule = rule_of(t, m);
+    bool same = rule->id == row->id;
     set_state(t, m, RULE_PRESENT, row->id);
     rule->seen = snapshot;
     rule->wrong = !row->as_wanted || !rule_matches(t, m, row);
     rule->outdated = row->outdated && rule_matches(t, m, row);
-    if (rule->comment_setting)
+    if (rule->comment_setting && same)
         return;
     rule->comment = (struct rule_comment){.external_port = row->external_port, .lease_s = row->lease_s};
     rule->comment_sure_s = rule_adopted_lease_s(row);
@@ -256,6 +268,15 @@ void rule_on_changed(struct mapping_tables *t, uint16_t m)
 }
 
 /* ---- what is to be done ---- */
+
+void rule_on_way_moved(struct mapping_tables *t, uint16_t m)
+{
+    struct rule *rule = rule_of(t, m);
+    if (rule->state != RULE_PRESENT && rule->state != RULE_ADDING)
+        return;
+    rule->wrong = true;
+    rule->outdated = true;
+}
 
 void rule_replace(struct mapping_tables *t, uint16_t m)
 {

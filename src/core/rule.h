@@ -38,7 +38,7 @@ struct rule {
     uint8_t failures;
     uint8_t remakes;   /* how often in a row the rule was removed or changed just after it was added */
     bool wrong : 1;    /* present, but different from what we want: the daemon replaces it */
-    bool outdated : 1; /* wrong in nothing but the router's address: the new rule is added before it goes */
+    bool outdated : 1; /* wrong in nothing but interface or address: the new rule is added before it goes */
     bool comment_setting : 1; /* a set command for the comment is in flight */
     bool comment_stale : 1;   /* the text on the router is unknown or has an old form */
 };
@@ -104,6 +104,8 @@ void rule_on_changed(struct mapping_tables *t, uint16_t m);
 
 /* ---- what is to be done ---- */
 
+/* The way to the gateway has another interface: the rule is outdated. */
+void rule_on_way_moved(struct mapping_tables *t, uint16_t m);
 /* The rule is disabled or has the wrong router port: if it is present, the daemon replaces it. */
 void rule_replace(struct mapping_tables *t, uint16_t m);
 /* The next command need not wait for the delay that an earlier failure set. */

@@ -22,7 +22,7 @@ enum {
     LASTING_MS = 5 * 1000,
     COMMAND_BYTES_MAX = 1024,
     /* The number of slots that are reserved for reading the tables, keep-alive and listen. */
-    COMMANDS_RESERVED = 8,
+    COMMANDS_RESERVED = 12,
 };
 
 void session_init(struct session *s, unsigned number, const char *user, const char *password)
@@ -166,7 +166,14 @@ static uint64_t time_limit_ms(const struct command *c)
 static bool is_dispensable(const struct command *c)
 {
     return c->kind == COMMAND_ROUTE_CHECK || c->kind == COMMAND_RESOURCE || c->kind == COMMAND_LISTS ||
-           c->kind == COMMAND_MEMBERS || c->kind == COMMAND_SESSIONS || c->kind == COMMAND_SCRIPT;
+           c->kind == COMMAND_MEMBERS || c->kind == COMMAND_SESSIONS || c->kind == COMMAND_FLOW ||
+           c->kind == COMMAND_TUNNELS || c->kind == COMMAND_SCRIPT;
+}
+
+/* It does not end by itself. */
+static bool is_listen(const struct command *c)
+{
+    return c->kind == COMMAND_LISTEN || c->kind == COMMAND_LISTEN_WAY;
 }
 
 /* What the commands in flight wait for. */
@@ -184,7 +191,7 @@ static struct waits waits_of(const struct session *s)
         return waits;
     for (unsigned i = 0; i < ROUTER_COMMANDS_MAX; i++) {
         const struct command *c = &s->command[i];
-        if (!c->used || c->kind == COMMAND_LISTEN)
+        if (!c->used || is_listen(c))
             continue;
         uint64_t *limit_ms = is_dispensable(c) ? &waits.give_up_ms : &waits.limit_ms;
         *limit_ms = earlier_ms(time_limit_ms(c), *limit_ms);
@@ -322,7 +329,7 @@ static struct writer begin(struct session *s, struct command command, const char
     c->id = command.id;
     c->sent_ms = step->now_ms;
     s->used_ms = step->now_ms;
-    if (c->kind != COMMAND_LISTEN && s->in_flight++ == 0)
+    if (!is_listen(c) && s->in_flight++ == 0)
         s->busy_ms = step->now_ms;
     s->trusted_ms = earlier_ms(s->trusted_ms, step->now_ms + PROBE_MS); /* the shortest limit */
     struct writer w = writer_of(actions_bytes(step->out, COMMAND_BYTES_MAX), COMMAND_BYTES_MAX);
@@ -405,7 +412,7 @@ static enum session_reply finish(struct session *s, struct command *c, struct co
         c->id = 0;
     *ret_command = *c;
     c->used = false;
-    if (c->kind != COMMAND_LISTEN)
+    if (!is_listen(c))
         s->in_flight--;
     s->trusted_ms = earlier_ms(s->trusted_ms, step->now_ms + PROBE_MS); /* it may have been the probe */
     if (c->kind == COMMAND_LOGIN)

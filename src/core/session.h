@@ -21,6 +21,8 @@
 enum command_kind {
     COMMAND_LOGIN,
     COMMAND_RESOURCE,
+    COMMAND_FLOW, /* our connection to the gateway */
+    COMMAND_TUNNELS,
     COMMAND_ROUTE_CHECK,
     COMMAND_ROUTES,
     COMMAND_INTERFACE,
@@ -28,6 +30,7 @@ enum command_kind {
     COMMAND_LISTS,
     COMMAND_MEMBERS,
     COMMAND_LISTEN,
+    COMMAND_LISTEN_WAY, /* for what may move the way to the gateway: addresses, routes, list members */
     COMMAND_SNAPSHOT,
     COMMAND_ADD,
     COMMAND_REMOVE,

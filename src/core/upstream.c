@@ -135,8 +135,9 @@ static void push(struct actions *out, uint8_t *place, size_t len)
 }
 
 /* Silence is noticed however many requests are in work, and however often they begin anew. */
-static void note_unheard(struct upstream *u, const struct step *step)
+static void note_sent(struct upstream *u, const struct step *step)
 {
+    u->sent_ms = step->now_ms;
     if (u->unheard == 0)
         u->unheard_ms = step->now_ms;
     if (u->unheard < SILENT_REQUESTS)
@@ -159,7 +160,7 @@ static void send_transaction(struct upstream *u, unsigned i, const struct step *
     t->last_ms = step->now_ms;
     t->next_ms = step->now_ms + interval_ms(t->sends);
     u->due_ms = earlier_ms(u->due_ms, t->next_ms);
-    note_unheard(u, step);
+    note_sent(u, step);
 }
 
 /* The lowest epoch that the gateway should have now: section 3.6 lets its clock be slower by an eighth. */
@@ -242,6 +243,11 @@ void upstream_want_address(struct upstream *u, uint64_t now_ms)
     u->address_next_ms = now_ms;
 }
 
+void upstream_refresh(struct upstream *u, uint64_t now_ms)
+{
+    u->address_next_ms = earlier_ms(u->address_next_ms, now_ms);
+}
+
 static void send_address_request(struct upstream *u, const struct step *step)
 {
     uint8_t *place = actions_bytes(step->out, NATPMP_REQUEST_MAX);
@@ -256,7 +262,7 @@ static void send_address_request(struct upstream *u, const struct step *step)
     u->address_last_ms = step->now_ms;
     u->address_sends++;
     u->address_next_ms = step->now_ms + interval_ms(u->address_sends);
-    note_unheard(u, step);
+    note_sent(u, step);
 }
 
 static uint64_t transactions_deadline_ms(const struct upstream *u)

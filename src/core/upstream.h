@@ -112,6 +112,7 @@ struct upstream {
     /* requests since the last answer, and when the first of them was sent */
     uint8_t unheard;
     uint64_t unheard_ms;
+    uint64_t sent_ms; /* when the last packet went to the gateway */
 
     /* outcomes that upstream_next has not returned yet */
     bool state_lost;
@@ -161,6 +162,9 @@ void upstream_again(struct upstream *u, enum natpmp_protocol protocol, uint16_t 
                     uint64_t now_ms);
 /* A client waits for an address that is not known: the next request for it is sent at once. */
 void upstream_want_address(struct upstream *u, uint64_t now_ms);
+
+/* Requests the address now, although nobody waits for it. */
+void upstream_refresh(struct upstream *u, uint64_t now_ms);
 
 void upstream_receive(struct upstream *u, struct span datagram, const struct step *step);
 /* Sends all attempts that are due, as far as the actions have room. */

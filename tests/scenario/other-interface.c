@@ -12,14 +12,6 @@ static void route_by(struct world *w, const char *interface)
     router_model_route_add(w->router, &route);
 }
 
-static const char *interface_of(struct world *w, uint16_t port)
-{
-    uint32_t id = rule_of(w, 10, TCP, port);
-
-    expect(w, id != 0);
-    return router_model_rule_text(router_model_rule_find(w->router, id), "in-interface");
-}
-
 static void tell(struct world *w)
 {
     struct lan_client *a = client(w, 10);
@@ -28,7 +20,7 @@ static void tell(struct world *w)
     settle(w);
     map(w, a, TCP, 7000, 7000, 3600);
     skip_s(w, 10);
-    expect(w, strcmp(interface_of(w, 7000), "wg0") == 0);
+    expect(w, strcmp(interface_of(w, 10, 7000), "wg0") == 0);
     note(w, "the owner takes the tunnel down, and the router restarts");
     world_hand_begin(w, "no route to the gateway");
     router_model_route_remove(w->router, "10.2.0.1/32", "main");
@@ -47,7 +39,7 @@ static void tell(struct world *w)
     world_hand_end(w);
     world_run_for(w, 6000);
     expect(w, mapping->state == LAN_HELD);
-    expect(w, strcmp(interface_of(w, 7000), "wg1") == 0 && strcmp(interface_of(w, 7001), "wg1") == 0);
+    expect(w, strcmp(interface_of(w, 10, 7000), "wg1") == 0 && strcmp(interface_of(w, 10, 7001), "wg1") == 0);
     expect_rest(w);
 }
 

@@ -82,6 +82,13 @@ void router_now(struct world *w)
     router_model_run(w->router, w->now_ms);
 }
 
+const char *interface_of(struct world *w, unsigned last_byte, uint16_t port)
+{
+    uint32_t id = rule_of(w, last_byte, TCP, port);
+
+    return id != 0 ? router_model_rule_text(router_model_rule_find(w->router, id), "in-interface") : "";
+}
+
 unsigned our_rules(const struct world *w)
 {
     return w->invariants.rule_count;

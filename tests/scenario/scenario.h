@@ -56,6 +56,8 @@ void gateway_late(struct world *w, unsigned late_ms);
 uint32_t rule_of(struct world *w, unsigned last_byte, bool tcp, uint16_t port);
 /* The dst-port of that rule. 0: there is no rule. */
 uint16_t router_port_of(struct world *w, unsigned last_byte, bool tcp, uint16_t port);
+/* The interface of the daemon's TCP rule for that port of the client; "": there is no rule. */
+const char *interface_of(struct world *w, unsigned last_byte, uint16_t port);
 unsigned our_rules(const struct world *w);
 /* Another program on the router undoes the rule for TCP port 7000 of client 10 for 20 s, of which the trace
  * shows three. `undo` is called every 10 ms with the id of the rule, and with the id that it was called with

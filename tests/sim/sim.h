@@ -57,6 +57,7 @@ enum sim_event {
 
     SIM_GATEWAY_CLOCK,
     SIM_GATEWAY_SAYS,
+    SIM_ROUTER_WAY,
     SIM_EVENTS,
 };
 
@@ -79,6 +80,7 @@ struct sim {
     unsigned events_done;
     uint64_t happened[SIM_EVENTS];
     unsigned next_address;
+    bool second_shares; /* the second tunnel has the address of the first one */
 };
 
 struct sim_options sim_options(uint64_t seed);

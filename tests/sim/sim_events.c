@@ -197,6 +197,23 @@ static void router_is_quick(struct world *w)
     inv_router_trouble_over(w);
 }
 
+static const char *first_tunnel(const struct world *w)
+{
+    const char *name;
+
+    for (unsigned i = 0; (name = router_model_interface(w->router, i)); i++) {
+        if (strcmp(name, "wg1") == 0)
+            return "wg1";
+    }
+    return "wg0";
+}
+
+static void way_is_back(struct world *w)
+{
+    world_way_moves(w, "the host route leads through the first tunnel", true);
+    world_host_route(w, first_tunnel(w));
+}
+
 static void fault_ends(struct world *w, unsigned event)
 {
     struct gateway_faults *faults = &w->gateway.faults;
@@ -232,6 +249,8 @@ static void fault_ends(struct world *w, unsigned event)
         router_model_set_access(w->router, ROUTER_MODEL_OPEN);
     } else if (event == SIM_ROUTER_SLOW) {
         router_is_quick(w);
+    } else if (event == SIM_ROUTER_WAY) {
+        way_is_back(w);
     }
 }
 
@@ -420,6 +439,63 @@ static void router_happens(struct sim *sim, enum sim_event event)
     }
 }
 
+/* ---- the way to the gateway ---- */
+
+/* A second tunnel, which may have the address of the first one. */
+static void second_tunnel(struct sim *sim)
+{
+    static const char *const addresses[] = {"10.2.0.3/32", "10.2.0.4/32", "10.2.0.2/32"};
+    struct router_model *router = sim->world->router;
+
+    router_model_interface_add(router, "wg2", "wg");
+    while (router_model_address_remove(router, addresses[0]) ||
+           router_model_address_remove(router, addresses[1]))
+        ;
+    if (sim->second_shares)
+        return;
+    sim->second_shares = below(sim, 6) == 0;
+    router_model_address_add(router, addresses[sim->second_shares ? 2 : below(sim, 2)], "wg2");
+}
+
+static void lead_by_rule(struct sim *sim)
+{
+    struct router_model_route through = {
+        .destination = "0.0.0.0/0", .gateway = "wg2", .routing_table = "vpn", .distance = 1};
+
+    router_model_routing_rules_clear(sim->world->router);
+    router_model_route_remove(sim->world->router, "0.0.0.0/0", "vpn");
+    if (below(sim, 2))
+        return;
+    router_model_route_add(sim->world->router, &through);
+    router_model_row_add(sim->world->router, "routing-rule", "src-address=172.17.0.2/32 table=vpn");
+}
+
+/* Two tunnels with one address are told apart by the routes, so no rule may lead elsewhere then. */
+static void way_moves(struct sim *sim)
+{
+    struct world *w = sim->world;
+    unsigned kind = below(sim, 4);
+
+    router_model_run(w->router, w->now_ms);
+    second_tunnel(sim);
+    if (kind == 0 && !sim->second_shares) {
+        world_way_moves(w, "a routing rule comes or goes", false);
+        lead_by_rule(sim);
+    } else if (kind == 1) {
+        world_way_moves(w, "no route to the gateway", true);
+        world_host_route(w, NULL);
+        ends_later(sim, SIM_ROUTER_WAY);
+    } else {
+        const char *tunnel = below(sim, 2) ? "wg2" : first_tunnel(w);
+
+        router_model_routing_rules_clear(w->router);
+        world_way_moves(w, "the host route leads through this or the other tunnel", true);
+        world_host_route(w, tunnel);
+        if (below(sim, 2))
+            world_gateway_reboot(w);
+    }
+}
+
 /* ---- a person at WinBox ---- */
 
 static uint32_t any_rule(struct sim *sim, bool ours)
@@ -528,6 +604,8 @@ void sim_happens(struct sim *sim, enum sim_event event)
         hand_happens(sim, event);
     else if (event < SIM_GATEWAY_CLOCK)
         process_happens(sim, event);
+    else if (event == SIM_ROUTER_WAY)
+        way_moves(sim);
     else
         sim_gateway_lies(sim, event);
 }
@@ -540,6 +618,10 @@ void sim_faults_off(struct sim *sim)
     trace_line(&w->trace, w->now_ms, "# faults off");
     for (unsigned event = SIM_GATEWAY_SILENT; event < SIM_HAND_REMOVE; event++)
         fault_ends(w, event);
+    if (sim->options.weight[SIM_ROUTER_WAY] != 0) {
+        router_model_routing_rules_clear(w->router);
+        fault_ends(w, SIM_ROUTER_WAY);
+    }
     /* Packets that overtake each other or arrive twice are faults as well: a late retransmission of a
      * deletion ends a lease. */
     w->options.lan.loss_percent = 0;

@@ -50,6 +50,7 @@ static const struct {
     [SIM_STALL] = {"stall", 4, 25},
     [SIM_GATEWAY_CLOCK] = {"gateway-clock", 4, 30},
     [SIM_GATEWAY_SAYS] = {"gateway-says", 6, 30},
+    [SIM_ROUTER_WAY] = {"router-way", 6, 30},
 };
 
 const char *sim_event_name(enum sim_event event)
@@ -170,6 +171,8 @@ struct sim_options sim_options(uint64_t seed)
         memcpy(options.world.config.in_interface, "wg0", sizeof("wg0"));
     if (prng_below(&prng, 6) == 0)
         memcpy(options.world.config.change_script, "changed", sizeof("changed"));
+    if (options.world.config.in_interface[0] != '\0')
+        options.weight[SIM_ROUTER_WAY] = 0;
     options.world.config.log_level = prng_below(&prng, 2) ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
     options.world.config.lease_hold = (enum lease_hold)prng_below(&prng, 3);
     options.world.check_every = 1;

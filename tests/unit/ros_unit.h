@@ -117,6 +117,19 @@ static inline unsigned count_actions(const struct actions *out, enum action_type
     return count;
 }
 
+/* The last log line; "": there is none. */
+static inline const char *last_log(const struct actions *out)
+{
+    static char text[1024];
+    text[0] = '\0';
+    for (unsigned i = 0; i < out->count; i++)
+        if (out->at[i].type == ACTION_LOG && out->at[i].log.text.len < sizeof(text)) {
+            memcpy(text, out->at[i].log.text.data, out->at[i].log.text.len);
+            text[out->at[i].log.text.len] = '\0';
+        }
+    return text;
+}
+
 static inline void check_attribute(const struct ros_sentence *sentence, const char *name, const char *value)
 {
     struct span text;

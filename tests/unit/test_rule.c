@@ -593,6 +593,26 @@ static void test_a_rule_that_never_lasts(void **state)
     }
 }
 
+/* The way moved, and the router refuses the rule that is to follow it. The one that is there goes when the
+ * next attempt succeeds. */
+static void test_a_replacement_is_refused(void **state)
+{
+    (void)state;
+    uint16_t m = new_mapping(NATPMP_TCP, ROUTER_PORT);
+    const struct rule *rule = &mapping_at(t, m)->rule;
+    rule_on_add_sent(t, m);
+    rule_on_added(t, m, ID, SNAPSHOT, NOW);
+    rule_on_way_moved(t, m);
+    rule_on_add_sent(t, m);
+    assert_int_equal(rule->replaced, ID);
+    rule_on_failed(t, m, COMMAND_ADD, NOW);
+    assert_int_equal(rule->state, RULE_PRESENT);
+    assert_int_equal(rule->id, ID);
+    assert_true(rule->wrong && rule->outdated);
+    rule_on_add_sent(t, m);
+    assert_int_equal(rule->replaced, ID);
+}
+
 static void test_only_a_present_rule_is_replaced(void **state)
 {
     (void)state;
@@ -626,6 +646,7 @@ UNIT(rule)
         TEST(test_the_sure_lease),
         TEST(test_the_pause_grows),
         TEST(test_a_rule_that_never_lasts),
+        TEST(test_a_replacement_is_refused),
         TEST(test_only_a_present_rule_is_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

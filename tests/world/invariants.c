@@ -245,6 +245,7 @@ static const struct gateway_lease *check_forwards(struct world *w, const char *w
         return NULL;
     }
     inv_check_reach(w, rule);
+    inv_check_way(w, rule);
     lease = gateway_find(&w->gateway, w->now_ms, tcp, rule->router_port);
     if (lease && lease->external_port == external_port)
         return lease;
@@ -458,7 +459,7 @@ void inv_process_changed(struct world *w)
     w->invariants.log_kinds = 0;
     w->invariants.has_epoch = false;
     w->invariants.gateway_heard = false;
-    w->invariants.router_trouble_ms = w->now_ms;
+    inv_router_begins(w);
     inv_state_lost(w);
 }
 

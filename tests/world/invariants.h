@@ -3,7 +3,8 @@
  *
  *  1. A success is sent only while the rule is on the router (enabled, right target, right interface) and the
  *     lease is at the gateway with that external port, and what comes from the tunnel to the rule's port
- *     reaches the client: no rule before it takes the packet.
+ *     reaches the client: no rule before it takes the packet. The rule's interface is the one at which the
+ *     gateway's packets arrive.
  *  2. At rest the daemon's rules are the active mappings, and the gateway has no lease without a rule.
  *  3. The daemon never changes, removes or adds a foreign rule.
  *  4. No two rules of the daemon have the same (protocol, dst-port), and the companion belongs to the same
@@ -26,6 +27,11 @@
  *     connections) while the API connections work, otherwise GRACE_RECONNECT_MS after the last fault of the
  *     connections, which covers detection by keep-alive, the longest back-off and a snapshot. Until then the
  *     core may also take a rule for its own whose mark somebody has removed.
+ *   - A way to the gateway, or an address of the tunnel, that moved: 10 s after the router could report it,
+ * or 60 s if the router reports nothing, such as for a routing rule; GRACE_RECONNECT_MS after the last fault
+ * of the connections if that is later. Until then a rule may be for the interface or the address from before.
+ *   - Two rules of one mapping that differ in interface or address alone, because a rule is replaced: for 5
+ * s, and for GRACE_RECONNECT_MS after the last fault of the connections.
  *   - A lease that a reboot of the gateway took: from the first datagram of the gateway that reached the core
  *     after the reboot and whose epoch fails the test of section 3.6, by more than late replies of the
  *     gateway can be behind. If the gateway had begun less than two seconds before the reboot, the epoch
@@ -95,6 +101,7 @@ struct inv_table {
 
 /* A rule with the daemon's mark. */
 struct inv_rule {
+    uint64_t place; /* a hash of its interface and of the router's address */
     uint32_t id;
     bool tcp;
     bool enabled; /* and valid */
@@ -102,6 +109,13 @@ struct inv_rule {
     uint16_t router_port;
     uint32_t address;
     uint16_t port;
+};
+
+/* Two rules of one mapping, for different interfaces or addresses of the router. */
+struct inv_pair {
+    uint32_t a;
+    uint32_t b;
+    uint64_t since_ms;
 };
 
 /* A rule that somebody took away or changed, and the time from which on the core must have noticed. */
@@ -138,6 +152,7 @@ struct inv_late {
 enum {
     INV_RULES_MAX = 2048, /* while rules are replaced, there are two of each */
     INV_TAKEN_MAX = 64,
+    INV_PAIRS_MAX = 1024,
     INV_LATE_MAX = 256,
     INV_LOST_MAX = 512,
     /* By the test of section 3.6 the core cannot tell a reply that is 2 s old from a new one, because epochs
@@ -168,6 +183,8 @@ struct invariants {
     unsigned rule_count_before;
     struct inv_taken taken[INV_TAKEN_MAX];
     unsigned taken_next;
+    struct inv_pair pair[INV_PAIRS_MAX];
+    unsigned pair_next;
     uint64_t hand_known_ms; /* of all hand edits */
     uint64_t failed_commands;
     uint64_t
@@ -178,6 +195,8 @@ struct invariants {
     unsigned claims; /* see claim.h */
     unsigned
         excused_count; /* rules that were the daemon's until somebody edited the mark away a moment ago */
+
+    uint64_t way_known_ms; /* by then the rules must have followed the last move of the way */
 
     bool adopting; /* the process has not seen the router's rules yet */
     bool gateway_heard;
@@ -229,6 +248,11 @@ void inv_log(struct world *w, enum log_level level, struct span text);
 /* A notice tells that a mapping forwards. */
 void inv_noticed(struct world *w, const struct notice *notice);
 void inv_state_lost(struct world *w);
+/* Something outside the daemon moves the way to the gateway, or the tunnel's address. `has_sign`: the router
+ * reports it. */
+void inv_way_moves(struct world *w, bool has_sign);
+/* A process begins, without connections. */
+void inv_router_begins(struct world *w);
 void inv_router_trouble(struct world *w);
 void inv_router_trouble_over(struct world *w);
 void inv_hand_begin(struct world *w);
@@ -266,3 +290,4 @@ void inv_rules_init(struct world *w);
 void inv_rules_read(struct world *w);
 /* What comes from the tunnel to the rule's port must reach its client. */
 void inv_check_reach(struct world *w, const struct inv_rule *rule);
+void inv_check_way(struct world *w, const struct inv_rule *rule);

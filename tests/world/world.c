@@ -48,7 +48,8 @@ static void do_gateway_send(struct world *w, struct span bytes)
         world_queue_push(&w->queue, event, span_of(NULL, 0));
         return;
     }
-    world_link_send(w, &w->options.gateway_link, event, bytes);
+    if (world_packet_leaves(w))
+        world_link_send(w, &w->options.gateway_link, event, bytes);
 }
 
 static void do_lan_send(struct world *w, const struct action *action)

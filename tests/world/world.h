@@ -40,8 +40,9 @@ struct world_options {
     uint32_t deadline_late_max_ms; /* the operating system wakes the daemon this much later */
     struct gateway_options gateway;
     struct router_model_options router;
-    bool one_address;     /* the router sees both daemons under the same address */
-    unsigned check_every; /* proxy_check after each so many steps */
+    bool one_address;                              /* the router sees both daemons under the same address */
+    char gateway_interface[ROUTER_MODEL_TEXT_MAX]; /* the gateway is there; empty: behind every tunnel */
+    unsigned check_every;                          /* proxy_check after each so many steps */
 };
 
 enum world_stream_state {
@@ -190,6 +191,21 @@ void world_give(struct world *w, struct event *event);
 /* Sends a datagram on its way. */
 void world_link_send(struct world *w, const struct world_link *link, struct world_event event,
                      struct span bytes);
+
+/* ---- packets to the gateway through the router (world_way.c) ---- */
+
+/* A packet of the daemon to the gateway goes through the router. False: the way does not lead to the gateway.
+ */
+bool world_packet_leaves(struct world *w);
+/* The answer comes back through the router. */
+void world_packet_returns(struct world *w);
+/* The interface at which the gateway's packets arrive; NULL: the way does not lead to the gateway. */
+const char *world_way(const struct world *w);
+/* A change from outside moved the way. With a sign the daemon has 10 s to learn of it, else a minute. */
+void world_way_moves(struct world *w, const char *what, bool has_sign);
+/* The main table's host route to the gateway leads through that interface from now on; NULL: there is none.
+ */
+void world_host_route(struct world *w, const char *interface);
 
 /* ---- connections to the router (world_router.c) ---- */
 void world_router_init(struct world *w);

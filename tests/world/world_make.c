@@ -63,6 +63,7 @@ static void send_from_gateway(struct world *w, bool unasked, uint64_t delay_ms, 
 
 static void gateway_sends(void *context, uint64_t delay_ms, struct span datagram)
 {
+    world_packet_returns(context);
     send_from_gateway(context, false, delay_ms, datagram);
 }
 

@@ -14,6 +14,10 @@ enum {
     PUT_BACK_MS = 1000,
     KEEP_ALIVE_MS = 45000, /* with the resync that follows it */
     ADOPTED_MS = 1500000,  /* time until the next start, and the longest lease of the tests' gateways */
+    /* The rules have followed a way that moved so long after the router reported it, or without a report. */
+    WAY_SIGN_MS = 10000,
+    WAY_NO_SIGN_MS = 60000,
+    REPLACED_MS = 5000,
 };
 
 /* ---- reading the table ---- */
@@ -75,6 +79,11 @@ static bool property_is(const struct router_model_rule *rule, const char *name, 
     return router_model_rule_get(rule, name, &text) && span_is(text, value);
 }
 
+static uint64_t hash_text(uint64_t hash, struct span text)
+{
+    return hash_bytes(hash_bytes(hash, text), span_text("\xff"));
+}
+
 static struct inv_rule read_rule(const struct world *w, const struct router_model_rule *rule)
 {
     struct inv_rule read = {.id = router_model_rule_id(rule)};
@@ -86,14 +95,13 @@ static struct inv_rule read_rule(const struct world *w, const struct router_mode
                 router_model_rule_get(rule, "to-addresses", &text) && parse_address(text, &read.address) &&
                 property_is(rule, "chain", "dstnat") && property_is(rule, "action", "dst-nat") &&
                 router_model_rule_get(rule, "in-interface", &text) && text.len > 0;
+    static const char *const places[] = {"in-interface", "dst-address", "dst-address-type"};
+    for (unsigned i = 0; i < ARRAY_LEN(places); i++)
+        if (router_model_rule_get(rule, places[i], &text))
+            read.place = hash_text(read.place + i + 1, text);
     read.enabled =
         read.sane && !router_model_rule_disabled(rule) && !router_model_rule_invalid(w->router, rule);
     return read;
-}
-
-static uint64_t hash_text(uint64_t hash, struct span text)
-{
-    return hash_bytes(hash_bytes(hash, text), span_text("\xff"));
 }
 
 /* All that a person could see change, without the counters and the id. */
@@ -166,9 +174,37 @@ const struct inv_rule *inv_find_rule(const struct world *w, uint32_t address, bo
 
 /* ---- after each change ---- */
 
+static bool way_is_moving(const struct world *w)
+{
+    return w->now_ms <= w->invariants.way_known_ms;
+}
+
+/* No packet matches both: a rule follows the way or the tunnel's address, and the new one is added first.
+ * Then the old one must go soon. */
+static bool is_replaced(struct world *w, const struct inv_rule *a, const struct inv_rule *b)
+{
+    struct invariants *inv = &w->invariants;
+    struct inv_pair *pair = NULL;
+
+    if (a->tcp != b->tcp || a->address != b->address || a->port != b->port || a->place == b->place)
+        return false;
+    for (unsigned i = 0; i < INV_PAIRS_MAX && !pair; i++) {
+        if (inv->pair[i].a == a->id && inv->pair[i].b == b->id)
+            pair = &inv->pair[i];
+    }
+    if (!pair) {
+        pair = &inv->pair[inv->pair_next++ % INV_PAIRS_MAX];
+        *pair = (struct inv_pair){a->id, b->id, w->now_ms};
+    }
+    return w->now_ms <= pair->since_ms + REPLACED_MS ||
+           w->now_ms <= inv->router_trouble_ms + GRACE_RECONNECT_MS;
+}
+
 static void check_pair(struct world *w, const struct inv_rule *a, const struct inv_rule *b)
 {
     if (!a->enabled || !b->enabled || a->router_port != b->router_port)
+        return;
+    if (is_replaced(w, a, b))
         return;
     if (a->tcp == b->tcp)
         world_fail(w, "two rules of ours for %s port %u", a->tcp ? "tcp" : "udp", a->router_port);
@@ -236,7 +272,7 @@ void inv_check_reach(struct world *w, const struct inv_rule *rule)
                                          .source_port = 40000,
                                          .destination_port = rule->router_port};
 
-    if (w->now_ms <= w->invariants.hand_known_ms + PUT_BACK_MS ||
+    if (w->now_ms <= w->invariants.hand_known_ms + PUT_BACK_MS || way_is_moving(w) ||
         !interface_address(w, interface, &packet.destination))
         return;
     struct router_model_fate fate = router_model_arrive(w->router, &packet);
@@ -245,6 +281,20 @@ void inv_check_reach(struct world *w, const struct inv_rule *rule)
                    "a success, and a packet to router port %u reaches %s port %u, not %s port %u (rule *%X)",
                    rule->router_port, address_text(fate.address).text, fate.port,
                    address_text(rule->address).text, rule->port, (unsigned)fate.rule);
+}
+
+/* What comes from the gateway must match the rule. With MIKROTIK_IN_INTERFACE the operator is responsible. */
+void inv_check_way(struct world *w, const struct inv_rule *rule)
+{
+    const struct router_model_rule *row = router_model_rule_find(w->router, rule->id);
+    const char *interface = row ? router_model_rule_text(row, "in-interface") : "";
+    const char *way = world_way(w);
+
+    if (!way || strcmp(way, interface) == 0 || w->options.config.in_interface[0] != '\0' ||
+        w->now_ms <= w->invariants.hand_known_ms + PUT_BACK_MS || way_is_moving(w))
+        return;
+    world_fail(w, "a rule that was advertised is on %s, and the gateway's packets arrive on %s", interface,
+               way);
 }
 
 /* ---- changes by hand ---- */
@@ -286,6 +336,17 @@ static uint64_t noticed_ms(const struct world *w)
     if (listen_ms < w->invariants.stalled_until_ms + GRACE_LISTEN_MS)
         listen_ms = w->invariants.stalled_until_ms + GRACE_LISTEN_MS;
     return listen_ms < trouble_ms ? trouble_ms : listen_ms;
+}
+
+void inv_way_moves(struct world *w, bool has_sign)
+{
+    struct invariants *inv = &w->invariants;
+    uint64_t known_ms = has_sign ? noticed_ms(w) + WAY_SIGN_MS : w->now_ms + WAY_NO_SIGN_MS;
+
+    if (known_ms < inv->router_trouble_ms + GRACE_RECONNECT_MS)
+        known_ms = inv->router_trouble_ms + GRACE_RECONNECT_MS;
+    if (inv->way_known_ms < known_ms)
+        inv->way_known_ms = known_ms;
 }
 
 static void note_taken(struct invariants *inv, const struct inv_rule *rule)
@@ -347,12 +408,29 @@ void inv_hand_unnoticed(struct world *w)
     }
 }
 
+/* A way that has not been followed yet is found when the connections work again. */
+static void delay_way(struct world *w)
+{
+    struct invariants *inv = &w->invariants;
+    uint64_t known_ms = inv->router_trouble_ms + GRACE_RECONNECT_MS;
+
+    if (way_is_moving(w) && inv->way_known_ms < known_ms)
+        inv->way_known_ms = known_ms;
+}
+
+void inv_router_begins(struct world *w)
+{
+    w->invariants.router_trouble_ms = w->now_ms;
+    delay_way(w);
+}
+
 void inv_router_trouble(struct world *w)
 {
     struct invariants *inv = &w->invariants;
 
     if (inv->router_trouble_ms < w->now_ms)
         inv->router_trouble_ms = w->now_ms;
+    delay_way(w);
     /* Events that were still on their way arrive late now. */
     if (inv->hand_known_ms >= w->now_ms)
         inv->hand_known_ms = inv->router_trouble_ms + GRACE_RECONNECT_MS;
@@ -376,6 +454,8 @@ void inv_router_trouble_over(struct world *w)
     inv->router_trouble_ms = w->now_ms;
     if (inv->hand_known_ms == expected_ms)
         inv->hand_known_ms = known_ms;
+    if (inv->way_known_ms == expected_ms)
+        inv->way_known_ms = known_ms;
     for (unsigned i = 0; i < INV_TAKEN_MAX; i++) {
         if (inv->taken[i].known_ms == expected_ms)
             inv->taken[i].known_ms = known_ms;
@@ -393,6 +473,7 @@ static void check_rule_at_rest(struct world *w, const struct inv_rule *rule)
         return;
     if (!rule->enabled)
         world_fail(w, "at rest: the rule for %s port %u is not in force", client, rule->port);
+    inv_check_way(w, rule);
     if (!ask || (!ask->doubtful && ask->promised_until_ms + REST_SLACK_MS <= w->now_ms &&
                  ask->held_until_ms + REST_SLACK_MS <= w->now_ms))
         world_fail(w, "at rest: the rule for %s %s port %u has no client", client, rule->tcp ? "tcp" : "udp",

@@ -32,6 +32,7 @@ static const char *table_proplist(enum table_name name)
         [TABLE_ROUTE] = route_proplist,
         [TABLE_ADDRESS_LIST] = "list,address,disabled",
         [TABLE_ACTIVE] = "name,address,via",
+        [TABLE_CONNECTION] = flow_proplist,
         [TABLE_SCRIPT] = "name,policy,dont-require-permissions", /* the source may contain secrets */
         [TABLE_USER] = "name,group",
         [TABLE_GROUP] = "name,policy",
@@ -65,7 +66,9 @@ static void read_table(struct check *c, const struct step *step)
     const char *proplist = all ? NULL : table_proplist(name);
     survey_begin_table(&c->survey, name);
     c->table_ms = step->now_ms;
-    enum command_kind kind = name == TABLE_ROUTE_CHECK ? COMMAND_ROUTE_CHECK : COMMAND_SNAPSHOT;
+    enum command_kind kind = name == TABLE_ROUTE_CHECK  ? COMMAND_ROUTE_CHECK
+                             : name == TABLE_CONNECTION ? COMMAND_FLOW
+                                                        : COMMAND_SNAPSHOT;
     struct writer w = session_begin(&c->session, kind, name, survey_path(&c->survey, name), step);
     if (name == TABLE_ROUTE_CHECK) {
         ros_write_pair_text(&w, "=dst-ip=", address_text(c->config->gateway).text);
@@ -78,6 +81,8 @@ static void read_table(struct check *c, const struct step *step)
         write_route_query(c, &w);
     if (name == TABLE_ADDRESS_LIST)
         address_lists_write_query(&c->survey, &w);
+    if (name == TABLE_CONNECTION)
+        flow_write_query(&w, c->config->gateway, NATPMP_PORT);
     session_end(&c->session, &w, step->out);
 }
 

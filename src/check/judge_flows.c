@@ -44,12 +44,47 @@ static void judge_request(struct scene *scene)
 
 /* ---- requests to the gateway ---- */
 
+static void cure_source(const struct scene *scene, struct finding *f)
+{
+    struct prefix network = scene_network(scene, scene->ours.interface, scene_machine(scene));
+    finding_cure(
+        f, "/ip/firewall/nat/add chain=srcnat src-address=%s/%u out-interface=%s action=masquerade%s",
+        address_text(network.address).text, (unsigned)network.length,
+        ros_quote(span_text(scene->vpn.interface)).text, judge_first_of(scene->s, TABLE_NAT, "srcnat").text);
+}
+
+/* What the router has done with our request is more than what its rules promise. False: it does not show it.
+ */
+static bool judge_source_by_connection(struct scene *scene)
+{
+    const struct flow *flow = &scene->way.flow;
+    struct log_safe name = log_safe(span_text(scene->vpn.interface));
+    if (!flow->known || !flow->ours || flow->replied)
+        return false;
+    if (interface_names_have(&scene->way.owners, scene->vpn.interface)) {
+        (void)finding_add(scene->out, FINDING_SOURCE, FINDING_PASS,
+                          "the router gives this machine's requests to the gateway the address of %s, %s",
+                          name.text, address_text(flow->reply_to).text);
+        return true;
+    }
+    if (way_evidence_is_translated(&scene->way))
+        return false;
+    cure_source(scene, finding_add(scene->out, FINDING_SOURCE, FINDING_FAIL,
+                                   "the router's connection table shows that nothing gives this machine's "
+                                   "requests to the gateway the address of %s: a gateway does not answer an "
+                                   "address that it does not know",
+                                   name.text));
+    return true;
+}
+
 /* The gateway does not answer a stranger: a rule must give our packets the tunnel's address. */
 static void judge_source(struct scene *scene, const struct trip *trip, const struct outcomes *marks)
 {
     struct packet packet = trip->packet;
     struct verdict v;
     struct log_safe name = log_safe(span_text(scene->vpn.interface));
+    if (judge_source_by_connection(scene))
+        return;
     packet.out = trip->out;
     packet.srcnat = false;
     packet.connection_mark = marks->count == 1 ? marks->at[0].connection_mark : NULL;
@@ -68,11 +103,7 @@ static void judge_source(struct scene *scene, const struct trip *trip, const str
         "%s srcnat rule gives this machine's requests to the gateway the address of %s: a gateway "
         "does not answer an address that it does not know",
         may ? "possibly no" : "no", name.text);
-    struct prefix network = scene_network(scene, scene->ours.interface, scene_machine(scene));
-    finding_cure(
-        f, "/ip/firewall/nat/add chain=srcnat src-address=%s/%u out-interface=%s action=masquerade%s",
-        address_text(network.address).text, (unsigned)network.length,
-        ros_quote(span_text(scene->vpn.interface)).text, judge_first_of(scene->s, TABLE_NAT, "srcnat").text);
+    cure_source(scene, f);
 }
 
 static void judge_gateway_path(struct scene *scene)

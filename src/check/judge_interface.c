@@ -76,7 +76,7 @@ static void judge_state(struct scene *scene, const struct ros_sentence *row, con
         f = finding_add(scene->out, FINDING_INTERFACE, FINDING_FAIL,
                         "%s, the interface to the gateway %s, is disabled", name, gateway.text);
         finding_cure(f, "/interface/enable %s", quoted.text);
-    } else if (is_lost(scene, type.text)) {
+    } else if (scene->guessed || is_lost(scene, type.text)) {
         scene->lost = true;
         f = finding_add(
             scene->out, FINDING_INTERFACE, FINDING_FAIL,

@@ -8,6 +8,7 @@
 #include "check/survey.h"
 #include "check/trip.h"
 #include "core/nat_rule.h"
+#include "core/router_evidence.h"
 
 /* The rule that sends NAT-PMP requests to this machine, or the one most like it. */
 struct redirect {
@@ -37,8 +38,10 @@ struct scene {
     bool attached;           /* this machine has an address in a subnet of the router */
     uint32_t us;             /* the address to which NAT-PMP requests should go; 0: unknown */
     struct redirect redirect;
-    bool lost;             /* the way to the gateway is not the tunnel */
-    uint32_t first_dstnat; /* the first rule of chain dstnat before which a rule can be placed; 0: none */
+    struct way_evidence way; /* what the tables say of the way to the gateway */
+    bool guessed;            /* the daemon would not take that interface, and map nothing */
+    bool lost;               /* the way to the gateway is not the tunnel */
+    uint32_t first_dstnat;   /* the first rule of chain dstnat before which a rule can be placed; 0: none */
 };
 
 /* ---- scene.c ---- */

@@ -74,28 +74,43 @@ static void fill_context(const struct survey *s, struct nat_context *context)
     }
 }
 
-/* Finds the interface as the daemon does: the configured one, else that of /ip/route/check, else the longest
- * match of routes and addresses. */
+static void read_evidence(const struct survey *s, struct way_evidence *e)
+{
+    struct span interface;
+    e->route.target = s->config->gateway;
+    for (struct table_rows t = table_rows_of(s, TABLE_CONNECTION); table_rows_next(&t) != NULL;)
+        flow_consider(&e->flow, t.row, s->config->gateway, NATPMP_PORT, s->local);
+    for (struct table_rows t = table_rows_of(s, TABLE_INTERFACE); table_rows_next(&t) != NULL;)
+        interface_names_add_tunnel(&e->tunnels, t.row);
+    for (struct table_rows t = table_rows_of(s, TABLE_ROUTE_CHECK); table_rows_next(&t) != NULL;)
+        if (row_get(t.row, "interface", &interface) && e->checked[0] == '\0')
+            copy_interface(e->checked, interface);
+    for (struct table_rows t = table_rows_of(s, TABLE_ROUTE); table_rows_next(&t) != NULL;)
+        route_choice_route(&e->route, t.row);
+    for (struct table_rows t = table_rows_of(s, TABLE_ADDRESS); table_rows_next(&t) != NULL;) {
+        route_choice_address(&e->route, t.row);
+        if (way_evidence_is_translated(e))
+            way_evidence_owner(e, t.row);
+    }
+}
+
+/* Finds the interface as the daemon does: the configured one, else what the connection table shows, else that
+ * of /ip/route/check, else the longest match of routes and addresses. If none of them counts, the interface
+ * of the route is named, which the daemon would not take. */
 static void find_vpn(struct scene *scene)
 {
-    const struct survey *s = scene->s;
-    struct span interface;
-    if (s->config->in_interface[0] != '\0') {
-        copy_interface(scene->vpn.interface, span_text(s->config->in_interface));
-        return;
-    }
-    for (struct table_rows t = table_rows_of(s, TABLE_ROUTE_CHECK); table_rows_next(&t) != NULL;) {
-        if (row_get(t.row, "interface", &interface)) {
-            copy_interface(scene->vpn.interface, interface);
-            return;
-        }
-    }
-    struct route_choice choice = {.target = s->config->gateway};
-    for (struct table_rows t = table_rows_of(s, TABLE_ROUTE); table_rows_next(&t) != NULL;)
-        route_choice_route(&choice, t.row);
-    for (struct table_rows t = table_rows_of(s, TABLE_ADDRESS); table_rows_next(&t) != NULL;)
-        route_choice_address(&choice, t.row);
-    copy_interface(scene->vpn.interface, span_text(choice.interface));
+    struct way_evidence *e = &scene->way;
+    const char *configured = scene->s->config->in_interface;
+    read_evidence(scene->s, e);
+    const char *found = configured[0] != '\0' ? configured : way_by_flow(e);
+    if (found[0] == '\0')
+        found = way_by_check(e);
+    if (found[0] == '\0')
+        found = way_by_routes(e, "");
+    scene->guessed = found[0] == '\0';
+    if (scene->guessed)
+        found = e->checked[0] != '\0' ? e->checked : e->route.interface;
+    copy_interface(scene->vpn.interface, span_text(found));
 }
 
 /* Routing rules and marks may lead our packets elsewhere than the main table, which /ip/route/check reads. */
@@ -107,7 +122,8 @@ static void find_vpn_by_policy(struct scene *scene)
     struct outcomes marks;
     const char *found = NULL;
     struct ways ways;
-    if (s->config->in_interface[0] != '\0' || !scene_gateway_request(scene, &trip))
+    if (s->config->in_interface[0] != '\0' || way_by_flow(&scene->way)[0] != '\0' ||
+        !scene_gateway_request(scene, &trip))
         return;
     struct traveller traveller = {
         .src = trip.packet.src, .dst = s->config->gateway, .in = scene->ours.interface};
@@ -123,8 +139,10 @@ static void find_vpn_by_policy(struct scene *scene)
         memcpy(interface, ways.at[0].interface, sizeof interface);
         found = interface;
     }
-    if (found != NULL && found[0] != '\0')
-        memcpy(scene->vpn.interface, interface, sizeof interface);
+    if (found == NULL || found[0] == '\0')
+        return;
+    memcpy(scene->vpn.interface, interface, sizeof interface);
+    scene->guessed = false;
 }
 
 /* The address to which the router should send requests: the configured one; else an address of ours in a

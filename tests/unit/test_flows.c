@@ -133,6 +133,10 @@ static void test_the_answers_of_the_gateway(void **state)
     check_finding(FINDING_GATEWAY_PATH, FINDING_FAIL, "the gateway's answers", "src-address=10.2.0.1");
 }
 
+#define REQUESTED                                                                                            \
+    "=src-address=172.17.0.2 =dst-address=10.2.0.1 =dst-port=5351 =seen-reply=false =timeout=29s "           \
+    "=reply-dst-address="
+
 /* [S4] */
 static void test_nothing_translates_our_source(void **state)
 {
@@ -149,6 +153,14 @@ static void test_nothing_translates_our_source(void **state)
               ROWS(REDIRECT, "=.id=*3 =chain=srcnat =action=accept =out-interface=wg1", MASQUERADE));
     check_finding(FINDING_SOURCE, FINDING_FAIL, "no srcnat rule", "place-before=*3");
     set_table(TABLE_NAT, ROWS(REDIRECT, "=.id=*2 =chain=srcnat =action=masquerade =new-condition=x"));
+    check_finding(FINDING_SOURCE, FINDING_WARN, "possibly no srcnat rule", "place-before=*2");
+    /* The connection table says what became of the request. */
+    set_table(TABLE_CONNECTION, ROWS(REQUESTED "172.17.0.2"));
+    check_finding(FINDING_SOURCE, FINDING_FAIL, "connection table shows that nothing gives",
+                  "src-address=172.17.0.0/30 out-interface=wg1 action=masquerade place-before=*2");
+    set_table(TABLE_CONNECTION, ROWS(REQUESTED "10.2.0.2"));
+    check_finding(FINDING_SOURCE, FINDING_PASS, "the address of wg1, 10.2.0.2", NULL);
+    set_table(TABLE_CONNECTION, ROWS(REQUESTED "203.0.113.2"));
     check_finding(FINDING_SOURCE, FINDING_WARN, "possibly no srcnat rule", "place-before=*2");
 }
 

@@ -247,17 +247,50 @@ static void test_the_interface(void **state)
     check_finding(FINDING_INTERFACE, FINDING_FAIL, "no route", "gateway=YOUR-TUNNEL");
 }
 
+#define ANSWERED "=src-address=172.17.0.2 =dst-port=5351 =seen-reply=true =timeout=2m59s "
+#define UNANSWERED "=src-address=172.17.0.2 =dst-port=5351 =seen-reply=false =timeout=29s "
+
 /* It is no mistake to run a gateway of one's own in the provider's network. */
 static void test_a_gateway_without_a_tunnel(void **state)
 {
     (void)state;
-    set_table(TABLE_ROUTE_CHECK, ROWS("=status=ok =interface=ether1"));
-    check_finding(FINDING_INTERFACE, FINDING_PASS, "uses ether1",
-                  NULL); /* wg1 has its subnet, but does not matter here */
-    set_table(TABLE_ADDRESS, ROWS("=address=192.168.88.1/24 =interface=bridge"));
-    check_finding(FINDING_INTERFACE, FINDING_FAIL, "instead of the tunnel", "gateway=wg1");
     config.gateway = 0xcb007101;
+    set_table(TABLE_ROUTE_CHECK, ROWS("=status=ok =interface=ether1"));
+    check_finding(FINDING_INTERFACE, FINDING_PASS, "uses ether1", NULL); /* its address is in the subnet */
+    set_table(TABLE_ADDRESS, ROWS("=address=192.168.88.1/24 =interface=bridge",
+                                  "=address=198.51.100.9/32 =interface=ether1"));
+    check_finding(FINDING_INTERFACE, FINDING_FAIL, "instead of the tunnel", "gateway=wg1");
+    /* The default route alone would be a guess, but the connection table shows that it answers there. */
+    set_table(TABLE_CONNECTION, ROWS(ANSWERED "=dst-address=203.0.113.1 =reply-dst-address=198.51.100.9"));
     check_finding(FINDING_INTERFACE, FINDING_PASS, "uses ether1", NULL);
+}
+
+/* [W1] The check takes the interface as the daemon does. */
+static void test_the_connection_table_shows_the_way(void **state)
+{
+    (void)state;
+    /* The main table leads out by the provider, and policy routing leads our packets into the tunnel. */
+    set_table(TABLE_INTERFACE, ROWS("=name=pppoe-out1 =type=pppoe-out =running=true =disabled=false",
+                                    "=name=wg1 =type=wg =running=true =disabled=false"));
+    set_table(TABLE_ADDRESS,
+              ROWS("=address=203.0.113.2/32 =interface=pppoe-out1",
+                   "=address=192.168.88.1/24 =interface=bridge", "=address=172.17.0.1/30 =interface=veth1",
+                   "=address=10.2.0.2/32 =interface=wg1"));
+    set_table(TABLE_ROUTE_CHECK, ROWS("=status=ok =interface=pppoe-out1"));
+    set_table(TABLE_ROUTE, ROWS("=dst-address=0.0.0.0/0 =immediate-gw=pppoe-out1 =routing-table=main"));
+    check_finding(FINDING_INTERFACE, FINDING_FAIL, "instead of the tunnel",
+                  "/ip/route/add dst-address=10.2.0.1/32 gateway=wg1");
+    set_table(TABLE_CONNECTION, ROWS(ANSWERED "=dst-address=10.2.0.1 =reply-dst-address=10.2.0.2"));
+    check_finding(FINDING_INTERFACE, FINDING_PASS, "uses wg1", NULL);
+    /* Nobody has answered yet, but the packet left by a tunnel. */
+    set_table(TABLE_CONNECTION, ROWS(UNANSWERED "=dst-address=10.2.0.1 =reply-dst-address=10.2.0.2"));
+    check_finding(FINDING_INTERFACE, FINDING_PASS, "uses wg1", NULL);
+    set_table(TABLE_CONNECTION, ROWS(UNANSWERED "=dst-address=10.2.0.1 =reply-dst-address=203.0.113.2"));
+    check_finding(FINDING_INTERFACE, FINDING_FAIL, "uses pppoe-out1", "gateway=wg1");
+    /* A router without connection tracking. */
+    refuse(TABLE_CONNECTION, ROS_ERROR_OTHER, "x");
+    check_finding(FINDING_INTERFACE, FINDING_FAIL, "uses pppoe-out1", "gateway=wg1");
+    check_finding(FINDING_POLICY_READ, FINDING_PASS, "", NULL);
 }
 
 static void test_the_best_redirect_is_judged(void **state)
@@ -393,6 +426,7 @@ UNIT(judge)
         TEST(test_versions),
         TEST(test_the_interface),
         TEST(test_a_gateway_without_a_tunnel),
+        TEST(test_the_connection_table_shows_the_way),
         TEST(test_the_best_redirect_is_judged),
         TEST(test_behind_another_translation),
         TEST(test_cures_for_a_missing_redirect),

@@ -362,6 +362,12 @@ const char *router_model_sends(struct router_model *m, uint64_t now_ms, const st
 /* An answer to it arrives. */
 void router_model_replies(struct router_model *m, uint64_t now_ms, const struct router_model_flow *flow);
 
+/* Connections that the model did not see itself. */
+void router_model_connections_clear(struct router_model *m);
+void router_model_connection_add(struct router_model *m, uint64_t now_ms,
+                                 const struct router_model_flow *flow, uint32_t reply_to, bool replied,
+                                 uint32_t left_s);
+
 void router_model_set_nat_pmp(struct router_model *m, bool enabled);
 
 /* ---- for assertions ---- */

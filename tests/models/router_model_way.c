@@ -72,23 +72,50 @@ static bool translated(const struct router_model *m, const char *interface, char
     return true;
 }
 
-static void fill(struct router_model *m, struct rm_item *item, const struct router_model_flow *flow,
-                 const char *interface)
+static void set_ends(struct router_model *m, struct rm_item *item, const struct router_model_flow *flow,
+                     const char *reply)
 {
     char source[20];
     char destination[20];
-    char reply[RM_ITEM_VALUE_MAX];
     rm_print_address(source, sizeof(source), flow->source);
     rm_print_address(destination, sizeof(destination), flow->destination);
-    if (!translated(m, interface, reply, sizeof(reply)))
-        snprintf(reply, sizeof(reply), "%s", source);
+    reply = reply[0] ? reply : source;
     rm_item_set(item, "protocol", "udp");
     set_end(m, item, "src-address", "src-port", source, flow->source_port);
     set_end(m, item, "dst-address", "dst-port", destination, flow->destination_port);
     set_end(m, item, "reply-src-address", "reply-src-port", destination, flow->destination_port);
     set_end(m, item, "reply-dst-address", "reply-dst-port", reply, flow->source_port);
+}
+
+static void fill(struct router_model *m, struct rm_item *item, const struct router_model_flow *flow,
+                 const char *interface)
+{
+    char reply[RM_ITEM_VALUE_MAX];
+    if (!translated(m, interface, reply, sizeof(reply)))
+        reply[0] = 0;
+    set_ends(m, item, flow, reply);
     rm_item_set(item, "seen-reply", "false");
     rm_item_set(item, "_out", interface);
+}
+
+void router_model_connections_clear(struct router_model *m)
+{
+    m->table[RM_MENU_CONNECTION].count = 0;
+}
+
+void router_model_connection_add(struct router_model *m, uint64_t now_ms,
+                                 const struct router_model_flow *flow, uint32_t reply_to, bool replied,
+                                 uint32_t left_s)
+{
+    char reply[20];
+    struct rm_item *item = rm_item_add(m, RM_MENU_CONNECTION);
+    if (!item)
+        return;
+    rm_print_address(reply, sizeof(reply), reply_to);
+    item->flow = *flow;
+    set_ends(m, item, flow, reply);
+    rm_item_set(item, "seen-reply", replied ? "true" : "false");
+    item->until_ms = now_ms + (uint64_t)left_s * 1000;
 }
 
 static bool is_over(const struct router_model *m, const struct rm_item *item)

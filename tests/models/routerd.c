@@ -134,10 +134,14 @@ static void accept_one(struct routerd *d)
         router_model_peer(d->model, c->session, address);
 }
 
+#define CONNECTIONS "/ip/firewall/connection/print"
+
 static void read_connection(struct routerd *d, struct routerd_connection *c)
 {
     uint8_t bytes[65536];
     ssize_t n = recv(c->fd, bytes, sizeof(bytes), 0);
+    if (n > 0 && memmem(bytes, (size_t)n, CONNECTIONS, strlen(CONNECTIONS)))
+        routerd_read_flows(d);
     if (n > 0 && !c->closing)
         router_model_input(d->model, c->session, routerd_now_ms(d), span_of(bytes, (size_t)n));
     else if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {

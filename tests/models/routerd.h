@@ -67,6 +67,10 @@ void routerd_configure(struct router_model *m);
 /* "read,write,test,api"; false: unknown. */
 bool routerd_parse_policies(const char *text, unsigned *ret_policies);
 
+/* ---- routerd_flows.c ---- */
+
+void routerd_read_flows(const struct routerd *d);
+
 /* ---- routerd_nft.c ---- */
 
 /* Makes the chain equal to the table in one atomic transaction. Failures are written to stderr. */

@@ -75,6 +75,11 @@ enum {
     WALK_CHAINS_MAX = 64,
     WALK_STEPS_MAX = 1024,
     CHAIN_NAME_MAX = 127,
+    /* So often at once, and then one in so many seconds, the daemon puts its rules before others that were put
+     * before them. A script that orders its own rules first, again and again, must not make the daemon change
+     * the router without end. */
+    FRONT_BURST = 3,
+    FRONT_INTERVAL_S = 20 * 60,
     /* Chains of the NAT table with rules that name ports. Each takes 16 KiB for each protocol, from the first
      * such rule on. What further chains name is in doubt. */
     TAKEN_CHAINS_MAX = 16,

@@ -4,6 +4,7 @@
 
 #include "core/adoption.h"
 #include "core/standby.h"
+#include "core/strategy.h"
 #include "core/target.h"
 
 static const char component[] = "mapping";
@@ -157,6 +158,66 @@ static void found_rule(struct proxy *p, uint16_t m, const struct nat_rule *row, 
     drop_rule(p, row, "another rule is for the same mapping", step);
 }
 
+/* ---- the place of the rules in the table ---- */
+
+/* Our rules are put to the front together, after a snapshot. */
+static bool may_move_to_front(struct proxy *p, const struct step *step)
+{
+    static const struct bucket_limit limit = {FRONT_BURST, FRONT_INTERVAL_S * 1000000U};
+    unsigned place = (unsigned)p->router.next_place;
+    if (p->front_snapshot == p->router.snapshot)
+        return true;
+    if (bucket_due_ms(&p->front_budget, limit, 1) > step->now_ms) {
+        if (!p->front_given_up)
+            actions_log(
+                step->out, LOG_LEVEL_WARN, component,
+                "another rule is put before the rules of double-natpmp again and again and takes their "
+                "connections; double-natpmp puts its rules in front again in %u min rule=*%X "
+                "fix=\"find out what adds or moves that rule: /ip/firewall/nat/print where .id=*%X\"",
+                FRONT_INTERVAL_S / 60U, place, place);
+        p->front_given_up = true;
+        return false;
+    }
+    bucket_take(&p->front_budget, limit, step->now_ms);
+    p->front_snapshot = p->router.snapshot;
+    p->front_given_up = false;
+    actions_log(step->out, LOG_LEVEL_WARN, component,
+                "another rule stands before the rules of double-natpmp and takes their connections; "
+                "double-natpmp puts its rules in front rule=*%X",
+                place);
+    return true;
+}
+
+/* Our rule cannot be put before the one that takes its connections. */
+static void leave_port(struct proxy *p, uint16_t m, bool named, const struct step *step)
+{
+    bool moves = named && p->strategy->moves;
+    actions_log(
+        step->out, LOG_LEVEL_WARN, component,
+        "another rule on the router takes the connections of a mapping, and double-natpmp cannot put its "
+        "own before it; %s %s",
+        moves ? "the mapping gets another router port" : "they do not arrive",
+        mapping_text(&p->tables, m).text);
+    if (moves)
+        mapping_set_moving(&p->tables, m, true);
+}
+
+/* A snapshot has shown where the rule stands. */
+static void note_place(struct proxy *p, const struct router_outcome *o, const struct step *step)
+{
+    uint16_t m = o->place != PLACE_GOOD ? find_rule(p, o->rule.id) : 0;
+    const struct mapping *mapping = &p->tables.mapping[m];
+    if (m == 0 || mapping->rule.state != RULE_PRESENT || mapping->rule.wrong || !mapping_ought(mapping))
+        return;
+    if (o->place == PLACE_BEHIND && may_move_to_front(p, step))
+        rule_on_behind(&p->tables, m);
+    else if (o->port_named || o->place == PLACE_BLOCKED)
+        leave_port(p, m, o->port_named, step);
+    mapping_touch(&p->tables, m);
+}
+
+/* ---- rows ---- */
+
 static void take_rule(struct proxy *p, const struct nat_rule *row, const struct step *step)
 {
     uint16_t m = find_rule(p, row->id);
@@ -263,6 +324,10 @@ static void added(struct proxy *p, uint16_t m, uint32_t id, const struct step *s
     rule_on_added(&p->tables, m, id, p->router.snapshot, step->now_ms);
     if (id == 0)
         router_resync(&p->router, step->now_ms);
+    /* A rule that took the port meanwhile may stand before ours. */
+    const struct mapping *mapping = mapping_at(&p->tables, m);
+    if (router_port_taken(&p->router, mapping_protocol(mapping), mapping->router_port))
+        router_foreign_changed(&p->router, step->now_ms);
 }
 
 /* These errors come before the router carries anything out. Others may come behind it, for instance of an
@@ -323,6 +388,7 @@ void on_router(struct proxy *p, const struct step *step)
         switch (o.type) {
         case ROUTER_RULE:
             take_rule(p, &o.rule, step);
+            note_place(p, &o, step);
             break;
         case ROUTER_RULE_FOREIGN:
             lose_rule(p, o.id, false, step);

@@ -72,6 +72,10 @@ struct proxy {
     } noted_router;
     uint8_t noted_gateway; /* enum gateway_trouble */
 
+    struct bucket front_budget; /* how often our rules may still be put before others */
+    uint32_t front_snapshot;    /* the last snapshot after which they were */
+    bool front_given_up;        /* the log has said that they are not put there any more */
+
     struct log_rates log_rates;
     struct mapping_tables tables;
     struct server server;

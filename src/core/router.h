@@ -49,13 +49,22 @@ enum router_outcome_type {
     ROUTER_SERVE,    /* it has gone, and the router is read from the beginning */
 };
 
+/* Where a rule of ours stands in a snapshot. */
+enum rule_place {
+    PLACE_GOOD,
+    PLACE_BEHIND,  /* a rule before it, which ours can be put before, may take its packets */
+    PLACE_BLOCKED, /* the same, but ours cannot be put before it: it is dynamic */
+};
+
 struct router_outcome {
     enum router_outcome_type type;
     enum command_kind kind; /* FAILED, LOST: COMMAND_ADD, COMMAND_REMOVE or COMMAND_SET */
     enum ros_error error;   /* FAILED */
     uint16_t owner;         /* as passed with the command */
     uint32_t id;
-    struct nat_rule rule; /* RULE */
+    struct nat_rule rule;  /* RULE */
+    enum rule_place place; /* RULE */
+    bool port_named;       /* RULE, not in a good place: the other rule names its port */
 };
 
 struct router_rule {

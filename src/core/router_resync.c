@@ -124,14 +124,34 @@ static bool is_place(const struct ros_sentence *row)
     return !ros_flag(row, "dynamic") && ros_attribute(row, "chain", &chain) && span_is(chain, "dstnat");
 }
 
+/* What stands before ours is what the snapshot has shown so far. */
+static void note_place(struct router *r, struct router_outcome *o)
+{
+    const struct nat_rule *rule = &o->rule;
+    if (!rule->sound ||
+        !taken_ports_ahead(&r->taken_ports[rule->protocol], rule->router_port, &o->port_named))
+        return;
+    o->place = r->next_place != 0 && r->next_place != r->refused_place ? PLACE_BEHIND : PLACE_BLOCKED;
+    if (o->place == PLACE_BEHIND)
+        r->place = r->next_place; /* ours may be put there before the snapshot has ended */
+    if (!o->port_named)
+        return;
+    /* Our rule may get another port before the snapshot has ended. */
+    portset_add(&r->taken[rule->protocol].sure, rule->router_port);
+    r->any_taken = true;
+}
+
 static bool snapshot_row(struct router *r, const struct ros_sentence *row, uint64_t now_ms,
                          struct router_outcome *o)
 {
     struct nat_rule rule = nat_rule_parse(row, &r->context);
     if (router_twin_claim(r, row, rule.id, false, now_ms))
         return false;
-    if (rule.ours)
-        return our_row(&rule, o);
+    if (rule.ours) {
+        bool known = our_row(&rule, o);
+        note_place(r, o);
+        return known;
+    }
     for (unsigned i = 0; i < 2; i++)
         taken_ports_add(&r->taken_ports[i], row);
     note_questions(r, row);

@@ -278,6 +278,12 @@ void rule_on_way_moved(struct mapping_tables *t, uint16_t m)
     rule->outdated = true;
 }
 
+void rule_on_behind(struct mapping_tables *t, uint16_t m)
+{
+    assert(rule_of(t, m)->state == RULE_PRESENT);
+    rule_on_way_moved(t, m);
+}
+
 void rule_replace(struct mapping_tables *t, uint16_t m)
 {
     rule_of(t, m)->wrong = rule_of(t, m)->state == RULE_PRESENT;

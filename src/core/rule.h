@@ -106,6 +106,8 @@ void rule_on_changed(struct mapping_tables *t, uint16_t m);
 
 /* The way to the gateway has another interface: the rule is outdated. */
 void rule_on_way_moved(struct mapping_tables *t, uint16_t m);
+/* Another rule stands before it: it is outdated, too, because a new one is put in front. */
+void rule_on_behind(struct mapping_tables *t, uint16_t m);
 /* The rule is disabled or has the wrong router port: if it is present, the daemon replaces it. */
 void rule_replace(struct mapping_tables *t, uint16_t m);
 /* The next command need not wait for the delay that an earlier failure set. */

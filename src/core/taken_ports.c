@@ -8,6 +8,7 @@ void taken_ports_begin(struct taken_ports *c, const struct nat_context *context,
     c->packet = (struct packet){.in = context, .protocol = protocol, .dst_local = true, .arrival = true};
     c->chains = 0;
     c->elsewhere = false;
+    c->general = false;
     chain_walk_init(&c->walk, 0);
 }
 
@@ -56,6 +57,13 @@ static struct taken_set *ports_of_chain(struct taken_ports *c, unsigned chain)
     return &c->ports[i];
 }
 
+static bool is_of_dstnat(const struct taken_ports *c, unsigned chain)
+{
+    static const char name[] = "dstnat";
+    const struct walk_chain *named = &c->walk.chain[chain];
+    return chain < WALK_CHAINS_MAX && span_is(span_of(named->name, named->name_len), name);
+}
+
 void taken_ports_add(struct taken_ports *c, const struct ros_sentence *row)
 {
     struct span text;
@@ -64,11 +72,22 @@ void taken_ports_add(struct taken_ports *c, const struct ros_sentence *row)
     enum cover cover = cover_of_row(row, &c->packet);
     /* A rule that names ports does not decide over the whole class. */
     cover = chain_walk_add(&c->walk, row, names && cover == COVER_ALL ? COVER_PART : cover, &chain);
+    if (!names && cover >= COVER_MAYBE && is_of_dstnat(c, chain))
+        c->general = true;
     if (cover == COVER_NONE || !names)
         return;
     struct taken_set *ports = ports_of_chain(c, chain);
     bool known = ports != &c->ports[ELSEWHERE];
     add_ports(text, known && cover != COVER_MAYBE ? &ports->sure : &ports->doubted);
+}
+
+bool taken_ports_ahead(const struct taken_ports *c, uint16_t port, bool *ret_named)
+{
+    *ret_named = false;
+    for (unsigned i = 0; i < c->chains && !*ret_named; i++)
+        *ret_named = is_of_dstnat(c, c->chain[i]) &&
+                     (portset_has(&c->ports[i].sure, port) || portset_has(&c->ports[i].doubted, port));
+    return c->general || *ret_named;
 }
 
 bool taken_ports_of_row(const struct taken_ports *c, const struct ros_sentence *row, struct taken_set *ports)

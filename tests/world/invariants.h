@@ -30,8 +30,11 @@
  *   - A way to the gateway, or an address of the tunnel, that moved: 10 s after the router could report it,
  * or 60 s if the router reports nothing, such as for a routing rule; GRACE_RECONNECT_MS after the last fault
  * of the connections if that is later. Until then a rule may be for the interface or the address from before.
- *   - Two rules of one mapping that differ in interface or address alone, because a rule is replaced: for 5
- * s, and for GRACE_RECONNECT_MS after the last fault of the connections.
+ *   - Two rules of one mapping that differ in interface or address alone, or that have foreign rules between
+ *     them, because a rule is replaced: for 5 s, and for GRACE_RECONNECT_MS after the last fault of the
+ *     connections.
+ *   - A foreign rule that was put before the daemon's: FOREIGN_MS, because the daemon reads the table again
+ * at most every 15 s.
  *   - A lease that a reboot of the gateway took: from the first datagram of the gateway that reached the core
  *     after the reboot and whose epoch fails the test of section 3.6, by more than late replies of the
  *     gateway can be behind. If the gateway had begun less than two seconds before the reboot, the epoch
@@ -103,6 +106,7 @@ struct inv_table {
 struct inv_rule {
     uint64_t place; /* a hash of its interface and of the router's address */
     uint32_t id;
+    unsigned foreign_before; /* so many foreign rules stand before it */
     bool tcp;
     bool enabled; /* and valid */
     bool sane;    /* every property exists and can be parsed */
@@ -111,7 +115,8 @@ struct inv_rule {
     uint16_t port;
 };
 
-/* Two rules of one mapping, for different interfaces or addresses of the router. */
+/* Two rules of one mapping, for different interfaces or addresses of the router, or with foreign rules
+ * between them. */
 struct inv_pair {
     uint32_t a;
     uint32_t b;

@@ -18,6 +18,7 @@ enum {
     WAY_SIGN_MS = 10000,
     WAY_NO_SIGN_MS = 60000,
     REPLACED_MS = 5000,
+    FOREIGN_MS = 18000,
 };
 
 /* ---- reading the table ---- */
@@ -140,7 +141,8 @@ void inv_rules_read(struct world *w)
     while ((rule = router_model_rule_next(w->router, rule))) {
         if (is_ours(w, rule)) {
             assert(inv->rule_count < INV_RULES_MAX);
-            inv->rules[inv->rule_count++] = read_rule(w, rule);
+            inv->rules[inv->rule_count] = read_rule(w, rule);
+            inv->rules[inv->rule_count++].foreign_before = foreign;
         } else if (was_ours_a_moment_ago(w, router_model_rule_id(rule))) {
             excused++;
         } else if (is_claim(rule)) {
@@ -179,14 +181,16 @@ static bool way_is_moving(const struct world *w)
     return w->now_ms <= w->invariants.way_known_ms;
 }
 
-/* No packet matches both: a rule follows the way or the tunnel's address, and the new one is added first.
- * Then the old one must go soon. */
+/* A rule follows the way or the tunnel's address, or goes to the front of foreign rules, and the new one is
+ * added first. Then the old one must go soon. */
 static bool is_replaced(struct world *w, const struct inv_rule *a, const struct inv_rule *b)
 {
     struct invariants *inv = &w->invariants;
     struct inv_pair *pair = NULL;
 
-    if (a->tcp != b->tcp || a->address != b->address || a->port != b->port || a->place == b->place)
+    bool elsewhere = a->place != b->place || a->foreign_before != b->foreign_before;
+
+    if (a->tcp != b->tcp || a->address != b->address || a->port != b->port || !elsewhere)
         return false;
     for (unsigned i = 0; i < INV_PAIRS_MAX && !pair; i++) {
         if (inv->pair[i].a == a->id && inv->pair[i].b == b->id)
@@ -272,7 +276,7 @@ void inv_check_reach(struct world *w, const struct inv_rule *rule)
                                          .source_port = 40000,
                                          .destination_port = rule->router_port};
 
-    if (w->now_ms <= w->invariants.hand_known_ms + PUT_BACK_MS || way_is_moving(w) ||
+    if (w->now_ms <= w->invariants.hand_known_ms + FOREIGN_MS || way_is_moving(w) ||
         !interface_address(w, interface, &packet.destination))
         return;
     struct router_model_fate fate = router_model_arrive(w->router, &packet);

@@ -59,6 +59,7 @@ void router_way_down(struct router *r, uint64_t now_ms)
     r->way.due_ms = UINT64_MAX;
     r->way.wait_ms = 0;
     r->way.listening = false;
+    r->way.tracked = false;
     r->way.flow_hangs = false;
     r->way.check_hangs = false;
 }
@@ -331,10 +332,21 @@ static void keep_configured(struct router *r, const char *seen, const struct ste
     conclude(r, way->configured, step);
 }
 
+/* A router that showed our connection does not show it now, so our packets do not reach the router, and
+ * nobody has reported a change: the routes, which know nothing of policy routing, are no reason to leave the
+ * way. */
+static bool stays(const struct router *r)
+{
+    const struct router_way *way = &r->way;
+    return r->stage == STAGE_FLOW && way->tracked && !way->evidence.flow.known && !way->by_sign && r->ready &&
+           router_way_is_known(r);
+}
+
 void router_way_next(struct router *r, const struct step *step)
 {
     struct router_way *way = &r->way;
     const char *seen = way_by_flow(&way->evidence);
+    way->tracked = way->tracked || way->evidence.flow.known;
     if (r->stage == STAGE_FLOW && way_evidence_is_translated(&way->evidence)) {
         r->stage = STAGE_OWNER;
         router_read_addresses(r, step);
@@ -346,6 +358,10 @@ void router_way_next(struct router *r, const struct step *step)
         keep_configured(r, seen, step);
     } else if (seen[0] != '\0') {
         conclude(r, seen, step);
+    } else if (stays(r)) {
+        char before[INTERFACE_NAME_MAX + 1];
+        copy_interface(before, span_text(way->interface));
+        conclude(r, before, step);
     } else {
         weigh(r, step);
     }

@@ -51,6 +51,7 @@ struct router_way {
 
     /* on the present connection */
     bool listening;
+    bool tracked; /* the connection table has shown our connection */
     bool flow_hangs;
     bool check_hangs;
 

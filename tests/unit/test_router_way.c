@@ -369,6 +369,32 @@ static void test_the_way_moves(void **state)
     check_attribute(check_sent(&out, 0, "/ip/firewall/nat/add"), "in-interface", "wg2");
 }
 
+/* [W1] A router that showed our connection does not show it any more: our own network is down, and the
+ * packets do not reach the router. Without a sign the routes, which lead elsewhere, are no reason to leave
+ * the way. */
+static void test_no_packet_crosses_the_router(void **state)
+{
+    (void)state;
+    for (unsigned sign = 0; sign < 2; sign++) {
+        begin("");
+        answer(FLOW, TO_TUNNEL " =seen-reply=true");
+        answer(ADDRESSES, OWNER);
+        check_way("wg1");
+        router->way.due_ms = now_ms + 5000;
+        if (sign != 0)
+            router_way_sign(router, now_ms);
+        wait_until(router->way.due_ms);
+        note_sent();
+        answer(FLOW, "");
+        if (sign != 0) {
+            answer(CHECK, " =interface=wg2");
+            answer(TUNNELS, ONE_TUNNEL "| =name=wg2 =type=wg");
+        }
+        finish();
+        assert_string_equal(router->way.interface, sign != 0 ? "wg2" : "wg1");
+    }
+}
+
 /* [W3] The way is lost while the router is ready: rules stay where they are, and none is added. */
 static void test_the_way_is_lost(void **state)
 {
@@ -571,6 +597,7 @@ UNIT(router_way)
         TEST(test_signs),
         TEST(test_looks_without_news),
         TEST(test_the_way_moves),
+        TEST(test_no_packet_crosses_the_router),
         TEST(test_the_way_is_lost),
         TEST(test_the_configured_interface),
         TEST(test_nothing_translates),

@@ -58,6 +58,7 @@ enum kind {
     KIND_FINGERPRINT,
     KIND_ROUTER, /* router_host and router_port */
     KIND_LISTEN, /* listen_address and listen_port */
+    KIND_STATUS, /* status_address and status_port */
 };
 
 #define BOOLS "true, false, yes, no, on, off, 1 or 0"
@@ -136,6 +137,12 @@ static const struct variable variables[] = {
      .allowed =
          "[address]:port with an IPv4 address of this machine or none, such as :5351 or 192.168.88.1:5351",
      .identity = true},
+    {.name = "STATUS_LISTEN",
+     .kind = KIND_STATUS,
+     FIELD(status_port),
+     .allowed =
+         "[address]:port with an IPv4 address of this machine or none, such as :8080 or 172.17.0.2:8080",
+     .optional = true},
     {.name = "MAX_MAPPINGS",
      .kind = KIND_NUMBER,
      FIELD(mappings_max),
@@ -186,6 +193,8 @@ static bool take(struct config *c, const struct variable *variable, struct span 
         return config_parse_endpoint(text, c->router_host, &c->router_port);
     case KIND_LISTEN:
         return config_parse_listen(text, &c->listen_address, &c->listen_port);
+    case KIND_STATUS:
+        return config_parse_listen(text, &c->status_address, &c->status_port);
     }
     return false;
 }
@@ -341,6 +350,11 @@ bool config_read_password(struct config *config, struct config_error *ret_error)
 
 /* ---- printing ---- */
 
+static void print_listen(uint32_t address, uint16_t port, FILE *out)
+{
+    (void)fprintf(out, "%s:%u", address == 0 ? "" : address_text(address).text, (unsigned)port);
+}
+
 static void print_value(const struct config *c, const struct variable *variable, FILE *out)
 {
     const void *field = (const uint8_t *)c + variable->offset;
@@ -370,8 +384,10 @@ static void print_value(const struct config *c, const struct variable *variable,
                       (unsigned)c->router_port);
         break;
     case KIND_LISTEN:
-        (void)fprintf(out, "%s:%u", c->listen_address == 0 ? "" : address_text(c->listen_address).text,
-                      (unsigned)c->listen_port);
+        print_listen(c->listen_address, c->listen_port, out);
+        break;
+    case KIND_STATUS:
+        print_listen(c->status_address, c->status_port, out);
         break;
     }
 }

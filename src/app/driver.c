@@ -352,6 +352,39 @@ static void open_probe(struct driver *d)
                    name.text, strerror(-result));
 }
 
+static const char *web_advice(int error)
+{
+    switch (error) {
+    case EADDRINUSE:
+        return "another program uses the port; change STATUS_LISTEN or stop it (ss -ltnp shows it)";
+    case EADDRNOTAVAIL:
+        return "no interface of this machine has the address; use one that ip -4 address shows";
+    case EACCES:
+        return "a port below 1024 needs CAP_NET_BIND_SERVICE; use a higher one";
+    case ELIBACC:
+        return "libmicrohttpd is not installed (Debian's package libmicrohttpd12)";
+    default:
+        return "check STATUS_LISTEN and the limits of this process";
+    }
+}
+
+/* Ports are mapped without it, too. */
+static void open_web(struct driver *d, const struct proxy *proxy)
+{
+    const struct config *config = d->config;
+    if (config->status_port == 0)
+        return;
+    int result = web_open(&d->web, &d->loop, proxy, config);
+    struct address_text address = address_text(config->status_address);
+    if (result == 0)
+        log_printf(d->log, LOG_LEVEL_INFO, "driver", "the status page is ready address=%s:%u", address.text,
+                   (unsigned)config->status_port);
+    else
+        log_printf(d->log, LOG_LEVEL_ERROR, "driver",
+                   "there is no status page: %s STATUS_LISTEN=%s:%u error=\"%s\"", web_advice(-result),
+                   address.text, (unsigned)config->status_port, strerror(-result));
+}
+
 static void step_proxy(void *state, const struct event *event, struct actions *out)
 {
     proxy_step(state, event, out);
@@ -362,13 +395,18 @@ static uint64_t proxy_deadline(const void *state)
     return proxy_deadline_ms(state);
 }
 
-uint64_t driver_descriptors(void)
+unsigned driver_descriptors_needed(const struct config *config)
+{
+    return DESCRIPTORS_MIN + (config->status_port == 0 ? 0 : HTTP_DESCRIPTORS);
+}
+
+uint64_t driver_descriptors(unsigned needed)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return DESCRIPTORS_MIN;
-    if (limit.rlim_cur < DESCRIPTORS_MIN && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MIN ? limit.rlim_max : DESCRIPTORS_MIN;
+        return needed;
+    if (limit.rlim_cur < needed && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max < needed ? limit.rlim_max : needed;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
         (void)getrlimit(RLIMIT_NOFILE, &limit);
     }
@@ -387,7 +425,8 @@ int driver_open_machine(struct driver *d, const struct config *config, struct tl
     for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++)
         d->session[i].driver = d;
     /* With less the daemon would listen and not serve, or libuv would abort. */
-    if (driver_descriptors() < DESCRIPTORS_MIN)
+    unsigned needed = driver_descriptors_needed(config);
+    if (driver_descriptors(needed) < needed)
         return -EMFILE;
     int result = uv_loop_init(&d->loop);
     if (result != 0)
@@ -414,6 +453,7 @@ int driver_open(struct driver *d, const struct config *config, struct tls_contex
         udp_server_open(&d->lan, &d->loop, config->listen_address, config->listen_port, &lan_handlers, d);
     if (result == 0) {
         open_probe(d);
+        open_web(d, proxy);
     } else {
         bool closed = driver_close(d);
         assert(closed); /* no name has been looked up yet */
@@ -438,6 +478,7 @@ bool driver_close(struct driver *d)
     for (size_t i = 0; i < ARRAY_LEN(stop_signals); i++)
         uv_close((uv_handle_t *)&d->signals[i], NULL);
     probe_close(&d->probe);
+    web_close(&d->web);
     udp_client_close(&d->gateway);
     udp_server_close(&d->lan);
     deadline_close(&d->deadline);

@@ -12,6 +12,7 @@
 #include "app/changes.h"
 #include "app/config.h"
 #include "app/log.h"
+#include "app/web.h"
 #include "core/proxy.h"
 #include "io/clock.h"
 #include "io/probe.h"
@@ -52,6 +53,7 @@ struct driver {
     struct udp_server lan; /* not open in a check, and neither is the probe */
     struct udp_client gateway;
     struct probe_server probe;
+    struct web web; /* not open without STATUS_LISTEN */
     struct driver_session session[ROUTER_SESSIONS_MAX];
     const struct config *config;
     struct tls_context *tls;
@@ -66,11 +68,13 @@ struct driver {
     struct actions actions;
 };
 
-/* The limit of file descriptors, raised to DESCRIPTORS_MIN if this process may do that. */
-uint64_t driver_descriptors(void);
+/* How many file descriptors that configuration needs. */
+unsigned driver_descriptors_needed(const struct config *config);
+/* The limit of file descriptors, raised to `needed` if this process may do that. */
+uint64_t driver_descriptors(unsigned needed);
 /* Opens all sockets but those that listen. The memory must be zero, and the other arguments must outlive the
  * driver; `tls` is NULL for a connection to the router without TLS. Returns 0 or a negative errno: -EMFILE if
- * there are less than DESCRIPTORS_MIN descriptors. */
+ * there are too few descriptors. */
 nodiscard_ int driver_open_machine(struct driver *d, const struct config *config, struct tls_context *tls,
                                    struct machine machine, struct log *log);
 /* Opens all sockets for the core. Returns 0, or a negative errno if LISTEN_ADDR cannot be bound; then

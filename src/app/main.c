@@ -49,6 +49,7 @@
  *   stream, tls      connections to the router
  *   probe            one question to the running daemon, and its reply
  *   links            this machine's addresses
+ *   http             a server for a few short HTTP requests
  *   clock            time, the deadline, the seed
  *   file             reads a small file
  *   notify           reports to systemd
@@ -61,6 +62,7 @@
  *   health           the reply to `double-natpmp health`
  *   version          which version and commit this is
  *   status, status_report   the reply to `double-natpmp status`, and how it is printed
+ *   web, document    the status page: who may ask what; one document in pieces
  *   command_*, inquiry, report, json   the subcommands; how a check is run; its findings as text and JSON
  *   main             this file: arguments, start, end */
 
@@ -125,6 +127,7 @@ static const char usage[] =
     "  INSTANCE                    name in the comments of this daemon's rules, unique on the router "
     "(default)\n"
     "  LISTEN_ADDR                 [address]:port on which to answer NAT-PMP (:5351)\n"
+    "  STATUS_LISTEN               [address]:port of a status page for the LAN (none)\n"
     "  MAX_MAPPINGS                mappings for all hosts (1024)\n"
     "  MAX_MAPPINGS_PER_CLIENT     mappings for one host (64)\n"
     "  ROUTER_CHANGES_PER_SECOND   changes on the router that all hosts may cause; 0: no limit (20)\n"
@@ -215,12 +218,13 @@ static const char *bind_advice(int error)
 
 static void report_failed_open(struct log *log, const struct config *config, int error)
 {
-    unsigned long long descriptors = driver_descriptors();
-    if (descriptors < DESCRIPTORS_MIN)
+    unsigned needed = driver_descriptors_needed(config);
+    unsigned long long descriptors = driver_descriptors(needed);
+    if (descriptors < needed)
         log_printf(log, LOG_LEVEL_ERROR, "main",
                    "the limit of open files is too low; raise it (ulimit -n, or LimitNOFILE= in the systemd "
                    "unit) limit=%llu needed=%u",
-                   descriptors, (unsigned)DESCRIPTORS_MIN);
+                   descriptors, needed);
     else
         log_printf(log, LOG_LEVEL_ERROR, "main", "cannot listen: %s LISTEN_ADDR=%s:%u error=\"%s\"",
                    bind_advice(error), address_text(config->listen_address).text,
@@ -231,6 +235,7 @@ static void report_failed_open(struct log *log, const struct config *config, int
 static void give_up_rights(const struct config *config, struct log *log)
 {
     unsigned more = stream_needs_resolver(config->router_host) ? CONFINE_NAMES : 0;
+    more |= config->status_port != 0 ? CONFINE_CLIENTS : 0;
 #ifdef __SANITIZE_ADDRESS__
     more |= CONFINE_SANITIZED;
 #endif

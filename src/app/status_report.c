@@ -287,7 +287,8 @@ static void write_port(const char *name, uint16_t port, FILE *out)
         (void)fprintf(out, "\"%s\": %u, ", name, (unsigned)port);
 }
 
-static void write_mapping(const struct status_report *report, const struct mapping_status *mapping, FILE *out)
+void status_json_mapping(const struct status_report *report, const struct mapping_status *mapping, bool first,
+                         FILE *out)
 {
     static const char *const names[MAPPING_CONDITIONS] = {
         [MAPPING_ACTIVE] = "active",
@@ -298,7 +299,7 @@ static void write_mapping(const struct status_report *report, const struct mappi
         [MAPPING_REFUSED] = "refused",
         [MAPPING_ENDING] = "ending",
     };
-    (void)fputs("{\"client\": ", out);
+    (void)fputs(first ? "\n  {\"client\": " : ",\n  {\"client\": ", out);
     print_address(mapping->client, out);
     (void)fprintf(out, ", \"protocol\": \"%s\", ", protocol_text(mapping));
     write_port("internal_port", mapping->internal_port, out);
@@ -312,7 +313,7 @@ static void write_mapping(const struct status_report *report, const struct mappi
     (void)fputc('}', out);
 }
 
-void status_report_json(const struct status_report *report, FILE *out)
+void status_json_head(const struct status_report *report, FILE *out)
 {
     const struct proxy_status *proxy = &report->head.proxy;
     bool healthy = status_router_trouble(report).what == NULL && status_gateway_trouble(report).what == NULL;
@@ -329,9 +330,17 @@ void status_report_json(const struct status_report *report, FILE *out)
     write_gateway(report, out);
     (void)fprintf(out, " \"clients\": %u, \"dropped_datagrams\": %llu,\n \"mappings\": [", proxy->clients,
                   (unsigned long long)proxy->dropped);
-    for (unsigned i = 0; i < report->rows; i++) {
-        (void)fputs(i == 0 ? "\n  " : ",\n  ", out);
-        write_mapping(report, &report->row[i], out);
-    }
+}
+
+void status_json_tail(FILE *out)
+{
     (void)fputs("]}\n", out);
+}
+
+void status_report_json(const struct status_report *report, FILE *out)
+{
+    status_json_head(report, out);
+    for (unsigned i = 0; i < report->rows; i++)
+        status_json_mapping(report, &report->row[i], i == 0, out);
+    status_json_tail(out);
 }

@@ -23,6 +23,11 @@ struct status_report {
 void status_report_text(const struct status_report *report, unsigned width, bool colour, FILE *out);
 /* The document is described in docs/status.md. */
 void status_report_json(const struct status_report *report, FILE *out);
+/* The same in pieces: the head, each mapping, and the tail. */
+void status_json_head(const struct status_report *report, FILE *out);
+void status_json_mapping(const struct status_report *report, const struct mapping_status *mapping, bool first,
+                         FILE *out);
+void status_json_tail(FILE *out);
 /* What the mapping's condition is, in words; short enough for a column. */
 const char *status_condition_text(const struct mapping_status *mapping);
 /* What is wrong and what to do about it, the router first; NULL: nothing, or nothing to be done. */

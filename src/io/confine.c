@@ -132,6 +132,12 @@ static const uint32_t allowed_for_names[] = {
     __NR_prlimit64,  __NR_set_robust_list, __NR_rseq,   __NR_sched_yield,
 };
 
+/* Others connect to this process: the status page. */
+static const uint32_t allowed_for_clients[] = {
+    __NR_accept4,
+    __NR_shutdown,
+};
+
 /* Sanitizers open files, read the program's memory by ptrace from a process of their own, and end by a
  * signal. */
 static const uint32_t allowed_for_sanitizers[] = {
@@ -310,6 +316,8 @@ unsigned confine_code(unsigned more, struct sock_filter ret_code[CONFINE_CODE_MA
     put_list(&c, allowed, ARRAY_LEN(allowed), SECCOMP_RET_ALLOW);
     if (more & CONFINE_NAMES)
         put_list(&c, allowed_for_names, ARRAY_LEN(allowed_for_names), SECCOMP_RET_ALLOW);
+    if (more & CONFINE_CLIENTS)
+        put_list(&c, allowed_for_clients, ARRAY_LEN(allowed_for_clients), SECCOMP_RET_ALLOW);
     if (more & CONFINE_SANITIZED)
         put_list(&c, allowed_for_sanitizers, ARRAY_LEN(allowed_for_sanitizers), SECCOMP_RET_ALLOW);
     for (unsigned i = 0; i < ARRAY_LEN(rules); i++)

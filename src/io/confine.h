@@ -14,6 +14,8 @@ enum confine_more {
     /* For the tests, in a build with sanitizers: allows what these need, and kills the process at any other
      * call that the filter does not know, so that a test notices. */
     CONFINE_SANITIZED = 1 << 1,
+    /* The status page is open. */
+    CONFINE_CLIENTS = 1 << 2,
 };
 
 enum { CONFINE_CODE_MAX = 512 };

@@ -29,8 +29,8 @@ PT_LOAD, PT_INTERP, PT_GNU_STACK = 1, 3, 0x6474E551
 ET_DYN = 3
 EXECUTE, WRITE = 1, 2
 
-IMAGE_MAX = 550_000
-GZIPPED_MAX = 300_000
+IMAGE_MAX = 640_000
+GZIPPED_MAX = 320_000
 
 GATEWAY = "10.2.0.1"
 NATPMP_PORT = 5351
@@ -197,7 +197,7 @@ def test_the_image_says_how_it_is_run(target):
     assert config["Healthcheck"]["Test"] == ["CMD", *config["Entrypoint"], "health"]
     uid, gid = config["User"].split(":")
     assert int(uid) > 0 and int(gid) > 0
-    assert all(name in config["Labels"]["double-natpmp.components"] for name in ("musl ", "wolfssl "))
+    assert all(name in config["Labels"]["double-natpmp.components"] for name in ("libmicrohttpd ", "musl ", "wolfssl "))
     # wolfSSL's licence applies to the whole program that it is linked into.
     assert config["Labels"]["org.opencontainers.image.licenses"] == "MIT AND GPL-2.0-or-later"
 
@@ -284,11 +284,12 @@ def test_the_list_of_what_is_linked_in():
     bill = json.loads((IMAGES / "double-natpmp.spdx.json").read_text())
     assert bill["spdxVersion"] == "SPDX-2.3" and bill["dataLicense"] == "CC0-1.0"
     packages = {package["name"]: package for package in bill["packages"]}
-    assert set(packages) == {"double-natpmp", "gcc-12", "libmd", "libuv1", "musl", "wolfssl"}
+    assert set(packages) == {"double-natpmp", "gcc-12", "libmd", "libmicrohttpd", "libuv1", "musl", "wolfssl"}
     for line in (IMAGES / "source" / "versions").read_text().splitlines():
         name, version = line.split()
         assert packages[name]["versionInfo"] == version
     assert packages["wolfssl"]["licenseConcluded"] == "GPL-2.0-or-later"
+    assert packages["libmicrohttpd"]["licenseConcluded"] == "LGPL-2.1-or-later"
     ids = {thing["SPDXID"] for thing in [bill, *bill["packages"], *bill["files"]]}
     assert len(ids) == 1 + len(bill["packages"]) + len(bill["files"])
     linked = set()

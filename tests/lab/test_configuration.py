@@ -22,6 +22,9 @@ WRONG = {
     "tls": {"MIKROTIK_API_TLS": "maybe"},
     "tls settings without tls": {"MIKROTIK_API_TLS_INSECURE": "True"},
     "listen": {"LISTEN_ADDR": "5351"},
+    "status": {"STATUS_LISTEN": "8080"},
+    "status port": {"STATUS_LISTEN": ":0"},
+    "status name": {"STATUS_LISTEN": "nas.lan:8080"},
     "listen port": {"LISTEN_ADDR": ":0"},
     "level": {"LOG_LEVEL": "LOUD"},
 }

@@ -22,6 +22,7 @@ import time
 import pytest
 
 import stage as stages
+import web
 from api_ssl import fingerprint, make_certificates
 from lab import ROOT, inside, wait_until
 from natpmp import Client, map_request
@@ -37,6 +38,7 @@ REFUSED = {"ioctl", "socket", "openat", "open", "clone3"}
 # Name, settings.
 SETTINGS = {
     "plain": {},
+    "web": {"STATUS_LISTEN": f":{web.PORT}"},
     "plain-address": {"LISTEN": stages.US},
     "source": {"GATEWAY_SOURCE": stages.US},
     "device": {"GATEWAY_DEVICE": "eth0"},
@@ -388,6 +390,23 @@ def meet_health(scene, program):
             assert line.startswith(f"unhealthy: {DEAF[life.name]}"), f"{life.name}: {line}"
 
 
+def meet_readers(scene):
+    """Readers of the status page that finish, that leave, and one that is too slow."""
+    with inside("rtr"):
+        slow = socket.create_connection((stages.US, web.PORT))
+        hasty = socket.create_connection((stages.US, web.PORT))
+    slow.sendall(b"GET / HT")
+    hasty.sendall(b"GET /status.json HTTP/1.1\r\nHost: x\r\n\r\n")
+    hasty.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    hasty.close()
+    for path in ("/healthz", "/status.json", "/metrics", "/v1/portforward", "/", "/nothing"):
+        web.request(path, namespace="rtr")
+    slow.settimeout(15)
+    with slow, contextlib.suppress(ConnectionResetError):
+        assert slow.recv(4096) == b""
+    next(life for life in scene.lives if life.name == "web").check_runs()
+
+
 def meet_a_pause(scene):
     for number in (signal.SIGSTOP, signal.SIGCONT):
         for life in scene.lives:
@@ -420,6 +439,7 @@ def test_no_system_call_is_missing(small_stage, tmp_path, certificates, build):
         meet_silence(scene)
         meet_vanishing_addresses(scene)
         router.ask("drop reset")
+        meet_readers(scene)
         meet_a_pause(scene)
         meet_health(scene, program)
         all_map(scene.served)

@@ -429,6 +429,21 @@ static void test_listen(void **state)
     }
 }
 
+static void test_status_listen(void **state)
+{
+    (void)state;
+    check_good("STATUS_LISTEN=");
+    assert_int_equal(config.status_port, 0);
+    check_good("STATUS_LISTEN=:8080");
+    assert_int_equal(config.status_address, 0);
+    assert_int_equal(config.status_port, 8080);
+    check_good("STATUS_LISTEN=172.17.0.2:80");
+    assert_int_equal(config.status_address, 0xAC110002);
+    check_bad("STATUS_LISTEN=8080");
+    check_bad("STATUS_LISTEN=:0");
+    check_bad("STATUS_LISTEN=nas.lan:8080");
+}
+
 static void test_client_mappings(void **state)
 {
     (void)state;
@@ -506,6 +521,7 @@ UNIT(config)
         cmocka_unit_test(test_tls_contradictions),
         cmocka_unit_test(test_interface),
         cmocka_unit_test(test_listen),
+        cmocka_unit_test(test_status_listen),
         cmocka_unit_test(test_client_mappings),
         cmocka_unit_test(test_mappings),
         cmocka_unit_test(test_change_script),

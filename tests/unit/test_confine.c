@@ -251,6 +251,17 @@ static void test_names(void **state)
     assert_int_equal(verdict(names, CALL_MMAP, 0, 4096, PROT_READ | PROT_EXEC), REFUSED);
 }
 
+static void test_clients(void **state)
+{
+    const unsigned more = CONFINE_CLIENTS;
+    (void)state;
+    assert_int_equal(verdict(more, __NR_accept4, 5, 0, 0), SERVED);
+    assert_int_equal(verdict(more, __NR_shutdown, 5, SHUT_RDWR, 0), SERVED);
+    assert_int_equal(verdict(more, __NR_listen, 5, 0, 0), REFUSED);
+    assert_int_equal(verdict(more, __NR_execve, 0, 0, 0), REFUSED);
+    assert_int_equal(verdict(0, __NR_shutdown, 5, SHUT_RDWR, 0), REFUSED);
+}
+
 /* In the tests a call that is missing from the filter ends the process, so that it is noticed. */
 static void test_sanitized(void **state)
 {
@@ -438,7 +449,8 @@ UNIT(confine)
         cmocka_unit_test(test_flags_of_a_file),
         cmocka_unit_test(test_signals_to_itself),
         cmocka_unit_test(test_names),
-        cmocka_unit_test(test_sanitized),
+        cmocka_unit_test(test_clients),
+    cmocka_unit_test(test_sanitized),
         cmocka_unit_test(test_breaking_out),
         cmocka_unit_test(test_needs),
         cmocka_unit_test(test_looking_names_up),

@@ -16,6 +16,7 @@ from pack import NAME, created
 # The licence of those files of each package that are linked in, and who wrote them.
 LICENCES = {
     "libmd": ("LicenseRef-public-domain", "Only MD5, by Colin Plumb."),
+    "libmicrohttpd": ("LGPL-2.1-or-later", "Only the server, without TLS and authentication."),
     "libuv1": ("MIT", ""),
     "musl": ("MIT", ""),
     "wolfssl": ("GPL-2.0-or-later", ""),

@@ -35,7 +35,7 @@ def test_fields(architecture):
     assert (field["Package"], field["Version"], field["Architecture"]) == ("double-natpmp", VERSION, architecture)
     depends = field["Depends"].split(", ")
     # TLS needs the library, which is loaded at run time.
-    assert "libwolfssl35" in depends
+    assert "libwolfssl35" in depends and "libmicrohttpd12" in depends
     assert any(package.startswith("libc6 ") for package in depends)
 
 

@@ -188,7 +188,7 @@ def test_release(runner):
     subprocess.run(["sha256sum", "--quiet", "--check", "SHA256SUMS"], cwd=runner.root / "attached", check=True)
     sources = subprocess.run(["tar", "-tf", runner.root / "attached/double-natpmp-images-source.tar"], check=True,
                              capture_output=True, text=True).stdout
-    assert all(f"packages/{name}_" in sources for name in ("libmd", "libuv1", "musl", "wolfssl"))
+    assert all(f"packages/{name}_" in sources for name in ("libmd", "libmicrohttpd", "libuv1", "musl", "wolfssl"))
 
     # The images are in the registry, under a name in small letters.
     for tag in (VERSION, "latest"):

@@ -1,0 +1,47 @@
+/* One document for one reader of the status page: written piece by piece while the reader takes it, so that
+ * neither memory nor the time of one step grows with the number of mappings. */
+#pragma once
+
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "app/status_report.h"
+
+enum {
+    /* The head or the tail of a section; the longest is the style of the page. */
+    DOCUMENT_PIECE_MAX = 8192,
+    DOCUMENT_ROW_MAX = 2048,
+};
+
+struct document;
+
+/* A part of a document that goes through all mappings, or, without `row`, through none. */
+struct section {
+    void (*head)(struct document *d, FILE *out);                                /* may be NULL */
+    void (*row)(struct document *d, const struct mapping_status *m, FILE *out); /* the same */
+    void (*tail)(struct document *d, FILE *out);                                /* the same */
+};
+
+struct document {
+    const struct proxy *proxy;
+    const struct config *config;
+    const struct section *section; /* this one and those behind it; the last one is empty */
+    unsigned rows;                 /* of this section that have been written or left out */
+    bool begun;                    /* the head of this section has been written */
+    bool ending;                   /* its last row has been written */
+    unsigned next;                 /* row in the page */
+    struct status_page page;
+    struct status_report report; /* as it was at the beginning, without rows */
+    uint32_t asker;
+    bool flag; /* of the section, false at its head */
+    char bytes[DOCUMENT_PIECE_MAX];
+    size_t written;
+    size_t taken;
+};
+
+/* Returns NULL if there is no memory. The sections, the proxy and its configuration must outlive it. */
+struct document *document_begin(const struct section *sections, const struct proxy *proxy,
+                                const struct config *config);
+/* The two functions of a http_reply: the state is the document. */
+ssize_t document_read(void *document, char *ret_bytes, size_t capacity);
+void document_end(void *document);

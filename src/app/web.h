@@ -1,0 +1,23 @@
+/* The status page (STATUS_LISTEN): what a reader on the LAN may ask for over HTTP, and who may ask. */
+#pragma once
+
+#include "app/config.h"
+#include "core/proxy.h"
+#include "io/http.h"
+
+struct web {
+    struct http_server *server; /* NULL: not open */
+    const struct proxy *proxy;
+    const struct config *config;
+};
+
+/* Listens on STATUS_LISTEN. Returns 0 or a negative errno: -ELIBACC if libmicrohttpd is not installed. */
+nodiscard_ int web_open(struct web *w, uv_loop_t *loop, const struct proxy *proxy,
+                        const struct config *config);
+void web_close(struct web *w);
+
+/* What is answered to a request. */
+struct http_reply web_answer(void *web, const struct http_request *request);
+/* True if a name in the header field Host cannot be one that somebody on the internet has given to this
+ * host. */
+bool web_host_is_local(const char *host);

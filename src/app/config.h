@@ -25,8 +25,8 @@ struct config {
     struct udp_way gateway_way;
     uint32_t listen_address; /* 0: every address */
     uint16_t listen_port;
-    uint32_t status_address; /* 0: every address */
-    uint16_t status_port;    /* 0: no status page */
+    uint32_t status_address;               /* 0: every address */
+    uint16_t status_port;                  /* 0: no status page */
     char router_host[CONFIG_HOST_MAX + 1]; /* a name, an IPv4 address, or an IPv6 address without brackets */
     uint16_t router_port;
     char user[CREDENTIAL_MAX + 1];

@@ -8,21 +8,18 @@ static void begin_section(struct document *d)
 {
     d->begun = false;
     d->ending = false;
-    d->flag = false;
     d->rows = 0;
     d->next = 0;
 }
 
-struct document *document_begin(const struct section *sections, const struct proxy *proxy,
-                                const struct config *config)
+struct document *document_begin(const struct section *sections, const struct document_source *source)
 {
     struct document *d = calloc(1, sizeof(*d));
     if (d == NULL)
         return NULL;
-    d->proxy = proxy;
-    d->config = config;
+    d->of = *source;
     d->section = sections;
-    d->page = status_page(proxy, config, 0, clock_now_ms());
+    d->page = status_page(source->proxy, source->config, 0, clock_now_ms());
     d->report = (struct status_report){.head = d->page, .now = time(NULL)};
     return d;
 }
@@ -32,7 +29,7 @@ static void write_rows(struct document *d, FILE *out)
 {
     while (ftell(out) <= DOCUMENT_PIECE_MAX - DOCUMENT_ROW_MAX) {
         if (d->next == d->page.rows && d->page.next != 0) {
-            d->page = status_page(d->proxy, d->config, d->page.next, clock_now_ms());
+            d->page = status_page(d->of.proxy, d->of.config, d->page.next, clock_now_ms());
             d->next = 0;
         }
         if (d->next == d->page.rows) {
@@ -55,7 +52,7 @@ static void write_some(struct document *d, FILE *out)
         if (section->head != NULL)
             section->head(d, out);
         if (section->row != NULL)
-            d->page = status_page(d->proxy, d->config, 0, clock_now_ms());
+            d->page = status_page(d->of.proxy, d->of.config, 0, clock_now_ms());
         d->ending = section->row == NULL;
     } else if (!d->ending) {
         write_rows(d, out);

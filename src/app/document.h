@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "app/changes.h"
+#include "app/history.h"
+#include "app/portforward.h"
 #include "app/status_report.h"
 
 enum {
@@ -22,9 +25,16 @@ struct section {
     void (*tail)(struct document *d, FILE *out);                                /* the same */
 };
 
-struct document {
+/* What documents are about. */
+struct document_source {
     const struct proxy *proxy;
     const struct config *config;
+    const struct changes *changes;
+    const struct history *history;
+};
+
+struct document {
+    struct document_source of;
     const struct section *section; /* this one and those behind it; the last one is empty */
     unsigned rows;                 /* of this section that have been written or left out */
     bool begun;                    /* the head of this section has been written */
@@ -32,16 +42,14 @@ struct document {
     unsigned next;                 /* row in the page */
     struct status_page page;
     struct status_report report; /* as it was at the beginning, without rows */
-    uint32_t asker;
-    bool flag; /* of the section, false at its head */
+    struct port_filter filter;   /* of /v1/portforward */
     char bytes[DOCUMENT_PIECE_MAX];
     size_t written;
     size_t taken;
 };
 
-/* Returns NULL if there is no memory. The sections, the proxy and its configuration must outlive it. */
-struct document *document_begin(const struct section *sections, const struct proxy *proxy,
-                                const struct config *config);
+/* Returns NULL if there is no memory. The sections, and what the source points to, must outlive it. */
+struct document *document_begin(const struct section *sections, const struct document_source *source);
 /* The two functions of a http_reply: the state is the document. */
 ssize_t document_read(void *document, char *ret_bytes, size_t capacity);
 void document_end(void *document);

@@ -278,6 +278,7 @@ static void perform(struct driver *d, const struct action *action, uint64_t now_
         break;
     case ACTION_NOTICE:
         changes_add(&d->changes, &action->notice, now_ms);
+        web_notice(&d->web, &action->notice, now_ms);
         break;
     case ACTION_EXIT:
         exit_loop(d);
@@ -374,7 +375,7 @@ static void open_web(struct driver *d, const struct proxy *proxy)
     const struct config *config = d->config;
     if (config->status_port == 0)
         return;
-    int result = web_open(&d->web, &d->loop, proxy, config);
+    int result = web_open(&d->web, &d->loop, proxy, config, &d->changes);
     struct address_text address = address_text(config->status_address);
     if (result == 0)
         log_printf(d->log, LOG_LEVEL_INFO, "driver", "the status page is ready address=%s:%u", address.text,

@@ -56,21 +56,23 @@ struct status_trouble status_gateway_trouble(const struct status_report *report)
                                    gateway_trouble_text(report->head.proxy.gateway_trouble)->remedy};
 }
 
-static const char *protocol_text(const struct mapping_status *mapping)
+const char *status_protocol_text(const struct mapping_status *mapping)
 {
     return mapping->protocol == NATPMP_TCP ? "tcp" : "udp";
 }
 
+bool status_forwards(const struct mapping_status *mapping)
+{
+    return mapping->external_port != 0 &&
+           (mapping->condition == MAPPING_ACTIVE || mapping->condition == MAPPING_KEPT_ALIVE ||
+            mapping->condition == MAPPING_ADOPTED);
+}
+
 /* ---- for people ---- */
 
-struct cell {
-    char text[48];
-};
-
-/* "45s", "12m", "3h12m", "5d3h"; "-" if it is not known. */
-static struct cell duration(uint32_t seconds)
+struct status_cell status_duration(uint32_t seconds)
 {
-    struct cell cell = {"-"};
+    struct status_cell cell = {"-"};
     if (seconds == AGE_UNKNOWN_S)
         return cell;
     if (seconds < 60)
@@ -84,17 +86,18 @@ static struct cell duration(uint32_t seconds)
     return cell;
 }
 
-static struct cell port_cell(uint16_t port)
+static struct status_cell port_cell(uint16_t port)
 {
-    struct cell cell = {"-"};
+    struct status_cell cell = {"-"};
     if (port != 0)
         (void)snprintf(cell.text, sizeof(cell.text), "%u", (unsigned)port);
     return cell;
 }
 
-static struct cell external_cell(const struct status_report *report, const struct mapping_status *mapping)
+static struct status_cell external_cell(const struct status_report *report,
+                                        const struct mapping_status *mapping)
 {
-    struct cell cell = {"-"};
+    struct status_cell cell = {"-"};
     uint32_t address = report->head.proxy.external_address;
     if (mapping->external_port != 0)
         (void)snprintf(cell.text, sizeof(cell.text), "%s:%u", address == 0 ? "?" : address_text(address).text,
@@ -110,21 +113,21 @@ static const char *const titles[COLUMNS] = {"CLIENT", "PROTO", "INTERNAL", "ROUT
                                             "LEASE",  "SINCE", "CHANGES",  "STATE"};
 
 static void fill(const struct status_report *report, const struct mapping_status *mapping,
-                 struct cell ret_cells[COLUMNS])
+                 struct status_cell ret_cells[COLUMNS])
 {
     (void)snprintf(ret_cells[0].text, sizeof(ret_cells[0].text), "%s", address_text(mapping->client).text);
-    (void)snprintf(ret_cells[1].text, sizeof(ret_cells[1].text), "%s", protocol_text(mapping));
+    (void)snprintf(ret_cells[1].text, sizeof(ret_cells[1].text), "%s", status_protocol_text(mapping));
     ret_cells[2] = port_cell(mapping->internal_port);
     ret_cells[3] = port_cell(mapping->router_port);
     ret_cells[4] = external_cell(report, mapping);
-    ret_cells[5] = duration(mapping->lease_left_s);
-    ret_cells[6] = duration(mapping->age_s);
+    ret_cells[5] = status_duration(mapping->lease_left_s);
+    ret_cells[6] = status_duration(mapping->age_s);
     (void)snprintf(ret_cells[7].text, sizeof(ret_cells[7].text), "%u", (unsigned)mapping->changes);
     (void)snprintf(ret_cells[8].text, sizeof(ret_cells[8].text), "%s", status_condition_text(mapping));
 }
 
 /* Prints one line of the table. The last column is cut at the width of the terminal. */
-static void print_row(const struct cell cells[COLUMNS], const unsigned widths[COLUMNS], unsigned width,
+static void print_row(const struct status_cell cells[COLUMNS], const unsigned widths[COLUMNS], unsigned width,
                       FILE *out)
 {
     unsigned used = 0;
@@ -138,7 +141,7 @@ static void print_row(const struct cell cells[COLUMNS], const unsigned widths[CO
 
 static void print_table(const struct status_report *report, unsigned width, FILE *out)
 {
-    struct cell cells[COLUMNS];
+    struct status_cell cells[COLUMNS];
     unsigned widths[COLUMNS];
     for (unsigned i = 0; i < COLUMNS; i++)
         widths[i] = (unsigned)strlen(titles[i]);
@@ -185,11 +188,11 @@ static void print_gateway(const struct status_report *report, bool colour, FILE 
     const struct proxy_status *proxy = &report->head.proxy;
     (void)fprintf(out, "gateway   %s", address_text(report->head.gateway).text);
     if (proxy->gateway_silence_s != AGE_UNKNOWN_S)
-        (void)fprintf(out, "  last answer %s ago", duration(proxy->gateway_silence_s).text);
+        (void)fprintf(out, "  last answer %s ago", status_duration(proxy->gateway_silence_s).text);
     (void)fputc('\n', out);
     if (proxy->external_address != 0)
         (void)fprintf(out, "external  %s  for %s\n", address_text(proxy->external_address).text,
-                      duration(proxy->external_age_s).text);
+                      status_duration(proxy->external_age_s).text);
     print_trouble(status_gateway_trouble(report), colour, out);
 }
 
@@ -197,7 +200,7 @@ void status_report_text(const struct status_report *report, unsigned width, bool
 {
     const struct proxy_status *proxy = &report->head.proxy;
     (void)fprintf(out, "double-natpmp %s  instance %s  up %s\n", report->head.version, report->head.instance,
-                  duration(proxy->uptime_s).text);
+                  status_duration(proxy->uptime_s).text);
     print_router(report, colour, out);
     print_gateway(report, colour, out);
     (void)fprintf(out, "mappings  %u of %u clients\n", proxy->mappings, proxy->clients);
@@ -301,7 +304,7 @@ void status_json_mapping(const struct status_report *report, const struct mappin
     };
     (void)fputs(first ? "\n  {\"client\": " : ",\n  {\"client\": ", out);
     print_address(mapping->client, out);
-    (void)fprintf(out, ", \"protocol\": \"%s\", ", protocol_text(mapping));
+    (void)fprintf(out, ", \"protocol\": \"%s\", ", status_protocol_text(mapping));
     write_port("internal_port", mapping->internal_port, out);
     write_port("router_port", mapping->router_port, out);
     write_port("external_port", mapping->external_port, out);

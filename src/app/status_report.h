@@ -30,6 +30,15 @@ void status_json_mapping(const struct status_report *report, const struct mappin
 void status_json_tail(FILE *out);
 /* What the mapping's condition is, in words; short enough for a column. */
 const char *status_condition_text(const struct mapping_status *mapping);
+struct status_cell {
+    char text[48];
+};
+
+/* "45s", "12m", "3h12m", "5d3h"; "-" if it is not known. */
+struct status_cell status_duration(uint32_t seconds);
+const char *status_protocol_text(const struct mapping_status *mapping);
+/* True if packets to the external port reach the host, as far as is known. */
+bool status_forwards(const struct mapping_status *mapping);
 /* What is wrong and what to do about it, the router first; NULL: nothing, or nothing to be done. */
 struct status_trouble {
     const char *what;

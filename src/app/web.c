@@ -1,10 +1,14 @@
 #include "app/web.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "app/document.h"
 #include "app/health.h"
+#include "app/metrics.h"
+#include "app/portforward.h"
 #include "base/address_use.h"
 #include "base/cursor.h"
 #include "io/clock.h"
@@ -67,14 +71,16 @@ bool web_host_is_local(const char *host)
 #define HEADERS                                                                                              \
     {"X-Content-Type-Options", "nosniff"}, {"Cache-Control", "no-store"},                                    \
         {"Referrer-Policy", "no-referrer"}, {"Cross-Origin-Resource-Policy", "same-origin"},                 \
-        {"Cross-Origin-Opener-Policy", "same-origin"},                                                       \
     {                                                                                                        \
         "X-Frame-Options", "DENY"                                                                            \
     }
-#define NOTHING "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+#define POLICY(more)                                                                                         \
+    {                                                                                                        \
+        "Content-Security-Policy",                                                                           \
+            "default-src 'none'; " more "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"        \
+    }
 
-static const struct http_header plain[] = {HEADERS, {"Content-Security-Policy", NOTHING}, {NULL, NULL}};
-
+static const struct http_header plain[] = {HEADERS, POLICY(""), {NULL, NULL}};
 static struct http_reply text_reply(unsigned status, const char *text)
 {
     return (struct http_reply){
@@ -84,10 +90,12 @@ static struct http_reply text_reply(unsigned status, const char *text)
 static struct http_reply document_reply(const struct web *w, const struct http_request *request,
                                         const struct section *sections, const char *type)
 {
-    struct document *document = document_begin(sections, w->proxy, w->config);
+    const struct document_source source = {
+        .proxy = w->proxy, .config = w->config, .changes = w->changes, .history = w->history};
+    struct document *document = document_begin(sections, &source);
     if (document == NULL)
         return text_reply(503, "there is no memory for this now\n");
-    document->asker = request->peer;
+    document->filter = (struct port_filter){.client = request->peer, .protocol = -1};
     return (struct http_reply){.status = 200,
                                .type = type,
                                .headers = plain,
@@ -141,6 +149,64 @@ static struct http_reply status_json(const struct web *w, const struct http_requ
     return document_reply(w, request, sections, "application/json");
 }
 
+/* ---- /metrics ---- */
+
+static struct http_reply metrics(const struct web *w, const struct http_request *request)
+{
+    bool open = request->accept != NULL && strstr(request->accept, "application/openmetrics-text") != NULL;
+    return open ? document_reply(w, request, metrics_open, METRICS_TYPE_OPEN)
+                : document_reply(w, request, metrics_text, METRICS_TYPE_TEXT);
+}
+
+/* ---- /v1/portforward ---- */
+
+static void write_ports(struct document *d, FILE *out)
+{
+    portforward_write(d->of.proxy, d->filter, clock_now_ms(), out);
+}
+
+static bool read_filter(const struct web *w, const struct http_request *request, struct port_filter *filter)
+{
+    uint64_t port = 0;
+    const char *client = http_argument(request, w->server, "client");
+    const char *internal = http_argument(request, w->server, "internal");
+    const char *protocol = http_argument(request, w->server, "protocol");
+    if (client != NULL && !parse_address(span_text(client), &filter->client))
+        return false;
+    if (internal != NULL && (!parse_decimal(span_text(internal), UINT16_MAX, &port) || port == 0))
+        return false;
+    filter->internal_port = (uint16_t)port;
+    if (protocol == NULL)
+        return true;
+    filter->protocol = strcmp(protocol, "tcp") == 0 ? NATPMP_TCP : NATPMP_UDP;
+    return filter->protocol == NATPMP_TCP || strcmp(protocol, "udp") == 0;
+}
+
+static struct http_reply portforward(const struct web *w, const struct http_request *request)
+{
+    static const struct section sections[] = {{.head = write_ports}, {0}};
+    struct port_filter filter = {.client = request->peer, .protocol = -1};
+    if (!read_filter(w, request, &filter))
+        return text_reply(400,
+                          "allowed are client=<IPv4 address>, internal=<port> and protocol=tcp or udp\n");
+    struct http_reply reply = document_reply(w, request, sections, "application/json");
+    if (reply.read != NULL)
+        ((struct document *)reply.state)->filter = filter;
+    return reply;
+}
+
+/* Where gluetun had it before. */
+static struct http_reply portforwarded(const struct web *w, const struct http_request *request)
+{
+    static const struct http_header headers[] = {
+        HEADERS, POLICY(""), {"Location", "/v1/portforward"}, {NULL, NULL}};
+    struct http_reply reply = text_reply(301, "/v1/portforward\n");
+    (void)w;
+    (void)request;
+    reply.headers = headers;
+    return reply;
+}
+
 /* ---- routes ---- */
 
 static const struct route {
@@ -149,6 +215,9 @@ static const struct route {
 } routes[] = {
     {"/healthz", health},
     {"/status.json", status_json},
+    {"/metrics", metrics},
+    {"/v1/portforward", portforward},
+    {"/v1/openvpn/portforwarded", portforwarded},
 };
 
 struct http_reply web_answer(void *web, const struct http_request *request)
@@ -167,17 +236,32 @@ struct http_reply web_answer(void *web, const struct http_request *request)
 
 /* ---- life ---- */
 
-int web_open(struct web *w, uv_loop_t *loop, const struct proxy *proxy, const struct config *config)
+int web_open(struct web *w, uv_loop_t *loop, const struct proxy *proxy, const struct config *config,
+             const struct changes *changes)
 {
-    int error;
+    int error = -ENOMEM;
     w->proxy = proxy;
     w->config = config;
-    w->server = http_open(loop, config->status_address, config->status_port, web_answer, w, &error);
-    return w->server == NULL ? error : 0;
+    w->changes = changes;
+    w->history = calloc(1, sizeof(*w->history));
+    if (w->history != NULL)
+        w->server = http_open(loop, config->status_address, config->status_port, web_answer, w, &error);
+    if (w->server != NULL)
+        return 0;
+    web_close(w);
+    return error;
 }
 
 void web_close(struct web *w)
 {
     http_close(w->server);
+    free(w->history);
     w->server = NULL;
+    w->history = NULL;
+}
+
+void web_notice(struct web *w, const struct notice *notice, uint64_t at_ms)
+{
+    if (w->history != NULL)
+        history_add(w->history, notice, at_ms);
 }

@@ -1,7 +1,9 @@
 /* The status page (STATUS_LISTEN): what a reader on the LAN may ask for over HTTP, and who may ask. */
 #pragma once
 
+#include "app/changes.h"
 #include "app/config.h"
+#include "app/history.h"
 #include "core/proxy.h"
 #include "io/http.h"
 
@@ -9,12 +11,17 @@ struct web {
     struct http_server *server; /* NULL: not open */
     const struct proxy *proxy;
     const struct config *config;
+    const struct changes *changes;
+    struct history *history; /* NULL: not open */
 };
 
-/* Listens on STATUS_LISTEN. Returns 0 or a negative errno: -ELIBACC if libmicrohttpd is not installed. */
+/* Listens on STATUS_LISTEN. The arguments must outlive it. Returns 0 or a negative errno: -ELIBACC if
+ * libmicrohttpd is not installed. */
 nodiscard_ int web_open(struct web *w, uv_loop_t *loop, const struct proxy *proxy,
-                        const struct config *config);
+                        const struct config *config, const struct changes *changes);
 void web_close(struct web *w);
+/* To be told of each notice. */
+void web_notice(struct web *w, const struct notice *notice, uint64_t at_ms);
 
 /* What is answered to a request. */
 struct http_reply web_answer(void *web, const struct http_request *request);

@@ -287,6 +287,8 @@ static void end_of_transaction(struct proxy *p, const struct upstream_outcome *o
     bool hurry = p->stopping && o->type == UPSTREAM_UNANSWERED;
     lease_on_answered(t, m);
     turn_client(p, mapping->client);
+    p->grants += o->type == UPSTREAM_GRANTED;
+    p->failures += failed;
     if (failed)
         port_failed(p, m, step);
     if (o->type == UPSTREAM_GRANTED)

@@ -62,6 +62,10 @@ struct proxy {
     uint64_t recover_until_ms; /* when clients must learn the outcome; UINT64_MAX: there is none */
     bool promises_broken;      /* a client was advertised a port that is not valid any more */
 
+    /* of transactions with the gateway, since the start */
+    uint64_t grants;
+    uint64_t failures;
+
     /* what the last notices told */
     uint64_t notices;
     uint32_t noted_address;

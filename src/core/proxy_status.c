@@ -43,6 +43,8 @@ struct proxy_status proxy_status(const struct proxy *p, uint64_t now_ms)
         .clients = clients_served(&p->tables),
         .dropped = p->server.dropped,
         .notices = p->notices,
+        .grants = p->grants,
+        .failures = p->failures,
         .router_ready = router_is_ready(&p->router),
         .interface_configured = p->config.in_interface[0] != '\0',
     };

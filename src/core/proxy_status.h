@@ -17,6 +17,8 @@ struct proxy_status {
     uint32_t other_address; /* ... and has this address at the router; 0: not known */
     uint64_t dropped;       /* datagrams that were not valid requests from an allowed source */
     uint64_t notices;       /* the number of the next notice */
+    uint64_t grants;        /* of leases by the gateway, since the start */
+    uint64_t failures;      /* requests that the gateway refused or did not answer, since the start */
     /* why no rule can be added on the router; FAILURE_NONE: rules can be added, or it is not ready yet */
     enum failure router_failure;
     enum gateway_trouble gateway_trouble; /* why the gateway grants no lease; GATEWAY_FINE: it answers */

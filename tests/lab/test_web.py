@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import select
 import socket
 import subprocess
@@ -10,7 +11,7 @@ import time
 
 import pytest
 
-from lab import CLIENTS, release_build, wait_until
+from lab import CLIENTS, ROOT, release_build, wait_until
 from web import PORT, US, request
 
 LISTEN = {"STATUS_LISTEN": f":{PORT}"}
@@ -85,6 +86,158 @@ def test_an_address_that_is_not_ours(lab):
     assert f"STATUS_LISTEN=192.168.1.1:{PORT}" in line["line"]
     assert lab.client("lan1").map("udp", 5000).result == 0
     assert daemon.stop() == 0
+
+
+def rotated(lab, client, protocol, internal, port):
+    """The gateway gives another external port; returns it. A request soon after the last one is a retransmission."""
+    lab.gateway.rotate()
+
+    def ask():
+        time.sleep(0.5)
+        now = client.map(protocol, internal).external
+        return now != port and now
+
+    return wait_until(ask, 40)
+
+
+# ---- metrics ----
+
+def samples(text):
+    """Name with labels: value."""
+    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in text.splitlines() if line[0] != "#"}
+
+
+def test_metrics(make_lab):
+    lab = make_lab(proton=True)
+    lab.daemon(env=LISTEN)
+    wait_until(healthy, 20)
+    client = lab.client("lan1")
+    port = client.map("udp", 5000).external
+    _, headers, text = request("/metrics")
+    assert headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    lint = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True)
+    assert (lint.returncode, lint.stdout, lint.stderr) == (0, "", "")
+    found = samples(text)
+    labels = f'{{client="{CLIENTS["lan1"]}",protocol="udp",internal_port="5000"}}'
+    assert found[f"double_natpmp_current_port{labels}"] == port
+    assert found[f"double_natpmp_mapping_up{labels}"] == found["double_natpmp_up"] == 1
+    assert 0 < found[f"double_natpmp_mapping_lease_seconds{labels}"] <= 60
+    assert found["double_natpmp_port_changes_total"] == found["double_natpmp_last_change_timestamp_seconds"] == 0
+    assert abs(found["double_natpmp_start_time_seconds"] - time.time()) < 60
+    assert found["double_natpmp_renewals_total"] >= 1 and found["double_natpmp_mappings"] == 1
+
+    other = rotated(lab, client, "udp", 5000, port)
+    changed = samples(request("/metrics")[2])
+    assert changed[f"double_natpmp_current_port{labels}"] == other
+    assert changed["double_natpmp_port_changes_total"] == 1
+    assert changed[f"double_natpmp_mapping_port_changes_total{labels}"] == 1
+    assert abs(changed["double_natpmp_last_change_timestamp_seconds"] - time.time()) < 60
+    assert changed["double_natpmp_renewals_total"] > found["double_natpmp_renewals_total"]
+
+
+def test_open_metrics(lab):
+    lab.daemon(env=LISTEN)
+    wait_until(healthy, 20)
+    assert lab.client("lan1").map("udp", 5000).result == 0
+    _, headers, text = request("/metrics", headers={"Accept": "application/openmetrics-text;version=1.0.0,text/plain"})
+    assert headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    assert text.endswith("\n# EOF\n") and "# TYPE double_natpmp_renewals counter\n" in text
+    plain = samples(request("/metrics")[2])
+    assert samples(text).keys() == plain.keys()
+
+
+def test_prometheus_scrapes(lab, tmp_path):
+    """Prometheus itself reads it, in OpenMetrics."""
+    lab.daemon(env=LISTEN)
+    wait_until(healthy, 20)
+    port = lab.client("lan1").map("udp", 5000).external
+    config = tmp_path / "prometheus.yml"
+    config.write_text("scrape_configs:\n- job_name: double-natpmp\n  scrape_interval: 500ms\n  scrape_timeout: 400ms\n"
+                      f"  static_configs:\n  - targets: ['{US}:{PORT}']\n")
+    lab.run("lan2", "promtool", "check", "config", config)
+    lab.popen("prometheus", "lan2", ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={tmp_path}/data",
+                                     "--web.listen-address=127.0.0.1:9090"])
+
+    def value(name):
+        answer = lab.run("lan2", "curl", "--silent", "--get", "--data-urlencode", f"query={name}",
+                         "http://127.0.0.1:9090/api/v1/query", check=False).stdout
+        result = json.loads(answer)["data"]["result"] if answer.startswith("{") else []
+        return result and (result[0]["metric"], result[0]["value"][1])
+
+    labels, current = wait_until(lambda: value("double_natpmp_current_port"), 30)
+    assert int(current) == port and labels["client"] == CLIENTS["lan1"] and labels["job"] == "double-natpmp"
+    assert value('up{job="double-natpmp"}')[1] == "1"
+
+
+# ---- gluetun's port ----
+
+def ports(query="", namespace="lan1"):
+    code, headers, text = request(f"/v1/portforward{query}", namespace=namespace)
+    assert (code, headers["content-type"]) == (200, "application/json")
+    return text
+
+
+def test_ports_of_a_host(lab):
+    lab.daemon(env=LISTEN)
+    wait_until(healthy, 20)
+    assert ports() == '{"port":0,"ports":[]}\n'
+    client = lab.client("lan1")
+    first = client.map("udp", 6000, 46000).external
+    assert client.map("tcp", 6000, 46000).external == first
+    second = client.map("tcp", 5000, 45000).external
+    other = lab.client("lan2").map("udp", 6000, 47000).external
+    # Each once, in the order of the internal ports, and those of other hosts only if asked for.
+    assert ports() == f'{{"port":{second},"ports":[{second},{first}]}}\n'
+    assert ports("?internal=6000") == f'{{"port":{first},"ports":[{first}]}}\n'
+    assert ports("?internal=5000&protocol=udp") == '{"port":0,"ports":[]}\n'
+    assert ports("?protocol=udp") == f'{{"port":{first},"ports":[{first}]}}\n'
+    assert ports(f"?client={CLIENTS['lan2']}") == f'{{"port":{other},"ports":[{other}]}}\n'
+    assert ports(namespace="lan2") == f'{{"port":{other},"ports":[{other}]}}\n'
+    for query in ("?client=nas", "?internal=0", "?internal=70000", "?protocol=sctp"):
+        assert request(f"/v1/portforward{query}")[0] == 400, query
+    code, headers, _ = request("/v1/openvpn/portforwarded")
+    assert (code, headers["location"]) == (301, "/v1/portforward")
+
+
+class TorrentClient(threading.Thread):
+    """What the scripts know of qBittorrent's web API."""
+
+    def __init__(self, lab, number):
+        super().__init__(daemon=True)
+        self.address = ("192.168.88.11", 8100 + number)
+        self.socket = lab.socket("lan1", socket.SOCK_STREAM, self.address)
+        self.socket.settimeout(None)
+        self.socket.listen()
+        self.port = None
+        self.start()
+
+    def run(self):
+        while True:
+            connection = self.socket.accept()[0]
+            with connection, contextlib.suppress(OSError):
+                connection.settimeout(5)
+                text = ""
+                while "%7D" not in text:
+                    text += connection.recv(4096).decode()
+                self.port = int(re.search(r"json=%7B%22listen_port%22%3A(?:\+|%20)?(\d+)%7D", text)[1])
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+
+def test_port_sync_scripts(make_lab):
+    """Scripts that were made for gluetun keep a torrent client's port right."""
+    lab = make_lab(proton=True)
+    lab.daemon(env=LISTEN)
+    wait_until(healthy, 20)
+    clients = []
+    for number, script in enumerate(("portsync.sh", "portsync.py")):
+        clients.append(TorrentClient(lab, number))
+        lab.popen(script, "lan1", [ROOT / "tests/lab" / script, f"http://{US}:{PORT}",
+                                   "http://{}:{}".format(*clients[-1].address)])
+    asker = lab.client("lan1")
+    port = asker.map("tcp", 6881).external
+    wait_until(lambda: all(client.port == port for client in clients), 20)
+    other = rotated(lab, asker, "tcp", 6881, port)
+    wait_until(lambda: all(client.port == other for client in clients), 20)
 
 
 # ---- who may read it ----

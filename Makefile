@@ -10,7 +10,7 @@ CLIENTS ?= tests/lab/clients/client_*.py
 configure = test -f build/$1/build.ninja || cmake --preset $1 --log-level=WARNING >/dev/null
 build = $(call configure,$1) && cmake --build --preset $1 $2 -- --quiet
 
-.PHONY: all release dev routerd simulation tools test demo lab clients bench sim load fuzz tidy format images images-test deb package-test install clean
+.PHONY: all release dev routerd simulation tools test demo lab clients bench sim load fuzz tidy format screenshot images images-test deb package-test install clean
 
 all: release
 
@@ -83,6 +83,12 @@ tidy: dev
 format:
 	@tools/install tidy
 	@clang-format -i $$(git ls-files '*.c' '*.h')
+
+# The picture of the status page in the README.
+screenshot: dev
+	@tools/install lab
+	@UPDATE=1 build/dev/unit page >/dev/null
+	@tools/screenshot
 
 # Container images for RouterOS and Docker, static and without a container tool: build/images/*.tar.
 images:

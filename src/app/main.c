@@ -63,7 +63,7 @@
  *   version          which version and commit this is
  *   status, status_report   the reply to `double-natpmp status`, and how it is printed
  *   web, document    the status page: who may ask what; one document in pieces
- *   metrics, portforward, history   what it answers; the external ports of the last day
+ *   page, metrics, portforward, history   what it answers; the external ports of the last day
  *   command_*, inquiry, report, json   the subcommands; how a check is run; its findings as text and JSON
  *   main             this file: arguments, start, end */
 

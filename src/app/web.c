@@ -8,6 +8,7 @@
 #include "app/document.h"
 #include "app/health.h"
 #include "app/metrics.h"
+#include "app/page.h"
 #include "app/portforward.h"
 #include "base/address_use.h"
 #include "base/cursor.h"
@@ -81,6 +82,9 @@ bool web_host_is_local(const char *host)
     }
 
 static const struct http_header plain[] = {HEADERS, POLICY(""), {NULL, NULL}};
+static const struct http_header styled[] = {
+    HEADERS, POLICY("style-src '" PAGE_STYLE_HASH "'; "), {NULL, NULL}};
+
 static struct http_reply text_reply(unsigned status, const char *text)
 {
     return (struct http_reply){
@@ -158,6 +162,15 @@ static struct http_reply metrics(const struct web *w, const struct http_request 
                 : document_reply(w, request, metrics_text, METRICS_TYPE_TEXT);
 }
 
+/* ---- / ---- */
+
+static struct http_reply page(const struct web *w, const struct http_request *request)
+{
+    struct http_reply reply = document_reply(w, request, page_sections, "text/html; charset=utf-8");
+    reply.headers = reply.read == NULL ? plain : styled;
+    return reply;
+}
+
 /* ---- /v1/portforward ---- */
 
 static void write_ports(struct document *d, FILE *out)
@@ -213,6 +226,7 @@ static const struct route {
     const char *path;
     struct http_reply (*answer)(const struct web *w, const struct http_request *request);
 } routes[] = {
+    {"/", page},
     {"/healthz", health},
     {"/status.json", status_json},
     {"/metrics", metrics},

@@ -155,6 +155,7 @@ def test_prometheus_scrapes(lab, tmp_path):
     config.write_text("scrape_configs:\n- job_name: double-natpmp\n  scrape_interval: 500ms\n  scrape_timeout: 400ms\n"
                       f"  static_configs:\n  - targets: ['{US}:{PORT}']\n")
     lab.run("lan2", "promtool", "check", "config", config)
+    lab.run("lan2", "promtool", "check", "config", ROOT / "dist/prometheus.yml")
     lab.popen("prometheus", "lan2", ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={tmp_path}/data",
                                      "--web.listen-address=127.0.0.1:9090"])
 

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The files beside the program: the systemd unit, the man page, the compose file, and `make install`."""
 
+import json
 import os
 import pathlib
 import re
@@ -74,6 +75,33 @@ class Page(unittest.TestCase):
         self.assertIn("health", names)
         for name in names:
             self.assertRegex(PAGE.read_text(), rf"(?m)^\.It Cm {name}\b")
+
+
+class Monitoring(unittest.TestCase):
+    def metrics(self):
+        """The names that src/app/metrics.c writes, as Prometheus has them."""
+        source = (ROOT / "src/app/metrics.c").read_text()
+        gauges = re.findall(r'gauge\(w, "(\w+)"', source)
+        counters = re.findall(r'counter\(w, "(\w+)"', source)
+        families = ["".join(pair) for pair in re.findall(r'X\(\w+, "(\w+)", "(\w*)"', source)]
+        self.assertTrue(gauges and counters and families)
+        return {f"double_natpmp_{name}" for name in
+                ("build_info", *gauges, *(f"{name}_total" for name in counters), *families)}
+
+    def test_each_metric_exists(self):
+        for name in ("grafana.json", "prometheus-rules.yml"):
+            used = set(re.findall(r"\bdouble_natpmp_\w+", (DIST / name).read_text()))
+            self.assertTrue(used)
+            self.assertLessEqual(used, self.metrics(), name)
+
+    def test_the_dashboard_is_complete(self):
+        board = json.loads((DIST / "grafana.json").read_text())
+        self.assertEqual(len({panel["id"] for panel in board["panels"]}), len(board["panels"]))
+        for panel in board["panels"]:
+            self.assertTrue(panel["title"] and panel["targets"])
+
+    def test_the_rules_are_named(self):
+        self.assertEqual(yaml.safe_load((DIST / "prometheus.yml").read_text())["rule_files"], ["prometheus-rules.yml"])
 
 
 class Compose(unittest.TestCase):

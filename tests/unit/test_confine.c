@@ -450,7 +450,7 @@ UNIT(confine)
         cmocka_unit_test(test_signals_to_itself),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_clients),
-    cmocka_unit_test(test_sanitized),
+        cmocka_unit_test(test_sanitized),
         cmocka_unit_test(test_breaking_out),
         cmocka_unit_test(test_needs),
         cmocka_unit_test(test_looking_names_up),

@@ -173,7 +173,7 @@ static bool may_move_to_front(struct proxy *p, const struct step *step)
                 step->out, LOG_LEVEL_WARN, component,
                 "another rule is put before the rules of double-natpmp again and again and takes their "
                 "connections; double-natpmp puts its rules in front again in %u min rule=*%X "
-                "fix=\"find out what adds or moves that rule: /ip/firewall/nat/print where .id=*%X\"",
+                "fix=\"/ip/firewall/nat/print where .id=*%X; find out what adds or moves that rule\"",
                 FRONT_INTERVAL_S / 60U, place, place);
         p->front_given_up = true;
         return false;

@@ -1,0 +1,116 @@
+/* The metrics of given mappings, in both formats. */
+
+#include "app/metrics.h"
+#include "io/clock.h"
+#include "unit.h"
+
+enum { NOW = 1800000000 };
+
+static struct document document;
+static struct history history;
+static char text[32768];
+
+static const struct mapping_status rows[] = {
+    {.client = 0xC0A8580B,
+     .internal_port = 6881,
+     .external_port = 41001,
+     .lease_left_s = 42,
+     .changes = 2,
+     .protocol = NATPMP_TCP},
+    {.client = 0xC0A8580C, .internal_port = 9, .protocol = NATPMP_UDP, .condition = MAPPING_REFUSED},
+};
+
+static int setup(void **state)
+{
+    struct status_page *head = &document.report.head;
+    (void)state;
+    memset(&document, 0, sizeof(document));
+    memset(&history, 0, sizeof(history));
+    document.of.history = &history;
+    document.report.now = NOW;
+    (void)snprintf(head->version, sizeof(head->version), "1.2.3");
+    (void)snprintf(head->instance, sizeof(head->instance), "default");
+    head->proxy = (struct proxy_status){.gateway_trouble = GATEWAY_FINE,
+                                        .uptime_s = 90,
+                                        .gateway_silence_s = AGE_UNKNOWN_S,
+                                        .grants = 5000000000,
+                                        .failures = 3,
+                                        .router_ready = true};
+    return 0;
+}
+
+static const char *written(const struct section *sections)
+{
+    FILE *out = fmemopen(text, sizeof(text), "w");
+    assert_non_null(out);
+    for (const struct section *s = sections; s->head != NULL || s->row != NULL || s->tail != NULL; s++) {
+        if (s->head != NULL)
+            s->head(&document, out);
+        assert_true(ftell(out) < DOCUMENT_PIECE_MAX);
+        for (unsigned i = 0; s->row != NULL && i < ARRAY_LEN(rows); i++)
+            s->row(&document, &rows[i], out);
+        if (s->tail != NULL)
+            s->tail(&document, out);
+    }
+    assert_int_equal(fclose(out), 0);
+    return text;
+}
+
+#define assert_line(line)                                                                                    \
+    do {                                                                                                     \
+        if (strstr(text, "\n" line "\n") == NULL)                                                            \
+            fail_msg("no such line: %s\n%s", line, text);                                                    \
+    } while (0)
+
+static void test_values(void **state)
+{
+    (void)state;
+    history.changes = 7;
+    history.change_ms = clock_now_ms() - 60000;
+    (void)written(metrics_text);
+    assert_line("double_natpmp_up 1");
+    assert_line("double_natpmp_start_time_seconds 1799999910");
+    assert_line("double_natpmp_gateway_last_answer_timestamp_seconds 0");
+    assert_line("double_natpmp_last_change_timestamp_seconds 1799999940");
+    assert_line("# TYPE double_natpmp_renewals_total counter");
+    assert_line("double_natpmp_renewals_total 5000000000");
+    assert_line("double_natpmp_port_changes_total 7");
+    assert_line(
+        "double_natpmp_current_port{client=\"192.168.88.11\",protocol=\"tcp\",internal_port=\"6881\"} 41001");
+    assert_line("double_natpmp_mapping_up{client=\"192.168.88.12\",protocol=\"udp\",internal_port=\"9\"} 0");
+    assert_line("double_natpmp_mapping_port_changes_total{client=\"192.168.88.11\",protocol=\"tcp\",internal_"
+                "port=\"6881\"} 2");
+    assert_null(strstr(text, "# EOF"));
+    /* A port that there is not has no sample. */
+    assert_null(strstr(text, "current_port{client=\"192.168.88.12\""));
+}
+
+static void test_open_metrics(void **state)
+{
+    (void)state;
+    (void)written(metrics_open);
+    assert_line("# TYPE double_natpmp_renewals counter");
+    assert_line("double_natpmp_renewals_total 5000000000");
+    assert_line("# TYPE double_natpmp_build info");
+    assert_string_equal(text + strlen(text) - 7, "\n# EOF\n");
+}
+
+/* What the router says of itself stays in its label. */
+static void test_labels(void **state)
+{
+    struct proxy_status *status = &document.report.head.proxy;
+    (void)state;
+    (void)snprintf(status->router_version, sizeof(status->router_version), "7\"\\} 0");
+    (void)written(metrics_text);
+    assert_non_null(strstr(text, ",routeros=\"7\\\"\\\\} 0\",external_address=\"\"} 1\n"));
+}
+
+UNIT(metrics)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_values, setup),
+        cmocka_unit_test_setup(test_open_metrics, setup),
+        cmocka_unit_test_setup(test_labels, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -19,7 +19,8 @@ PLACEHOLDER = re.compile(r"%[a-zA-Z]+|\{\w+\}|<[\w-]+>|\.\.\.")
 # A command in a sentence, whose next word is not a part of it.
 PROSE = {"and", "answers", "shows", "asks", "does", "exists", "finds", "for", "has", "in", "is", "names", "of", "says", "that",
          "to", "which", "with"}
-FILES = {"dev", "etc", "health", "lib", "proc", "root", "run", "sys", "tmp", "usr", "var", "double-natpmp", "healthz", "v1"}
+FILES = {"dev", "etc", "health", "lib", "proc", "root", "run", "sys", "tmp", "usr", "var", "double-natpmp",
+         "healthz", "metrics", "status", "v1"}
 
 
 class Wrong(Exception):

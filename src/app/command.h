@@ -13,6 +13,7 @@ int command_check(int count, char **arguments);
 int command_health(int count, char **arguments);
 int command_setup(int count, char **arguments);
 int command_status(int count, char **arguments);
+int command_watch(int count, char **arguments);
 
 struct config;
 /* Reads the environment and the password file; if something is wrong with them, prints what to stderr and

@@ -9,6 +9,7 @@
 
 #include "app/health.h"
 #include "app/status.h"
+#include "app/watch.h"
 #include "wire/natpmp.h"
 
 enum {
@@ -279,6 +280,7 @@ static void perform(struct driver *d, const struct action *action, uint64_t now_
     case ACTION_NOTICE:
         changes_add(&d->changes, &action->notice, now_ms);
         web_notice(&d->web, &action->notice, now_ms);
+        feed_wake(&d->feed);
         break;
     case ACTION_EXIT:
         exit_loop(d);
@@ -340,17 +342,24 @@ static void watch_signals(struct driver *d)
     }
 }
 
-/* The daemon also works without it. */
-static void open_probe(struct driver *d)
+static void report_socket(const struct driver *d, const char *command, const struct health_name *name,
+                          int error)
+{
+    if (error != 0)
+        log_printf(d->log, LOG_LEVEL_WARN, "driver",
+                   "cannot open the socket for double-natpmp %s; check for a daemon with the same "
+                   "INSTANCE socket=@%s error=\"%s\"",
+                   command, name->text, strerror(-error));
+}
+
+/* The daemon also works without them. */
+static void open_probe_and_feed(struct driver *d)
 {
     struct health_name name =
         health_name(d->config->instance, d->config->listen_address, udp_server_port(&d->lan));
-    int result = probe_open(&d->probe, &d->loop, name.text, on_probe, d);
-    if (result != 0)
-        log_printf(d->log, LOG_LEVEL_WARN, "driver",
-                   "cannot open the socket for double-natpmp health; check for a daemon with the same "
-                   "INSTANCE socket=@%s error=\"%s\"",
-                   name.text, strerror(-result));
+    struct health_name feed = watch_name(&name);
+    report_socket(d, "health", &name, probe_open(&d->probe, &d->loop, name.text, on_probe, d));
+    report_socket(d, "watch", &feed, feed_open(&d->feed, &d->loop, feed.text, &watch_handlers, &d->changes));
 }
 
 static const char *web_advice(int error)
@@ -423,6 +432,7 @@ int driver_open_machine(struct driver *d, const struct config *config, struct tl
     d->log = log;
     d->lan.fd = -1;
     d->probe.fd = -1;
+    d->feed.fd = -1;
     for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++)
         d->session[i].driver = d;
     /* With less the daemon would listen and not serve, or libuv would abort. */
@@ -453,7 +463,7 @@ int driver_open(struct driver *d, const struct config *config, struct tls_contex
     result =
         udp_server_open(&d->lan, &d->loop, config->listen_address, config->listen_port, &lan_handlers, d);
     if (result == 0) {
-        open_probe(d);
+        open_probe_and_feed(d);
         open_web(d, proxy);
     } else {
         bool closed = driver_close(d);
@@ -480,6 +490,7 @@ bool driver_close(struct driver *d)
         uv_close((uv_handle_t *)&d->signals[i], NULL);
     probe_close(&d->probe);
     web_close(&d->web);
+    feed_close(&d->feed);
     udp_client_close(&d->gateway);
     udp_server_close(&d->lan);
     deadline_close(&d->deadline);

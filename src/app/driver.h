@@ -15,6 +15,7 @@
 #include "app/web.h"
 #include "core/proxy.h"
 #include "io/clock.h"
+#include "io/feed.h"
 #include "io/probe.h"
 #include "io/stream.h"
 #include "io/udp.h"
@@ -50,9 +51,10 @@ struct driver {
     uv_loop_t loop;
     uv_signal_t signals[DRIVER_SIGNALS];
     struct deadline deadline;
-    struct udp_server lan; /* not open in a check, and neither is the probe */
+    struct udp_server lan; /* not open in a check, and neither are probe and feed */
     struct udp_client gateway;
     struct probe_server probe;
+    struct feed_server feed;
     struct web web; /* not open without STATUS_LISTEN */
     struct driver_session session[ROUTER_SESSIONS_MAX];
     const struct config *config;

@@ -5,7 +5,7 @@
 #include "io/probe.h"
 
 struct health_name {
-    char text[PROBE_NAME_MAX + 1];
+    char text[ABSTRACT_NAME_MAX + 1];
 };
 
 /* The name differs for each daemon of a network namespace, because no two of them answer NAT-PMP on the same

@@ -27,6 +27,7 @@
  *   turn, change     whose turn it is at the gateway, and at the router
  *   port, budget, pair, target   choices: ports, the gateway's few ports, TCP and UDP of one port, and where
  *                    no rule may lead to
+ *   notice           what has changed, for those who watch
  *   rule, lease, promise, job   the four parts of a mapping; job_answer decides what a client is answered
  *   mapping          the tables
  *   proxy_state      the whole state
@@ -48,6 +49,7 @@
  *   flood            blocks a host that floods the socket to the LAN
  *   stream, tls      connections to the router
  *   probe            one question to the running daemon, and its reply
+ *   feed             messages from the running daemon, for all who watch
  *   links            this machine's addresses
  *   http             a server for a few short HTTP requests
  *   clock            time, the deadline, the seed
@@ -61,7 +63,10 @@
  *   driver           turns callbacks of io into events, and actions into calls of io
  *   health           the reply to `double-natpmp health`
  *   version          which version and commit this is
- *   status, status_report   the reply to `double-natpmp status`, and how it is printed
+ *   status, status_ask, status_report   the reply to `double-natpmp status`, who asks for it, and how it is
+ *                    printed
+ *   changes          the last changes that the core told of
+ *   watch, change_report   what `double-natpmp watch` gets, and how it is printed
  *   web, document    the status page: who may ask what; one document in pieces
  *   page, metrics, portforward, history   what it answers; the external ports of the last day
  *   command_*, inquiry, report, json   the subcommands; how a check is run; its findings as text and JSON
@@ -94,6 +99,7 @@ static const char usage[] =
     "       double-natpmp health\n"
     "       double-natpmp setup [--routeros VERSION] [--via WAY] [--image NAME | --remove]\n"
     "       double-natpmp status [--json]\n"
+    "       double-natpmp watch\n"
     "\n"
     "A NAT-PMP server for a LAN behind two NATs, a MikroTik router's and a VPN provider's.\n"
     "\n"
@@ -107,6 +113,8 @@ static const char usage[] =
     "  status          show router, gateway, mappings and what is wrong, as the running daemon knows them; "
     "for\n"
     "                  root and the daemon's own user\n"
+    "  watch           print a line of JSON for each change as it happens, first for what is; for root and\n"
+    "                  the daemon's own user\n"
     "  --check-config  print the configuration in force, or what is wrong with it\n"
     "  --help          print this text\n"
     "  --version       print the version and the commit\n"
@@ -290,10 +298,8 @@ static const struct command {
     const char *name;
     int (*run)(int count, char **arguments);
 } commands[] = {
-    {"check", command_check},
-    {"health", command_health},
-    {"setup", command_setup},
-    {"status", command_status},
+    {"check", command_check},   {"health", command_health}, {"setup", command_setup},
+    {"status", command_status}, {"watch", command_watch},
 };
 
 static const struct command *find_command(const char *name)

@@ -44,16 +44,28 @@ const char *status_condition_text(const struct mapping_status *mapping)
     return "unknown";
 }
 
+struct status_trouble router_trouble(const struct proxy_status *proxy)
+{
+    const char *remedy = failure_text(proxy->router_failure)->remedy;
+    return (struct status_trouble){router_trouble_text(proxy),
+                                   proxy->standing_by ? "stop one of the two, or give it another INSTANCE"
+                                                      : remedy};
+}
+
+struct status_trouble gateway_trouble(const struct proxy_status *proxy)
+{
+    return (struct status_trouble){gateway_state_text(proxy),
+                                   gateway_trouble_text(proxy->gateway_trouble)->remedy};
+}
+
 struct status_trouble status_router_trouble(const struct status_report *report)
 {
-    return (struct status_trouble){router_trouble_text(&report->head.proxy),
-                                   failure_text(report->head.proxy.router_failure)->remedy};
+    return router_trouble(&report->head.proxy);
 }
 
 struct status_trouble status_gateway_trouble(const struct status_report *report)
 {
-    return (struct status_trouble){gateway_state_text(&report->head.proxy),
-                                   gateway_trouble_text(report->head.proxy.gateway_trouble)->remedy};
+    return gateway_trouble(&report->head.proxy);
 }
 
 const char *status_protocol_text(const struct mapping_status *mapping)
@@ -212,16 +224,6 @@ void status_report_text(const struct status_report *report, unsigned width, bool
 
 /* ---- for programs ---- */
 
-static void write_time(time_t at, FILE *out)
-{
-    char text[32] = "";
-    struct tm fields;
-    if (gmtime_r(&at, &fields) == NULL || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &fields) == 0)
-        (void)fputs("null", out);
-    else
-        json_write_string(text, out);
-}
-
 /* "name": the time that long ago, "name_s": how long ago; null if it is not known. */
 static void write_age(const struct status_report *report, const char *name, uint32_t age_s, FILE *out)
 {
@@ -230,7 +232,7 @@ static void write_age(const struct status_report *report, const char *name, uint
         (void)fprintf(out, "null, \"%s_s\": null", name);
         return;
     }
-    write_time(report->now - (time_t)age_s, out);
+    json_write_time(report->now - (time_t)age_s, out);
     (void)fprintf(out, ", \"%s_s\": %u", name, age_s);
 }
 
@@ -325,7 +327,7 @@ void status_json_head(const struct status_report *report, FILE *out)
     (void)fputs(", \"instance\": ", out);
     json_write_string(report->head.instance, out);
     (void)fputs(", \"time\": ", out);
-    write_time(report->now, out);
+    json_write_time(report->now, out);
     (void)fputs(",\n ", out);
     write_age(report, "started", proxy->uptime_s, out);
     (void)fprintf(out, ", \"healthy\": %s,\n", healthy ? "true" : "false");

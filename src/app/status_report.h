@@ -44,5 +44,7 @@ struct status_trouble {
     const char *what;
     const char *remedy;
 };
+struct status_trouble router_trouble(const struct proxy_status *proxy);
+struct status_trouble gateway_trouble(const struct proxy_status *proxy);
 struct status_trouble status_router_trouble(const struct status_report *report);
 struct status_trouble status_gateway_trouble(const struct status_report *report);

@@ -105,8 +105,8 @@ struct notice {
     uint8_t kind;           /* enum notice_kind */
     uint8_t protocol;       /* enum natpmp_protocol */
     uint8_t part;           /* enum notice_part */
-    uint8_t trouble;        /* TROUBLE: enum failure or enum gateway_trouble */
     bool standing_by;       /* TROUBLE of the router: another daemon with this INSTANCE serves */
+    uint32_t trouble;       /* TROUBLE: enum failure or enum gateway_trouble */
 };
 
 struct action {

@@ -73,7 +73,7 @@ static struct notice about_router(struct router_noted router)
     bool named = failed && !router.standing_by;
     return (struct notice){.kind = works ? NOTICE_RECOVERED : NOTICE_TROUBLE,
                            .part = NOTICE_ROUTER,
-                           .trouble = named ? router.trouble : (uint8_t)FAILURE_NONE,
+                           .trouble = named ? router.trouble : (uint32_t)FAILURE_NONE,
                            .standing_by = router.standing_by};
 }
 

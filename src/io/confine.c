@@ -83,6 +83,7 @@ static const uint32_t allowed[] = {
     __NR_close,
     __NR_bind,
     __NR_connect,
+    __NR_accept4,
     __NR_setsockopt,
     __NR_getsockopt,
     __NR_getsockname,

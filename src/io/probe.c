@@ -1,20 +1,11 @@
 #include "io/probe.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-static socklen_t abstract_address(const char *name, struct sockaddr_un *ret_address)
-{
-    size_t len = strlen(name);
-    assert(len <= PROBE_NAME_MAX);
-    *ret_address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    memcpy(ret_address->sun_path + 1, name, len);
-    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len);
-}
+#include "io/abstract.h"
 
 /* ---- answering ---- */
 

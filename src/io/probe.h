@@ -1,9 +1,5 @@
 /* One question and one reply, between two processes of this program: a datagram each way over an abstract
- * Unix socket. An abstract name belongs to the network namespace: it needs no directory and no permission,
- * and disappears with the process that has it.
- *
- * Every process in the namespace can ask, and another one may have taken the name before us. The kernel says
- * which user asks. */
+ * Unix socket (abstract.h). Every process in the namespace can ask. The kernel says which user asks. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,9 +10,9 @@
 
 #include "base/attributes.h"
 #include "base/cursor.h"
+#include "io/abstract.h"
 
 enum {
-    PROBE_NAME_MAX = 107, /* the room in sun_path behind the zero that makes the name abstract */
     PROBE_QUESTION_MAX = 16,
     PROBE_REPLY_MAX = 8192,
     /* The number of questions that are answered before other sockets have their turn. */

@@ -51,7 +51,8 @@ def test_no_file_descriptors_left(lab):
 
 
 # What the daemon needs at the most, of src/base/limits.h.
-DESCRIPTORS = 24
+DESCRIPTORS = 33
+WATCHERS = 8
 
 
 def start_with_files(lab, soft, hard, **options):
@@ -82,10 +83,12 @@ def test_low_limits_that_it_may_not_raise(lab):
 
 
 def test_the_lowest_limit_is_enough(lab, tmp_path):
-    """All sessions at the router, each with a name to look up."""
+    """All sessions at the router, each with a name to look up, and all who may watch."""
     with hosts(tmp_path, "172.17.0.1 router.example"):
         daemon = start_with_files(lab, DESCRIPTORS, DESCRIPTORS, env={"MIKROTIK_API_ADDRESS": "router.example"})
         lab.open_sessions(daemon, 4)
+        watchers = [lab.popen(f"watch{i}", "ctr", [daemon.program, "watch"]) for i in range(WATCHERS)]
+        wait_until(lambda: all("address" in watcher.log() for watcher in watchers), 20)
         lab.router.ask("drop reset")
         assert lab.client("lan2").map("tcp", 5000).result == 0
         used = {int(name) for name in os.listdir(f"/proc/{daemon.pid}/fd")}

@@ -407,6 +407,21 @@ def meet_readers(scene):
     next(life for life in scene.lives if life.name == "web").check_runs()
 
 
+def meet_watchers(scene, program):
+    """One reads, one is killed, and one is refused because of its user."""
+    for life in scene.lives:
+        with inside("ctr"):
+            readers = [subprocess.Popen([*before, program, "watch"], env=life.environment, stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL)
+                       for before in ((), (), ("setpriv", "--reuid=65534", "--clear-groups"))]
+        assert all(b'"event"' in reader.stdout.readline() for reader in readers[:2]), life.name
+        assert readers[2].stdout.readline() == b"", life.name
+        for reader in readers:
+            reader.kill()
+            reader.wait()
+            reader.stdout.close()
+
+
 def meet_a_pause(scene):
     for number in (signal.SIGSTOP, signal.SIGCONT):
         for life in scene.lives:
@@ -442,6 +457,7 @@ def test_no_system_call_is_missing(small_stage, tmp_path, certificates, build):
         meet_readers(scene)
         meet_a_pause(scene)
         meet_health(scene, program)
+        meet_watchers(scene, program)
         all_map(scene.served)
         # In the lab of the images the program is a script that enters one.
         assert server.by_tcp > 0 or program.read_bytes().startswith(b"#!"), "the resolver used TCP"

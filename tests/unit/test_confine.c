@@ -116,7 +116,6 @@ static void test_what_is_refused(void **state)
         __NR_tkill,
         __NR_tgkill,
         __NR_listen,
-        __NR_accept4,
         __NR_socketpair,
         __NR_unlinkat,
         __NR_renameat2,

@@ -50,6 +50,13 @@ class Unit(unittest.TestCase):
             status, text = run("systemd-analyze", "verify", "--man=no", copy)
         self.assertEqual((status, text), (0, ""))
 
+    def test_no_word_of_the_example_is_unknown(self):
+        with tempfile.TemporaryDirectory() as folder:
+            copy = pathlib.Path(folder, "double-natpmp-watch@.service")
+            copy.write_text((DIST / copy.name).read_text())
+            status, text = run("systemd-analyze", "verify", "--man=no", str(copy).replace("@", "@some"))
+        self.assertEqual((status, text), (0, ""))
+
     def test_the_password_is_a_credential(self):
         text = UNIT.read_text()
         self.assertIn("\nLoadCredential=password:/etc/double-natpmp/password\n", text)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/config_statics.h"
 #include "app/config_values.h"
 #include "base/cursor.h"
 #include "io/file.h"
@@ -16,6 +17,7 @@ enum {
     API_TLS_PORT = 8729,
 };
 
+#define STATICS "STATIC_MAPPINGS"
 #define PASSWORD "MIKROTIK_API_PASSWORD"
 #define PASSWORD_FILE "MIKROTIK_API_PASSWORD_FILE"
 #define TLS "MIKROTIK_API_TLS"
@@ -59,6 +61,7 @@ enum kind {
     KIND_ROUTER, /* router_host and router_port */
     KIND_LISTEN, /* listen_address and listen_port */
     KIND_STATUS, /* status_address and status_port */
+    KIND_STATICS,
 };
 
 #define BOOLS "true, false, yes, no, on, off, 1 or 0"
@@ -166,6 +169,11 @@ static const struct variable variables[] = {
                 "characters",
      .optional = true},
     {.name = "GATEWAY_MODE", WORDS(mode_words, gateway_mode), .allowed = "auto or symmetric"},
+    {.name = STATICS,
+     .kind = KIND_STATICS,
+     FIELD(static_mappings),
+     .allowed = CONFIG_STATICS_ALLOWED,
+     .optional = true},
     {.name = "LEASE_HOLD", WORDS(hold_words, lease_hold), .allowed = "auto, always or off"},
     {.name = "LOG_LEVEL", WORDS(level_words, log_level), .allowed = "DEBUG, INFO, WARN or ERROR"},
 };
@@ -195,6 +203,8 @@ static bool take(struct config *c, const struct variable *variable, struct span 
         return config_parse_listen(text, &c->listen_address, &c->listen_port);
     case KIND_STATUS:
         return config_parse_listen(text, &c->status_address, &c->status_port);
+    case KIND_STATICS: /* they depend on other variables */
+        return true;
     }
     return false;
 }
@@ -261,6 +271,15 @@ static bool check_tls(const struct config *c, struct config_error *ret_error)
     return true;
 }
 
+static bool parse_statics(struct config *c, const char *const *environment, struct config_error *ret_error)
+{
+    const char *value = look_up(environment, STATICS);
+    struct span entry;
+    const char *why = value == NULL ? NULL : config_parse_statics(c, span_text(value), &entry);
+    return why == NULL || fail(ret_error, STATICS ": the entry \"%s\" %s; set it to " CONFIG_STATICS_ALLOWED,
+                               log_safe(entry).text, why);
+}
+
 /* Checks what depends on several variables. */
 static bool check_together(const struct config *c, struct config_error *ret_error)
 {
@@ -306,7 +325,8 @@ static bool parse(struct config *ret_config, const char *const *environment, boo
 
 bool config_parse(struct config *ret_config, const char *const *environment, struct config_error *ret_error)
 {
-    return parse(ret_config, environment, false, ret_error) && check_together(ret_config, ret_error);
+    return parse(ret_config, environment, false, ret_error) &&
+           parse_statics(ret_config, environment, ret_error) && check_together(ret_config, ret_error);
 }
 
 bool config_parse_identity(struct config *ret_config, const char *const *environment,
@@ -388,6 +408,9 @@ static void print_value(const struct config *c, const struct variable *variable,
         break;
     case KIND_STATUS:
         print_listen(c->status_address, c->status_port, out);
+        break;
+    case KIND_STATICS:
+        config_print_statics(c, out);
         break;
     }
 }

@@ -46,6 +46,8 @@ struct config {
     uint16_t mappings_max;         /* 1 .. MAPPINGS_MAX */
     uint16_t client_mappings_max;  /* 1 .. CLIENT_MAPPINGS_MAX */
     uint16_t router_changes_per_s; /* 0 .. ROUTER_CHANGES_MAX; 0: no limit */
+    uint16_t static_mappings;
+    struct static_mapping static_mapping[STATIC_MAPPINGS_MAX];
     enum log_level log_level;
 };
 

@@ -27,6 +27,7 @@
  *   turn, change     whose turn it is at the gateway, and at the router
  *   port, budget, pair, target   choices: ports, the gateway's few ports, TCP and UDP of one port, and where
  *                    no rule may lead to
+ *   statics          mappings that the configuration wants
  *   notice           what has changed, for those who watch
  *   rule, lease, promise, job   the four parts of a mapping; job_answer decides what a client is answered
  *   mapping          the tables
@@ -141,6 +142,9 @@ static const char usage[] =
     "  MAX_MAPPINGS_PER_CLIENT     mappings for one host (64)\n"
     "  ROUTER_CHANGES_PER_SECOND   changes on the router that all hosts may cause; 0: no limit (20)\n"
     "  ON_CHANGE_SCRIPT            script of the router that is run when a port or the address changes\n"
+    "  STATIC_MAPPINGS             protocol:address:port[:external port], ... of hosts that request none: "
+    "tcp,\n"
+    "                              udp or both (none)\n"
     "  GATEWAY_MODE                auto, or symmetric if the gateway forwards port n to port n only (auto)\n"
     "  LEASE_HOLD                  auto, always or off: renew mappings whose client renews too late (auto)\n"
     "  LOG_LEVEL                   DEBUG, INFO, WARN or ERROR (INFO)\n"
@@ -196,6 +200,7 @@ static struct proxy *make_proxy(struct config *config)
                                 .mappings_max = config->mappings_max,
                                 .client_mappings_max = config->client_mappings_max,
                                 .router_changes_per_s = config->router_changes_per_s,
+                                .static_mappings = config->static_mappings,
                                 .lease_hold = config->lease_hold,
                                 .gateway_mode = config->gateway_mode,
                                 .log_level = config->log_level};
@@ -204,6 +209,7 @@ static struct proxy *make_proxy(struct config *config)
     memcpy(core.password, config->password, sizeof(core.password));
     memcpy(core.in_interface, config->in_interface, sizeof(core.in_interface));
     memcpy(core.change_script, config->change_script, sizeof(core.change_script));
+    memcpy(core.static_mapping, config->static_mapping, sizeof(core.static_mapping));
     proxy_init(memory, &core, clock_seed());
     explicit_bzero(core.password, sizeof(core.password));
     explicit_bzero(config->password, sizeof(config->password));

@@ -36,6 +36,8 @@ const char *status_condition_text(const struct mapping_status *mapping)
         return "waiting for the gateway";
     case MAPPING_REFUSED:
         return refusal_text(mapping->result);
+    case MAPPING_STATIC:
+        return "static";
     case MAPPING_ENDING:
         return "ending";
     case MAPPING_CONDITIONS:
@@ -302,6 +304,7 @@ void status_json_mapping(const struct status_report *report, const struct mappin
         [MAPPING_WAITS_ROUTER] = "waits-for-router",
         [MAPPING_WAITS_GATEWAY] = "waits-for-gateway",
         [MAPPING_REFUSED] = "refused",
+        [MAPPING_STATIC] = "static",
         [MAPPING_ENDING] = "ending",
     };
     (void)fputs(first ? "\n  {\"client\": " : ",\n  {\"client\": ", out);

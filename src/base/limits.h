@@ -18,6 +18,9 @@ enum {
     CLIENT_MAPPINGS_DEFAULT = 64,
     CLIENT_MAPPINGS_MAX = 1024,
 
+    /* STATIC_MAPPINGS; an entry for both protocols counts twice. As many as a host may have by default. */
+    STATIC_MAPPINGS_MAX = 64,
+
     /* Changes of rules on the router (each add, set and remove is one) that clients cause: flash memory and a
      * slow processor pay for them. A client may make MAX_MAPPINGS_PER_CLIENT at once, as a program does that
      * starts, and then one a second. All clients together may make this many at once, as after a power

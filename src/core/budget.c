@@ -48,6 +48,26 @@ static bool has_ending(const struct mapping_tables *t)
     return false;
 }
 
+/* A static mapping comes first: if clients use all ports, it gets that of the client that renewed longest
+ * ago. A rule of an earlier run that no client has renewed yet comes before those. */
+static struct budget_decision displace(const struct mapping_tables *t)
+{
+    struct budget_decision decision = {.verdict = BUDGET_NOTHING};
+    for (unsigned i = 1; i <= t->used_mappings; i++) {
+        uint16_t m = (uint16_t)i;
+        const struct mapping *mapping = &t->mapping[m];
+        uint16_t twin = mapping->client != 0 ? twin_of(t, m) : 0;
+        bool firm = mapping->is_static || mapping->job.kind == JOB_MAP ||
+                    (twin != 0 && (t->mapping[twin].is_static || t->mapping[twin].job.kind == JOB_MAP));
+        if (mapping->client == 0 || !mapping->wanted || mapping->lease.external_port == 0 || firm)
+            continue;
+        if (decision.verdict == BUDGET_NOTHING ||
+            mapping->promise.advertised_ms < t->mapping[decision.mapping].promise.advertised_ms)
+            decision = (struct budget_decision){.verdict = BUDGET_RELEASE, .mapping = m, .twin = twin};
+    }
+    return decision;
+}
+
 struct budget_decision budget_make_room(const struct mapping_tables *t, uint16_t m, uint64_t now_ms)
 {
     struct budget_decision decision = {.verdict = BUDGET_NOTHING};
@@ -62,7 +82,7 @@ struct budget_decision budget_make_room(const struct mapping_tables *t, uint16_t
         if (decision.verdict == BUDGET_RELEASE)
             break;
     }
-    return decision;
+    return decision.verdict == BUDGET_NOTHING && t->mapping[m].is_static ? displace(t) : decision;
 }
 
 /* Both protocols of one external port count once. */

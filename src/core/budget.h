@@ -10,7 +10,9 @@ bool budget_is_spare(const struct mapping *mapping, uint64_t now_ms);
 enum budget_verdict {
     BUDGET_NOTHING, /* clients use all ports */
     BUDGET_HURRY,   /* unconfirmed deletions may still take ports: they are repeated now */
-    BUDGET_RELEASE, /* a mapping that is kept alive is released, with both protocols of its port */
+    /* A mapping that is kept alive is released, with both protocols of its port; for a static mapping, also
+     * one that a client uses. */
+    BUDGET_RELEASE,
 };
 
 struct budget_decision {

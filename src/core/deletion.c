@@ -3,6 +3,7 @@
 #include "core/change.h"
 #include "core/job_answer.h"
 #include "core/reply.h"
+#include "core/statics.h"
 
 bool deletion_is_done(const struct mapping *mapping)
 {
@@ -32,7 +33,10 @@ static uint16_t kept_for_all(const struct mapping_tables *t, uint16_t m)
 
 bool deletion_begin_kept(struct proxy *p, uint16_t m, const struct step *step)
 {
-    enum job_kind kind = (enum job_kind)mapping_at(&p->tables, m)->job.kind;
+    const struct mapping *mapping = mapping_at(&p->tables, m);
+    enum job_kind kind = (enum job_kind)mapping->job.kind;
+    if (statics_has(p, mapping_address(&p->tables, m), mapping_protocol(mapping), mapping->internal_port))
+        return false;
     bool all = kept_for_all(&p->tables, m) != 0;
     if (kind == JOB_MAP || (!all && kind != JOB_DELETE))
         return false; /* no deletion, or a newer request replaced it [D-16] */

@@ -7,6 +7,7 @@
 #include "core/notice.h"
 #include "core/port.h"
 #include "core/reply.h"
+#include "core/statics.h"
 #include "core/strategy.h"
 #include "core/turn.h"
 #include "core/wish.h"
@@ -186,7 +187,8 @@ static void drive_one(struct proxy *p, uint16_t m, const struct step *step)
         deletion_settle(p, m, step);
     settle_promise(p, m, step);
     settle_lease(p, m, step);
-    notice_mapping(p, m, step);
+    if (notice_mapping(p, m, step) && mapping->is_static)
+        statics_report(p, m, step);
     change_queue(p, m, step);
     if (!mapping_is_over(t, m)) {
         heap_set(&t->due, m, due_ms(p, m, step->now_ms));
@@ -279,8 +281,7 @@ static void pump_gateway(struct proxy *p, const struct step *step)
         bool grant = want == LEASE_WANTS_GRANT;
         uint16_t port = grant ? p->strategy->request_port(mapping) : p->strategy->release_port(mapping);
         uint16_t suggestion = grant ? wish_suggestion(p, m, step->now_ms) : 0;
-        uint32_t asked_s = mapping->job.asked_s > 0 ? mapping->job.asked_s : 1;
-        uint32_t lifetime_s = grant ? asked_s : 0;
+        uint32_t lifetime_s = grant ? lease_lifetime_s(mapping) : 0;
         upstream_ask(&p->upstream, m, mapping_protocol(mapping), port, suggestion, lifetime_s, step);
         if (grant)
             wish_sent(p, m, suggestion, step->now_ms);

@@ -66,6 +66,18 @@ void job_on_adopted(struct mapping_tables *t, uint16_t m, uint32_t lease_s)
         job->suggested_port = mapping_at(t, m)->router_port;
 }
 
+void job_on_static(struct mapping_tables *t, uint16_t m, uint16_t suggested_port)
+{
+    struct job *job = job_of(t, m);
+    if (job->kind == JOB_MAP)
+        return;
+    job->asked_s = STATIC_LIFETIME_S;
+    job->suggested_port = suggested_port;
+    job->refusal = 0;
+    job->failure = 0;
+    job->undone = false;
+}
+
 void job_end(struct mapping_tables *t, uint16_t m)
 {
     set_kind(t, m, JOB_NONE);

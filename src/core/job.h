@@ -42,6 +42,9 @@ void job_set_lifetime(struct mapping_tables *t, uint16_t m, uint32_t lifetime_s)
 void job_begin_delete(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
 /* The router has a rule of an earlier run: sets the lifetime and the port that its client probably wants. */
 void job_on_adopted(struct mapping_tables *t, uint16_t m, uint32_t lease_s);
+/* The configuration wants the mapping: sets the lifetime and the port to suggest, unless a client waits for
+ * it. */
+void job_on_static(struct mapping_tables *t, uint16_t m, uint16_t suggested_port);
 /* The job was answered and has no pending replies left. */
 void job_end(struct mapping_tables *t, uint16_t m);
 /* The request will be refused with this result. */

@@ -56,7 +56,7 @@ static uint64_t self_renewal_ms(const struct mapping *mapping)
 {
     const struct lease *lease = &mapping->lease;
     bool ahead = lease->slow && lease->granted_s > POSSIBLE_S && lease->granted_s < AHEAD_MAX_S;
-    bool short_lease = lease->ends_ms + 1000 < mapping->promise.kept_until_ms;
+    bool short_lease = lease->ends_ms + 1000 < promise_kept_until_ms(mapping);
     if (lease->state != LEASE_GRANTED || (!ahead && !short_lease))
         return UINT64_MAX;
     return lease->granted_ms + (uint64_t)lease->granted_s * (ahead ? 375 : 500);
@@ -111,10 +111,21 @@ bool lease_may_live(const struct mapping *mapping, uint64_t now_ms)
     return (adopted || granted) && promise_lives(mapping, now_ms);
 }
 
+uint32_t lease_lifetime_s(const struct mapping *mapping)
+{
+    uint32_t asked_s = mapping->job.asked_s > 0 ? mapping->job.asked_s : 1;
+    return mapping->is_static && asked_s < STATIC_LIFETIME_S ? STATIC_LIFETIME_S : asked_s;
+}
+
 uint64_t lease_left_ms(const struct mapping *mapping, uint64_t now_ms)
 {
     const struct lease *lease = &mapping->lease;
     return lease->state == LEASE_GRANTED && lease->sure_ms > now_ms ? lease->sure_ms - now_ms : 0;
+}
+
+bool lease_is_refused(const struct mapping *mapping)
+{
+    return mapping->is_static && mapping->job.failure != 0 && mapping->lease.state == LEASE_NONE;
 }
 
 bool lease_is_over(const struct strategy *strategy, const struct mapping *mapping, uint64_t now_ms)
@@ -153,7 +164,7 @@ void lease_on_withdrawn(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
     struct lease *lease = lease_of(t, m);
     lease_on_answered(t, m);
     set_state(t, m, LEASE_UNSURE);
-    lease->ends_ms = later_ms(lease->ends_ms, now_ms + (uint64_t)mapping_at(t, m)->job.asked_s * 1000);
+    lease->ends_ms = later_ms(lease->ends_ms, now_ms + (uint64_t)lease_lifetime_s(mapping_at(t, m)) * 1000);
 }
 
 /* ---- what the gateway answered ---- */
@@ -216,7 +227,7 @@ void lease_on_unanswered(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
     if (lease_of(t, m)->state != LEASE_NONE)
         return;
     set_state(t, m, LEASE_UNSURE);
-    lease_of(t, m)->ends_ms = now_ms + (uint64_t)mapping_at(t, m)->job.asked_s * 1000;
+    lease_of(t, m)->ends_ms = now_ms + (uint64_t)lease_lifetime_s(mapping_at(t, m)) * 1000;
 }
 
 void lease_on_gone(struct mapping_tables *t, uint16_t m)

@@ -75,8 +75,12 @@ bool lease_lives(const struct mapping *mapping, uint64_t now_ms);
  * the port was advertised by an earlier run and the gateway has not answered yet; or the gateway answered
  * only a late retransmission of the last request, and its lease began then. */
 bool lease_may_live(const struct mapping *mapping, uint64_t now_ms);
+/* The lifetime to request from the gateway: what the client requested last, or for a static mapping more. */
+uint32_t lease_lifetime_s(const struct mapping *mapping);
 /* The milliseconds for which the lease is certainly valid; 0: no valid lease is known. */
 uint64_t lease_left_ms(const struct mapping *mapping, uint64_t now_ms);
+/* True if the mapping is static, and the gateway refuses it. */
+bool lease_is_refused(const struct mapping *mapping);
 /* True if an unwanted lease has ended at the gateway by itself, or cannot be deleted. */
 bool lease_is_over(const struct strategy *strategy, const struct mapping *mapping, uint64_t now_ms);
 

@@ -337,6 +337,11 @@ void mapping_set_wanted(struct mapping_tables *t, uint16_t m, bool wanted)
     t->live = (uint16_t)(wanted ? t->live + 1 : t->live - 1);
 }
 
+void mapping_set_static(struct mapping_tables *t, uint16_t m, bool is_static)
+{
+    mapping_at(t, m)->is_static = is_static;
+}
+
 void mapping_set_moving(struct mapping_tables *t, uint16_t m, bool moving)
 {
     t->mapping[m].moving = moving;

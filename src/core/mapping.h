@@ -30,6 +30,8 @@ enum {
     /* The daemon requests no mapping for longer than a day, because some clients send milliseconds as
      * seconds. */
     LIFETIME_MAX_S = 24 * 60 * 60,
+    /* RFC 6886 section 3.3 recommends this one. */
+    STATIC_LIFETIME_S = 2 * 60 * 60,
 };
 
 struct mapping {
@@ -40,6 +42,7 @@ struct mapping {
     bool wanted : 1;      /* a client uses the mapping, or it is kept alive or adopted */
     bool moving : 1;      /* rule and lease are removed first, then made for another router port */
     bool released : 1;    /* the mapping is in by_released_port */
+    bool is_static : 1;   /* the configuration wants it: it is kept for ever */
     struct rule rule;
     struct lease lease;
     struct promise promise;
@@ -177,6 +180,7 @@ bool mapping_free_quarantined_of(struct mapping_tables *t, uint16_t c);
 /* A mapping that becomes wanted, or unwanted, is not moving any more. */
 void mapping_set_wanted(struct mapping_tables *t, uint16_t m, bool wanted);
 void mapping_set_moving(struct mapping_tables *t, uint16_t m, bool moving);
+void mapping_set_static(struct mapping_tables *t, uint16_t m, bool is_static);
 /* 0: no router port. Neither a rule nor a lease may exist for the old port. Updates by_router_port. */
 void mapping_set_router_port(struct mapping_tables *t, uint16_t m, uint16_t router_port);
 /* The parts call these before they write the field, to update by_external_port and by_rule. 0: none. */

@@ -16,20 +16,21 @@ static void push(struct proxy *p, struct notice notice, const struct step *step)
 /* The port that watchers should know. A new one counts when a packet to it reaches the client. */
 static uint16_t port_now(const struct strategy *strategy, const struct mapping *mapping, uint64_t now_ms)
 {
-    if (!mapping->wanted)
+    /* A static mapping is wanted even if the gateway refuses it. */
+    if (!mapping->wanted || lease_is_refused(mapping))
         return 0;
     bool fits = strategy->fits == NULL || strategy->fits(mapping);
     bool forwards = fits && rule_holds(mapping) && lease_left_ms(mapping, now_ms) > 0;
     return forwards ? mapping->lease.external_port : mapping->promise.noted;
 }
 
-void notice_mapping(struct proxy *p, uint16_t m, const struct step *step)
+bool notice_mapping(struct proxy *p, uint16_t m, const struct step *step)
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);
     uint16_t before = mapping->promise.noted;
     uint16_t port = port_now(p->strategy, mapping, step->now_ms);
     if (port == before)
-        return;
+        return false;
     struct notice notice = {
         .kind = (uint8_t)(before == 0 ? NOTICE_MAPPED
                           : port == 0 ? NOTICE_ENDED
@@ -43,6 +44,7 @@ void notice_mapping(struct proxy *p, uint16_t m, const struct step *step)
     };
     promise_on_noted(&p->tables, m, port);
     push(p, notice, step);
+    return true;
 }
 
 void notice_forgotten(struct proxy *p, const struct step *step)
@@ -53,56 +55,49 @@ void notice_forgotten(struct proxy *p, const struct step *step)
 
 /* ---- what mappings depend on ---- */
 
-/* All that the router's state depends on, so that a step in which nothing changed costs little. */
-static struct router_noted router_now(const struct proxy *p)
+/* All that the troubles depend on, in one number, so that a step in which nothing changed costs little. */
+static uint32_t state_now(const struct proxy *p)
 {
-    return (struct router_noted){
-        .trouble = p->router.trouble, .ready = p->router.ready, .standing_by = p->standing_by};
-}
-
-static bool same(struct router_noted a, struct router_noted b)
-{
-    return a.trouble == b.trouble && a.ready == b.ready && a.standing_by == b.standing_by;
+    return p->router.trouble | (uint32_t)p->router.ready << 8 | (uint32_t)p->standing_by << 9 |
+           (uint32_t)p->upstream.trouble << 16;
 }
 
 /* The notice of that state, as router_trouble_text tells it. */
-static struct notice about_router(struct router_noted router)
+static struct notice about_router(uint32_t state)
 {
-    bool failed = failure_text((enum failure)router.trouble)->state != NULL;
-    bool works = router.ready && !failed && !router.standing_by;
-    bool named = failed && !router.standing_by;
+    uint8_t trouble = (uint8_t)state;
+    bool standing_by = (state & 1 << 9) != 0;
+    bool failed = failure_text((enum failure)trouble)->state != NULL;
+    bool works = (state & 1 << 8) != 0 && !failed && !standing_by;
     return (struct notice){.kind = works ? NOTICE_RECOVERED : NOTICE_TROUBLE,
                            .part = NOTICE_ROUTER,
-                           .trouble = named ? router.trouble : (uint32_t)FAILURE_NONE,
-                           .standing_by = router.standing_by};
+                           .trouble = failed && !standing_by ? trouble : (uint8_t)FAILURE_NONE,
+                           .standing_by = standing_by};
 }
 
-static void note_router(struct proxy *p, const struct step *step)
+static void note_router(struct proxy *p, uint32_t state, const struct step *step)
 {
-    struct notice before = about_router(p->noted_router);
-    struct notice now = about_router(router_now(p));
-    p->noted_router = router_now(p);
+    struct notice before = about_router(p->noted_state);
+    struct notice now = about_router(state);
     if (now.kind != before.kind || now.trouble != before.trouble || now.standing_by != before.standing_by)
         push(p, now, step);
 }
 
-static void note_gateway(struct proxy *p, const struct step *step)
+static void note_gateway(struct proxy *p, uint32_t state, const struct step *step)
 {
-    uint8_t now = p->upstream.trouble;
-    if (now == p->noted_gateway)
-        return;
-    p->noted_gateway = now;
+    uint32_t now = state >> 16;
     struct notice notice = {.kind = now == GATEWAY_FINE ? NOTICE_RECOVERED : NOTICE_TROUBLE,
                             .part = NOTICE_GATEWAY,
                             .trouble = now};
-    push(p, notice, step);
+    if (now != p->noted_state >> 16)
+        push(p, notice, step);
 }
 
 void notice_tick(struct proxy *p, const struct step *step)
 {
     uint32_t address = p->upstream.address_known ? p->upstream.address : 0;
-    if (address == p->noted_address && p->upstream.trouble == p->noted_gateway &&
-        same(router_now(p), p->noted_router))
+    uint32_t state = state_now(p);
+    if (address == p->noted_address && state == p->noted_state)
         return;
     if (!actions_room(step->out)) {
         p->more = true;
@@ -112,6 +107,7 @@ void notice_tick(struct proxy *p, const struct step *step)
         p->noted_address = address;
         push(p, (struct notice){.kind = NOTICE_ADDRESS}, step);
     }
-    note_router(p, step);
-    note_gateway(p, step);
+    note_router(p, state, step);
+    note_gateway(p, state, step);
+    p->noted_state = state;
 }

@@ -6,6 +6,7 @@
 #include "core/pair.h"
 #include "core/port.h"
 #include "core/recovery.h"
+#include "core/statics.h"
 #include "core/strategy.h"
 #include "core/turn.h"
 #include "core/wish.h"
@@ -138,10 +139,12 @@ static void conflict(struct proxy *p, uint16_t m, uint16_t holder, const struct 
 /* The gateway may grant another external port to another router port, so the mapping moves. */
 static void unusable(struct proxy *p, uint16_t m, const struct upstream_outcome *o, const struct step *step)
 {
-    if (lease_on_unusable(&p->tables, m, o, p->strategy))
+    if (lease_on_unusable(&p->tables, m, o, p->strategy)) {
         mapping_set_moving(&p->tables, m, true);
-    else
+    } else {
         turn_refuse(p, m, step);
+        statics_give_back(p, m, step);
+    }
     lease_recovered(&p->tables, m);
 }
 
@@ -256,7 +259,9 @@ static void refused(struct proxy *p, uint16_t m, const struct upstream_outcome *
     if (mapping->lease.state != LEASE_NONE)
         recovery_note_broken(p, m, step);
     lease_on_gone(t, m);
-    if (!final || !promise_lives(mapping, step->now_ms))
+    if (final && mapping->is_static)
+        statics_refused(p, m, (enum natpmp_result)result, step);
+    if (!final || mapping->is_static || !promise_lives(mapping, step->now_ms))
         return;
     actions_log(
         step->out, LOG_LEVEL_WARN, component,
@@ -277,6 +282,12 @@ static void unanswered(struct proxy *p, uint16_t m, const struct step *step)
 
 /* ---- outcomes ---- */
 
+static void deleted(struct proxy *p, uint16_t m, const struct step *step)
+{
+    lease_on_gone(&p->tables, m);
+    statics_on_deleted(p, m, step);
+}
+
 static void end_of_transaction(struct proxy *p, const struct upstream_outcome *o, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
@@ -294,7 +305,7 @@ static void end_of_transaction(struct proxy *p, const struct upstream_outcome *o
     if (o->type == UPSTREAM_GRANTED)
         granted(p, m, o, step);
     else if (o->type == UPSTREAM_DELETED)
-        lease_on_gone(t, m);
+        deleted(p, m, step);
     else if (mapping->lease.releasing)
         not_released(p, m, hurry ? step->now_ms : step->now_ms + RELEASE_RETRY_MS, step);
     else if (o->type == UPSTREAM_FAILED)

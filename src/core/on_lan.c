@@ -5,6 +5,7 @@
 #include "core/budget.h"
 #include "core/deletion.h"
 #include "core/reply.h"
+#include "core/statics.h"
 #include "core/strategy.h"
 #include "core/target.h"
 
@@ -197,6 +198,11 @@ static void request_delete(struct proxy *p, const struct event *event, const str
                            const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
+    /* Section 3.4: nobody but the operator deletes what the operator configured. */
+    if (statics_has(p, event->lan.from.address, request->protocol, request->internal_port)) {
+        reply_at_once(p, event, request, NATPMP_NOT_AUTHORIZED, step);
+        return;
+    }
     if (p->adopting) {
         keep_delete(p, event, request, step);
         return;
@@ -212,8 +218,8 @@ static void request_delete(struct proxy *p, const struct event *event, const str
 }
 
 /* Internal port 0 means all mappings of this client and this protocol (section 3.4 [D-08]), whatever the
- * suggested port is [D-14]. The daemon never sends such a deletion to the gateway, because the gateway would
- * delete the mappings of all clients. */
+ * suggested port is [D-14]. Static mappings are not the client's. The daemon never sends such a deletion to
+ * the gateway, because the gateway would delete the mappings of all clients. */
 static void request_delete_all(struct proxy *p, const struct event *event,
                                const struct natpmp_request *request, const struct step *step)
 {
@@ -221,7 +227,8 @@ static void request_delete_all(struct proxy *p, const struct event *event,
     uint16_t c = client_find(t, event->lan.from.address);
     unsigned ending = 0;
     for (uint16_t m = c != 0 ? t->client[c].mappings.first : 0; m != 0; m = t->of_client[m].next) {
-        if (mapping_protocol(mapping_at(t, m)) != request->protocol || deletion_is_done(mapping_at(t, m)))
+        const struct mapping *mapping = mapping_at(t, m);
+        if (mapping_protocol(mapping) != request->protocol || deletion_is_done(mapping) || mapping->is_static)
             continue;
         job_set_delete_all(t, m, true);
         deletion_begin(p, m, step);

@@ -4,6 +4,7 @@
 
 #include "core/adoption.h"
 #include "core/standby.h"
+#include "core/statics.h"
 #include "core/strategy.h"
 #include "core/target.h"
 
@@ -293,6 +294,7 @@ static void sweep(struct proxy *p, const struct step *step)
 static void snapshot_done(struct proxy *p, const struct step *step)
 {
     target_expel(p, step);
+    statics_begin(p, step);
     sweep(p, step);
     adoption_end(p, step);
 }

@@ -14,14 +14,20 @@ static struct promise *promise_of(struct mapping_tables *t, uint16_t m)
     return &mapping_at(t, m)->promise;
 }
 
+uint64_t promise_kept_until_ms(const struct mapping *mapping)
+{
+    return mapping->is_static ? UINT64_MAX : mapping->promise.kept_until_ms;
+}
+
 bool promise_lives(const struct mapping *mapping, uint64_t now_ms)
 {
-    return mapping->promise.kept_until_ms > now_ms;
+    return promise_kept_until_ms(mapping) > now_ms;
 }
 
 bool promise_is_in_use(const struct mapping *mapping, uint64_t now_ms)
 {
-    return mapping->job.kind == JOB_MAP || mapping->promise.advertised_until_ms > now_ms;
+    return mapping->is_static || mapping->job.kind == JOB_MAP ||
+           mapping->promise.advertised_until_ms > now_ms;
 }
 
 enum promise_want promise_wants(const struct mapping *mapping, uint64_t now_ms)

@@ -27,9 +27,12 @@ enum promise_want {
 enum promise_want promise_wants(const struct mapping *mapping, uint64_t now_ms);
 /* The time at which a lifetime ends and the mapping must be driven again; UINT64_MAX: never. */
 uint64_t promise_due_ms(const struct mapping *mapping, uint64_t now_ms);
+/* The time until which the mapping is kept; UINT64_MAX: it is static. */
+uint64_t promise_kept_until_ms(const struct mapping *mapping);
 /* True if the mapping is kept, because its advertised lifetime has not ended or because it is kept alive. */
 bool promise_lives(const struct mapping *mapping, uint64_t now_ms);
-/* True if a client waits for an answer, or the advertised lifetime has not ended. */
+/* True if a client waits for an answer, or the advertised lifetime has not ended, or the mapping is static.
+ */
 bool promise_is_in_use(const struct mapping *mapping, uint64_t now_ms);
 /* The time until which a client that was advertised less than it requested may come back and expect the
  * mapping to exist. */

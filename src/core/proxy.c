@@ -65,6 +65,7 @@ static void stop_mapping(struct proxy *p, uint16_t m)
 {
     struct mapping_tables *t = &p->tables;
     struct pending_reply reply;
+    mapping_set_static(t, m, false);
     if (mapping_at(t, m)->job.kind == JOB_MAP) {
         while (job_take_pending(t, m, &reply))
             continue;

@@ -19,6 +19,14 @@ enum gateway_mode {
     GATEWAY_MODE_SYMMETRIC, /* from external port n to port n only; requests have the internal port 0 */
 };
 
+/* A mapping that the daemon requests by itself (STATIC_MAPPINGS). */
+struct static_mapping {
+    uint32_t address;
+    uint16_t internal_port;
+    uint16_t external_port; /* to suggest; 0: the internal port */
+    uint8_t protocol;       /* enum natpmp_protocol */
+};
+
 struct proxy_config {
     uint32_t gateway; /* the gateway's address, from which no LAN request is accepted */
     char instance[INSTANCE_NAME_MAX + 1];
@@ -29,6 +37,8 @@ struct proxy_config {
     uint16_t mappings_max;                     /* 1 .. MAPPINGS_MAX */
     uint16_t client_mappings_max;              /* 1 .. CLIENT_MAPPINGS_MAX */
     uint16_t router_changes_per_s;             /* 0 .. ROUTER_CHANGES_MAX; 0: as many as clients cause */
+    uint16_t static_mappings; /* 0 .. STATIC_MAPPINGS_MAX, in this order when ports are short */
+    struct static_mapping static_mapping[STATIC_MAPPINGS_MAX];
     enum lease_hold lease_hold;
     enum gateway_mode gateway_mode;
     enum log_level log_level;

@@ -31,6 +31,8 @@ struct proxy {
     uint32_t own_address[4]; /* to which requests came */
     unsigned own_next;       /* the oldest of them */
 
+    bool static_told[STATIC_MAPPINGS_MAX]; /* the log has reported that it is never made */
+
     bool full_noted; /* the log has reported that there is no room for new hosts */
 
     /* changes on the router that clients may still cause */
@@ -69,12 +71,7 @@ struct proxy {
     /* what the last notices told */
     uint64_t notices;
     uint32_t noted_address;
-    struct router_noted {
-        uint8_t trouble; /* enum failure */
-        bool ready;
-        bool standing_by;
-    } noted_router;
-    uint8_t noted_gateway; /* enum gateway_trouble */
+    uint32_t noted_state; /* of router and gateway, as notice.c puts it together */
 
     struct bucket front_budget; /* how often our rules may still be put before others */
     uint32_t front_snapshot;    /* the last snapshot after which they were */

@@ -58,14 +58,16 @@ struct proxy_status proxy_status(const struct proxy *p, uint64_t now_ms)
 
 static enum mapping_condition condition_of(const struct mapping *mapping, uint64_t now_ms)
 {
-    if (!mapping->wanted)
+    if (!mapping->wanted || lease_is_refused(mapping))
         return mapping->job.failure != 0 ? MAPPING_REFUSED : MAPPING_ENDING;
     if (!rule_holds(mapping))
         return MAPPING_WAITS_ROUTER;
-    if (mapping->promise.adopted)
+    if (mapping->promise.adopted && !mapping->is_static)
         return MAPPING_ADOPTED;
     if (lease_left_ms(mapping, now_ms) == 0)
         return MAPPING_WAITS_GATEWAY;
+    if (mapping->is_static)
+        return MAPPING_STATIC;
     return promise_is_in_use(mapping, now_ms) ? MAPPING_ACTIVE : MAPPING_KEPT_ALIVE;
 }
 

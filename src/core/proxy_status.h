@@ -60,6 +60,7 @@ enum mapping_condition {
     MAPPING_WAITS_ROUTER,  /* its rule is not on the router */
     MAPPING_WAITS_GATEWAY, /* the gateway has granted no lease */
     MAPPING_REFUSED,       /* the last request was refused with `result` */
+    MAPPING_STATIC,        /* of the configuration, and it forwards */
     MAPPING_ENDING,        /* its rule or its lease has not been removed yet */
     MAPPING_CONDITIONS,
 };

@@ -13,7 +13,8 @@ enum {
 void recovery_note_broken(struct proxy *p, uint16_t m, const struct step *step)
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);
-    if (promise_lives(mapping, step->now_ms) && mapping->job.kind != JOB_MAP)
+    bool advertised = !mapping->is_static || mapping->promise.advertised_until_ms > step->now_ms;
+    if (advertised && promise_lives(mapping, step->now_ms) && mapping->job.kind != JOB_MAP)
         p->promises_broken = true;
 }
 
@@ -47,15 +48,23 @@ void recovery_begin(struct proxy *p, uint64_t lost_ms, const struct step *step)
 }
 
 /* All mappings are requested now, not when each renewal is due (section 3.7 [C-28]). */
-static void recover_all(struct proxy *p)
+static void recover(struct proxy *p, bool statics)
 {
     struct mapping_tables *t = &p->tables;
     for (unsigned m = 1; m <= t->used_mappings; m++) {
-        if (!lease_is_of_before(&t->mapping[m], p->lost_ms) || !t->mapping[m].wanted)
+        if (!lease_is_of_before(&t->mapping[m], p->lost_ms) || !t->mapping[m].wanted ||
+            t->mapping[m].is_static != statics)
             continue;
         lease_recover(t, (uint16_t)m);
         mapping_touch(t, (uint16_t)m);
     }
+}
+
+static void recover_all(struct proxy *p)
+{
+    if (p->config.static_mappings > 0)
+        recover(p, true);
+    recover(p, false);
 }
 
 void recovery_tick(struct proxy *p, const struct step *step)

@@ -10,6 +10,7 @@ static void forget_mapping(struct mapping_tables *t, uint16_t m)
     while (job_take_pending(t, m, &reply))
         continue;
     job_end(t, m);
+    mapping_set_static(t, m, false);
     if (mapping_at(t, m)->lease.asking)
         lease_on_answered(t, m);
     lease_recovered(t, m);

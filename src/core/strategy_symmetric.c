@@ -4,6 +4,7 @@
  * request and a deletion, in either order, it waits until the datagrams that are on their way have arrived.
  * After this pause, an answer to an earlier request can be recognized by its epoch. */
 #include "core/port.h"
+#include "core/statics.h"
 #include "core/strategy.h"
 #include "core/turn.h"
 
@@ -54,7 +55,7 @@ static void settle_port(struct proxy *p, uint16_t m, const struct step *step)
     const struct mapping *mapping = mapping_at(t, m);
     uint16_t port = mapping->lease.external_port;
     if (!mapping->wanted || mapping->lease.state != LEASE_GRANTED || mapping->router_port == port ||
-        !router_is_ready(&p->router))
+        mapping->lease.pair == PAIR_REJOINS || !router_is_ready(&p->router))
         return;
     if (mapping->rule.state != RULE_ABSENT) {
         rule_replace(t, m);
@@ -66,6 +67,10 @@ static void settle_port(struct proxy *p, uint16_t m, const struct step *step)
     if (mapping->router_port != 0)
         return;
     turn_refuse(p, m, step);
+    if (mapping->is_static) {
+        statics_give_back(p, m, step);
+        return; /* this happens again and again, and the log has told of the first time */
+    }
     actions_log(step->out, LOG_LEVEL_WARN, "mapping",
                 "another rule on the router takes the gateway's port, the only one that it forwards to %s "
                 "external=%u",

@@ -48,6 +48,7 @@ void target_expel(struct proxy *p, const struct step *step)
             continue;
         if (mapping->job.kind == JOB_MAP)
             job_end(t, m);
+        mapping_set_static(t, m, false);
         promise_stop(t, m);
         lease_end(t, m);
         mapping_touch(t, m);

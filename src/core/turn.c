@@ -2,6 +2,7 @@
 
 #include "core/budget.h"
 #include "core/recovery.h"
+#include "core/statics.h"
 #include "core/strategy.h"
 
 /* ---- turns ---- */
@@ -94,10 +95,13 @@ static void report_no_port(struct proxy *p, const struct step *step)
 static void release(struct proxy *p, uint16_t m, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
-    actions_log(
-        step->out, LOG_LEVEL_INFO, "mapping",
-        "mapping released: its client stopped renewing, and another client needs the port %s external=%u",
-        mapping_text(t, m).text, (unsigned)mapping_at(t, m)->lease.external_port);
+    bool in_use = promise_is_in_use(mapping_at(t, m), step->now_ms);
+    actions_log(step->out, in_use ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "mapping",
+                "mapping released: %s the port %s external=%u",
+                in_use ? "a static mapping needs" : "its client stopped renewing, and another client needs",
+                mapping_text(t, m).text, (unsigned)mapping_at(t, m)->lease.external_port);
+    if (in_use)
+        recovery_note_broken(p, m, step);
     promise_end(t, m);
     lease_end(t, m);
     mapping_touch(t, m);
@@ -145,7 +149,12 @@ bool turn_yield(struct proxy *p, uint16_t m, uint16_t holder, const struct step 
 void turn_refuse(struct proxy *p, uint16_t m, const struct step *step)
 {
     job_refuse(&p->tables, m, NATPMP_OUT_OF_RESOURCES);
+    lease_recovered(&p->tables, m);
+    if (mapping_at(&p->tables, m)->is_static) {
+        lease_retry_later(&p->tables, m, step->now_ms);
+        statics_refused(p, m, NATPMP_OUT_OF_RESOURCES, step);
+        return;
+    }
     recovery_note_broken(p, m, step);
     promise_end(&p->tables, m);
-    lease_recovered(&p->tables, m);
 }

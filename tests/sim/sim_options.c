@@ -104,6 +104,26 @@ static void choose_lies(uint64_t seed, struct sim_options *options)
         options->weight[i] = prng_below(&prng, 100) < kinds[i].percent ? kinds[i].weight : 0;
 }
 
+/* Drawn apart as well. Clients have the ports 6000 to 6012, and request some of these by themselves. */
+static void choose_statics(uint64_t seed, struct proxy_config *config)
+{
+    struct prng prng = prng_seeded(seed ^ 0x53544154);
+    unsigned count = prng_below(&prng, 3) == 0 ? 1 + prng_below(&prng, 4) : 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        struct static_mapping one = {
+            .address = 0xc0a85800 + (prng_below(&prng, 2) ? 10 : 200) + i / 2,
+            .internal_port = (uint16_t)(6000 + 2 * i + prng_below(&prng, 2)),
+            .external_port = (uint16_t)(prng_below(&prng, 2) ? 6000 + prng_below(&prng, 12) : 0),
+            .protocol = (uint8_t)(prng_below(&prng, 2) ? NATPMP_TCP : NATPMP_UDP),
+        };
+
+        if (prng_below(&prng, 8) == 0)
+            one.address = 0xc0a85801; /* the router's */
+        config->static_mapping[config->static_mappings++] = one;
+    }
+}
+
 static void choose_router(struct prng *prng, struct router_model_options *router)
 {
     static const char *const versions[] = {"6.49.10", "7.12", "7.16.2", "7.18.2", "7.24"};
@@ -165,6 +185,7 @@ struct sim_options sim_options(uint64_t seed)
     choose_gateway(&prng, &options);
     choose_symmetric(seed, &options);
     choose_lies(seed, &options);
+    choose_statics(seed, &options.world.config);
     choose_router(&prng, &options.world.router);
     choose_links(&prng, &options.world);
     if (options.weight[SIM_ROUTER_RENAME] == 0 && prng_below(&prng, 3) == 0)
@@ -190,14 +211,16 @@ void sim_print_options(const struct sim *sim, FILE *to)
         if (options->weight[i] != 0)
             fprintf(to, " %s", kinds[i].name);
     }
-    fprintf(to, "\nhold %d; clients %u; gateway %s lifetime %u..%u ports %u rotate %u%%%s%s epoch %u\n",
-            (int)world->config.lease_hold, options->clients,
-            gateway->profile == GATEWAY_PROTON ? "proton" : "strict", gateway->lifetime_min_s,
-            gateway->lifetime_max_s, gateway->ports_max, gateway->rotate_percent,
-            gateway->symmetric  ? " symmetric"
-            : gateway->one_port ? " one-port"
-                                : "",
-            gateway->ignore_suggestion ? " no-suggestions" : "", gateway->epoch_s);
+    fprintf(
+        to,
+        "\nhold %d; statics %u; clients %u; gateway %s lifetime %u..%u ports %u rotate %u%%%s%s epoch %u\n",
+        (int)world->config.lease_hold, world->config.static_mappings, options->clients,
+        gateway->profile == GATEWAY_PROTON ? "proton" : "strict", gateway->lifetime_min_s,
+        gateway->lifetime_max_s, gateway->ports_max, gateway->rotate_percent,
+        gateway->symmetric  ? " symmetric"
+        : gateway->one_port ? " one-port"
+                            : "",
+        gateway->ignore_suggestion ? " no-suggestions" : "", gateway->epoch_s);
     fprintf(to,
             "router %s latency %u..%u listen %u%s%s%s; lan %u..%u loss %u%% twice %u%%; tunnel %u..%u twice "
             "%u%%; "

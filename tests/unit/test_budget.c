@@ -201,6 +201,31 @@ static void test_use(void **state)
     assert_string_equal(budget_holders(t, false).text, "192.168.88.11 (3), 192.168.88.12 (1)");
 }
 
+/* A static mapping takes the port of the client that renewed longest ago, but for those that wait for an
+ * answer. */
+static void test_static(void **state)
+{
+#define RENEWED(ago_ms)                                                                                      \
+    .wanted = true, .promise = {.advertised_ms = NOW - (ago_ms), .advertised_until_ms = NOW + 1 }
+    static const struct given given[] = {
+        {A, NATPMP_TCP, 1, 1, .wanted = true},
+        {B, NATPMP_TCP, 2, 2, RENEWED(5), HOLDS(102)},
+        {B, NATPMP_TCP, 3, 3, RENEWED(9), HOLDS(103), .job = {.kind = JOB_MAP}},
+        {B, NATPMP_TCP, 4, 4, .wanted = true, HOLDS(104)},
+        {B, NATPMP_TCP, 5, 5, RENEWED(7), HOLDS(105)},
+        {B, NATPMP_UDP, 5, 5, RENEWED(1), HOLDS(105)},
+    };
+    (void)state;
+    give_all(given, ARRAY_LEN(given));
+    mapping_set_static(t, MINE, true);
+    mapping_set_static(t, 4, true);
+    check_decision("a static mapping", budget_make_room(t, MINE, NOW),
+                   (struct budget_decision){.verdict = BUDGET_RELEASE, .mapping = 5, .twin = 6});
+    mapping_set_static(t, MINE, false);
+    check_decision("a client", budget_make_room(t, MINE, NOW),
+                   (struct budget_decision){.verdict = BUDGET_NOTHING});
+}
+
 UNIT(budget)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +233,7 @@ UNIT(budget)
         TEST(test_room),
         TEST(test_it_does_not_look_for_ever),
         TEST(test_yield),
+        TEST(test_static),
         TEST(test_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* Every variable, its default, and the message for each invalid value. */
 
 #include "config_unit.h"
+#include "wire/natpmp.h"
 
 /* [C-04] */
 static void test_defaults(void **state)
@@ -88,6 +89,7 @@ static void test_empty_is_not_set(void **state)
                                 "LEASE_HOLD=",
                                 "GATEWAY_MODE=",
                                 "ON_CHANGE_SCRIPT=",
+                                "STATIC_MAPPINGS=",
                                 "GATEWAY_SOURCE=",
                                 "GATEWAY_DEVICE=",
                                 "LOG_LEVEL=",
@@ -500,6 +502,110 @@ static void test_level(void **state)
     check_bad("LOG_LEVEL=3");
 }
 
+/* ---- static mappings ---- */
+
+static void check_static(unsigned i, enum natpmp_protocol protocol, uint32_t address, uint16_t internal_port,
+                         uint16_t external_port)
+{
+    assert_true(i < config.static_mappings);
+    assert_int_equal(config.static_mapping[i].protocol, protocol);
+    assert_int_equal(config.static_mapping[i].address, address);
+    assert_int_equal(config.static_mapping[i].internal_port, internal_port);
+    assert_int_equal(config.static_mapping[i].external_port, external_port);
+}
+
+static void test_statics(void **state)
+{
+    (void)state;
+    check_good("LOG_LEVEL=INFO");
+    assert_int_equal(config.static_mappings, 0);
+    check_good(
+        "STATIC_MAPPINGS=tcp:192.168.88.11:32400, udp:192.168.88.12:51820 ,both:192.168.88.13:6881:6882");
+    assert_int_equal(config.static_mappings, 4);
+    check_static(0, NATPMP_TCP, 0xC0A8580B, 32400, 0);
+    check_static(1, NATPMP_UDP, 0xC0A8580C, 51820, 0);
+    check_static(2, NATPMP_TCP, 0xC0A8580D, 6881, 6882);
+    check_static(3, NATPMP_UDP, 0xC0A8580D, 6881, 6882);
+    check_good("STATIC_MAPPINGS=tcp:192.168.88.11:1,udp:192.168.88.11:1,tcp:192.168.88.11:2");
+}
+
+/* The entry is named, and what is wrong with it. */
+static void check_bad_static(const char *value, const char *entry, const char *why)
+{
+    char variable[1024];
+    char text[256];
+    (void)snprintf(variable, sizeof(variable), "STATIC_MAPPINGS=%s", value);
+    (void)snprintf(text, sizeof(text), "STATIC_MAPPINGS: the entry \"%s\" %s; set it to ", entry, why);
+    const char *environment[] = {"VPN_GATEWAY=10.2.0.1",
+                                 "MIKROTIK_API_ADDRESS=192.168.88.1",
+                                 "MIKROTIK_API_PASSWORD=x",
+                                 "LISTEN_ADDR=192.168.88.2:5351",
+                                 "GATEWAY_SOURCE=192.168.88.3",
+                                 variable,
+                                 NULL};
+    struct config_error why_not;
+    struct config bad;
+    assert_false(config_parse(&bad, environment, &why_not));
+    if (strncmp(why_not.text, text, strlen(text)) != 0)
+        fail_msg("%s\n%s", why_not.text, text);
+}
+
+static void test_bad_statics(void **state)
+{
+    static const char *const invalid[] = {
+        "",
+        "tcp",
+        "tcp:192.168.88.11",
+        "tcp:192.168.88.11:",
+        "tcp:192.168.88.11:0",
+        "tcp:192.168.88.11:65536",
+        "tcp:192.168.88.11:80:",
+        "tcp:192.168.88.11:80:0",
+        "tcp:192.168.88.11:80:81:82",
+        "tcp:192.168.88:80",
+        "tcp:0.0.0.0:80",
+        "tcp:224.0.0.1:80",
+        "tcp:host.lan:80",
+        "tcp::80",
+        ":192.168.88.11:80",
+        "TCP:192.168.88.11:80",
+        "sctp:192.168.88.11:80",
+        "tcp 192.168.88.11 80",
+    };
+    char value[256];
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(invalid); i++) {
+        (void)snprintf(value, sizeof(value), "udp:192.168.88.11:53, %s ,udp:192.168.88.11:54", invalid[i]);
+        check_bad_static(value, invalid[i], "is not valid");
+    }
+    check_bad_static("tcp:127.0.0.1:80", "tcp:127.0.0.1:80", "leads to a loopback address");
+    check_bad_static("tcp:10.2.0.1:80", "tcp:10.2.0.1:80", "leads to the gateway");
+    check_bad_static("tcp:192.168.88.1:80", "tcp:192.168.88.1:80", "leads to the router");
+    check_bad_static("tcp:192.168.88.2:80", "tcp:192.168.88.2:80", "leads to double-natpmp itself");
+    check_bad_static("udp:192.168.88.3:80", "udp:192.168.88.3:80", "leads to double-natpmp itself");
+    check_bad_static("both:192.168.88.11:80,udp:192.168.88.11:80", "udp:192.168.88.11:80",
+                     "is for a port that another entry is for");
+    check_bad_static("tcp:192.168.88.11:80:90,tcp:192.168.88.12:80:90", "tcp:192.168.88.12:80:90",
+                     "has the external port of another entry");
+}
+
+static void test_too_many_statics(void **state)
+{
+    char value[2048] = "";
+    size_t len = 0;
+    (void)state;
+    for (unsigned port = 1; port <= STATIC_MAPPINGS_MAX; port += 2)
+        len += (size_t)snprintf(value + len, sizeof(value) - len, "both:192.168.88.11:%u,", port);
+    char variable[sizeof(value) + 64];
+    (void)snprintf(variable, sizeof(variable), "STATIC_MAPPINGS=%s", value);
+    check_good(variable);
+    assert_int_equal(config.static_mappings, STATIC_MAPPINGS_MAX);
+    (void)snprintf(value + len, sizeof(value) - len, "tcp:192.168.88.11:99");
+    char list[1024];
+    assert_true(snprintf(list, sizeof(list), "%s", value) < (int)sizeof(list));
+    check_bad_static(list, "tcp:192.168.88.11:99", "is one too many: 64 are allowed, and both counts twice");
+}
+
 UNIT(config)
 {
     const struct CMUnitTest tests[] = {
@@ -527,6 +633,9 @@ UNIT(config)
         cmocka_unit_test(test_change_script),
         cmocka_unit_test(test_router_changes),
         cmocka_unit_test(test_level),
+        cmocka_unit_test(test_statics),
+        cmocka_unit_test(test_bad_statics),
+        cmocka_unit_test(test_too_many_statics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -156,6 +156,7 @@ static void test_print(void **state)
                           "ROUTER_CHANGES_PER_SECOND=0",
                           "ON_CHANGE_SCRIPT=port changed",
                           "GATEWAY_MODE=symmetric",
+                          "STATIC_MAPPINGS=both:192.168.88.11:80:81 , udp:192.168.88.12:53",
                           "LEASE_HOLD=off",
                           "LOG_LEVEL=debug",
                           NULL};
@@ -178,6 +179,8 @@ static void test_print(void **state)
                         "ROUTER_CHANGES_PER_SECOND=0\n"
                         "ON_CHANGE_SCRIPT=port changed\n"
                         "GATEWAY_MODE=symmetric\n"
+                        "STATIC_MAPPINGS=tcp:192.168.88.11:80:81,udp:192.168.88.11:80:81,"
+                        "udp:192.168.88.12:53\n"
                         "LEASE_HOLD=off\n"
                         "LOG_LEVEL=DEBUG\n");
 }

@@ -341,6 +341,11 @@ static void deleted(struct world *w, struct endpoint to, bool tcp, const uint8_t
         if (ask->kind != (tcp ? KIND_ASK_TCP : KIND_ASK_UDP) || inv_ask_address(ask) != to.address ||
             (internal_port != 0 && inv_ask_port(ask) != internal_port) || ask->asked_ms > ask->deleted_ms)
             continue;
+        if (inv_is_static(w, to.address, tcp, inv_ask_port(ask))) {
+            if (internal_port != 0)
+                world_fail(w, "the deletion of a static mapping is confirmed");
+            continue;
+        }
         if (ask->promised_until_ms > w->now_ms && w->invariants.last_loss_ms < ask->advertised_ms &&
             w->proxy_started_ms < ask->advertised_ms)
             ask->freed_ms = w->now_ms;

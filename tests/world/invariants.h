@@ -289,6 +289,8 @@ void inv_asked_before(struct world *w, uint32_t address, bool tcp, uint16_t port
 bool inv_lease_is_excused(const struct world *w, bool tcp, uint16_t internal_port, uint16_t external_port);
 /* By how much a grant of that external port was late that arrived a moment ago; 0: there was none. */
 uint64_t inv_grant_late_ms(const struct world *w, bool tcp, uint16_t internal_port, uint16_t external_port);
+/* The configuration has a static mapping for it. */
+bool inv_is_static(const struct world *w, uint32_t address, bool tcp, uint16_t port);
 void inv_check_secrets(struct world *w, const char *where, struct span bytes);
 void inv_hand_unnoticed(struct world *w);
 void inv_rules_init(struct world *w);

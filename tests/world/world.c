@@ -426,6 +426,11 @@ void world_start(struct world *w, uint64_t seed)
     trace_line(&w->trace, w->now_ms, "start");
     inv_started(w);
     world_notices_begin(w);
+    for (unsigned i = 0; i < w->options.config.static_mappings; i++) {
+        const struct static_mapping *one = &w->options.config.static_mapping[i];
+
+        inv_asked_before(w, one->address, one->protocol == NATPMP_TCP, one->internal_port);
+    }
     proxy_init(w->proxy, &w->options.config, seed);
     world_give(w, &(struct event){.type = EVENT_START});
 }

@@ -468,6 +468,43 @@ void inv_router_trouble_over(struct world *w)
 
 /* ---- at rest ---- */
 
+bool inv_is_static(const struct world *w, uint32_t address, bool tcp, uint16_t port)
+{
+    for (unsigned i = 0; i < w->options.config.static_mappings; i++) {
+        const struct static_mapping *one = &w->options.config.static_mapping[i];
+
+        if (one->address == address && (one->protocol == NATPMP_TCP) == tcp && one->internal_port == port)
+            return true;
+    }
+    return false;
+}
+
+/* Static mappings are there, unless their gateway has too few ports, or refuses. */
+static void check_statics_at_rest(struct world *w)
+{
+    const struct gateway_options *gateway = &w->gateway.options;
+    bool few = gateway->ports_max != 0 || gateway->one_port || gateway->symmetric ||
+               gateway->wants_suggestion || gateway->wants_internal_port;
+
+    for (unsigned i = 0; i < w->options.config.static_mappings; i++) {
+        const struct static_mapping *one = &w->options.config.static_mapping[i];
+        bool tcp = one->protocol == NATPMP_TCP;
+        const struct inv_rule *rule = inv_find_rule(w, one->address, tcp, one->internal_port);
+
+        if (one->address == w->options.router_address || one->address == 0xc0a85801) {
+            if (rule)
+                world_fail(w, "at rest: a static mapping leads to the router");
+            continue;
+        }
+        if (few)
+            continue;
+        if (!rule)
+            world_fail(w, "at rest: the static mapping of port %u has no rule", one->internal_port);
+        if (!gateway_find(&w->gateway, w->now_ms, tcp, rule->router_port))
+            world_fail(w, "at rest: the static mapping of port %u has no lease", one->internal_port);
+    }
+}
+
 static void check_rule_at_rest(struct world *w, const struct inv_rule *rule)
 {
     const struct inv_entry *ask = inv_find_ask(w, rule->address, rule->tcp, rule->port);
@@ -478,6 +515,8 @@ static void check_rule_at_rest(struct world *w, const struct inv_rule *rule)
     if (!rule->enabled)
         world_fail(w, "at rest: the rule for %s port %u is not in force", client, rule->port);
     inv_check_way(w, rule);
+    if (inv_is_static(w, rule->address, rule->tcp, rule->port))
+        return;
     if (!ask || (!ask->doubtful && ask->promised_until_ms + REST_SLACK_MS <= w->now_ms &&
                  ask->held_until_ms + REST_SLACK_MS <= w->now_ms))
         world_fail(w, "at rest: the rule for %s %s port %u has no client", client, rule->tcp ? "tcp" : "udp",
@@ -553,6 +592,7 @@ void inv_at_rest(struct world *w)
     for (unsigned i = 0; i < inv->rule_count; i++)
         check_rule_at_rest(w, &inv->rules[i]);
     inv_each_ask(w, check_ask_at_rest);
+    check_statics_at_rest(w);
     lease = inv_lease_without_rule(w);
     if (lease)
         world_fail(w, "at rest: the gateway's lease of %s %u has no rule", lease->tcp ? "tcp" : "udp",

@@ -1,0 +1,117 @@
+#include "core/statics.h"
+
+#include "core/target.h"
+
+enum {
+    /* As long as the longest pause after a refusal. */
+    GIVEN_BACK_MS = 30 * 1000,
+};
+
+static const char component[] = "mapping";
+
+bool statics_has(const struct proxy *p, uint32_t address, enum natpmp_protocol protocol,
+                 uint16_t internal_port)
+{
+    for (unsigned i = 0; i < p->config.static_mappings; i++) {
+        const struct static_mapping *one = &p->config.static_mapping[i];
+        if (one->address == address && one->protocol == protocol && one->internal_port == internal_port)
+            return true;
+    }
+    return false;
+}
+
+/* ---- beginning ---- */
+
+static void report_forbidden(const struct static_mapping *one, const char *why, const struct step *step)
+{
+    actions_log(step->out, LOG_LEVEL_ERROR, component,
+                "the static mapping is never made, because %s client=%s protocol=%s internal=%u "
+                "fix=\"correct STATIC_MAPPINGS\"",
+                why, address_text(one->address).text, one->protocol == NATPMP_TCP ? "tcp" : "udp",
+                (unsigned)one->internal_port);
+}
+
+/* The record may exist: its rule was adopted, its client requested it, or an earlier run of it has ended. */
+static void begin(struct proxy *p, const struct static_mapping *one)
+{
+    struct mapping_tables *t = &p->tables;
+    enum natpmp_protocol protocol = (enum natpmp_protocol)one->protocol;
+    uint16_t m = mapping_find(t, one->address, protocol, one->internal_port);
+    if (m == 0)
+        m = mapping_new(t, one->address, protocol, one->internal_port);
+    if (m == 0)
+        return; /* the table is full: the next snapshot tries again */
+    mapping_wake(t, m);
+    mapping_set_static(t, m, true);
+    job_on_static(t, m, one->external_port != 0 ? one->external_port : one->internal_port);
+    mapping_set_wanted(t, m, true);
+    lease_set_due(t, m);
+    rule_hurry(t, m);
+    mapping_touch(t, m);
+}
+
+void statics_begin(struct proxy *p, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    for (unsigned i = 0; i < p->config.static_mappings && !p->stopping; i++) {
+        const struct static_mapping *one = &p->config.static_mapping[i];
+        uint16_t m = mapping_find(t, one->address, (enum natpmp_protocol)one->protocol, one->internal_port);
+        if (m != 0 && mapping_at(t, m)->is_static)
+            continue;
+        const char *why = target_forbidden(p, one->address);
+        if (why == NULL)
+            begin(p, one);
+        else if (first_time(&p->static_told[i]))
+            report_forbidden(one, why, step);
+    }
+}
+
+/* ---- with the gateway ---- */
+
+void statics_give_back(struct proxy *p, uint16_t m, const struct step *step)
+{
+    if (!mapping_at(&p->tables, m)->is_static)
+        return;
+    lease_rejoin(&p->tables, m, step->now_ms);
+    lease_retry_at(&p->tables, m, 0);
+}
+
+void statics_on_deleted(struct proxy *p, uint16_t deleted, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    if (mapping_at(t, deleted)->is_static) { /* it was given back */
+        lease_retry_at(t, deleted, step->now_ms + GIVEN_BACK_MS);
+        return;
+    }
+    for (unsigned i = 0; i < p->config.static_mappings; i++) {
+        const struct static_mapping *one = &p->config.static_mapping[i];
+        uint16_t m = mapping_find(t, one->address, (enum natpmp_protocol)one->protocol, one->internal_port);
+        if (m == 0 || !mapping_at(t, m)->is_static || mapping_at(t, m)->lease.state != LEASE_NONE)
+            continue;
+        lease_retry_at(t, m, 0);
+        mapping_touch(t, m);
+    }
+}
+
+void statics_refused(struct proxy *p, uint16_t m, enum natpmp_result result, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    lease_set_due(t, m);
+    if (job_note_result(t, m, result))
+        actions_log(step->out, LOG_LEVEL_WARN, component,
+                    "the gateway refuses a static mapping; double-natpmp requests it again, twice a minute "
+                    "result=%u %s",
+                    (unsigned)result, mapping_text(t, m).text);
+}
+
+void statics_report(struct proxy *p, uint16_t m, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    const struct mapping *mapping = mapping_at(t, m);
+    if (mapping->promise.noted == 0)
+        return;
+    job_note_result(t, m, NATPMP_SUCCESS);
+    actions_log(step->out, LOG_LEVEL_INFO, component,
+                "the static mapping has an external port %s external=%u", mapping_text(t, m).text,
+                (unsigned)mapping->promise.noted);
+}

@@ -15,6 +15,8 @@ import subprocess
 import sys
 import tarfile
 import time
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -34,6 +36,7 @@ GZIPPED_MAX = 320_000
 
 GATEWAY = "10.2.0.1"
 NATPMP_PORT = 5351
+STATUS_PORT = 8080
 ADDRESS_REQUEST = bytes([0, 0])
 ANSWER_S = 12
 
@@ -119,6 +122,7 @@ def configuration(target):
         "MIKROTIK_API_ADDRESS": f"{target.address}:1",
         "MIKROTIK_API_PASSWORD": "secret",
         "LISTEN_ADDR": f"{target.address}:{NATPMP_PORT}",
+        "STATUS_LISTEN": f"{target.address}:{STATUS_PORT}",
     }
 
 
@@ -382,6 +386,18 @@ def test_it_answers_another_version_at_once(daemons, target):
 def test_it_reports_its_health(containers, daemons, target):
     status, out, _ = containers[target.name].run("health", LISTEN_ADDR=f"{target.address}:{NATPMP_PORT}")
     assert status == 1 and out.startswith("unhealthy: the router ")
+
+
+@each_target
+def test_it_has_a_status_page(daemons, target):
+    base = f"http://{target.address}:{STATUS_PORT}"
+    with urllib.request.urlopen(f"{base}/", timeout=10) as answer:
+        assert b"the router refuses connections" in answer.read()
+    with urllib.request.urlopen(f"{base}/status.json", timeout=10) as answer:
+        assert json.load(answer)["gateway"]["address"] == GATEWAY
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"{base}/healthz", timeout=10)
+    assert caught.value.code == 503
 
 
 @each_target

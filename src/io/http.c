@@ -25,6 +25,7 @@ struct http_server {
     http_handler *asked;
     void *context;
     struct http_connection connection[HTTP_CONNECTIONS_MAX];
+    bool ended; /* a connection has, in this run */
 };
 
 /* ---- requests ---- */
@@ -175,6 +176,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **m
 {
     struct http_server *s = cls;
     (void)mark;
+    s->ended = s->ended || code == MHD_CONNECTION_NOTIFY_CLOSED;
     const struct MHD_Connection *wanted = code == MHD_CONNECTION_NOTIFY_STARTED ? NULL : connection;
     for (unsigned i = 0; i < HTTP_CONNECTIONS_MAX; i++) {
         if (s->connection[i].connection != wanted)
@@ -202,9 +204,12 @@ static void on_timer(uv_timer_t *timer);
 static void run(struct http_server *s)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms;
+    s->ended = false;
     (void)s->library->MHD_run(s->daemon);
     uint64_t now_ms = uv_now(s->loop);
-    uint64_t next_ms = UINT64_MAX;
+    /* When all connections are taken, the library does not look at its socket. It looks again at the
+     * beginning of a run, but ends connections at its end, and nothing else may happen after that. */
+    uint64_t next_ms = s->ended ? now_ms : UINT64_MAX;
     for (unsigned i = 0; i < HTTP_CONNECTIONS_MAX; i++)
         if (s->connection[i].connection != NULL && s->connection[i].end_ms < next_ms)
             next_ms = s->connection[i].end_ms;

@@ -48,7 +48,7 @@ static struct http_reply on_asked(void *context, const struct http_request *requ
     static const struct http_header headers[] = {{"X-One", "1"}, {NULL, NULL}};
     struct world *w = context;
     const char *argument = http_argument(request, w->server, "a");
-    assert_int_equal(request->peer, INADDR_LOOPBACK);
+    assert_in_range(request->peer, INADDR_LOOPBACK, INADDR_LOOPBACK + 8);
     (void)snprintf(w->path, sizeof(w->path), "%s", request->path);
     (void)snprintf(w->host, sizeof(w->host), "%s", request->host == NULL ? "-" : request->host);
     (void)snprintf(w->argument, sizeof(w->argument), "%s", argument == NULL ? "-" : argument);
@@ -83,15 +83,23 @@ static int teardown(void **state)
     return 0;
 }
 
-static int client(const struct world *w, const char *request)
+/* The first hosts have the addresses 127.0.0.1, 127.0.0.2 and so on. */
+static int client_of(const struct world *w, uint32_t host, const char *request)
 {
+    const struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + host)};
     const struct sockaddr_in to = {.sin_family = AF_INET,
                                    .sin_port = htons(http_port(w->server)),
                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&from, sizeof(from)), 0);
     assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof(to)), 0);
     assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
     return fd;
+}
+
+static int client(const struct world *w, const char *request)
+{
+    return client_of(w, 0, request);
 }
 
 /* True at the end of the answer. */
@@ -206,6 +214,26 @@ static void test_many_clients(void **state)
     loop_until(&w->loop, starts(answer(w, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"), "HTTP/1.1 200 "));
 }
 
+/* All connections are taken, and end at once. Nothing else happens then, and the next client is served. */
+static void test_all_end_at_once(void **state)
+{
+    struct world *w = *state;
+    int idle[HTTP_CONNECTIONS_MAX];
+    for (unsigned i = 0; i < ARRAY_LEN(idle); i++)
+        idle[i] = client_of(w, i / HTTP_CONNECTIONS_PER_HOST_MAX, "GET / HT");
+    for (unsigned i = 0; i < 20; i++)
+        loop_turn(&w->loop);
+    int next = client_of(w, 2, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    loop_turn(&w->loop);
+    assert_false(read_some(w, next));
+    for (size_t i = 0; i < ARRAY_LEN(idle); i++)
+        (void)close(idle[i]);
+    w->len = 0;
+    loop_until(&w->loop, read_some(w, next));
+    assert_true(starts(w->answer, "HTTP/1.1 200 "));
+    (void)close(next);
+}
+
 static void test_the_port_is_taken(void **state)
 {
     struct world *w = *state;
@@ -222,6 +250,7 @@ UNIT(http)
         cmocka_unit_test_setup_teardown(test_content_in_pieces, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_client_that_does_not_read, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_clients, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_all_end_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_port_is_taken, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

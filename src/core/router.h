@@ -168,6 +168,7 @@ struct router {
     uint32_t next_place;     /* what a running snapshot has found */
     uint32_t refused_place;  /* the router did not accept it, so ours are added at the end */
     bool place_lost;         /* it is gone: nothing is added until a snapshot has shown another one */
+    bool limit_reported;     /* the log has said that the table is larger than what is followed */
     bool type_matters;       /* a rule is for a kind of interfaces, such as all-ppp */
     bool resync_again;       /* the running snapshot may be out of date */
     uint32_t snapshot;       /* number of the running or last one */

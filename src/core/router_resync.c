@@ -219,6 +219,21 @@ static bool listen_row(struct router *r, const struct ros_sentence *row, uint64_
     return rule.ours ? our_row(&rule, o) : foreign_row(r, row, rule.id, now_ms, o);
 }
 
+/* What the walk does not follow counts as possible. */
+static void report_limit(struct router *r, const struct step *step)
+{
+    bool incomplete = taken_ports_is_incomplete(&r->taken_ports[NATPMP_UDP]) ||
+                      taken_ports_is_incomplete(&r->taken_ports[NATPMP_TCP]);
+    if (incomplete && !r->limit_reported)
+        actions_log(
+            step->out, LOG_LEVEL_WARN, component,
+            "the router's NAT table has more chains or jumps than double-natpmp follows; a port that a "
+            "rule in the rest names is used only when no other is left chains=%u ports_of=%u steps=%u "
+            "fix=\"remove chains and jumps that nothing needs: /ip/firewall/nat/print where action=jump\"",
+            (unsigned)WALK_CHAINS_MAX, (unsigned)TAKEN_CHAINS_MAX, (unsigned)WALK_STEPS_MAX);
+    r->limit_reported = incomplete;
+}
+
 static bool snapshot_done(struct router *r, struct router_outcome *o, const struct step *step)
 {
     for (unsigned i = 0; i < 2 && r->any_taken; i++)
@@ -226,6 +241,7 @@ static bool snapshot_done(struct router *r, struct router_outcome *o, const stru
     r->any_taken = false;
     for (unsigned i = 0; i < 2; i++)
         r->any_taken = taken_ports_end(&r->taken_ports[i], &r->taken[i]) || r->any_taken;
+    report_limit(r, step);
     r->place = r->next_place != r->refused_place ? r->next_place : 0;
     r->place_lost = false;
     r->stage = STAGE_IDLE;

@@ -8,6 +8,7 @@ void taken_ports_begin(struct taken_ports *c, const struct nat_context *context,
     c->packet = (struct packet){.in = context, .protocol = protocol, .dst_local = true, .arrival = true};
     c->chains = 0;
     c->elsewhere = false;
+    c->crowded = false;
     c->general = false;
     chain_walk_init(&c->walk, 0);
 }
@@ -43,6 +44,7 @@ static struct taken_set *ports_of_chain(struct taken_ports *c, unsigned chain)
     unsigned i = 0;
     while (i < c->chains && c->chain[i] != chain)
         i++;
+    c->crowded = c->crowded || i == ELSEWHERE;
     if (chain == WALK_CHAINS_MAX)
         i = ELSEWHERE;
     bool fresh = i == ELSEWHERE ? !c->elsewhere : i == c->chains;
@@ -99,6 +101,11 @@ bool taken_ports_of_row(const struct taken_ports *c, const struct ros_sentence *
     if (cover != COVER_NONE)
         add_ports(text, cover == COVER_MAYBE ? &ports->doubted : &ports->sure);
     return cover != COVER_NONE;
+}
+
+bool taken_ports_is_incomplete(const struct taken_ports *c)
+{
+    return c->walk.incomplete || c->crowded;
 }
 
 void taken_ports_add_anywhere(struct taken_ports *c, const struct ros_sentence *row)

@@ -25,6 +25,7 @@ struct taken_ports {
     uint16_t chain[TAKEN_CHAINS_MAX]; /* of the walk */
     unsigned chains;
     bool elsewhere; /* the last set is in use */
+    bool crowded;   /* there was no room for the ports of all chains */
     bool general;   /* a rule of dstnat, of those so far, may take any port */
     /* The last one: of chains for which there was no room, and of rules whose place is not known. */
     struct taken_set ports[TAKEN_CHAINS_MAX + 1];
@@ -39,6 +40,8 @@ void taken_ports_add(struct taken_ports *c, const struct ros_sentence *row);
 bool taken_ports_ahead(const struct taken_ports *c, uint16_t port, bool *ret_named);
 /* Adds all taken ports to *ports. True: there are some. */
 bool taken_ports_end(struct taken_ports *c, struct taken_set *ports);
+/* True if the table has more chains, or jumps and other steps, than there is room for (limits.h). */
+bool taken_ports_is_incomplete(const struct taken_ports *c);
 /* A row of which only that it exists is known, and not its place. */
 void taken_ports_add_anywhere(struct taken_ports *c, const struct ros_sentence *row);
 /* The ports that this row alone takes, as if its chain were reached. */

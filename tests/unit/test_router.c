@@ -129,6 +129,38 @@ static void test_unknown_interface_lists(void **state)
     }
 }
 
+/* A table with more chains than are followed is said once. */
+static void test_more_chains_than_are_followed(void **state)
+{
+    (void)state;
+    stop(NULL);
+    start_with("wg1");
+    hear("!done .tag=1|!done .tag=6");
+    hear("!done .tag=8|!done .tag=9|!done .tag=10");
+    note_sent();
+    for (unsigned chains = TAKEN_CHAINS_MAX; chains <= TAKEN_CHAINS_MAX + 1; chains++) {
+        for (unsigned again = 0; again < 2; again++) {
+            char row[96];
+            for (unsigned i = 0; i < chains; i++) {
+                snprintf(row, sizeof row,
+                         "!re .tag=%u =.id=*%X =chain=c%u =action=accept =protocol=tcp =dst-port=80",
+                         tag_of("/ip/firewall/nat/print"), i + 1, i);
+                hear(row);
+            }
+            answer("/ip/firewall/nat/print", "");
+            bool said = chains > TAKEN_CHAINS_MAX && again == 0;
+            bool ready = chains == TAKEN_CHAINS_MAX && again == 0;
+            assert_int_equal(count_actions(&out, ACTION_LOG), said + ready);
+            router_resync(router, now_ms);
+            wait_until(now_ms);
+            note_sent();
+            answer("/ip/address/print", "");
+            answer("/interface/list/print", "");
+            answer("/interface/list/member/print", "");
+        }
+    }
+}
+
 /* A change that listen reports during a snapshot counts, too. */
 static void test_listen_during_a_snapshot(void **state)
 {
@@ -230,6 +262,7 @@ UNIT(router)
         TEST(test_the_only_foreign_rule_goes),
         READY_TEST(test_resyncs_for_foreign_rules_are_apart),
         TEST(test_unknown_interface_lists),
+        TEST(test_more_chains_than_are_followed),
         TEST(test_listen_during_a_snapshot),
         TEST(test_removed_during_a_snapshot),
         TEST(test_listen_is_refused_during_a_snapshot),

@@ -58,12 +58,12 @@ static void tell(struct world *w)
     world_hand_begin(w, "moved");
     router_model_rule_move(w->router, rule, router_model_rule_id(router_model_rule_next(w->router, NULL)));
     world_hand_end(w);
-    world_run_for(w, 11 * 60 * 1000);
+    world_run_for(w, 660000);
     expect(w, reaches(w, 10, 7000) && router_port_of(w, 10, TCP, 7000) == 7000);
     world_hand_begin(w, "removed");
     router_model_rule_remove(w->router, rule);
     world_hand_end(w);
-    world_run_for(w, 3600 * 1000);
+    world_run_for(w, 3600000);
     note(w, "a program does it each minute");
     before = adds(w);
     for (unsigned i = 0; i < 20; i++) {
@@ -78,8 +78,8 @@ static void tell(struct world *w)
     world_run_for(w, 20000);
     expect(w, reaches(w, 10, 7000));
     note(w, "a rule that takes everything");
-    world_run_for(w, 3600 * 1000);
-    rule = in_front(w, general, false);
+    world_run_for(w, 3600000);
+    in_front(w, general, false);
     world_run_for(w, 20000);
     expect(w, reaches(w, 10, 7000) && reaches(w, 11, 7001));
     note(w, "a dynamic one for the other mapping");

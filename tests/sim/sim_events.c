@@ -422,6 +422,7 @@ static void router_happens(struct sim *sim, enum sim_event event)
     } else if (event == SIM_ROUTER_TRAP) {
         fail_next(sim);
     } else if (event == SIM_ROUTER_PERMISSION) {
+        w->invariants.listen_refused = true;
         router_model_set_policies(w->router, "natpmp", below(sim, ROUTER_MODEL_ALL + 1));
         trouble_until(w, w->now_ms + LONGEST_MS);
         ends_later(sim, event);

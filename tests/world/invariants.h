@@ -28,8 +28,9 @@
  *     connections, which covers detection by keep-alive, the longest back-off and a snapshot. Until then the
  *     core may also take a rule for its own whose mark somebody has removed.
  *   - A way to the gateway, or an address of the tunnel, that moved: 10 s after the router could report it,
- * or 60 s if the router reports nothing, such as for a routing rule; GRACE_RECONNECT_MS after the last fault
- * of the connections if that is later. Until then a rule may be for the interface or the address from before.
+ * or 60 s if the router reports nothing, such as for a routing rule, or has refused to listen;
+ *     GRACE_RECONNECT_MS after the last fault of the connections if that is later. Until then a rule may be
+ * for the interface or the address from before.
  *   - Two rules of one mapping that differ in interface or address alone, or that have foreign rules between
  *     them, because a rule is replaced: for 5 s, and for GRACE_RECONNECT_MS after the last fault of the
  *     connections.
@@ -201,6 +202,7 @@ struct invariants {
     unsigned
         excused_count; /* rules that were the daemon's until somebody edited the mark away a moment ago */
 
+    bool listen_refused;   /* the router may have refused to report what moves the way, on this connection */
     uint64_t way_known_ms; /* by then the rules must have followed the last move of the way */
 
     bool adopting; /* the process has not seen the router's rules yet */

@@ -347,7 +347,8 @@ static uint64_t noticed_ms(const struct world *w)
 void inv_way_moves(struct world *w, bool has_sign)
 {
     struct invariants *inv = &w->invariants;
-    uint64_t known_ms = has_sign ? noticed_ms(w) + WAY_SIGN_MS : w->now_ms + WAY_NO_SIGN_MS;
+    bool reports = has_sign && !inv->listen_refused;
+    uint64_t known_ms = reports ? noticed_ms(w) + WAY_SIGN_MS : w->now_ms + WAY_NO_SIGN_MS;
 
     if (known_ms < inv->router_trouble_ms + GRACE_RECONNECT_MS)
         known_ms = inv->router_trouble_ms + GRACE_RECONNECT_MS;

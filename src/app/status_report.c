@@ -79,7 +79,7 @@ bool status_forwards(const struct mapping_status *mapping)
 {
     return mapping->external_port != 0 &&
            (mapping->condition == MAPPING_ACTIVE || mapping->condition == MAPPING_KEPT_ALIVE ||
-            mapping->condition == MAPPING_ADOPTED);
+            mapping->condition == MAPPING_ADOPTED || mapping->condition == MAPPING_STATIC);
 }
 
 /* ---- for people ---- */

@@ -218,12 +218,29 @@ static void test_pages_of_strangers(void **state)
     check_bad(page);
 }
 
+/* Only ports that are open are shown to programs. */
+static void test_which_forward(void **state)
+{
+    static const bool forwards[MAPPING_CONDITIONS] = {[MAPPING_ACTIVE] = true,
+                                                      [MAPPING_KEPT_ALIVE] = true,
+                                                      [MAPPING_ADOPTED] = true,
+                                                      [MAPPING_STATIC] = true};
+    (void)state;
+    for (unsigned i = 0; i < MAPPING_CONDITIONS; i++) {
+        struct mapping_status mapping = {.condition = (uint8_t)i, .external_port = 41001};
+        assert_int_equal(status_forwards(&mapping), forwards[i]);
+        mapping.external_port = 0;
+        assert_false(status_forwards(&mapping));
+    }
+}
+
 UNIT(status)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_for_people), cmocka_unit_test(test_narrow),
-        cmocka_unit_test(test_trouble),    cmocka_unit_test(test_for_programs),
-        cmocka_unit_test(test_question),   cmocka_unit_test(test_pages_of_strangers),
+        cmocka_unit_test(test_for_people),    cmocka_unit_test(test_narrow),
+        cmocka_unit_test(test_trouble),       cmocka_unit_test(test_for_programs),
+        cmocka_unit_test(test_question),      cmocka_unit_test(test_pages_of_strangers),
+        cmocka_unit_test(test_which_forward),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

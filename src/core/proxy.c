@@ -14,8 +14,6 @@
 #include "core/turn.h"
 
 enum {
-    /* The first announcement after the start waits this long, so that the external address can be in it. */
-    FIRST_ANNOUNCEMENT_MS = 2000,
     /* RouterOS and Docker kill a container that has not stopped after ten seconds. */
     STOP_MS = 5000,
 };
@@ -47,7 +45,7 @@ static void start(struct proxy *p)
     p->started = true;
     p->started_ms = p->now_ms;
     server_init(&p->server, p->now_ms);
-    server_announce(&p->server, p->now_ms + FIRST_ANNOUNCEMENT_MS); /* section 3.2.1 */
+    server_announce(&p->server, p->now_ms + SERVER_FIRST_ANNOUNCEMENT_MS); /* section 3.2.1 */
     upstream_start(&p->upstream, p->now_ms);
     router_start(&p->router, p->now_ms);
 }

@@ -28,6 +28,9 @@ struct server {
     bool hidden_logged;
 };
 
+/* The first announcement after a start waits this long, so that the external address can be in it. */
+enum { SERVER_FIRST_ANNOUNCEMENT_MS = 2000 };
+
 void server_init(struct server *s, uint64_t now_ms);
 /* Seconds Since Start of Epoch at now_ms. */
 uint32_t server_epoch_s(const struct server *s, uint64_t now_ms);

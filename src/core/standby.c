@@ -68,7 +68,7 @@ void standby_end(struct proxy *p, const struct step *step)
     p->standing_by = false;
     p->adopting = true;
     server_init(&p->server, step->now_ms);
-    server_announce(&p->server, step->now_ms);
+    server_announce(&p->server, step->now_ms + SERVER_FIRST_ANNOUNCEMENT_MS);
     upstream_start(&p->upstream, step->now_ms);
     router_begin_anew(&p->router, step->now_ms);
 }

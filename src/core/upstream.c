@@ -62,11 +62,6 @@ void upstream_start(struct upstream *u, uint64_t now_ms)
     u->address_next_ms = now_ms;
 }
 
-bool upstream_free(const struct upstream *u)
-{
-    return u->used < UPSTREAM_PARALLEL_MAX;
-}
-
 /* Each key has a preferred place, where a search usually finds it at once. */
 static unsigned place(uint32_t key, unsigned i)
 {
@@ -120,11 +115,6 @@ uint64_t upstream_quiet_ms(const struct upstream *u, enum natpmp_protocol protoc
 {
     const struct under_way *what = &u->under_way[protocol][internal_port];
     return what->kind >= UNDER_WAY_DELETION ? what->until_ms : 0;
-}
-
-uint64_t upstream_apart_ms(const struct upstream *u, enum natpmp_protocol protocol, bool deletes)
-{
-    return u->apart_ms[protocol][deletes];
 }
 
 /* ---- sending ---- */
@@ -222,6 +212,11 @@ void upstream_stop(struct upstream *u, uint64_t now_ms)
     }
     u->address_asking = false;
     u->address_next_ms = UINT64_MAX;
+    u->address_known = false;
+    u->epoch_known = false;
+    u->suspected = false;
+    u->epoch_doubted = false;
+    u->unheard = 0;
 }
 
 void upstream_again(struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port,

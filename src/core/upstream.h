@@ -128,7 +128,8 @@ void upstream_init(struct upstream *u);
 /* The first request for the external address goes out with the next tick. */
 void upstream_start(struct upstream *u, uint64_t now_ms);
 
-/* Ends all transactions without an outcome, and requests nothing any more. */
+/* Ends all transactions without an outcome, requests nothing any more, and forgets the gateway's address and
+ * epoch: they may be others by the next start. */
 void upstream_stop(struct upstream *u, uint64_t now_ms);
 
 /* True if there is room for another transaction. */

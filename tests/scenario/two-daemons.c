@@ -1,7 +1,8 @@
 /* An old container still runs when a new one with the same INSTANCE starts. The new one is logged in as the
  * same user, so it claims to serve. The old one sees that at once, and stands by: it changes no rule and no
  * lease, and answers nobody. The rules stay as they are, and the new one adopts them. When the new one has
- * gone, the old one sees that in the router's list of sessions, adopts the rules, and serves again. [R3] */
+ * gone, the old one sees that in the router's list of sessions, adopts the rules, and serves again. What the
+ * gateway said before it stood by does not count any more: the address is another one by then. [R3] */
 #include "scenario.h"
 
 static uint64_t writes(struct world *w)
@@ -53,7 +54,8 @@ static void tell(struct world *w)
     expect(w, proxy_status(w->proxy, w->now_ms).standing_by && !second(w).standing_by);
     expect(w, our_rules(w) == 4);
     expect_rest(w);
-    note(w, "the second daemon dies");
+    note(w, "the external address changes, and the second daemon dies");
+    world_gateway_address(w, 0xb9010209, false);
     before = writes(w);
     world_kill_second(w);
     w->lan_process = 0;

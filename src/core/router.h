@@ -104,7 +104,8 @@ struct twin {
 
     /* the reading of /user/active in progress, or the last one */
     bool reading;
-    bool read; /* once on this connection */
+    bool read;      /* once on this connection */
+    uint32_t guess; /* the session that we took for ours then, even if it turned out that it may not be */
     bool sessions_known;
     unsigned rows; /* API sessions of our user */
     uint32_t newest;

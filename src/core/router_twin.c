@@ -76,6 +76,7 @@ void router_twin_connected(struct router *r, const struct step *step)
     struct twin *t = &r->twin;
     t->read = false;
     t->own.session = 0;
+    t->guess = 0;
     t->own.up_s = 0;
     t->own.age_s = 0;
     t->seen.run = 0;
@@ -179,8 +180,9 @@ static void stand_by(struct router *r, uint64_t now_ms)
 static void judge_claim(struct router *r, uint64_t now_ms)
 {
     struct twin *t = &r->twin;
-    /* Behind one address and at one moment, both took the newest session for theirs. */
-    if (t->seen.session == t->own.session) {
+    /* Behind one address and at one moment, both took the newest session for theirs, and claim it again
+     * later. */
+    if (t->seen.session == t->guess) {
         t->seen.session = 0;
         t->own.session = 0;
     }
@@ -249,7 +251,7 @@ static void sessions_done(struct router *r, bool failed, uint64_t now_ms)
     t->others = t->rows > own ? t->rows - own : 0;
     bool first = t->settled_ms == UINT64_MAX && !t->claiming && t->claim_id == 0 && !t->standing_by;
     if (first_time(&t->read))
-        t->own.session = t->newest_here != 0 ? t->newest_here : t->newest;
+        t->own.session = t->guess = t->newest_here != 0 ? t->newest_here : t->newest;
     if (t->seen.run != 0)
         judge_claim(r, now_ms);
     if (t->standing_by)

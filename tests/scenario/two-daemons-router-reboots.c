@@ -1,6 +1,7 @@
 /* Two daemons with the same INSTANCE, behind one address, so that the router's list of sessions does not tell
  * them apart. They start at the same time, and one of them serves. The router reboots: whichever connects
- * first, the one that served before serves again, and the changes on the router are few. [R3] */
+ * first, the one that served before serves again, and the changes on the router are few. When that one has died,
+ * the other one serves, although it once took that one's session for its own. [R3] */
 #include "scenario.h"
 
 enum { ROUNDS = 10 };
@@ -57,6 +58,23 @@ static void tell(struct world *w)
     }
     show(w, true);
     expect(w, w->invariants.claims == 0);
+    note(w, "both connections end, and both take the newest session for theirs; later the one that served dies");
+    show(w, false);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        router_now(w);
+        router_model_drop_session(w->router, 0, false);
+        inv_router_trouble(w);
+        world_run_for(w, 700000);
+        expect(w, proxy_status(w->proxy, w->now_ms).standing_by && !second_stands_by(w));
+        world_kill_second(w);
+        w->lan_process = 0;
+        world_run_for(w, 15000);
+        expect(w, !proxy_status(w->proxy, w->now_ms).standing_by && our_rules(w) == 1);
+        w->lan_process = 1;
+        world_start_second(w, 4 + i);
+        world_run_for(w, 10000);
+        expect(w, proxy_status(w->proxy, w->now_ms).standing_by && !second_stands_by(w));
+    }
 }
 
 const struct story story_two_daemons_router_reboots = {.options = one_address, .tell = tell};

@@ -48,6 +48,7 @@ struct proxy {
         bool granted;
         bool refused; /* but granted when the internal port was suggested */
     } wish[2];
+    uint64_t wishes_refused_until_ms; /* the internal port was refused, too */
 
     /* what the log has reported about the gateway */
     uint64_t rotation_noted_until_ms; /* external ports change often: no new warning before */

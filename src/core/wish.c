@@ -53,9 +53,10 @@ bool wish_refused(struct proxy *p, uint16_t m, uint16_t suggested, uint64_t now_
 {
     const struct mapping *mapping = &p->tables.mapping[m];
     /* A gateway that refused both lately has no port, or does not authorize mappings. */
-    bool tried = mapping->lease.suggest_own || p->refuses_until_ms > now_ms;
-    if (tried || p->wish[kind_of(suggested)].granted || !mapping_ought(mapping) ||
-        alternative(p, m, suggested, now_ms) == 0)
+    if (mapping->lease.suggest_own)
+        p->wishes_refused_until_ms = now_ms + UINT64_C(1000) * GATEWAY_REFUSES_S;
+    if (p->wishes_refused_until_ms > now_ms || p->wish[kind_of(suggested)].granted ||
+        !mapping_ought(mapping) || alternative(p, m, suggested, now_ms) == 0)
         return false;
     lease_suggest_own(&p->tables, m);
     return true;
@@ -67,4 +68,5 @@ void wish_forget(struct proxy *p)
         p->wish[kind].granted = false;
         p->wish[kind].refused = false;
     }
+    p->wishes_refused_until_ms = 0;
 }

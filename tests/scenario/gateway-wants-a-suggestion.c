@@ -1,7 +1,8 @@
 /* A gateway refuses each request that suggests no external port, and so does RouterOS's own NAT-PMP by
  * report. Such a request is sent once more with the rule's port as the suggestion. That works, and from then
  * on it is suggested at once, until the gateway restarts. Another gateway does not answer such requests at
- * all. A third one grants only what has the internal port as the external one. [G5] */
+ * all. A third one grants only what has the internal port as the external one. A moment without ports makes
+ * no difference for longer than a minute, however often clients ask meanwhile. [G5] */
 #include "scenario.h"
 
 static void options(struct world_options *options)
@@ -54,7 +55,23 @@ static void tell(struct world *w)
     mapping = map(w, a, TCP, 7000, 7000, 3600);
     world_run_for(w, 500);
     expect(w, mapping->state == LAN_HELD && mapping->external_port == router_port_of(w, 10, TCP, 7000));
-    skip_s(w, 100);
+    note(w, "it restarts as the first one, and refuses everything for a moment; clients go on asking");
+    show(w, false);
+    w->gateway.options.wants_internal_port = false;
+    world_gateway_reboot(w);
+    skip_s(w, 120);
+    w->gateway.faults.refuse = 4;
+    asks_map(w, 12, 40000, TCP, 8000, 0, 3600);
+    world_run_for(w, 1000);
+    w->gateway.faults.refuse = 0;
+    for (uint16_t i = 1; i < 4; i++) {
+        skip_s(w, 30);
+        asks_map(w, 12, 40000, TCP, 8000 + i, 0, 3600);
+        world_run_for(w, 1000);
+    }
+    expect(w, rule_of(w, 12, TCP, 8003) != 0);
+    show(w, true);
+    skip_s(w, 3700);
     expect_rest(w);
 }
 

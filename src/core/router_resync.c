@@ -208,6 +208,8 @@ static bool listen_row(struct router *r, const struct ros_sentence *row, uint64_
         return false; /* the first snapshot has not started, and it will show the rule */
     if (is_dead(row))
         return dead_row(r, rule.id, now_ms, o);
+    if (router_has_removed(r, rule.id))
+        return false; /* the row was on its way when the router removed the rule */
     if (rule.only_ours)
         return false;
     if (rule.partial) {

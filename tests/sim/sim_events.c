@@ -455,6 +455,8 @@ static void second_tunnel(struct sim *sim)
     if (sim->second_shares)
         return;
     sim->second_shares = below(sim, 6) == 0;
+    if (sim->second_shares)
+        router_model_routing_rules_clear(router);
     router_model_address_add(router, addresses[sim->second_shares ? 2 : below(sim, 2)], "wg2");
 }
 

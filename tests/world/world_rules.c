@@ -167,8 +167,10 @@ const struct inv_rule *inv_find_rule(const struct world *w, uint32_t address, bo
     for (unsigned i = 0; i < w->invariants.rule_count; i++) {
         const struct inv_rule *rule = &w->invariants.rules[i];
 
-        if (rule->sane && rule->address == address && rule->tcp == tcp && rule->port == port &&
-            (!found || !found->enabled))
+        if (!rule->sane || rule->address != address || rule->tcp != tcp || rule->port != port)
+            continue;
+        /* While a rule is replaced, there are two. The later one leads on. */
+        if (!found || !found->enabled || (rule->enabled && rule->id > found->id))
             found = rule;
     }
     return found;

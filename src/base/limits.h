@@ -57,6 +57,11 @@ enum {
     /* This one is logged. */
     GATEWAY_CONTRADICTIONS_NOTED = 3,
 
+    /* A static mapping that the gateway refuses for want of a port takes that of one client, and the next one
+     * only so much later, unless it has got a port by then: a gateway that refuses for another reason must
+     * not cost all clients their ports. */
+    STATIC_DISPLACES_S = 600,
+
     /* By default RouterOS allows 20 API sessions, for all programs together. */
     ROUTER_SESSIONS_MAX = 4,
     /* With this many commands in flight, removing 1,000 rules at a stop takes nine round trips. */
@@ -78,9 +83,9 @@ enum {
     WALK_CHAINS_MAX = 64,
     WALK_STEPS_MAX = 1024,
     CHAIN_NAME_MAX = 127,
-    /* So often at once, and then one in so many seconds, the daemon puts its rules before others that were put
-     * before them. A script that orders its own rules first, again and again, must not make the daemon change
-     * the router without end. */
+    /* So often at once, and then one in so many seconds, the daemon puts its rules before others that were
+     * put before them. A script that orders its own rules first, again and again, must not make the daemon
+     * change the router without end. */
     FRONT_BURST = 3,
     FRONT_INTERVAL_S = 20 * 60,
     /* Chains of the NAT table with rules that name ports. Each takes 16 KiB for each protocol, from the first

@@ -54,6 +54,7 @@ struct proxy {
     uint64_t rotation_noted_until_ms; /* external ports change often: no new warning before */
     bool unauthorized_noted;          /* the gateway does not authorize mappings */
     bool ports_short_noted;           /* the gateway has no port left */
+    uint64_t displaces_from_ms;       /* no static mapping takes a client's port before */
     uint64_t refuses_until_ms;        /* until then it is asked first, and the router only after a grant */
 
     /* with GATEWAY_MODE=symmetric: the mapping that requested a lease last, by protocol */

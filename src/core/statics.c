@@ -111,6 +111,7 @@ void statics_report(struct proxy *p, uint16_t m, const struct step *step)
     if (mapping->promise.noted == 0)
         return;
     job_note_result(t, m, NATPMP_SUCCESS);
+    p->displaces_from_ms = 0;
     actions_log(step->out, LOG_LEVEL_INFO, component,
                 "the static mapping has an external port %s external=%u", mapping_text(t, m).text,
                 (unsigned)mapping->promise.noted);

@@ -135,10 +135,24 @@ static bool carry_out(struct proxy *p, struct budget_decision decision, const st
     return true;
 }
 
+/* A static mapping may take the port of a client that uses it. If that did not help, the gateway is not short
+ * of ports, and taking one client's port after the other would help as little. */
+static bool may_displace(struct proxy *p, struct budget_decision decision, const struct step *step)
+{
+    if (decision.verdict != BUDGET_RELEASE ||
+        !promise_is_in_use(mapping_at(&p->tables, decision.mapping), step->now_ms))
+        return true;
+    if (p->displaces_from_ms > step->now_ms)
+        return false;
+    p->displaces_from_ms = step->now_ms + UINT64_C(1000) * STATIC_DISPLACES_S;
+    return true;
+}
+
 bool turn_make_room(struct proxy *p, uint16_t m, const struct step *step)
 {
     report_no_port(p, step);
-    return carry_out(p, budget_make_room(&p->tables, m, step->now_ms), step);
+    struct budget_decision decision = budget_make_room(&p->tables, m, step->now_ms);
+    return may_displace(p, decision, step) && carry_out(p, decision, step);
 }
 
 bool turn_yield(struct proxy *p, uint16_t m, uint16_t holder, const struct step *step)

@@ -147,8 +147,11 @@ static void settle_lease(struct proxy *p, uint16_t m, const struct step *step)
         lease_recovered(t, m);
         lease_set_pair(t, m, PAIR_SETTLED);
     }
-    if (lease_is_over(p->strategy, mapping, step->now_ms))
+    if (lease_is_over(p->strategy, mapping, step->now_ms)) {
         lease_on_gone(t, m);
+        if (mapping->moving)
+            mapping_touch(t, m); /* its router port can be chosen now */
+    }
     turn_queue(p, m, step);
     mapping_set_spare(t, m, budget_is_spare(mapping, step->now_ms));
 }

@@ -45,7 +45,8 @@ def test_files(architecture, tmp_path):
     for name in ("usr/bin/double-natpmp", "lib/systemd/system/double-natpmp.service", "etc/default/double-natpmp",
                  "usr/share/man/man8/double-natpmp.8.gz", "usr/share/doc/double-natpmp/README.Debian",
                  "usr/share/doc/double-natpmp/copyright", "usr/share/doc/double-natpmp/examples/prometheus.yml",
-                 "usr/share/doc/double-natpmp/examples/grafana.json"):
+                 "usr/share/doc/double-natpmp/examples/grafana.json",
+                 "usr/share/doc/double-natpmp/examples/double-natpmp-watch@.service"):
         assert (tmp_path / name).is_file(), name
     unit = (tmp_path / "lib/systemd/system/double-natpmp.service").read_text()
     assert "\nExecStart=/usr/bin/double-natpmp\n" in unit

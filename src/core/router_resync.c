@@ -231,7 +231,7 @@ static void report_limit(struct router *r, const struct step *step)
             step->out, LOG_LEVEL_WARN, component,
             "the router's NAT table has more chains or jumps than double-natpmp follows; a port that a "
             "rule in the rest names is used only when no other is left chains=%u ports_of=%u steps=%u "
-            "fix=\"remove chains and jumps that nothing needs: /ip/firewall/nat/print where action=jump\"",
+            "fix=\"/ip/firewall/nat/print where action=jump; remove chains and jumps that nothing needs\"",
             (unsigned)WALK_CHAINS_MAX, (unsigned)TAKEN_CHAINS_MAX, (unsigned)WALK_STEPS_MAX);
     r->limit_reported = incomplete;
 }

@@ -602,7 +602,7 @@ static void the_connection_table_remembers_udp(void **state)
     assert_string_equal(client_ask(t, s, FLOWS), "!empty\n!done\n");
     router_model_sends(t->m, t->now_ms, &flow);
     assert_string_equal(client_ask(t, s, "/ip/firewall/connection/print|=count-only="), "!done|=ret=1\n");
-    router_model_address_remove(t->m, "10.2.0.2/32");
+    router_model_address_remove(t->m, "10.2.0.2/24");
     assert_string_equal(client_ask(t, s, FLOWS), "!empty\n!done\n");
 }
 

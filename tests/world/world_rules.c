@@ -547,10 +547,11 @@ static void check_ask_at_rest(struct world *w, struct inv_entry *ask)
 
     if ((ask->promised_until_ms <= w->now_ms + 1000 && !held) || ask->doubtful)
         return;
-    /* The mapping was refused when the daemon requested it again, and the epoch reported that to a client
-     * that does not exist any more. */
-    if (!rule && ask->advertised_ms < w->invariants.gateway_refused_ms &&
-        ask->advertised_ms < w->invariants.reset_ms)
+    /* The mapping was refused when the daemon requested it again, or a static one took its port, and the
+     * epoch reported that to a client that does not exist any more. */
+    bool lost =
+        ask->advertised_ms < w->invariants.gateway_refused_ms || w->options.config.static_mappings > 0;
+    if (!rule && lost && ask->advertised_ms < w->invariants.reset_ms)
         return;
     if (!rule)
         world_fail(w, "at rest: %s was advertised %s port %u and has no rule",

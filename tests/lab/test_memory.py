@@ -3,7 +3,7 @@ pages of libc that it shares with all other programs."""
 
 from lab import wait_until
 
-RESIDENT_LIMIT = 2500 * 1000
+RESIDENT_LIMIT = 2_700_000
 OWN_LIMIT = 1000 * 1000
 
 

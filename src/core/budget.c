@@ -48,8 +48,8 @@ static bool has_ending(const struct mapping_tables *t)
     return false;
 }
 
-/* A static mapping comes first: if clients use all ports, it gets that of the client that renewed longest
- * ago. A rule of an earlier run that no client has renewed yet comes before those. */
+/* A static mapping without a lease comes first: if clients use all ports, it gets that of the client that
+ * renewed longest ago. A rule of an earlier run that no client has renewed yet comes before those. */
 static struct budget_decision displace(const struct mapping_tables *t)
 {
     struct budget_decision decision = {.verdict = BUDGET_NOTHING};
@@ -82,7 +82,8 @@ struct budget_decision budget_make_room(const struct mapping_tables *t, uint16_t
         if (decision.verdict == BUDGET_RELEASE)
             break;
     }
-    return decision.verdict == BUDGET_NOTHING && t->mapping[m].is_static ? displace(t) : decision;
+    bool needs_port = t->mapping[m].is_static && !lease_lives(&t->mapping[m], now_ms);
+    return decision.verdict == BUDGET_NOTHING && needs_port ? displace(t) : decision;
 }
 
 /* Both protocols of one external port count once. */

@@ -84,12 +84,18 @@ void judge_script(struct scene *scene)
     const struct survey *s = scene->s;
     const struct table *table = &s->table[TABLE_SCRIPT];
     const struct log_safe name = log_safe(span_text(s->config->change_script));
-    if (s->config->change_script[0] == '\0' || table->state != TABLE_READ)
+    if (s->config->change_script[0] == '\0' || table->state == TABLE_UNASKED)
         return;
     struct table_rows scripts = table_rows_of(s, TABLE_SCRIPT);
     const struct ros_sentence *script = table_find(&scripts, "name", s->config->change_script);
     if (script != NULL) {
         judge_policies(scene, script, name.text);
+        return;
+    }
+    if (table->state != TABLE_READ || table->incomplete) {
+        (void)finding_add(scene->out, FINDING_SCRIPT, FINDING_WARN,
+                          "whether the router has the script %s of ON_CHANGE_SCRIPT is not known (%s)",
+                          name.text, table->incomplete ? "too many rows" : table->message.text);
         return;
     }
     struct finding *f = finding_add(scene->out, FINDING_SCRIPT, FINDING_FAIL,

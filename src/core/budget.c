@@ -48,21 +48,32 @@ static bool has_ending(const struct mapping_tables *t)
     return false;
 }
 
+/* Not to be released for a static mapping. */
+static bool is_firm(const struct mapping *mapping)
+{
+    return mapping->is_static || mapping->job.kind == JOB_MAP;
+}
+
+/* A gateway that has one port for each protocol gets nothing free by the release of the other protocol's. */
+static bool is_better(const struct mapping *a, const struct mapping *b, uint8_t protocol)
+{
+    bool same = (a->protocol == protocol) == (b->protocol == protocol);
+    return same ? a->promise.advertised_ms < b->promise.advertised_ms : a->protocol == protocol;
+}
+
 /* A static mapping without a lease comes first: if clients use all ports, it gets that of the client that
  * renewed longest ago. A rule of an earlier run that no client has renewed yet comes before those. */
-static struct budget_decision displace(const struct mapping_tables *t)
+static struct budget_decision displace(const struct mapping_tables *t, uint8_t protocol)
 {
     struct budget_decision decision = {.verdict = BUDGET_NOTHING};
     for (unsigned i = 1; i <= t->used_mappings; i++) {
         uint16_t m = (uint16_t)i;
         const struct mapping *mapping = &t->mapping[m];
         uint16_t twin = mapping->client != 0 ? twin_of(t, m) : 0;
-        bool firm = mapping->is_static || mapping->job.kind == JOB_MAP ||
-                    (twin != 0 && (t->mapping[twin].is_static || t->mapping[twin].job.kind == JOB_MAP));
-        if (mapping->client == 0 || !mapping->wanted || mapping->lease.external_port == 0 || firm)
+        if (mapping->client == 0 || !mapping->wanted || mapping->lease.external_port == 0 ||
+            is_firm(mapping) || (twin != 0 && is_firm(&t->mapping[twin])))
             continue;
-        if (decision.verdict == BUDGET_NOTHING ||
-            mapping->promise.advertised_ms < t->mapping[decision.mapping].promise.advertised_ms)
+        if (decision.verdict == BUDGET_NOTHING || is_better(mapping, &t->mapping[decision.mapping], protocol))
             decision = (struct budget_decision){.verdict = BUDGET_RELEASE, .mapping = m, .twin = twin};
     }
     return decision;
@@ -83,7 +94,7 @@ struct budget_decision budget_make_room(const struct mapping_tables *t, uint16_t
             break;
     }
     bool needs_port = t->mapping[m].is_static && !lease_lives(&t->mapping[m], now_ms);
-    return decision.verdict == BUDGET_NOTHING && needs_port ? displace(t) : decision;
+    return decision.verdict == BUDGET_NOTHING && needs_port ? displace(t, t->mapping[m].protocol) : decision;
 }
 
 /* Both protocols of one external port count once. */

@@ -206,6 +206,7 @@ static void not_released(struct proxy *p, uint16_t m, uint64_t retry_ms, const s
         return;
     }
     lease_on_rejoin_failed(&p->tables, m);
+    statics_not_given_back(p, m, step);
     pair_settled(p, m, step);
 }
 

@@ -245,6 +245,10 @@ static void lose_rule(struct proxy *p, uint32_t id, bool removed, const struct s
 {
     struct mapping_tables *t = &p->tables;
     uint16_t m = find_rule(p, id);
+    if (!removed) {
+        router_spare(&p->router, id);
+        rule_spare(t, id);
+    }
     if (m == 0) {
         if (removed)
             router_foreign_changed(&p->router, step->now_ms);

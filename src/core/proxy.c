@@ -186,8 +186,8 @@ void proxy_step(struct proxy *p, const struct event *event, struct actions *out)
     on_router(p, &step);
     on_gateway(p, &step);
     router_tick(&p->router, &step);
-    if (router_way_note(&p->router, p->upstream.sent_ms, (enum gateway_trouble)p->upstream.trouble,
-                        step.now_ms) &&
+    if (router_way_note(&p->router, p->upstream.local, p->upstream.sent_ms,
+                        (enum gateway_trouble)p->upstream.trouble, step.now_ms) &&
         !p->standing_by)
         upstream_refresh(&p->upstream, step.now_ms);
     upstream_tick(&p->upstream, &step);

@@ -236,6 +236,8 @@ bool router_set_comment(struct router *r, uint16_t owner, uint32_t id, uint16_t 
                         uint32_t lease_s, const struct step *step);
 /* A rule of ours that belongs to no mapping: it will be removed. */
 void router_orphan(struct router *r, uint32_t id, uint64_t now_ms);
+/* The rule is somebody else's now: it will not be removed. */
+void router_spare(struct router *r, uint32_t id);
 /* Requests a resync at `at_ms` or earlier, because something happened that listen does not explain. */
 void router_resync(struct router *r, uint64_t at_ms);
 /* A foreign rule was changed or removed: a resync finds out which ports it took. At most every 15 s. */

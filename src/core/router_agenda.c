@@ -49,6 +49,13 @@ void router_orphan(struct router *r, uint32_t id, uint64_t now_ms)
         router_resync(r, now_ms + ORPHANS_LATER_MS); /* it finds the others again */
 }
 
+void router_spare(struct router *r, uint32_t id)
+{
+    for (unsigned i = 0; i < r->orphans; i++)
+        if (r->orphan[i] == id)
+            r->orphan[i--] = r->orphan[--r->orphans];
+}
+
 void router_note_removed(struct router *r, uint32_t id)
 {
     r->removed[r->removed_next++ % ROUTER_ORPHANS_MAX] = id;

@@ -83,7 +83,8 @@ static void context_done(struct router *r, const struct step *step)
     const char *interface = r->next_context.interface;
     bool moved = r->context.interface[0] != '\0' && strcmp(r->context.interface, interface) != 0;
     bool news = moved || r->next_facts != r->facts;
-    router_way_end(r, news, step->now_ms);
+    router_way_publish(r, step->out);
+    router_way_end(r, step->now_ms);
     if (!news && !r->snapshot_wanted) {
         r->stage = STAGE_IDLE;
         return;
@@ -340,7 +341,7 @@ static bool stage_done(struct router *r, struct router_outcome *o, const struct 
 {
     if (r->stage_failed) {
         r->stage = STAGE_IDLE;
-        router_way_end(r, false, step->now_ms);
+        router_way_end(r, step->now_ms);
         router_resync(r, step->now_ms + FAILED_RETRY_MS);
         return false;
     }

@@ -37,7 +37,7 @@ bool router_finish_script(struct router *r, uint64_t now_ms)
 void router_script_tick(struct router *r, const struct step *step)
 {
     struct change_script *script = &r->script;
-    if (router_script_due_ms(r) > step->now_ms || !session_free(&r->session[0]))
+    if (router_script_due_ms(r) > step->now_ms)
         return;
     script->wanted = false;
     script->running = true;
@@ -49,7 +49,8 @@ void router_script_tick(struct router *r, const struct step *step)
 
 uint64_t router_script_due_ms(const struct router *r)
 {
-    return r->script.wanted && !r->script.running ? r->script.due_ms : UINT64_MAX;
+    bool may = r->script.wanted && !r->script.running && session_free(&r->session[0]);
+    return may ? r->script.due_ms : UINT64_MAX;
 }
 
 static const char *remedy(enum ros_error error)

@@ -4,11 +4,16 @@ enum {
     POLL_MS = 60 * 1000,
     /* A change often comes with others: the interface, its address, its routes. */
     SIGN_MS = 500,
+    /* From one look to the next one while signs come again and again. Rules follow the way within ten seconds
+     * of a sign, and a tunnel that goes up and down costs two changes for each mapping in this time. */
     SIGNS_APART_MS = 2000,
+    SIGNS_APART_MAX_MS = 8000,
     /* A packet of ours is in the connection table after the first time, and UDP is forgotten there after 10
      * s, as some routers are set. */
     FLOW_MS = 300,
     FLOW_OLD_MS = 5000,
+    /* Packets for one look: further signs may come while it waits. */
+    ASKED_MAX = 3,
     RETRY_FIRST_MS = 1000,
     RETRY_MAX_MS = 30 * 1000,
     /* At the first look the answer may still be on its way. */
@@ -42,15 +47,20 @@ static bool shows_way(const struct router_way *way, uint64_t now_ms)
     return way->sent_ms >= way->moved_ms && way->sent_ms + FLOW_OLD_MS >= now_ms;
 }
 
-bool router_way_note(struct router *r, uint64_t sent_ms, enum gateway_trouble trouble, uint64_t now_ms)
+bool router_way_note(struct router *r, uint32_t source, uint64_t sent_ms, enum gateway_trouble trouble,
+                     uint64_t now_ms)
 {
     struct router_way *way = &r->way;
+    if (source != 0)
+        way->own_address = source;
     bool over = way->gateway_trouble != GATEWAY_FINE && trouble == GATEWAY_FINE;
     if (over && (way->gateway_trouble != GATEWAY_UNKNOWN || !router_way_is_known(r)))
         router_way_sign(r, now_ms);
     way->gateway_trouble = (uint8_t)trouble;
     way->sent_ms = sent_ms;
-    return way->wait_ms != 0 && !shows_way(way, now_ms);
+    bool asks = way->wait_ms != 0 && !shows_way(way, now_ms) && way->asked < ASKED_MAX;
+    way->asked += asks;
+    return asks;
 }
 
 void router_way_down(struct router *r, uint64_t now_ms)
@@ -67,6 +77,8 @@ void router_way_down(struct router *r, uint64_t now_ms)
 uint64_t router_way_due_ms(const struct router *r)
 {
     const struct router_way *way = &r->way;
+    if (r->ready && r->twin.standing_by)
+        return UINT64_MAX; /* its packets go nowhere, and it has no rules */
     uint64_t due_ms =
         r->ready && router_way_is_known(r) ? way->due_ms : earlier_ms(way->due_ms, r->resync_due_ms);
     return later_ms(due_ms, way->wait_ms);
@@ -79,21 +91,21 @@ bool router_way_is_due(struct router *r, uint64_t now_ms)
         return false;
     /* A connection to the router that is new must not wait: what may be out of date is confirmed soon. */
     bool waits = r->ready || way->failures > 0;
-    if (waits && way->wait_ms == 0 && !shows_way(way, now_ms))
+    if (waits && way->wait_ms == 0 && !shows_way(way, now_ms)) {
         way->wait_ms = now_ms + FLOW_MS;
+        way->asked = 0;
+    }
     return way->wait_ms <= now_ms;
 }
 
-void router_way_end(struct router *r, bool news, uint64_t now_ms)
+void router_way_end(struct router *r, uint64_t now_ms)
 {
     struct router_way *way = &r->way;
     if (!way->looking)
         return;
     way->looking = false;
-    if (news)
-        way->pause_ms = SIGNS_APART_MS;
-    else if (way->by_sign)
-        way->pause_ms = (uint32_t)earlier_ms(2 * (uint64_t)way->pause_ms, POLL_MS);
+    if (way->by_sign)
+        way->pause_ms = (uint32_t)earlier_ms(2 * (uint64_t)way->pause_ms, SIGNS_APART_MAX_MS);
     way->due_ms = earlier_ms(way->due_ms, now_ms + POLL_MS);
 }
 
@@ -153,7 +165,8 @@ static void weigh(struct router *r, const struct step *step)
 void router_way_begin(struct router *r, const struct step *step)
 {
     struct router_way *way = &r->way;
-    way->due_ms = shows_way(way, step->now_ms) ? UINT64_MAX : step->now_ms + SIGNS_APART_MS;
+    way->due_ms =
+        shows_way(way, step->now_ms) ? UINT64_MAX : step->now_ms + later_ms(SIGNS_APART_MS, way->pause_ms);
     way->wait_ms = 0;
     way->begun_ms = step->now_ms;
     way->looking = true;
@@ -255,19 +268,27 @@ static void compare(struct router *r, const char *seen, bool by_table, struct ac
     way->other_logged = other;
 }
 
+void router_way_publish(struct router *r, struct actions *out)
+{
+    struct router_way *way = &r->way;
+    if (way->interface[0] == '\0' && way->verdict[0] != '\0')
+        way->news = WAY_FOUND;
+    copy_interface(way->interface, span_text(way->verdict));
+    if (router_way_is_known(r) && r->trouble == FAILURE_NO_INTERFACE)
+        router_report(r, FAILURE_NONE, span_of(NULL, 0), out);
+}
+
 static void conclude(struct router *r, const char *interface, const struct step *step)
 {
     struct router_way *way = &r->way;
     const struct interface_names *tunnels = &way->evidence.tunnels;
     const char *only_tunnel = tunnels->count == 1 && !tunnels->incomplete ? tunnels->name[0] : "";
-    if (way->interface[0] == '\0' && interface[0] != '\0' && r->ready)
-        way->news = WAY_FOUND;
-    copy_interface(way->interface, span_text(interface));
+    copy_interface(way->verdict, span_text(interface));
+    if (interface[0] == '\0')
+        way->interface[0] = '\0';
     note_translation(r, interface[0] != '\0' ? interface : only_tunnel, step->out);
     if (interface[0] != '\0') {
         way->failures = 0;
-        if (r->trouble == FAILURE_NO_INTERFACE)
-            router_report(r, FAILURE_NONE, span_of(NULL, 0), step->out);
         router_read_context(r, interface, step);
         return;
     }

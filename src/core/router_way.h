@@ -29,11 +29,13 @@ enum way_news {
 struct router_way {
     const char *configured; /* MIKROTIK_IN_INTERFACE; empty: the router is asked */
     uint32_t gateway;
-    uint32_t own_address; /* from which the API connection comes; 0: not known */
+    uint32_t own_address; /* from which our packets go to the gateway; else that of the API connection; 0: not
+                             known */
 
     /* the look that is running, or the last one */
     struct way_evidence evidence;
-    char interface[INTERFACE_NAME_MAX + 1]; /* the result; empty: the way is not known */
+    char verdict[INTERFACE_NAME_MAX + 1];   /* its result; empty: it did not find the way */
+    char interface[INTERFACE_NAME_MAX + 1]; /* the same, when what concerns it was read; empty: not known */
 
     /* when */
     uint64_t due_ms;   /* of the next look; UINT64_MAX: one is running, or there is no connection */
@@ -42,10 +44,11 @@ struct router_way {
     uint64_t sent_ms;  /* when the last packet went to the gateway */
     uint64_t sign_ms;  /* the last sign */
     uint64_t moved_ms; /* the way may have moved then: what left before shows where it led */
-    uint32_t pause_ms; /* between looks after signs that meant nothing */
+    uint32_t pause_ms; /* between looks while signs come */
     bool signs;        /* there was one since the last look began */
     bool by_sign;      /* the look follows one */
     bool looking;      /* a look is running, not only a resync */
+    uint8_t asked;     /* packets that were requested for the look that waits */
     uint8_t failures;  /* looks in a row that did not find the way */
     uint8_t news;      /* enum way_news, for router_next */
 
@@ -69,9 +72,11 @@ bool router_way_is_known(const struct router *r);
 /* Something happened that may have moved the way: a look follows within a second, or later if that happens
  * again and again. */
 void router_way_sign(struct router *r, uint64_t now_ms);
-/* To be called in each step: when the last packet went to the gateway, and the gateway's trouble. True: a
- * packet should be sent now, because a look is due and the connection table has only what was sent lately. */
-bool router_way_note(struct router *r, uint64_t sent_ms, enum gateway_trouble trouble, uint64_t now_ms);
+/* To be called in each step: the address from which packets go to the gateway (0: not known), when the last
+ * one went, and the gateway's trouble. True: a packet should be sent now, because a look is due and the
+ * connection table has only what was sent lately. */
+bool router_way_note(struct router *r, uint32_t source, uint64_t sent_ms, enum gateway_trouble trouble,
+                     uint64_t now_ms);
 
 /* ---- for router.c and router_resync.c ---- */
 
@@ -89,6 +94,7 @@ bool router_way_done(struct router *r, const struct command *c, const struct ste
 void router_way_given_up(struct router *r, const struct command *c, struct actions *out);
 /* All commands of a stage of the look have ended. */
 void router_way_next(struct router *r, const struct step *step);
-/* The resync is over, and with it the look, if it was one. `news`: something has changed since the last one.
- */
-void router_way_end(struct router *r, bool news, uint64_t now_ms);
+/* What concerns the way was read, so that rules can be added there. */
+void router_way_publish(struct router *r, struct actions *out);
+/* The resync is over, and with it the look, if it was one. */
+void router_way_end(struct router *r, uint64_t now_ms);

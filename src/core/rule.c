@@ -269,6 +269,13 @@ void rule_on_changed(struct mapping_tables *t, uint16_t m)
 
 /* ---- what is to be done ---- */
 
+void rule_spare(struct mapping_tables *t, uint32_t id)
+{
+    for (unsigned m = 1; m <= t->used_mappings; m++)
+        if (t->mapping[m].rule.replaced == id && t->mapping[m].client != 0)
+            rule_of(t, (uint16_t)m)->replaced = 0;
+}
+
 void rule_on_way_moved(struct mapping_tables *t, uint16_t m)
 {
     struct rule *rule = rule_of(t, m);

@@ -108,6 +108,8 @@ void rule_on_changed(struct mapping_tables *t, uint16_t m);
 void rule_on_way_moved(struct mapping_tables *t, uint16_t m);
 /* Another rule stands before it: it is outdated, too, because a new one is put in front. */
 void rule_on_behind(struct mapping_tables *t, uint16_t m);
+/* Somebody else uses the rule with that id now: if it is being replaced, it is not removed. */
+void rule_spare(struct mapping_tables *t, uint32_t id);
 /* The rule is disabled or has the wrong router port: if it is present, the daemon replaces it. */
 void rule_replace(struct mapping_tables *t, uint16_t m);
 /* The next command need not wait for the delay that an earlier failure set. */

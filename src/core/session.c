@@ -21,8 +21,11 @@ enum {
     BACKOFF_MAX_MS = 30 * 1000,
     LASTING_MS = 5 * 1000,
     COMMAND_BYTES_MAX = 1024,
-    /* The number of slots that are reserved for reading the tables, keep-alive and listen. */
-    COMMANDS_RESERVED = 12,
+    /* The number of slots that are reserved for what is no change of a rule: 4 listens, 4 commands of a stage
+     * and 3 of the one before it, /ip/route/check each 2 s for the 10 s after which it is given up, and one
+     * each for the version, the sessions, a claim, its removal, a script and the keep-alive. */
+    COMMANDS_RESERVED = 24,
+    LISTENS_MAX = 4, /* they do not count as in flight */
 };
 
 void session_init(struct session *s, unsigned number, const char *user, const char *password)
@@ -313,6 +316,7 @@ bool session_free(const struct session *s)
  * timed out. */
 static struct command *take_slot(struct session *s)
 {
+    assert(s->in_flight < ROUTER_COMMANDS_MAX - LISTENS_MAX);
     while (s->command[s->next_tag % ROUTER_COMMANDS_MAX].used)
         s->next_tag++;
     struct command *c = &s->command[s->next_tag % ROUTER_COMMANDS_MAX];

@@ -79,7 +79,7 @@ void statics_give_back(struct proxy *p, uint16_t m, const struct step *step)
 void statics_on_deleted(struct proxy *p, uint16_t deleted, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
-    if (mapping_at(t, deleted)->is_static) { /* it was given back */
+    if (lease_is_refused(mapping_at(t, deleted))) { /* it was given back */
         lease_retry_at(t, deleted, step->now_ms + GIVEN_BACK_MS);
         return;
     }
@@ -90,7 +90,14 @@ void statics_on_deleted(struct proxy *p, uint16_t deleted, const struct step *st
             continue;
         lease_retry_at(t, m, 0);
         mapping_touch(t, m);
+        return; /* one port was freed, so one of them asks */
     }
+}
+
+void statics_not_given_back(struct proxy *p, uint16_t m, const struct step *step)
+{
+    if (mapping_at(&p->tables, m)->is_static && mapping_at(&p->tables, m)->job.failure != 0)
+        lease_retry_at(&p->tables, m, step->now_ms + GIVEN_BACK_MS);
 }
 
 void statics_refused(struct proxy *p, uint16_t m, enum natpmp_result result, const struct step *step)

@@ -10,11 +10,14 @@ bool statics_has(const struct proxy *p, uint32_t address, enum natpmp_protocol p
                  uint16_t internal_port);
 /* To be called after each snapshot: makes those that are missing, before clients are served. */
 void statics_begin(struct proxy *p, const struct step *step);
-/* The gateway has confirmed the deletion of a lease: static mappings that have no port ask before all others. */
+/* The gateway has confirmed the deletion of a lease: static mappings that have no port ask before all others.
+ */
 void statics_on_deleted(struct proxy *p, uint16_t deleted, const struct step *step);
 /* The gateway has no port for a static mapping, or refuses it: it is requested again after a pause. */
 void statics_refused(struct proxy *p, uint16_t m, enum natpmp_result result, const struct step *step);
 /* The gateway granted a port that cannot be used: the lease is deleted, and requested again after a pause. */
 void statics_give_back(struct proxy *p, uint16_t m, const struct step *step);
+/* The gateway did not confirm that deletion: the same. */
+void statics_not_given_back(struct proxy *p, uint16_t m, const struct step *step);
 /* The mapping has an external port, or another one. */
 void statics_report(struct proxy *p, uint16_t m, const struct step *step);

@@ -47,7 +47,7 @@ static inline void step(struct event event)
     event.now_ms = now_ms;
     if (event.type != EVENT_DEADLINE)
         router_event(router, &event, at(now_ms));
-    (void)router_way_note(router, now_ms, GATEWAY_FINE, now_ms);
+    (void)router_way_note(router, 0, now_ms, GATEWAY_FINE, now_ms);
     drain();
     router_tick(router, at(now_ms));
     drain();

@@ -171,6 +171,14 @@ static void test_the_script(void **state)
     set_table(TABLE_SCRIPT, ROWS("=name=port_changed =policy=read,ftp =dont-require-permissions=true"));
     check_finding(FINDING_SCRIPT, FINDING_PASS, "needs no policies", NULL);
     set_table(TABLE_SCRIPT, ROWS("=name=port_changed =policy=read,ftp =dont-require-permissions=false"));
+    survey->table[TABLE_SCRIPT].state = TABLE_REFUSED;
+    config.change_script = "other";
+    check_finding(FINDING_SCRIPT, FINDING_WARN, "is not known", NULL);
+    survey->table[TABLE_SCRIPT].state = TABLE_READ;
+    survey->table[TABLE_SCRIPT].incomplete = true;
+    check_finding(FINDING_SCRIPT, FINDING_WARN, "too many rows", NULL);
+    survey->table[TABLE_SCRIPT].incomplete = false;
+    config.change_script = "port changed";
     set_table(TABLE_USER, NULL);
     check_finding(FINDING_SCRIPT, FINDING_WARN, "policies are not known", "dont-require-permissions=yes");
 }

@@ -613,6 +613,24 @@ static void test_a_replacement_is_refused(void **state)
     assert_int_equal(rule->replaced, ID);
 }
 
+/* Somebody else takes the rule over while the one that is to follow it is being added. */
+static void test_a_replaced_rule_is_spared(void **state)
+{
+    (void)state;
+    uint16_t m = new_mapping(NATPMP_TCP, ROUTER_PORT);
+    const struct rule *rule = &mapping_at(t, m)->rule;
+    rule_on_add_sent(t, m);
+    rule_on_added(t, m, ID, SNAPSHOT, NOW);
+    rule_on_way_moved(t, m);
+    rule_on_add_sent(t, m);
+    rule_spare(t, ID + 1);
+    assert_int_equal(rule->replaced, ID);
+    rule_spare(t, ID);
+    assert_int_equal(rule->replaced, 0);
+    rule_on_failed(t, m, COMMAND_ADD, NOW);
+    assert_int_equal(rule->state, RULE_ABSENT);
+}
+
 static void test_only_a_present_rule_is_replaced(void **state)
 {
     (void)state;
@@ -647,6 +665,7 @@ UNIT(rule)
         TEST(test_the_pause_grows),
         TEST(test_a_rule_that_never_lasts),
         TEST(test_a_replacement_is_refused),
+        TEST(test_a_replaced_rule_is_spared),
         TEST(test_only_a_present_rule_is_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

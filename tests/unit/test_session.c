@@ -326,6 +326,24 @@ static void test_slots_are_kept_for_reading(void **state)
     assert_int_equal(session.in_flight, 0);
 }
 
+/* As many changes as may be are in flight, four listens and all that a look at the way and a claim need. */
+static void test_a_look_at_the_way_finds_slots(void **state)
+{
+    (void)state;
+    log_in();
+    while (session_free(&session))
+        send_command(COMMAND_ADD, 1, START_MS);
+    send_command(COMMAND_LISTEN, 0, START_MS);
+    for (unsigned i = 0; i < 3; i++)
+        send_command(COMMAND_LISTEN_WAY, 0, START_MS);
+    for (unsigned i = 0; i < 18; i++)
+        send_command(COMMAND_ADDRESSES, 0, START_MS);
+    unsigned used = 0;
+    for (unsigned i = 0; i < ROUTER_COMMANDS_MAX; i++)
+        used += session.command[i].used;
+    assert_int_equal(used, ROUTER_COMMANDS_MAX - 24 + 4 + 18);
+}
+
 /* ---- a router that does not answer ---- */
 
 static void test_silence(void **state)
@@ -593,6 +611,7 @@ UNIT(session)
         TEST(test_data_of_a_closed_connection),
         TEST(test_tags_are_never_used_twice),
         TEST(test_slots_are_kept_for_reading),
+        TEST(test_a_look_at_the_way_finds_slots),
         TEST(test_silence),
         TEST(test_a_slow_command),
         TEST(test_a_dead_connection),

@@ -48,6 +48,8 @@ def test_files(architecture, tmp_path):
                  "usr/share/doc/double-natpmp/examples/grafana.json",
                  "usr/share/doc/double-natpmp/examples/double-natpmp-watch@.service"):
         assert (tmp_path / name).is_file(), name
+    watch = (tmp_path / "usr/share/doc/double-natpmp/examples/double-natpmp-watch@.service").read_text()
+    assert "/usr/bin/double-natpmp watch" in watch and "/etc/default/double-natpmp" in watch
     unit = (tmp_path / "lib/systemd/system/double-natpmp.service").read_text()
     assert "\nExecStart=/usr/bin/double-natpmp\n" in unit
     assert "\nEnvironmentFile=/etc/default/double-natpmp\n" in unit

@@ -56,7 +56,8 @@ static void check_mapping(const struct proxy *p, uint16_t m)
                    rule->state == RULE_REMOVING || rule->state == RULE_UNSURE || heap_has(&t->due, m) ||
                    list_has(&t->drive, t->to_drive, m) || list_has(&t->router, t->to_router, m) ||
                    list_has(&t->client[mapping->client].queue, t->to_ask, m) || change_waits(t, m);
-    /* A client's mapping has a time at which its lifetime ends. A static one waits for the delay of section 3.7. */
+    /* A client's mapping has a time at which its lifetime ends. A static one waits for the delay of
+     * section 3.7. */
     in_hand = in_hand || (mapping->is_static && p->recover_ms != UINT64_MAX);
     assert(in_hand);
 }
@@ -83,8 +84,8 @@ static unsigned check_client(const struct proxy *p, uint16_t c)
     }
     assert(records == client->records && quarantined == client->quarantined && live == client->live &&
            map_jobs == client->map_jobs && asking == client->asking);
-    assert(t->records - t->quarantined <= p->config.mappings_max || p->adopted > 0 || statics > 0);
-    assert(live <= p->config.client_mappings_max || p->adopted > 0 || statics > 0);
+    assert((unsigned)(t->records - t->quarantined) <= p->config.mappings_max + statics || p->adopted > 0);
+    assert(live <= p->config.client_mappings_max + statics || p->adopted > 0);
     assert(client_find(t, client->address) == c);
     assert((client->address_pending != 0) == list_has(&t->address_waiting, t->address_waiting_link, c));
     assert(client->queue.first == 0 || client->asking > 0 ||

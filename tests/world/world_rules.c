@@ -484,12 +484,24 @@ bool inv_is_static(const struct world *w, uint32_t address, bool tcp, uint16_t p
     return false;
 }
 
+static bool has_few_ports(const struct world *w)
+{
+    const struct gateway_options *gateway = &w->gateway.options;
+
+    return gateway->ports_max != 0 || gateway->one_port || gateway->symmetric;
+}
+
+/* A static mapping may have taken the port of a client. */
+static bool has_few_ports_for_statics(const struct world *w)
+{
+    return w->options.config.static_mappings > 0 && has_few_ports(w);
+}
+
 /* Static mappings are there, unless their gateway has too few ports, or refuses. */
 static void check_statics_at_rest(struct world *w)
 {
     const struct gateway_options *gateway = &w->gateway.options;
-    bool few = gateway->ports_max != 0 || gateway->one_port || gateway->symmetric ||
-               gateway->wants_suggestion || gateway->wants_internal_port;
+    bool few = has_few_ports(w) || gateway->wants_suggestion || gateway->wants_internal_port;
 
     for (unsigned i = 0; i < w->options.config.static_mappings; i++) {
         const struct static_mapping *one = &w->options.config.static_mapping[i];
@@ -549,8 +561,7 @@ static void check_ask_at_rest(struct world *w, struct inv_entry *ask)
         return;
     /* The mapping was refused when the daemon requested it again, or a static one took its port, and the
      * epoch reported that to a client that does not exist any more. */
-    bool lost =
-        ask->advertised_ms < w->invariants.gateway_refused_ms || w->options.config.static_mappings > 0;
+    bool lost = ask->advertised_ms < w->invariants.gateway_refused_ms || has_few_ports_for_statics(w);
     if (!rule && lost && ask->advertised_ms < w->invariants.reset_ms)
         return;
     if (!rule)

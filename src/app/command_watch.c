@@ -42,7 +42,7 @@ static bool wait_for_feed(const struct watch *w, int limit_ms)
     do {
         result = poll(on, ARRAY_LEN(on), limit_ms);
     } while (result < 0 && errno == EINTR);
-    return result > 0 && (on[1].revents & (POLLERR | POLLNVAL)) == 0;
+    return result > 0 && on[0].revents != 0 && (on[1].revents & (POLLERR | POLLHUP | POLLNVAL)) == 0;
 }
 
 /* Returns NULL, or why the daemon cannot be watched. */

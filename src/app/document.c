@@ -20,6 +20,7 @@ struct document *document_begin(const struct section *sections, const struct doc
     d->of = *source;
     d->section = sections;
     d->page = status_page(source->proxy, source->config, 0, clock_now_ms());
+    d->now_ms = clock_now_ms();
     d->report = (struct status_report){.head = d->page, .now = time(NULL)};
     return d;
 }

@@ -42,6 +42,7 @@ struct document {
     unsigned next;                 /* row in the page */
     struct status_page page;
     struct status_report report; /* as it was at the beginning, without rows */
+    uint64_t now_ms;             /* the beginning, on the clock of `at_ms` */
     struct port_filter filter;   /* of /v1/portforward */
     char bytes[DOCUMENT_PIECE_MAX];
     size_t written;

@@ -2,8 +2,6 @@
 
 #include <inttypes.h>
 
-#include "io/clock.h"
-
 #define PREFIX "double_natpmp_"
 
 /* The text format names a counter in full in its head, and OpenMetrics without its suffix. */
@@ -89,7 +87,9 @@ static void write_counters(const struct document *d, struct writer_of_metrics w)
     const struct proxy_status *status = &d->report.head.proxy;
     const struct history *h = d->of.history;
     gauge(w, "last_change_timestamp_seconds", "When the gateway changed an external port last; 0: never.",
-          h->change_ms == 0 ? 0 : time_of(d, (uint32_t)((clock_now_ms() - h->change_ms) / 1000)));
+          h->change_ms == 0
+              ? 0
+              : time_of(d, (uint32_t)((d->now_ms > h->change_ms ? d->now_ms - h->change_ms : 0) / 1000)));
     counter(w, "port_changes", "Mappings that the gateway gave another external port.", h->changes);
     counter(w, "renewals", "Leases that the gateway granted, first ones and renewals.", status->grants);
     counter(w, "failures", "Requests that the gateway refused or did not answer.", status->failures);

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 
 #include "app/page_style.h"
-#include "io/clock.h"
 
 /* ---- writing ---- */
 
@@ -29,9 +28,10 @@ static void write_element(const char *tag, const char *text, FILE *out)
     (void)fprintf(out, "</%.*s>", (int)strcspn(tag, " "), tag);
 }
 
-static uint64_t ago_s(uint64_t at_ms)
+/* What happens while the page is read is 0 s old. */
+static uint64_t ago_s(const struct document *d, uint64_t at_ms)
 {
-    return (clock_now_ms() - at_ms) / 1000;
+    return at_ms < d->now_ms ? (d->now_ms - at_ms) / 1000 : 0;
 }
 
 /* When something happened, in UTC, and how long ago that is. */
@@ -40,7 +40,7 @@ static void write_time(const struct document *d, uint64_t at_ms, FILE *out)
     char date[32] = "";
     char shown[32] = "";
     struct tm fields;
-    uint64_t age_s = ago_s(at_ms);
+    uint64_t age_s = ago_s(d, at_ms);
     time_t at = d->report.now - (time_t)age_s;
     if (gmtime_r(&at, &fields) != NULL) {
         (void)strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", &fields);
@@ -194,13 +194,14 @@ struct plot {
 
 static bool is_old(const struct plot *plot, const struct history_entry *entry)
 {
-    return plot->now_ms - entry->at_ms > (uint64_t)HISTORY_S * 1000;
+    return entry->at_ms + (uint64_t)HISTORY_S * 1000 < plot->now_ms;
 }
 
 /* Finds the entries of the last 24 hours, and the one before them, and their range. */
-static struct plot survey(const struct history *h, const struct mapping_status *mapping)
+static struct plot survey(const struct document *d, const struct mapping_status *mapping)
 {
-    struct plot plot = {.now_ms = clock_now_ms(), .low = UINT16_MAX};
+    const struct history *h = d->of.history;
+    struct plot plot = {.now_ms = d->now_ms, .low = UINT16_MAX};
     uint64_t next = 0;
     uint64_t begin[PAGE_STEPS_MAX];
     const struct history_entry *entry;
@@ -270,7 +271,7 @@ static void plots_row(struct document *d, const struct mapping_status *mapping, 
 {
     if (d->rows >= PAGE_PLOTS_MAX)
         return;
-    struct plot plot = survey(d->of.history, mapping);
+    struct plot plot = survey(d, mapping);
     if (plot.steps == 0 || plot.high == 0)
         return;
     (void)fprintf(out, "<figure><figcaption>%s, %s %u: ", address_text(mapping->client).text,

@@ -3,10 +3,12 @@
 #include <assert.h>
 #include <errno.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "io/abstract.h"
+#include "io/probe.h"
 
 /* ---- one reader ---- */
 
@@ -14,6 +16,15 @@ static void on_closed(uv_handle_t *handle)
 {
     struct feed_reader *reader = handle->data;
     reader->closing = false;
+}
+
+static void on_connect(uv_poll_t *poll, int status, int events);
+
+/* There may be a descriptor again. */
+static void resume_accepting(struct feed_server *s)
+{
+    if (s->paused)
+        s->paused = uv_poll_start(&s->poll, UV_READABLE, on_connect) != 0;
 }
 
 static void drop(struct feed_reader *reader)
@@ -24,6 +35,7 @@ static void drop(struct feed_reader *reader)
     (void)close(reader->fd);
     reader->fd = -1;
     reader->closing = true;
+    resume_accepting(reader->server);
 }
 
 static bool send_one(int fd, struct span message)
@@ -146,8 +158,7 @@ void feed_wake(struct feed_server *s)
     for (unsigned i = 0; i < FEED_READERS_MAX; i++)
         if (s->reader[i].fd >= 0 && !s->reader[i].blocked)
             pump(&s->reader[i]);
-    if (s->paused)
-        s->paused = uv_poll_start(&s->poll, UV_READABLE, on_connect) != 0;
+    resume_accepting(s);
 }
 
 /* ---- life ---- */
@@ -191,6 +202,7 @@ void feed_close(struct feed_server *s)
 {
     if (s->fd < 0)
         return;
+    s->paused = false;
     for (unsigned i = 0; i < FEED_READERS_MAX; i++)
         drop(&s->reader[i]);
     uv_close((uv_handle_t *)&s->poll, NULL);
@@ -207,7 +219,10 @@ int feed_connect(const char *name)
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    if (connect(fd, (const struct sockaddr *)&address, len) == 0)
+    /* The queue of a daemon that hangs may be full. */
+    const struct timeval wait = {.tv_sec = PROBE_WAIT_MS / 1000};
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) == 0 &&
+        connect(fd, (const struct sockaddr *)&address, len) == 0)
         return fd;
     int error = -errno;
     (void)close(fd);

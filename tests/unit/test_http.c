@@ -160,7 +160,9 @@ static void test_what_is_refused(void **state)
     (void)snprintf(request, sizeof(request), "GET / HTTP/1.1\r\nHost: x\r\nX: %0*d\r\n\r\n",
                    HTTP_REQUEST_MAX - 100, 0);
     assert_true(starts(answer(w, request), "HTTP/1.1 200 "));
-    assert_string_equal(answer(w, "\r\nno request\r\n\r\n") == NULL ? "" : w->path, "/");
+    w->path[0] = '\0';
+    (void)answer(w, "\r\nno request\r\n\r\n");
+    assert_string_equal(w->path, "");
 }
 
 static void test_content_in_pieces(void **state)
@@ -184,9 +186,13 @@ static void test_a_client_that_does_not_read(void **state)
     w->left = ENDLESS;
     int first = client(w, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
     loop_until(&w->loop, w->left < ENDLESS);
-    for (unsigned i = 0; i < 20; i++)
-        loop_turn(&w->loop);
-    assert_true(w->left > ENDLESS / 4);
+    size_t left;
+    do { /* until the socket is full */
+        left = w->left;
+        for (unsigned i = 0; i < 20; i++)
+            loop_turn(&w->loop);
+    } while (w->left < left);
+    assert_true(w->left > 0);
     (void)close(first);
     loop_until(&w->loop, w->done == 1);
     w->left = ENDLESS;
@@ -198,7 +204,7 @@ static void test_a_client_that_does_not_read(void **state)
     (void)close(second);
 }
 
-/* More clients than there are connections: each gets its answer in the end. One host has a part of them. */
+/* One host has a part of the connections; it is answered again when it has closed them. */
 static void test_many_clients(void **state)
 {
     struct world *w = *state;

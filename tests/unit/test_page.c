@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "app/page.h"
-#include "io/clock.h"
 #include "unit.h"
 
 enum {
@@ -23,7 +22,7 @@ static char text[PAGE_MAX];
 static void notice(uint64_t minutes_ago, struct notice n)
 {
     n.number = changes.next;
-    uint64_t at_ms = clock_now_ms() - minutes_ago * MINUTE_MS;
+    uint64_t at_ms = document.now_ms - minutes_ago * MINUTE_MS;
     changes_add(&changes, &n, at_ms);
     history_add(&history, &n, at_ms);
 }
@@ -75,6 +74,7 @@ static int setup(void **state)
     row_count = 0;
     document.of.history = &history;
     document.of.changes = &changes;
+    document.now_ms = 7 * 24 * 60 * MINUTE_MS;
     document.report.now = NOW;
     (void)snprintf(head->version, sizeof(head->version), "1.2.3");
     (void)snprintf(head->instance, sizeof(head->instance), "default");

@@ -32,7 +32,7 @@ ET_DYN = 3
 EXECUTE, WRITE = 1, 2
 
 IMAGE_MAX = 640_000
-GZIPPED_MAX = 320_000
+LAYER_MAX = 320_000
 
 GATEWAY = "10.2.0.1"
 NATPMP_PORT = 5351
@@ -247,9 +247,7 @@ def test_no_path_of_the_builder_is_in_the_program(target):
 
 @each_target
 def test_the_image_fits_into_16_mb_of_flash(target):
-    image = target.archive.read_bytes()
-    assert len(image) < IMAGE_MAX
-    assert len(gzip.compress(image, 9)) < GZIPPED_MAX
+    assert target.archive.stat().st_size < IMAGE_MAX
 
 
 def test_packing_again_gives_the_same_bytes(tmp_path):
@@ -281,7 +279,9 @@ def test_the_layout_holds_the_same_layers():
     for target, descriptor in zip(TARGETS, index["manifests"]):
         manifest = json.loads(blob(descriptor))
         assert blob(manifest["config"]) == target.members()[target.manifest()["Config"]]
-        assert [gzip.decompress(blob(layer)) for layer in manifest["layers"]] == [target.layer()]
+        [layer] = manifest["layers"]
+        assert gzip.decompress(blob(layer)) == target.layer()
+        assert layer["size"] < LAYER_MAX
 
 
 def test_the_list_of_what_is_linked_in():

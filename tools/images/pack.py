@@ -7,14 +7,15 @@ SOURCE_DATE_EPOCH, so equal input gives equal bytes.
 """
 
 import datetime
-import gzip
 import hashlib
 import io
 import json
 import os
 import pathlib
+import subprocess
 import sys
 import tarfile
+import tempfile
 
 NAME = "double-natpmp"
 PORT = "5351/udp"
@@ -44,7 +45,11 @@ def to_json(value):
 
 
 def compress(data):
-    return gzip.compress(data, 9, mtime=0)
+    """As gzip, but smaller by four percent, and slower: an image is pulled more often than made."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        return subprocess.run(["zopfli", "-c", file.name], stdout=subprocess.PIPE, check=True).stdout
 
 
 def make_tar(members):
@@ -79,6 +84,7 @@ class Image:
         self.layer = make_tar(
             [("etc", None, 0o755), ("etc/passwd", PASSWD.encode(), 0o644), (NAME, binary, 0o755)]
         )
+        self.compressed = compress(self.layer)
         self.config = to_json(
             {
                 **self.platform,
@@ -127,16 +133,15 @@ def oci_layout(images, version):
     blobs = []
     manifests = []
     for image in images:
-        layer = compress(image.layer)
         manifest = to_json(
             {
                 "schemaVersion": 2,
                 "mediaType": f"{OCI}.manifest.v1+json",
                 "config": descriptor("config.v1+json", image.config),
-                "layers": [descriptor("layer.v1.tar+gzip", layer)],
+                "layers": [descriptor("layer.v1.tar+gzip", image.compressed)],
             }
         )
-        blobs += [image.config, layer, manifest]
+        blobs += [image.config, image.compressed, manifest]
         manifests.append(descriptor("manifest.v1+json", manifest, platform=image.platform))
     index = to_json({"schemaVersion": 2, "mediaType": f"{OCI}.index.v1+json", "manifests": manifests})
     blobs.append(index)
@@ -162,12 +167,12 @@ def main(targets, out, version, commit, components, *wanted):
         for row in rows
         if not wanted or row[0] in wanted
     ]
-    print(f"{'bytes':<28}{'program':>10}{'image':>10}{'gzipped':>10}  for")
+    print(f"{'bytes':<28}{'program':>10}{'image':>10}{'layer.gz':>10}  for")
     for image in images:
         archive = image.docker_archive()
         path = out / f"{NAME}-{image.target}.tar"
         path.write_bytes(archive)
-        print(f"{path.name:<28}{len(image.binary):>10}{len(archive):>10}{len(compress(archive)):>10}"
+        print(f"{path.name:<28}{len(image.binary):>10}{len(archive):>10}{len(image.compressed):>10}"
               f"  RouterOS {image.routeros}: upload it, then /container/add file=; docker load")
     if not wanted:
         layout = oci_layout(images, version)

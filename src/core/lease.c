@@ -362,9 +362,7 @@ void lease_retry_at(struct mapping_tables *t, uint16_t m, uint64_t retry_ms)
 void lease_retry_later(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
 {
     struct lease *lease = lease_of(t, m);
-    lease->retry_ms = now_ms + backoff_ms(RETRY_FIRST_MS, RETRY_MAX_MS, lease->failures);
-    if (lease->failures < UINT8_MAX)
-        lease->failures++;
+    lease->retry_ms = next_try_ms(&lease->failures, RETRY_FIRST_MS, RETRY_MAX_MS, now_ms);
 }
 
 void lease_retry_soon(struct mapping_tables *t, uint16_t m, uint64_t now_ms)

@@ -357,7 +357,7 @@ static void tick_main(struct router *r, const struct step *step)
         session_open(s, step);
     if (s->state != SESSION_READY)
         return;
-    bool looks = r->stage == STAGE_IDLE && router_way_is_due(r, step->now_ms);
+    bool looks = r->stage == STAGE_IDLE && router_way_take_due(r, step->now_ms);
     if (looks || (r->stage == STAGE_IDLE && resync_due_ms(r) <= step->now_ms))
         router_begin_resync(r, looks, step);
     router_twin_tick(r, step);

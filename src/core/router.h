@@ -253,6 +253,12 @@ bool router_finish_script(struct router *r, uint64_t now_ms);
 
 /* ---- between the files of the router ---- */
 
+/* The session that reads and listens. The others carry only changes. */
+static inline struct session *main_session(struct router *r)
+{
+    return &r->session[0];
+}
+
 /* Begins a command that belongs to the stage, with its attribute .proplist. */
 struct writer router_begin_read(struct router *r, enum command_kind kind, const char *path,
                                 const char *proplist, const struct step *step);

@@ -1,11 +1,6 @@
 /* Commands that read the router's tables. */
 #include "core/router.h"
 
-static struct session *main_session(struct router *r)
-{
-    return &r->session[0];
-}
-
 struct writer router_begin_read(struct router *r, enum command_kind kind, const char *path,
                                 const char *proplist, const struct step *step)
 {

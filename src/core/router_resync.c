@@ -14,11 +14,6 @@ enum {
 
 static const char component[] = "router";
 
-static struct session *main_session(struct router *r)
-{
-    return &r->session[0];
-}
-
 void router_begin_resync(struct router *r, bool looks, const struct step *step)
 {
     assert(r->stage == STAGE_IDLE);

@@ -42,9 +42,9 @@ void router_script_tick(struct router *r, const struct step *step)
     script->wanted = false;
     script->running = true;
     script->ran_ms = step->now_ms;
-    struct writer w = session_begin(&r->session[0], COMMAND_SCRIPT, 0, "/system/script/run", step);
+    struct writer w = session_begin(main_session(r), COMMAND_SCRIPT, 0, "/system/script/run", step);
     ros_write_pair_text(&w, "=number=", script->name);
-    session_end(&r->session[0], &w, step->out);
+    session_end(main_session(r), &w, step->out);
 }
 
 uint64_t router_script_due_ms(const struct router *r)

@@ -31,11 +31,6 @@ enum {
     BLIND_TRY_MS = 10 * 60 * 1000,
 };
 
-static struct session *main_session(struct router *r)
-{
-    return &r->session[0];
-}
-
 void router_twin_init(struct twin *t, uint64_t seed)
 {
     struct prng prng = prng_seeded(~seed);

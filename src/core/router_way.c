@@ -36,7 +36,7 @@ void router_way_sign(struct router *r, uint64_t now_ms)
     if (way->sign_ms + POLL_MS <= now_ms)
         way->pause_ms = SIGNS_APART_MS;
     way->sign_ms = now_ms;
-    way->moved_ms = now_ms;
+    way->doubted_ms = now_ms;
     way->signs = true;
     way->due_ms = earlier_ms(way->due_ms, later_ms(now_ms + SIGN_MS, way->begun_ms + way->pause_ms));
 }
@@ -44,7 +44,7 @@ void router_way_sign(struct router *r, uint64_t now_ms)
 /* A packet of ours has crossed the router lately, so the connection table has where it led. */
 static bool shows_way(const struct router_way *way, uint64_t now_ms)
 {
-    return way->sent_ms >= way->moved_ms && way->sent_ms + FLOW_OLD_MS >= now_ms;
+    return way->sent_ms >= way->doubted_ms && way->sent_ms + FLOW_OLD_MS >= now_ms;
 }
 
 bool router_way_note(struct router *r, uint32_t source, uint64_t sent_ms, enum gateway_trouble trouble,
@@ -65,7 +65,7 @@ bool router_way_note(struct router *r, uint32_t source, uint64_t sent_ms, enum g
 
 void router_way_down(struct router *r, uint64_t now_ms)
 {
-    r->way.moved_ms = now_ms;
+    r->way.doubted_ms = now_ms;
     r->way.due_ms = UINT64_MAX;
     r->way.wait_ms = 0;
     r->way.listening = false;
@@ -84,7 +84,7 @@ uint64_t router_way_due_ms(const struct router *r)
     return later_ms(due_ms, way->wait_ms);
 }
 
-bool router_way_is_due(struct router *r, uint64_t now_ms)
+bool router_way_take_due(struct router *r, uint64_t now_ms)
 {
     struct router_way *way = &r->way;
     if (router_way_due_ms(r) > now_ms)
@@ -113,8 +113,8 @@ void router_way_end(struct router *r, uint64_t now_ms)
 
 static void listen(struct router *r, const char *path, const struct step *step)
 {
-    struct writer w = session_begin(&r->session[0], COMMAND_LISTEN_WAY, 0, path, step);
-    session_end(&r->session[0], &w, step->out);
+    struct writer w = session_begin(main_session(r), COMMAND_LISTEN_WAY, 0, path, step);
+    session_end(main_session(r), &w, step->out);
 }
 
 static void read_flow(struct router *r, const struct step *step)
@@ -122,23 +122,23 @@ static void read_flow(struct router *r, const struct step *step)
     struct writer w =
         router_begin_read(r, COMMAND_FLOW, "/ip/firewall/connection/print", flow_proplist, step);
     flow_write_query(&w, r->way.gateway, NATPMP_PORT);
-    session_end(&r->session[0], &w, step->out);
+    session_end(main_session(r), &w, step->out);
 }
 
 static void read_tunnels(struct router *r, const struct step *step)
 {
     struct writer w = router_begin_read(r, COMMAND_TUNNELS, "/interface/print", tunnel_proplist, step);
     tunnel_write_query(&w);
-    session_end(&r->session[0], &w, step->out);
+    session_end(main_session(r), &w, step->out);
 }
 
 static void check_route(struct router *r, const struct step *step)
 {
-    struct writer w = session_begin(&r->session[0], COMMAND_ROUTE_CHECK, 0, "/ip/route/check", step);
+    struct writer w = session_begin(main_session(r), COMMAND_ROUTE_CHECK, 0, "/ip/route/check", step);
     ros_write_pair_text(&w, "=dst-ip=", address_text(r->way.gateway).text);
     /* Without `once` the router repeats its answer until we cancel the command. */
     ros_write_word(&w, span_text("=once="));
-    session_end(&r->session[0], &w, step->out);
+    session_end(main_session(r), &w, step->out);
 }
 
 static void read_routes(struct router *r, const struct step *step)
@@ -147,7 +147,7 @@ static void read_routes(struct router *r, const struct step *step)
     r->way.evidence.route = (struct route_choice){.target = r->way.gateway};
     struct writer w = router_begin_read(r, COMMAND_ROUTES, "/ip/route/print", route_proplist, step);
     ros_write_word(&w, span_text("?active=true"));
-    session_end(&r->session[0], &w, step->out);
+    session_end(main_session(r), &w, step->out);
     router_read_addresses(r, step);
 }
 
@@ -201,7 +201,7 @@ static void listen_row(struct router *r, const struct ros_sentence *row, uint64_
 
 void router_way_row(struct router *r, const struct command *c, uint64_t now_ms)
 {
-    const struct ros_sentence *row = &r->session[0].reader.sentence;
+    const struct ros_sentence *row = &main_session(r)->reader.sentence;
     struct way_evidence *e = &r->way.evidence;
     struct span value;
     if (c->kind == COMMAND_LISTEN_WAY)
@@ -294,9 +294,7 @@ static void conclude(struct router *r, const char *interface, const struct step 
     }
     router_report(r, FAILURE_NO_INTERFACE, span_text(only_tunnel), step->out);
     way->due_ms =
-        earlier_ms(way->due_ms, step->now_ms + backoff_ms(RETRY_FIRST_MS, RETRY_MAX_MS, way->failures));
-    if (way->failures < UINT8_MAX)
-        way->failures++;
+        earlier_ms(way->due_ms, next_try_ms(&way->failures, RETRY_FIRST_MS, RETRY_MAX_MS, step->now_ms));
     if (r->ready)
         router_read_context(r, r->context.interface, step); /* the rules that exist stay where they are */
     else

@@ -38,19 +38,19 @@ struct router_way {
     char interface[INTERFACE_NAME_MAX + 1]; /* the same, when what concerns it was read; empty: not known */
 
     /* when */
-    uint64_t due_ms;   /* of the next look; UINT64_MAX: one is running, or there is no connection */
-    uint64_t begun_ms; /* of the last look */
-    uint64_t wait_ms;  /* a look waits for a packet of ours to cross the router; 0: it does not */
-    uint64_t sent_ms;  /* when the last packet went to the gateway */
-    uint64_t sign_ms;  /* the last sign */
-    uint64_t moved_ms; /* the way may have moved then: what left before shows where it led */
-    uint32_t pause_ms; /* between looks while signs come */
-    bool signs;        /* there was one since the last look began */
-    bool by_sign;      /* the look follows one */
-    bool looking;      /* a look is running, not only a resync */
-    uint8_t asked;     /* packets that were requested for the look that waits */
-    uint8_t failures;  /* looks in a row that did not find the way */
-    uint8_t news;      /* enum way_news, for router_next */
+    uint64_t due_ms;     /* of the next look; UINT64_MAX: one is running, or there is no connection */
+    uint64_t begun_ms;   /* of the last look */
+    uint64_t wait_ms;    /* a look waits for a packet of ours to cross the router; 0: it does not */
+    uint64_t sent_ms;    /* when the last packet went to the gateway */
+    uint64_t sign_ms;    /* the last sign */
+    uint64_t doubted_ms; /* the way may have moved then: what left before shows where it led */
+    uint32_t pause_ms;   /* between looks while signs come */
+    bool signs;          /* there was one since the last look began */
+    bool by_sign;        /* the look follows one */
+    bool looking;        /* a look is running, not only a resync */
+    uint8_t asked;       /* packets that were requested for the look that waits */
+    uint8_t failures;    /* looks in a row that did not find the way */
+    uint8_t news;        /* enum way_news, for router_next */
 
     /* on the present connection */
     bool listening;
@@ -81,11 +81,11 @@ bool router_way_note(struct router *r, uint32_t source, uint64_t sent_ms, enum g
 /* ---- for router.c and router_resync.c ---- */
 
 void router_way_down(struct router *r, uint64_t now_ms); /* the main connection ended */
-/* When router_way_is_due may become true; UINT64_MAX: never. */
+/* When router_way_take_due may become true; UINT64_MAX: never. */
 uint64_t router_way_due_ms(const struct router *r);
 /* A look is due, and a packet of ours has crossed the router before it. A resync needs a look only if the way
  * is not known, or the connection to the router is new. */
-bool router_way_is_due(struct router *r, uint64_t now_ms);
+bool router_way_take_due(struct router *r, uint64_t now_ms);
 void router_way_begin(struct router *r, const struct step *step);
 void router_way_row(struct router *r, const struct command *c, uint64_t now_ms);
 /* The end of a command of this module. True: it belongs to the stage. */

@@ -165,9 +165,7 @@ static void comment_is_unknown(struct rule *rule)
 
 static void try_later(struct rule *rule, uint64_t now_ms)
 {
-    rule->retry_ms = now_ms + backoff_ms(RETRY_FIRST_MS, RETRY_MAX_MS, rule->failures);
-    if (rule->failures < UINT8_MAX)
-        rule->failures++;
+    rule->retry_ms = next_try_ms(&rule->failures, RETRY_FIRST_MS, RETRY_MAX_MS, now_ms);
 }
 
 /* The rule that was to be replaced is still there. */

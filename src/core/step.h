@@ -30,6 +30,15 @@ static inline uint64_t backoff_ms(uint64_t first_ms, uint64_t max_ms, unsigned f
     return earlier_ms(first_ms << (failures < 16 ? failures : 16), max_ms);
 }
 
+/* When to try again after one more failure in a row, which *failures counts. */
+static inline uint64_t next_try_ms(uint8_t *failures, uint64_t first_ms, uint64_t max_ms, uint64_t now_ms)
+{
+    uint64_t at_ms = now_ms + backoff_ms(first_ms, max_ms, *failures);
+    if (*failures < UINT8_MAX)
+        (*failures)++;
+    return at_ms;
+}
+
 /* True if *told was false, so that a condition is logged once. The caller clears *told when the condition
  * ends. */
 static inline bool first_time(bool *told)

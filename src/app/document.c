@@ -28,12 +28,13 @@ struct document *document_begin(const struct section *sections, const struct doc
 /* Writes the rows for which there is room. */
 static void write_rows(struct document *d, FILE *out)
 {
+    unsigned rows_max = d->section->rows_max;
     while (ftell(out) <= DOCUMENT_PIECE_MAX - DOCUMENT_ROW_MAX) {
         if (d->next == d->page.rows && d->page.next != 0) {
             d->page = status_page(d->of.proxy, d->of.config, d->page.next, clock_now_ms());
             d->next = 0;
         }
-        if (d->next == d->page.rows) {
+        if (d->next == d->page.rows || (rows_max != 0 && d->rows == rows_max)) {
             d->ending = true;
             return;
         }

@@ -23,6 +23,7 @@ struct section {
     void (*head)(struct document *d, FILE *out);                                /* may be NULL */
     void (*row)(struct document *d, const struct mapping_status *m, FILE *out); /* the same */
     void (*tail)(struct document *d, FILE *out);                                /* the same */
+    unsigned rows_max;                                                          /* 0: as many as there are */
 };
 
 /* What documents are about. */
@@ -36,7 +37,7 @@ struct document_source {
 struct document {
     struct document_source of;
     const struct section *section; /* this one and those behind it; the last one is empty */
-    unsigned rows;                 /* of this section that have been written or left out */
+    unsigned rows;                 /* of this section, written or without anything to write */
     bool begun;                    /* the head of this section has been written */
     bool ending;                   /* its last row has been written */
     unsigned next;                 /* row in the page */

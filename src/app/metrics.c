@@ -177,8 +177,8 @@ static void end_open(struct document *d, FILE *out)
     (void)fputs("# EOF\n", out);
 }
 
-#define SECTION_TEXT(family, name, suffix, type, help) {family##_text, family##_row, NULL},
-#define SECTION_OPEN(family, name, suffix, type, help) {family##_open, family##_row, NULL},
+#define SECTION_TEXT(family, name, suffix, type, help) {.head = family##_text, .row = family##_row},
+#define SECTION_OPEN(family, name, suffix, type, help) {.head = family##_open, .row = family##_row},
 
 const struct section metrics_text[] = {{.head = head_text}, FAMILIES(SECTION_TEXT){0}};
 const struct section metrics_open[] = {{.head = head_open}, FAMILIES(SECTION_OPEN){.tail = end_open}, {0}};

@@ -151,8 +151,7 @@ static void write_port(const char *name, uint16_t port, FILE *out)
 
 static void table_row(struct document *d, const struct mapping_status *mapping, FILE *out)
 {
-    if (d->rows >= PAGE_ROWS_MAX)
-        return;
+    (void)d;
     (void)fprintf(out, "<tr><td data-l=\"Host\">%s<td data-l=\"Port of the host\">%u %s",
                   address_text(mapping->client).text, (unsigned)mapping->internal_port,
                   status_protocol_text(mapping));
@@ -170,9 +169,9 @@ static void table_tail(struct document *d, FILE *out)
     (void)fputs("</tbody></table>\n", out);
     if (d->rows == 0)
         (void)fputs("<p>No host has requested a port yet.</p>\n", out);
-    else if (d->rows > PAGE_ROWS_MAX)
-        (void)fprintf(out, "<p>And %u more, in <a href=\"/status.json\">/status.json</a>.</p>\n",
-                      d->rows - PAGE_ROWS_MAX);
+    else if (d->rows == PAGE_ROWS_MAX)
+        (void)fprintf(out, "<p>These are %d. All are in <a href=\"/status.json\">/status.json</a>.</p>\n",
+                      PAGE_ROWS_MAX);
 }
 
 /* ---- plots ---- */
@@ -269,8 +268,6 @@ static void plots_head(struct document *d, FILE *out)
 
 static void plots_row(struct document *d, const struct mapping_status *mapping, FILE *out)
 {
-    if (d->rows >= PAGE_PLOTS_MAX)
-        return;
     struct plot plot = survey(d, mapping);
     if (plot.steps == 0 || plot.high == 0)
         return;
@@ -367,7 +364,7 @@ static void page_tail(struct document *d, FILE *out)
 }
 
 const struct section page_sections[] = {{.head = page_head},
-                                        {table_head, table_row, table_tail},
-                                        {.head = plots_head, .row = plots_row},
+                                        {table_head, table_row, table_tail, PAGE_ROWS_MAX},
+                                        {.head = plots_head, .row = plots_row, .rows_max = PAGE_PLOTS_MAX},
                                         {.head = changes_list, .tail = page_tail},
                                         {0}};

@@ -149,7 +149,8 @@ static void write_json_tail(struct document *d, FILE *out)
 
 static struct http_reply status_json(const struct web *w, const struct http_request *request)
 {
-    static const struct section sections[] = {{write_json_head, write_json_row, write_json_tail}, {0}};
+    static const struct section sections[] = {
+        {.head = write_json_head, .row = write_json_row, .tail = write_json_tail}, {0}};
     return document_reply(w, request, sections, "application/json");
 }
 

@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 
+#include "app/json.h"
+
 #define PREFIX "double_natpmp_"
 
 /* The text format names a counter in full in its head, and OpenMetrics without its suffix. */
@@ -30,17 +32,6 @@ static void counter(struct writer_of_metrics w, const char *name, const char *he
     (void)fprintf(w.out, PREFIX "%s_total %" PRIu64 "\n", name, value);
 }
 
-static void label(FILE *out, const char *text)
-{
-    (void)fputc('"', out);
-    for (; *text != '\0'; text++) {
-        if (*text == '"' || *text == '\\')
-            (void)fputc('\\', out);
-        (void)fputc(*text, out);
-    }
-    (void)fputc('"', out);
-}
-
 /* Unix time of what is that long ago. */
 static int64_t time_of(const struct document *d, uint32_t age_s)
 {
@@ -54,13 +45,14 @@ static void write_info(const struct document *d, struct writer_of_metrics w)
     const struct proxy_status *status = &d->report.head.proxy;
     head(w, w.open ? "build" : "build_info", "", w.open ? "info" : "gauge", "Versions and the instance.");
     (void)fputs(PREFIX "build_info{version=", w.out);
-    label(w.out, d->report.head.version);
+    json_write_string(d->report.head.version, w.out);
     (void)fputs(",instance_name=", w.out);
-    label(w.out, d->report.head.instance);
+    json_write_string(d->report.head.instance, w.out);
     (void)fputs(",routeros=", w.out);
-    label(w.out, status->router_version);
+    json_write_string(status->router_version, w.out);
     (void)fputs(",external_address=", w.out);
-    label(w.out, status->external_address == 0 ? "" : address_text(status->external_address).text);
+    json_write_string(status->external_address == 0 ? "" : address_text(status->external_address).text,
+                      w.out);
     (void)fputs("} 1\n", w.out);
 }
 

@@ -84,10 +84,11 @@ format:
 	@tools/install tidy
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 
-# The picture of the status page in the README.
+# The pictures of page and terminal in the README.
 screenshot: dev
 	@tools/install lab
 	@UPDATE=1 build/dev/unit page >/dev/null
+	@UPDATE=1 build/dev/unit status >/dev/null
 	@tools/screenshot
 
 # Container images for RouterOS and Docker, static and without a container tool: build/images/*.tar.

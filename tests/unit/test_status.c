@@ -6,7 +6,7 @@
 
 #include "app/status_report.h"
 #include "app/version.h"
-#include "unit.h"
+#include "snapshot.h"
 
 enum { NOW = 1800000000 }; /* 2027-01-15T08:00:00Z */
 
@@ -113,6 +113,54 @@ static void test_trouble(void **state)
     assert_non_null(strstr(json, "\"trouble\": \"the gateway does not answer\", \"remedy\": \"check the "
                                  "tunnel, VPN_GATEWAY, and the route to it\""));
     assert_non_null(strstr(json, "\"last_answer\": null, \"last_answer_s\": null"));
+}
+
+/* tests/unit/status.txt is what a terminal shows, and `make screenshot` makes a picture of it. */
+static void test_a_terminal(void **state)
+{
+    static struct mapping_status some[] = {
+        {.client = 0xC0A8580B,
+         .lease_left_s = 31,
+         .age_s = 95400,
+         .internal_port = 6881,
+         .router_port = 6881,
+         .external_port = 49310,
+         .changes = 1,
+         .protocol = NATPMP_TCP,
+         .condition = MAPPING_ACTIVE},
+        {.client = 0xC0A8580B,
+         .lease_left_s = 31,
+         .age_s = 95400,
+         .internal_port = 6881,
+         .router_port = 6881,
+         .external_port = 49310,
+         .changes = 1,
+         .protocol = NATPMP_UDP,
+         .condition = MAPPING_ACTIVE},
+        {.client = 0xC0A8580F,
+         .lease_left_s = 28,
+         .age_s = 95400,
+         .internal_port = 32400,
+         .router_port = 32400,
+         .external_port = 40117,
+         .protocol = NATPMP_TCP,
+         .condition = MAPPING_STATIC},
+        {.client = 0xC0A8582A,
+         .age_s = AGE_UNKNOWN_S,
+         .internal_port = 51413,
+         .result = NATPMP_OUT_OF_RESOURCES,
+         .protocol = NATPMP_TCP,
+         .condition = MAPPING_REFUSED},
+    };
+    struct status_report report = given();
+    (void)state;
+    report.row = some;
+    report.rows = ARRAY_LEN(some);
+    report.head.proxy.gateway_trouble = GATEWAY_SILENT;
+    report.head.proxy.gateway_silence_s = 27;
+    report.head.proxy.mappings = 4;
+    report.head.proxy.clients = 3;
+    check_snapshot(printed(&report, false, 110, true), SOURCE_DIR "/status.txt");
 }
 
 static void test_for_programs(void **state)
@@ -237,9 +285,13 @@ static void test_which_forward(void **state)
 UNIT(status)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_for_people),    cmocka_unit_test(test_narrow),
-        cmocka_unit_test(test_trouble),       cmocka_unit_test(test_for_programs),
-        cmocka_unit_test(test_question),      cmocka_unit_test(test_pages_of_strangers),
+        cmocka_unit_test(test_for_people),
+        cmocka_unit_test(test_narrow),
+        cmocka_unit_test(test_trouble),
+        cmocka_unit_test(test_a_terminal),
+        cmocka_unit_test(test_for_programs),
+        cmocka_unit_test(test_question),
+        cmocka_unit_test(test_pages_of_strangers),
         cmocka_unit_test(test_which_forward),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

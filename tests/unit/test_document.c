@@ -29,8 +29,9 @@ static int setup(void **state)
     assert_non_null(proxy);
     proxy_init(proxy, &of_core, 1);
     for (uint32_t client = 0; client < CLIENTS; client++)
-        for (uint16_t port = 1; port <= PORTS; port++)
-            assert_int_not_equal(mapping_new(&proxy->tables, 0xC0A85801 + client, NATPMP_TCP, port), 0);
+        for (unsigned port = 1; port <= PORTS; port++)
+            assert_int_not_equal(mapping_new(&proxy->tables, 0xC0A85801 + client, NATPMP_TCP, (uint16_t)port),
+                                 0);
     return 0;
 }
 

@@ -74,7 +74,7 @@ static int setup(void **state)
     row_count = 0;
     document.of.history = &history;
     document.of.changes = &changes;
-    document.now_ms = 7 * 24 * 60 * MINUTE_MS;
+    document.now_ms = UINT64_C(7) * 24 * 60 * MINUTE_MS;
     document.report.now = NOW;
     (void)snprintf(head->version, sizeof(head->version), "1.2.3");
     (void)snprintf(head->instance, sizeof(head->instance), "default");

@@ -13,8 +13,10 @@ static void restart(struct world *w, const char *what)
     show(w, true);
     world_start(w, 2);
     world_run_for(w, 5000);
-    show(w, false);
+    w->trace.only_logs = true;
     world_run_for(w, 300000);
+    w->trace.only_logs = false;
+    show(w, false);
 }
 
 static void tell(struct world *w)

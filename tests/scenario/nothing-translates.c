@@ -10,9 +10,9 @@ static void tell(struct world *w)
     w->gateway.faults.silent = true;
     world_start(w, 1);
     world_run_for(w, 10000);
-    show(w, false);
+    w->trace.only_logs = true;
     world_run_for(w, 300000);
-    show(w, true);
+    w->trace.only_logs = false;
     note(w, "the command is entered");
     router_model_options(w->router)->untranslated = false;
     w->gateway.faults.silent = false;

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "core/adoption.h"
+#include "core/port.h"
 #include "core/standby.h"
 #include "core/statics.h"
 #include "core/strategy.h"
@@ -162,7 +163,7 @@ static void found_rule(struct proxy *p, uint16_t m, const struct nat_rule *row, 
 /* ---- the place of the rules in the table ---- */
 
 /* Our rules are put to the front together, after a snapshot. */
-static bool may_move_to_front(struct proxy *p, const struct step *step)
+static bool may_move_to_front(struct proxy *p, bool doubtful, const struct step *step)
 {
     static const struct bucket_limit limit = {FRONT_BURST, FRONT_INTERVAL_S * 1000000U};
     unsigned place = (unsigned)p->router.next_place;
@@ -183,20 +184,31 @@ static bool may_move_to_front(struct proxy *p, const struct step *step)
     p->front_snapshot = p->router.snapshot;
     p->front_given_up = false;
     actions_log(step->out, LOG_LEVEL_WARN, component,
-                "another rule stands before the rules of double-natpmp and takes their connections; "
+                "another rule stands before the rules of double-natpmp and %s their connections; "
                 "double-natpmp puts its rules in front rule=*%X",
-                place);
+                doubtful ? "may take" : "takes", place);
     return true;
 }
 
-/* Our rule cannot be put before the one that takes its connections. */
-static void leave_port(struct proxy *p, uint16_t m, bool named, const struct step *step)
+/* Another port would be no better: all that are free are in doubt. */
+static bool only_doubt_is_left(const struct proxy *p, uint16_t m)
 {
-    bool moves = named && p->strategy->moves;
+    uint16_t port = port_free_from(&p->tables, &p->router, m, PORT_DYNAMIC_FIRST);
+    return port == 0 || router_port_doubted(&p->router, mapping_protocol(&p->tables.mapping[m]), port);
+}
+
+/* Our rule cannot be put before the one that takes its connections. */
+static void leave_port(struct proxy *p, uint16_t m, const struct router_outcome *o, const struct step *step)
+{
+    bool moves = o->port_named && p->strategy->moves;
+    /* Connections may arrive as well, and then nothing is to be done. */
+    if (o->doubtful && (!moves || only_doubt_is_left(p, m)))
+        return;
     actions_log(
         step->out, LOG_LEVEL_WARN, component,
-        "another rule on the router takes the connections of a mapping, and double-natpmp cannot put its "
-        "own before it; %s %s",
+        "another rule on the router %s the connections of a mapping, and double-natpmp cannot put its own "
+        "before it; %s %s",
+        o->doubtful ? "may take" : "takes",
         moves ? "the mapping gets another router port" : "they do not arrive",
         mapping_text(&p->tables, m).text);
     if (moves)
@@ -210,10 +222,10 @@ static void note_place(struct proxy *p, const struct router_outcome *o, const st
     const struct mapping *mapping = &p->tables.mapping[m];
     if (m == 0 || mapping->rule.state != RULE_PRESENT || mapping->rule.wrong || !mapping_ought(mapping))
         return;
-    if (o->place == PLACE_BEHIND && may_move_to_front(p, step))
+    if (o->place == PLACE_BEHIND && may_move_to_front(p, o->doubtful, step))
         rule_on_behind(&p->tables, m);
     else if (o->port_named || o->place == PLACE_BLOCKED)
-        leave_port(p, m, o->port_named, step);
+        leave_port(p, m, o, step);
     mapping_touch(&p->tables, m);
 }
 

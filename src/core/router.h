@@ -65,6 +65,7 @@ struct router_outcome {
     struct nat_rule rule;  /* RULE */
     enum rule_place place; /* RULE */
     bool port_named;       /* RULE, not in a good place: the other rule names its port */
+    bool doubtful;         /* RULE, not in a good place: it cannot be known whether the other takes them */
 };
 
 struct router_rule {

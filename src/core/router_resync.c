@@ -124,9 +124,12 @@ static bool is_place(const struct ros_sentence *row)
 static void note_place(struct router *r, struct router_outcome *o)
 {
     const struct nat_rule *rule = &o->rule;
-    if (!rule->sound ||
-        !taken_ports_ahead(&r->taken_ports[rule->protocol], rule->router_port, &o->port_named))
+    if (!rule->sound)
         return;
+    enum cover cover = taken_ports_ahead(&r->taken_ports[rule->protocol], rule->router_port, &o->port_named);
+    if (cover == COVER_NONE)
+        return;
+    o->doubtful = cover == COVER_MAYBE;
     o->place = r->next_place != 0 && r->next_place != r->refused_place ? PLACE_BEHIND : PLACE_BLOCKED;
     if (o->place == PLACE_BEHIND)
         r->place = r->next_place; /* ours may be put there before the snapshot has ended */

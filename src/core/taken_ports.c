@@ -9,7 +9,7 @@ void taken_ports_begin(struct taken_ports *c, const struct nat_context *context,
     c->chains = 0;
     c->elsewhere = false;
     c->crowded = false;
-    c->general = false;
+    c->general = COVER_NONE;
     chain_walk_init(&c->walk, 0);
 }
 
@@ -74,8 +74,8 @@ void taken_ports_add(struct taken_ports *c, const struct ros_sentence *row)
     enum cover cover = cover_of_row(row, &c->packet);
     /* A rule that names ports does not decide over the whole class. */
     cover = chain_walk_add(&c->walk, row, names && cover == COVER_ALL ? COVER_PART : cover, &chain);
-    if (!names && cover >= COVER_MAYBE && is_of_dstnat(c, chain))
-        c->general = true;
+    if (!names && cover >= COVER_MAYBE && cover > (enum cover)c->general && is_of_dstnat(c, chain))
+        c->general = (uint8_t)cover;
     if (cover == COVER_NONE || !names)
         return;
     struct taken_set *ports = ports_of_chain(c, chain);
@@ -83,13 +83,19 @@ void taken_ports_add(struct taken_ports *c, const struct ros_sentence *row)
     add_ports(text, known && cover != COVER_MAYBE ? &ports->sure : &ports->doubted);
 }
 
-bool taken_ports_ahead(const struct taken_ports *c, uint16_t port, bool *ret_named)
+enum cover taken_ports_ahead(const struct taken_ports *c, uint16_t port, bool *ret_named)
 {
-    *ret_named = false;
-    for (unsigned i = 0; i < c->chains && !*ret_named; i++)
-        *ret_named = is_of_dstnat(c, c->chain[i]) &&
-                     (portset_has(&c->ports[i].sure, port) || portset_has(&c->ports[i].doubted, port));
-    return c->general || *ret_named;
+    enum cover named = COVER_NONE;
+    for (unsigned i = 0; i < c->chains; i++) {
+        if (!is_of_dstnat(c, c->chain[i]))
+            continue;
+        if (portset_has(&c->ports[i].sure, port))
+            named = COVER_ALL;
+        else if (portset_has(&c->ports[i].doubted, port) && named == COVER_NONE)
+            named = COVER_MAYBE;
+    }
+    *ret_named = named != COVER_NONE;
+    return named > (enum cover)c->general ? named : (enum cover)c->general;
 }
 
 bool taken_ports_of_row(const struct taken_ports *c, const struct ros_sentence *row, struct taken_set *ports)

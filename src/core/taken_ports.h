@@ -24,9 +24,9 @@ struct taken_ports {
     struct chain_walk walk;
     uint16_t chain[TAKEN_CHAINS_MAX]; /* of the walk */
     unsigned chains;
-    bool elsewhere; /* the last set is in use */
-    bool crowded;   /* there was no room for the ports of all chains */
-    bool general;   /* a rule of dstnat, of those so far, may take any port */
+    bool elsewhere;  /* the last set is in use */
+    bool crowded;    /* there was no room for the ports of all chains */
+    uint8_t general; /* enum cover: how surely a rule of dstnat, of those so far, takes any port */
     /* The last one: of chains for which there was no room, and of rules whose place is not known. */
     struct taken_set ports[TAKEN_CHAINS_MAX + 1];
 };
@@ -36,8 +36,9 @@ void taken_ports_begin(struct taken_ports *c, const struct nat_context *context,
                        enum natpmp_protocol protocol);
 /* The next row of the table, which is not ours. */
 void taken_ports_add(struct taken_ports *c, const struct ros_sentence *row);
-/* True if a rule of dstnat, of those so far, may take what comes to that port. *ret_named: one names it. */
-bool taken_ports_ahead(const struct taken_ports *c, uint16_t port, bool *ret_named);
+/* How surely a rule of dstnat, of those so far, takes what comes to that port: not at all, perhaps
+ * (COVER_MAYBE), or all of it. *ret_named: one names the port. */
+enum cover taken_ports_ahead(const struct taken_ports *c, uint16_t port, bool *ret_named);
 /* Adds all taken ports to *ports. True: there are some. */
 bool taken_ports_end(struct taken_ports *c, struct taken_set *ports);
 /* True if the table has more chains, or jumps and other steps, than there is room for (limits.h). */

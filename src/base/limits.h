@@ -74,6 +74,14 @@ enum {
     ROUTER_ADDRESSES_MAX = 64,
     ROUTER_LISTS_MAX = 32,
     ROUTER_ORPHANS_MAX = 256,
+    /* Entries of the connection table that are older than a rule of ours (router_entries.c). One print asks
+     * for so many ports, of which each is two words of its query, and there is one print at a time: a router
+     * with 100,000 entries is busy with each for a while. So many entries are removed after one print, and if
+     * there are more, it is repeated until there have been so many: enough for the peers of a torrent.
+     * Removing an entry writes nothing to flash memory. */
+    ENTRY_QUERIES_MAX = 8,
+    ENTRY_REMOVALS_MAX = 128,
+    ENTRY_ROUNDS_MAX = 8,
     /* Tunnels, or interfaces with the same address, among which the way to the gateway is looked for. With
      * more of them, only a route or MIKROTIK_IN_INTERFACE can name it. */
     ROUTER_TUNNELS_MAX = 32,

@@ -236,6 +236,7 @@ void mapping_free(struct mapping_tables *t, uint16_t m)
     list_remove(&t->drive, t->to_drive, m);
     list_remove(&t->router, t->to_router, m);
     list_remove(&t->spare, t->spare_link, m);
+    list_remove(&t->fresh, t->fresh_link, m);
     list_remove(&client->queue, t->to_ask, m);
     heap_set(&t->due, m, UINT64_MAX);
     index_remove(&t->by_key, m);
@@ -246,6 +247,11 @@ void mapping_free(struct mapping_tables *t, uint16_t m)
     t->of_client[m].next = t->free_mapping;
     t->free_mapping = m;
     t->records--;
+}
+
+void mapping_note_fresh(struct mapping_tables *t, uint16_t m)
+{
+    list_push(&t->fresh, t->fresh_link, m);
 }
 
 static void note_released(struct mapping_tables *t, uint16_t m)

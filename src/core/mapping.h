@@ -84,10 +84,12 @@ struct mapping_tables {
     struct list_link quarantine_link[MAPPINGS_MAX + 1];
     uint64_t quarantined_ms[MAPPINGS_MAX + 1]; /* when the record's quarantine began */
     struct list_link spare_link[MAPPINGS_MAX + 1];
+    struct list_link fresh_link[MAPPINGS_MAX + 1];
     struct list drive;      /* touched mappings, which drive has to handle */
     struct list router;     /* mappings whose rule wants a command of the daemon's own */
     struct list quarantine; /* ended mappings, oldest first */
     struct list spare;      /* unused mappings with a lease, longest unused first */
+    struct list fresh;      /* mappings whose rule is new: connections to its port may be older */
     struct heap due;
 
     struct index by_key;           /* (client, protocol, internal port) */
@@ -186,6 +188,9 @@ void mapping_set_router_port(struct mapping_tables *t, uint16_t m, uint16_t rout
 /* The parts call these before they write the field, to update by_external_port and by_rule. 0: none. */
 void mapping_index_external_port(struct mapping_tables *t, uint16_t m, uint16_t external_port);
 void mapping_index_rule(struct mapping_tables *t, uint16_t m, uint32_t rule_id);
+
+/* The rule is new. */
+void mapping_note_fresh(struct mapping_tables *t, uint16_t m);
 
 /* True if a client with this address may use (protocol, router port): no record uses it, and the same port of
  * the other protocol is free or belongs to the same client (RFC 6886 sections 3.3 and 9.4 [M-09] [M-25]). */

@@ -4,6 +4,7 @@
 
 #include "core/change.h"
 #include "core/drive.h"
+#include "core/entries.h"
 #include "core/notice.h"
 #include "core/on_gateway.h"
 #include "core/on_lan.h"
@@ -197,6 +198,7 @@ void proxy_step(struct proxy *p, const struct event *event, struct actions *out)
         recovery_tick(p, &step);
         server_tick(&p->server, p->upstream.address_known ? p->upstream.address : 0, &step);
         drive(p, &step);
+        entries_tick(p, &step);
     }
     notice_tick(p, &step);
     actions_log_held(out, p->now_ms);

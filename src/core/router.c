@@ -100,6 +100,7 @@ static void go_down(struct router *r, const struct step *step)
     r->stage = STAGE_IDLE;
     r->resync_due_ms = UINT64_MAX;
     r->orphans = 0;
+    router_entries_down(r);
     memset(r->removed, 0, sizeof r->removed);
     r->ids_valid_from = r->snapshot + 1;
 }
@@ -120,6 +121,7 @@ void router_start(struct router *r, uint64_t now_ms)
 void router_disown(struct router *r)
 {
     r->orphans = 0;
+    router_entries_down(r);
     for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++)
         session_disown(&r->session[i]);
 }
@@ -361,8 +363,10 @@ static void tick_main(struct router *r, const struct step *step)
     if (looks || (r->stage == STAGE_IDLE && resync_due_ms(r) <= step->now_ms))
         router_begin_resync(r, looks, step);
     router_twin_tick(r, step);
-    if (may_change(r, step->now_ms))
+    if (may_change(r, step->now_ms)) {
         router_script_tick(r, step);
+        router_entries_tick(r, step);
+    }
     remove_orphans(r, step);
     if (idle_ms(s, KEEP_ALIVE_MS) <= step->now_ms) {
         struct writer w = session_begin(s, COMMAND_KEEP_ALIVE, 0, "/system/identity/print", step);
@@ -399,6 +403,8 @@ uint64_t router_deadline_ms(const struct router *r)
         deadline_ms = earlier_ms(deadline_ms, earlier_ms(router_way_due_ms(r), resync_due_ms(r)));
     if (s->state == SESSION_READY)
         deadline_ms = earlier_ms(deadline_ms, router_twin_due_ms(r));
+    if (s->state == SESSION_READY && router_entries_wait(r) && !r->twin.standing_by)
+        deadline_ms = earlier_ms(deadline_ms, r->twin.settled_ms);
     if (s->state == SESSION_READY && r->ready && !r->twin.standing_by)
         deadline_ms = earlier_ms(deadline_ms, later_ms(router_script_due_ms(r), r->twin.settled_ms));
     return deadline_ms;

@@ -138,6 +138,30 @@ struct change_script {
     uint64_t ran_ms; /* when the last run began; 0: none has */
 };
 
+/* A rule that is new, and where what comes to its port must go. */
+struct entry_target {
+    uint16_t owner; /* as in router_add */
+    uint16_t router_port;
+    uint16_t internal_port;
+    uint8_t protocol; /* enum natpmp_protocol */
+    uint32_t client;
+};
+
+/* Entries of the connection table that are older than a rule of ours (router_entries.c). Only that file
+ * writes it. */
+struct old_entries {
+    unsigned targets; /* whose entries are being removed; 0: nothing is in work */
+    struct entry_target target[ENTRY_QUERIES_MAX];
+    bool printing;
+    bool more;    /* than there was room for */
+    bool refused; /* on this connection */
+    bool left;    /* the targets must be asked for again */
+    unsigned rounds;
+    unsigned removing; /* commands in flight */
+    unsigned ids;
+    uint32_t id[ENTRY_REMOVALS_MAX]; /* to be removed */
+};
+
 struct router {
     struct prng prng;
 
@@ -189,6 +213,7 @@ struct router {
 
     struct twin twin;
     struct change_script script;
+    struct old_entries entries;
 
     /* the event in progress */
     unsigned input_session;
@@ -252,6 +277,14 @@ void router_want_script(struct router *r, uint64_t now_ms);
 /* The daemon stops: the script runs at once if something changed. True: it is to run, or runs. */
 bool router_finish_script(struct router *r, uint64_t now_ms);
 
+/* For how many rules the entries can be asked for now. */
+unsigned router_entries_room(const struct router *r);
+/* Removes the entries for the ports of these rules that lead elsewhere. */
+void router_entries_read(struct router *r, const struct entry_target *targets, unsigned count,
+                         const struct step *step);
+/* Returns the rules for which that did not succeed, because the connection ended or the router refused. */
+unsigned router_entries_left(struct router *r, struct entry_target targets[ENTRY_QUERIES_MAX]);
+
 /* ---- between the files of the router ---- */
 
 /* The session that reads and listens. The others carry only changes. */
@@ -283,6 +316,14 @@ bool router_resync_done(struct router *r, const struct command *c, struct router
                         const struct step *step);
 /* The router does not answer a command that the resync can do without. */
 void router_resync_given_up(struct router *r, const struct command *c, const struct step *step);
+
+void router_entries_row(struct router *r, const struct ros_sentence *row);
+void router_entries_done(struct router *r, const struct command *c, const struct step *step);
+/* The main connection ended. */
+void router_entries_down(struct router *r);
+/* True if router_entries_tick can go on with its work. */
+bool router_entries_wait(const struct router *r);
+void router_entries_tick(struct router *r, const struct step *step);
 
 void router_script_done(struct router *r, const struct command *c, const struct step *step);
 void router_script_given_up(struct router *r, const struct step *step);

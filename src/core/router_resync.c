@@ -294,6 +294,9 @@ bool router_resync_row(struct router *r, const struct command *c, uint64_t now_m
     case COMMAND_LISTEN_WAY:
         router_way_row(r, c, now_ms);
         return false;
+    case COMMAND_ENTRIES:
+        router_entries_row(r, row);
+        return false;
     case COMMAND_LISTEN:
         return listen_row(r, row, now_ms, ret_outcome);
     case COMMAND_SNAPSHOT:
@@ -305,6 +308,7 @@ bool router_resync_row(struct router *r, const struct command *c, uint64_t now_m
     case COMMAND_CLAIM:
     case COMMAND_UNCLAIM:
     case COMMAND_SCRIPT:
+    case COMMAND_FORGET:
     case COMMAND_KEEP_ALIVE:
         break;
     }
@@ -396,6 +400,10 @@ bool router_resync_done(struct router *r, const struct command *c, struct router
         return false;
     case COMMAND_SCRIPT:
         router_script_done(r, c, step);
+        return false;
+    case COMMAND_ENTRIES:
+    case COMMAND_FORGET:
+        router_entries_done(r, c, step);
         return false;
     case COMMAND_UNCLAIM:
     case COMMAND_RESOURCE:

@@ -45,7 +45,7 @@ void interface_names_add(struct interface_names *names, struct span name)
 
 /* ---- connections ---- */
 
-static void write_query(struct writer *w, const char *name, uint32_t address, uint16_t port)
+void flow_end_write(struct writer *w, const char *name, uint32_t address, uint16_t port)
 {
     char text[64];
     struct writer word = writer_of(text, sizeof text);
@@ -61,14 +61,13 @@ static void write_query(struct writer *w, const char *name, uint32_t address, ui
 void flow_write_query(struct writer *w, uint32_t address, uint16_t port)
 {
     ros_write_word(w, span_text("?protocol=udp"));
-    write_query(w, "?dst-address=", address, port);
-    write_query(w, "?dst-address=", address, 0);
+    flow_end_write(w, "?dst-address=", address, port);
+    flow_end_write(w, "?dst-address=", address, 0);
     ros_write_pair_decimal(w, "?dst-port=", port);
     ros_write_word(w, span_text("?#&|"));
 }
 
-/* "10.2.0.1" or "10.2.0.1:5351"; port 0: it is not in the word. */
-static bool parse_end(struct span text, uint32_t *ret_address, uint64_t *ret_port)
+bool flow_end_parse(struct span text, uint32_t *ret_address, uint64_t *ret_port)
 {
     const uint8_t *colon = text.len > 0 ? memchr(text.data, ':', text.len) : NULL;
     size_t len = colon != NULL ? (size_t)(colon - text.data) : text.len;
@@ -115,14 +114,14 @@ void flow_consider(struct flow *f, const struct ros_sentence *row, uint32_t addr
     uint32_t destination;
     uint64_t to_port;
     uint64_t ignored;
-    if (!ros_attribute(row, "dst-address", &text) || !parse_end(text, &destination, &to_port) ||
+    if (!ros_attribute(row, "dst-address", &text) || !flow_end_parse(text, &destination, &to_port) ||
         destination != address)
         return;
     if (to_port == 0 && (!ros_attribute(row, "dst-port", &text) || !parse_decimal(text, 65535, &to_port)))
         return;
     if (to_port != port || !ros_attribute(row, "src-address", &text) ||
-        !parse_end(text, &flow.source, &ignored) || !ros_attribute(row, "reply-dst-address", &text) ||
-        !parse_end(text, &flow.reply_to, &ignored))
+        !flow_end_parse(text, &flow.source, &ignored) || !ros_attribute(row, "reply-dst-address", &text) ||
+        !flow_end_parse(text, &flow.reply_to, &ignored))
         return;
     flow.ours = flow.source == own_address;
     if (ros_attribute(row, "timeout", &text))

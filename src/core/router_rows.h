@@ -45,6 +45,9 @@ extern const char address_proplist[];
 extern const char flow_proplist[];
 extern const char tunnel_proplist[];
 
+/* An end of a connection: "10.2.0.1", or "10.2.0.1:5351" in one word. Port 0: it is not in the word. */
+void flow_end_write(struct writer *w, const char *name, uint32_t address, uint16_t port);
+bool flow_end_parse(struct span text, uint32_t *ret_address, uint64_t *ret_port);
 /* Writes the query words for the connections to that address and port. Older versions print address:port in
  * one word. */
 void flow_write_query(struct writer *w, uint32_t address, uint16_t port);

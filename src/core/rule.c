@@ -148,6 +148,8 @@ void rule_on_added(struct mapping_tables *t, uint16_t m, uint32_t id, uint32_t s
     rule->added_ms = now_ms;
     rule->comment_sure_s = rule->comment.lease_s;
     set_state(t, m, id != 0 ? RULE_PRESENT : RULE_UNSURE, id);
+    if (id != 0)
+        mapping_note_fresh(t, m);
 }
 
 void rule_on_comment_set(struct mapping_tables *t, uint16_t m)
@@ -214,6 +216,10 @@ void rule_on_row(struct mapping_tables *t, uint16_t m, const struct nat_rule *ro
 {
     struct rule *rule = rule_of(t, m);
     bool same = rule->id == row->id;
+    /* An earlier run may have ended before it looked for older connections, and then the mapping had no
+     * external port yet, or this one may not know that its addition succeeded. */
+    if (!same && (row->external_port == 0 || rule->state != RULE_ABSENT))
+        mapping_note_fresh(t, m);
     set_state(t, m, RULE_PRESENT, row->id);
     rule->seen = snapshot;
     rule->wrong = !row->as_wanted || !rule_matches(t, m, row);

@@ -23,7 +23,7 @@ enum {
     COMMAND_BYTES_MAX = 1024,
     /* The number of slots that are reserved for what is no change of a rule: 4 listens, 4 commands of a stage
      * and 3 of the one before it, /ip/route/check each 2 s for the 10 s after which it is given up, and one
-     * each for the version, the sessions, a claim, its removal, a script and the keep-alive. */
+     * each for the version, the sessions, a claim, its removal, a script, the entries and the keep-alive. */
     COMMANDS_RESERVED = 24,
     LISTENS_MAX = 4, /* they do not count as in flight */
 };
@@ -170,7 +170,8 @@ static bool is_dispensable(const struct command *c)
 {
     return c->kind == COMMAND_ROUTE_CHECK || c->kind == COMMAND_RESOURCE || c->kind == COMMAND_LISTS ||
            c->kind == COMMAND_MEMBERS || c->kind == COMMAND_SESSIONS || c->kind == COMMAND_FLOW ||
-           c->kind == COMMAND_TUNNELS || c->kind == COMMAND_SCRIPT;
+           c->kind == COMMAND_TUNNELS || c->kind == COMMAND_SCRIPT || c->kind == COMMAND_ENTRIES ||
+           c->kind == COMMAND_FORGET;
 }
 
 /* It does not end by itself. */

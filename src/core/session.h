@@ -38,7 +38,9 @@ enum command_kind {
     COMMAND_SESSIONS, /* /user/active/print */
     COMMAND_CLAIM,
     COMMAND_UNCLAIM,
-    COMMAND_SCRIPT, /* /system/script/run */
+    COMMAND_SCRIPT,  /* /system/script/run */
+    COMMAND_ENTRIES, /* connections that are older than a rule of ours */
+    COMMAND_FORGET,  /* removes one of them */
     COMMAND_KEEP_ALIVE,
 };
 

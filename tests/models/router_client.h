@@ -54,7 +54,8 @@ static inline struct client *client_new(const struct router_model_options *optio
 {
     struct client *t = calloc(1, sizeof(*t));
     assert_non_null(t);
-    struct router_model_callbacks callbacks = {t, client_send, client_closed, client_nat_changed};
+    struct router_model_callbacks callbacks = {
+        .ctx = t, .send = client_send, .closed = client_closed, .nat_changed = client_nat_changed};
     t->m = router_model_new(options, &callbacks, 1);
     router_model_interface_add(t->m, "ether1", "ether");
     router_model_interface_add(t->m, "bridge", "bridge");

@@ -137,6 +137,14 @@ struct router_model_options {
  * admin without a password and with all policies, without delays and without faults. */
 struct router_model_options router_model_defaults(const char *version);
 
+struct router_model_flow {
+    uint32_t source;
+    uint32_t destination;
+    uint16_t source_port;
+    uint16_t destination_port;
+    bool tcp;
+};
+
 struct router_model_callbacks {
     void *ctx;
     /* Bytes to the peer of a session, in order. */
@@ -147,6 +155,8 @@ struct router_model_callbacks {
     /* The NAT table has changed, whatever made the change. May be NULL. Packet counters do not count as a
      * change. */
     void (*nat_changed)(void *ctx);
+    /* A session has removed that connection from the table. May be NULL. */
+    void (*connection_removed)(void *ctx, const struct router_model_flow *flow);
 };
 
 struct router_model;
@@ -283,10 +293,17 @@ struct router_model_fate {
     uint32_t address; /* where it goes: unchanged if it was not translated */
     uint16_t port;
     uint32_t rule; /* the last rule that matched; 0: none */
+    /* Of a packet of a connection that the router knows, when that began; it decided then where they go. 0:
+     * of a first packet. */
+    uint64_t since_ms;
 };
 
 struct router_model_fate router_model_arrive(const struct router_model *m,
                                              const struct router_model_packet *packet);
+/* The packet comes in, and the connection table remembers its connection: packets of one that it knows go
+ * where the first one went, whatever rules there are now. */
+struct router_model_fate router_model_receive(struct router_model *m, uint64_t now_ms,
+                                              const struct router_model_packet *packet);
 
 /* ---- the rest of the configuration; false: no room, or the name does not exist ---- */
 
@@ -350,23 +367,23 @@ bool router_model_case_version(const char *path, char ret_version[ROUTER_MODEL_T
 /* The interface by which a packet leaves, as rules and tables lead it; NULL: there is no route. */
 const char *router_model_way(const struct router_model *m, uint32_t source, uint32_t destination);
 
-struct router_model_flow {
-    uint32_t source;
-    uint32_t destination;
-    uint16_t source_port;
-    uint16_t destination_port;
-};
 /* A UDP packet comes from its source. The connection table remembers it. Returns the interface by which it
  * leaves; NULL: there is no route. */
 const char *router_model_sends(struct router_model *m, uint64_t now_ms, const struct router_model_flow *flow);
 /* An answer to it arrives. */
 void router_model_replies(struct router_model *m, uint64_t now_ms, const struct router_model_flow *flow);
 
-/* Connections that the model did not see itself. */
-void router_model_connections_clear(struct router_model *m);
+/* Connections that the model did not see itself: those that are not added between the two calls are over. */
+struct router_model_end {
+    uint32_t address;
+    uint16_t port;
+};
+void router_model_connections_begin(struct router_model *m);
+/* `answers`: from where its answers come; they go to the address `answers_to`. */
 void router_model_connection_add(struct router_model *m, uint64_t now_ms,
-                                 const struct router_model_flow *flow, uint32_t reply_to, bool replied,
-                                 uint32_t left_s);
+                                 const struct router_model_flow *flow, struct router_model_end answers,
+                                 uint32_t answers_to, bool replied, uint32_t left_s);
+void router_model_connections_end(struct router_model *m);
 
 void router_model_set_nat_pmp(struct router_model *m, bool enabled);
 
@@ -380,7 +397,9 @@ struct router_model_counters {
     uint64_t adds;     /* of NAT rules, by sessions */
     uint64_t sets;
     uint64_t removes;
-    uint64_t prints; /* of the NAT table */
+    uint64_t connection_removes;  /* of entries of the connection table */
+    uint64_t connection_refusals; /* of commands for that table, without "no such item" */
+    uint64_t prints;              /* of the NAT table */
     uint64_t traps;
     uint64_t failed; /* by router_model_fail_next */
 };

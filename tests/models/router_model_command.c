@@ -157,6 +157,7 @@ static bool permitted(struct router_model *m, const struct rm_session *s, const 
 {
     if (m->options.users[s->user].policies & policy)
         return true;
+    m->counters.connection_refusals += c->menu == RM_MENU_CONNECTION;
     rm_trap(m, c->tag, RM_NO_CATEGORY, "not enough permissions (9)");
     rm_done(m, c->tag);
     return false;
@@ -186,6 +187,9 @@ static void dispatch(struct router_model *m, struct rm_session *s, struct rm_com
             rm_route_check(m, c);
     } else if (c->menu == RM_MENU_SCRIPT && strcmp(verb, "run") == 0) {
         rm_script_run(m, s, c);
+    } else if (c->menu == RM_MENU_CONNECTION && strcmp(verb, "remove") == 0) {
+        if (permitted(m, s, c, ROUTER_MODEL_WRITE))
+            rm_connection_remove(m, c);
     } else if (c->menu == RM_MENU_NAT && rm_nat_knows(verb)) {
         if (permitted(m, s, c, ROUTER_MODEL_WRITE))
             rm_nat_verb(m, c, verb);
@@ -226,6 +230,7 @@ static bool answer(struct router_model *m, struct rm_session *s, struct rm_comma
     if (m->fail_command[0] && span_is(path, m->fail_command)) {
         m->fail_command[0] = 0;
         m->counters.failed++;
+        m->counters.connection_refusals += span_starts(path, "/ip/firewall/connection/");
         if (m->fail_executes) {
             dispatch(m, s, c);
             m->reply.start = m->reply.end = 0;

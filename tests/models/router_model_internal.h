@@ -125,10 +125,11 @@ enum rm_menu {
 
 /* A name that begins with '_' is never printed. */
 struct rm_item {
-    uint32_t id;                   /* 0: a menu of one row without an id */
-    struct router_model_flow flow; /* of a connection, ... */
-    uint64_t since_ms;             /* ... when its first packet came ... */
-    uint64_t until_ms;             /* ... and when it is forgotten */
+    uint32_t id;                     /* 0: a menu of one row without an id */
+    struct router_model_flow flow;   /* of a connection, ... */
+    struct router_model_end answers; /* ... from where its answers come, ... */
+    uint64_t since_ms;               /* ... when its first packet came ... */
+    uint64_t until_ms;               /* ... and when it is forgotten */
     unsigned fields;
     struct {
         const char *name;
@@ -404,6 +405,8 @@ struct rm_item *rm_item_find(const struct router_model *m, enum rm_menu menu, co
 
 /* A masquerade ends with the interface's address: the connections that it has changed are forgotten. */
 void rm_connections_forget(struct router_model *m, const char *interface);
+/* /ip/firewall/connection/remove */
+void rm_connection_remove(struct router_model *m, const struct rm_command *c);
 /* False: the router has forgotten the connection. */
 bool rm_connection_row(const struct router_model *m, const struct rm_item *item, struct rm_row *row);
 

@@ -61,75 +61,93 @@ static void set_end(const struct router_model *m, struct rm_item *item, const ch
 }
 
 /* The address that a masquerade puts in the place of the source's. */
-static bool translated(const struct router_model *m, const char *interface, char *ret_text, size_t size)
+static uint32_t translated(const struct router_model *m, const char *interface, uint32_t source)
 {
-    const struct rm_item *address =
+    const struct rm_item *item =
         m->options.untranslated ? NULL : rm_item_find(m, RM_MENU_ADDRESS, "interface", span_text(interface));
-    if (!address)
-        return false;
-    snprintf(ret_text, size, "%s", rm_item_get(address, "address"));
-    ret_text[strcspn(ret_text, "/")] = 0;
-    return true;
+    uint32_t address;
+    unsigned length;
+    bool known = item && rm_parse_prefix(span_text(rm_item_get(item, "address")), &address, &length);
+    return known ? address : source;
 }
 
+/* `from` sends the answers, to the address `to`. */
 static void set_ends(struct router_model *m, struct rm_item *item, const struct router_model_flow *flow,
-                     const char *reply)
+                     struct router_model_end from, uint32_t to)
 {
-    char source[20];
-    char destination[20];
-    rm_print_address(source, sizeof(source), flow->source);
-    rm_print_address(destination, sizeof(destination), flow->destination);
-    reply = reply[0] ? reply : source;
-    rm_item_set(item, "protocol", "udp");
-    set_end(m, item, "src-address", "src-port", source, flow->source_port);
-    set_end(m, item, "dst-address", "dst-port", destination, flow->destination_port);
-    set_end(m, item, "reply-src-address", "reply-src-port", destination, flow->destination_port);
-    set_end(m, item, "reply-dst-address", "reply-dst-port", reply, flow->source_port);
+    char text[4][20];
+    rm_print_address(text[0], sizeof(text[0]), flow->source);
+    rm_print_address(text[1], sizeof(text[1]), flow->destination);
+    rm_print_address(text[2], sizeof(text[2]), from.address);
+    rm_print_address(text[3], sizeof(text[3]), to);
+    item->flow = *flow;
+    item->answers = from;
+    rm_item_set(item, "protocol", flow->tcp ? "tcp" : "udp");
+    set_end(m, item, "src-address", "src-port", text[0], flow->source_port);
+    set_end(m, item, "dst-address", "dst-port", text[1], flow->destination_port);
+    set_end(m, item, "reply-src-address", "reply-src-port", text[2], from.port);
+    set_end(m, item, "reply-dst-address", "reply-dst-port", text[3], flow->source_port);
+}
+
+static struct router_model_end destination_of(const struct router_model_flow *flow)
+{
+    return (struct router_model_end){flow->destination, flow->destination_port};
 }
 
 static void fill(struct router_model *m, struct rm_item *item, const struct router_model_flow *flow,
                  const char *interface)
 {
-    char reply[RM_ITEM_VALUE_MAX];
-    if (!translated(m, interface, reply, sizeof(reply)))
-        reply[0] = 0;
-    set_ends(m, item, flow, reply);
+    set_ends(m, item, flow, destination_of(flow), translated(m, interface, flow->source));
     rm_item_set(item, "seen-reply", "false");
     rm_item_set(item, "_out", interface);
 }
 
-void router_model_connections_clear(struct router_model *m)
+static bool is_same(const struct router_model_flow *a, const struct router_model_flow *b)
 {
-    m->table[RM_MENU_CONNECTION].count = 0;
-}
-
-void router_model_connection_add(struct router_model *m, uint64_t now_ms,
-                                 const struct router_model_flow *flow, uint32_t reply_to, bool replied,
-                                 uint32_t left_s)
-{
-    char reply[20];
-    struct rm_item *item = rm_item_add(m, RM_MENU_CONNECTION);
-    if (!item)
-        return;
-    rm_print_address(reply, sizeof(reply), reply_to);
-    item->flow = *flow;
-    set_ends(m, item, flow, reply);
-    rm_item_set(item, "seen-reply", replied ? "true" : "false");
-    item->until_ms = now_ms + (uint64_t)left_s * 1000;
-}
-
-static bool is_over(const struct router_model *m, const struct rm_item *item)
-{
-    return item->until_ms <= m->now_ms;
+    return a->source == b->source && a->destination == b->destination && a->source_port == b->source_port &&
+           a->destination_port == b->destination_port && a->tcp == b->tcp;
 }
 
 static struct rm_item *find(struct router_model *m, const struct router_model_flow *flow)
 {
     struct rm_table *table = &m->table[RM_MENU_CONNECTION];
     for (unsigned i = 0; i < table->count; i++)
-        if (memcmp(&table->item[i].flow, flow, sizeof(*flow)) == 0)
+        if (is_same(&table->item[i].flow, flow))
             return &table->item[i];
     return NULL;
+}
+
+void router_model_connections_begin(struct router_model *m)
+{
+    struct rm_table *table = &m->table[RM_MENU_CONNECTION];
+    for (unsigned i = 0; i < table->count; i++)
+        table->item[i].until_ms = 0;
+}
+
+void router_model_connections_end(struct router_model *m)
+{
+    struct rm_table *table = &m->table[RM_MENU_CONNECTION];
+    for (unsigned i = table->count; i-- > 0;)
+        if (table->item[i].until_ms == 0)
+            rm_item_remove(m, RM_MENU_CONNECTION, &table->item[i]);
+}
+
+void router_model_connection_add(struct router_model *m, uint64_t now_ms,
+                                 const struct router_model_flow *flow, struct router_model_end answers,
+                                 uint32_t answers_to, bool replied, uint32_t left_s)
+{
+    struct rm_item *item = find(m, flow);
+    item = item ? item : rm_item_add(m, RM_MENU_CONNECTION);
+    if (!item)
+        return;
+    set_ends(m, item, flow, answers, answers_to);
+    rm_item_set(item, "seen-reply", replied ? "true" : "false");
+    item->until_ms = now_ms + 1 + (uint64_t)left_s * 1000;
+}
+
+static bool is_over(const struct router_model *m, const struct rm_item *item)
+{
+    return item->until_ms <= m->now_ms;
 }
 
 static void purge(struct router_model *m)
@@ -159,10 +177,8 @@ const char *router_model_sends(struct router_model *m, uint64_t now_ms, const st
     /* The masquerade of another interface ends with the way there. */
     if (item && strcmp(rm_item_get(item, "_out"), interface) != 0 && !m->options.flows_stick)
         fill(m, item, flow, interface);
-    if (!item && (item = rm_item_add(m, RM_MENU_CONNECTION))) {
-        item->flow = *flow;
+    if (!item && (item = rm_item_add(m, RM_MENU_CONNECTION)))
         fill(m, item, flow, interface);
-    }
     if (!item)
         return interface;
     bool stream = strcmp(rm_item_get(item, "seen-reply"), "true") == 0 &&
@@ -178,6 +194,70 @@ void router_model_replies(struct router_model *m, uint64_t now_ms, const struct 
     m->now_ms = now_ms > m->now_ms ? now_ms : m->now_ms;
     if (item && !is_over(m, item))
         rm_item_set(item, "seen-reply", "true");
+}
+
+struct router_model_fate router_model_receive(struct router_model *m, uint64_t now_ms,
+                                              const struct router_model_packet *packet)
+{
+    const struct router_model_flow flow = {.source = packet->source,
+                                           .destination = packet->destination,
+                                           .source_port = packet->source_port,
+                                           .destination_port = packet->destination_port,
+                                           .tcp = packet->tcp};
+    m->now_ms = now_ms > m->now_ms ? now_ms : m->now_ms;
+    purge(m);
+    struct rm_item *item = find(m, &flow);
+    struct router_model_fate fate = router_model_arrive(m, packet);
+    if (item) {
+        fate = (struct router_model_fate){.translated = item->answers.address != flow.destination ||
+                                                        item->answers.port != flow.destination_port,
+                                          .address = item->answers.address,
+                                          .port = item->answers.port,
+                                          .since_ms = item->since_ms};
+    } else if (!m->options.untracked && (item = rm_item_add(m, RM_MENU_CONNECTION))) {
+        set_ends(m, item, &flow, (struct router_model_end){fate.address, fate.port}, flow.source);
+        rm_item_set(item, "seen-reply", "false");
+        item->since_ms = m->now_ms;
+    }
+    if (item)
+        item->until_ms = m->now_ms + UDP_MS;
+    return fate;
+}
+
+/* ---- removing ---- */
+
+static bool remove_one(struct router_model *m, struct span text)
+{
+    struct rm_table *table = &m->table[RM_MENU_CONNECTION];
+    uint32_t id = 0;
+    for (unsigned i = 0; rm_parse_item_id(text, &id) && i < table->count; i++) {
+        struct rm_item *item = &table->item[i];
+        if (item->id != id || is_over(m, item))
+            continue;
+        if (m->callbacks.connection_removed)
+            m->callbacks.connection_removed(m->callbacks.ctx, &item->flow);
+        m->counters.connection_removes++;
+        rm_item_remove(m, RM_MENU_CONNECTION, item);
+        return true;
+    }
+    return rm_fail(m, RM_NO_CATEGORY, "no such item%s", m->options.error_numbers ? " (4)" : "");
+}
+
+void rm_connection_remove(struct router_model *m, const struct rm_command *c)
+{
+    struct span ids;
+    bool fine = rm_find(c, ".id", &ids) || rm_find(c, "numbers", &ids) ||
+                rm_fail(m, 0, "missing value(s) of argument(s) .id");
+    while (fine && ids.len > 0) {
+        const uint8_t *comma = memchr(ids.data, ',', ids.len);
+        size_t len = comma ? (size_t)(comma - ids.data) : ids.len;
+        fine = remove_one(m, span_of(ids.data, len));
+        ids = span_skip(ids, comma ? len + 1 : len);
+    }
+    if (fine)
+        rm_done(m, c->tag);
+    else
+        rm_refuse(m, c->tag);
 }
 
 bool rm_connection_row(const struct router_model *m, const struct rm_item *item, struct rm_row *row)

@@ -258,7 +258,8 @@ static bool turn(struct routerd *d)
 
 static void init(struct routerd *d, const struct router_model_options *options)
 {
-    struct router_model_callbacks callbacks = {d, model_sends, model_closes, model_changed};
+    struct router_model_callbacks callbacks = {d, model_sends, model_closes, model_changed,
+                                               routerd_forget_flow};
     d->start_ms = control_clock_ms();
     d->model = router_model_new(options, &callbacks, d->config.seed);
     d->listen_fd = -1;

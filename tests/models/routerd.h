@@ -70,6 +70,8 @@ bool routerd_parse_policies(const char *text, unsigned *ret_policies);
 /* ---- routerd_flows.c ---- */
 
 void routerd_read_flows(const struct routerd *d);
+/* A callback of the model: the kernel forgets the connection, too. */
+void routerd_forget_flow(void *ctx, const struct router_model_flow *flow);
 
 /* ---- routerd_nft.c ---- */
 

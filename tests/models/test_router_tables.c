@@ -554,7 +554,7 @@ static void other_tables_are_printed(void **state)
                         "!re|=action=drop|=chain=prerouting\n!done\n");
 }
 
-static const struct router_model_flow flow = {0xac110002, 0x0a020001, 40000, 5351};
+static const struct router_model_flow flow = {0xac110002, 0x0a020001, 40000, 5351, false};
 
 /* A rule's table comes before the main table; without a route there, the next one decides. */
 static void routing_rules_lead_to_their_tables(void **state)
@@ -606,6 +606,46 @@ static void the_connection_table_remembers_udp(void **state)
     assert_string_equal(client_ask(t, s, FLOWS), "!empty\n!done\n");
 }
 
+/* What belongs to a connection that the table has goes where its first packet went, until it is forgotten or
+ * removed. */
+static void the_connection_table_decides(void **state)
+{
+#define ENTRY                                                                                                \
+    "/ip/firewall/connection/print|=.proplist=.id,protocol,dst-address,reply-src-address,reply-src-port"
+    struct client *t = start(state, "7.18");
+    int s = client_login(t);
+    const struct router_model_packet packet = {.interface = "wg1",
+                                               .tcp = false,
+                                               .source = 0xc6336407,
+                                               .source_port = 40000,
+                                               .destination = 0x0a020002,
+                                               .destination_port = 7000};
+    assert_int_equal(router_model_receive(t->m, t->now_ms, &packet).address, 0x0a020002);
+    router_model_rule_add(t->m,
+                          "chain=dstnat action=dst-nat protocol=udp dst-port=7000 "
+                          "to-addresses=192.168.88.10 to-ports=6000",
+                          false);
+    t->now_ms += 20000;
+    assert_int_equal(router_model_receive(t->m, t->now_ms, &packet).address, 0x0a020002);
+    assert_string_equal(client_ask(t, s, ENTRY),
+                        "!re|=.id=*1|=protocol=udp|=dst-address=10.2.0.2|=reply-src-address=10.2.0.2"
+                        "|=reply-src-port=7000\n!done\n");
+    assert_string_equal(client_ask(t, s, "/ip/firewall/connection/remove|=.id=*2"),
+                        "!trap|=message=no such item (4)\n!done\n");
+    assert_string_equal(client_ask(t, s, "/ip/firewall/connection/remove|=.id=*1"), "!done\n");
+    assert_int_equal(router_model_receive(t->m, t->now_ms, &packet).address, 0xc0a8580a);
+    router_model_options(t->m)->ports_joined = true;
+    t->now_ms += 31000;
+    assert_int_equal(router_model_receive(t->m, t->now_ms, &packet).port, 6000);
+    assert_string_equal(client_ask(t, s, ENTRY), "!re|=.id=*3|=protocol=udp|=dst-address=10.2.0.2:7000"
+                                                 "|=reply-src-address=192.168.88.10:6000\n!done\n");
+    assert_int_equal(router_model_counters(t->m)->connection_removes, 1);
+    router_model_set_policies(t->m, "admin", ROUTER_MODEL_READ | ROUTER_MODEL_API);
+    assert_string_equal(client_ask(t, s, "/ip/firewall/connection/remove|=.id=*3"),
+                        "!trap|=message=not enough permissions (9)\n!done\n");
+    assert_int_equal(router_model_counters(t->m)->connection_refusals, 1);
+}
+
 UNIT(router_tables)
 {
     const struct CMUnitTest tests[] = {
@@ -633,6 +673,7 @@ UNIT(router_tables)
         cmocka_unit_test_teardown(other_tables_are_printed, stop),
         cmocka_unit_test_teardown(routing_rules_lead_to_their_tables, stop),
         cmocka_unit_test_teardown(the_connection_table_remembers_udp, stop),
+        cmocka_unit_test_teardown(the_connection_table_decides, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -142,6 +142,19 @@ static void converge(struct sim *sim)
     end_well(sim);
 }
 
+/* [P10] Peers that send from the beginning on to ports that clients will have. Drawn apart, so that the seeds
+ * of older options keep their runs. */
+static void peers_begin(struct sim *sim)
+{
+    struct prng prng = prng_seeded(sim->seed ^ 0x50454552);
+    unsigned count = prng_below(&prng, 3) == 0 ? 1 + prng_below(&prng, 6) : 0;
+
+    router_model_options(sim->world->router)->ports_joined = prng_below(&prng, 3) == 0;
+    for (unsigned i = 0; i < count; i++)
+        world_peer(sim->world, prng_below(&prng, 4) == 0, (uint16_t)(6000 + prng_below(&prng, 12)),
+                   1000 + prng_below(&prng, 20000));
+}
+
 struct sim_result sim_run(uint64_t seed, unsigned events, bool verbose)
 {
     struct sim sim = {.seed = seed, .options = sim_options(seed), .prng = prng_seeded(seed)};
@@ -156,6 +169,7 @@ struct sim_result sim_run(uint64_t seed, unsigned events, bool verbose)
     sim.world->lan.deaf = sim.options.deaf;
     sim.world->trace.echo = verbose ? stdout : NULL;
     world_watch(sim.world);
+    peers_begin(&sim);
     for (unsigned i = 0; i < sim.options.clients; i++)
         lan_add(&sim.world->lan, 0xc0a85800 + 10 + sim.next_address++,
                 prng_below(&sim.prng, 5) ? LAN_GOOD : LAN_LIAR);

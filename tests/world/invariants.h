@@ -21,6 +21,8 @@
  * hours. With LEASE_HOLD=always it does stay, with its lease, while the gateway has a port for it.
  * 11. Of one kind, at most INV_LOG_LINES log lines come in a minute, whatever happens. Debug lines do not
  * count.
+ * 12. What a peer sends that has been sending since before a rule was there reaches the rule's client
+ * (world_peers.c).
  *
  * The core learns of faults with a delay. Each rule below says from when on a fault counts against the core:
  *   - A rule that was taken or changed by hand: GRACE_LISTEN_MS after the change (plus the latency of the
@@ -300,3 +302,5 @@ void inv_rules_read(struct world *w);
 /* What comes from the tunnel to the rule's port must reach its client. */
 void inv_check_reach(struct world *w, const struct inv_rule *rule);
 void inv_check_way(struct world *w, const struct inv_rule *rule);
+/* The router's first address on that interface; false: there is none. */
+bool inv_interface_address(const struct world *w, const char *interface, uint32_t *ret_address);

@@ -71,6 +71,20 @@ struct world_faults {
     uint64_t router_cut_until_ms; /* bytes and connection attempts are delayed until then */
 };
 
+enum { WORLD_PEERS_MAX = 8 };
+
+/* A host on the internet that keeps sending to a port of the tunnel's address (world_peers.c). */
+struct world_peer {
+    bool tcp;
+    uint16_t port;
+    uint32_t every_ms;
+    uint32_t reaches; /* where its last packet went */
+    uint16_t reaches_port;
+    uint32_t rule; /* the daemon's rule for that port when it sent last; 0: there was none */
+    uint64_t rule_ms;
+    uint64_t refusals;
+};
+
 /* What belongs to one process of the daemon. The world keeps the present one's in itself; see world_turn. */
 struct world_process {
     struct proxy *proxy;
@@ -116,6 +130,8 @@ struct world {
     struct router_model *router;
     struct lan_model lan;
     struct invariants invariants;
+    unsigned peers;
+    struct world_peer peer[WORLD_PEERS_MAX];
     struct world_notices notices[2]; /* of each process */
     uint64_t kill_after_actions;     /* the process dies after this action; 0: never */
     bool kill_is_power_loss;         /* and its machine with it */
@@ -206,6 +222,12 @@ void world_way_moves(struct world *w, const char *what, bool has_sign);
 /* The main table's host route to the gateway leads through that interface from now on; NULL: there is none.
  */
 void world_host_route(struct world *w, const char *interface);
+
+/* ---- packets from the internet (world_peers.c) ---- */
+
+/* From now on a peer sends to that port of the tunnel's address. At most WORLD_PEERS_MAX do. */
+void world_peer(struct world *w, bool tcp, uint16_t port, uint32_t every_ms);
+void world_peer_sends(struct world *w, unsigned number);
 
 /* ---- connections to the router (world_router.c) ---- */
 void world_router_init(struct world *w);

@@ -256,8 +256,7 @@ void inv_rules_init(struct world *w)
 
 /* ---- packets ---- */
 
-/* The router's first address on that interface; false: there is none. */
-static bool interface_address(const struct world *w, const char *interface, uint32_t *ret_address)
+bool inv_interface_address(const struct world *w, const char *interface, uint32_t *ret_address)
 {
     for (unsigned i = 0;; i++) {
         struct span text = span_text(router_model_address(w->router, i, interface));
@@ -281,7 +280,7 @@ void inv_check_reach(struct world *w, const struct inv_rule *rule)
                                          .destination_port = rule->router_port};
 
     if (w->now_ms <= w->invariants.hand_known_ms + FOREIGN_MS || way_is_moving(w) ||
-        !interface_address(w, interface, &packet.destination))
+        !inv_interface_address(w, interface, &packet.destination))
         return;
     struct router_model_fate fate = router_model_arrive(w->router, &packet);
     if (fate.address != rule->address || fate.port != rule->port)

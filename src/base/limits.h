@@ -113,6 +113,9 @@ enum {
     INTERFACE_NAME_MAX = 63,
     /* Of a RouterOS script, in bytes. RouterOS documents no limit. */
     SCRIPT_NAME_MAX = 63,
+    /* From one reading of the rules' counters to the next one, however many read the status. A page or a
+     * metrics server reads it each 10 s or more seldom. */
+    COUNTERS_PERIOD_S = 10,
     /* From the beginning of one run of ON_CHANGE_SCRIPT to that of the next one. A run may send a message to
      * somebody, and a router starts about one script in a second without a noticeable load. */
     CHANGE_SCRIPT_PERIOD_S = 5,

@@ -52,6 +52,7 @@ static void take_event(struct check *c, const struct event *event, const struct 
         break;
     case EVENT_DEADLINE:
     case EVENT_LAN:
+    case EVENT_ASKED:
         break;
     }
 }

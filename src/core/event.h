@@ -30,6 +30,7 @@ enum event_type {
     EVENT_ROUTER_OPEN,   /* a connection that ACTION_ROUTER_OPEN requested is established */
     EVENT_ROUTER_DATA,   /* bytes arrived on a connection */
     EVENT_ROUTER_CLOSED, /* a connection failed or ended, but not by ACTION_ROUTER_CLOSE */
+    EVENT_ASKED,         /* somebody reads the status: what has arrived at the mappings is to be known */
     EVENT_STOP,          /* SIGTERM or SIGINT: undo everything, then ACTION_EXIT */
 };
 

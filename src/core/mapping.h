@@ -18,6 +18,7 @@
 #include "base/limits.h"
 #include "base/list.h"
 #include "base/portset.h"
+#include "core/arrivals.h"
 #include "core/event.h"
 #include "core/job.h"
 #include "core/lease.h"
@@ -47,6 +48,7 @@ struct mapping {
     struct lease lease;
     struct promise promise;
     struct job job;
+    struct arrivals arrivals;
 };
 
 /* A reply that the client's socket (address, port) waits for. */

@@ -9,7 +9,7 @@ const char nat_rule_proplist[] =
     "src-address,dst-address,src-address-list,dst-address-list,dst-address-type,src-address-type,"
     "connection-mark,packet-mark,routing-mark,hotspot,layer7-protocol,content,time,limit,dst-limit,nth,"
     "random,per-connection-classifier,connection-limit,connection-type,src-mac-address,jump-target,"
-    "to-addresses,to-ports,disabled,dynamic,comment";
+    "to-addresses,to-ports,disabled,dynamic,comment,bytes,packets";
 
 /* Conditions that our rules do not have. */
 static const char *const conditions[] = {
@@ -305,6 +305,18 @@ struct nat_rule nat_rule_parse(const struct ros_sentence *row, const struct nat_
     rule.as_wanted = in_force_now && !rule.elsewhere && is_for_us(row, context);
     rule.outdated = in_force_now && !rule.as_wanted;
     return rule;
+}
+
+struct nat_counters nat_counters_parse(const struct ros_sentence *row)
+{
+    struct nat_counters counters = {0};
+    struct span text;
+    uint64_t packets;
+    counters.known = attribute(row, "packets", &text) && parse_decimal(text, UINT64_MAX, &packets) &&
+                     attribute(row, "bytes", &text) && parse_decimal(text, UINT64_MAX, &counters.bytes);
+    if (counters.known)
+        counters.packets = packets < UINT32_MAX ? (uint32_t)packets : UINT32_MAX;
+    return counters;
 }
 
 /* ---- what it refers to ---- */

@@ -42,8 +42,17 @@ struct nat_context {
     bool lists_incomplete;
 };
 
-/* The attributes that nat_rule_parse reads, for .proplist. */
+/* The attributes that nat_rule_parse and nat_counters_parse read, for .proplist. */
 extern const char nat_rule_proplist[];
+
+/* What a rule has counted since it was added, or since the router's start: the first packet of each
+ * connection, because a rule of the NAT table sees no others. */
+struct nat_counters {
+    bool known; /* the row has both */
+    uint32_t packets;
+    uint64_t bytes;
+};
+struct nat_counters nat_counters_parse(const struct ros_sentence *row);
 
 struct nat_rule {
     uint32_t id;    /* 0: unreadable */

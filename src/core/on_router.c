@@ -307,6 +307,14 @@ static void sweep(struct proxy *p, const struct step *step)
     }
 }
 
+/* A counter of a rule that is no mapping's is not of interest. */
+static void take_counters(struct proxy *p, const struct router_outcome *o)
+{
+    uint16_t m = o->counters.known ? find_rule(p, o->id) : 0;
+    if (m != 0)
+        arrivals_on_counted(&p->tables, m, &o->counters, p->router.counters.read_ms);
+}
+
 static void snapshot_done(struct proxy *p, const struct step *step)
 {
     target_expel(p, step);
@@ -407,6 +415,10 @@ void on_router(struct proxy *p, const struct step *step)
         case ROUTER_RULE:
             take_rule(p, &o.rule, step);
             note_place(p, &o, step);
+            take_counters(p, &o);
+            break;
+        case ROUTER_COUNTED:
+            take_counters(p, &o);
             break;
         case ROUTER_RULE_FOREIGN:
             lose_rule(p, o.id, false, step);

@@ -165,6 +165,9 @@ static void take_event(struct proxy *p, const struct event *event, const struct 
     case EVENT_ROUTER_CLOSED:
         router_event(&p->router, event, step);
         break;
+    case EVENT_ASKED:
+        router_count(&p->router, step);
+        break;
     case EVENT_STOP:
         stop(p, step);
         break;

@@ -45,6 +45,8 @@ struct proxy_status proxy_status(const struct proxy *p, uint64_t now_ms)
         .notices = p->notices,
         .grants = p->grants,
         .failures = p->failures,
+        .counters_age_s = age_s(p->router.counters.read_ms != 0, p->router.counters.read_ms, now_ms),
+        .counters_reading = p->router.counters.reading,
         .router_ready = router_is_ready(&p->router),
         .interface_configured = p->config.in_interface[0] != '\0',
     };
@@ -94,6 +96,11 @@ uint16_t mapping_status_from(const struct proxy *p, uint16_t from, uint64_t now_
             .result = mapping->job.failure,
             .protocol = (uint8_t)mapping->protocol,
             .condition = (uint8_t)condition_of(mapping, now_ms),
+            .counted = arrivals_are_known(mapping),
+            .connections = mapping->arrivals.connections,
+            .first_bytes = mapping->arrivals.bytes,
+            .arrival_age_s = age_s(mapping->arrivals.not_before_s != 0,
+                                   (uint64_t)mapping->arrivals.not_before_s * 1000, now_ms),
         };
         return m;
     }

@@ -31,6 +31,8 @@ struct proxy_status {
     unsigned mappings;          /* mappings that are wanted */
     unsigned records;           /* all records, even of mappings that are ending or in quarantine */
     unsigned clients;           /* that have or request a mapping */
+    uint32_t counters_age_s;    /* since the counters of our rules were read; AGE_UNKNOWN_S: never */
+    bool counters_reading;      /* they are being read */
     bool router_ready;
     bool interface_configured;
     char router_version[ROUTER_VERSION_MAX + 1]; /* empty: not known */
@@ -66,6 +68,9 @@ enum mapping_condition {
 };
 
 struct mapping_status {
+    uint64_t first_bytes;   /* of the first packets of the connections */
+    uint32_t connections;   /* that have come through the rules since the record was made */
+    uint32_t arrival_age_s; /* the last one came no longer ago than that; AGE_UNKNOWN_S: not known */
     uint32_t client;
     uint32_t lease_left_s; /* for which the gateway certainly forwards */
     uint32_t age_s;        /* since the rule was added; AGE_UNKNOWN_S: it was adopted, or there is none */
@@ -77,6 +82,7 @@ struct mapping_status {
     uint16_t result;        /* REFUSED: enum natpmp_result */
     uint8_t protocol;       /* enum natpmp_protocol */
     uint8_t condition;      /* enum mapping_condition */
+    bool counted;           /* the router has shown counters */
 };
 
 /* The first mapping from record number `from` on; 0: there is none. Records in quarantine are left out, but

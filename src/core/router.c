@@ -94,6 +94,7 @@ static void go_down(struct router *r, const struct step *step)
     router_report(r, (enum failure)r->session[MAIN].failure, span_of(NULL, 0), step->out);
     r->ready = false;
     r->listening = false;
+    router_counters_lost(r);
     r->place_lost = false;
     r->refused_place = 0;
     router_way_down(r, step->now_ms);

@@ -33,6 +33,7 @@ enum router_stage {
 
 enum router_outcome_type {
     ROUTER_RULE,          /* a rule of ours, as it is on the router now */
+    ROUTER_COUNTED,       /* the counters of the rule with this id */
     ROUTER_RULE_FOREIGN,  /* listen: the rule with this id does not carry our mark, or lost it */
     ROUTER_RULE_GONE,     /* listen: the rule with this id was removed */
     ROUTER_RULE_DISABLED, /* listen: the rule with this id was disabled; the row has no more attributes */
@@ -62,10 +63,11 @@ struct router_outcome {
     enum ros_error error;   /* FAILED */
     uint16_t owner;         /* as passed with the command */
     uint32_t id;
-    struct nat_rule rule;  /* RULE */
-    enum rule_place place; /* RULE */
-    bool port_named;       /* RULE, not in a good place: the other rule names its port */
-    bool doubtful;         /* RULE, not in a good place: it cannot be known whether the other takes them */
+    struct nat_rule rule;         /* RULE */
+    struct nat_counters counters; /* RULE, COUNTED */
+    enum rule_place place;        /* RULE */
+    bool port_named;              /* RULE, not in a good place: the other rule names its port */
+    bool doubtful; /* RULE, not in a good place: it cannot be known whether the other takes them */
 };
 
 struct router_rule {
@@ -162,6 +164,16 @@ struct old_entries {
     uint32_t id[ENTRY_REMOVALS_MAX]; /* to be removed */
 };
 
+/* The reading of our rules' counters (router_counters.c). Only that file writes it. */
+struct counters {
+    bool reading;      /* a print of them is in flight, and its rows count */
+    bool plain;        /* the router does not know the argument `stats` */
+    bool in_snapshot;  /* the running or last snapshot shows them */
+    uint32_t number;   /* of the last print; rows of earlier ones do not count */
+    uint64_t begun_ms; /* when the last reading began, the one in flight included; 0: there was none */
+    uint64_t read_ms;  /* when the last one that was complete began */
+};
+
 struct router {
     struct prng prng;
 
@@ -214,6 +226,7 @@ struct router {
     struct twin twin;
     struct change_script script;
     struct old_entries entries;
+    struct counters counters;
 
     /* the event in progress */
     unsigned input_session;
@@ -274,6 +287,8 @@ void router_hurry(struct router *r, uint64_t now_ms);
 void router_set_script(struct router *r, const char *name);
 /* A mapping or the external address has changed: the script runs, at most once in five seconds. */
 void router_want_script(struct router *r, uint64_t now_ms);
+/* Reads the counters of our rules, if that was not done in the last ten seconds and is possible now. */
+void router_count(struct router *r, const struct step *step);
 /* The daemon stops: the script runs at once if something changed. True: it is to run, or runs. */
 bool router_finish_script(struct router *r, uint64_t now_ms);
 
@@ -331,6 +346,18 @@ void router_script_given_up(struct router *r, const struct step *step);
 void router_script_lost(struct router *r, uint64_t now_ms);
 void router_script_tick(struct router *r, const struct step *step);
 uint64_t router_script_due_ms(const struct router *r);
+
+/* A row of COMMAND_COUNTERS. True: *ret_outcome is set. */
+bool router_counters_row(const struct router *r, const struct command *c, const struct ros_sentence *row,
+                         struct router_outcome *ret_outcome);
+void router_counters_done(struct router *r, const struct command *c, const struct step *step);
+/* The router does not answer, or the connection has ended. */
+void router_counters_lost(struct router *r);
+/* A snapshot shows the counters as well, on most routers. */
+void router_counters_snapshot_begins(struct router *r);
+void router_counters_snapshot_row(struct router *r, const struct ros_sentence *row,
+                                  struct router_outcome *outcome);
+void router_counters_snapshot_done(struct router *r);
 
 /* listen reports the removal of this rule, too: it was ours. */
 void router_note_removed(struct router *r, uint32_t id);

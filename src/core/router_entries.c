@@ -15,11 +15,6 @@
 static const char component[] = "router";
 static const char proplist[] = ".id,protocol,dst-address,dst-port,reply-src-address,reply-src-port";
 
-static struct session *main_session(struct router *r)
-{
-    return &r->session[0];
-}
-
 /* ---- asking ---- */
 
 /* The addresses to which packets for our rules come. */

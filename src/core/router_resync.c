@@ -67,6 +67,7 @@ static void start_snapshot(struct router *r, const struct step *step)
     r->snapshot++;
     r->next_place = 0;
     r->resynced_ms = step->now_ms;
+    router_counters_snapshot_begins(r);
     for (unsigned i = 0; i < 2; i++)
         taken_ports_begin(&r->taken_ports[i], &r->context, (enum natpmp_protocol)i);
     router_read(r, COMMAND_SNAPSHOT, "/ip/firewall/nat/print", nat_rule_proplist, step);
@@ -148,6 +149,7 @@ static bool snapshot_row(struct router *r, const struct ros_sentence *row, uint6
         return false;
     if (rule.ours) {
         bool known = our_row(&rule, o);
+        router_counters_snapshot_row(r, row, o);
         note_place(r, o);
         return known;
     }
@@ -245,6 +247,7 @@ static bool snapshot_done(struct router *r, struct router_outcome *o, const stru
     report_limit(r, step);
     r->place = r->next_place != r->refused_place ? r->next_place : 0;
     r->place_lost = false;
+    router_counters_snapshot_done(r);
     r->stage = STAGE_IDLE;
     uint64_t next_ms = step->now_ms + (r->listening ? RESYNC_INTERVAL_MS : BLIND_INTERVAL_MS);
     router_resync(r, r->resync_again ? step->now_ms : next_ms);
@@ -301,6 +304,8 @@ bool router_resync_row(struct router *r, const struct command *c, uint64_t now_m
         return listen_row(r, row, now_ms, ret_outcome);
     case COMMAND_SNAPSHOT:
         return snapshot_row(r, row, now_ms, ret_outcome);
+    case COMMAND_COUNTERS:
+        return router_counters_row(r, c, row, ret_outcome);
     case COMMAND_LOGIN:
     case COMMAND_ADD:
     case COMMAND_REMOVE:
@@ -405,6 +410,9 @@ bool router_resync_done(struct router *r, const struct command *c, struct router
     case COMMAND_FORGET:
         router_entries_done(r, c, step);
         return false;
+    case COMMAND_COUNTERS:
+        router_counters_done(r, c, step);
+        return false;
     case COMMAND_UNCLAIM:
     case COMMAND_RESOURCE:
     case COMMAND_LOGIN:
@@ -421,6 +429,10 @@ void router_resync_given_up(struct router *r, const struct command *c, const str
 {
     if (c->kind == COMMAND_SCRIPT) {
         router_script_given_up(r, step);
+        return;
+    }
+    if (c->kind == COMMAND_COUNTERS) {
+        router_counters_lost(r);
         return;
     }
     struct router_outcome none; /* only a snapshot has one, and it is not given up */

@@ -35,6 +35,7 @@ enum command_kind {
     COMMAND_ADD,
     COMMAND_REMOVE,
     COMMAND_SET,
+    COMMAND_COUNTERS, /* of our rules */
     COMMAND_SESSIONS, /* /user/active/print */
     COMMAND_CLAIM,
     COMMAND_UNCLAIM,

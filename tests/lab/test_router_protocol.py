@@ -268,8 +268,9 @@ def wait_until(condition, seconds=5):
 def test_the_script_for_nft(start, tmp_path):
     script = tmp_path / "got"
     fake = tmp_path / "nft"
-    fake.write_text(f"#!/bin/sh\ncat > {script}\n")
+    fake.write_text(f'#!/bin/sh\ncase $1 in list) cat {tmp_path}/list ;; *) cat > {script} ;; esac\n')
     fake.chmod(0o755)
+    (tmp_path / "list").write_text("")
     router = start("--nft-chain", "ip nat maps", "--device", "wg0=tun7",
                    environment={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"})
     assert script.read_text() == "flush chain ip nat maps\n"
@@ -278,11 +279,20 @@ def test_the_script_for_nft(start, tmp_path):
     def rules():
         head, *lines = script.read_text().splitlines()
         assert head == "flush chain ip nat maps"
-        return [line.removeprefix("add rule ip nat maps ") for line in lines]
+        return [re.sub(r' comment "\*[0-9A-F]+"$', "", line.removeprefix("add rule ip nat maps ")) for line in lines]
+
+    def counted():
+        return [(row["packets"], row["bytes"]) for row in nat(api).select(Key("packets"), Key("bytes"))]
 
     nat(api).add(**RULE, **{"dst-port": "80"})
     first = 'iifname { "tun7" } meta l4proto tcp tcp dport 80 counter dnat to 192.168.88.10:8080'
     assert rules() == [first]  # before the add is answered
+    assert script.read_text().endswith('192.168.88.10:8080 comment "*1"\n') and counted() == [(0, 0)]
+    (tmp_path / "list").write_text(f'\t\t{first.replace("counter", "counter packets 3 bytes 180")} comment "*1"\n')
+    assert counted() == counted() == [(3, 180)]
+    nat(api).update(**{".id": "*1", "log-prefix": "x"})  # the kernel begins again at 0
+    assert counted() == [(6, 360)]
+    (tmp_path / "list").write_text("")
     nat(api).update(**{".id": "*1", "disabled": True})
     assert rules() == []
     router.ask("add chain=dstnat action=dst-nat in-interface-list=!LAN protocol=udp dst-port=!1-5,9 to-addresses=1.0.0.1")

@@ -193,6 +193,7 @@ void router_model_reboot(struct router_model *m, uint32_t down_ms, bool reset)
     m->mute_until_ms = 0;
     m->table[RM_MENU_CONNECTION].count = 0;
     rm_rules_drop_dynamic(m);
+    router_model_reset_counters(m);
     if (m->options.renumber_on_reboot)
         rm_rules_renumber(m);
 }

@@ -75,6 +75,14 @@ enum router_model_own_event {
     ROUTER_MODEL_EVENT_EITHER, /* random for each change */
 };
 
+/* The properties `packets` and `bytes` of a NAT rule. */
+enum router_model_stats {
+    ROUTER_MODEL_STATS_SHOWN,   /* in each row, unless .proplist leaves them out */
+    ROUTER_MODEL_STATS_ASKED,   /* only if the print has the argument `stats` */
+    ROUTER_MODEL_STATS_REFUSED, /* as SHOWN, but the argument is unknown */
+    ROUTER_MODEL_STATS_ABSENT,
+};
+
 enum router_model_idle {
     ROUTER_MODEL_IDLE_KEEP,
     ROUTER_MODEL_IDLE_CLOSE,  /* an orderly close after idle_ms without input */
@@ -116,6 +124,8 @@ struct router_model_options {
     bool listen_partial_rows;              /* after a set, only .id and the changed properties */
     uint32_t
         counter_interval_ms; /* not 0: packets count on a rule at this interval, and listeners get an event */
+
+    enum router_model_stats stats;
 
     bool untracked;    /* the connection table stays empty */
     bool ports_joined; /* of a connection: address:port in one word, as older versions print it */
@@ -191,7 +201,8 @@ bool router_model_session_lives(const struct router_model *m, int session);
 
 /* ---- faults ---- */
 
-/* The router is down for down_ms: sessions end, connections are refused, and rules stay, except dynamic ones.
+/* The router is down for down_ms: sessions end, connections are refused, and rules stay, except dynamic ones,
+ * but what they have counted begins again at 0.
  * Without `reset` the sessions end without a packet: their input is lost while the router is down and is
  * answered with RST afterwards. */
 void router_model_reboot(struct router_model *m, uint32_t down_ms, bool reset);
@@ -271,6 +282,8 @@ bool router_model_rule_remove(struct router_model *m, uint32_t id);
 bool router_model_rule_move(struct router_model *m, uint32_t id, uint32_t before_id);
 /* Counts packets on a rule, as traffic does. Listeners get events only if counter_interval_ms is set. */
 void router_model_rule_traffic(struct router_model *m, uint32_t id, uint64_t bytes, uint64_t packets);
+/* Somebody resets the counters of all rules. */
+void router_model_reset_counters(struct router_model *m);
 const char *router_model_error(const struct router_model *m);
 
 /* ---- packets ---- */

@@ -150,8 +150,7 @@ void rm_nat_verb(struct router_model *m, struct rm_command *c, const char *name)
         return;
     }
     if (verb == VERB_RESET_COUNTERS_ALL) {
-        for (struct router_model_rule *rule = m->first; rule; rule = rule->next)
-            reset_counters(rule);
+        router_model_reset_counters(m);
     } else if (!change_each(m, c, verb)) {
         rm_refuse(m, c->tag);
         return;
@@ -285,4 +284,10 @@ void router_model_rule_traffic(struct router_model *m, uint32_t id, uint64_t byt
     rule->packets += packets;
     if (m->options.counter_interval_ms)
         rm_nat_event(m, rule, NULL);
+}
+
+void router_model_reset_counters(struct router_model *m)
+{
+    for (struct router_model_rule *rule = m->first; rule; rule = rule->next)
+        reset_counters(rule);
 }

@@ -231,7 +231,7 @@ static bool query_is_valid(const struct rm_command *c)
 
 /* ---- the command ---- */
 
-static bool argument_is_known(struct span name)
+static bool argument_is_known(const struct router_model *m, const struct rm_command *c, struct span name)
 {
     static const char *const known[] = {
         ".proplist", "proplist",   "count-only", "follow",   "follow-only", "detail",
@@ -239,6 +239,8 @@ static bool argument_is_known(struct span name)
         "all",       "dynamic",    "static",     "as-value", "where",       "without-paging",
         "from",      "file",       "show-ids",   "append",
     };
+    if (c->menu == RM_MENU_NAT && m->options.stats == ROUTER_MODEL_STATS_REFUSED && span_is(name, "stats"))
+        return false;
     for (unsigned i = 0; i < ARRAY_LEN(known); i++)
         if (span_is(name, known[i]))
             return true;
@@ -250,7 +252,7 @@ static bool arguments_are_known(struct router_model *m, const struct rm_command 
     for (unsigned i = 1; i < c->words; i++) {
         struct span name;
         struct span value;
-        if (!rm_argument(c, i, &name, &value) || argument_is_known(name))
+        if (!rm_argument(c, i, &name, &value) || argument_is_known(m, c, name))
             continue;
         if (!m->options.unknown_is_named)
             return rm_fail(m, RM_NO_CATEGORY, "unknown parameter");
@@ -278,12 +280,32 @@ static void finish(struct router_model *m, struct rm_command *c)
     rm_done(m, c->tag);
 }
 
+/* What this version does not show of a rule. */
+static bool is_hidden(const struct router_model *m, const struct rm_command *c, const char *name)
+{
+    enum router_model_stats stats = m->options.stats;
+    if (strcmp(name, "bytes") != 0 && strcmp(name, "packets") != 0)
+        return false;
+    return stats == ROUTER_MODEL_STATS_ABSENT ||
+           (stats == ROUTER_MODEL_STATS_ASKED && !rm_switch(c, "stats"));
+}
+
+static void hide(const struct router_model *m, const struct rm_command *c, struct rm_row *row)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < row->count; i++)
+        if (c->menu != RM_MENU_NAT || !is_hidden(m, c, row->field[i].name))
+            row->field[kept++] = row->field[i];
+    row->count = kept;
+}
+
 void rm_print_rows(struct router_model *m, struct rm_command *c, unsigned count)
 {
     unsigned end = count && count < c->count - c->at ? c->at + count : c->count;
     for (; c->at < end; c->at++) {
         if (!rm_menu_row(m, c->menu, c->ids[c->at], &m->row) || !rm_query(c, &m->row))
             continue;
+        hide(m, c, &m->row);
         rm_row_write(m, &m->reply, c, &m->row);
         c->rows++;
     }

@@ -142,6 +142,8 @@ static void read_connection(struct routerd *d, struct routerd_connection *c)
     ssize_t n = recv(c->fd, bytes, sizeof(bytes), 0);
     if (n > 0 && memmem(bytes, (size_t)n, CONNECTIONS, strlen(CONNECTIONS)))
         routerd_read_flows(d);
+    if (n > 0 && memmem(bytes, (size_t)n, "packets", strlen("packets")))
+        routerd_read_counters(d);
     if (n > 0 && !c->closing)
         router_model_input(d->model, c->session, routerd_now_ms(d), span_of(bytes, (size_t)n));
     else if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
@@ -295,6 +297,7 @@ int main(int argc, char **argv)
         if (d.connection[i].fd >= 0)
             release(&d.connection[i], false);
     router_model_free(d.model);
+    routerd_forget_counters(&d);
     if (d.config.control)
         unlink(d.config.control);
     return 0;

@@ -45,6 +45,13 @@ struct routerd_connection {
     size_t out_capacity;
 };
 
+/* A rule as the kernel has counted it since the table was applied. */
+struct routerd_counter {
+    uint32_t id;
+    uint64_t packets;
+    uint64_t bytes;
+};
+
 struct routerd {
     struct routerd_config config;
     struct router_model *model;
@@ -52,6 +59,8 @@ struct routerd {
     int listen_fd; /* -1 while connections are refused */
     int signal_fd;
     bool changed; /* the NAT table, since it was applied */
+    struct routerd_counter *counter;
+    unsigned counters;
     struct routerd_connection connection[ROUTERD_CONNECTIONS_MAX];
     struct control control;
 };
@@ -73,10 +82,17 @@ void routerd_read_flows(const struct routerd *d);
 /* A callback of the model: the kernel forgets the connection, too. */
 void routerd_forget_flow(void *ctx, const struct router_model_flow *flow);
 
+/* ---- routerd_counters.c ---- */
+
+/* The packets that the kernel has counted since the last call become traffic of the model's rules. */
+void routerd_read_counters(struct routerd *d);
+/* The kernel begins to count again. */
+void routerd_forget_counters(struct routerd *d);
+
 /* ---- routerd_nft.c ---- */
 
 /* Makes the chain equal to the table in one atomic transaction. Failures are written to stderr. */
-void routerd_apply(const struct routerd *d);
+void routerd_apply(struct routerd *d);
 /* The nft script itself. */
 void routerd_write_script(const struct routerd *d, FILE *out);
 

@@ -104,7 +104,6 @@ static void write_verdict(const struct routerd *d, const struct router_model_rul
     fputs(redirect ? "counter redirect" : inet ? "counter dnat ip" : "counter dnat", out);
     if (address[0] || *ports)
         fprintf(out, " to %s%s%s", address, *ports ? ":" : "", ports);
-    fputs("\n", out);
 }
 
 /* NULL: the rule can be expressed. Otherwise the reason why not. */
@@ -163,14 +162,14 @@ static void write_rule(const struct routerd *d, const struct router_model_rule *
     write_ports(protocol, "sport", router_model_rule_text(rule, "src-port"), text);
     write_ports(protocol, "dport", router_model_rule_text(rule, "dst-port"), text);
     if (strcmp(router_model_rule_text(rule, "action"), "accept") == 0)
-        fputs("counter accept\n", text);
+        fputs("counter accept", text);
     else
         write_verdict(d, rule, *protocol && *protocol != '!', text);
     if (fclose(text) != 0)
         abort();
     if (matches)
-        fprintf(out, "add rule %s %s %s %s", d->config.nft_family, d->config.nft_table, d->config.nft_chain,
-                match);
+        fprintf(out, "add rule %s %s %s %s comment \"*%X\"\n", d->config.nft_family, d->config.nft_table,
+                d->config.nft_chain, match, router_model_rule_id(rule));
     free(match);
 }
 
@@ -184,10 +183,11 @@ void routerd_write_script(const struct routerd *d, FILE *out)
             write_rule(d, rule, out);
 }
 
-void routerd_apply(const struct routerd *d)
+void routerd_apply(struct routerd *d)
 {
     if (!d->config.nft_family)
         return;
+    routerd_read_counters(d);
     char *script = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&script, &len);
@@ -198,5 +198,6 @@ void routerd_apply(const struct routerd *d)
         abort();
     if (!nft_run(script, len))
         fprintf(stderr, "routerd: nft refused:\n%.2000s\n", script);
+    routerd_forget_counters(d);
     free(script);
 }

@@ -389,6 +389,47 @@ static void counters_are_pushed_only_by_some_builds(void **state)
     assert_non_null(strstr(client_take(t, s), "!re|.tag=L|=.id=*1|=packets=2\n"));
 }
 
+#define COUNTERS "/ip/firewall/nat/print|=.proplist=.id,bytes,packets"
+
+static void counters_are_shown_as_the_version_does(void **state)
+{
+    static const struct {
+        enum router_model_stats stats;
+        const char *named;
+        const char *asked;
+    } versions[] = {
+        {ROUTER_MODEL_STATS_SHOWN, "!re|=.id=*1|=bytes=100|=packets=2\n!done\n",
+         "!re|=.id=*1|=bytes=100|=packets=2\n!done\n"},
+        {ROUTER_MODEL_STATS_ASKED, "!re|=.id=*1\n!done\n", "!re|=.id=*1|=bytes=100|=packets=2\n!done\n"},
+        {ROUTER_MODEL_STATS_REFUSED, "!re|=.id=*1|=bytes=100|=packets=2\n!done\n",
+         "!trap|=message=unknown parameter stats\n!done\n"},
+        {ROUTER_MODEL_STATS_ABSENT, "!re|=.id=*1\n!done\n", "!re|=.id=*1\n!done\n"},
+    };
+    struct client *t = start(state, "7.18");
+    int s = client_login(t);
+    router_model_rule_traffic(t->m, router_model_rule_add(t->m, "chain=dstnat", false), 100, 2);
+    for (unsigned i = 0; i < ARRAY_LEN(versions); i++) {
+        router_model_options(t->m)->stats = versions[i].stats;
+        assert_string_equal(client_ask(t, s, COUNTERS), versions[i].named);
+        assert_string_equal(client_ask(t, s, COUNTERS "|=stats="), versions[i].asked);
+    }
+}
+
+static void counters_begin_again_after_a_reboot(void **state)
+{
+    struct client *t = start(state, "7.18");
+    int s = client_login(t);
+    router_model_rule_traffic(t->m, router_model_rule_add(t->m, "chain=dstnat", false), 100, 2);
+    assert_string_equal(client_ask(t, s, COUNTERS), "!re|=.id=*1|=bytes=100|=packets=2\n!done\n");
+    assert_string_equal(client_ask(t, s, "/ip/firewall/nat/reset-counters|=.id=*1"), "!done\n");
+    assert_string_equal(client_ask(t, s, COUNTERS), "!re|=.id=*1|=bytes=0|=packets=0\n!done\n");
+    router_model_rule_traffic(t->m, 1, 100, 2);
+    router_model_reboot(t->m, 0, true);
+    client_run(t, 1);
+    s = client_login(t);
+    assert_string_equal(client_ask(t, s, COUNTERS), "!re|=.id=*1|=bytes=0|=packets=0\n!done\n");
+}
+
 static void a_print_may_follow(void **state)
 {
     struct client *t = start(state, "7.18");
@@ -663,6 +704,8 @@ UNIT(router_tables)
         cmocka_unit_test_teardown(listen_reports_every_change, stop),
         cmocka_unit_test_teardown(listen_events_may_be_late_but_keep_their_order, stop),
         cmocka_unit_test_teardown(counters_are_pushed_only_by_some_builds, stop),
+        cmocka_unit_test_teardown(counters_are_shown_as_the_version_does, stop),
+        cmocka_unit_test_teardown(counters_begin_again_after_a_reboot, stop),
         cmocka_unit_test_teardown(a_print_may_follow, stop),
         cmocka_unit_test_teardown(the_table_may_change_while_it_is_printed, stop),
         cmocka_unit_test_teardown(a_route_check_names_the_interface, stop),

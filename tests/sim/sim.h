@@ -71,8 +71,18 @@ struct sim_options {
     struct world_options world;
 };
 
+/* How many connections the router has translated for a port of a host. */
+struct sim_arrived {
+    uint32_t client;
+    uint16_t port;
+    bool tcp;
+    uint64_t connections;
+};
+
 struct sim {
     uint64_t seed;
+    bool reads; /* somebody reads the status, again and again */
+    struct prng readers;
     bool script; /* the router has that of ON_CHANGE_SCRIPT */
     struct sim_options options;
     struct prng prng;
@@ -80,6 +90,8 @@ struct sim {
     unsigned events_done;
     uint64_t happened[SIM_EVENTS];
     unsigned next_address;
+    struct sim_arrived *arrived;
+    unsigned arrivals;
     bool second_shares; /* the second tunnel has the address of the first one */
 };
 
@@ -91,6 +103,12 @@ const char *sim_event_name(enum sim_event event);
 void sim_happens(struct sim *sim, enum sim_event event);
 void sim_gateway_lies(struct sim *sim, enum sim_event event);
 void sim_faults_off(struct sim *sim);
+
+/* What arrives from the internet, and who reads that in the status (sim_readers.c). */
+void sim_readers_begin(struct sim *sim);
+void sim_readers_happen(struct sim *sim);
+void sim_readers_at_rest(struct sim *sim);
+void sim_readers_end(struct sim *sim);
 
 struct sim_result {
     uint64_t hash;  /* of the trace */

@@ -130,6 +130,7 @@ static void converge(struct sim *sim)
     world_run_for(w, CONVERGE_MS + (sim->options.kills ? LEASE_MS : 0));
     check_hears(sim);
     check_clients(sim);
+    sim_readers_at_rest(sim);
     /* The clients stop, so that nothing is half done. Mappings that are kept alive stay. */
     for (unsigned i = 0; i < w->lan.count; i++)
         lan_vanish(&w->lan.clients[i]);
@@ -173,17 +174,20 @@ struct sim_result sim_run(uint64_t seed, unsigned events, bool verbose)
     for (unsigned i = 0; i < sim.options.clients; i++)
         lan_add(&sim.world->lan, 0xc0a85800 + 10 + sim.next_address++,
                 prng_below(&sim.prng, 5) ? LAN_GOOD : LAN_LIAR);
+    sim_readers_begin(&sim);
     world_start(sim.world, prng_next(&sim.prng));
     for (; sim.events_done < events || sim.world->steps < SIM_STEPS_MIN; sim.events_done++) {
         enum sim_event event = choose(&sim);
 
         sim.happened[event]++;
         sim_happens(&sim, event);
+        sim_readers_happen(&sim);
     }
     converge(&sim);
     result = (struct sim_result){.hash = sim.world->trace.hash, .steps = sim.world->steps};
     memcpy(result.happened, sim.happened, sizeof(result.happened));
     world_watch(NULL);
+    sim_readers_end(&sim);
     world_free(sim.world);
     return result;
 }

@@ -50,6 +50,7 @@ static inline struct span event_bytes(const struct event *event)
     case EVENT_GATEWAY_ERROR:
     case EVENT_ROUTER_OPEN:
     case EVENT_ROUTER_CLOSED:
+    case EVENT_ASKED:
     case EVENT_STOP:
         break;
     }

@@ -297,6 +297,34 @@ static void test_trial_rules(void **state)
     }
 }
 
+static void test_counters(void **state)
+{
+    static const struct {
+        const char *words;
+        bool known;
+        uint32_t packets;
+        uint64_t bytes;
+    } rows[] = {
+        {"=bytes=0 =packets=0", true, 0, 0},
+        {"=bytes=18446744073709551615 =packets=18446744073709551615", true, UINT32_MAX, UINT64_MAX},
+        {"=bytes=60 =packets=4294967296", true, UINT32_MAX, 60},
+        {"=bytes=60", false, 0, 0},
+        {"=packets=1", false, 0, 0},
+        {"=bytes= =packets=", false, 0, 0},
+        {"=bytes=60 =packets=-1", false, 0, 0},
+        {"=bytes=60 =packets=18446744073709551616", false, 0, 0},
+        {"", false, 0, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct nat_counters counters = nat_counters_parse(row(rows[i].words));
+        assert_int_equal(counters.known, rows[i].known);
+        assert_int_equal(counters.packets, rows[i].packets);
+        if (rows[i].known)
+            assert_true(counters.bytes == rows[i].bytes);
+    }
+}
+
 UNIT(nat_rule_ours)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +337,7 @@ UNIT(nat_rule_ours)
         TEST(test_the_address_of_the_tunnel),
         TEST(test_partial_rows),
         TEST(test_comment_round_trip),
+        TEST(test_counters),
         TEST(test_prefixes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -468,6 +468,14 @@ void world_stop(struct world *w)
     world_give(w, &(struct event){.type = EVENT_STOP});
 }
 
+void world_ask(struct world *w)
+{
+    if (!w->proxy || w->now_ms < w->stalled_until_ms)
+        return;
+    trace_line(&w->trace, w->now_ms, "asked");
+    world_give(w, &(struct event){.type = EVENT_ASKED});
+}
+
 void world_stall(struct world *w, uint64_t for_ms)
 {
     if (!w->proxy || w->stop_ms != 0)

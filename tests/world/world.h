@@ -172,6 +172,8 @@ void world_kill_second(struct world *w);
 void world_turn(struct world *w, unsigned process);
 /* SIGTERM. */
 void world_stop(struct world *w);
+/* Somebody reads the status. */
+void world_ask(struct world *w);
 /* SIGSTOP: the process waits for so long. */
 void world_stall(struct world *w, uint64_t for_ms);
 

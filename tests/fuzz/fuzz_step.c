@@ -262,7 +262,9 @@ static void router_sentence(struct run *run, unsigned session)
                                         "=name=LAN",
                                         "=include=all",
                                         "=address=10.2.0.2/24",
-                                        "=ret=0123456789abcdef0123456789abcdef"};
+                                        "=ret=0123456789abcdef0123456789abcdef",
+                                        "=packets=3",
+                                        "=bytes=180"};
     struct connection *connection = &run->connection[session];
     uint8_t kind = take(run);
     uint8_t count = take(run) % 14;
@@ -344,8 +346,7 @@ static void next(struct run *run)
         router_state(run, session, false);
         break;
     case 12:
-        if (take(run) == 0xff)
-            give(run, (struct event){.type = EVENT_STOP});
+        give(run, (struct event){.type = take(run) == 0xff ? EVENT_STOP : EVENT_ASKED});
         break;
     default:
         router_sentence(run, session);

@@ -5,6 +5,7 @@ Runs routerd on a free loopback port. BUILD_DIR says where routerd is (default b
 import json
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import threading
@@ -332,7 +333,7 @@ def test_nft_takes_the_rules(start):
         return [line.strip() for line in listing.splitlines() if "counter" in line]
 
     assert len(rules()) == 7
-    assert rules()[0] == 'iifname "wg0" tcp dport 80 counter packets 0 bytes 0 dnat to 192.168.88.10:8080'
+    assert rules()[0] == 'iifname "wg0" tcp dport 80 counter packets 0 bytes 0 dnat to 192.168.88.10:8080 comment "*1"'
     router.ask("remove *1")
     assert len(rules()) == 6
 

@@ -41,8 +41,8 @@ void routerd_read_counters(struct routerd *d)
     char text[512];
     if (!d->config.nft_family)
         return;
-    snprintf(text, sizeof(text), "nft list chain %s %s %s", d->config.nft_family, d->config.nft_table,
-             d->config.nft_chain);
+    /* The table, because nft takes some names of chains for words of its own. */
+    snprintf(text, sizeof(text), "nft list table %s %s", d->config.nft_family, d->config.nft_table);
     FILE *list = popen(text, "re");
     if (!list)
         return;

@@ -215,10 +215,11 @@ static void run(struct http_server *s)
             next_ms = s->connection[i].end_ms;
     if (s->library->MHD_get_timeout(s->daemon, &wait_ms) == MHD_YES && now_ms + wait_ms < next_ms)
         next_ms = now_ms + wait_ms;
+    /* A timer of 0 ms that is started by its own callback runs again before anything else does. */
     if (next_ms == UINT64_MAX)
         (void)uv_timer_stop(&s->timer);
     else
-        (void)uv_timer_start(&s->timer, on_timer, next_ms > now_ms ? next_ms - now_ms : 0, 0);
+        (void)uv_timer_start(&s->timer, on_timer, next_ms > now_ms ? next_ms - now_ms : 1, 0);
 }
 
 static void on_timer(uv_timer_t *timer)

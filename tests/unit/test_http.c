@@ -204,6 +204,21 @@ static void test_a_client_that_does_not_read(void **state)
     (void)close(second);
 }
 
+/* Between two pieces of an answer the loop serves everything else, however fast a client reads. */
+static void test_an_answer_takes_turns(void **state)
+{
+    struct world *w = *state;
+    w->left = ENDLESS;
+    int fd = client(w, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    loop_until(&w->loop, w->left < ENDLESS);
+    for (unsigned i = 0; i < 20; i++) {
+        size_t left = w->left;
+        loop_turn(&w->loop);
+        assert_true(left - w->left <= 16 * HTTP_REQUEST_MAX);
+    }
+    (void)close(fd);
+}
+
 /* One host has a part of the connections; it is answered again when it has closed them. */
 static void test_many_clients(void **state)
 {
@@ -255,6 +270,7 @@ UNIT(http)
         cmocka_unit_test_setup_teardown(test_what_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_content_in_pieces, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_client_that_does_not_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_answer_takes_turns, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_clients, setup, teardown),
         cmocka_unit_test_setup_teardown(test_all_end_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_port_is_taken, setup, teardown),

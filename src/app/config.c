@@ -292,6 +292,11 @@ static bool check_together(const struct config *c, struct config_error *ret_erro
         return fail(ret_error, PASSWORD " is not set; set it, or " PASSWORD_FILE
                                         " to the path of a file that contains the password");
     }
+    if (c->static_mappings > c->mappings_max)
+        return fail(ret_error,
+                    "MAX_MAPPINGS=%u is less than the %u mappings of " STATICS
+                    "; raise it, or remove entries",
+                    (unsigned)c->mappings_max, (unsigned)c->static_mappings);
     return check_tls(c, ret_error);
 }
 

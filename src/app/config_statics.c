@@ -53,7 +53,9 @@ static const char *forbidden(const struct config *config, uint32_t address)
         return "leads to the gateway";
     if (address == config->listen_address || address == config->gateway_way.source)
         return "leads to double-natpmp itself";
-    return is_router ? "leads to the router" : NULL;
+    if (is_router)
+        return "leads to the router";
+    return address_is_of_lan(address) ? NULL : "has an address that no host of a LAN has";
 }
 
 static const char *add(struct config *config, struct static_mapping one, enum natpmp_protocol protocol)

@@ -198,6 +198,7 @@ static struct proxy *make_proxy(struct config *config)
         return NULL;
     (void)madvise(memory, proxy_size(), MADV_DONTDUMP);
     struct proxy_config core = {.gateway = config->gateway,
+                                .listen_address = config->listen_address,
                                 .mappings_max = config->mappings_max,
                                 .client_mappings_max = config->client_mappings_max,
                                 .router_changes_per_s = config->router_changes_per_s,

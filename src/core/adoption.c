@@ -29,6 +29,9 @@ static uint16_t record_for(struct proxy *p, const struct nat_rule *row, const ch
     *ret_why = "another rule is for the same port";
     if (other_port || !mapping_port_free(t, row->client, row->protocol, row->router_port))
         return 0;
+    *ret_why = "there are as many mappings as MAX_MAPPINGS allows";
+    if (t->live >= p->config.mappings_max)
+        return 0;
     *ret_why = "the table of mappings is full";
     return m != 0 ? m : mapping_new(t, row->client, row->protocol, row->internal_port);
 }

@@ -4,6 +4,11 @@
 static const char old_mark[] = "double-natpmp-";
 static const char mark[] = "double-natpmp/";
 
+enum {
+    /* The longest comment has the mark, an instance, and about 40 bytes more. */
+    RULE_COMMENT_MAX = 128,
+};
+
 const char nat_rule_proplist[] =
     ".id,chain,action,protocol,dst-port,port,src-port,in-interface,in-interface-list,"
     "src-address,dst-address,src-address-list,dst-address-list,dst-address-type,src-address-type,"
@@ -182,7 +187,29 @@ static bool parse_state(struct span text, uint16_t *ret_external_port, uint32_t 
     return true;
 }
 
+/* Numbers have more than one form, and only that of the daemon is ours. */
+static bool is_as_written(struct span comment, const char *instance, uint16_t external_port, uint32_t lease_s)
+{
+    uint8_t text[RULE_COMMENT_MAX];
+    struct writer w = writer_of(text, sizeof(text));
+    nat_rule_write_comment(&w, instance, external_port, lease_s);
+    return span_equal(comment, writer_span(&w));
+}
+
 /* double-natpmp-<protocol>-<port>-<address> */
+static bool is_as_old_written(struct span comment, struct span protocol, uint16_t port, uint32_t address)
+{
+    uint8_t text[RULE_COMMENT_MAX];
+    struct writer w = writer_of(text, sizeof(text));
+    write_text(&w, old_mark);
+    write_bytes(&w, protocol);
+    write_text(&w, "-");
+    write_decimal(&w, port);
+    write_text(&w, "-");
+    write_address(&w, address);
+    return span_equal(comment, writer_span(&w));
+}
+
 static bool is_old_marked(struct span comment, const char *instance)
 {
     uint16_t port;
@@ -192,7 +219,8 @@ static bool is_old_marked(struct span comment, const char *instance)
         return false;
     struct span protocol = cut(span_skip(comment, sizeof old_mark - 1), '-', &rest);
     return (span_is(protocol, "tcp") || span_is(protocol, "udp")) &&
-           parse_port(cut(rest, '-', &rest), &port) && parse_address(rest, &address);
+           parse_port(cut(rest, '-', &rest), &port) && parse_address(rest, &address) &&
+           is_as_old_written(comment, protocol, port, address);
 }
 
 /* ---- reading a rule of ours ---- */
@@ -294,8 +322,9 @@ struct nat_rule nat_rule_parse(const struct ros_sentence *row, const struct nat_
     if (rule.partial || ros_flag(row, "dynamic") || !attribute(row, "comment", &value))
         return rule;
     /* Only the exact form is ours: the operator may begin the comment of another rule with our name. */
-    rule.comment_current =
-        is_marked(value, context->instance, &state) && parse_state(state, &rule.external_port, &rule.lease_s);
+    rule.comment_current = is_marked(value, context->instance, &state) &&
+                           parse_state(state, &rule.external_port, &rule.lease_s) &&
+                           is_as_written(value, context->instance, rule.external_port, rule.lease_s);
     rule.ours = rule.comment_current || is_old_marked(value, context->instance);
     if (!rule.ours)
         return rule;

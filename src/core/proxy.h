@@ -28,7 +28,8 @@ struct static_mapping {
 };
 
 struct proxy_config {
-    uint32_t gateway; /* the gateway's address, from which no LAN request is accepted */
+    uint32_t gateway;        /* the gateway's address, from which no LAN request is accepted */
+    uint32_t listen_address; /* 0: every address */
     char instance[INSTANCE_NAME_MAX + 1];
     char user[CREDENTIAL_MAX + 1];
     char password[CREDENTIAL_MAX + 1];

@@ -7,7 +7,8 @@ static bool is_own(const struct proxy *p, uint32_t address)
     for (unsigned i = 0; i < ARRAY_LEN(p->own_address); i++)
         if (p->own_address[i] == address)
             return true;
-    return address == p->upstream.local || address == p->upstream.router_local;
+    return address == p->config.listen_address || address == p->upstream.local ||
+           address == p->upstream.router_local;
 }
 
 const char *target_forbidden(const struct proxy *p, uint32_t address)
@@ -20,7 +21,9 @@ const char *target_forbidden(const struct proxy *p, uint32_t address)
         return "it leads to an address of the router";
     if (router_is_broadcast(&p->router, address))
         return "it leads to a broadcast address";
-    return is_own(p, address) ? "it leads to an address of double-natpmp itself" : NULL;
+    if (is_own(p, address))
+        return "it leads to an address of double-natpmp itself";
+    return address_is_of_lan(address) ? NULL : "it leads to an address that no host of a LAN has";
 }
 
 void target_note_own(struct proxy *p, uint32_t address)

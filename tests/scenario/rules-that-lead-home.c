@@ -1,6 +1,7 @@
 /* No rule leads to an address of the router, of the gateway, of this machine, to loopback or to a broadcast
  * address of one of the router's networks: not for a request that came before the router's addresses were
- * known, not for a rule of an earlier run, and not when the router gets the address of a client. */
+ * known, not for a rule of an earlier run, and not when the router gets the address of a client. Nor does one
+ * lead to an address that no host of a LAN has. */
 /* [R4] */
 /* [L9] */
 #include "scenario.h"
@@ -8,6 +9,7 @@
 static void options(struct world_options *options)
 {
     options->lan_address = 0xc0a85802; /* not the router's */
+    options->config.listen_address = options->lan_address;
 }
 
 static void from(struct world *w, uint32_t address, uint16_t port)
@@ -15,6 +17,17 @@ static void from(struct world *w, uint32_t address, uint16_t port)
     uint8_t request[12] = {0, 2, 0, 0, (uint8_t)(port >> 8), (uint8_t)port, 0, 0, 0, 0, 0x0e, 0x10};
 
     world_lan_datagram(w, (struct endpoint){address, 40000}, w->options.lan_address, span_of(request, 12));
+}
+
+static void left_over(struct world *w, uint16_t port, const char *address)
+{
+    char rule[256];
+
+    (void)snprintf(rule, sizeof(rule),
+                   "chain=dstnat action=dst-nat protocol=tcp in-interface=wg0 dst-port=%u to-addresses=%s "
+                   "to-ports=22 comment=\"double-natpmp/default external %u lease 3600 s\"",
+                   (unsigned)port, address, (unsigned)port);
+    router_model_rule_add(w->router, rule, false);
 }
 
 static void all_ask(struct world *w)
@@ -57,16 +70,12 @@ static void tell(struct world *w)
     note(w, "rules of an earlier run");
     world_kill(w);
     world_hand_begin(w, "rules with our mark");
-    router_model_rule_add(w->router,
-                          "chain=dstnat action=dst-nat protocol=tcp in-interface=wg0 dst-port=7000 "
-                          "to-addresses=192.168.88.1 to-ports=22 "
-                          "comment=\"double-natpmp/default external 7000 lease 3600 s\"",
-                          false);
-    router_model_rule_add(w->router,
-                          "chain=dstnat action=dst-nat protocol=tcp in-interface=wg0 dst-port=7001 "
-                          "to-addresses=192.168.88.255 to-ports=22 "
-                          "comment=\"double-natpmp/default external 7001 lease 3600 s\"",
-                          false);
+    left_over(w, 7000, "192.168.88.1");
+    left_over(w, 7001, "192.168.88.255");
+    left_over(w, 7002, "192.168.88.2");
+    left_over(w, 7003, "8.8.8.8");
+    left_over(w, 7004, "239.1.2.3");
+    left_over(w, 7005, "100.64.0.9");
     world_hand_end(w);
     world_start(w, 2);
     world_run_for(w, 5000);

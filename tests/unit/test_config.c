@@ -580,6 +580,8 @@ static void test_bad_statics(void **state)
     }
     check_bad_static("tcp:127.0.0.1:80", "tcp:127.0.0.1:80", "leads to a loopback address");
     check_bad_static("tcp:10.2.0.1:80", "tcp:10.2.0.1:80", "leads to the gateway");
+    check_bad_static("tcp:8.8.8.8:80", "tcp:8.8.8.8:80", "has an address that no host of a LAN has");
+    check_bad_static("tcp:100.64.0.1:80", "tcp:100.64.0.1:80", "has an address that no host of a LAN has");
     check_bad_static("tcp:192.168.88.1:80", "tcp:192.168.88.1:80", "leads to the router");
     check_bad_static("tcp:192.168.88.2:80", "tcp:192.168.88.2:80", "leads to double-natpmp itself");
     check_bad_static("udp:192.168.88.3:80", "udp:192.168.88.3:80", "leads to double-natpmp itself");
@@ -604,6 +606,19 @@ static void test_too_many_statics(void **state)
     char list[1024];
     assert_true(snprintf(list, sizeof(list), "%s", value) < (int)sizeof(list));
     check_bad_static(list, "tcp:192.168.88.11:99", "is one too many: 64 are allowed, and both counts twice");
+}
+
+static void test_statics_have_room(void **state)
+{
+    const char *environment[] = {GATEWAY,          ROUTER, PASSWORD, "STATIC_MAPPINGS=both:192.168.88.11:1",
+                                 "MAX_MAPPINGS=1", NULL};
+    (void)state;
+    assert_false(config_parse(&config, environment, &error));
+    assert_string_equal(error.text,
+                        "MAX_MAPPINGS=1 is less than the 2 mappings of STATIC_MAPPINGS; raise it, or "
+                        "remove entries");
+    environment[4] = "MAX_MAPPINGS=2";
+    assert_true(config_parse(&config, environment, &error));
 }
 
 UNIT(config)
@@ -636,6 +651,7 @@ UNIT(config)
         cmocka_unit_test(test_statics),
         cmocka_unit_test(test_bad_statics),
         cmocka_unit_test(test_too_many_statics),
+        cmocka_unit_test(test_statics_have_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

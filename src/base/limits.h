@@ -74,6 +74,9 @@ enum {
     ROUTER_ADDRESSES_MAX = 64,
     ROUTER_LISTS_MAX = 32,
     ROUTER_ORPHANS_MAX = 256,
+    /* Ports on which the router itself listens, other than the usual ones (port.c): a dozen services, and a
+     * WireGuard interface for each provider or site. */
+    ROUTER_LISTENS_MAX = 64,
     /* Entries of the connection table that are older than a rule of ours (router_entries.c). One print asks
      * for so many ports, of which each is two words of its query, and there is one print at a time: a router
      * with 100,000 entries is busy with each for a while. So many entries are removed after one print, and if

@@ -6,7 +6,7 @@
 
 /* A rule for such a port would hide a service of the router itself from the tunnel: those below 1024, NAT-PMP
  * (RFC 6886), and what RouterOS listens on by default. */
-static bool is_of_the_router(uint16_t port)
+static bool is_usual_service(uint16_t port)
 {
     static const struct {
         uint16_t first;
@@ -33,10 +33,15 @@ static bool is_of_the_router(uint16_t port)
     return false;
 }
 
+static bool is_of_the_router(const struct router *r, uint16_t port)
+{
+    return is_usual_service(port) || router_listens_on(r, port);
+}
+
 bool port_is_available(const struct mapping_tables *t, const struct router *r, uint16_t m, uint16_t port)
 {
     enum natpmp_protocol protocol = mapping_protocol(&t->mapping[m]);
-    return !is_of_the_router(port) && !router_port_taken(r, protocol, port) &&
+    return !is_of_the_router(r, port) && !router_port_taken(r, protocol, port) &&
            mapping_port_free(t, mapping_address(t, m), protocol, port);
 }
 
@@ -57,15 +62,17 @@ uint16_t port_preferred(const struct mapping_tables *t, const struct router *r, 
     return port_is_available(t, r, m, suggested) && !is_doubted(t, r, m, suggested) ? suggested : 0;
 }
 
-enum { SERVICES_IN_A_ROW = 4 };
+/* The usual ones, those that were moved, and the way back to the first dynamic port. */
+enum { SERVICES_IN_A_ROW = 4 + ROUTER_LISTENS_MAX };
 
-static uint16_t free_from(const struct portset *const *sets, unsigned count, uint16_t start)
+static uint16_t free_from(const struct router *r, const struct portset *const *sets, unsigned count,
+                          uint16_t start)
 {
     uint16_t port = portset_find_free(sets, count, PORT_DYNAMIC_FIRST, PORT_DYNAMIC_LAST, start);
-    /* The last port is no service, so there is a next one. */
-    for (unsigned i = 0; i < SERVICES_IN_A_ROW && is_of_the_router(port) && port != 0; i++)
-        port = portset_find_free(sets, count, PORT_DYNAMIC_FIRST, PORT_DYNAMIC_LAST, (uint16_t)(port + 1));
-    return port;
+    for (unsigned i = 0; i < SERVICES_IN_A_ROW && is_of_the_router(r, port) && port != 0; i++)
+        port = portset_find_free(sets, count, PORT_DYNAMIC_FIRST, PORT_DYNAMIC_LAST,
+                                 port < PORT_DYNAMIC_LAST ? (uint16_t)(port + 1) : PORT_DYNAMIC_FIRST);
+    return is_of_the_router(r, port) ? 0 : port;
 }
 
 uint16_t port_free_from(const struct mapping_tables *t, const struct router *r, uint16_t m, uint16_t start)
@@ -75,7 +82,7 @@ uint16_t port_free_from(const struct mapping_tables *t, const struct router *r, 
     const struct portset *sets[] = {&t->router_ports, &r->taken[own].sure, &r->taken[own].doubted,
                                     &r->taken[other].sure, &r->taken[other].doubted};
     for (unsigned count = 5; count >= 2; count--) {
-        uint16_t port = free_from(sets, count, start);
+        uint16_t port = free_from(r, sets, count, start);
         if (port != 0)
             return port;
     }

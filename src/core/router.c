@@ -55,6 +55,14 @@ bool router_port_doubted(const struct router *r, enum natpmp_protocol protocol, 
     return portset_has(&r->taken[protocol].doubted, port);
 }
 
+bool router_listens_on(const struct router *r, uint16_t port)
+{
+    unsigned i = 0;
+    while (i < r->listens && r->listens_on[i] != port)
+        i++;
+    return i < r->listens;
+}
+
 bool router_has_address(const struct router *r, uint32_t address)
 {
     for (unsigned i = 0; i < r->context.addresses; i++)

@@ -195,6 +195,12 @@ struct router {
     uint64_t next_facts;             /* ... and of those that make the next one */
     uint64_t moved_ms;               /* when the way moved last; 0: never */
 
+    /* Ports on which the router itself listens, and what a running resync has read. */
+    uint16_t listens_on[ROUTER_LISTENS_MAX];
+    uint16_t next_listens_on[ROUTER_LISTENS_MAX];
+    unsigned listens;
+    unsigned next_listens;
+
     /* By protocol: the ports that foreign rules take, from the last snapshot, and what a running one has
      * found so far. */
     struct taken_set taken[2];
@@ -259,6 +265,8 @@ bool router_is_ready(const struct router *r);
 bool router_port_taken(const struct router *r, enum natpmp_protocol protocol, uint16_t port);
 /* It cannot be known whether a foreign rule takes this port from us. */
 bool router_port_doubted(const struct router *r, enum natpmp_protocol protocol, uint16_t port);
+/* The router itself listens on this port, of whatever protocol. */
+bool router_listens_on(const struct router *r, uint16_t port);
 /* One of the router's addresses, or the address of its API. */
 bool router_has_address(const struct router *r, uint32_t address);
 

@@ -56,12 +56,27 @@ static void context_row(struct router *r, const struct ros_sentence *row, enum c
         nat_context_add_member(&r->next_context, row);
 }
 
+static void listener_row(struct router *r, const struct ros_sentence *row)
+{
+    uint16_t port = listener_port(row);
+    if (port != 0 && r->next_listens < ROUTER_LISTENS_MAX)
+        r->next_listens_on[r->next_listens++] = port;
+}
+
+static void publish_listeners(struct router *r)
+{
+    memcpy(r->listens_on, r->next_listens_on, r->next_listens * sizeof *r->listens_on);
+    r->listens = r->next_listens;
+}
+
 /* ---- the table ---- */
 
 static void start_snapshot(struct router *r, const struct step *step)
 {
     r->context = r->next_context;
     r->facts = r->next_facts;
+    if (r->snapshot_wanted)
+        publish_listeners(r);
     r->snapshot_wanted = false;
     r->stage = STAGE_SNAPSHOT;
     r->snapshot++;
@@ -297,6 +312,9 @@ bool router_resync_row(struct router *r, const struct command *c, uint64_t now_m
     case COMMAND_LISTEN_WAY:
         router_way_row(r, c, now_ms);
         return false;
+    case COMMAND_LISTENERS:
+        listener_row(r, row);
+        return false;
     case COMMAND_ENTRIES:
         router_entries_row(r, row);
         return false;
@@ -391,8 +409,9 @@ bool router_resync_done(struct router *r, const struct command *c, struct router
         if (c->failed)
             r->next_context.lists_incomplete = true;
         break;
-    case COMMAND_INTERFACE:
-        break; /* without its type, it may be of any kind */
+    case COMMAND_INTERFACE: /* without its type, it may be of any kind */
+    case COMMAND_LISTENERS: /* version 6 has no WireGuard */
+        break;
     case COMMAND_ROUTES:
     case COMMAND_ADDRESSES:
     case COMMAND_SNAPSHOT:

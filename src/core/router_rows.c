@@ -314,3 +314,24 @@ void nat_context_add_member(struct nat_context *context, const struct ros_senten
     if (list != NULL)
         list->member = true;
 }
+
+/* ---- where the router listens ---- */
+
+const char listener_proplist[] = "port,listen-port,disabled,dynamic,connection,remote";
+
+bool service_row_is_connection(const struct ros_sentence *row)
+{
+    struct span remote;
+    return ros_flag(row, "connection") || ros_flag(row, "dynamic") ||
+           (ros_attribute(row, "remote", &remote) && remote.len > 0);
+}
+
+uint16_t listener_port(const struct ros_sentence *row)
+{
+    struct span text;
+    uint64_t port;
+    if (ros_flag(row, "disabled") || service_row_is_connection(row) ||
+        (!ros_attribute(row, "listen-port", &text) && !ros_attribute(row, "port", &text)))
+        return 0;
+    return parse_decimal(text, 65535, &port) ? (uint16_t)port : 0;
+}

@@ -69,6 +69,14 @@ void route_choice_address(struct route_choice *c, const struct ros_sentence *row
 /* A row of /ip/address/print; false if it is disabled or invalid. *ret_interface points into the row. */
 bool address_row_parse(const struct ros_sentence *row, struct prefix *ret_prefix, struct span *ret_interface);
 
+/* True if the row of /ip/service/print is a live connection: since 7.19 these have rows under the name of
+ * their service, in any order. */
+bool service_row_is_connection(const struct ros_sentence *row);
+/* A row of /ip/service/print or /interface/wireguard/print: the port on which the router listens; 0: on none.
+ */
+extern const char listener_proplist[];
+uint16_t listener_port(const struct ros_sentence *row);
+
 /* A row of /interface/print for context->interface. */
 void nat_context_set_type(struct nat_context *context, const struct ros_sentence *row);
 /* Rows of /ip/address, /interface/list and /interface/list/member that concern context->interface. */

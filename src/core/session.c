@@ -21,10 +21,11 @@ enum {
     BACKOFF_MAX_MS = 30 * 1000,
     LASTING_MS = 5 * 1000,
     COMMAND_BYTES_MAX = 1024,
-    /* The number of slots that are reserved for what is no change of a rule: 4 listens, 4 commands of a stage
+    /* The number of slots that are reserved for what is no change of a rule: 4 listens, 6 commands of a stage
      * and 3 of the one before it, /ip/route/check each 2 s for the 10 s after which it is given up, and one
-     * each for the version, the sessions, a claim, its removal, a script, the entries and the keep-alive. */
-    COMMANDS_RESERVED = 24,
+     * each for the version, the sessions, a claim, its removal, a script, the entries, the counters and the
+     * keep-alive. */
+    COMMANDS_RESERVED = 26,
     LISTENS_MAX = 4, /* they do not count as in flight */
 };
 
@@ -169,9 +170,9 @@ static uint64_t time_limit_ms(const struct command *c)
 static bool is_dispensable(const struct command *c)
 {
     return c->kind == COMMAND_ROUTE_CHECK || c->kind == COMMAND_RESOURCE || c->kind == COMMAND_LISTS ||
-           c->kind == COMMAND_MEMBERS || c->kind == COMMAND_SESSIONS || c->kind == COMMAND_FLOW ||
-           c->kind == COMMAND_TUNNELS || c->kind == COMMAND_SCRIPT || c->kind == COMMAND_ENTRIES ||
-           c->kind == COMMAND_FORGET || c->kind == COMMAND_COUNTERS;
+           c->kind == COMMAND_MEMBERS || c->kind == COMMAND_LISTENERS || c->kind == COMMAND_SESSIONS ||
+           c->kind == COMMAND_FLOW || c->kind == COMMAND_TUNNELS || c->kind == COMMAND_SCRIPT ||
+           c->kind == COMMAND_ENTRIES || c->kind == COMMAND_FORGET || c->kind == COMMAND_COUNTERS;
 }
 
 /* It does not end by itself. */

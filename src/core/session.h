@@ -29,6 +29,7 @@ enum command_kind {
     COMMAND_ADDRESSES,
     COMMAND_LISTS,
     COMMAND_MEMBERS,
+    COMMAND_LISTENERS, /* services and WireGuard interfaces */
     COMMAND_LISTEN,
     COMMAND_LISTEN_WAY, /* for what may move the way to the gateway: addresses, routes, list members */
     COMMAND_SNAPSHOT,

@@ -104,6 +104,8 @@ struct router_model_options {
     bool unknown_is_named;  /* "unknown parameter foo" rather than "unknown parameter" */
     bool argument_is_named; /* "... any value of in-interface" rather than "... of interface" */
     enum router_model_login login;
+    char api_from[ROUTER_MODEL_TEXT_MAX]; /* the addresses for which the service api is; the model does not
+                                              enforce it */
     unsigned max_sessions; /* 0: no limit (before 7.16); a connection beyond it is accepted and closed */
 
     bool tag_last; /* .tag at the end of a sentence instead of after the reply word */
@@ -361,9 +363,12 @@ bool router_model_member_remove(struct router_model *m, const char *list, const 
 /* With include and exclude resolved. */
 bool router_model_list_holds(const struct router_model *m, const char *list, const char *interface);
 
-/* A row at the end of a table: "filter", "mangle", "raw", "routing-rule", "address-list" or "script";
- * attributes as for router_model_rule_add. The tables can be printed; the model applies only the address
- * lists, to the chain dstnat, and the routing rules for addresses (router_model_way). */
+/* The service of /ip/service listens on that port, and is enabled. */
+void router_model_service_move(struct router_model *m, const char *name, const char *port);
+
+/* A row at the end of a table: "filter", "mangle", "raw", "routing-rule", "address-list", "wireguard" or
+ * "script"; attributes as for router_model_rule_add. The tables can be printed; the model applies only the
+ * address lists, to the chain dstnat, and the routing rules for addresses (router_model_way). */
 bool router_model_row_add(struct router_model *m, const char *table, const char *attributes);
 
 /* Scripts are rows of the table "script". They do nothing but count their runs. */

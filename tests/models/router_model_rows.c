@@ -78,6 +78,7 @@ static const char *const rule_names[] = {"src-address", "dst-address", "interfac
                                          "disabled",    "inactive",    "dynamic",    NULL};
 static const char *const list_names[] = {"list",    "address",       "comment", "disabled",
                                          "dynamic", "creation-time", "timeout", NULL};
+static const char *const wireguard_names[] = {"name", "listen-port", "mtu", "comment", "disabled", NULL};
 static const char *const script_names[] = {"name",      "owner",  "policy",  "dont-require-permissions",
                                            "run-count", "source", "comment", NULL};
 
@@ -93,6 +94,7 @@ static const struct {
     {"raw", RM_MENU_RAW, firewall_names, "chain", "accept"},
     {"routing-rule", RM_MENU_RULE, rule_names, "action", "lookup"},
     {"address-list", RM_MENU_ADDRESS_LIST, list_names, "list", NULL},
+    {"wireguard", RM_MENU_WIREGUARD, wireguard_names, "name", NULL},
     {"script", RM_MENU_SCRIPT, script_names, "name", NULL},
 };
 

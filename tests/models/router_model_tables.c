@@ -30,14 +30,15 @@ const char *const rm_menu_path[RM_MENUS] = {
     [RM_MENU_SCRIPT] = "/system/script",
     [RM_MENU_ACTIVE] = "/user/active",
     [RM_MENU_CONNECTION] = "/ip/firewall/connection",
+    [RM_MENU_WIREGUARD] = "/interface/wireguard",
 };
 
 bool rm_menu_exists(const struct router_model *m, enum rm_menu menu)
 {
-    return menu == RM_MENU_NAT_PMP  ? m->options.nat_pmp
-           : menu == RM_MENU_RULE   ? m->major >= 7
-           : menu == RM_MENU_RULE_6 ? m->major < 7
-                                    : true;
+    return menu == RM_MENU_NAT_PMP                             ? m->options.nat_pmp
+           : menu == RM_MENU_RULE || menu == RM_MENU_WIREGUARD ? m->major >= 7
+           : menu == RM_MENU_RULE_6                            ? m->major < 7
+                                                               : true;
 }
 
 bool rm_menu_single(enum rm_menu menu)
@@ -133,10 +134,11 @@ static void service_row(const struct router_model *m, const struct rm_item *item
     bool api = strcmp(rm_item_get(item, "name"), "api") == 0;
     rm_item_row(item, row);
     rm_row_add(row, "dynamic", span_text("false"));
-    rm_row_add(row, rm_version_is(m, 7, 24) ? "available-from" : "address", span_text(""));
+    rm_row_add(row, rm_version_is(m, 7, 24) ? "available-from" : "address",
+               span_text(api ? m->options.api_from : ""));
     if (m->options.max_sessions)
         rm_row_printf(row, "max-sessions", "%u", m->options.max_sessions);
-    bool disabled = !api || m->options.access == ROUTER_MODEL_REFUSED;
+    bool disabled = api ? m->options.access == ROUTER_MODEL_REFUSED : !rm_item_get(item, "_enabled")[0];
     rm_row_add(row, "disabled", span_text(disabled ? "true" : "false"));
 }
 
@@ -328,6 +330,15 @@ static void add_service(struct router_model *m, const char *name, const char *po
     rm_item_set(item, "port", port);
     rm_item_set(item, "proto", "tcp");
     rm_item_set(item, "invalid", "false");
+}
+
+void router_model_service_move(struct router_model *m, const char *name, const char *port)
+{
+    if (!rm_item_find(m, RM_MENU_SERVICE, "name", span_text(name)))
+        add_service(m, name, port);
+    struct rm_item *item = rm_item_find(m, RM_MENU_SERVICE, "name", span_text(name));
+    rm_item_set(item, "port", port);
+    rm_item_set(item, "_enabled", "yes");
 }
 
 void rm_tables_init(struct router_model *m)

@@ -21,6 +21,7 @@ static const char help[] =
     "  --policies LIST           of read,write,test,api (default: all)\n"
     "  --extra-user NAME:PASSWORD:POLICIES\n"
     "  --max-sessions N          0: no limit (default: as the version has it)\n"
+    "  --api-from LIST           the addresses for which the service api is (default: any)\n"
     "  --latency MIN[-MAX]       ms from a command to its answer\n"
     "  --seed N\n"
     "  --nft-chain \"FAMILY TABLE CHAIN\"   apply the rules of chain dstnat there, for instance \"ip nat "
@@ -88,6 +89,7 @@ static const struct option options_known[] = {
     {"policies", required_argument, NULL, 'o'},
     {"extra-user", required_argument, NULL, 'e'},
     {"max-sessions", required_argument, NULL, 'm'},
+    {"api-from", required_argument, NULL, 'F'},
     {"latency", required_argument, NULL, 'L'},
     {"seed", required_argument, NULL, 's'},
     {"nft-chain", required_argument, NULL, 'n'},
@@ -258,6 +260,9 @@ static void read_option(const struct option *option, const char *value, struct r
         break;
     case 'e':
         add_user(options, value);
+        break;
+    case 'F':
+        snprintf(options->api_from, sizeof(options->api_from), "%s", value);
         break;
     case 'm':
         options->max_sessions = (unsigned)number(value, "max-sessions");

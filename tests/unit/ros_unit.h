@@ -7,6 +7,8 @@
 
 #include "unit.h"
 
+#include "base/attributes.h"
+#include "base/cursor.h"
 #include "core/event.h"
 #include "wire/routeros.h"
 
@@ -24,41 +26,88 @@ static inline void write_sentence(struct writer *w, const char *words)
     assert_false(w->failed);
 }
 
-/* ---- the reading of /user/active ----
+/* ---- readings beside the others ----
  *
- * After each login the daemon reads who else is logged in (router_twin.c), with tag 3. Tests that are about
- * something else leave that command and its tag out: they count commands and tags without it, and hear_from()
- * answers it. */
+ * After each login the daemon reads who else is logged in (router_twin.c), and with each resync on which
+ * ports the router listens. Tests that are about something else leave these commands and their tags out: they
+ * count commands and tags without them, and the next thing that the router says answers them. */
 
 enum { SESSIONS_TAG = 3 };
 
-static inline bool is_sessions_read(const struct action *action)
+static struct {
+    unsigned count;
+    unsigned answered;
+    unsigned tag[256]; /* ascending */
+} side_readings;
+
+static inline bool is_side_reading(const struct action *action)
 {
-    static const char path[] = "\022/user/active/print";
-    return action->type == ACTION_ROUTER_SEND && span_starts(action->router.bytes, path);
+    return action->type == ACTION_ROUTER_SEND &&
+           (span_starts(action->router.bytes, "\022/user/active/print") ||
+            span_starts(action->router.bytes, "\021/ip/service/print") ||
+            span_starts(action->router.bytes, "\032/interface/wireguard/print"));
 }
 
-static inline bool has_sessions_read(const struct actions *out)
+/* Tags begin anew with each login, and then the reading of /user/active will have tag 3. */
+static inline void note_side_readings(const struct actions *out)
 {
-    for (unsigned i = 0; i < out->count; i++)
-        if (is_sessions_read(&out->at[i]))
-            return true;
-    return false;
+    for (unsigned i = 0; i < out->count; i++) {
+        static struct ros_reader reader;
+        struct span bytes = out->at[i].router.bytes;
+        struct span text;
+        uint64_t tag;
+        if (out->at[i].type != ACTION_ROUTER_SEND || out->at[i].router.session != 0)
+            continue;
+        if (span_starts(bytes, "\006/login")) {
+            side_readings.count = side_readings.answered = 1;
+            side_readings.tag[0] = SESSIONS_TAG;
+        }
+        if (!is_side_reading(&out->at[i]))
+            continue;
+        ros_reader_init(&reader);
+        assert_int_equal(ros_reader_next(&reader, &bytes), ROS_SENTENCE);
+        assert_true(ros_attribute(&reader.sentence, ".tag", &text) && parse_decimal(text, UINT32_MAX, &tag));
+        if (tag == SESSIONS_TAG) {
+            side_readings.answered = 0;
+            continue;
+        }
+        assert_true(side_readings.count < ARRAY_LEN(side_readings.tag));
+        side_readings.tag[side_readings.count++] = (unsigned)tag;
+    }
 }
 
-/* The sentence as the daemon expects it, if *tag in it counts without that command. */
+static inline void answer_side_readings(struct writer *w)
+{
+    while (side_readings.answered < side_readings.count) {
+        char text[32];
+        snprintf(text, sizeof(text), "!done .tag=%u", side_readings.tag[side_readings.answered++]);
+        write_sentence(w, text);
+    }
+}
+
+/* The tag without those commands. */
+static inline unsigned visible_tag(unsigned tag)
+{
+    unsigned visible = tag;
+    for (unsigned i = 0; i < side_readings.count; i++)
+        visible -= side_readings.tag[i] < tag;
+    return visible;
+}
+
+/* The sentence as the daemon expects it, if *tag in it counts without those commands. */
 static inline void write_sentence_of_main(struct writer *w, const char *words)
 {
     char shifted[1100];
     const char *tag = strstr(words, ".tag=");
-    unsigned long number = tag != NULL ? strtoul(tag + 5, NULL, 10) : 0;
-    if (number < SESSIONS_TAG) {
+    if (tag == NULL) {
         write_sentence(w, words);
         return;
     }
+    unsigned long number = strtoul(tag + 5, NULL, 10);
+    for (unsigned i = 0; i < side_readings.count; i++)
+        number += side_readings.tag[i] <= number;
     const char *rest = tag + 5 + strspn(tag + 5, "0123456789");
-    int len =
-        snprintf(shifted, sizeof(shifted), "%.*s.tag=%lu%s", (int)(tag - words), words, number + 1, rest);
+    int len = snprintf(shifted, sizeof(shifted), "%.*s.tag=%lu%s", (int)(tag - words), words, number, rest);
     assert_in_range(len, 1, sizeof(shifted) - 1);
     write_sentence(w, shifted);
 }
@@ -86,7 +135,7 @@ static inline const struct ros_sentence *sent_command(const struct actions *out,
 {
     static struct ros_reader reader;
     for (unsigned i = 0; i < out->count; i++) {
-        if (out->at[i].type != ACTION_ROUTER_SEND || is_sessions_read(&out->at[i]) || nth-- > 0)
+        if (out->at[i].type != ACTION_ROUTER_SEND || is_side_reading(&out->at[i]) || nth-- > 0)
             continue;
         struct span bytes = out->at[i].router.bytes;
         ros_reader_init(&reader);
@@ -113,7 +162,7 @@ static inline unsigned count_actions(const struct actions *out, enum action_type
 {
     unsigned count = 0;
     for (unsigned i = 0; i < out->count; i++)
-        count += out->at[i].type == type && !is_sessions_read(&out->at[i]);
+        count += out->at[i].type == type && !is_side_reading(&out->at[i]);
     return count;
 }
 

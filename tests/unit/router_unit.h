@@ -24,7 +24,6 @@ static uint64_t now_ms;
 static struct router_outcome outcomes[OUTCOMES_MAX];
 static unsigned outcome_count;
 static uint8_t stream[65536];
-static bool sessions_asked;
 
 /* ---- events and steps ---- */
 
@@ -51,7 +50,7 @@ static inline void step(struct event event)
     drain();
     router_tick(router, at(now_ms));
     drain();
-    sessions_asked = sessions_asked || has_sessions_read(&out);
+    note_side_readings(&out);
     assert_true(router_deadline_ms(router) > now_ms);
 }
 
@@ -75,10 +74,8 @@ static inline void closed(unsigned session, enum failure failure)
 static inline void hear_from(unsigned session, const char *sentences)
 {
     struct writer w = writer_of(stream, sizeof(stream));
-    if (session == 0 && sessions_asked) {
-        write_sentence(&w, "!done .tag=3");
-        sessions_asked = false;
-    }
+    if (session == 0)
+        answer_side_readings(&w);
     write_sentences(&w, sentences, session == 0);
     step((struct event){
         .type = EVENT_ROUTER_DATA,
@@ -126,7 +123,7 @@ static inline void note_sent(void)
             k++;
         snprintf(last_sent[k].path, sizeof(last_sent[k].path), "%.*s", (int)path.len,
                  (const char *)path.data);
-        last_sent[k].tag = (unsigned)tag - (tag > SESSIONS_TAG); /* as hear_from counts */
+        last_sent[k].tag = visible_tag((unsigned)tag);
     }
 }
 
@@ -166,7 +163,7 @@ static inline void answer(const char *path, const char *rows)
 static inline int start_with(const char *interface)
 {
     router = calloc(1, sizeof(*router));
-    sessions_asked = false;
+    memset(&side_readings, 0, sizeof(side_readings));
     memset(last_sent, 0, sizeof(last_sent));
     now_ms = 100000;
     router_init(router, "natpmp", "secret", "default", interface, GATEWAY, 1);

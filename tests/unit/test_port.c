@@ -131,6 +131,15 @@ static void test_the_first_free_port(void **state)
     assert_int_equal(port_free_from(t, router, MINE, PORT_DYNAMIC_LAST), PORT_DYNAMIC_FIRST);
     /* [P8] The hotspot listens on the four ports from here on. */
     assert_int_equal(port_free_from(t, router, MINE, 64872), 64876);
+    /* Services of the router that were moved, up to the last port and from the first one on. */
+    router->listens = 3;
+    router->listens_on[0] = PORT_DYNAMIC_FIRST;
+    router->listens_on[1] = 52000;
+    router->listens_on[2] = 52001;
+    assert_false(port_is_available(t, router, MINE, 52000));
+    assert_int_equal(port_free_from(t, router, MINE, 52000), 52002);
+    assert_int_equal(port_free_from(t, router, MINE, PORT_DYNAMIC_LAST), PORT_DYNAMIC_FIRST + 1);
+    router->listens = 0;
     enum natpmp_protocol own = mapping_protocol(&t->mapping[MINE]);
     portset_fill(&router->taken[own == NATPMP_UDP ? NATPMP_TCP : NATPMP_UDP].sure);
     assert_int_equal(port_free_from(t, router, MINE, 51000), 51000);

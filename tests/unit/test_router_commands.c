@@ -161,8 +161,8 @@ static void test_a_resync_settles_lost_answers(void **state)
     assert_true(router->ids_valid_from > router->snapshot);
     wait_until(router->session[0].retry_ms);
     opened(0);
-    hear("!done .tag=1|!done .tag=6|!done .tag=8|!done .tag=9|!done .tag=10|!re .tag=12 =.id=*2 " RULE
-         "|!done .tag=12");
+    hear("!done .tag=1|!done .tag=6");
+    hear("!done .tag=8|!done .tag=9|!done .tag=10|!re .tag=12 =.id=*2 " RULE "|!done .tag=12");
     assert_int_equal(count_outcomes(ROUTER_RULE), 1);
     assert_int_equal(router->snapshot, router->ids_valid_from);
     assert_true(router_is_ready(router));
@@ -178,10 +178,11 @@ static void test_orphans_of_the_last_connection_are_forgotten(void **state)
     closed(0, FAILURE_LOST);
     wait_until(router->session[0].retry_ms);
     opened(0);
-    hear("!done .tag=1|!done .tag=6|!done .tag=8|!done .tag=9|!done .tag=10|!done .tag=12");
+    hear("!done .tag=1|!done .tag=6");
+    hear("!done .tag=8|!done .tag=9|!done .tag=10|!done .tag=12");
     assert_true(router_is_ready(router));
-    check_sends(11); /* no removal after the snapshot */
-    check_sent(&out, 10, "/ip/firewall/nat/print");
+    check_sends(1); /* no removal after the snapshot */
+    check_sent(&out, 0, "/ip/firewall/nat/print");
     wait_until(now_ms + 1);
     check_sends(0);
 }

@@ -128,13 +128,38 @@ static void test_more_addresses_than_fit(void **state)
     assert_true(takes("=dst-address=10.9.9.9"));
 }
 
+/* ---- where the router listens ---- */
+
+/* [P8] Rows of /ip/service and /interface/wireguard. */
+static void test_ports_of_the_router(void **state)
+{
+    static const struct {
+        const char *words;
+        uint16_t port;
+    } rows[] = {
+        {"=name=ssh =port=22022 =disabled=false", 22022},
+        {"=name=ssh =port=22022 =disabled=true", 0},
+        {"=name=api =port=8728 =remote=10.0.0.9:4711 =connection=true", 0},
+        {"=name=api =port=40000 =dynamic=true", 0},
+        {"=name=api =port=40000 =remote=10.0.0.9:4711", 0},
+        {"=name=wg1 =listen-port=51820 =disabled=no", 51820},
+        {"=name=wg1 =listen-port=51820 =disabled=yes", 0},
+        {"=name=wg1 =listen-port=auto", 0},
+        {"=name=www =port=70000", 0},
+        {"=name=www", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        assert_int_equal(listener_port(row(rows[i].words)), rows[i].port);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, empty)
 
 UNIT(router_rows)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_lists),     TEST(test_more_lists_than_fit),     TEST(test_a_list_name_that_is_too_long),
-        TEST(test_addresses), TEST(test_more_addresses_than_fit),
+        TEST(test_addresses), TEST(test_more_addresses_than_fit), TEST(test_ports_of_the_router),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -336,12 +336,12 @@ static void test_a_look_at_the_way_finds_slots(void **state)
     send_command(COMMAND_LISTEN, 0, START_MS);
     for (unsigned i = 0; i < 3; i++)
         send_command(COMMAND_LISTEN_WAY, 0, START_MS);
-    for (unsigned i = 0; i < 18; i++)
+    for (unsigned i = 0; i < 20; i++)
         send_command(COMMAND_ADDRESSES, 0, START_MS);
     unsigned used = 0;
     for (unsigned i = 0; i < ROUTER_COMMANDS_MAX; i++)
         used += session.command[i].used;
-    assert_int_equal(used, ROUTER_COMMANDS_MAX - 24 + 4 + 18);
+    assert_int_equal(used, ROUTER_COMMANDS_MAX - 26 + 4 + 20);
 }
 
 /* ---- a router that does not answer ---- */

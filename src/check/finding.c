@@ -14,6 +14,7 @@ const char *finding_name(enum finding_id id)
         [FINDING_POLICY_TEST] = "policy-test",
         [FINDING_VERSION] = "version",
         [FINDING_SERVICE] = "service",
+        [FINDING_SERVICE_ADDRESS] = "service-address",
         [FINDING_SECOND_DAEMON] = "second-daemon",
         [FINDING_SCRIPT] = "change-script",
         [FINDING_INTERFACE] = "interface",

@@ -10,6 +10,7 @@ void judge(const struct survey *s, struct findings *ret_findings)
     if (judge_api(&scene) && s->failure == FAILURE_NONE) {
         judge_version(&scene);
         judge_service(&scene);
+        judge_service_address(&scene);
         judge_twin(&scene);
         judge_script(&scene);
         judge_interface(&scene);

@@ -192,20 +192,20 @@ void judge_version(struct scene *scene)
 /* The daemon's sessions and the one of this check. */
 enum { SESSIONS_WANTED = ROUTER_SESSIONS_MAX + 1 };
 
-/* Since 7.19 the table also lists live connections, under the name of their service and in any order. */
-static bool is_connection(const struct ros_sentence *row)
+/* The configured service; NULL: none. */
+static const struct ros_sentence *find_service(struct table_rows *rows, const char *name)
 {
-    struct span remote;
-    return ros_flag(row, "connection") || ros_flag(row, "dynamic") || row_get(row, "remote", &remote);
+    const struct ros_sentence *row = table_find(rows, "name", name);
+    while (row != NULL && service_row_is_connection(row))
+        row = table_find(rows, "name", name);
+    return row;
 }
 
 void judge_service(struct scene *scene)
 {
     const char *name = judge_service_name(scene->s);
     struct table_rows rows = table_rows_of(scene->s, TABLE_SERVICE);
-    const struct ros_sentence *row = table_find(&rows, "name", name);
-    while (row != NULL && is_connection(row))
-        row = table_find(&rows, "name", name);
+    const struct ros_sentence *row = find_service(&rows, name);
     struct span text;
     uint64_t max = 0;
     if (row == NULL)
@@ -227,4 +227,53 @@ void judge_service(struct scene *scene)
         (void)finding_add(scene->out, FINDING_SERVICE, FINDING_PASS, "the service %s is enabled for %s", name,
                           from.text);
     }
+}
+
+/* True if the service answers, whoever connects, as far as its own list of addresses decides. */
+static bool is_open(const struct survey *s, const char *name)
+{
+    struct table_rows rows = table_rows_of(s, TABLE_SERVICE);
+    const struct ros_sentence *row = find_service(&rows, name);
+    struct span list;
+    if (row == NULL || ros_flag(row, "disabled"))
+        return false;
+    if (!row_get(row, "address", &list) && !row_get(row, "available-from", &list))
+        return true;
+    while (list.len > 0) {
+        const uint8_t *comma = memchr(list.data, ',', list.len);
+        size_t len = comma != NULL ? (size_t)(comma - list.data) : list.len;
+        struct prefix prefix;
+        if (parse_prefix(span_of(list.data, len), &prefix) && prefix.length == 0)
+            return true;
+        list = span_skip(list, comma != NULL ? len + 1 : len);
+    }
+    return false;
+}
+
+/* The password of the API's user protects the whole router, and without TLS it is in each login. */
+void judge_service_address(struct scene *scene)
+{
+    const struct survey *s = scene->s;
+    struct address_text us = address_text(s->local != 0 ? s->local : s->own[0]);
+    bool plain = is_open(s, "api");
+    bool tls = is_open(s, "api-ssl");
+    struct finding *f;
+    if (s->table[TABLE_SERVICE].state != TABLE_READ)
+        return;
+    if (!plain && !tls) {
+        (void)finding_add(scene->out, FINDING_SERVICE_ADDRESS, FINDING_PASS,
+                          "the services api and api-ssl are limited to some addresses, or disabled");
+        return;
+    }
+    f = finding_add(scene->out, FINDING_SERVICE_ADDRESS, FINDING_WARN,
+                    "%s whoever reaches the router%s, because no addresses are set for %s",
+                    plain && tls ? "the services api and api-ssl answer"
+                    : plain      ? "the service api answers"
+                                 : "the service api-ssl answers",
+                    plain ? ", and api without encryption" : "", plain && tls ? "them" : "it");
+    if (plain && tls)
+        finding_cure(f, "/ip/service/set api address=%s/32; /ip/service/set api-ssl address=%s/32", us.text,
+                     us.text);
+    else
+        finding_cure(f, "/ip/service/set %s address=%s/32", plain ? "api" : "api-ssl", us.text);
 }

@@ -73,6 +73,7 @@ void judge_failure(const struct survey *s, struct findings *out, enum finding_id
 bool judge_api(struct scene *scene);
 void judge_version(struct scene *scene);
 void judge_service(struct scene *scene);
+void judge_service_address(struct scene *scene);
 
 /* ---- judge_twin.c ---- */
 

@@ -29,6 +29,7 @@ class Router:
             self.lab.program("routerd"), "--listen", "172.17.0.1:8728", "--version", version,
             "--control", self.control.path,
             "--user", USER, "--password-file", self.password_file, "--policies", POLICIES,
+            "--api-from", "172.17.0.2/32",
             *(["--nft-chain", "ip nat dstnat"] if nft else []),
             "--interface", "ether1=203.0.113.2/24", "--interface", "ether2", "--interface", "ether3",
             "--interface", "bridge=192.168.88.1/24", "--interface", "veth1=172.17.0.1/30",

@@ -50,6 +50,7 @@ BASE = {
     "filter": FILTERS,
     "version": ("7.18.2",),
     "policies": ("read,write,test,api",),
+    "api-from": (f"{US}/32",),
 }
 
 

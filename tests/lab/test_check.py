@@ -11,8 +11,8 @@ import pytest
 from lab import ROOT, inside, wait_until
 from stage import BASE, GATEWAY, MASQUERADE, PASSWORD, REDIRECT, ROUTER, UNREACHABLE, US, USER, Stage
 
-NAMES = ["api", "login", "policy-read", "policy-write", "policy-test", "version", "service", "second-daemon", "change-script", "interface",
-       "interface-not-lan", "redirect", "redirect-order", "redirect-lan", "clients-visible", "container-subnet", "ports",
+NAMES = ["api", "login", "policy-read", "policy-write", "policy-test", "version", "service",
+       "service-address", "second-daemon", "change-script", "interface", "interface-not-lan", "redirect", "redirect-order", "redirect-lan", "clients-visible", "container-subnet", "ports",
        "router-nat-pmp", "forward", "request-path", "gateway-path", "gateway-source", "return-path", "fasttrack",
        "gateway", "gateway-mapping", "external-address"]
 # The paths to the gateway are in question only if it does not answer.
@@ -110,6 +110,11 @@ CASES = {
     # [R6]
     "connections among the services": Case("service", "warn", "/ip/service/set api max-sessions=20", {
         "max-sessions": ("4",), "version": ("7.20.1",)}),
+    # [S8]
+    "a service for everybody": Case("service-address", "warn", "/ip/service/set api address=172.17.0.2/32", {
+        "api-from": None}, what="without encryption"),
+    "a service for all addresses": Case("service-address", "warn", "/ip/service/set api address=172.17.0.2/32", {
+        "api-from": ("192.168.88.0/24,0.0.0.0/0",), "version": ("7.24",)}),
     "RouterOS before 6.43": Case("version", "warn", "/system/package/update", {"version": ("6.42.1",)}),
     # ---- the interface ----
     "no route": Case("interface", "fail", "/ip/route/add dst-address=10.2.0.1/32 gateway=wg1", {
@@ -465,7 +470,7 @@ def test_text(stage):
         status, out, err = stage.run("check")
         lines = out.splitlines()
         assert (status, err) == (1, "")
-        assert lines[-1] == "22 pass, 1 warn, 1 fail"
+        assert lines[-1] == "23 pass, 1 warn, 1 fail"
         assert f"pass  the API at 172.17.0.1 port 8728 answers (service api)" in lines
         assert "warn  the router's own NAT-PMP server is enabled: it answers requests that the redirect does not take, " \
                "with a wrong address  - /ip/nat-pmp/set enabled=no" in lines

@@ -123,6 +123,34 @@ static void test_the_service(void **state)
     assert_null(find(FINDING_SERVICE));
 }
 
+/* Who can reach the API can try passwords, and without TLS read them. [S8] */
+static void test_the_addresses_of_the_services(void **state)
+{
+    (void)state;
+    check_finding(FINDING_SERVICE_ADDRESS, FINDING_PASS, "limited", NULL);
+    set_table(TABLE_SERVICE, ROWS("=name=api =address=172.17.0.2/32,10.0.0.0/8 =disabled=false",
+                                  "=name=api-ssl =address= =disabled=true"));
+    check_finding(FINDING_SERVICE_ADDRESS, FINDING_PASS, "limited", NULL);
+    set_table(TABLE_SERVICE, ROWS("=name=api =disabled=false"));
+    check_finding(FINDING_SERVICE_ADDRESS, FINDING_WARN, "the service api answers whoever",
+                  "/ip/service/set api address=172.17.0.2/32");
+    set_table(TABLE_SERVICE, ROWS("=name=api =available-from=192.168.88.0/24,0.0.0.0/0 =disabled=false"));
+    check_finding(FINDING_SERVICE_ADDRESS, FINDING_WARN, "without encryption",
+                  "/ip/service/set api address=172.17.0.2/32");
+    set_table(TABLE_SERVICE, ROWS("=name=api =disabled=true", "=name=api-ssl =disabled=false"));
+    check_finding(FINDING_SERVICE_ADDRESS, FINDING_WARN, "the service api-ssl answers",
+                  "/ip/service/set api-ssl address=172.17.0.2/32");
+    set_table(TABLE_SERVICE,
+              ROWS("=name=api =remote=10.0.0.9:4711 =connection=true =dynamic=true",
+                   "=name=api =address=172.17.0.2 =disabled=false", "=name=api-ssl =disabled=true"));
+    check_finding(FINDING_SERVICE_ADDRESS, FINDING_PASS, "limited", NULL);
+    set_table(TABLE_SERVICE, ROWS("=name=api =disabled=false", "=name=api-ssl =disabled=false"));
+    check_finding(FINDING_SERVICE_ADDRESS, FINDING_WARN, "the services api and api-ssl answer",
+                  "/ip/service/set api-ssl address=172.17.0.2/32");
+    survey->table[TABLE_SERVICE].state = TABLE_REFUSED;
+    assert_null(find(FINDING_SERVICE_ADDRESS));
+}
+
 /* [R3] */
 static void test_a_second_daemon(void **state)
 {
@@ -429,6 +457,7 @@ UNIT(judge)
         TEST(test_a_rule_with_too_many_words),
         TEST(test_the_service),
         TEST(test_connections_among_the_services),
+        TEST(test_the_addresses_of_the_services),
         TEST(test_a_second_daemon),
         TEST(test_the_script),
         TEST(test_versions),

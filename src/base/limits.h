@@ -94,6 +94,14 @@ enum {
     WALK_CHAINS_MAX = 64,
     WALK_STEPS_MAX = 1024,
     CHAIN_NAME_MAX = 127,
+    /* Address lists that rules of the NAT table name, the members of each that are read, and the tunnel's
+     * addresses. Whether a rule with a list beyond these limits meets a packet is in doubt. Lists of rules
+     * are few and short, but a list of hosts to block may have 100,000 members, which a router prints for a
+     * minute. */
+    ADDRESS_LISTS_MAX = 8,
+    ADDRESS_LIST_NAME_MAX = 63,
+    ADDRESS_LIST_ROWS_MAX = 2048,
+    ADDRESS_LIST_OWN_MAX = 8,
     /* So often at once, and then one in so many seconds, the daemon puts its rules before others that were
      * put before them. A script that orders its own rules first, again and again, must not make the daemon
      * change the router without end. */

@@ -1,6 +1,6 @@
 #include "check/address_lists.h"
 
-#include "base/address_use.h"
+#include "core/address_list.h"
 #include "core/router_rows.h"
 
 /* ---- which lists matter ---- */
@@ -65,84 +65,40 @@ void address_lists_write_query(const struct survey *s, struct writer *w)
 
 /* ---- which of their addresses matter ---- */
 
-/* The first and the last address of "10.0.0.0/8", "10.0.0.1" or "10.0.0.1-10.0.0.9". */
-struct range {
-    uint32_t first;
-    uint32_t last;
-};
-
-static struct range range_of(struct prefix prefix)
-{
-    uint32_t hosts = prefix.length == 0 ? UINT32_MAX : (uint32_t)((UINT64_C(1) << (32 - prefix.length)) - 1);
-    return (struct range){.first = prefix.address & ~hosts, .last = prefix.address | hosts};
-}
-
-/* False: it is no address, such as a name, whose addresses have rows of their own. */
-static bool parse_row(const struct ros_sentence *row, struct span *ret_list, struct range *ret_range)
-{
-    struct span text;
-    struct prefix prefix;
-    if (!row_get(row, "list", ret_list) || !row_get(row, "address", &text) || ros_flag(row, "disabled"))
-        return false;
-    const uint8_t *dash = memchr(text.data, '-', text.len);
-    if (dash != NULL) {
-        size_t len = (size_t)(dash - text.data);
-        return parse_address(span_of(text.data, len), &ret_range->first) &&
-               parse_address(span_skip(text, len + 1), &ret_range->last);
-    }
-    if (!parse_prefix(text, &prefix))
-        return false;
-    *ret_range = range_of(prefix);
-    return true;
-}
-
-static bool has(struct range range, uint32_t address)
-{
-    return range.first <= address && address <= range.last;
-}
-
-static bool meets(struct range a, struct range b)
-{
-    return a.first <= b.last && b.first <= a.last;
-}
-
-/* True if a host on the internet can have an address of the range. */
-static bool is_public(struct range range)
-{
-    return address_use(range.first) == NULL || address_use(range.last) == NULL;
-}
-
-static bool has_ours(const struct survey *s, struct range range)
+static bool has_ours(const struct survey *s, struct address_range range)
 {
     const struct check_config *config = s->config;
     struct prefix network;
     struct span interface;
-    if (has(range, config->gateway) || has(range, config->listen_address) || has(range, s->local))
+    if (address_range_has(range, config->gateway) || address_range_has(range, config->listen_address) ||
+        address_range_has(range, s->local))
         return true;
     for (unsigned i = 0; i < s->owns; i++)
-        if (has(range, s->own[i]))
+        if (address_range_has(range, s->own[i]))
             return true;
     for (struct table_rows t = table_rows_of(s, TABLE_ADDRESS); table_rows_next(&t) != NULL;)
-        if (address_row_parse(t.row, &network, &interface) && meets(range, range_of(network)))
+        if (address_row_parse(t.row, &network, &interface) &&
+            address_ranges_meet(range, address_range_of(network)))
             return true;
     return false;
 }
 
 bool address_lists_matter(const struct survey *s, const struct ros_sentence *row)
 {
-    struct range range;
-    struct range other;
+    struct address_range range;
+    struct address_range other;
     struct span list;
     struct span name;
-    if (!parse_row(row, &list, &range))
+    if (!address_list_row(row, &list, &range))
         return false;
     if (has_ours(s, range))
         return true;
     for (struct table_rows t = table_rows_of(s, TABLE_ADDRESS_LIST);
-         is_public(range) && table_rows_next(&t) != NULL;)
-        if (parse_row(t.row, &name, &other) && span_equal(name, list) && is_public(other))
+         address_range_is_public(range) && table_rows_next(&t) != NULL;)
+        if (address_list_row(t.row, &name, &other) && span_equal(name, list) &&
+            address_range_is_public(other))
             return false;
-    return is_public(range);
+    return address_range_is_public(range);
 }
 
 /* ---- what they cover ---- */
@@ -151,20 +107,16 @@ enum cover address_lists_cover(const void *survey, struct span list, struct pref
 {
     const struct survey *s = survey;
     const struct table *table = &s->table[TABLE_ADDRESS_LIST];
-    struct range wanted = range_of(addresses);
     enum cover cover = COVER_NONE;
-    struct range range;
+    struct address_range range;
     struct span name;
     if (table->state != TABLE_READ || table->incomplete)
         return COVER_MAYBE;
     for (struct table_rows t = table_rows_of(s, TABLE_ADDRESS_LIST); table_rows_next(&t) != NULL;) {
-        if (!parse_row(t.row, &name, &range) || !span_equal(name, list) || !meets(range, wanted))
+        if (!address_list_row(t.row, &name, &range) || !span_equal(name, list))
             continue;
-        if (range.first <= wanted.first && wanted.last <= range.last)
-            return COVER_ALL;
-        /* Addresses of length 0 are those of the hosts on the internet. */
-        if (addresses.length > 0 || is_public(range))
-            cover = COVER_PART;
+        enum cover one = address_range_cover(range, addresses);
+        cover = one > cover ? one : cover;
     }
     return cover;
 }

@@ -1,6 +1,7 @@
 /* The router's side: logs in, reads the tables one after another, and adds and removes a rule. */
 #include "check/address_lists.h"
 #include "check/check_parts.h"
+#include "core/address_list.h"
 #include "core/nat_rule.h"
 #include "core/router_rows.h"
 
@@ -30,7 +31,7 @@ static const char *table_proplist(enum table_name name)
         [TABLE_LIST] = "name,include,exclude",
         [TABLE_MEMBER] = "list,interface,disabled",
         [TABLE_ROUTE] = route_proplist,
-        [TABLE_ADDRESS_LIST] = "list,address,disabled",
+        [TABLE_ADDRESS_LIST] = address_list_proplist,
         [TABLE_ACTIVE] = "name,address,via",
         [TABLE_CONNECTION] = flow_proplist,
         [TABLE_SCRIPT] = "name,policy,dont-require-permissions", /* the source may contain secrets */

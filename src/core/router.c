@@ -28,6 +28,7 @@ void router_init(struct router *r, const char *user, const char *password, const
     r->context.instance = instance;
     r->context.addresses_incomplete = true;
     r->context.lists_incomplete = true;
+    r->lists_state = (struct address_lists){.state = &r->lists, .cover = named_lists_cover};
     router_twin_init(&r->twin, seed);
     for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++)
         session_init(&r->session[i], i, user, password);
@@ -110,6 +111,7 @@ static void go_down(struct router *r, const struct step *step)
     r->resync_due_ms = UINT64_MAX;
     r->orphans = 0;
     router_entries_down(r);
+    named_lists_down(&r->lists);
     memset(r->removed, 0, sizeof r->removed);
     r->ids_valid_from = r->snapshot + 1;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/prng.h"
+#include "core/address_list.h"
 #include "core/claim.h"
 #include "core/taken_ports.h"
 #include "core/nat_rule.h"
@@ -28,6 +29,7 @@ enum router_stage {
     STAGE_CHECK,   /* if that decides nothing: /ip/route/check, and which interfaces are tunnels */
     STAGE_ROUTES,  /* if that decides nothing: the longest match of routes and addresses */
     STAGE_CONTEXT, /* addresses, interface lists, and the interface's type if it matters; listen starts */
+    STAGE_ADDRESS_LISTS, /* if rules name some */
     STAGE_SNAPSHOT,
 };
 
@@ -209,14 +211,16 @@ struct router {
     /* The first static rule of the chain dstnat that is not ours: ours are added before it. 0: there is none.
      */
     uint32_t place;
-    uint32_t next_place;     /* what a running snapshot has found */
-    uint32_t refused_place;  /* the router did not accept it, so ours are added at the end */
-    bool place_lost;         /* it is gone: nothing is added until a snapshot has shown another one */
-    bool limit_reported;     /* the log has said that the table is larger than what is followed */
-    bool type_matters;       /* a rule is for a kind of interfaces, such as all-ppp */
-    bool resync_again;       /* the running snapshot may be out of date */
-    uint32_t snapshot;       /* number of the running or last one */
-    uint32_t ids_valid_from; /* ids of earlier ones are invalid */
+    uint32_t next_place;    /* what a running snapshot has found */
+    uint32_t refused_place; /* the router did not accept it, so ours are added at the end */
+    bool place_lost;        /* it is gone: nothing is added until a snapshot has shown another one */
+    bool limit_reported;    /* the log has said that the table is larger than what is followed */
+    struct named_lists lists;
+    struct address_lists lists_state; /* what `lists` covers, for taken_ports */
+    bool type_matters;                /* a rule is for a kind of interfaces, such as all-ppp */
+    bool resync_again;                /* the running snapshot may be out of date */
+    uint32_t snapshot;                /* number of the running or last one */
+    uint32_t ids_valid_from;          /* ids of earlier ones are invalid */
     uint64_t resync_due_ms;
     uint64_t resynced_ms; /* when the last snapshot began */
 

@@ -73,19 +73,35 @@ static void publish_listeners(struct router *r)
 
 static void start_snapshot(struct router *r, const struct step *step)
 {
-    r->context = r->next_context;
-    r->facts = r->next_facts;
-    if (r->snapshot_wanted)
-        publish_listeners(r);
     r->snapshot_wanted = false;
     r->stage = STAGE_SNAPSHOT;
     r->snapshot++;
     r->next_place = 0;
     r->resynced_ms = step->now_ms;
     router_counters_snapshot_begins(r);
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < 2; i++) {
         taken_ports_begin(&r->taken_ports[i], &r->context, (enum natpmp_protocol)i);
+        r->taken_ports[i].packet.lists = &r->lists_state;
+    }
     router_read(r, COMMAND_SNAPSHOT, "/ip/firewall/nat/print", nat_rule_proplist, step);
+}
+
+static void publish_context(struct router *r)
+{
+    r->context = r->next_context;
+    r->facts = r->next_facts;
+    if (r->snapshot_wanted)
+        publish_listeners(r);
+}
+
+static void read_address_lists(struct router *r, const struct step *step)
+{
+    r->stage = STAGE_ADDRESS_LISTS;
+    named_lists_begin(&r->lists, &r->context);
+    struct writer w = router_begin_read(r, COMMAND_ADDRESS_LISTS, "/ip/firewall/address-list/print",
+                                        address_list_proplist, step);
+    named_lists_write_query(&r->lists, &w);
+    session_end(main_session(r), &w, step->out);
 }
 
 /* The way is found or confirmed. A snapshot follows if there is something to learn from it. */
@@ -108,7 +124,11 @@ static void context_done(struct router *r, const struct step *step)
         r->way.news = WAY_MOVED;
         r->moved_ms = step->now_ms;
     }
-    start_snapshot(r, step);
+    publish_context(r);
+    if (named_lists_wanted(&r->lists))
+        read_address_lists(r, step);
+    else
+        start_snapshot(r, step);
 }
 
 static bool our_row(const struct nat_rule *rule, struct router_outcome *o)
@@ -117,10 +137,13 @@ static bool our_row(const struct nat_rule *rule, struct router_outcome *o)
     return rule->id != 0;
 }
 
-/* Few routers have rules for a kind of interfaces, so what kind ours is is read when one is seen. */
+/* Few routers have rules for a kind of interfaces, or for address lists, so what kind ours is and who is in
+ * the lists is read when one is seen. */
 static void note_questions(struct router *r, const struct ros_sentence *row)
 {
     struct span name;
+    if (chain_walk_row_acts(row) && named_lists_note(&r->lists, row))
+        r->resync_again = true;
     if (r->type_matters || !ros_attribute(row, "in-interface", &name))
         return;
     if (span_starts(name, "all-") || span_starts(name, "!all-")) {
@@ -315,6 +338,9 @@ bool router_resync_row(struct router *r, const struct command *c, uint64_t now_m
     case COMMAND_LISTENERS:
         listener_row(r, row);
         return false;
+    case COMMAND_ADDRESS_LISTS:
+        named_lists_row(&r->lists, row);
+        return false;
     case COMMAND_ENTRIES:
         router_entries_row(r, row);
         return false;
@@ -380,6 +406,9 @@ static bool stage_done(struct router *r, struct router_outcome *o, const struct 
     case STAGE_CONTEXT:
         context_done(r, step);
         return false;
+    case STAGE_ADDRESS_LISTS:
+        start_snapshot(r, step);
+        return false;
     case STAGE_SNAPSHOT:
         return snapshot_done(r, o, step);
     case STAGE_IDLE:
@@ -411,6 +440,9 @@ bool router_resync_done(struct router *r, const struct command *c, struct router
         break;
     case COMMAND_INTERFACE: /* without its type, it may be of any kind */
     case COMMAND_LISTENERS: /* version 6 has no WireGuard */
+        break;
+    case COMMAND_ADDRESS_LISTS:
+        named_lists_end(&r->lists, c->failed);
         break;
     case COMMAND_ROUTES:
     case COMMAND_ADDRESSES:

@@ -170,9 +170,10 @@ static uint64_t time_limit_ms(const struct command *c)
 static bool is_dispensable(const struct command *c)
 {
     return c->kind == COMMAND_ROUTE_CHECK || c->kind == COMMAND_RESOURCE || c->kind == COMMAND_LISTS ||
-           c->kind == COMMAND_MEMBERS || c->kind == COMMAND_LISTENERS || c->kind == COMMAND_SESSIONS ||
-           c->kind == COMMAND_FLOW || c->kind == COMMAND_TUNNELS || c->kind == COMMAND_SCRIPT ||
-           c->kind == COMMAND_ENTRIES || c->kind == COMMAND_FORGET || c->kind == COMMAND_COUNTERS;
+           c->kind == COMMAND_MEMBERS || c->kind == COMMAND_LISTENERS || c->kind == COMMAND_ADDRESS_LISTS ||
+           c->kind == COMMAND_SESSIONS || c->kind == COMMAND_FLOW || c->kind == COMMAND_TUNNELS ||
+           c->kind == COMMAND_SCRIPT || c->kind == COMMAND_ENTRIES || c->kind == COMMAND_FORGET ||
+           c->kind == COMMAND_COUNTERS;
 }
 
 /* It does not end by itself. */

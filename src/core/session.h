@@ -31,7 +31,8 @@ enum command_kind {
     COMMAND_MEMBERS,
     COMMAND_LISTENERS, /* services and WireGuard interfaces */
     COMMAND_LISTEN,
-    COMMAND_LISTEN_WAY, /* for what may move the way to the gateway: addresses, routes, list members */
+    COMMAND_LISTEN_WAY,    /* for what may move the way to the gateway: addresses, routes, list members */
+    COMMAND_ADDRESS_LISTS, /* members of those that rules name */
     COMMAND_SNAPSHOT,
     COMMAND_ADD,
     COMMAND_REMOVE,

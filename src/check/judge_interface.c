@@ -4,21 +4,13 @@
 #include "base/address_use.h"
 #include "core/router_rows.h"
 
-/* A tunnel that may be the right one, for the remedy; empty: none. */
-static struct ros_quoted find_tunnel(const struct survey *s)
+/* The route through the tunnel; of several, the first one may be the right one. */
+static void cure_route(const struct scene *scene, struct finding *f)
 {
-    struct span name;
-    for (struct table_rows t = table_rows_of(s, TABLE_INTERFACE); table_rows_next(&t) != NULL;)
-        if (row_is(t.row, "type", "wg") && row_get(t.row, "name", &name) && name.len <= INTERFACE_NAME_MAX)
-            return ros_quote(name);
-    return (struct ros_quoted){{0}};
-}
-
-static void cure_route(const struct survey *s, struct finding *f)
-{
-    struct ros_quoted tunnel = find_tunnel(s);
-    finding_cure(f, "/ip/route/add dst-address=%s/32 gateway=%s", address_text(s->config->gateway).text,
-                 tunnel.text[0] != '\0' ? tunnel.text : "YOUR-TUNNEL");
+    const struct interface_names *tunnels = &scene->way.tunnels;
+    finding_cure(f, "/ip/route/add dst-address=%s/32 gateway=%s",
+                 address_text(scene->s->config->gateway).text,
+                 tunnels->count > 0 ? ros_quote(span_text(tunnels->name[0])).text : "YOUR-TUNNEL");
 }
 
 /* Links of these types lead to the internet or to the LAN, not through a tunnel. */
@@ -37,7 +29,7 @@ static bool is_lost(const struct scene *scene, const char *type)
 {
     char interface[INTERFACE_NAME_MAX + 1];
     uint32_t gateway = scene->s->config->gateway;
-    return is_plain_link(type) && address_is_private(gateway) && find_tunnel(scene->s).text[0] != '\0' &&
+    return is_plain_link(type) && address_is_private(gateway) && scene->way.tunnels.count > 0 &&
            !scene_interface_of(scene->s, gateway, interface);
 }
 
@@ -63,7 +55,7 @@ static void judge_not_lan(struct scene *scene, const char *name)
                      ros_quote(span_text(r->interface)).text,
                      ros_quote(span_text(scene->vpn.interface)).text);
     else
-        cure_route(scene->s, f);
+        cure_route(scene, f);
 }
 
 static void judge_state(struct scene *scene, const struct ros_sentence *row, const char *name)
@@ -76,13 +68,20 @@ static void judge_state(struct scene *scene, const struct ros_sentence *row, con
         f = finding_add(scene->out, FINDING_INTERFACE, FINDING_FAIL,
                         "%s, the interface to the gateway %s, is disabled", name, gateway.text);
         finding_cure(f, "/interface/enable %s", quoted.text);
+    } else if (scene->by_policy) {
+        f = finding_add(
+            scene->out, FINDING_INTERFACE, FINDING_FAIL,
+            "routing rules or marks lead to the gateway %s through %s (%s), but neither the main table "
+            "nor the connection table shows it, so the daemon maps nothing",
+            gateway.text, name, type.text);
+        finding_cure(f, "/ip/route/add dst-address=%s/32 gateway=%s", gateway.text, quoted.text);
     } else if (scene->guessed || is_lost(scene, type.text)) {
         scene->lost = true;
         f = finding_add(
             scene->out, FINDING_INTERFACE, FINDING_FAIL,
             "the route to the gateway %s uses %s (%s) instead of the tunnel: add a route through the tunnel",
             gateway.text, name, type.text);
-        cure_route(scene->s, f);
+        cure_route(scene, f);
     } else if (row_is(row, "running", "false")) {
         f = finding_add(scene->out, FINDING_INTERFACE, FINDING_WARN,
                         "%s, the interface to the gateway %s, is not running", name, gateway.text);
@@ -105,7 +104,7 @@ void judge_interface(struct scene *scene)
             scene->out, FINDING_INTERFACE, FINDING_FAIL,
             "the router has no route to the gateway %s: without its interface no rule can be added",
             gateway.text);
-        cure_route(scene->s, f);
+        cure_route(scene, f);
         return;
     }
     const struct ros_sentence *row = table_find(&rows, "name", interface);

@@ -40,6 +40,7 @@ struct scene {
     struct redirect redirect;
     struct way_evidence way; /* what the tables say of the way to the gateway */
     bool guessed;            /* the daemon would not take that interface, and map nothing */
+    bool by_policy;          /* the same, but routing rules or marks lead there */
     bool lost;               /* the way to the gateway is not the tunnel */
     uint32_t first_dstnat;   /* the first rule of chain dstnat before which a rule can be placed; 0: none */
 };

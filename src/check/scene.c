@@ -113,7 +113,8 @@ static void find_vpn(struct scene *scene)
     copy_interface(scene->vpn.interface, span_text(found));
 }
 
-/* Routing rules and marks may lead our packets elsewhere than the main table, which /ip/route/check reads. */
+/* Routing rules and marks may lead our packets into a tunnel without the connection table showing it. The
+ * daemon maps nothing then, but what becomes of the packets can be told. */
 static void find_vpn_by_policy(struct scene *scene)
 {
     const struct survey *s = scene->s;
@@ -122,8 +123,7 @@ static void find_vpn_by_policy(struct scene *scene)
     struct outcomes marks;
     const char *found = NULL;
     struct ways ways;
-    if (s->config->in_interface[0] != '\0' || way_by_flow(&scene->way)[0] != '\0' ||
-        !scene_gateway_request(scene, &trip))
+    if (!scene->guessed || !scene_gateway_request(scene, &trip))
         return;
     struct traveller traveller = {
         .src = trip.packet.src, .dst = s->config->gateway, .in = scene->ours.interface};
@@ -142,7 +142,7 @@ static void find_vpn_by_policy(struct scene *scene)
     if (found == NULL || found[0] == '\0')
         return;
     memcpy(scene->vpn.interface, interface, sizeof interface);
-    scene->guessed = false;
+    scene->by_policy = true;
 }
 
 /* The address to which the router should send requests: the configured one; else an address of ours in a

@@ -4,6 +4,11 @@
 #define FILTER(words) set_table(TABLE_FILTER, ROWS(words))
 #define MANGLE(...) set_table(TABLE_MANGLE, ROWS(__VA_ARGS__))
 
+/* Our packet to the gateway left, and the router has put the address in the place of ours. */
+#define LEFT                                                                                                 \
+    "=src-address=172.17.0.2 =dst-port=5351 =seen-reply=false =timeout=29s =dst-address=10.2.0.1 "           \
+    "=reply-dst-address="
+
 /* The gateway does not answer, so the paths to it are in question. */
 static int start_silent(void **state)
 {
@@ -165,6 +170,8 @@ static void test_nothing_translates_our_source(void **state)
 }
 
 /* The main table says ether1, but our packets have a table of their own. */
+/* Routing rules and marks lead the packets. The daemon does not read them: it takes what the connection table
+ * shows, else what the main table says for sure, else nothing. */
 static void test_a_way_of_our_own(void **state)
 {
     (void)state;
@@ -175,9 +182,15 @@ static void test_a_way_of_our_own(void **state)
     check_finding(FINDING_INTERFACE, FINDING_FAIL, "uses ether1", "gateway=wg1");
     assert_null(find(FINDING_RETURN));
     set_table(TABLE_RULE, ROWS("=.id=*5 =action=lookup =table=vpn-in =dst-address=10.2.0.1/32"));
+    check_finding(FINDING_INTERFACE, FINDING_FAIL, "maps nothing", "gateway=wg1");
+    assert_int_equal(find(FINDING_GATEWAY_PATH)->status, FINDING_PASS);
+    set_table(TABLE_CONNECTION, ROWS(LEFT "10.2.0.2"));
     check_finding(FINDING_INTERFACE, FINDING_PASS, "uses wg1", NULL);
+    set_table(TABLE_CONNECTION, NULL);
     set_table(TABLE_RULE, NULL);
     MANGLE("=.id=*3 =chain=prerouting =action=mark-routing =new-routing-mark=vpn-in =src-address=172.17.0.2");
+    check_finding(FINDING_INTERFACE, FINDING_FAIL, "maps nothing", "gateway=wg1");
+    set_table(TABLE_CONNECTION, ROWS(LEFT "10.2.0.2"));
     check_finding(FINDING_INTERFACE, FINDING_PASS, "uses wg1", NULL);
     /* [S1] The answers to clients go the same way. */
     check_finding(
@@ -188,6 +201,26 @@ static void test_a_way_of_our_own(void **state)
     check_finding(FINDING_REQUEST, FINDING_FAIL,
                   "routing rule *5 sends this machine's answers to the LAN to wg1",
                   "/routing/rule/add dst-address=192.168.88.0/24 action=lookup table=main place-before=*5");
+}
+
+/* A packet that left by a tunnel counts for more than routing rules that lead elsewhere now, as it does for
+ * the daemon. The check says where the packets are lost. */
+static void test_a_flow_in_a_tunnel(void **state)
+{
+    (void)state;
+    set_table(TABLE_INTERFACE, ROWS("=name=ether1 =type=ether =running=true =disabled=false",
+                                    "=name=bridge =type=bridge =running=true =disabled=false",
+                                    "=name=wg1 =type=wg =running=true =disabled=false",
+                                    "=name=wg2 =type=wg =running=true =disabled=false"));
+    set_table(TABLE_ROUTE, ROWS(DEFAULT_ROUTE, "=dst-address=0.0.0.0/0 =gateway=wg2 =immediate-gw=wg2 "
+                                               "=routing-table=vpn-out =active=true"));
+    set_table(TABLE_RULE, ROWS("=.id=*5 =action=lookup =table=vpn-out =dst-address=10.2.0.1/32"));
+    set_table(TABLE_CONNECTION, ROWS(LEFT "10.2.0.2"));
+    check_finding(FINDING_INTERFACE, FINDING_PASS, "uses wg1", NULL);
+    check_finding(FINDING_GATEWAY_PATH, FINDING_FAIL, "routing rule *5", "table=main place-before=*5");
+    /* The route of the main table is specific. */
+    set_table(TABLE_CONNECTION, NULL);
+    check_finding(FINDING_INTERFACE, FINDING_PASS, "uses wg1", NULL);
 }
 
 /* ---- the answers of clients ---- */
@@ -311,6 +344,7 @@ UNIT(flows)
         SILENT(test_the_answers_of_the_gateway),
         SILENT(test_nothing_translates_our_source),
         SILENT(test_a_way_of_our_own),
+        SILENT(test_a_flow_in_a_tunnel),
         SILENT(test_answers_leave_by_another_way),
         SILENT(test_marks_that_do_not_last),
         SILENT(test_answers_are_dropped),

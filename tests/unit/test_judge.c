@@ -301,6 +301,19 @@ static void test_a_gateway_without_a_tunnel(void **state)
     check_finding(FINDING_INTERFACE, FINDING_PASS, "uses ether1", NULL);
 }
 
+/* Any kind of tunnel will do for the remedy. */
+static void test_a_tunnel_of_another_kind(void **state)
+{
+    (void)state;
+    set_table(TABLE_INTERFACE, ROWS("=name=ether1 =type=ether =running=true =disabled=false",
+                                    "=name=l2tp-out1 =type=l2tp-out =running=true =disabled=false"));
+    set_table(TABLE_ROUTE_CHECK, ROWS("=status=ok =interface=ether1"));
+    set_table(TABLE_ADDRESS, ROWS("=address=203.0.113.2/24 =interface=ether1"));
+    check_finding(FINDING_INTERFACE, FINDING_FAIL, "instead of the tunnel", "gateway=l2tp-out1");
+    config.in_interface = "ether1";
+    check_finding(FINDING_INTERFACE, FINDING_FAIL, "instead of the tunnel", "gateway=l2tp-out1");
+}
+
 /* [W1] The check takes the interface as the daemon does. */
 static void test_the_connection_table_shows_the_way(void **state)
 {
@@ -463,6 +476,7 @@ UNIT(judge)
         TEST(test_versions),
         TEST(test_the_interface),
         TEST(test_a_gateway_without_a_tunnel),
+        TEST(test_a_tunnel_of_another_kind),
         TEST(test_the_connection_table_shows_the_way),
         TEST(test_the_best_redirect_is_judged),
         TEST(test_behind_another_translation),

@@ -29,7 +29,8 @@ enum form {
 static int tell(const struct survey *survey, enum form form)
 {
     static struct findings findings;
-    judge(survey, &findings);
+    static struct judge_room room;
+    judge(survey, &room, &findings);
     switch (form) {
     case FORM_TEXT:
         report_text(&findings, stdout);

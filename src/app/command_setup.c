@@ -167,6 +167,7 @@ static bool ask_router(struct config *config, struct ros_version *ret_version,
                        struct setup_router *ret_router, bool *ret_hanging)
 {
     static struct findings findings;
+    static struct judge_room room;
     struct tls_context *tls;
     if (!secure_open(config, &tls))
         return false;
@@ -175,7 +176,7 @@ static bool ask_router(struct config *config, struct ros_version *ret_version,
     if (known)
         setup_find(inquiry.survey, ret_router);
     if (!known && inquiry.signal == 0) {
-        judge(inquiry.survey, &findings);
+        judge(inquiry.survey, &room, &findings);
         for (unsigned i = 0; i < findings.count; i++)
             if (findings.at[i].status == FINDING_FAIL && findings.at[i].id <= FINDING_POLICY_READ)
                 (void)fprintf(stderr, "double-natpmp: %s\n", findings.at[i].what);

@@ -2,7 +2,7 @@
 
 #include "check/judge_parts.h"
 
-void judge(const struct survey *s, struct findings *ret_findings)
+void judge(const struct survey *s, struct judge_room *room, struct findings *ret_findings)
 {
     struct scene scene;
     ret_findings->count = 0;
@@ -15,7 +15,7 @@ void judge(const struct survey *s, struct findings *ret_findings)
         judge_script(&scene);
         judge_interface(&scene);
         judge_redirect(&scene);
-        judge_rules(&scene);
+        judge_rules(&scene, room);
         judge_flows(&scene);
     }
     judge_gateway(s, ret_findings);

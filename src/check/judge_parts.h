@@ -4,6 +4,7 @@
 #include "check/address_lists.h"
 #include "check/finding.h"
 #include "check/firewall.h"
+#include "check/judge.h"
 #include "check/ros_version.h"
 #include "check/survey.h"
 #include "check/trip.h"
@@ -94,7 +95,7 @@ void judge_redirect(struct scene *scene);
 
 /* ---- judge_rules.c ---- */
 
-void judge_rules(struct scene *scene);
+void judge_rules(struct scene *scene, struct judge_room *room);
 
 /* ---- trips.c ---- */
 

@@ -2,7 +2,6 @@
 #include <stdio.h>
 
 #include "check/judge_parts.h"
-#include "core/taken_ports.h"
 
 /* ---- ports ---- */
 
@@ -27,21 +26,12 @@ static unsigned count_dynamic(const struct portset *set)
     return count;
 }
 
-struct taken {
-    struct taken_ports taken_ports[2];
-    struct taken_set all[2];
-    struct taken_set one; /* of a single rule */
-    uint32_t most_id;     /* the rule that takes the most ports */
-    unsigned most;
-    bool most_is_here; /* it names the VPN interface itself */
-};
-
 static bool is_ours(const struct scene *scene, const struct ros_sentence *row)
 {
     return nat_rule_parse(row, &scene->vpn).ours;
 }
 
-static void find_taken_ports(const struct scene *scene, struct taken *taken)
+static void find_taken_ports(const struct scene *scene, struct judge_room *taken)
 {
     for (unsigned i = 0; i < 2; i++) {
         taken_ports_begin(&taken->taken_ports[i], &scene->vpn, (enum natpmp_protocol)i);
@@ -54,7 +44,7 @@ static void find_taken_ports(const struct scene *scene, struct taken *taken)
         (void)taken_ports_end(&taken->taken_ports[i], &taken->all[i]);
 }
 
-static unsigned count_of_row(struct taken *taken, const struct ros_sentence *row)
+static unsigned count_of_row(struct judge_room *taken, const struct ros_sentence *row)
 {
     unsigned count = 0;
     for (unsigned i = 0; i < 2; i++) {
@@ -66,7 +56,7 @@ static unsigned count_of_row(struct taken *taken, const struct ros_sentence *row
     return count;
 }
 
-static void find_most(const struct scene *scene, struct taken *taken)
+static void find_most(const struct scene *scene, struct judge_room *taken)
 {
     for (struct table_rows t = table_rows_of(scene->s, TABLE_NAT); table_rows_next(&t) != NULL;) {
         unsigned count = is_ours(scene, t.row) ? 0 : count_of_row(taken, t.row);
@@ -87,24 +77,23 @@ static void cure_taker(const struct scene *scene, struct finding *f, uint32_t id
                      ros_quote(span_text(scene->vpn.interface)).text);
 }
 
-static void judge_ports(struct scene *scene)
+static void judge_ports(struct scene *scene, struct judge_room *taken)
 {
-    static struct taken taken; /* it is too large for the stack */
-    memset(&taken, 0, sizeof(taken));
-    find_taken_ports(scene, &taken);
-    unsigned udp = DYNAMIC_PORTS - count_dynamic(&taken.all[NATPMP_UDP].sure);
-    unsigned tcp = DYNAMIC_PORTS - count_dynamic(&taken.all[NATPMP_TCP].sure);
+    memset(taken, 0, sizeof(*taken));
+    find_taken_ports(scene, taken);
+    unsigned udp = DYNAMIC_PORTS - count_dynamic(&taken->all[NATPMP_UDP].sure);
+    unsigned tcp = DYNAMIC_PORTS - count_dynamic(&taken->all[NATPMP_TCP].sure);
     if (udp >= PORTS_FEW && tcp >= PORTS_FEW) {
         (void)finding_add(scene->out, FINDING_PORTS, FINDING_PASS,
                           "%u router ports are free for UDP, %u for TCP", udp, tcp);
         return;
     }
-    find_most(scene, &taken);
+    find_most(scene, taken);
     struct finding *f = finding_add(
         scene->out, FINDING_PORTS, udp == 0 || tcp == 0 ? FINDING_FAIL : FINDING_WARN,
         "other rules use the ports of the tunnel, rule *%X most of them: %u are free for UDP, %u for TCP",
-        (unsigned)taken.most_id, udp, tcp);
-    cure_taker(scene, f, taken.most_id, taken.most_is_here);
+        (unsigned)taken->most_id, udp, tcp);
+    cure_taker(scene, f, taken->most_id, taken->most_is_here);
 }
 
 /* ---- the router's own server ---- */
@@ -166,11 +155,11 @@ static void judge_forward(struct scene *scene)
     judge_loss(scene, FINDING_FORWARD, &worst, &lost, &remedy);
 }
 
-void judge_rules(struct scene *scene)
+void judge_rules(struct scene *scene, struct judge_room *room)
 {
     bool known = scene->vpn.interface[0] != '\0';
     if (known && scene->s->table[TABLE_NAT].state == TABLE_READ)
-        judge_ports(scene);
+        judge_ports(scene, room);
     judge_nat_pmp(scene);
     if (known)
         judge_forward(scene);

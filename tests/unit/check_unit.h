@@ -11,6 +11,7 @@
 static struct check_config config;
 static struct survey *survey;
 static struct findings findings;
+static struct judge_room room;
 
 static inline void add_row(enum table_name name, const char *words)
 {
@@ -119,7 +120,7 @@ static inline int stop(void **state)
 
 static inline const struct finding *find(enum finding_id id)
 {
-    judge(survey, &findings);
+    judge(survey, &room, &findings);
     note_remedies(survey, &findings);
     for (unsigned i = 0; i < findings.count; i++)
         if (findings.at[i].id == (uint8_t)id)

@@ -14,6 +14,7 @@
 static const uint32_t us = 0xac1efe02;
 
 static struct findings findings;
+static struct judge_room room;
 
 static const struct finding *find(const char *name)
 {
@@ -63,7 +64,7 @@ static void inquire(const char *path, const struct json *truth)
     subject->survey.local = us;
     run(UINT32_MAX);
     assert_int_equal(subject->survey.failure, FAILURE_NONE);
-    judge(&subject->survey, &findings);
+    judge(&subject->survey, &room, &findings);
 }
 
 static void show(void)

@@ -79,7 +79,7 @@ static void test_forward_ends_with_a_drop(void **state)
                   "action=accept place-before=*3");
     check_finding(FINDING_RETURN, FINDING_PASS, "", NULL);
     survey->upstream.address_known = true;
-    judge(survey, &findings);
+    judge(survey, &room, &findings);
     assert_null(find(FINDING_GATEWAY_PATH)); /* the gateway answers, so it was asked */
 }
 

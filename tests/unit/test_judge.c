@@ -18,7 +18,7 @@ static void test_all_is_well(void **state)
     bool seen[FINDINGS] = {false};
     for (unsigned answers = 0; answers < 2; answers++) {
         survey->upstream.address_known = answers == 1;
-        judge(survey, &findings);
+        judge(survey, &room, &findings);
         for (unsigned i = 0; i < findings.count; i++) {
             enum finding_id id = (enum finding_id)findings.at[i].id;
             assert_true(i == 0 || findings.at[i - 1].id < id);
@@ -43,7 +43,7 @@ static void test_nothing_was_answered(void **state)
     memset(survey->table, 0, sizeof(survey->table));
     survey->upstream.address_known = false;
     survey->upstream.trouble = GATEWAY_UNKNOWN;
-    judge(survey, &findings);
+    judge(survey, &room, &findings);
     assert_int_equal(findings.count, 2);
     check_finding(FINDING_API, FINDING_FAIL, "does not answer",
                   "src-address=172.17.0.2 protocol=tcp dst-port=8728");
@@ -257,7 +257,7 @@ static void test_versions(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
         set_table(TABLE_RESOURCE, ROWS(versions[i].row));
-        judge(survey, &findings);
+        judge(survey, &room, &findings);
         const struct finding *f = find(FINDING_VERSION);
         if (f == NULL || f->status != versions[i].status || strstr(f->what, versions[i].what) == NULL)
             fail_msg("%s: %s", versions[i].row, f == NULL ? "" : f->what);

@@ -7,7 +7,7 @@ static const char *const kinds[NOTICES] = {
     [NOTICE_ADDRESS] = "address", [NOTICE_TROUBLE] = "trouble", [NOTICE_RECOVERED] = "recovered",
 };
 
-static void write_address(const char *name, uint32_t address, FILE *out)
+static void print_address(const char *name, uint32_t address, FILE *out)
 {
     (void)fprintf(out, ", \"%s\": ", name);
     json_write_string(address == 0 ? NULL : address_text(address).text, out);
@@ -24,12 +24,12 @@ static void write_port(const char *name, uint16_t port, FILE *out)
 static void write_mapping(const struct notice *notice, FILE *out)
 {
     const char *protocol = notice->protocol == NATPMP_TCP ? "tcp" : "udp";
-    write_address("client", notice->client, out);
+    print_address("client", notice->client, out);
     (void)fputs(", \"protocol\": ", out);
     json_write_string(notice->client == 0 ? NULL : protocol, out);
     write_port("internal_port", notice->internal_port, out);
     write_port("router_port", notice->router_port, out);
-    write_address("external_address", notice->external_address, out);
+    print_address("external_address", notice->external_address, out);
     write_port("external_port", notice->external_port, out);
     if (notice->kind == NOTICE_CHANGED)
         write_port("previous_port", notice->before, out);
@@ -70,7 +70,7 @@ void change_report(const struct notice *notice, time_t at, bool initial, FILE *o
         write_mapping(notice, out);
         break;
     case NOTICE_ADDRESS:
-        write_address("external_address", notice->external_address, out);
+        print_address("external_address", notice->external_address, out);
         break;
     case NOTICE_TROUBLE:
     case NOTICE_RECOVERED:

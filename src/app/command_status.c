@@ -55,5 +55,6 @@ int command_status(int count, char **arguments)
             status_report_text(&report, terminal_width(), colour, stdout);
     }
     free(report.row);
+    free(report.finding);
     return result == 0 && fflush(stdout) == 0 ? EXIT_STATUS_DONE : EXIT_STATUS_FAILED;
 }

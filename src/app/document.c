@@ -21,7 +21,8 @@ struct document *document_begin(const struct section *sections, const struct doc
     d->section = sections;
     d->page = status_page(source->proxy, source->config, 0, clock_now_ms());
     d->now_ms = clock_now_ms();
-    d->report = (struct status_report){.head = d->page, .now = time(NULL)};
+    d->report = (struct status_report){
+        .head = d->page, .now = time(NULL), .check = status_check(source->findings, d->now_ms)};
     return d;
 }
 
@@ -55,7 +56,9 @@ static void write_some(struct document *d, FILE *out)
             section->head(d, out);
         if (section->row != NULL)
             d->page = status_page(d->of.proxy, d->of.config, 0, clock_now_ms());
-        d->ending = section->row == NULL;
+        d->ending = section->row == NULL && section->item == NULL;
+    } else if (!d->ending && section->item != NULL) {
+        d->ending = !section->item(d, d->rows++, out);
     } else if (!d->ending) {
         write_rows(d, out);
     } else {
@@ -68,7 +71,8 @@ static void write_some(struct document *d, FILE *out)
 
 static bool is_at_end(const struct document *d)
 {
-    return d->section->head == NULL && d->section->row == NULL && d->section->tail == NULL;
+    return d->section->head == NULL && d->section->row == NULL && d->section->tail == NULL &&
+           d->section->item == NULL;
 }
 
 /* False: there is no memory, or the piece has no room. */

@@ -18,12 +18,14 @@ enum {
 
 struct document;
 
-/* A part of a document that goes through all mappings, or, without `row`, through none. */
+/* A part of a document that goes through all mappings, or, without `row`, through none; or through what
+ * `item` writes. */
 struct section {
     void (*head)(struct document *d, FILE *out);                                /* may be NULL */
     void (*row)(struct document *d, const struct mapping_status *m, FILE *out); /* the same */
     void (*tail)(struct document *d, FILE *out);                                /* the same */
-    unsigned rows_max;                                                          /* 0: as many as there are */
+    bool (*item)(struct document *d, unsigned number, FILE *out); /* false: there is no such one */
+    unsigned rows_max;                                            /* 0: as many as there are */
 };
 
 /* What documents are about. */
@@ -32,12 +34,13 @@ struct document_source {
     const struct config *config;
     const struct changes *changes;
     const struct history *history;
+    const struct self_findings *findings;
 };
 
 struct document {
     struct document_source of;
     const struct section *section; /* this one and those behind it; the last one is empty */
-    unsigned rows;                 /* of this section, written or without anything to write */
+    unsigned rows;                 /* or items of this section, written or without anything to write */
     bool begun;                    /* the head of this section has been written */
     bool ending;                   /* its last row has been written */
     unsigned next;                 /* row in the page */

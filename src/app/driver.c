@@ -50,6 +50,8 @@ static void settle(struct driver *d)
         return;
     flush(d);
     log_recover(d->log);
+    if (d->lan.fd >= 0 && d->signal == 0)
+        self_check_watch(&d->self_check, clock_now_ms());
     deadline_arm(&d->deadline, d->machine.deadline_ms(d->machine.state));
     uint64_t dropped = d->lan.dropped - d->lan_dropped.count;
     if (is_news(&d->lan_dropped, d->lan.dropped))
@@ -146,6 +148,11 @@ static void on_probe(void *context, const struct probe_question *question, struc
         write_bytes(reply, span_of(&page, sizeof(page)));
         return;
     }
+    if (question->trusted && findings_asks_for(question->bytes, &from)) {
+        struct findings_page page = findings_page(&d->self_check.findings, from, clock_now_ms());
+        write_bytes(reply, span_of(&page, sizeof(page)));
+        return;
+    }
     char line[HEALTH_LINE_MAX + 1];
     struct proxy_status status = proxy_status(d->machine.state, clock_now_ms());
     health_write(&status, line);
@@ -198,6 +205,7 @@ static void on_signal(uv_signal_t *handle, int number)
         _exit(128 + number);
     }
     d->signal = number;
+    self_check_stop(&d->self_check);
     struct event event = {.type = EVENT_STOP};
     dispatch(d, &event);
     settle(d);
@@ -384,7 +392,7 @@ static void open_web(struct driver *d, const struct proxy *proxy)
     const struct config *config = d->config;
     if (config->status_port == 0)
         return;
-    int result = web_open(&d->web, &d->loop, proxy, config, &d->changes);
+    int result = web_open(&d->web, &d->loop, proxy, config, &d->changes, &d->self_check.findings);
     struct address_text address = address_text(config->status_address);
     if (result == 0)
         log_printf(d->log, LOG_LEVEL_INFO, "driver", "the status page is ready address=%s:%u", address.text,
@@ -463,6 +471,13 @@ int driver_open(struct driver *d, const struct config *config, struct tls_contex
     result =
         udp_server_open(&d->lan, &d->loop, config->listen_address, config->listen_port, &lan_handlers, d);
     if (result == 0) {
+        const struct self_check_subject subject = {.loop = &d->loop,
+                                                   .config = config,
+                                                   .tls = tls,
+                                                   .proxy = proxy,
+                                                   .gateway = &d->gateway,
+                                                   .log = log};
+        self_check_open(&d->self_check, &subject);
         open_probe_and_feed(d);
         open_web(d, proxy);
     } else {
@@ -490,6 +505,7 @@ bool driver_close(struct driver *d)
         uv_close((uv_handle_t *)&d->signals[i], NULL);
     probe_close(&d->probe);
     web_close(&d->web);
+    self_check_close(&d->self_check);
     feed_close(&d->feed);
     udp_client_close(&d->gateway);
     udp_server_close(&d->lan);

@@ -12,6 +12,7 @@
 #include "app/changes.h"
 #include "app/config.h"
 #include "app/log.h"
+#include "app/self_check.h"
 #include "app/web.h"
 #include "core/proxy.h"
 #include "io/clock.h"
@@ -51,11 +52,12 @@ struct driver {
     uv_loop_t loop;
     uv_signal_t signals[DRIVER_SIGNALS];
     struct deadline deadline;
-    struct udp_server lan; /* not open in a check, and neither are probe and feed */
+    struct udp_server lan; /* not open in a check, and neither are probe, feed and self_check */
     struct udp_client gateway;
     struct probe_server probe;
     struct feed_server feed;
     struct web web; /* not open without STATUS_LISTEN */
+    struct self_check self_check;
     struct driver_session session[ROUTER_SESSIONS_MAX];
     const struct config *config;
     struct tls_context *tls;

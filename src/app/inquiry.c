@@ -21,7 +21,24 @@ static uint64_t deadline_ms(const void *check)
     return check_deadline_ms(check);
 }
 
-static void list_own(struct survey *survey)
+struct check_config inquiry_about(const struct config *config)
+{
+    return (struct check_config){
+        .gateway = config->gateway,
+        .listen_address = config->listen_address,
+        .listen_port = config->listen_port,
+        .router_host = config->router_host,
+        .router_port = config->router_port,
+        .user = config->user,
+        .password = config->password,
+        .instance = config->instance,
+        .in_interface = config->in_interface,
+        .change_script = config->change_script,
+        .tls = config->tls,
+    };
+}
+
+void inquiry_list_own(struct survey *survey)
 {
     struct link links[LINKS_MAX];
     unsigned count = links_list(links, LINKS_MAX);
@@ -38,26 +55,14 @@ struct inquiry inquiry_run(const struct config *config, struct tls_context *tls,
     const struct machine machine = {.state = &check, .step = step, .deadline_ms = deadline_ms};
     struct inquiry inquiry = {.survey = &check.survey};
     struct log nowhere;
-    about = (struct check_config){
-        .gateway = config->gateway,
-        .listen_address = config->listen_address,
-        .listen_port = config->listen_port,
-        .router_host = config->router_host,
-        .router_port = config->router_port,
-        .user = config->user,
-        .password = config->password,
-        .instance = config->instance,
-        .in_interface = config->in_interface,
-        .change_script = config->change_script,
-        .tls = config->tls,
-        .all_columns = scope == INQUIRY_REPORT,
-    };
+    about = inquiry_about(config);
+    about.all_columns = scope == INQUIRY_REPORT;
     check_init(&check, &about, scope == INQUIRY_TABLES, clock_seed());
     log_init(&nowhere, -1, LOG_LEVEL_ERROR);
     inquiry.error = driver_open_machine(&driver, config, tls, machine, &nowhere);
     if (inquiry.error != 0)
         return inquiry;
-    list_own(&check.survey);
+    inquiry_list_own(&check.survey);
     check.survey.local = udp_client_local(&driver.gateway);
     driver_run(&driver);
     inquiry.signal = driver.signal;

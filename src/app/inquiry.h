@@ -19,5 +19,10 @@ enum inquiry_scope {
     INQUIRY_TABLES, /* of the router; nothing is changed, and the gateway is not asked */
 };
 
+/* What a check of that configuration is about; all of it is borrowed. */
+struct check_config inquiry_about(const struct config *config);
+/* Writes the addresses of this machine into the survey. */
+void inquiry_list_own(struct survey *survey);
+
 /* `tls` is NULL for a connection to the router without TLS. A second signal ends the process at once. */
 struct inquiry inquiry_run(const struct config *config, struct tls_context *tls, enum inquiry_scope scope);

@@ -64,6 +64,8 @@
  *   driver           turns callbacks of io into events, and actions into calls of io
  *   health           the reply to `double-natpmp health`
  *   version          which version and commit this is
+ *   self_check       runs the reading part of a check when something has not worked for a while
+ *   self_check_when, self_findings   when that is; what it has found
  *   status, status_ask, status_report   the reply to `double-natpmp status`, who asks for it, and how it is
  *                    printed
  *   changes          the last changes that the core told of

@@ -130,6 +130,32 @@ static void page_head(struct document *d, FILE *out)
     (void)fputs("</ol>\n", out);
 }
 
+/* ---- what the daemon's own check has found ---- */
+
+static bool write_finding(struct document *d, unsigned number, FILE *out)
+{
+    struct status_finding one;
+    if (!d->report.check.known || !status_finding(d->of.findings, number, d->now_ms, &one))
+        return false;
+    if (number == 0) {
+        (void)fputs("<h2>What the check found</h2>\n<p>", out);
+        write_time(d, d->now_ms - (uint64_t)d->report.check.age_s * 1000, out);
+        (void)fputs("</p>\n", out);
+    }
+    (void)fputs("<div class=\"w\">", out);
+    write_element("strong class=\"r\"", one.finding.what, out);
+    (void)fputs("<p><small>First found ", out);
+    write_time(d, d->now_ms - (uint64_t)one.since_s * 1000, out);
+    (void)fputs("</small></p>", out);
+    if (one.finding.cure[0] != '\0') {
+        (void)fputs("<p>What to do: ", out);
+        write_element("code", one.finding.cure, out);
+        (void)fputs("</p>", out);
+    }
+    (void)fputs("</div>\n", out);
+    return true;
+}
+
 /* ---- mappings ---- */
 
 static void table_head(struct document *d, FILE *out)
@@ -363,8 +389,9 @@ static void page_tail(struct document *d, FILE *out)
                 out);
 }
 
-const struct section page_sections[] = {{.head = page_head},
-                                        {table_head, table_row, table_tail, PAGE_ROWS_MAX},
-                                        {.head = plots_head, .row = plots_row, .rows_max = PAGE_PLOTS_MAX},
-                                        {.head = changes_list, .tail = page_tail},
-                                        {0}};
+const struct section page_sections[] = {
+    {.head = page_head, .item = write_finding},
+    {.head = table_head, .row = table_row, .tail = table_tail, .rows_max = PAGE_ROWS_MAX},
+    {.head = plots_head, .row = plots_row, .rows_max = PAGE_PLOTS_MAX},
+    {.head = changes_list, .tail = page_tail},
+    {0}};

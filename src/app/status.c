@@ -7,18 +7,79 @@
 #include "io/probe.h"
 
 _Static_assert(sizeof(struct status_page) <= PROBE_REPLY_MAX, "a page is one reply");
+_Static_assert(sizeof(struct findings_page) <= PROBE_REPLY_MAX, "the same");
+
+/* ---- questions ---- */
+
+static struct status_question question(char kind, uint16_t from)
+{
+    return (struct status_question){{(uint8_t)kind, (uint8_t)(from >> 8), (uint8_t)from}};
+}
+
+static bool asks_for(struct span bytes, char kind, uint16_t *ret_from)
+{
+    struct reader r = reader_of(bytes);
+    uint8_t first = read_u8(&r);
+    *ret_from = read_u16(&r);
+    return !r.failed && r.rest.len == 0 && first == (uint8_t)kind;
+}
+
+struct status_question findings_question(uint16_t from)
+{
+    return question('f', from);
+}
+
+bool findings_asks_for(struct span bytes, uint16_t *ret_from)
+{
+    return asks_for(bytes, 'f', ret_from);
+}
 
 struct status_question status_question(uint16_t from)
 {
-    return (struct status_question){{'s', (uint8_t)(from >> 8), (uint8_t)from}};
+    return question('s', from);
 }
 
-bool status_asks_for(struct span question, uint16_t *ret_from)
+bool status_asks_for(struct span bytes, uint16_t *ret_from)
 {
-    struct reader r = reader_of(question);
-    uint8_t kind = read_u8(&r);
-    *ret_from = read_u16(&r);
-    return !r.failed && r.rest.len == 0 && kind == 's';
+    return asks_for(bytes, 's', ret_from);
+}
+
+/* ---- pages ---- */
+
+static uint32_t seconds_since(uint64_t at_ms, uint64_t now_ms)
+{
+    uint64_t seconds = at_ms < now_ms ? (now_ms - at_ms) / 1000 : 0;
+    return seconds < AGE_UNKNOWN_S ? (uint32_t)seconds : AGE_UNKNOWN_S;
+}
+
+struct status_check status_check(const struct self_findings *findings, uint64_t now_ms)
+{
+    bool known = findings != NULL && findings->checked;
+    return (struct status_check){.known = known,
+                                 .age_s = known ? seconds_since(findings->checked_ms, now_ms) : 0};
+}
+
+bool status_finding(const struct self_findings *findings, unsigned number, uint64_t now_ms,
+                    struct status_finding *ret_finding)
+{
+    if (findings == NULL || number >= findings->count)
+        return false;
+    ret_finding->finding = findings->at[number].finding;
+    ret_finding->since_s = seconds_since(findings->at[number].since_ms, now_ms);
+    return true;
+}
+
+struct findings_page findings_page(const struct self_findings *findings, uint16_t from, uint64_t now_ms)
+{
+    struct findings_page page;
+    memset(&page, 0, sizeof(page));
+    (void)snprintf(page.version, sizeof(page.version), "%s", version);
+    page.check = status_check(findings, now_ms);
+    page.count = (uint8_t)findings->count;
+    while (page.rows < FINDINGS_PAGE_ROWS &&
+           status_finding(findings, (unsigned)from + page.rows, now_ms, &page.row[page.rows]))
+        page.rows++;
+    return page;
 }
 
 struct status_page status_page(const struct proxy *proxy, const struct config *config, uint16_t from,
@@ -63,6 +124,19 @@ static bool rows_are_valid(const struct status_page *page)
     for (unsigned i = 0; i < page->rows; i++)
         if (page->row[i].condition >= MAPPING_CONDITIONS || page->row[i].protocol > NATPMP_TCP)
             return false;
+    return true;
+}
+
+bool findings_page_is_valid(const struct findings_page *page, int size)
+{
+    if (size != (int)sizeof(*page) || !ends(page->version, sizeof(page->version)) ||
+        strcmp(page->version, version) != 0 || page->count > FINDINGS || page->rows > FINDINGS_PAGE_ROWS)
+        return false;
+    for (unsigned i = 0; i < page->rows; i++) {
+        const struct finding *f = &page->row[i].finding;
+        if (f->id >= FINDINGS || !is_plain(f->what, sizeof(f->what)) || !is_plain(f->cure, sizeof(f->cure)))
+            return false;
+    }
     return true;
 }
 

@@ -33,6 +33,32 @@ const char *status_why_not(int error)
     }
 }
 
+/* There may be fewer of them than when the first page was written. */
+static int ask_findings(const char *name, struct status_report *report)
+{
+    union {
+        uint8_t bytes[PROBE_REPLY_MAX];
+        struct findings_page page;
+    } reply;
+    report->findings = 0;
+    do {
+        struct status_question question = findings_question((uint16_t)report->findings);
+        int len = probe_ask(name, span_of(question.bytes, sizeof(question.bytes)), reply.bytes);
+        if (len < 0)
+            return len;
+        if (!findings_page_is_valid(&reply.page, len) || report->findings + reply.page.rows > FINDINGS)
+            return -EPROTO;
+        report->check = reply.page.check;
+        if (reply.page.rows > 0 && report->finding == NULL)
+            report->finding = calloc(FINDINGS, sizeof(*report->finding));
+        if (reply.page.rows > 0 && report->finding == NULL)
+            return -ENOMEM;
+        for (unsigned i = 0; i < reply.page.rows; i++)
+            report->finding[report->findings++] = reply.page.row[i];
+    } while (reply.page.rows > 0 && report->findings < reply.page.count);
+    return 0;
+}
+
 int status_ask(const char *name, struct status_report *report)
 {
     union {
@@ -55,5 +81,5 @@ int status_ask(const char *name, struct status_report *report)
             return -ENOMEM;
         from = reply.page.next;
     } while (from != 0);
-    return 0;
+    return ask_findings(name, report);
 }

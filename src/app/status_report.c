@@ -210,6 +210,21 @@ static void print_gateway(const struct status_report *report, bool colour, FILE 
     print_trouble(status_gateway_trouble(report), colour, out);
 }
 
+static void print_check(const struct status_report *report, FILE *out)
+{
+    if (!report->check.known)
+        return;
+    (void)fprintf(out, "check     %s ago: %s\n", status_duration(report->check.age_s).text,
+                  report->findings == 0 ? "no failure" : "found");
+    for (unsigned i = 0; i < report->findings; i++) {
+        const struct finding *f = &report->finding[i].finding;
+        (void)fprintf(out, "          %s: %s (since %s)\n", finding_name((enum finding_id)f->id), f->what,
+                      status_duration(report->finding[i].since_s).text);
+        if (f->cure[0] != '\0')
+            (void)fprintf(out, "          what to do: %s\n", f->cure);
+    }
+}
+
 void status_report_text(const struct status_report *report, unsigned width, bool colour, FILE *out)
 {
     const struct proxy_status *proxy = &report->head.proxy;
@@ -217,6 +232,7 @@ void status_report_text(const struct status_report *report, unsigned width, bool
                   status_duration(proxy->uptime_s).text);
     print_router(report, colour, out);
     print_gateway(report, colour, out);
+    print_check(report, out);
     (void)fprintf(out, "mappings  %u of %u clients\n", proxy->mappings, proxy->clients);
     if (report->rows > 0) {
         (void)fputc('\n', out);
@@ -336,8 +352,33 @@ void status_json_head(const struct status_report *report, FILE *out)
     (void)fprintf(out, ", \"healthy\": %s,\n", healthy ? "true" : "false");
     write_router(report, out);
     write_gateway(report, out);
-    (void)fprintf(out, " \"clients\": %u, \"dropped_datagrams\": %llu,\n \"mappings\": [", proxy->clients,
+    (void)fprintf(out, " \"clients\": %u, \"dropped_datagrams\": %llu,\n \"check\": ", proxy->clients,
                   (unsigned long long)proxy->dropped);
+    if (!report->check.known) {
+        (void)fputs("null", out);
+        return;
+    }
+    (void)fputc('{', out);
+    write_age(report, "time", report->check.age_s, out);
+    (void)fputs(", \"findings\": [", out);
+}
+
+void status_json_finding(const struct status_report *report, const struct status_finding *finding, bool first,
+                         FILE *out)
+{
+    (void)fprintf(out, "%s\n  {\"finding\": \"%s\", \"text\": ", first ? "" : ",",
+                  finding_name((enum finding_id)finding->finding.id));
+    json_write_string(finding->finding.what, out);
+    (void)fputs(", \"remedy\": ", out);
+    json_write_string(finding->finding.cure[0] != '\0' ? finding->finding.cure : NULL, out);
+    (void)fputs(", ", out);
+    write_age(report, "since", finding->since_s, out);
+    (void)fputc('}', out);
+}
+
+void status_json_mappings(const struct status_report *report, FILE *out)
+{
+    (void)fprintf(out, "%s,\n \"mappings\": [", report->check.known ? "]}" : "");
 }
 
 void status_json_tail(FILE *out)
@@ -348,6 +389,9 @@ void status_json_tail(FILE *out)
 void status_report_json(const struct status_report *report, FILE *out)
 {
     status_json_head(report, out);
+    for (unsigned i = 0; i < report->findings; i++)
+        status_json_finding(report, &report->finding[i], i == 0, out);
+    status_json_mappings(report, out);
     for (unsigned i = 0; i < report->rows; i++)
         status_json_mapping(report, &report->row[i], i == 0, out);
     status_json_tail(out);

@@ -16,6 +16,9 @@ struct status_report {
     struct status_page head; /* its rows are not used */
     struct mapping_status *row;
     unsigned rows;
+    struct status_check check;
+    struct status_finding *finding;
+    unsigned findings;
     time_t now; /* Unix time, from which the ages count */
 };
 
@@ -23,8 +26,12 @@ struct status_report {
 void status_report_text(const struct status_report *report, unsigned width, bool colour, FILE *out);
 /* The document is described in docs/status.md. */
 void status_report_json(const struct status_report *report, FILE *out);
-/* The same in pieces: the head, each mapping, and the tail. */
+/* The same in pieces: the head, each finding, what is between them and the mappings, each mapping, and the
+ * tail. */
 void status_json_head(const struct status_report *report, FILE *out);
+void status_json_finding(const struct status_report *report, const struct status_finding *finding, bool first,
+                         FILE *out);
+void status_json_mappings(const struct status_report *report, FILE *out);
 void status_json_mapping(const struct status_report *report, const struct mapping_status *mapping, bool first,
                          FILE *out);
 void status_json_tail(FILE *out);

@@ -94,8 +94,11 @@ static struct http_reply text_reply(unsigned status, const char *text)
 static struct http_reply document_reply(const struct web *w, const struct http_request *request,
                                         const struct section *sections, const char *type)
 {
-    const struct document_source source = {
-        .proxy = w->proxy, .config = w->config, .changes = w->changes, .history = w->history};
+    const struct document_source source = {.proxy = w->proxy,
+                                           .config = w->config,
+                                           .changes = w->changes,
+                                           .history = w->history,
+                                           .findings = w->findings};
     struct document *document = document_begin(sections, &source);
     if (document == NULL)
         return text_reply(503, "there is no memory for this now\n");
@@ -136,6 +139,20 @@ static void write_json_head(struct document *d, FILE *out)
     status_json_head(&d->report, out);
 }
 
+static bool write_json_finding(struct document *d, unsigned number, FILE *out)
+{
+    struct status_finding finding;
+    if (!d->report.check.known || !status_finding(d->of.findings, number, d->now_ms, &finding))
+        return false;
+    status_json_finding(&d->report, &finding, number == 0, out);
+    return true;
+}
+
+static void write_json_mappings(struct document *d, FILE *out)
+{
+    status_json_mappings(&d->report, out);
+}
+
 static void write_json_row(struct document *d, const struct mapping_status *mapping, FILE *out)
 {
     status_json_mapping(&d->report, mapping, d->rows == 0, out);
@@ -150,7 +167,9 @@ static void write_json_tail(struct document *d, FILE *out)
 static struct http_reply status_json(const struct web *w, const struct http_request *request)
 {
     static const struct section sections[] = {
-        {.head = write_json_head, .row = write_json_row, .tail = write_json_tail}, {0}};
+        {.head = write_json_head, .item = write_json_finding},
+        {.head = write_json_mappings, .row = write_json_row, .tail = write_json_tail},
+        {0}};
     return document_reply(w, request, sections, "application/json");
 }
 
@@ -252,12 +271,13 @@ struct http_reply web_answer(void *web, const struct http_request *request)
 /* ---- life ---- */
 
 int web_open(struct web *w, uv_loop_t *loop, const struct proxy *proxy, const struct config *config,
-             const struct changes *changes)
+             const struct changes *changes, const struct self_findings *findings)
 {
     int error = -ENOMEM;
     w->proxy = proxy;
     w->config = config;
     w->changes = changes;
+    w->findings = findings;
     w->history = calloc(1, sizeof(*w->history));
     if (w->history != NULL)
         w->server = http_open(loop, config->status_address, config->status_port, web_answer, w, &error);

@@ -4,6 +4,7 @@
 #include "app/changes.h"
 #include "app/config.h"
 #include "app/history.h"
+#include "app/self_findings.h"
 #include "core/proxy.h"
 #include "io/http.h"
 
@@ -12,13 +13,15 @@ struct web {
     const struct proxy *proxy;
     const struct config *config;
     const struct changes *changes;
+    const struct self_findings *findings;
     struct history *history; /* NULL: not open */
 };
 
 /* Listens on STATUS_LISTEN. The arguments must outlive it. Returns 0 or a negative errno: -ELIBACC if
  * libmicrohttpd is not installed. */
 nodiscard_ int web_open(struct web *w, uv_loop_t *loop, const struct proxy *proxy,
-                        const struct config *config, const struct changes *changes);
+                        const struct config *config, const struct changes *changes,
+                        const struct self_findings *findings);
 void web_close(struct web *w);
 /* To be told of each notice. */
 void web_notice(struct web *w, const struct notice *notice, uint64_t at_ms);

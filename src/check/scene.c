@@ -94,15 +94,17 @@ static void read_evidence(const struct survey *s, struct way_evidence *e)
     }
 }
 
-/* Finds the interface as the daemon does: the configured one, else what the connection table shows, else that
- * of /ip/route/check, else the longest match of routes and addresses. If none of them counts, the interface
- * of the route is named, which the daemon would not take. */
+/* Finds the interface as the daemon does: the configured one, else what the daemon knows, else what the
+ * connection table shows, else that of /ip/route/check, else the longest match of routes and addresses. If
+ * none of them counts, the interface of the route is named, which the daemon would not take. */
 static void find_vpn(struct scene *scene)
 {
     struct way_evidence *e = &scene->way;
     const char *configured = scene->s->config->in_interface;
     read_evidence(scene->s, e);
-    const char *found = configured[0] != '\0' ? configured : way_by_flow(e);
+    const char *found = configured[0] != '\0' ? configured : scene->s->interface;
+    if (found[0] == '\0')
+        found = way_by_flow(e);
     if (found[0] == '\0')
         found = way_by_check(e);
     if (found[0] == '\0')

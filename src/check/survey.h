@@ -102,6 +102,9 @@ struct survey {
     uint32_t own[SURVEY_OWN_MAX]; /* this machine's addresses without loopback */
     unsigned owns;
     uint32_t local; /* the address towards the gateway; 0: no route */
+    /* The router's interface towards the gateway, as the daemon that makes the check knows it; empty: the
+     * tables decide. */
+    char interface[INTERFACE_NAME_MAX + 1];
 
     bool logged_in;
     uint8_t failure; /* enum failure: why the router was not read to the end, or NONE */

@@ -41,6 +41,11 @@ void proxy_init(struct proxy *p, const struct proxy_config *config, uint64_t see
     router_set_script(&p->router, p->config.change_script);
 }
 
+const char *proxy_password(const struct proxy *p)
+{
+    return p->config.password;
+}
+
 static void start(struct proxy *p)
 {
     p->started = true;

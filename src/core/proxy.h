@@ -60,5 +60,8 @@ void proxy_step(struct proxy *p, const struct event *event, struct actions *out)
  * never. */
 uint64_t proxy_deadline_ms(const struct proxy *p);
 
+/* For a further session of the same user; the caller keeps no copy. */
+const char *proxy_password(const struct proxy *p);
+
 /* True if the host has a mapping. */
 bool proxy_knows(const struct proxy *p, uint32_t address);

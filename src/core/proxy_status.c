@@ -32,6 +32,7 @@ struct proxy_status proxy_status(const struct proxy *p, uint64_t now_ms)
         .other_address = other_address,
         .router_failure = (enum failure)p->router.trouble,
         .gateway_trouble = (enum gateway_trouble)u->trouble,
+        .gateway_result = u->trouble_result,
         .uptime_s = seconds_since(p->started_ms, now_ms),
         .epoch_s = server_epoch_s(&p->server, now_ms),
         .router_address = router_address(&p->router),
@@ -54,6 +55,16 @@ struct proxy_status proxy_status(const struct proxy *p, uint64_t now_ms)
     memcpy(status.router_version, p->router.version, sizeof(status.router_version));
     memcpy(status.interface, p->router.context.interface, sizeof(status.interface));
     return status;
+}
+
+enum proxy_condition proxy_condition(const struct proxy *p)
+{
+    uint32_t other_address;
+    bool router_works =
+        router_is_ready(&p->router) && failure_text((enum failure)p->router.trouble)->state == NULL;
+    if (router_stands_by(&p->router, &other_address))
+        return PROXY_STANDS_BY;
+    return router_works && p->upstream.trouble == GATEWAY_FINE ? PROXY_WORKS : PROXY_TROUBLED;
 }
 
 /* ---- mappings ---- */

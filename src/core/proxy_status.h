@@ -21,6 +21,7 @@ struct proxy_status {
     uint64_t failures;      /* requests that the gateway refused or did not answer, since the start */
     /* why no rule can be added on the router; FAILURE_NONE: rules can be added, or it is not ready yet */
     enum failure router_failure;
+    uint16_t gateway_result; /* the result code with which the gateway gives no external address */
     enum gateway_trouble gateway_trouble; /* why the gateway grants no lease; GATEWAY_FINE: it answers */
     uint32_t uptime_s;
     uint32_t epoch_s;
@@ -54,6 +55,14 @@ static inline const char *gateway_state_text(const struct proxy_status *status)
 {
     return gateway_trouble_text(status->gateway_trouble)->state;
 }
+
+/* The same in a word, at little cost. */
+enum proxy_condition {
+    PROXY_WORKS,
+    PROXY_TROUBLED,  /* with the router or the gateway, as the two functions above tell it */
+    PROXY_STANDS_BY, /* another daemon with the same INSTANCE serves */
+};
+enum proxy_condition proxy_condition(const struct proxy *p);
 
 enum mapping_condition {
     MAPPING_ACTIVE,        /* a client was advertised the mapping, and it forwards */

@@ -26,6 +26,7 @@ struct run {
     uv_loop_t loop;
     struct web web;
     struct changes changes;
+    struct self_findings findings;
     struct config config;
     uint8_t reply[REPLY_MAX];
     size_t len;
@@ -44,6 +45,15 @@ static void give_history(struct run *run)
     }
 }
 
+static void give_findings(struct run *run)
+{
+    static const struct finding finding = {
+        .id = FINDING_GATEWAY, .status = FINDING_FAIL, .what = "<b>", .cure = "a \"b\" & c"};
+    for (unsigned i = 0; i < 3; i++)
+        run->findings.at[run->findings.count++].finding = finding;
+    run->findings.checked = true;
+}
+
 static struct run *start(void)
 {
     static struct run run;
@@ -60,9 +70,10 @@ static struct run *start(void)
     /* Any free port: several fuzzers may run. */
     int result = uv_loop_init(&run.loop);
     assert(result == 0);
-    result = web_open(&run.web, &run.loop, proxy, &run.config, &run.changes);
+    result = web_open(&run.web, &run.loop, proxy, &run.config, &run.changes, &run.findings);
     assert(result == 0);
     give_history(&run);
+    give_findings(&run);
     return &run;
 }
 

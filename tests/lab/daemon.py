@@ -64,5 +64,8 @@ class Daemon:
     def resident_bytes(self):
         return self._memory("Rss")
 
+    def dirty_bytes(self):
+        return self._memory("Private_Dirty")
+
     def own_bytes(self):
         return self._memory("Private_Clean", "Private_Dirty")

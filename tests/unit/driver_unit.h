@@ -35,6 +35,7 @@ struct proxy {
 
 static struct proxy core;
 static struct proxy_status core_status;
+static enum proxy_condition core_condition;
 
 static inline struct span event_bytes(const struct event *event)
 {
@@ -91,6 +92,18 @@ struct proxy_status proxy_status(const struct proxy *p, uint64_t now_ms)
     (void)p;
     (void)now_ms;
     return core_status;
+}
+
+enum proxy_condition proxy_condition(const struct proxy *p)
+{
+    (void)p;
+    return core_condition;
+}
+
+const char *proxy_password(const struct proxy *p)
+{
+    (void)p;
+    return "secret";
 }
 
 uint16_t mapping_status_from(const struct proxy *p, uint16_t from, uint64_t now_ms,

@@ -102,6 +102,11 @@ static const char *page(void)
         if (s->head != NULL)
             s->head(&document, out);
         assert_true(ftell(out) - before < DOCUMENT_PIECE_MAX);
+        for (unsigned i = 0, more = s->item != NULL; more; i++) {
+            before = ftell(out);
+            more = s->item(&document, i, out);
+            assert_true(ftell(out) - before < DOCUMENT_PIECE_MAX);
+        }
         for (document.rows = 0; s->row != NULL && document.rows < row_count; document.rows++) {
             before = ftell(out);
             s->row(&document, &rows[document.rows], out);
@@ -190,6 +195,34 @@ static void test_trouble(void **state)
     assert_has("<small class=\"r\">does not work</small>");
 }
 
+static void test_findings(void **state)
+{
+    static struct self_findings kept;
+    (void)state;
+    document.of.findings = &kept;
+    kept.checked = true;
+    (void)page();
+    assert_null(strstr(text, "What the check found"));
+    kept.count = 2;
+    kept.at[0].since_ms = document.now_ms - 11 * MINUTE_MS;
+    (void)strcpy(kept.at[0].finding.what, "rule \"<b>\" drops");
+    (void)strcpy(kept.at[0].finding.cure, "/ip x=\"y\"");
+    memset(kept.at[1].finding.what, 'w', sizeof(kept.at[1].finding.what) - 1);
+    memset(kept.at[1].finding.cure, 'c', sizeof(kept.at[1].finding.cure) - 1);
+    kept.at[1].since_ms = document.now_ms;
+    document.report.check = (struct status_check){.known = true, .age_s = 60};
+    (void)page();
+    assert_has("<h2>What the check found</h2>\n<p><time datetime=\"2027-01-15T07:59:00Z\">");
+    assert_has("rule &quot;&lt;b>&quot; drops</strong><p><small>First found <time "
+               "datetime=\"2027-01-15T07:49:00Z\">");
+    assert_has("<p>What to do: <code>/ip x=&quot;y&quot;</code></p></div>");
+    /* The findings may have changed since the beginning of the document. */
+    kept.count = 0;
+    (void)page();
+    assert_null(strstr(text, "What the check found"));
+    document.of.findings = NULL;
+}
+
 /* A plot is no longer than its room, however often a port changes, and a port that was closed has a gap. */
 static void test_plots(void **state)
 {
@@ -240,6 +273,7 @@ UNIT(page)
         cmocka_unit_test_setup(test_a_day, setup),          cmocka_unit_test_setup(test_nothing_yet, setup),
         cmocka_unit_test_setup(test_names_are_text, setup), cmocka_unit_test_setup(test_trouble, setup),
         cmocka_unit_test_setup(test_plots, setup),          cmocka_unit_test_setup(test_changes, setup),
+        cmocka_unit_test_setup(test_findings, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -180,6 +180,7 @@ static void test_for_programs(void **state)
         "\"external_since\": \"2027-01-15T07:58:59Z\", \"external_since_s\": 61, "
         "\"trouble\": null, \"remedy\": null},\n"
         " \"clients\": 2, \"dropped_datagrams\": 0,\n"
+        " \"check\": null,\n"
         " \"mappings\": [\n"
         "  {\"client\": \"192.168.88.11\", \"protocol\": \"tcp\", \"internal_port\": 6881, "
         "\"router_port\": 6881, \"external_port\": 41001, \"lease_left_s\": 42, "
@@ -189,6 +190,41 @@ static void test_for_programs(void **state)
         "\"router_port\": null, \"external_port\": null, \"lease_left_s\": 0, \"since\": null, "
         "\"since_s\": null, \"changes\": 0, \"state\": \"refused\", "
         "\"text\": \"refused: no port left\"}]}\n");
+}
+
+/* What the daemon's own check has found. */
+static void test_findings(void **state)
+{
+    static struct status_finding found[] = {
+        {.finding = {.id = FINDING_FORWARD, .what = "rule *1 \"drops\"", .cure = "/ip x=\"y\""},
+         .since_s = 700},
+        {.finding = {.id = FINDING_GATEWAY, .what = "it is silent"}, .since_s = 30},
+    };
+    struct status_report report = given();
+    (void)state;
+    report.rows = 0;
+    report.check = (struct status_check){.known = true, .age_s = 30};
+    assert_non_null(strstr(printed(&report, false, 0, false), "check     30s ago: no failure\nmappings  "));
+    assert_non_null(
+        strstr(printed(&report, true, 0, false),
+               " \"check\": {\"time\": \"2027-01-15T07:59:30Z\", \"time_s\": 30, \"findings\": []},\n"
+               " \"mappings\": []}\n"));
+    report.finding = found;
+    report.findings = ARRAY_LEN(found);
+    assert_non_null(strstr(printed(&report, false, 0, false),
+                           "check     30s ago: found\n"
+                           "          forward: rule *1 \"drops\" (since 11m)\n"
+                           "          what to do: /ip x=\"y\"\n"
+                           "          gateway: it is silent (since 30s)\n"
+                           "mappings  "));
+    assert_non_null(strstr(printed(&report, true, 0, false),
+                           "\"findings\": [\n"
+                           "  {\"finding\": \"forward\", \"text\": \"rule *1 \\\"drops\\\"\", "
+                           "\"remedy\": \"/ip x=\\\"y\\\"\", \"since\": \"2027-01-15T07:48:20Z\", "
+                           "\"since_s\": 700},\n"
+                           "  {\"finding\": \"gateway\", \"text\": \"it is silent\", \"remedy\": null, "
+                           "\"since\": \"2027-01-15T07:59:30Z\", \"since_s\": 30}]},\n"
+                           " \"mappings\": []}\n"));
 }
 
 /* ---- between the processes ---- */
@@ -203,6 +239,11 @@ static void test_question(void **state)
         assert_true(status_asks_for(span_of(question.bytes, sizeof(question.bytes)), &from));
         assert_int_equal(from, pages[i]);
     }
+    struct status_question findings = findings_question(7);
+    assert_false(status_asks_for(span_of(findings.bytes, sizeof(findings.bytes)), &from));
+    assert_true(findings_asks_for(span_of(findings.bytes, sizeof(findings.bytes)), &from));
+    assert_int_equal(from, 7);
+    assert_false(findings_asks_for(span_text("s12"), &from));
     assert_false(status_asks_for(span_text("?"), &from));
     assert_false(status_asks_for(span_text("s1"), &from));
     assert_false(status_asks_for(span_text("s123"), &from));
@@ -266,6 +307,65 @@ static void test_pages_of_strangers(void **state)
     check_bad(page);
 }
 
+/* Each finding is in one page, in order. */
+static void test_pages_of_findings(void **state)
+{
+    static struct self_findings kept;
+    (void)state;
+    kept.checked = true;
+    kept.checked_ms = 5000;
+    for (unsigned count = 0; count <= FINDINGS; count++) {
+        unsigned seen = 0;
+        struct findings_page page;
+        kept.count = count;
+        for (unsigned i = 0; i < count; i++)
+            kept.at[i] = (struct self_finding){.finding.id = (uint8_t)i, .since_ms = i * 10};
+        do {
+            page = findings_page(&kept, (uint16_t)seen, 7000);
+            assert_true(findings_page_is_valid(&page, sizeof(page)));
+            assert_true(page.check.known && page.check.age_s == 2 && page.count == count);
+            for (unsigned i = 0; i < page.rows; i++)
+                assert_int_equal(page.row[i].finding.id, seen++);
+        } while (page.rows > 0 && seen < count);
+        assert_int_equal(seen, count);
+    }
+    struct findings_page behind = findings_page(&kept, UINT16_MAX, 7000);
+    assert_int_equal(behind.rows, 0);
+    kept.checked = false;
+    behind = findings_page(&kept, 0, 7000);
+    assert_false(behind.check.known);
+}
+
+static void test_findings_of_strangers(void **state)
+{
+    struct self_findings *kept = calloc(1, sizeof(*kept));
+    (void)state;
+    assert_non_null(kept);
+    kept->count = 1;
+    const struct findings_page good = findings_page(kept, 0, 0);
+    struct findings_page page = good;
+    free(kept);
+    assert_true(findings_page_is_valid(&page, sizeof(page)));
+    assert_false(findings_page_is_valid(&page, sizeof(page) - 1));
+    page.version[0] = 'x';
+    assert_false(findings_page_is_valid(&page, sizeof(page)));
+    page = good;
+    page.count = FINDINGS + 1;
+    assert_false(findings_page_is_valid(&page, sizeof(page)));
+    page = good;
+    page.rows = FINDINGS_PAGE_ROWS + 1;
+    assert_false(findings_page_is_valid(&page, sizeof(page)));
+    page = good;
+    page.row[0].finding.id = FINDINGS;
+    assert_false(findings_page_is_valid(&page, sizeof(page)));
+    page = good;
+    memset(page.row[0].finding.what, 'x', sizeof(page.row[0].finding.what));
+    assert_false(findings_page_is_valid(&page, sizeof(page)));
+    page = good;
+    page.row[0].finding.cure[0] = '\033';
+    assert_false(findings_page_is_valid(&page, sizeof(page)));
+}
+
 /* Only ports that are open are shown to programs. */
 static void test_which_forward(void **state)
 {
@@ -293,6 +393,9 @@ UNIT(status)
         cmocka_unit_test(test_question),
         cmocka_unit_test(test_pages_of_strangers),
         cmocka_unit_test(test_which_forward),
+        cmocka_unit_test(test_findings),
+        cmocka_unit_test(test_pages_of_findings),
+        cmocka_unit_test(test_findings_of_strangers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,7 +94,8 @@ static void perform(struct self_check_run *run, const struct action *action)
 
 /* ---- the end ---- */
 
-/* The judgement takes several times as much of the stack as all else, and the kernel would keep those pages. */
+/* The judgement takes several times as much of the stack as all else, and the kernel would keep those pages.
+ */
 static __attribute__((noinline)) void release_stack(void)
 {
     enum { MARGIN = 16 << 10, USED = 1 << 20 };
@@ -127,12 +128,29 @@ static void add_own_knowledge(struct survey *survey, const struct proxy_status *
     }
 }
 
+/* Over such a connection nothing can be read, and another one would not get further. */
+static bool is_cut_off(const struct proxy_status *status)
+{
+    return status->router_failure != FAILURE_NONE && status->router_failure < FAILURE_READ_POLICY;
+}
+
+/* That there is no further session, because of max-sessions for instance, is not what is wrong with a daemon
+ * that is logged in. */
+static void excuse_own_session(struct findings *findings)
+{
+    for (unsigned i = 0; i < findings->count; i++)
+        if (findings->at[i].id == FINDING_API || findings->at[i].id == FINDING_LOGIN)
+            findings->at[i].status = FINDING_WARN;
+}
+
 static void conclude(struct self_check *s, uint64_t now_ms)
 {
     struct self_check_run *run = s->run;
     struct proxy_status status = proxy_status(s->of.proxy, now_ms);
     add_own_knowledge(&run->check.survey, &status);
     judge(&run->check.survey, &run->room, &run->findings);
+    if (status.router_ready && !is_cut_off(&status))
+        excuse_own_session(&run->findings);
     self_findings_take(&s->findings, &run->findings, now_ms, s->of.log);
     self_check_stop(s);
     release_stack();
@@ -165,12 +183,6 @@ static void step(struct self_check_run *run, struct event *event)
 }
 
 /* ---- the beginning ---- */
-
-/* Over such a connection nothing can be read, and another one would not get further. */
-static bool is_cut_off(const struct proxy_status *status)
-{
-    return status->router_failure != FAILURE_NONE && status->router_failure < FAILURE_READ_POLICY;
-}
 
 static void begin(struct self_check *s, uint64_t now_ms)
 {

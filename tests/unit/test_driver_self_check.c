@@ -72,6 +72,20 @@ static void test_a_session_of_its_own(void **state)
     assert_non_null(strstr(read_lines(w), "what the check found is over findings=2\n"));
 }
 
+/* A router that has no further session is not what is wrong with a daemon that is logged in. */
+static void test_no_further_session(void **state)
+{
+    struct world *w = *state;
+    core_status.router_ready = true;
+    core_status.gateway_trouble = GATEWAY_SILENT;
+    be_patient(w);
+    loop_until(&w->driver->loop, accepts(w));
+    (void)close(w->router);
+    loop_until(&w->driver->loop, self_check(w)->findings.checked);
+    assert_int_equal(self_check(w)->findings.count, 1);
+    assert_int_equal(self_check(w)->findings.at[0].finding.id, FINDING_GATEWAY);
+}
+
 /* That the daemon cannot log in is the finding: nothing is tried once more. */
 static void test_a_daemon_that_is_cut_off(void **state)
 {
@@ -134,9 +148,10 @@ static int setup_trouble(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_nothing_while_all_is_well), TEST(test_a_session_of_its_own),
-        TEST(test_a_daemon_that_is_cut_off),  TEST(test_trouble_that_ends_meanwhile),
-        TEST(test_a_stop_meanwhile),          TEST(test_the_end_meanwhile),
+        TEST(test_nothing_while_all_is_well),   TEST(test_a_session_of_its_own),
+        TEST(test_a_daemon_that_is_cut_off),    TEST(test_no_further_session),
+        TEST(test_trouble_that_ends_meanwhile), TEST(test_a_stop_meanwhile),
+        TEST(test_the_end_meanwhile),
     };
     (void)signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,7 +149,7 @@ static void on_probe(void *context, const struct probe_question *question, struc
         return;
     }
     if (question->trusted && findings_asks_for(question->bytes, &from)) {
-        struct findings_page page = findings_page(&d->self_check.findings, from, clock_now_ms());
+        struct findings_page page = findings_page(&d->findings, from, clock_now_ms());
         write_bytes(reply, span_of(&page, sizeof(page)));
         return;
     }
@@ -392,7 +392,7 @@ static void open_web(struct driver *d, const struct proxy *proxy)
     const struct config *config = d->config;
     if (config->status_port == 0)
         return;
-    int result = web_open(&d->web, &d->loop, proxy, config, &d->changes, &d->self_check.findings);
+    int result = web_open(&d->web, &d->loop, proxy, config, &d->changes, &d->findings);
     struct address_text address = address_text(config->status_address);
     if (result == 0)
         log_printf(d->log, LOG_LEVEL_INFO, "driver", "the status page is ready address=%s:%u", address.text,
@@ -476,7 +476,8 @@ int driver_open(struct driver *d, const struct config *config, struct tls_contex
                                                    .tls = tls,
                                                    .proxy = proxy,
                                                    .gateway = &d->gateway,
-                                                   .log = log};
+                                                   .log = log,
+                                                   .findings = &d->findings};
         self_check_open(&d->self_check, &subject);
         open_probe_and_feed(d);
         open_web(d, proxy);

@@ -70,6 +70,7 @@ struct driver {
     struct reported lan_floods;
     struct changes changes;
     struct actions actions;
+    struct self_findings findings; /* the last member: its pages are not used while all is well */
 };
 
 /* How many file descriptors that configuration needs. */

@@ -151,7 +151,7 @@ static void conclude(struct self_check *s, uint64_t now_ms)
     judge(&run->check.survey, &run->room, &run->findings);
     if (status.router_ready && !is_cut_off(&status))
         excuse_own_session(&run->findings);
-    self_findings_take(&s->findings, &run->findings, now_ms, s->of.log);
+    self_findings_take(s->of.findings, &run->findings, now_ms, s->of.log);
     self_check_stop(s);
     release_stack();
 }
@@ -241,7 +241,7 @@ void self_check_watch(struct self_check *s, uint64_t now_ms)
     self_check_note(&s->when, proxy_condition(s->of.proxy), now_ms);
     if (!s->when.troubled) {
         self_check_stop(s);
-        self_findings_end(&s->findings, s->of.log);
+        self_findings_end(s->of.findings, s->of.log);
     }
     arm(s, now_ms);
 }

@@ -17,7 +17,7 @@
 
 struct self_check_run;
 
-/* What the check is about; all is borrowed. */
+/* What the check is about, and where its findings go; all is borrowed. */
 struct self_check_subject {
     uv_loop_t *loop;
     const struct config *config;
@@ -25,6 +25,7 @@ struct self_check_subject {
     const struct proxy *proxy;
     const struct udp_client *gateway;
     struct log *log;
+    struct self_findings *findings; /* to be written; zero */
 };
 
 struct self_check {
@@ -33,7 +34,6 @@ struct self_check {
     uint64_t armed_ms;
     struct self_check_when when;
     struct self_check_run *run; /* NULL: no check is running */
-    struct self_findings findings;
 };
 
 /* The memory must be zero. */

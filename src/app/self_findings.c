@@ -65,6 +65,8 @@ void self_findings_take(struct self_findings *f, const struct findings *found, u
 
 void self_findings_end(struct self_findings *f, struct log *log)
 {
+    if (!f->checked)
+        return; /* its memory has not been used yet */
     forget(f, "router and gateway work; what the check found is over", log);
     f->checked = false;
 }

@@ -54,8 +54,8 @@ static void test_a_session_of_its_own(void **state)
     (void)close(w->router);
     loop_until(&w->driver->loop, self_check(w)->run == NULL);
     assert_int_equal(core.count, events);
-    assert_true(self_check(w)->findings.checked);
-    assert_int_equal(self_check(w)->findings.count, 2);
+    assert_true(w->driver->findings.checked);
+    assert_int_equal(w->driver->findings.count, 2);
     const char *lines = read_lines(w);
     assert_non_null(strstr(lines, " warn  check   the router does not answer the login"));
     assert_non_null(strstr(lines, " finding=gateway fix=\"/tool/ping 127.0.0.1 count=3\"\n"));
@@ -68,7 +68,7 @@ static void test_a_session_of_its_own(void **state)
     core_condition = PROXY_WORKS;
     ask(w, "x");
     loop_until(&w->driver->loop, count_of(EVENT_LAN) == 2);
-    assert_false(self_check(w)->findings.checked);
+    assert_false(w->driver->findings.checked);
     assert_non_null(strstr(read_lines(w), "what the check found is over findings=2\n"));
 }
 
@@ -81,9 +81,9 @@ static void test_no_further_session(void **state)
     be_patient(w);
     loop_until(&w->driver->loop, accepts(w));
     (void)close(w->router);
-    loop_until(&w->driver->loop, self_check(w)->findings.checked);
-    assert_int_equal(self_check(w)->findings.count, 1);
-    assert_int_equal(self_check(w)->findings.at[0].finding.id, FINDING_GATEWAY);
+    loop_until(&w->driver->loop, w->driver->findings.checked);
+    assert_int_equal(w->driver->findings.count, 1);
+    assert_int_equal(w->driver->findings.at[0].finding.id, FINDING_GATEWAY);
 }
 
 /* That the daemon cannot log in is the finding: nothing is tried once more. */
@@ -94,11 +94,11 @@ static void test_a_daemon_that_is_cut_off(void **state)
     core_status.gateway_trouble = GATEWAY_FINE;
     core_status.external_address = 0x08080808;
     be_patient(w);
-    loop_until(&w->driver->loop, self_check(w)->findings.checked);
+    loop_until(&w->driver->loop, w->driver->findings.checked);
     let_things_happen(w);
     assert_false(accepts(w));
-    assert_int_equal(self_check(w)->findings.count, 1);
-    assert_int_equal(self_check(w)->findings.at[0].finding.id, FINDING_LOGIN);
+    assert_int_equal(w->driver->findings.count, 1);
+    assert_int_equal(w->driver->findings.at[0].finding.id, FINDING_LOGIN);
 }
 
 static void test_trouble_that_ends_meanwhile(void **state)
@@ -112,7 +112,7 @@ static void test_trouble_that_ends_meanwhile(void **state)
     assert_null(self_check(w)->run);
     char byte;
     loop_until(&w->driver->loop, recv(w->router, &byte, 1, MSG_PEEK) >= 0 || errno == ECONNRESET);
-    assert_false(self_check(w)->findings.checked);
+    assert_false(w->driver->findings.checked);
 }
 
 /* A stop waits for nothing, and teardown finds all memory and handles free. */

@@ -204,7 +204,7 @@ static void test_findings(void **state)
     (void)page();
     assert_null(strstr(text, "What the check found"));
     kept.count = 2;
-    kept.at[0].since_ms = document.now_ms - 11 * MINUTE_MS;
+    kept.at[0].since_ms = document.now_ms - UINT64_C(11) * MINUTE_MS;
     (void)strcpy(kept.at[0].finding.what, "rule \"<b>\" drops");
     (void)strcpy(kept.at[0].finding.cure, "/ip x=\"y\"");
     memset(kept.at[1].finding.what, 'w', sizeof(kept.at[1].finding.what) - 1);

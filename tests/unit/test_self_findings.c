@@ -1,13 +1,14 @@
 /* What the daemon's own check has found: what is kept, and what the log says of it. */
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "app/self_findings.h"
 #include "unit.h"
 
 static struct self_findings kept;
-static struct log log_;
+static struct log logger;
 static int log_end;
 static char lines[16384];
 
@@ -17,7 +18,7 @@ static int setup(void **state)
     (void)state;
     assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
     log_end = ends[0];
-    log_init(&log_, ends[1], LOG_LEVEL_DEBUG);
+    log_init(&logger, ends[1], LOG_LEVEL_DEBUG);
     memset(&kept, 0, sizeof(kept));
     return 0;
 }
@@ -26,7 +27,7 @@ static int teardown(void **state)
 {
     (void)state;
     (void)close(log_end);
-    (void)close(log_.fd);
+    (void)close(logger.fd);
     return 0;
 }
 
@@ -37,10 +38,9 @@ static const char *logged(void)
     ssize_t len = read(log_end, lines, sizeof(lines) - 1);
     lines[len < 0 ? 0 : len] = '\0';
     bare[0] = '\0';
-    for (char *line = strtok(lines, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        (void)strcat(bare, strchr(line, ' ') + 1);
-        (void)strcat(bare, "\n");
-    }
+    size_t used = 0;
+    for (char *line = strtok(lines, "\n"); line != NULL; line = strtok(NULL, "\n"))
+        used += (size_t)snprintf(bare + used, sizeof(bare) - used, "%s\n", strchr(line, ' ') + 1);
     return bare;
 }
 
@@ -57,7 +57,7 @@ static void take(uint64_t now_ms, bool drops, const char *silent)
         finding_cure(finding_add(&found, FINDING_GATEWAY_PATH, FINDING_FAIL, DROPS), "%s", COMMAND);
     if (silent != NULL)
         (void)finding_add(&found, FINDING_GATEWAY, FINDING_FAIL, "%s", silent);
-    self_findings_take(&kept, &found, now_ms, &log_);
+    self_findings_take(&kept, &found, now_ms, &logger);
 }
 
 /* Failures alone are kept and logged: each once, again when it has changed, or when it comes back. */
@@ -87,16 +87,16 @@ static void test_each_once(void **state)
 static void test_the_end(void **state)
 {
     (void)state;
-    self_findings_end(&kept, &log_);
+    self_findings_end(&kept, &logger);
     assert_string_equal(logged(), "");
     take(1000, true, "silent");
     (void)logged();
-    self_findings_end(&kept, &log_);
+    self_findings_end(&kept, &logger);
     assert_string_equal(logged(),
                         "info  check   router and gateway work; what the check found is over findings=2\n");
     assert_int_equal(kept.count, 0);
     assert_false(kept.checked);
-    self_findings_end(&kept, &log_);
+    self_findings_end(&kept, &logger);
     assert_string_equal(logged(), "");
     take(2000, true, NULL);
     assert_string_equal(logged(), LINE);
@@ -116,19 +116,19 @@ static void test_a_command_that_a_line_has_no_room_for(void **state)
     memset(command, 'c', sizeof(command) - 1);
     command[sizeof(command) - 1] = '\0';
     finding_cure(finding_add(&found, FINDING_FORWARD, FINDING_FAIL, "x"), "%s", command);
-    self_findings_take(&kept, &found, 1, &log_);
+    self_findings_take(&kept, &found, 1, &logger);
     assert_string_equal(logged(),
                         "warn  check   x finding=forward fix=\"double-natpmp status shows the command\"\n");
     char what[FINDING_WHAT_MAX];
     memset(what, 'w', sizeof(what) - 1);
     what[sizeof(what) - 1] = '\0';
     for (unsigned len = 1; len < sizeof(command); len += 7) {
-        memset(&log_.rates, 0, sizeof(log_.rates));
+        memset(&logger.rates, 0, sizeof(logger.rates));
         memset(&kept, 0, sizeof(kept));
         found.count = 0;
         finding_cure(finding_add(&found, FINDING_INTERFACE_NOT_LAN, FINDING_FAIL, "%s", what), "%.*s",
                      (int)len, command);
-        self_findings_take(&kept, &found, 1, &log_);
+        self_findings_take(&kept, &found, 1, &logger);
         const char *line = logged();
         assert_string_equal(line + strlen(line) - 2, "\"\n");
     }

@@ -319,7 +319,7 @@ static void test_pages_of_findings(void **state)
         struct findings_page page;
         kept.count = count;
         for (unsigned i = 0; i < count; i++)
-            kept.at[i] = (struct self_finding){.finding.id = (uint8_t)i, .since_ms = i * 10};
+            kept.at[i] = (struct self_finding){.finding.id = (uint8_t)i, .since_ms = (uint64_t)i * 10};
         do {
             page = findings_page(&kept, (uint16_t)seen, 7000);
             assert_true(findings_page_is_valid(&page, sizeof(page)));

@@ -11,6 +11,12 @@
 #include "app/health.h"
 #include "app/status_ask.h"
 
+enum {
+    /* Each pause is twice as long as the one before: a second in all. */
+    FIRST_PAUSE_MS = 8,
+    LAST_PAUSE_MS = 512,
+};
+
 static unsigned terminal_width(void)
 {
     struct winsize size;
@@ -24,6 +30,20 @@ static bool wants_colour(void)
 {
     const char *no_color = getenv("NO_COLOR");
     return isatty(STDOUT_FILENO) == 1 && (no_color == NULL || no_color[0] == '\0');
+}
+
+/* The question has made the daemon read what has arrived from the router, which takes a moment: a second at
+ * most. Then what was known before is shown, with its age. */
+static int ask(const char *name, struct status_report *report)
+{
+    int result = status_ask(name, report);
+    for (long pause_ms = FIRST_PAUSE_MS;
+         result == 0 && report->head.proxy.counters_reading && pause_ms <= LAST_PAUSE_MS; pause_ms *= 2) {
+        const struct timespec pause = {.tv_nsec = pause_ms * 1000000};
+        (void)nanosleep(&pause, NULL);
+        result = status_ask(name, report);
+    }
+    return result;
 }
 
 int command_status(int count, char **arguments)
@@ -44,7 +64,7 @@ int command_status(int count, char **arguments)
         return EXIT_STATUS_USAGE;
     }
     struct health_name name = health_name(config.instance, config.listen_address, config.listen_port);
-    int result = status_ask(name.text, &report);
+    int result = ask(name.text, &report);
     if (result != 0) {
         (void)fprintf(stderr, "double-natpmp: cannot read the status: %s\n", status_why_not(result));
     } else {

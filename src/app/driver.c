@@ -138,12 +138,23 @@ static void on_deadline(void *context)
     settle(context);
 }
 
+/* Somebody reads the status. What has arrived is read from the router, if need be: who asks again in a moment
+ * gets it. */
+static void on_asked(void *context)
+{
+    struct event event = {.type = EVENT_ASKED};
+    dispatch(context, &event);
+    settle(context);
+}
+
 /* Anybody here may ask for the health, but what clients have is for root and for the daemon's own user. */
 static void on_probe(void *context, const struct probe_question *question, struct writer *reply)
 {
-    const struct driver *d = context;
+    struct driver *d = context;
     uint16_t from;
     if (question->trusted && status_asks_for(question->bytes, &from)) {
+        if (from == 0)
+            on_asked(d);
         struct status_page page = status_page(d->machine.state, d->config, from, clock_now_ms());
         write_bytes(reply, span_of(&page, sizeof(page)));
         return;
@@ -392,6 +403,8 @@ static void open_web(struct driver *d, const struct proxy *proxy)
     const struct config *config = d->config;
     if (config->status_port == 0)
         return;
+    d->web.asked = on_asked;
+    d->web.asker = d;
     int result = web_open(&d->web, &d->loop, proxy, config, &d->changes, &d->findings);
     struct address_text address = address_text(config->status_address);
     if (result == 0)

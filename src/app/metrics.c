@@ -70,6 +70,9 @@ static void write_state(const struct document *d, struct writer_of_metrics w)
     gauge(w, "address_last_change_timestamp_seconds",
           "Since when the gateway has its external address; 0: it is not known.",
           status->external_address == 0 ? 0 : time_of(d, status->external_age_s));
+    gauge(w, "counters_last_read_timestamp_seconds",
+          "When the counters of the rules were read from the router last; 0: never.",
+          time_of(d, status->counters_age_s));
     gauge(w, "mappings", "Mappings that clients have or request.", status->mappings);
     gauge(w, "clients", "Hosts that have or request a mapping.", status->clients);
 }
@@ -98,9 +101,9 @@ static void write_head(const struct document *d, struct writer_of_metrics w)
 
 /* ---- of each mapping ---- */
 
-static void write_row(const char *name, const struct mapping_status *mapping, uint32_t value, FILE *out)
+static void write_row(const char *name, const struct mapping_status *mapping, uint64_t value, FILE *out)
 {
-    (void)fprintf(out, PREFIX "%s{client=\"%s\",protocol=\"%s\",internal_port=\"%u\"} %u\n", name,
+    (void)fprintf(out, PREFIX "%s{client=\"%s\",protocol=\"%s\",internal_port=\"%u\"} %" PRIu64 "\n", name,
                   address_text(mapping->client).text, status_protocol_text(mapping),
                   (unsigned)mapping->internal_port, value);
 }
@@ -130,12 +133,40 @@ static void changes_row(struct document *d, const struct mapping_status *mapping
     write_row("mapping_port_changes_total", mapping, mapping->changes, out);
 }
 
+/* What the router does not show has no sample. */
+static void connections_row(struct document *d, const struct mapping_status *mapping, FILE *out)
+{
+    (void)d;
+    if (mapping->counted)
+        write_row("mapping_connections_total", mapping, mapping->connections, out);
+}
+
+static void bytes_row(struct document *d, const struct mapping_status *mapping, FILE *out)
+{
+    (void)d;
+    if (mapping->counted)
+        write_row("mapping_first_packet_bytes_total", mapping, mapping->first_bytes, out);
+}
+
+static void arrival_row(struct document *d, const struct mapping_status *mapping, FILE *out)
+{
+    if (mapping->counted)
+        write_row("mapping_last_connection_timestamp_seconds", mapping,
+                  (uint64_t)time_of(d, mapping->arrival_age_s), out);
+}
+
 #define FAMILIES(X)                                                                                          \
     X(port, "current_port", "", "gauge", "The external port of a mapping.")                                  \
     X(forwards, "mapping_up", "", "gauge", "1 if packets to the external port reach the host.")              \
     X(lease, "mapping_lease_seconds", "", "gauge", "For how long the gateway certainly forwards.")           \
     X(changes, "mapping_port_changes", "_total", "counter",                                                  \
-      "How often the host was advertised another external port than before.")
+      "How often the host was advertised another external port than before.")                                \
+    X(connections, "mapping_connections", "_total", "counter",                                               \
+      "New connections that arrived at the rule, by its counter on the router.")                             \
+    X(bytes, "mapping_first_packet_bytes", "_total", "counter",                                              \
+      "Bytes of the first packets of these connections; the rule sees no others.")                           \
+    X(arrival, "mapping_last_connection_timestamp_seconds", "", "gauge",                                     \
+      "The last of them arrived then or later; 0: there was none, or it is not known.")
 
 #define HEADS(family, name, suffix, type, help)                                                              \
     static void family##_text(struct document *d, FILE *out)                                                 \

@@ -162,7 +162,7 @@ static void table_head(struct document *d, FILE *out)
 {
     (void)d;
     (void)fputs("<h2>Mappings</h2>\n<table><thead><tr><th>Host<th>Port of the host<th>Router port"
-                "<th>External port<th>Lease<th>Since<th>Changes<th>State</tr></thead>\n<tbody>\n",
+                "<th>External port<th>Lease<th>Since<th>Changes<th>Arrived<th>State</tr></thead>\n<tbody>\n",
                 out);
 }
 
@@ -173,6 +173,20 @@ static void write_port(const char *name, uint16_t port, FILE *out)
         (void)fputs("-", out);
     else
         (void)fprintf(out, "<b>%u</b>", (unsigned)port);
+}
+
+static void write_arrivals(const struct mapping_status *mapping, FILE *out)
+{
+    (void)fputs("<td data-l=\"Arrived\">", out);
+    if (!mapping->counted)
+        (void)fputs("-", out);
+    else if (mapping->connections == 0)
+        (void)fputs("nothing yet", out);
+    else
+        (void)fprintf(out, "<b>%" PRIu32 "</b> connection%s", mapping->connections,
+                      mapping->connections == 1 ? "" : "s");
+    if (mapping->counted && mapping->arrival_age_s != AGE_UNKNOWN_S)
+        (void)fprintf(out, ", last %s ago", status_duration(mapping->arrival_age_s).text);
 }
 
 static void table_row(struct document *d, const struct mapping_status *mapping, FILE *out)
@@ -186,6 +200,7 @@ static void table_row(struct document *d, const struct mapping_status *mapping, 
     (void)fprintf(out, "<td data-l=\"Lease\">%s", status_duration(mapping->lease_left_s).text);
     (void)fprintf(out, "<td data-l=\"Since\">%s<td data-l=\"Changes\">%u",
                   status_duration(mapping->age_s).text, (unsigned)mapping->changes);
+    write_arrivals(mapping, out);
     (void)fprintf(out, "<td data-l=\"State\"><span class=\"%s\">%s</span></tr>\n",
                   status_forwards(mapping) ? "g" : "r", status_condition_text(mapping));
 }
@@ -198,6 +213,10 @@ static void table_tail(struct document *d, FILE *out)
     else if (d->rows == PAGE_ROWS_MAX)
         (void)fprintf(out, "<p>These are %d. All are in <a href=\"/status.json\">/status.json</a>.</p>\n",
                       PAGE_ROWS_MAX);
+    uint32_t age_s = d->report.head.proxy.counters_age_s;
+    if (d->rows > 0 && age_s != AGE_UNKNOWN_S && age_s > PAGE_COUNTERS_OLD_S)
+        (void)fprintf(out, "<p><small>What has arrived is of %s ago.</small></p>\n",
+                      status_duration(age_s).text);
 }
 
 /* ---- plots ---- */

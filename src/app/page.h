@@ -5,6 +5,9 @@
 
 enum {
     PAGE_RELOAD_S = 30,
+    /* The page shows the counters as they were read for the page before it. If they are older than this, it
+     * says so. */
+    PAGE_COUNTERS_OLD_S = 2 * PAGE_RELOAD_S,
     /* More than anybody reads; a browser of a phone still shows them. */
     PAGE_ROWS_MAX = 500,
     PAGE_PLOTS_MAX = 100,

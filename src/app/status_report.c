@@ -1,5 +1,7 @@
 #include "app/status_report.h"
 
+#include <inttypes.h>
+
 #include "app/json.h"
 
 /* ---- words ---- */
@@ -100,6 +102,19 @@ struct status_cell status_duration(uint32_t seconds)
     return cell;
 }
 
+struct status_cell status_arrivals(const struct mapping_status *mapping)
+{
+    struct status_cell cell = {"-"};
+    if (mapping->counted && mapping->connections == 0)
+        (void)snprintf(cell.text, sizeof(cell.text), "none");
+    else if (mapping->counted && mapping->arrival_age_s == AGE_UNKNOWN_S)
+        (void)snprintf(cell.text, sizeof(cell.text), "%" PRIu32, mapping->connections);
+    else if (mapping->counted)
+        (void)snprintf(cell.text, sizeof(cell.text), "%" PRIu32 ", %.24s ago", mapping->connections,
+                       status_duration(mapping->arrival_age_s).text);
+    return cell;
+}
+
 static struct status_cell port_cell(uint16_t port)
 {
     struct status_cell cell = {"-"};
@@ -120,11 +135,11 @@ static struct status_cell external_cell(const struct status_report *report,
 }
 
 enum {
-    COLUMNS = 9,
+    COLUMNS = 10,
 };
 
-static const char *const titles[COLUMNS] = {"CLIENT", "PROTO", "INTERNAL", "ROUTER", "EXTERNAL",
-                                            "LEASE",  "SINCE", "CHANGES",  "STATE"};
+static const char *const titles[COLUMNS] = {"CLIENT", "PROTO", "INTERNAL", "ROUTER",  "EXTERNAL",
+                                            "LEASE",  "SINCE", "CHANGES",  "ARRIVED", "STATE"};
 
 static void fill(const struct status_report *report, const struct mapping_status *mapping,
                  struct status_cell ret_cells[COLUMNS])
@@ -137,7 +152,8 @@ static void fill(const struct status_report *report, const struct mapping_status
     ret_cells[5] = status_duration(mapping->lease_left_s);
     ret_cells[6] = status_duration(mapping->age_s);
     (void)snprintf(ret_cells[7].text, sizeof(ret_cells[7].text), "%u", (unsigned)mapping->changes);
-    (void)snprintf(ret_cells[8].text, sizeof(ret_cells[8].text), "%s", status_condition_text(mapping));
+    ret_cells[8] = status_arrivals(mapping);
+    (void)snprintf(ret_cells[9].text, sizeof(ret_cells[9].text), "%s", status_condition_text(mapping));
 }
 
 /* Prints one line of the table. The last column is cut at the width of the terminal. */
@@ -233,7 +249,10 @@ void status_report_text(const struct status_report *report, unsigned width, bool
     print_router(report, colour, out);
     print_gateway(report, colour, out);
     print_check(report, out);
-    (void)fprintf(out, "mappings  %u of %u clients\n", proxy->mappings, proxy->clients);
+    (void)fprintf(out, "mappings  %u of %u clients", proxy->mappings, proxy->clients);
+    if (proxy->counters_age_s != AGE_UNKNOWN_S && proxy->counters_age_s > STATUS_COUNTERS_OLD_S)
+        (void)fprintf(out, "  counters read %s ago", status_duration(proxy->counters_age_s).text);
+    (void)fputc('\n', out);
     if (report->rows > 0) {
         (void)fputc('\n', out);
         print_table(report, width, out);
@@ -281,6 +300,8 @@ static void write_router(const struct status_report *report, FILE *out)
         head->proxy.interface[0] != '\0' ? log_safe(span_text(head->proxy.interface)).text : NULL, out);
     (void)fprintf(out, ", \"interface_configured\": %s, ",
                   head->proxy.interface_configured ? "true" : "false");
+    write_age(report, "counters_read", head->proxy.counters_age_s, out);
+    (void)fputs(", ", out);
     write_trouble(status_router_trouble(report), out);
     (void)fputs("},\n", out);
 }
@@ -310,6 +331,17 @@ static void write_port(const char *name, uint16_t port, FILE *out)
         (void)fprintf(out, "\"%s\": %u, ", name, (unsigned)port);
 }
 
+static void write_arrivals(const struct status_report *report, const struct mapping_status *mapping,
+                           FILE *out)
+{
+    if (mapping->counted)
+        (void)fprintf(out, "\"connections\": %" PRIu32 ", \"first_packet_bytes\": %" PRIu64 ", ",
+                      mapping->connections, mapping->first_bytes);
+    else
+        (void)fputs("\"connections\": null, \"first_packet_bytes\": null, ", out);
+    write_age(report, "last_connection", mapping->arrival_age_s, out);
+}
+
 void status_json_mapping(const struct status_report *report, const struct mapping_status *mapping, bool first,
                          FILE *out)
 {
@@ -331,8 +363,9 @@ void status_json_mapping(const struct status_report *report, const struct mappin
     write_port("external_port", mapping->external_port, out);
     (void)fprintf(out, "\"lease_left_s\": %u, ", mapping->lease_left_s);
     write_age(report, "since", mapping->age_s, out);
-    (void)fprintf(out, ", \"changes\": %u, \"state\": \"%s\", \"text\": ", (unsigned)mapping->changes,
-                  names[mapping->condition]);
+    (void)fprintf(out, ", \"changes\": %u, ", (unsigned)mapping->changes);
+    write_arrivals(report, mapping, out);
+    (void)fprintf(out, ", \"state\": \"%s\", \"text\": ", names[mapping->condition]);
     json_write_string(status_condition_text(mapping), out);
     (void)fputc('}', out);
 }

@@ -10,6 +10,8 @@ enum {
     STATUS_JSON_VERSION =
         1, /* of the document: it counts up when a member is removed or changes its meaning */
     STATUS_WIDTH_MIN = 60,
+    /* Who reads the counters more seldom than that is told how old they are. */
+    STATUS_COUNTERS_OLD_S = 2 * COUNTERS_PERIOD_S,
 };
 
 struct status_report {
@@ -43,6 +45,9 @@ struct status_cell {
 
 /* "45s", "12m", "3h12m", "5d3h"; "-" if it is not known. */
 struct status_cell status_duration(uint32_t seconds);
+/* How many connections have arrived, and how long ago the last one did at most: "12, 3m ago", "none"; "-" if
+ * the router has not shown it. */
+struct status_cell status_arrivals(const struct mapping_status *mapping);
 const char *status_protocol_text(const struct mapping_status *mapping);
 /* True if packets to the external port reach the host, as far as is known. */
 bool status_forwards(const struct mapping_status *mapping);

@@ -245,14 +245,23 @@ static struct http_reply portforwarded(const struct web *w, const struct http_re
 static const struct route {
     const char *path;
     struct http_reply (*answer)(const struct web *w, const struct http_request *request);
+    bool shows_arrivals;
 } routes[] = {
-    {"/", page},
-    {"/healthz", health},
-    {"/status.json", status_json},
-    {"/metrics", metrics},
-    {"/v1/portforward", portforward},
-    {"/v1/openvpn/portforwarded", portforwarded},
+    {"/", page, true},
+    {"/healthz", health, false},
+    {"/status.json", status_json, true},
+    {"/metrics", metrics, true},
+    {"/v1/portforward", portforward, false},
+    {"/v1/openvpn/portforwarded", portforwarded, false},
 };
+
+static struct http_reply take_route(const struct web *w, const struct route *route,
+                                    const struct http_request *request)
+{
+    if (route->shows_arrivals && w->asked != NULL)
+        w->asked(w->asker);
+    return route->answer(w, request);
+}
 
 struct http_reply web_answer(void *web, const struct http_request *request)
 {
@@ -264,7 +273,7 @@ struct http_reply web_answer(void *web, const struct http_request *request)
                           "this name could be somebody else's on the internet; use the address instead\n");
     for (size_t i = 0; i < ARRAY_LEN(routes); i++)
         if (strcmp(request->path, routes[i].path) == 0)
-            return routes[i].answer(w, request);
+            return take_route(w, &routes[i], request);
     return text_reply(404, "there is nothing here; see /\n");
 }
 

@@ -15,6 +15,9 @@ struct web {
     const struct changes *changes;
     const struct self_findings *findings;
     struct history *history; /* NULL: not open */
+    /* Called when somebody reads a status, with the asker; NULL: not. To be set before web_open. */
+    void (*asked)(void *asker);
+    void *asker;
 };
 
 /* Listens on STATUS_LISTEN. The arguments must outlive it. Returns 0 or a negative errno: -ELIBACC if

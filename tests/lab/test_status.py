@@ -52,6 +52,42 @@ def test_what_the_daemon_knows(lab):
     assert daemon.stop() == 0
 
 
+@pytest.mark.parametrize("protocol", ["udp", "tcp"])
+def test_what_has_arrived(lab, protocol):
+    """The kernel of the lab's router counts connections that come through both NATs."""
+    lab.daemon()
+    wait_until(lambda: document(lab)["healthy"], 20)
+    listener = lab.listener("lan1", protocol, 5000)
+    assert lab.client("lan1").map(protocol, 5000, 45001).result == 0
+
+    def arrived():
+        (mapping,) = document(lab)["mappings"]
+        return mapping["connections"]
+
+    # The counters are read every ten seconds at most, and `status` waits for the reading.
+    wait_until(lambda: arrived() == 0, 12)
+    (mapping,) = document(lab)["mappings"]
+    assert (mapping["first_packet_bytes"], mapping["last_connection"], mapping["last_connection_s"]) == (0, None, None)
+    assert "  none     active\n" in status(lab)[1]
+    assert listener.reached(45001) and listener.reached(45001)
+    wait_until(arrived, 12)
+    found = document(lab)
+    (mapping,) = found["mappings"]
+    assert mapping["connections"] == 2 and mapping["last_connection_s"] <= 30
+    assert 2 * 28 <= mapping["first_packet_bytes"] <= 2 * 100
+    assert found["router"]["counters_read_s"] <= 10
+    assert "  2, " in status(lab)[1]
+
+    # Another rule makes the lab's router begin to count anew, and a reset does it as RouterOS shows it.
+    lab.router.add("chain=dstnat action=dst-nat protocol=tcp dst-port=81 to-addresses=192.168.88.12")
+    lab.router.ask("reset-counters")
+    assert listener.reached(45001)
+    wait_until(lambda: arrived() == 3, 25)
+    lab.router.kill()
+    wait_until(lambda: not document(lab)["healthy"], 30)
+    assert arrived() == 3
+
+
 def test_who_may_ask(lab):
     lab.daemon()
     wait_until(lambda: document(lab)["healthy"], 20)

@@ -127,6 +127,8 @@ def test_metrics(make_lab):
     assert abs(found["double_natpmp_start_time_seconds"] - time.time()) < 60
     assert found["double_natpmp_renewals_total"] >= 1 and found["double_natpmp_mappings"] == 1
 
+    assert f"double_natpmp_mapping_connections_total{labels}" in found
+
     other = rotated(lab, client, "udp", 5000, port)
     changed = samples(request("/metrics")[2])
     assert changed[f"double_natpmp_current_port{labels}"] == other

@@ -60,6 +60,7 @@ static const char help[] =
     "  latency MIN [MAX]\n"
     "  policies USER LIST        password USER TEXT\n"
     "  counters                  JSON\n"
+    "  reset-counters            of the rules\n"
     "  script                    the nft script for the present rules\n";
 
 /* The options that describe the router, in the order of the command line. */

@@ -222,6 +222,8 @@ const char *routerd_obey(struct routerd *d, char *line, FILE *out)
         routerd_write_rules(m, out);
     else if (strcmp(verb, "counters") == 0)
         write_counters(m, out);
+    else if (strcmp(verb, "reset-counters") == 0)
+        router_model_reset_counters(m);
     else if (strcmp(verb, "script") == 0 && d->config.nft_family)
         routerd_write_script(d, out);
     else if (strcmp(verb, "add") == 0 || strcmp(verb, "add-dynamic") == 0)

@@ -6,6 +6,11 @@
 
 #include "nft.h"
 
+enum {
+    /* nft takes too long to list more of them at each change, so a change then begins to count anew. */
+    COUNTED_RULES_MAX = 64,
+};
+
 /* Text that may be part of a script: names, numbers, addresses, lists of them. */
 static bool is_plain(const char *text)
 {
@@ -187,7 +192,8 @@ void routerd_apply(struct routerd *d)
 {
     if (!d->config.nft_family)
         return;
-    routerd_read_counters(d);
+    if (router_model_rule_count(d->model) <= COUNTED_RULES_MAX)
+        routerd_read_counters(d);
     char *script = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&script, &len);

@@ -1,6 +1,7 @@
 /* The driver carries out actions in order. Its start and its end. */
 
 #include "app/health.h"
+#include "app/status.h"
 #include "driver_unit.h"
 
 /* ---- log, order, end ---- */
@@ -156,6 +157,28 @@ static void test_health(void **state)
     assert_int_equal(status, 0);
 }
 
+/* Who reads the status is told what has arrived; who asks for the health is not. */
+static void test_status_is_asked_for(void **state)
+{
+    struct world *w = *state;
+    start(w);
+    for (unsigned trusted = 0; trusted < 2; trusted++) {
+        int status = -1;
+        pid_t child = fork_child();
+        if (child == 0) {
+            uint8_t reply[PROBE_REPLY_MAX];
+            struct health_name name = health_name("", 0, udp_server_port(&w->driver->lan));
+            struct status_question question = status_question(0);
+            struct span bytes =
+                trusted ? span_of(question.bytes, sizeof(question.bytes)) : span_text(HEALTH_QUESTION);
+            _exit(probe_ask(name.text, bytes, reply) > 0 ? 0 : 1);
+        }
+        loop_until(&w->driver->loop, waitpid(child, &status, WNOHANG) == child);
+        assert_int_equal(status, 0);
+        assert_int_equal(count_of(EVENT_ASKED), trusted);
+    }
+}
+
 /* Another process has the name. The driver serves all the same, and logs that. */
 static void test_health_of_another(void **state)
 {
@@ -188,6 +211,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_stop_signals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_port_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(test_health, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_status_is_asked_for, setup, teardown),
         cmocka_unit_test_setup_teardown(test_health_of_another, setup, teardown),
     };
     (void)signal(SIGPIPE, SIG_IGN);

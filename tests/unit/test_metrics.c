@@ -15,6 +15,10 @@ static const struct mapping_status rows[] = {
      .external_port = 41001,
      .lease_left_s = 42,
      .changes = 2,
+     .counted = true,
+     .connections = 4000000000,
+     .first_bytes = 240000000000,
+     .arrival_age_s = 40,
      .protocol = NATPMP_TCP},
     {.client = 0xC0A8580C, .internal_port = 9, .protocol = NATPMP_UDP, .condition = MAPPING_REFUSED},
 };
@@ -33,6 +37,7 @@ static int setup(void **state)
     head->proxy = (struct proxy_status){.gateway_trouble = GATEWAY_FINE,
                                         .uptime_s = 90,
                                         .gateway_silence_s = AGE_UNKNOWN_S,
+                                        .counters_age_s = 10,
                                         .grants = 5000000000,
                                         .failures = 3,
                                         .router_ready = true};
@@ -77,6 +82,15 @@ static void test_values(void **state)
     assert_line("double_natpmp_port_changes_total 7");
     assert_line(
         "double_natpmp_current_port{client=\"192.168.88.11\",protocol=\"tcp\",internal_port=\"6881\"} 41001");
+    assert_line("double_natpmp_counters_last_read_timestamp_seconds 1799999990");
+    assert_line("# TYPE double_natpmp_mapping_connections_total counter");
+    assert_line("double_natpmp_mapping_connections_total{client=\"192.168.88.11\",protocol=\"tcp\",internal_"
+                "port=\"6881\"} 4000000000");
+    assert_line("double_natpmp_mapping_first_packet_bytes_total{client=\"192.168.88.11\",protocol=\"tcp\","
+                "internal_port=\"6881\"} 240000000000");
+    assert_line("double_natpmp_mapping_last_connection_timestamp_seconds{client=\"192.168.88.11\",protocol="
+                "\"tcp\",internal_port=\"6881\"} 1799999960");
+    assert_null(strstr(text, "connections_total{client=\"192.168.88.12")); /* not known, rather than 0 */
     assert_line("double_natpmp_mapping_up{client=\"192.168.88.12\",protocol=\"udp\",internal_port=\"9\"} 0");
     assert_line("double_natpmp_mapping_port_changes_total{client=\"192.168.88.11\",protocol=\"tcp\",internal_"
                 "port=\"6881\"} 2");

@@ -47,16 +47,22 @@ static void give_mappings(void)
          .internal_port = 6881,
          .router_port = 6881,
          .protocol = NATPMP_TCP,
+         .counted = true,
+         .connections = 214,
+         .arrival_age_s = 95,
          .lease_left_s = 42},
         {.client = 0xC0A8580B,
          .internal_port = 6881,
          .router_port = 6881,
          .protocol = NATPMP_UDP,
+         .counted = true,
+         .arrival_age_s = AGE_UNKNOWN_S,
          .lease_left_s = 42},
         {.client = 0xC0A8580C,
          .internal_port = 32400,
          .protocol = NATPMP_TCP,
          .age_s = AGE_UNKNOWN_S,
+         .arrival_age_s = AGE_UNKNOWN_S,
          .condition = MAPPING_REFUSED,
          .result = NATPMP_OUT_OF_RESOURCES},
     };
@@ -156,6 +162,24 @@ static void test_a_day(void **state)
                "192.168.88.11, udp 6881: external port 52077 became 49310</li>");
     assert_has("refused: no port left");
     check_snapshot(text, SOURCE_DIR "/page.html");
+}
+
+static void test_arrivals(void **state)
+{
+    (void)state;
+    give_mappings();
+    rows[2].counted = true;
+    rows[2].connections = 1;
+    (void)page();
+    assert_has("<td data-l=\"Arrived\"><b>214</b> connections, last 1m ago<td");
+    assert_has("<td data-l=\"Arrived\">nothing yet<td");
+    assert_has("<td data-l=\"Arrived\"><b>1</b> connection<td"); /* of an earlier run */
+    assert_null(strstr(text, "What has arrived is of"));
+    rows[2].counted = false;
+    document.report.head.proxy.counters_age_s = 2 * PAGE_RELOAD_S + 1;
+    (void)page();
+    assert_has("<td data-l=\"Arrived\">-<td");
+    assert_has("<p><small>What has arrived is of 1m ago.</small></p>");
 }
 
 static void test_nothing_yet(void **state)
@@ -270,10 +294,10 @@ static void test_changes(void **state)
 UNIT(page)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_a_day, setup),          cmocka_unit_test_setup(test_nothing_yet, setup),
-        cmocka_unit_test_setup(test_names_are_text, setup), cmocka_unit_test_setup(test_trouble, setup),
-        cmocka_unit_test_setup(test_plots, setup),          cmocka_unit_test_setup(test_changes, setup),
-        cmocka_unit_test_setup(test_findings, setup),
+        cmocka_unit_test_setup(test_a_day, setup),       cmocka_unit_test_setup(test_arrivals, setup),
+        cmocka_unit_test_setup(test_nothing_yet, setup), cmocka_unit_test_setup(test_names_are_text, setup),
+        cmocka_unit_test_setup(test_trouble, setup),     cmocka_unit_test_setup(test_plots, setup),
+        cmocka_unit_test_setup(test_changes, setup),     cmocka_unit_test_setup(test_findings, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,10 +18,15 @@ static struct mapping_status rows[] = {
      .router_port = 6881,
      .external_port = 41001,
      .changes = 2,
+     .counted = true,
+     .connections = 12,
+     .first_bytes = 720,
+     .arrival_age_s = 185,
      .protocol = NATPMP_TCP,
      .condition = MAPPING_ACTIVE},
     {.client = 0xC0A8580C,
      .age_s = AGE_UNKNOWN_S,
+     .arrival_age_s = AGE_UNKNOWN_S,
      .internal_port = 9,
      .result = NATPMP_OUT_OF_RESOURCES,
      .protocol = NATPMP_UDP,
@@ -42,6 +47,7 @@ static struct status_report given(void)
                                               .external_address = 0xCB007109,
                                               .external_age_s = 61,
                                               .gateway_silence_s = 3,
+                                              .counters_age_s = 20,
                                               .mappings = 1,
                                               .clients = 2,
                                               .router_ready = true,
@@ -76,10 +82,39 @@ static void test_for_people(void **state)
         "external  203.0.113.9  for 1m\n"
         "mappings  1 of 2 clients\n"
         "\n"
-        "CLIENT         PROTO  INTERNAL  ROUTER  EXTERNAL           LEASE  SINCE  CHANGES  STATE\n"
-        "192.168.88.11  tcp    6881      6881    203.0.113.9:41001  42s    3h12m  2        active\n"
-        "192.168.88.12  udp    9         -       -                  0s     -      0        refused: no port "
-        "left\n");
+        "CLIENT         PROTO  INTERNAL  ROUTER  EXTERNAL           LEASE  SINCE  CHANGES  ARRIVED     "
+        "STATE\n"
+        "192.168.88.11  tcp    6881      6881    203.0.113.9:41001  42s    3h12m  2        12, 3m ago  "
+        "active\n"
+        "192.168.88.12  udp    9         -       -                  0s     -      0        -           "
+        "refused: no port left\n");
+}
+
+/* What is not known is not the same as nothing. */
+static void test_arrivals(void **state)
+{
+    static const struct {
+        struct mapping_status mapping;
+        const char *text;
+    } cells[] = {
+        {{.arrival_age_s = AGE_UNKNOWN_S}, "-"},
+        {{.counted = true, .arrival_age_s = AGE_UNKNOWN_S}, "none"},
+        {{.counted = true, .connections = 7, .arrival_age_s = AGE_UNKNOWN_S}, "7"},
+        {{.counted = true, .connections = 1, .arrival_age_s = 9}, "1, 9s ago"},
+        {{.counted = true, .connections = UINT32_MAX, .arrival_age_s = AGE_UNKNOWN_S - 1},
+         "4294967295, 24855d3h ago"},
+    };
+    struct status_report report = given();
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cells); i++)
+        assert_string_equal(status_arrivals(&cells[i].mapping).text, cells[i].text);
+    report.head.proxy.counters_age_s = 21;
+    assert_non_null(
+        strstr(printed(&report, false, 0, false), "mappings  1 of 2 clients  counters read 21s ago\n"));
+    report.head.proxy.counters_age_s = AGE_UNKNOWN_S;
+    assert_non_null(strstr(printed(&report, false, 0, false), "mappings  1 of 2 clients\n"));
+    assert_non_null(
+        strstr(printed(&report, true, 0, false), "\"counters_read\": null, \"counters_read_s\": null"));
 }
 
 /* The last column ends where the terminal ends. */
@@ -87,9 +122,9 @@ static void test_narrow(void **state)
 {
     struct status_report report = given();
     (void)state;
-    const char *text = printed(&report, false, 92, false);
-    assert_non_null(strstr(text, "0        refused: n\n"));
-    assert_non_null(strstr(text, "2        active\n"));
+    const char *text = printed(&report, false, 104, false);
+    assert_non_null(strstr(text, "0        -           refused: n\n"));
+    assert_non_null(strstr(text, "2        12, 3m ago  active\n"));
 }
 
 static void test_trouble(void **state)
@@ -174,6 +209,7 @@ static void test_for_programs(void **state)
         " \"started\": \"2027-01-14T07:00:00Z\", \"started_s\": 90000, \"healthy\": true,\n"
         " \"router\": {\"host\": \"router.lan\", \"port\": 8728, \"address\": \"192.168.88.1\", "
         "\"ready\": true, \"version\": \"7.16.2\", \"interface\": \"wg1\", \"interface_configured\": false, "
+        "\"counters_read\": \"2027-01-15T07:59:40Z\", \"counters_read_s\": 20, "
         "\"trouble\": null, \"remedy\": null},\n"
         " \"gateway\": {\"address\": \"10.2.0.1\", \"last_answer\": \"2027-01-15T07:59:57Z\", "
         "\"last_answer_s\": 3, \"external_address\": \"203.0.113.9\", "
@@ -184,11 +220,14 @@ static void test_for_programs(void **state)
         " \"mappings\": [\n"
         "  {\"client\": \"192.168.88.11\", \"protocol\": \"tcp\", \"internal_port\": 6881, "
         "\"router_port\": 6881, \"external_port\": 41001, \"lease_left_s\": 42, "
-        "\"since\": \"2027-01-15T04:48:00Z\", \"since_s\": 11520, \"changes\": 2, \"state\": \"active\", "
+        "\"since\": \"2027-01-15T04:48:00Z\", \"since_s\": 11520, \"changes\": 2, "
+        "\"connections\": 12, \"first_packet_bytes\": 720, "
+        "\"last_connection\": \"2027-01-15T07:56:55Z\", \"last_connection_s\": 185, \"state\": \"active\", "
         "\"text\": \"active\"},\n"
         "  {\"client\": \"192.168.88.12\", \"protocol\": \"udp\", \"internal_port\": 9, "
         "\"router_port\": null, \"external_port\": null, \"lease_left_s\": 0, \"since\": null, "
-        "\"since_s\": null, \"changes\": 0, \"state\": \"refused\", "
+        "\"since_s\": null, \"changes\": 0, \"connections\": null, \"first_packet_bytes\": null, "
+        "\"last_connection\": null, \"last_connection_s\": null, \"state\": \"refused\", "
         "\"text\": \"refused: no port left\"}]}\n");
 }
 
@@ -387,6 +426,7 @@ UNIT(status)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_for_people),
         cmocka_unit_test(test_narrow),
+        cmocka_unit_test(test_arrivals),
         cmocka_unit_test(test_trouble),
         cmocka_unit_test(test_a_terminal),
         cmocka_unit_test(test_for_programs),

@@ -1,5 +1,6 @@
 /* Who may ask for the status page, and by which name. */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "app/web.h"
@@ -66,6 +67,38 @@ static void test_who_may_ask(void **state)
     assert_int_equal(status_of(0x7F000001, "localhost", "/status.json/"), 404);
 }
 
+static void count(void *asker)
+{
+    ++*(unsigned *)asker;
+}
+
+/* What has arrived is read from the router for the documents that show it, and for nobody who may not read
+ * them. */
+static void test_who_makes_the_router_read(void **state)
+{
+    static const struct {
+        const char *path;
+        uint32_t peer;
+        unsigned count;
+    } rows[] = {
+        {"/", 0xC0A8580B, 1},        {"/status.json", 0xC0A8580B, 1}, {"/metrics", 0xC0A8580B, 1},
+        {"/healthz", 0xC0A8580B, 0}, {"/none", 0xC0A8580B, 0},        {"/status.json", 0x08080808, 0},
+    };
+    static struct config config;
+    struct proxy *proxy = calloc(1, proxy_size());
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        unsigned asked = 0;
+        struct web web = {.proxy = proxy, .config = &config, .asked = count, .asker = &asked};
+        const struct http_request request = {.peer = rows[i].peer, .host = "nas", .path = rows[i].path};
+        struct http_reply reply = web_answer(&web, &request);
+        assert_int_equal(asked, rows[i].count);
+        if (reply.done != NULL)
+            reply.done(reply.state);
+    }
+    free(proxy);
+}
+
 /* Each reply, even a refusal, says the same about itself. */
 static void test_headers(void **state)
 {
@@ -87,6 +120,7 @@ UNIT(web)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_of_this_network),
         cmocka_unit_test(test_who_may_ask),
+        cmocka_unit_test(test_who_makes_the_router_read),
         cmocka_unit_test(test_headers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

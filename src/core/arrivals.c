@@ -20,19 +20,19 @@ void arrivals_on_counted(struct mapping_tables *t, uint16_t m, const struct nat_
 {
     struct arrivals *a = &mapping_at(t, m)->arrivals;
     const struct rule *rule = &mapping_at(t, m)->rule;
-    bool found = a->rule == 0 && rule->added_ms == 0; /* it was there before this process */
-    bool goes_on = a->rule == rule->id && counters->packets >= a->rule_packets;
+    bool found = a->rule_id == 0 && rule->added_ms == 0; /* it was there before this process */
+    bool goes_on = a->rule_id == rule->id && counters->packets >= a->rule_packets;
     uint64_t more = rise(goes_on, a->rule_packets, counters->packets);
     a->connections = (uint32_t)sum(a->connections, more, UINT32_MAX);
     a->bytes = sum(a->bytes, rise(goes_on, a->rule_bytes, counters->bytes), UINT64_MAX);
     if (more > 0)
         a->not_before_s = found ? 0 : (uint32_t)(later_ms(last_reading_ms, rule->added_ms) / 1000);
-    a->rule = rule->id;
+    a->rule_id = rule->id;
     a->rule_packets = counters->packets;
     a->rule_bytes = counters->bytes;
 }
 
 bool arrivals_are_known(const struct mapping *mapping)
 {
-    return mapping->arrivals.rule != 0;
+    return mapping->arrivals.rule_id != 0;
 }

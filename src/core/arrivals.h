@@ -17,7 +17,7 @@ struct arrivals {
     uint64_t rule_bytes;   /* the rule's counter, as it was read last */
     uint32_t connections;  /* no more are counted than the number has room for */
     uint32_t rule_packets; /* the rule's counter, as it was read last */
-    uint32_t rule;         /* the id of that rule; 0: no counter was ever read */
+    uint32_t rule_id;      /* the id of that rule; 0: no counter was ever read */
     uint32_t not_before_s; /* the last connection came at this time or later; 0: it is not known when */
 };
 

@@ -127,7 +127,13 @@ def test_metrics(make_lab):
     assert abs(found["double_natpmp_start_time_seconds"] - time.time()) < 60
     assert found["double_natpmp_renewals_total"] >= 1 and found["double_natpmp_mappings"] == 1
 
-    assert f"double_natpmp_mapping_connections_total{labels}" in found
+    arrived = f"double_natpmp_mapping_connections_total{labels}"
+    assert arrived not in found  # the router has not shown it yet
+    assert lab.listener("lan1", "udp", 5000).reached(port)
+    # Each answer has what the reading before has shown, and there is one in ten seconds.
+    now = wait_until(lambda: samples(request("/metrics")[2]).get(arrived) and samples(request("/metrics")[2]), 25)
+    assert now[arrived] == 1 and now[f"double_natpmp_mapping_first_packet_bytes_total{labels}"] > 28
+    assert abs(now[f"double_natpmp_mapping_last_connection_timestamp_seconds{labels}"] - time.time()) < 60
 
     other = rotated(lab, client, "udp", 5000, port)
     changed = samples(request("/metrics")[2])

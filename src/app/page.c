@@ -183,7 +183,7 @@ static void write_arrivals(const struct mapping_status *mapping, FILE *out)
     else if (mapping->connections == 0)
         (void)fputs("nothing yet", out);
     else
-        (void)fprintf(out, "<b>%" PRIu32 "</b> connection%s", mapping->connections,
+        (void)fprintf(out, "%" PRIu32 " connection%s", mapping->connections,
                       mapping->connections == 1 ? "" : "s");
     if (mapping->counted && mapping->arrival_age_s != AGE_UNKNOWN_S)
         (void)fprintf(out, ", last %s ago", status_duration(mapping->arrival_age_s).text);

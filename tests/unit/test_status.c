@@ -161,6 +161,9 @@ static void test_a_terminal(void **state)
          .router_port = 6881,
          .external_port = 49310,
          .changes = 1,
+         .counted = true,
+         .connections = 214,
+         .arrival_age_s = 95,
          .protocol = NATPMP_TCP,
          .condition = MAPPING_ACTIVE},
         {.client = 0xC0A8580B,
@@ -170,6 +173,9 @@ static void test_a_terminal(void **state)
          .router_port = 6881,
          .external_port = 49310,
          .changes = 1,
+         .counted = true,
+         .connections = 1863,
+         .arrival_age_s = 4,
          .protocol = NATPMP_UDP,
          .condition = MAPPING_ACTIVE},
         {.client = 0xC0A8580F,
@@ -178,10 +184,13 @@ static void test_a_terminal(void **state)
          .internal_port = 32400,
          .router_port = 32400,
          .external_port = 40117,
+         .counted = true,
+         .arrival_age_s = AGE_UNKNOWN_S,
          .protocol = NATPMP_TCP,
          .condition = MAPPING_STATIC},
         {.client = 0xC0A8582A,
          .age_s = AGE_UNKNOWN_S,
+         .arrival_age_s = AGE_UNKNOWN_S,
          .internal_port = 51413,
          .result = NATPMP_OUT_OF_RESOURCES,
          .protocol = NATPMP_TCP,
@@ -195,7 +204,7 @@ static void test_a_terminal(void **state)
     report.head.proxy.gateway_silence_s = 27;
     report.head.proxy.mappings = 4;
     report.head.proxy.clients = 3;
-    check_snapshot(printed(&report, false, 110, true), SOURCE_DIR "/status.txt");
+    check_snapshot(printed(&report, false, 118, true), SOURCE_DIR "/status.txt");
 }
 
 static void test_for_programs(void **state)

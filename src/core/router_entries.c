@@ -27,6 +27,16 @@ static unsigned own_addresses(const struct router *r, uint32_t own[ENTRY_QUERIES
     return count;
 }
 
+static bool is_own(const struct router *r, uint32_t address)
+{
+    uint32_t own[ENTRY_QUERIES_MAX];
+    unsigned count = own_addresses(r, own);
+    for (unsigned i = 0; i < count; i++)
+        if (own[i] == address)
+            return true;
+    return count == 0; /* it is not known */
+}
+
 unsigned router_entries_room(const struct router *r)
 {
     uint32_t own[ENTRY_QUERIES_MAX];
@@ -121,7 +131,7 @@ void router_entries_row(struct router *r, const struct ros_sentence *row)
     uint32_t id;
     if (!ros_attribute(row, ".id", &text) || !ros_parse_id(text, &id) ||
         !ros_attribute(row, "protocol", &text) ||
-        !read_end(row, "dst-address", "dst-port", &address, &port) || !router_has_address(r, address))
+        !read_end(row, "dst-address", "dst-port", &address, &port) || !is_own(r, address))
         return;
     bool tcp = span_is(text, "tcp") || span_is(text, "6");
     if (!tcp && !span_is(text, "udp") && !span_is(text, "17"))

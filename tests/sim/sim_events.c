@@ -234,6 +234,7 @@ static void fault_ends(struct world *w, unsigned event)
         faults->junk_percent = 0;
     } else if (event == SIM_TUNNEL_DOWN) {
         w->faults.tunnel_down = false;
+        inv_way_moves(w, true); /* no packet showed what moved meanwhile */
     } else if (event == SIM_LOSS) {
         w->options.gateway_link.loss_percent = 0;
     } else if (event == SIM_ROUTER_REFUSED) {

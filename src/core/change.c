@@ -115,6 +115,12 @@ bool change_waits(const struct mapping_tables *t, uint16_t m)
     return list_has(&t->client[t->mapping[m].client].changes, t->to_change, m);
 }
 
+bool change_is_over_budget(const struct proxy *p, uint16_t m, uint64_t now_ms)
+{
+    uint16_t c = p->tables.mapping[m].client;
+    return change_waits(&p->tables, m) && (client_due_ms(p, c) > now_ms || all_due_ms(p) > now_ms);
+}
+
 static void leave(struct proxy *p, uint16_t m)
 {
     struct mapping_tables *t = &p->tables;

@@ -13,8 +13,10 @@ uint16_t change_next(struct proxy *p, const struct step *step);
 /* The command for the mapping that change_next returned was sent, or is not wanted any more. */
 void change_done(struct proxy *p, uint16_t m, bool sent, const struct step *step);
 
-/* True if the mapping's rule waits for its client's budget, or for that of all clients. */
+/* True if the mapping's rule waits for a command that costs a budget. */
 bool change_waits(const struct mapping_tables *t, uint16_t m);
+/* ... and the budget is the reason, not a router that takes no command. */
+bool change_is_over_budget(const struct proxy *p, uint16_t m, uint64_t now_ms);
 /* The time at which change_queue would decide otherwise although nothing else happens; UINT64_MAX: never. */
 uint64_t change_due_ms(const struct proxy *p, uint16_t m, uint64_t now_ms);
 /* The time from which the budget of all clients allows the change that waits for it; UINT64_MAX: none waits.

@@ -64,7 +64,8 @@ void deletion_settle(struct proxy *p, uint16_t m, const struct step *step)
         mapping->rule.state == RULE_ABSENT && !p->adopting && !(all && others_stand(&p->tables, mapping));
     if (!gone && mapping->job.since_ms + ANSWER_MS > step->now_ms)
         return;
-    enum natpmp_result error = change_waits(&p->tables, m) ? NATPMP_OUT_OF_RESOURCES : NATPMP_NETWORK_FAILURE;
+    bool over = change_is_over_budget(p, m, step->now_ms);
+    enum natpmp_result error = over ? NATPMP_OUT_OF_RESOURCES : NATPMP_NETWORK_FAILURE;
     enum natpmp_result result = gone ? NATPMP_SUCCESS : error;
     if (gone && mapping->router_port != 0)
         actions_log(step->out, LOG_LEVEL_INFO, "mapping", "unmapped %s", mapping_text(&p->tables, m).text);

@@ -82,7 +82,7 @@ static struct job_facts facts_of(const struct proxy *p, uint16_t m, uint64_t now
         .rejoins = mapping->lease.pair == PAIR_REJOINS,
         .epoch_doubted = p->upstream.epoch_doubted,
         .again = mapping->job.again,
-        .no_resources = mapping->lease.result == NATPMP_OUT_OF_RESOURCES || change_waits(&p->tables, m),
+        .no_resources = mapping->lease.result == NATPMP_OUT_OF_RESOURCES || change_is_over_budget(p, m, now_ms),
     };
 }
 

@@ -11,6 +11,8 @@
 static void tell(struct world *w)
 {
     struct lan_client *a = client(w, 10);
+    struct lan_client *b = client(w, 11);
+    struct lan_mapping *again;
 
     note(w, "the router does not answer the login");
     router_model_set_access(w->router, ROUTER_MODEL_SILENT);
@@ -18,6 +20,10 @@ static void tell(struct world *w)
     world_run_for(w, 20000);
     router_model_set_access(w->router, ROUTER_MODEL_OPEN);
     skip_s(w, 200);
+    again = map(w, b, UDP, 7004, 0, 3600);
+    world_run_for(w, 1000);
+    lan_unmap(&w->lan, w->now_ms, b, again);
+    world_run_for(w, 1000);
     note(w, "the router stops answering, and a client requests four mappings");
     router_now(w);
     router_model_mute(w->router, w->now_ms + 30000, false);
@@ -26,12 +32,16 @@ static void tell(struct world *w)
     world_run_for(w, 13000);
     for (unsigned i = 0; i < 4; i++)
         expect(w, a->mappings[i].answers == 1 && a->mappings[i].result == 3);
-    skip_s(w, 17);
+    note(w, "the daemon has given the connection up, and a client requests a mapping that it had before");
+    again = map(w, b, UDP, 7004, 0, 3600);
+    world_run_for(w, 13000);
+    expect(w, again->answers == 1 && again->result == 3);
+    skip_s(w, 4);
     note(w, "the router answers again");
     world_run_for(w, 60000);
     for (unsigned i = 0; i < 4; i++)
         expect(w, a->mappings[i].state == LAN_HELD);
-    expect(w, our_rules(w) == 4);
+    expect(w, again->state == LAN_HELD && our_rules(w) == 5);
     expect_rest(w);
 }
 

@@ -62,6 +62,21 @@ enum {
      * not cost all clients their ports. */
     STATIC_DISPLACES_S = 600,
 
+    /* What the daemon sends and logs in any minute stays below these numbers, whatever clients, gateway and
+     * router do; they follow from the pauses of each module, and the tests check them in every run. To the
+     * gateway: so many for its address and clock, so many for each mapping (a request that it does not answer
+     * is sent eight times in a minute, by RFC 6886 section 3.1; a contradiction, a conflict or a refusal is
+     * followed by a pause), and so many for each request of a client, whose request starts the pauses of that
+     * mapping again. On the router, beyond what clients may cause: a rule is put back, replaced or removed so
+     * often. An epoch restarts every ten seconds at most, which fits six announcements of a series; a new
+     * address begins a series, too. Of each kind of log line, LOG_BURST and one in LOG_INTERVAL_S. */
+    MINUTE_GATEWAY = 100,
+    MINUTE_GATEWAY_PER_MAPPING = 20,
+    MINUTE_GATEWAY_PER_REQUEST = 4,
+    MINUTE_ROUTER_PER_MAPPING = 6,
+    MINUTE_ANNOUNCEMENTS = 60,
+    MINUTE_LOG_PER_KIND = 16,
+
     /* By default RouterOS allows 20 API sessions, for all programs together. */
     ROUTER_SESSIONS_MAX = 4,
     /* With this many commands in flight, removing 1,000 rules at a stop takes nine round trips. */

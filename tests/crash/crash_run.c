@@ -57,7 +57,7 @@ static bool relies(const struct crash *c, const struct lan_mapping *mapping)
 static void check_promise(struct crash *c, const struct lan_client *client, const struct lan_mapping *mapping,
                           struct promise *promise)
 {
-    const struct inv_rule *rule;
+    const struct book_rule *rule;
 
     if (!relies(c, mapping)) {
         *promise = (struct promise){0};

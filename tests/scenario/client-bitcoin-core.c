@@ -7,13 +7,13 @@
 
 static void renews(struct world *w, unsigned host)
 {
-    const struct inv_entry *ask = inv_find_ask(w, lan_address(host), TCP, 8333);
+    const struct book_mapping *m = book_find(&w->book, lan_address(host), TCP, 8333);
 
     asks_pcp(w, host, 40003, false);
     asks_address(w, host, 40004);
     asks_map(w, host, 40004, TCP, 8333, 8333, 2400);
     world_run_for(w, 1000);
-    expect(w, ask->advertised_ms + 1000 >= w->now_ms && ask->promised_until_ms >= ask->advertised_ms + 30000);
+    expect(w, m->told_ms + 1000 >= w->now_ms && m->until_ms >= m->told_ms + 30000);
 }
 
 static void tell(struct world *w)

@@ -25,7 +25,7 @@ static void tell(struct world *w)
     mapping = map(w, b, TCP, 7000, 7000, 3600);
     world_run_for(w, 1000);
     expect(w, our_rules(w) == MAPPINGS + 1 && mapping->state == LAN_HELD);
-    expect(w, w->invariants.errors == 1);
+    expect(w, w->book.errors == 1);
 }
 
 const struct story story_client_takes_all = {.tell = tell};

@@ -9,12 +9,12 @@ enum { A_MINUTE_MS = 60000, REQUESTS_MAX = 20, ANNOUNCEMENTS_MAX = 30 };
 static void a_minute(struct world *w, struct lan_client *from, uint16_t port)
 {
     uint64_t requests = w->gateway.requests;
-    uint64_t announcements = w->invariants.announcements;
+    uint64_t announcements = w->book.announcements;
     struct lan_mapping *mapping = map(w, from, TCP, port, port, 3600);
 
     world_run_for(w, A_MINUTE_MS);
     expect(w, w->gateway.requests <= requests + REQUESTS_MAX);
-    expect(w, w->invariants.announcements <= announcements + ANNOUNCEMENTS_MAX);
+    expect(w, w->book.announcements <= announcements + ANNOUNCEMENTS_MAX);
     expect(w, mapping->state == LAN_HELD && mapping->answers == 1);
 }
 
@@ -22,12 +22,12 @@ static void a_minute(struct world *w, struct lan_client *from, uint16_t port)
 static void slow(struct world *w)
 {
     uint64_t requests = w->gateway.requests;
-    uint64_t successes = w->invariants.successes;
+    uint64_t successes = w->book.successes;
 
     asks_map(w, 11, 42000, UDP, 7002, 7002, 3600);
     world_run_for(w, A_MINUTE_MS);
     expect(w, w->gateway.requests <= requests + REQUESTS_MAX);
-    expect(w, w->invariants.successes == successes + 1);
+    expect(w, w->book.successes == successes + 1);
 }
 
 static void tell(struct world *w)

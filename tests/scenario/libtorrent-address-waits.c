@@ -35,7 +35,7 @@ static void tell(struct world *w)
     w->gateway.faults.late_ms = 2000;
     map_and_address(w, 10);
     world_run_for(w, 3000);
-    expect(w, w->invariants.successes == 1);
+    expect(w, w->book.successes == 1);
     note(w, "a renewal: the address waits for the answer from memory, 200 ms");
     skip_s(w, 60);
     map_and_address(w, 10);
@@ -44,7 +44,7 @@ static void tell(struct world *w)
     w->gateway.faults.silent = true;
     map_and_address(w, 11);
     world_run_for(w, 12000);
-    expect(w, w->invariants.errors == 1);
+    expect(w, w->book.errors == 1);
     note(w, "with nothing in work the answer is there at once, and the gateway is known to be silent");
     send_address(w, 11);
     world_run_for(w, 10);

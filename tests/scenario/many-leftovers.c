@@ -25,7 +25,7 @@ static void tell(struct world *w)
                        "lease 600 s\"",
                        20000 + i, 10 + i % 200, 20000 + i, 30000 + i);
         router_model_rule_add(w->router, text, false);
-        inv_asked_before(w, lan_address(10 + i % 200), UDP, (uint16_t)(20000 + i));
+        book_asked_before(&w->book, lan_address(10 + i % 200), UDP, (uint16_t)(20000 + i));
     }
     world_hand_end(w);
     note(w, "a request while the daemon reads the table (not shown)");

@@ -14,14 +14,14 @@ static void asks(struct world *w)
 
 static void refused(struct world *w, uint16_t result)
 {
-    uint64_t successes = w->invariants.successes;
+    uint64_t successes = w->book.successes;
 
     skip_s(w, 25);
     note(w, "the gateway refuses the renewal");
     w->gateway.faults.refuse = result;
     asks(w);
     world_run_for(w, 300);
-    expect(w, w->invariants.successes == successes + 1 && w->invariants.errors == 0);
+    expect(w, w->book.successes == successes + 1 && w->book.errors == 0);
     world_run_for(w, 7700);
     expect(w, our_rules(w) == 1 && gateway_count(&w->gateway, w->now_ms) == 1);
 }
@@ -53,13 +53,13 @@ static void tell(struct world *w)
     expect(w, w->gateway.requests <= requests + 6);
     asks(w);
     world_run_for(w, 300);
-    expect(w, w->invariants.errors == 0);
+    expect(w, w->book.errors == 0);
     skip_s(w, 10);
-    expect(w, w->invariants.errors == 1);
+    expect(w, w->book.errors == 1);
     expect(w, our_rules(w) == 0 && gateway_count(&w->gateway, w->now_ms) == 0);
     asks(w);
     world_run_for(w, 300);
-    expect(w, w->invariants.errors == 2);
+    expect(w, w->book.errors == 2);
     w->gateway.faults.refuse = 0;
     expect_rest(w);
 }

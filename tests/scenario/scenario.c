@@ -65,14 +65,14 @@ void expect_rest(struct world *w)
 
 uint32_t rule_of(struct world *w, unsigned last_byte, bool tcp, uint16_t port)
 {
-    const struct inv_rule *rule = inv_find_rule(w, lan_address(last_byte), tcp, port);
+    const struct book_rule *rule = inv_find_rule(w, lan_address(last_byte), tcp, port);
 
     return rule ? rule->id : 0;
 }
 
 uint16_t router_port_of(struct world *w, unsigned last_byte, bool tcp, uint16_t port)
 {
-    const struct inv_rule *rule = inv_find_rule(w, lan_address(last_byte), tcp, port);
+    const struct book_rule *rule = inv_find_rule(w, lan_address(last_byte), tcp, port);
 
     return rule ? rule->router_port : 0;
 }

@@ -21,7 +21,7 @@ static void leftover(struct world *w, unsigned last_byte, uint16_t port)
                    "lease 600 s\"",
                    port, last_byte, port);
     router_model_rule_add(w->router, text, false);
-    inv_asked_before(w, lan_address(last_byte), UDP, 6881);
+    book_asked_before(&w->book, lan_address(last_byte), UDP, 6881);
 }
 
 static void tell(struct world *w)

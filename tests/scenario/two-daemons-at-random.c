@@ -83,7 +83,6 @@ static void tell(struct world *w)
 
     show(w, false);
     w->lan.deaf = true;
-    w->is_stranger = true; /* both announce themselves before they know of each other */
     world_start(w, 1);
     world_run_for(w, 5000);
     asks_map(w, 10, 40000, UDP, 7000, 7000, 86400);

@@ -1,9 +1,11 @@
-/* sim --seed N --runs N [--events N] [--twice] [--verbose]
+/* sim --seed N --runs N [--events N] [--twice] [--verbose] [--stats] [--limits]
  *
  * Runs the seeds N, N + 1 and so on, each with options of its own. In each run so many things happen in the
  * world: a request, a fault, or time that passes. The core gets about fifty events for each. The same seed
- * gives the same run, byte for byte; --twice runs each seed a second time and compares. At the first failure
- * it prints the last lines, the seed and the options, and exits with status 1. */
+ * gives the same run, byte for byte; --twice runs each seed a second time and compares. --stats prints the
+ * most of what the daemon sent and logged in one minute. --limits draws low limits, gateways that want a
+ * suggestion, and a second daemon as well. At the first failure it prints the last lines, the
+ * seed and the options, and exits with status 1. */
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,6 +23,7 @@ struct arguments {
     uint64_t events;
     bool twice;
     bool verbose;
+    bool stats;
 };
 
 static bool parse(int argc, char **argv, struct arguments *ret)
@@ -36,6 +39,10 @@ static bool parse(int argc, char **argv, struct arguments *ret)
             ret->twice = true;
         } else if (strcmp(argv[i], "--verbose") == 0) {
             ret->verbose = true;
+        } else if (strcmp(argv[i], "--limits") == 0) {
+            sim_with_limits();
+        } else if (strcmp(argv[i], "--stats") == 0) {
+            ret->stats = true;
         } else if (number && i + 1 < argc) {
             *number = strtoull(argv[++i], &end, 0);
             if (*end != '\0' || end == argv[i])
@@ -52,7 +59,7 @@ static bool all_happened(const struct sim_result *total, uint64_t runs)
 {
     bool all = true;
 
-    for (unsigned i = 0; i < SIM_EVENTS && runs >= RUNS_WITH_ALL; i++) {
+    for (unsigned i = 0; i < SIM_TWIN && runs >= RUNS_WITH_ALL; i++) {
         if (total->happened[i] > 0)
             continue;
         fprintf(stderr, "%s never happened in %" PRIu64 " runs\n", sim_event_name((enum sim_event)i), runs);
@@ -68,7 +75,8 @@ int main(int argc, char **argv)
     uint64_t fewest = UINT64_MAX;
 
     if (!parse(argc, argv, &args)) {
-        fprintf(stderr, "usage: sim [--seed N] [--runs N] [--events N] [--twice] [--verbose]\n");
+        fprintf(stderr,
+                "usage: sim [--seed N] [--runs N] [--events N] [--twice] [--verbose] [--stats] [--limits]\n");
         return 2;
     }
     printf("sim: seed %" PRIu64 ", runs %" PRIu64 ", events %" PRIu64 "\n", args.seed, args.runs,
@@ -81,6 +89,8 @@ int main(int argc, char **argv)
         fewest = result.steps < fewest ? result.steps : fewest;
         for (unsigned k = 0; k < SIM_EVENTS; k++)
             total.happened[k] += result.happened[k];
+        for (unsigned k = 0; k < BUDGETS; k++)
+            total.most[k] = result.most[k] > total.most[k] ? result.most[k] : total.most[k];
         if (args.twice && sim_run(args.seed + i, (unsigned)args.events, false).hash != result.hash) {
             fprintf(stderr, "seed %" PRIu64 ": two runs of one seed differ\n", args.seed + i);
             return 1;
@@ -91,5 +101,7 @@ int main(int argc, char **argv)
     printf("sim: %" PRIu64 " runs passed, %" PRIu64 " events given to the core, at least %" PRIu64
            " in each\n",
            args.runs, total.steps, fewest);
+    for (unsigned k = 0; k < BUDGETS && args.stats; k++)
+        printf("sim: at most %u %s in a minute\n", total.most[k], budgets_name((enum budget)k));
     return all_happened(&total, args.runs) ? 0 : 1;
 }

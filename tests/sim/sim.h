@@ -58,6 +58,8 @@ enum sim_event {
     SIM_GATEWAY_CLOCK,
     SIM_GATEWAY_SAYS,
     SIM_ROUTER_WAY,
+
+    SIM_TWIN, /* a second daemon with the same INSTANCE starts, or dies */
     SIM_EVENTS,
 };
 
@@ -67,7 +69,7 @@ struct sim_options {
     bool kills;   /* leases of a process that died, or was stopped while the gateway was unreachable, end by
                      themselves */
     bool deaf;    /* announcements do not reach the clients */
-    bool limited; /* the gateway does not have enough ports for all clients */
+    bool limited; /* not all clients can have their mappings: the gateway has few ports, or a limit is low */
     struct world_options world;
 };
 
@@ -96,6 +98,8 @@ struct sim {
 };
 
 struct sim_options sim_options(uint64_t seed);
+/* From now on some seeds have low limits, a gateway that wants a suggestion, or a second daemon. */
+void sim_with_limits(void);
 void sim_print_options(const struct sim *sim, FILE *to);
 const char *sim_event_name(enum sim_event event);
 
@@ -113,6 +117,7 @@ void sim_readers_end(struct sim *sim);
 struct sim_result {
     uint64_t hash;  /* of the trace */
     uint64_t steps; /* events given to the core */
+    unsigned most[BUDGETS];
     uint64_t happened[SIM_EVENTS];
 };
 

@@ -282,7 +282,6 @@ static void gateway_says(struct sim *sim)
     size_t len = gateway_announcement(&w->gateway, w->now_ms, datagram);
 
     put32(datagram + 4, gateway_epoch_s(&w->gateway, w->now_ms) + (uint32_t)any_step_s(sim));
-    w->gateway.clock_changes++; /* While an address request is open, the datagram passes for its answer. */
     world_gateway_says(w, span_of(datagram, len));
 }
 
@@ -592,6 +591,26 @@ static void process_happens(struct sim *sim, enum sim_event event)
     world_start(w, prng_next(&sim->prng));
 }
 
+/* The requests of the LAN go to the daemon that started last. */
+static void twin_happens(struct sim *sim)
+{
+    struct world *w = sim->world;
+
+    w->lan_process_ms = w->now_ms;
+    if (!w->other.proxy) {
+        w->lan_process = 1;
+        world_start_second(w, prng_next(&sim->prng));
+        return;
+    }
+    world_turn(w, 1);
+    if (below(sim, 2))
+        world_power_lost(w);
+    else
+        world_kill(w);
+    world_turn(w, 0);
+    w->lan_process = 0;
+}
+
 void sim_happens(struct sim *sim, enum sim_event event)
 {
     if (event != SIM_TIME)
@@ -610,8 +629,10 @@ void sim_happens(struct sim *sim, enum sim_event event)
         process_happens(sim, event);
     else if (event == SIM_ROUTER_WAY)
         way_moves(sim);
-    else
+    else if (event < SIM_TWIN)
         sim_gateway_lies(sim, event);
+    else
+        twin_happens(sim);
 }
 
 void sim_faults_off(struct sim *sim)
@@ -620,6 +641,8 @@ void sim_faults_off(struct sim *sim)
     struct world *w = sim->world;
 
     trace_line(&w->trace, w->now_ms, "# faults off");
+    if (w->other.proxy)
+        twin_happens(sim);
     for (unsigned event = SIM_GATEWAY_SILENT; event < SIM_HAND_REMOVE; event++)
         fault_ends(w, event);
     if (sim->options.weight[SIM_ROUTER_WAY] != 0) {

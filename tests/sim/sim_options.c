@@ -51,6 +51,7 @@ static const struct {
     [SIM_GATEWAY_CLOCK] = {"gateway-clock", 4, 30},
     [SIM_GATEWAY_SAYS] = {"gateway-says", 6, 30},
     [SIM_ROUTER_WAY] = {"router-way", 6, 30},
+    [SIM_TWIN] = {"twin", 5, 12},
 };
 
 const char *sim_event_name(enum sim_event event)
@@ -100,7 +101,7 @@ static void choose_lies(uint64_t seed, struct sim_options *options)
 {
     struct prng prng = prng_seeded(seed ^ 0x4c494553);
 
-    for (unsigned i = SIM_GATEWAY_CLOCK; i < SIM_EVENTS; i++)
+    for (unsigned i = SIM_GATEWAY_CLOCK; i < SIM_TWIN; i++)
         options->weight[i] = prng_below(&prng, 100) < kinds[i].percent ? kinds[i].weight : 0;
 }
 
@@ -122,6 +123,43 @@ static void choose_statics(uint64_t seed, struct proxy_config *config)
             one.address = 0xc0a85801; /* the router's */
         config->static_mapping[config->static_mappings++] = one;
     }
+}
+
+static bool with_limits;
+
+void sim_with_limits(void)
+{
+    with_limits = true;
+}
+
+/* Drawn apart as well. */
+static void choose_limits(uint64_t seed, struct sim_options *options)
+{
+    static const uint32_t all[] = {3, 8, 20, 60};
+    static const uint32_t each[] = {1, 3, 8};
+    static const uint32_t changes[] = {0, 1, 3, 1000};
+    struct prng prng = prng_seeded(seed ^ 0x4c494d49);
+    struct proxy_config *config = &options->world.config;
+
+    if (prng_below(&prng, 5) == 0)
+        config->mappings_max = (uint16_t)pick(&prng, all, ARRAY_LEN(all));
+    if (prng_below(&prng, 5) == 0)
+        config->client_mappings_max = (uint16_t)pick(&prng, each, ARRAY_LEN(each));
+    if (prng_below(&prng, 4) == 0)
+        config->router_changes_per_s = (uint16_t)pick(&prng, changes, ARRAY_LEN(changes));
+    options->limited = options->limited || config->mappings_max < MAPPINGS_DEFAULT ||
+                       config->client_mappings_max < CLIENT_MAPPINGS_DEFAULT ||
+                       config->router_changes_per_s == 1;
+    options->world.gateway.wants_suggestion = !options->world.gateway.symmetric && prng_below(&prng, 10) == 0;
+    if (prng_below(&prng, 100) >= kinds[SIM_TWIN].percent)
+        return;
+    /* Two daemons: which of them dies is up to these events. Both announce themselves until one of them
+     * stands by. */
+    options->weight[SIM_TWIN] = kinds[SIM_TWIN].weight;
+    options->weight[SIM_KILL] = 0;
+    options->weight[SIM_STOP] = 0;
+    options->kills = true;
+    options->deaf = true;
 }
 
 static void choose_router(struct prng *prng, struct router_model_options *router)
@@ -186,6 +224,8 @@ struct sim_options sim_options(uint64_t seed)
     choose_symmetric(seed, &options);
     choose_lies(seed, &options);
     choose_statics(seed, &options.world.config);
+    if (with_limits)
+        choose_limits(seed, &options);
     choose_router(&prng, &options.world.router);
     choose_links(&prng, &options.world);
     if (options.weight[SIM_ROUTER_RENAME] == 0 && prng_below(&prng, 3) == 0)
@@ -220,7 +260,12 @@ void sim_print_options(const struct sim *sim, FILE *to)
         gateway->symmetric  ? " symmetric"
         : gateway->one_port ? " one-port"
                             : "",
-        gateway->ignore_suggestion ? " no-suggestions" : "", gateway->epoch_s);
+        gateway->ignore_suggestion  ? " no-suggestions"
+        : gateway->wants_suggestion ? " wants-suggestion"
+                                    : "",
+        gateway->epoch_s);
+    fprintf(to, "mappings %u, of one client %u; changes %u/s\n", world->config.mappings_max,
+            world->config.client_mappings_max, (unsigned)world->config.router_changes_per_s);
     fprintf(to,
             "router %s latency %u..%u listen %u%s%s%s; lan %u..%u loss %u%% twice %u%%; tunnel %u..%u twice "
             "%u%%; "

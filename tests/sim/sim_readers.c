@@ -42,7 +42,7 @@ static struct sim_arrived *arrived_at(struct sim *sim, uint32_t client, bool tcp
     return one;
 }
 
-static void arrive(struct sim *sim, const struct inv_rule *rule, uint32_t count)
+static void arrive(struct sim *sim, const struct book_rule *rule, uint32_t count)
 {
     arrived_at(sim, rule->address, rule->tcp, rule->port)->connections += count;
     router_model_rule_traffic(sim->world->router, rule->id, UINT64_C(60) * count, count);
@@ -89,7 +89,7 @@ void sim_readers_happen(struct sim *sim)
 
 static uint32_t rule_of(const struct world *w, const struct mapping_status *mapping)
 {
-    const struct inv_rule *rule =
+    const struct book_rule *rule =
         inv_find_rule(w, mapping->client, mapping->protocol == NATPMP_TCP, mapping->internal_port);
 
     return rule ? rule->id : 0;

@@ -185,6 +185,7 @@ struct sim_result sim_run(uint64_t seed, unsigned events, bool verbose)
     }
     converge(&sim);
     result = (struct sim_result){.hash = sim.world->trace.hash, .steps = sim.world->steps};
+    memcpy(result.most, sim.world->budgets.most, sizeof(result.most));
     memcpy(result.happened, sim.happened, sizeof(result.happened));
     world_watch(NULL);
     sim_readers_end(&sim);

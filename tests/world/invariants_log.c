@@ -74,13 +74,3 @@ void inv_log(struct world *w, enum log_level level, struct span text)
             world_fail(w, "byte %02x in a log line", text.data[i]);
     }
 }
-
-void inv_to_gateway(struct world *w, struct span datagram)
-{
-    const uint8_t *bytes = datagram.data;
-
-    inv_check_secrets(w, "a datagram to the gateway", datagram);
-    /* A static mapping may take the port of a client that uses it. */
-    if (w->options.config.static_mappings > 0 && datagram.len == 12 && memcmp(bytes + 8, "\0\0\0", 4) == 0)
-        inv_state_lost(w);
-}

@@ -41,6 +41,7 @@ static void do_gateway_send(struct world *w, struct span bytes)
 
     trace_line(&w->trace, w->now_ms, "gateway > %s", trace_natpmp(bytes, text));
     inv_to_gateway(w, bytes);
+    budgets_use(w, BUDGET_GATEWAY, 1);
     if (w->faults.tunnel_down) {
         event.type = WORLD_GATEWAY_ERROR;
         event.value = GATEWAY_NO_ROUTE;
@@ -74,14 +75,21 @@ static void do_log(struct world *w, const struct action *action)
     trace_line(&w->trace, w->now_ms, "log %s %s: %.*s", levels[action->log.level], action->log.component,
                (int)action->log.text.len, (const char *)action->log.text.data);
     inv_log(w, action->log.level, action->log.text);
-    if (span_starts(action->log.text, "another double-natpmp "))
+    if (span_starts(action->log.text, "another double-natpmp ")) {
         inv_process_changed(w);
+        book_stands_by(&w->book);
+    }
     if (span_starts(action->log.text, "the other double-natpmp ")) {
         inv_process_changed(w);
         w->invariants.adopting = true;
     }
-    if (strcmp(action->log.component, "router") == 0 && span_starts(action->log.text, "the router is ready "))
+    if (action->log.level <= LOG_LEVEL_INFO)
+        budgets_use(w, BUDGET_LOG, 1);
+    if (strcmp(action->log.component, "router") == 0 && span_starts(action->log.text, "the router is ready ")) {
+        if (w->invariants.adopting)
+            book_adopted(&w->book, w->now_ms);
         w->invariants.adopting = false;
+    }
 }
 
 static void forget_process(struct world *w)
@@ -107,18 +115,16 @@ static void carry_out(struct world *w, const struct action *action)
 {
     char text[TRACE_LINE_MAX];
 
-    if (w->silent && (action->type == ACTION_LAN_SEND || action->type == ACTION_ANNOUNCE ||
-                      action->type == ACTION_GATEWAY_SEND))
-        world_fail(w, "a daemon that stands by sends something");
     switch (action->type) {
     case ACTION_LAN_SEND:
         do_lan_send(w, action);
         break;
     case ACTION_ANNOUNCE:
         trace_line(&w->trace, w->now_ms, "announce %s", trace_natpmp(action->announce, text));
+        inv_announce(w, action->announce);
+        budgets_use(w, BUDGET_ANNOUNCEMENTS, 1);
         if (w->process == 1 && w->is_stranger)
             break;
-        inv_announce(w, action->announce);
         world_link_send(w, &w->options.lan, (struct world_event){.type = WORLD_ANNOUNCEMENT},
                         action->announce);
         break;
@@ -148,7 +154,7 @@ static void carry_out(struct world *w, const struct action *action)
         trace_line(&w->trace, w->now_ms, "exit");
         w->exited = true;
         w->exits++;
-        inv_exited(w);
+        book_exited(&w->book);
         break;
     }
 }
@@ -209,11 +215,10 @@ void world_give(struct world *w, struct event *event)
     event->gateway_local = w->gateway_local;
     w->steps++;
     count_deadlines(w, event->type);
+    inv_before_step(w);
     if (event->type == EVENT_DEADLINE)
         w->deadline_seen_ms = 0;
-    w->silent = proxy_status(w->proxy, w->now_ms).standing_by;
     proxy_step(w->proxy, event, w->actions);
-    w->silent = w->silent && proxy_status(w->proxy, w->now_ms).standing_by;
     carry_out_all(w);
     if (!w->proxy)
         return;
@@ -239,7 +244,7 @@ static void give_lan(struct world *w, const struct world_event *event)
 
     trace_line(&w->trace, w->now_ms, "lan %s:%u > %s", address_text(event->from.address).text,
                event->from.port, trace_natpmp(bytes, text));
-    if (!proxy_status(w->proxy, w->now_ms).standing_by)
+    if (w->book.own.serves)
         inv_request(w, event->from, bytes);
     world_give(
         w,
@@ -257,8 +262,7 @@ static void give_gateway(struct world *w, const struct world_event *event)
     if (event->generation != w->socket)
         return; /* the socket of a process that has ended */
     trace_line(&w->trace, w->now_ms, "gateway < %s", trace_natpmp(bytes, text));
-    if (event->value == 0) /* what nobody asked for says nothing for certain */
-        inv_from_gateway(w, event->sent_ms, bytes);
+    inv_from_gateway(w, bytes);
     world_give(w, &(struct event){.type = EVENT_GATEWAY, .gateway = bytes});
 }
 
@@ -270,6 +274,7 @@ static void give_gateway_error(struct world *w, const struct world_event *event)
     if (event->generation != w->socket)
         return;
     trace_line(&w->trace, w->now_ms, "gateway ! %s", names[event->value]);
+    book_gateway_error(&w->book, w->now_ms);
     world_give(
         w, &(struct event){.type = EVENT_GATEWAY_ERROR, .gateway_error = (enum gateway_trouble)event->value});
 }
@@ -429,7 +434,7 @@ void world_start(struct world *w, uint64_t seed)
     for (unsigned i = 0; i < w->options.config.static_mappings; i++) {
         const struct static_mapping *one = &w->options.config.static_mapping[i];
 
-        inv_asked_before(w, one->address, one->protocol == NATPMP_TCP, one->internal_port);
+        book_static(&w->book, one->address, one->protocol == NATPMP_TCP, one->internal_port);
     }
     proxy_init(w->proxy, &w->options.config, seed);
     world_give(w, &(struct event){.type = EVENT_START});
@@ -465,6 +470,7 @@ void world_stop(struct world *w)
     trace_line(&w->trace, w->now_ms, "SIGTERM");
     w->stalled_until_ms = 0;
     w->stop_ms = w->now_ms;
+    book_stopping(&w->book);
     world_give(w, &(struct event){.type = EVENT_STOP});
 }
 
@@ -483,6 +489,7 @@ void world_stall(struct world *w, uint64_t for_ms)
     trace_line(&w->trace, w->now_ms, "stopped for %" PRIu64 " ms", for_ms);
     w->stalled_until_ms = w->now_ms + for_ms;
     w->invariants.stalled_until_ms = w->stalled_until_ms;
+    book_stalled(&w->book, w->stalled_until_ms);
     /* Its connections time out meanwhile. */
     if (w->invariants.router_trouble_ms < w->stalled_until_ms)
         w->invariants.router_trouble_ms = w->stalled_until_ms;

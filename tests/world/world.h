@@ -9,6 +9,7 @@
 
 #include "base/attributes.h"
 #include "base/prng.h"
+#include "budgets.h"
 #include "core/proxy.h"
 #include "core/proxy_status.h"
 #include "gateway_model.h"
@@ -26,6 +27,8 @@ struct world_link {
     unsigned loss_percent;
     unsigned duplicate_percent;
 };
+
+enum { WORLD_DATAGRAM_MAX = 2048 };
 
 struct world_options {
     uint64_t seed;
@@ -122,9 +125,9 @@ struct world {
     struct world_stream streams[ROUTER_SESSIONS_MAX];
     struct world_process other; /* the process that is not the present one */
     unsigned process;           /* the present one: 0, or 1 for the second daemon */
-    unsigned lan_process;       /* the one to which the LAN's requests go */
+    unsigned lan_process;       /* the one to which the LAN's requests go ... */
+    uint64_t lan_process_ms;    /* ... and since when, in the simulation */
     bool is_stranger; /* the second daemon has another INSTANCE: what it tells the LAN does not count */
-    bool silent;      /* the present one stood by before this step and after it */
     struct world_faults faults;
     struct gateway_model gateway;
     struct router_model *router;
@@ -132,6 +135,8 @@ struct world {
     struct invariants invariants;
     unsigned peers;
     struct world_peer peer[WORLD_PEERS_MAX];
+    struct book book;
+    struct budgets budgets;
     struct world_notices notices[2]; /* of each process */
     uint64_t kill_after_actions;     /* the process dies after this action; 0: never */
     bool kill_is_power_loss;         /* and its machine with it */
@@ -140,6 +145,10 @@ struct world {
     uint32_t router_local;           /* ... towards the router; 0: not known */
     uint64_t socket;                 /* towards the gateway; a new one for each process */
     uint64_t gateway_socket;         /* of the datagram that the gateway answers */
+    /* May change a datagram of the gateway on its way, and its delay. Returns how many copies arrive. The
+     * buffer has room for WORLD_DATAGRAM_MAX bytes. NULL: all arrive as they were sent. */
+    unsigned (*tamper)(void *context, uint8_t *bytes, size_t *len, uint64_t *delay_ms);
+    void *tamper_context;
     /* Prints what is known about the run. Called before the program ends after a failure. May be NULL. */
     void (*report)(void *context);
     void *report_context;

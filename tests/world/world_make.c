@@ -1,6 +1,7 @@
 /* Makes a world and its links, and changes it from outside. */
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "world.h"
 
@@ -42,29 +43,35 @@ static void lan_fails(void *context, const char *what, uint32_t client, struct s
     world_fail(w, "client %s: %s: %s", address_text(client).text, what, trace_natpmp(datagram, text));
 }
 
-/* Replies from before the reset may arrive after those that were sent later. */
+/* Replies from before the reset may arrive after those that were sent later. The daemon that served before
+ * may still answer the requests that it has. */
 static bool lan_reset_is_due(void *context, uint64_t last_heard_ms)
 {
     struct world *w = context;
 
-    return w->invariants.reset_ms + w->options.lan.latency_max_ms >= last_heard_ms;
-}
-
-static void send_from_gateway(struct world *w, bool unasked, uint64_t delay_ms, struct span datagram)
-{
-    struct world_event event = {
-        .type = WORLD_GATEWAY_OUT, .generation = w->gateway_socket, .sent_ms = w->now_ms, .value = unasked};
-    struct world_link link = w->options.gateway_link;
-
-    link.latency_min_ms += (uint32_t)delay_ms;
-    link.latency_max_ms += (uint32_t)delay_ms;
-    world_link_send(w, &link, event, datagram);
+    return w->book.reset_ms + w->options.lan.latency_max_ms >= last_heard_ms ||
+           (w->lan_process_ms != 0 &&
+            w->lan_process_ms + BOOK_ANSWER_MS + w->options.lan.latency_max_ms >= last_heard_ms);
 }
 
 static void gateway_sends(void *context, uint64_t delay_ms, struct span datagram)
 {
-    world_packet_returns(context);
-    send_from_gateway(context, false, delay_ms, datagram);
+    struct world *w = context;
+    struct world_event event = {.type = WORLD_GATEWAY_OUT, .generation = w->gateway_socket};
+    struct world_link link = w->options.gateway_link;
+    uint8_t bytes[WORLD_DATAGRAM_MAX];
+    size_t len = datagram.len;
+    unsigned copies = 1;
+
+    world_packet_returns(w);
+    assert(len <= sizeof(bytes));
+    memcpy(bytes, datagram.data, len);
+    if (w->tamper)
+        copies = w->tamper(w->tamper_context, bytes, &len, &delay_ms);
+    link.latency_min_ms += (uint32_t)delay_ms;
+    link.latency_max_ms += (uint32_t)delay_ms;
+    while (copies-- > 0)
+        world_link_send(w, &link, event, span_of(bytes, len));
 }
 
 static void gateway_is_unreachable(void *context)
@@ -82,11 +89,6 @@ static void gateway_complains(void *context, const char *what, struct span datag
     char text[TRACE_LINE_MAX];
 
     world_fail(w, "request to the gateway: %s: %s", what, trace_natpmp(datagram, text));
-}
-
-static void gateway_loses(void *context, const struct gateway_lease *lease, uint64_t lost_ms, bool by_reboot)
-{
-    inv_lease_lost(context, lease, lost_ms, by_reboot);
 }
 
 /* ---- changes from outside ---- */
@@ -107,21 +109,18 @@ void world_gateway_reboot(struct world *w)
 {
     trace_line(&w->trace, w->now_ms, "the gateway loses its table");
     gateway_reboot(&w->gateway, w->now_ms);
-    inv_state_lost(w);
 }
 
 void world_gateway_clock(struct world *w, int32_t by_s)
 {
     trace_line(&w->trace, w->now_ms, "the gateway's clock is set by %d s", (int)by_s);
     gateway_set_clock(&w->gateway, w->now_ms, by_s);
-    /* By section 3.6 a clock that goes back means that everything is lost. */
-    inv_state_lost(w);
 }
 
 void world_gateway_says(struct world *w, struct span datagram)
 {
     w->gateway_socket = w->socket;
-    send_from_gateway(w, true, 0, datagram);
+    gateway_sends(w, 0, datagram);
 }
 
 void world_gateway_address(struct world *w, uint32_t address, bool announce)
@@ -130,7 +129,6 @@ void world_gateway_address(struct world *w, uint32_t address, bool announce)
 
     trace_line(&w->trace, w->now_ms, "the gateway's address is %s now", address_text(address).text);
     w->gateway.options.external_address = address;
-    inv_state_lost(w);
     if (announce)
         world_gateway_says(w, span_of(datagram, gateway_announcement(&w->gateway, w->now_ms, datagram)));
 }
@@ -190,8 +188,7 @@ static void init_gateway(struct world *w)
     struct gateway_callbacks callbacks = {.context = w,
                                           .send = gateway_sends,
                                           .unreachable = gateway_is_unreachable,
-                                          .complain = gateway_complains,
-                                          .lost = gateway_loses};
+                                          .complain = gateway_complains};
 
     gateway_init(&w->gateway, &w->options.gateway, &callbacks, prng_next(&w->prng));
 }

@@ -25,10 +25,10 @@ void world_peer(struct world *w, bool tcp, uint16_t port, uint32_t every_ms)
     world_at(w, w->now_ms + every_ms, world_peer_sends, number);
 }
 
-static const struct inv_rule *rule_for(const struct world *w, const struct world_peer *peer)
+static const struct book_rule *rule_for(const struct world *w, const struct world_peer *peer)
 {
     for (unsigned i = 0; i < w->invariants.rule_count; i++) {
-        const struct inv_rule *rule = &w->invariants.rules[i];
+        const struct book_rule *rule = &w->invariants.rules[i];
 
         if (rule->enabled && rule->tcp == peer->tcp && rule->router_port == peer->port)
             return rule;
@@ -54,7 +54,7 @@ static uint64_t known_ms(const struct world *w, const struct world_peer *peer)
 
 static void check(struct world *w, struct world_peer *peer, const struct router_model_fate *fate)
 {
-    const struct inv_rule *rule = rule_for(w, peer);
+    const struct book_rule *rule = rule_for(w, peer);
 
     if (!rule || rule->id != peer->rule) {
         peer->rule = rule ? rule->id : 0;

@@ -32,10 +32,10 @@ struct world_event {
     enum world_event_type type;
     unsigned slot;       /* of the router connections */
     uint64_t generation; /* of the connection; events of an older connection are dropped */
-    uint64_t sent_ms;    /* GATEWAY_IN, GATEWAY_OUT: when it was sent */
+    uint64_t sent_ms;    /* GATEWAY_IN: when it was sent */
     struct endpoint from;
     struct endpoint to;
-    unsigned value; /* close reason, gateway error, a value for the function, or GATEWAY_OUT: nobody asked */
+    unsigned value; /* close reason, gateway error, or a value for the function */
     void (*call)(struct world *, unsigned value);
     uint8_t *bytes; /* owned */
     size_t len;

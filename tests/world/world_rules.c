@@ -3,6 +3,8 @@
 #include <fnmatch.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/cursor.h"
 #include "hash.h"
@@ -13,12 +15,13 @@ enum {
     REST_SLACK_MS = 5000,
     PUT_BACK_MS = 1000,
     KEEP_ALIVE_MS = 45000, /* with the resync that follows it */
-    ADOPTED_MS = 1500000,  /* time until the next start, and the longest lease of the tests' gateways */
     /* The rules have followed a way that moved so long after the router reported it, or without a report. */
     WAY_SIGN_MS = 10000,
     WAY_NO_SIGN_MS = 60000,
     REPLACED_MS = 5000,
     FOREIGN_MS = 18000,
+    NO_LEASE_S = 3600,
+    ADOPTED_MS = 1500000, /* time until the next start, and the longest lease of the tests' gateways */
 };
 
 /* ---- reading the table ---- */
@@ -80,29 +83,26 @@ static bool property_is(const struct router_model_rule *rule, const char *name, 
     return router_model_rule_get(rule, name, &text) && span_is(text, value);
 }
 
+/* "... lease 60 s". The predecessor's comments contain none, and the daemon takes an hour for it. */
+static uint32_t comment_lease_s(const struct router_model_rule *rule)
+{
+    static const char before[] = " lease ";
+    char text[128] = "";
+    struct span comment;
+    const char *lease;
+    unsigned lease_s = 0;
+
+    if (router_model_rule_get(rule, "comment", &comment) && comment.len < sizeof(text))
+        memcpy(text, comment.data, comment.len);
+    lease = strstr(text, before);
+    if (lease)
+        lease_s = (unsigned)strtoul(lease + sizeof(before) - 1, NULL, 10);
+    return lease_s != 0 ? lease_s : NO_LEASE_S;
+}
+
 static uint64_t hash_text(uint64_t hash, struct span text)
 {
     return hash_bytes(hash_bytes(hash, text), span_text("\xff"));
-}
-
-static struct inv_rule read_rule(const struct world *w, const struct router_model_rule *rule)
-{
-    struct inv_rule read = {.id = router_model_rule_id(rule)};
-    struct span text;
-
-    read.tcp = property_is(rule, "protocol", "tcp");
-    read.sane = (read.tcp || property_is(rule, "protocol", "udp")) &&
-                read_port(rule, "dst-port", &read.router_port) && read_port(rule, "to-ports", &read.port) &&
-                router_model_rule_get(rule, "to-addresses", &text) && parse_address(text, &read.address) &&
-                property_is(rule, "chain", "dstnat") && property_is(rule, "action", "dst-nat") &&
-                router_model_rule_get(rule, "in-interface", &text) && text.len > 0;
-    static const char *const places[] = {"in-interface", "dst-address", "dst-address-type"};
-    for (unsigned i = 0; i < ARRAY_LEN(places); i++)
-        if (router_model_rule_get(rule, places[i], &text))
-            read.place = hash_text(read.place + i + 1, text);
-    read.enabled =
-        read.sane && !router_model_rule_disabled(rule) && !router_model_rule_invalid(w->router, rule);
-    return read;
 }
 
 /* All that a person could see change, without the counters and the id. */
@@ -117,6 +117,29 @@ static uint64_t hash_rule(uint64_t hash, const struct router_model_rule *rule)
             hash = hash_text(hash ^ i, text);
     }
     return hash * 31 + router_model_rule_disabled(rule);
+}
+
+static struct book_rule read_rule(const struct world *w, const struct router_model_rule *rule)
+{
+    struct book_rule read = {.id = router_model_rule_id(rule)};
+    struct span text;
+
+    read.tcp = property_is(rule, "protocol", "tcp");
+    read.sane = (read.tcp || property_is(rule, "protocol", "udp")) &&
+                read_port(rule, "dst-port", &read.router_port) && read_port(rule, "to-ports", &read.port) &&
+                router_model_rule_get(rule, "to-addresses", &text) && parse_address(text, &read.address) &&
+                property_is(rule, "chain", "dstnat") && property_is(rule, "action", "dst-nat") &&
+                router_model_rule_get(rule, "in-interface", &text) && text.len > 0;
+    static const char *const places[] = {"in-interface", "dst-address", "dst-address-type"};
+    for (unsigned i = 0; i < ARRAY_LEN(places); i++)
+        if (router_model_rule_get(rule, places[i], &text))
+            read.place = hash_text(read.place + i + 1, text);
+    read.lease_s = comment_lease_s(rule);
+    if (router_model_rule_get(rule, "comment", &text))
+        read.comment_hash = hash_bytes(HASH_START, text);
+    read.enabled =
+        read.sane && !router_model_rule_disabled(rule) && !router_model_rule_invalid(w->router, rule);
+    return read;
 }
 
 static bool was_ours_a_moment_ago(const struct world *w, uint32_t id)
@@ -155,25 +178,15 @@ void inv_rules_read(struct world *w)
     if (!inv->hand && excused == inv->excused_count &&
         (hash != inv->foreign_hash || foreign != inv->foreign_count))
         world_fail(w, "the foreign rules have changed: %u, before %u", foreign, inv->foreign_count);
+    book_rules(&w->book, w->now_ms, inv->rules, inv->rule_count);
     inv->foreign_hash = hash;
     inv->foreign_count = foreign;
     inv->excused_count = excused;
 }
 
-const struct inv_rule *inv_find_rule(const struct world *w, uint32_t address, bool tcp, uint16_t port)
+const struct book_rule *inv_find_rule(const struct world *w, uint32_t address, bool tcp, uint16_t port)
 {
-    const struct inv_rule *found = NULL;
-
-    for (unsigned i = 0; i < w->invariants.rule_count; i++) {
-        const struct inv_rule *rule = &w->invariants.rules[i];
-
-        if (!rule->sane || rule->address != address || rule->tcp != tcp || rule->port != port)
-            continue;
-        /* While a rule is replaced, there are two. The later one leads on. */
-        if (!found || !found->enabled || (rule->enabled && rule->id > found->id))
-            found = rule;
-    }
-    return found;
+    return book_rule_of(&w->book, address, tcp, port);
 }
 
 /* ---- after each change ---- */
@@ -185,7 +198,7 @@ static bool way_is_moving(const struct world *w)
 
 /* A rule follows the way or the tunnel's address, or goes to the front of foreign rules, and the new one is
  * added first. Then the old one must go soon. */
-static bool is_replaced(struct world *w, const struct inv_rule *a, const struct inv_rule *b)
+static bool is_replaced(struct world *w, const struct book_rule *a, const struct book_rule *b)
 {
     struct invariants *inv = &w->invariants;
     struct inv_pair *pair = NULL;
@@ -206,7 +219,7 @@ static bool is_replaced(struct world *w, const struct inv_rule *a, const struct 
            w->now_ms <= inv->router_trouble_ms + GRACE_RECONNECT_MS;
 }
 
-static void check_pair(struct world *w, const struct inv_rule *a, const struct inv_rule *b)
+static void check_pair(struct world *w, const struct book_rule *a, const struct book_rule *b)
 {
     if (!a->enabled || !b->enabled || a->router_port != b->router_port)
         return;
@@ -228,11 +241,11 @@ static void check_rules(struct world *w)
     if (w->now_ms <= inv->hand_known_ms + PUT_BACK_MS)
         return;
     for (unsigned i = 0; i < inv->rule_count; i++) {
-        const struct inv_rule *rule = &inv->rules[i];
+        const struct book_rule *rule = &inv->rules[i];
 
         if (!rule->sane)
             world_fail(w, "a rule of ours forwards no single port");
-        if (!inv_find_ask(w, rule->address, rule->tcp, rule->port) && !was_ours_a_moment_ago(w, rule->id))
+        if (!book_find(&w->book, rule->address, rule->tcp, rule->port) && !was_ours_a_moment_ago(w, rule->id))
             world_fail(w, "a rule leads to %s port %u, which no client requested",
                        address_text(rule->address).text, rule->port);
         for (unsigned k = 0; k < i; k++)
@@ -256,20 +269,42 @@ void inv_rules_init(struct world *w)
 
 /* ---- packets ---- */
 
-bool inv_interface_address(const struct world *w, const char *interface, uint32_t *ret_address)
+/* The router's address number i on that interface, or 0 if it cannot be parsed; false: there is none. */
+static bool read_address(const struct world *w, const char *interface, unsigned i, uint32_t *ret_address)
 {
-    for (unsigned i = 0;; i++) {
-        struct span text = span_text(router_model_address(w->router, i, interface));
-        const uint8_t *slash = text.len > 0 ? memchr(text.data, '/', text.len) : NULL;
+    struct span text = span_text(router_model_address(w->router, i, interface));
+    const uint8_t *slash = text.len > 0 ? memchr(text.data, '/', text.len) : NULL;
 
-        if (text.len == 0)
-            return false;
-        if (slash && parse_address(span_of(text.data, (size_t)(slash - text.data)), ret_address))
-            return true;
-    }
+    *ret_address = 0;
+    if (slash)
+        (void)parse_address(span_of(text.data, (size_t)(slash - text.data)), ret_address);
+    return text.len > 0;
 }
 
-void inv_check_reach(struct world *w, const struct inv_rule *rule)
+bool inv_interface_address(const struct world *w, const char *interface, uint32_t *ret_address)
+{
+    for (unsigned i = 0; read_address(w, interface, i, ret_address); i++) {
+        if (*ret_address != 0)
+            return true;
+    }
+    return false;
+}
+
+bool inv_is_routers(const struct world *w, uint32_t address)
+{
+    const char *interface;
+    uint32_t own;
+
+    for (unsigned k = 0; (interface = router_model_interface(w->router, k)); k++) {
+        for (unsigned i = 0; read_address(w, interface, i, &own); i++) {
+            if (own == address)
+                return true;
+        }
+    }
+    return false;
+}
+
+void inv_check_reach(struct world *w, const struct book_rule *rule)
 {
     const struct router_model_rule *row = router_model_rule_find(w->router, rule->id);
     const char *interface = row ? router_model_rule_text(row, "in-interface") : "";
@@ -291,7 +326,7 @@ void inv_check_reach(struct world *w, const struct inv_rule *rule)
 }
 
 /* What comes from the gateway must match the rule. With MIKROTIK_IN_INTERFACE the operator is responsible. */
-void inv_check_way(struct world *w, const struct inv_rule *rule)
+void inv_check_way(struct world *w, const struct book_rule *rule)
 {
     const struct router_model_rule *row = router_model_rule_find(w->router, rule->id);
     const char *interface = row ? router_model_rule_text(row, "in-interface") : "";
@@ -316,10 +351,10 @@ void inv_hand_begin(struct world *w)
     memcpy(inv->rules_before, inv->rules, sizeof(inv->rules));
 }
 
-static bool is_unchanged(const struct invariants *inv, const struct inv_rule *before)
+static bool is_unchanged(const struct invariants *inv, const struct book_rule *before)
 {
     for (unsigned i = 0; i < inv->rule_count; i++) {
-        const struct inv_rule *rule = &inv->rules[i];
+        const struct book_rule *rule = &inv->rules[i];
 
         if (rule->enabled == before->enabled && rule->tcp == before->tcp &&
             rule->address == before->address && rule->port == before->port &&
@@ -355,9 +390,10 @@ void inv_way_moves(struct world *w, bool has_sign)
         known_ms = inv->router_trouble_ms + GRACE_RECONNECT_MS;
     if (inv->way_known_ms < known_ms)
         inv->way_known_ms = known_ms;
+    book_router_trouble(&w->book, inv->way_known_ms);
 }
 
-static void note_taken(struct invariants *inv, const struct inv_rule *rule)
+static void note_taken(struct invariants *inv, const struct book_rule *rule)
 {
     inv->taken[inv->taken_next++ % INV_TAKEN_MAX] = (struct inv_taken){
         .id = rule->id,
@@ -374,6 +410,7 @@ void inv_hand_end(struct world *w)
 
     inv_rules_read(w);
     inv->hand_known_ms = noticed_ms(w);
+    book_router_trouble(&w->book, inv->hand_known_ms);
     for (unsigned i = 0; i < inv->rule_count_before; i++) {
         if (!is_unchanged(inv, &inv->rules_before[i]))
             note_taken(inv, &inv->rules_before[i]);
@@ -409,10 +446,10 @@ void inv_hand_unnoticed(struct world *w)
     }
     /* An adopted rule is made again under another id as often as somebody takes it away. */
     for (unsigned i = 0; i < w->invariants.rule_count; i++) {
-        const struct inv_rule *rule = &w->invariants.rules[i];
+        const struct book_rule *rule = &w->invariants.rules[i];
 
         if (rule->sane && was_ours_a_moment_ago(w, rule->id))
-            inv_asked_before(w, rule->address, rule->tcp, rule->port);
+            book_asked_before(&w->book, rule->address, rule->tcp, rule->port);
     }
 }
 
@@ -428,7 +465,8 @@ static void delay_way(struct world *w)
 
 void inv_router_begins(struct world *w)
 {
-    w->invariants.router_trouble_ms = w->now_ms;
+    if (w->invariants.router_trouble_ms < w->now_ms) /* a slow router stays slow */
+        w->invariants.router_trouble_ms = w->now_ms;
     delay_way(w);
 }
 
@@ -439,6 +477,7 @@ void inv_router_trouble(struct world *w)
     if (inv->router_trouble_ms < w->now_ms)
         inv->router_trouble_ms = w->now_ms;
     delay_way(w);
+    w->book.router_ms = inv->router_trouble_ms;
     /* Events that were still on their way arrive late now. */
     if (inv->hand_known_ms >= w->now_ms)
         inv->hand_known_ms = inv->router_trouble_ms + GRACE_RECONNECT_MS;
@@ -460,6 +499,7 @@ void inv_router_trouble_over(struct world *w)
     if (inv->router_trouble_ms <= w->now_ms)
         return;
     inv->router_trouble_ms = w->now_ms;
+    w->book.router_ms = w->now_ms;
     if (inv->hand_known_ms == expected_ms)
         inv->hand_known_ms = known_ms;
     if (inv->way_known_ms == expected_ms)
@@ -505,7 +545,7 @@ static void check_statics_at_rest(struct world *w)
     for (unsigned i = 0; i < w->options.config.static_mappings; i++) {
         const struct static_mapping *one = &w->options.config.static_mapping[i];
         bool tcp = one->protocol == NATPMP_TCP;
-        const struct inv_rule *rule = inv_find_rule(w, one->address, tcp, one->internal_port);
+        const struct book_rule *rule = inv_find_rule(w, one->address, tcp, one->internal_port);
 
         if (one->address == w->options.router_address || one->address == 0xc0a85801) {
             if (rule)
@@ -521,9 +561,9 @@ static void check_statics_at_rest(struct world *w)
     }
 }
 
-static void check_rule_at_rest(struct world *w, const struct inv_rule *rule)
+static void check_rule_at_rest(struct world *w, const struct book_rule *rule)
 {
-    const struct inv_entry *ask = inv_find_ask(w, rule->address, rule->tcp, rule->port);
+    const struct book_mapping *m = book_find(&w->book, rule->address, rule->tcp, rule->port);
     const char *client = address_text(rule->address).text;
 
     if (was_ours_a_moment_ago(w, rule->id))
@@ -533,50 +573,48 @@ static void check_rule_at_rest(struct world *w, const struct inv_rule *rule)
     inv_check_way(w, rule);
     if (inv_is_static(w, rule->address, rule->tcp, rule->port))
         return;
-    if (!ask || (!ask->doubtful && ask->promised_until_ms + REST_SLACK_MS <= w->now_ms &&
-                 ask->held_until_ms + REST_SLACK_MS <= w->now_ms))
+    if (!m ||
+        (!m->doubtful && m->until_ms + REST_SLACK_MS <= w->now_ms && m->kept_ms + REST_SLACK_MS <= w->now_ms))
         world_fail(w, "at rest: the rule for %s %s port %u has no client", client, rule->tcp ? "tcp" : "udp",
                    rule->port);
     /* The gateway's clock is ahead by the way of its reply, so a mapping that ends now has already ended
      * there. */
-    if (ask->promised_until_ms <= w->now_ms + REST_SLACK_MS && ask->promised_until_ms != 0)
+    if (m->until_ms <= w->now_ms + REST_SLACK_MS && m->until_ms != 0)
         return;
     if (!gateway_find(&w->gateway, w->now_ms, rule->tcp, rule->router_port))
         world_fail(w, "at rest: the rule for %s %s port %u has no lease at the gateway (internal %u)", client,
                    rule->tcp ? "tcp" : "udp", rule->port, rule->router_port);
 }
 
-static void check_ask_at_rest(struct world *w, struct inv_entry *ask)
+static void check_mapping_at_rest(struct world *w, const struct book_mapping *m)
 {
-    const struct inv_rule *rule = inv_find_rule(w, inv_ask_address(ask), inv_ask_tcp(ask), inv_ask_port(ask));
-    const char *protocol = inv_ask_tcp(ask) ? "tcp" : "udp";
+    const struct book_rule *rule = inv_find_rule(w, m->address, m->tcp, m->port);
+    const char *protocol = m->tcp ? "tcp" : "udp";
     const struct gateway_lease *lease;
 
-    bool held = w->options.config.lease_hold == LEASE_HOLD_ALWAYS && w->gateway.options.ports_max == 0 &&
-                !w->gateway.options.one_port && ask->advertised_ms > w->invariants.quiet_since_ms &&
-                ask->held_until_ms > w->now_ms + REST_SLACK_MS;
+    bool kept = w->options.config.lease_hold == LEASE_HOLD_ALWAYS && w->gateway.options.ports_max == 0 &&
+                !w->gateway.options.one_port && m->told_ms > w->invariants.quiet_since_ms &&
+                m->kept_ms > w->now_ms + REST_SLACK_MS;
 
-    if ((ask->promised_until_ms <= w->now_ms + 1000 && !held) || ask->doubtful)
+    if ((m->until_ms <= w->now_ms + 1000 && !kept) || m->doubtful)
         return;
     /* The mapping was refused when the daemon requested it again, or a static one took its port, and the
      * epoch reported that to a client that does not exist any more. */
-    bool lost = ask->advertised_ms < w->invariants.gateway_refused_ms || has_few_ports_for_statics(w);
-    if (!rule && lost && ask->advertised_ms < w->invariants.reset_ms)
+    bool lost = m->told_ms < w->book.own.error_ms || has_few_ports_for_statics(w);
+    if (!rule && lost && m->told_ms < w->book.reset_ms)
         return;
     if (!rule)
-        world_fail(w, "at rest: %s was advertised %s port %u and has no rule",
-                   address_text(inv_ask_address(ask)).text, protocol, inv_ask_port(ask));
+        world_fail(w, "at rest: %s was advertised %s port %u and has no rule", address_text(m->address).text,
+                   protocol, m->port);
     lease = gateway_find(&w->gateway, w->now_ms, rule->tcp, rule->router_port);
-    if (held && !lease)
+    if (kept && !lease)
         world_fail(w, "at rest: %s %s port %u is to be kept alive and has no lease",
-                   address_text(inv_ask_address(ask)).text, protocol, inv_ask_port(ask));
-    if (lease && lease->external_port != ask->external_port &&
-        ask->advertised_ms > w->invariants.quiet_since_ms)
+                   address_text(m->address).text, protocol, m->port);
+    if (lease && lease->external_port != m->external_port && m->told_ms > w->invariants.quiet_since_ms)
         world_fail(w,
                    "at rest: %s was advertised external port %u for %s port %u, the gateway has "
                    "granted %u",
-                   address_text(inv_ask_address(ask)).text, ask->external_port, protocol, inv_ask_port(ask),
-                   lease->external_port);
+                   address_text(m->address).text, m->external_port, protocol, m->port, lease->external_port);
 }
 
 /* A gateway with a single port grants it to a second client, too. Deleting that lease would end the first
@@ -607,8 +645,11 @@ void inv_at_rest(struct world *w)
         world_fail(w, "at rest: %u claims are on the router", inv->claims);
     for (unsigned i = 0; i < inv->rule_count; i++)
         check_rule_at_rest(w, &inv->rules[i]);
-    inv_each_ask(w, check_ask_at_rest);
     check_statics_at_rest(w);
+    for (size_t i = 0; i < w->book.mappings_room; i++) {
+        if (w->book.mappings[i].used)
+            check_mapping_at_rest(w, &w->book.mappings[i]);
+    }
     lease = inv_lease_without_rule(w);
     if (lease)
         world_fail(w, "at rest: the gateway's lease of %s %u has no rule", lease->tcp ? "tcp" : "udp",

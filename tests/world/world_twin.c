@@ -15,6 +15,7 @@ void world_turn(struct world *w, unsigned process)
     if (w->process == process)
         return;
     w->process = process;
+    book_turn(&w->book, process);
     w->trace.who = process == 1 ? "second " : "";
     SWAP(proxy);
     SWAP(proxy_seed);

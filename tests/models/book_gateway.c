@@ -1,0 +1,761 @@
+/* The gateway's side of the book: its clock, its leases, its address, and what it is asked. */
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "book.h"
+#include "bytes.h"
+
+enum {
+    /* Two datagrams of one clock differ by the second that is rounded down and the way. */
+    JITTER_S = 1,
+    DOUBT_S = 3,
+    /* A client tolerates so much (section 3.6), and a reply can be so late. */
+    TOLERANCE_S = 2,
+    LATE_MAX_S = 64,
+    CLOCK_SETTLED_MS = 2000,
+    PROMPT_ANSWERS = 2, /* to questions that were asked after the clock changed */
+    /* An answer may arrive so long after the last datagram that asked. */
+    UNDER_WAY_MS = 3000,
+    UNSURE_MS = 10000,
+    /* ... and that to an address request, of which one follows each minute, so long. */
+    ADDRESS_LATE_MS = 30000,
+    SILENT_REQUESTS = 5,
+    SILENT_MS = 3750,
+    SHORT_MS = 1000,
+    ATTEMPT_FIRST_MS = 250,
+    ATTEMPTS_MAX = 9,
+    ATTEMPT_SLACK_MS = 500,
+    /* A request that was refused is repeated after pauses that grow up to a minute, with the suggestion that
+     * was not refused yet; until the gateway grants something. */
+    PARTICULAR_MS = 70000,
+};
+
+enum fit {
+    FIT_SURE,
+    FIT_MAYBE, /* it may be late */
+    FIT_NOT,
+};
+
+struct reply {
+    enum fit fit;
+    bool tcp;
+    uint16_t result;
+    uint16_t internal_port;
+    uint16_t external_port;
+    uint32_t lifetime_s;
+    uint32_t epoch_s;
+};
+
+/* ---- calm weather ---- */
+
+static void gateway_trouble(struct book *b, uint64_t now_ms)
+{
+    b->own.gateway_ms = now_ms;
+}
+
+static bool is_calm(uint64_t trouble_ms, uint64_t now_ms, uint64_t for_ms)
+{
+    return trouble_ms + for_ms < now_ms;
+}
+
+bool book_gateway_is_calm(const struct book *b, uint64_t now_ms, uint64_t for_ms)
+{
+    return is_calm(b->own.gateway_ms, now_ms, for_ms + b->config.late_ms) &&
+           is_calm(b->own.stalled_ms, now_ms, for_ms) && !b->own.stopping;
+}
+
+bool book_router_is_calm(const struct book *b, uint64_t now_ms, uint64_t for_ms)
+{
+    return is_calm(b->router_ms, now_ms, for_ms + b->config.router_ms + b->config.late_ms) &&
+           is_calm(b->own.stalled_ms, now_ms, for_ms) && !b->own.stopping;
+}
+
+/* ---- leases ---- */
+
+static struct book_lease *lease_at(const struct book *b, bool tcp, uint16_t router_port)
+{
+    return &b->own.leases[(uint32_t)tcp << 16 | (b->config.symmetric ? 0 : router_port)];
+}
+
+const struct book_lease *book_lease_of(const struct book *b, bool tcp, uint16_t router_port)
+{
+    const struct book_lease *lease = lease_at(b, tcp, router_port);
+
+    return lease->used ? lease : NULL;
+}
+
+static struct book_lease *take_lease(struct book *b, bool tcp, uint16_t router_port)
+{
+    struct book_lease *lease = lease_at(b, tcp, router_port);
+
+    if (!lease->used) {
+        *lease = (struct book_lease){.used = true, .tcp = tcp, .router_port = router_port};
+        b->own.lease_of[b->own.lease_count++] = (uint32_t)(lease - b->own.leases);
+    }
+    return lease;
+}
+
+uint64_t book_lease_ends_ms(const struct book_lease *lease)
+{
+    uint64_t ends_ms = 0;
+
+    for (unsigned i = 0; i < lease->grants; i++) {
+        if (lease->grant[i].ends_ms > ends_ms)
+            ends_ms = lease->grant[i].ends_ms;
+    }
+    return ends_ms;
+}
+
+uint64_t book_lease_gone_ms(const struct book_lease *lease)
+{
+    uint64_t gone_ms = 0;
+
+    for (unsigned i = 0; i < lease->grants; i++) {
+        if (lease->grant[i].gone_ms > gone_ms)
+            gone_ms = lease->grant[i].gone_ms;
+    }
+    return gone_ms;
+}
+
+bool book_lease_is_sure(const struct book *b, const struct book_lease *lease, uint64_t until_ms)
+{
+    return lease->grants == 1 && lease->grant[0].ends_ms > until_ms &&
+           lease->doubted_ms < lease->grant[0].got_ms && !b->own.other_clock.known;
+}
+
+/* The mapping whose rule has the router port, or had it last. NULL: none, or it has another rule now. */
+static struct book_mapping *owner_of(const struct book *b, const struct book_lease *lease)
+{
+    const struct book_rule *rule = book_rule_of(b, lease->owner, lease->tcp, lease->owner_port);
+
+    if (lease->owner == 0 || (rule && rule->router_port != lease->router_port))
+        return NULL;
+    return book_find(b, lease->owner, lease->tcp, lease->owner_port);
+}
+
+void book_give_up(struct book *b, const struct book_mapping *m)
+{
+    const struct book_rule *rule = book_rule_of(b, m->address, m->tcp, m->port);
+
+    if (rule && !b->config.symmetric)
+        lease_at(b, rule->tcp, rule->router_port)->open = false;
+}
+
+/* Of one port, the longest lifetime is kept: several answers may come late, and the lease is not certain
+ * then.
+ */
+static void add_grant(struct book_lease *lease, uint64_t now_ms, uint64_t since_ms, const struct reply *reply)
+{
+    uint64_t lifetime_ms = (uint64_t)reply->lifetime_s * 1000;
+    uint64_t ends_ms = lease->asked_ms + lifetime_ms;
+    uint64_t gone_ms = lease->sent_ms + lifetime_ms;
+    uint64_t latest_ms = lease->restarted_ms + lifetime_ms;
+
+    for (unsigned i = 0; i < lease->grants; i++) {
+        if (lease->grant[i].port != reply->external_port)
+            continue;
+        ends_ms = ends_ms > lease->grant[i].ends_ms ? ends_ms : lease->grant[i].ends_ms;
+        gone_ms = gone_ms > lease->grant[i].gone_ms ? gone_ms : lease->grant[i].gone_ms;
+        latest_ms = latest_ms > lease->grant[i].latest_ms ? latest_ms : lease->grant[i].latest_ms;
+        memmove(&lease->grant[i], &lease->grant[i + 1], sizeof(lease->grant[0]) * (--lease->grants - i));
+        break;
+    }
+    if (lease->grants == BOOK_GRANTS)
+        memmove(&lease->grant[0], &lease->grant[1], sizeof(lease->grant[0]) * --lease->grants);
+    lease->grant[lease->grants].port = reply->external_port;
+    lease->grant[lease->grants].since_ms = since_ms;
+    lease->grant[lease->grants].got_ms = now_ms;
+    lease->grant[lease->grants].epoch_s = reply->epoch_s;
+    lease->grant[lease->grants].ends_ms = ends_ms;
+    lease->grant[lease->grants].latest_ms = latest_ms;
+    lease->grant[lease->grants++].gone_ms = gone_ms;
+}
+
+/* ---- the gateway's clock ---- */
+
+static int64_t expected_s(const struct book_clock *clock, uint64_t at_ms)
+{
+    int64_t passed_ms = (int64_t)at_ms - (int64_t)clock->at_ms;
+
+    return (int64_t)clock->epoch_s + (passed_ms < 0 ? (passed_ms - 999) / 1000 : passed_ms / 1000);
+}
+
+static void set_clock(struct book_clock *clock, uint64_t now_ms, uint32_t epoch_s)
+{
+    if (!clock->known)
+        clock->since_ms = now_ms;
+    clock->known = true;
+    clock->heard_ms = now_ms;
+    clock->epoch_s = epoch_s;
+    clock->at_ms = now_ms;
+}
+
+/* By the old clock, the gateway lost its state: it is behind by more than section 3.6 tolerates, or ahead by
+ * more than any reply can be late. */
+static bool is_restart(const struct book_clock *clock, uint64_t now_ms, uint32_t epoch_s)
+{
+    int64_t heard_s = expected_s(clock, clock->heard_ms);
+    int64_t passed_s = (int64_t)((now_ms - clock->heard_ms) / 1000);
+
+    return (int64_t)epoch_s + TOLERANCE_S + JITTER_S < heard_s + passed_s * 7 / 8 ||
+           (int64_t)epoch_s > heard_s + passed_s * 9 / 8 + LATE_MAX_S;
+}
+
+/* All that was granted by another clock than the one that counts now. */
+static void void_grants(struct book *b, struct book_lease *lease, uint64_t now_ms)
+{
+    struct book_mapping *m = owner_of(b, lease);
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < lease->grants; i++) {
+        int64_t off_s = (int64_t)lease->grant[i].epoch_s - expected_s(&b->own.clock, lease->grant[i].got_ms);
+
+        /* What came after the first change is not of the old clock. */
+        if ((off_s >= -DOUBT_S && off_s <= DOUBT_S) || lease->grant[i].got_ms >= b->own.clock.first_ms)
+            lease->grant[kept++] = lease->grant[i];
+    }
+    /* The epoch may have restarted since then, and told the client. */
+    if (kept == 0 && lease->grants > 0 && m && book_believes(b, m, now_ms) &&
+        b->reset_ms < b->own.clock.first_ms)
+        m->broken_ms = now_ms;
+    lease->grants = kept;
+}
+
+/* A packet of another clock. When that clock has gone on for a while, it counts: true. */
+static bool other_clock(struct book *b, uint64_t now_ms, uint32_t epoch_s, uint64_t asked_ms)
+{
+    struct book_clock *other = &b->own.other_clock;
+    int64_t off_s = other->known ? (int64_t)epoch_s - expected_s(other, now_ms) : 0;
+    bool late = b->own.clock.heard_ms >= other->since_ms; /* the old clock goes on */
+
+    if (!other->known || off_s < -JITTER_S || off_s > JITTER_S || late)
+        *other = (struct book_clock){.restarted = is_restart(&b->own.clock, now_ms, epoch_s),
+                                     .first_ms = other->known && !late ? other->first_ms : now_ms};
+    set_clock(other, now_ms, epoch_s);
+    other->prompt +=
+        asked_ms >= other->since_ms + CLOCK_SETTLED_MS / 2 && now_ms < asked_ms + CLOCK_SETTLED_MS;
+    if (now_ms < other->since_ms + CLOCK_SETTLED_MS || other->prompt < PROMPT_ANSWERS ||
+        b->own.address_open) /* the answer to an address request decides, and it may be lost */
+        return false;
+    b->own.clock = *other;
+    other->known = false;
+    for (unsigned i = 0; b->own.clock.restarted && i < b->own.lease_count; i++)
+        void_grants(b, &b->own.leases[b->own.lease_of[i]], now_ms);
+    return true;
+}
+
+/* The known clock is heard again after packets of another one. */
+static void goes_on(struct book *b, uint64_t now_ms)
+{
+    struct book_clock *clock = &b->own.clock;
+
+    if (clock->again_ms <= b->own.other_clock.heard_ms) {
+        clock->again_ms = now_ms;
+        clock->prompt = 0;
+    }
+    if (now_ms >= clock->again_ms + CLOCK_SETTLED_MS && ++clock->prompt >= PROMPT_ANSWERS)
+        b->own.other_clock.known = false;
+}
+
+/* Was it certainly sent after the question, and by the clock that is known? */
+static enum fit judge(struct book *b, uint64_t now_ms, uint32_t epoch_s, uint64_t asked_ms)
+{
+    int64_t off_s = (int64_t)epoch_s - expected_s(&b->own.clock, now_ms);
+
+    if (!b->own.clock.known || (off_s >= -JITTER_S && off_s <= JITTER_S &&
+                                (int64_t)epoch_s >= expected_s(&b->own.clock, asked_ms))) {
+        b->own.clock.heard_ms = now_ms;
+        if (!b->own.clock.known || off_s >= 0) /* one that is behind was longer under way */
+            set_clock(&b->own.clock, now_ms, epoch_s);
+        goes_on(b, now_ms);
+        return b->own.other_clock.known ? FIT_MAYBE : FIT_SURE;
+    }
+    gateway_trouble(b, now_ms);
+    b->own.unsure_ms = now_ms;
+    if (other_clock(b, now_ms, epoch_s, asked_ms))
+        return FIT_SURE;
+    if (off_s >= -DOUBT_S && off_s <= DOUBT_S)
+        return FIT_MAYBE;
+    b->own.cause_ms = now_ms;
+    return FIT_NOT;
+}
+
+/* While packets come of which it is not certain that they count, the daemon may have ignored this one, too.
+ */
+static void heard(struct book *b, uint64_t now_ms, enum fit fit)
+{
+    bool sure = fit == FIT_SURE && is_calm(b->own.unsure_ms, now_ms, UNSURE_MS);
+
+    b->own.maybe_silent = b->own.maybe_silent && !sure;
+    if (sure)
+        b->own.unsure_unheard = 0;
+    b->own.silent = false;
+    b->own.unheard = 0;
+}
+
+/* ---- answers ---- */
+
+static uint64_t granted_since_ms(const struct book_lease *lease, uint64_t now_ms, uint16_t port)
+{
+    for (unsigned i = 0; i < lease->grants; i++) {
+        if (lease->grant[i].port == port)
+            return lease->grant[i].since_ms;
+    }
+    return now_ms;
+}
+
+/* The client must learn that its port is gone; it has a reason to hear a new epoch. If the epoch has
+ * restarted since the first grant of the other port, it has heard it. */
+static void note_port(struct book *b, uint64_t now_ms, const struct book_lease *lease,
+                      const struct reply *reply, uint64_t since_ms)
+{
+    struct book_mapping *m = owner_of(b, lease);
+    bool knows = m && since_ms < b->reset_ms && m->told_ms < b->reset_ms;
+
+    /* The host of a static mapping may know the port that the mapping had, also from an earlier run. */
+    if (m && m->is_static && since_ms == now_ms)
+        b->own.cause_ms = now_ms;
+    if (!m || m->external_port == 0)
+        return;
+    if (m->external_port != reply->external_port)
+        b->own.cause_ms = now_ms;
+    if (reply->fit != FIT_SURE)
+        return;
+    if (m->external_port == reply->external_port)
+        m->broken_ms = 0;
+    else if (book_believes(b, m, now_ms) && !knows)
+        m->broken_ms = now_ms;
+}
+
+/* The gateway granted the port to another router port of the protocol as well, or its companion to another
+ * client. */
+static bool is_granted_twice(const struct book *b, uint64_t now_ms, const struct book_lease *lease,
+                             uint16_t port)
+{
+    for (unsigned i = 0; i < b->own.lease_count; i++) {
+        const struct book_lease *other = &b->own.leases[b->own.lease_of[i]];
+
+        if (other == lease || (other->tcp != lease->tcp && other->owner == lease->owner && lease->owner != 0))
+            continue;
+        for (unsigned k = 0; k < other->grants; k++) {
+            if (other->grant[k].port == port && other->grant[k].ends_ms > now_ms)
+                return true;
+        }
+    }
+    return false;
+}
+
+static void note_clash(struct book *b, uint64_t now_ms, struct book_lease *lease, uint16_t port)
+{
+    /* The owner may not be known yet. Then the port of any client is another one's. */
+    if (!is_granted_twice(b, now_ms, lease, port) && !book_may_rest(b, owner_of(b, lease), port, now_ms))
+        return;
+    lease->clash_ms = now_ms;
+    lease->doubted_ms = now_ms;
+    b->own.cause_ms = now_ms;
+    b->own.error_ms = now_ms;
+    gateway_trouble(b, now_ms);
+}
+
+static void granted(struct book *b, uint64_t now_ms, struct book_lease *lease, const struct reply *reply)
+{
+    uint64_t since_ms = granted_since_ms(lease, now_ms, reply->external_port);
+    bool same = lease->grants > 0 && lease->grant[lease->grants - 1].port == reply->external_port;
+
+    if (lease->deletes && reply->fit == FIT_SURE)
+        return; /* an answer to what was asked before the deletion */
+    if (!lease->open && same && reply->fit == FIT_SURE)
+        return; /* a second copy */
+    note_clash(b, now_ms, lease, reply->external_port);
+    note_port(b, now_ms, lease, reply, since_ms);
+    if (reply->fit == FIT_SURE)
+        lease->grants = 0;
+    if (reply->fit != FIT_SURE || !lease->open)
+        lease->doubted_ms = now_ms;
+    lease->open = false;
+    lease->particular_ms = 0;
+    add_grant(lease, now_ms, since_ms, reply);
+}
+
+static void ended(struct book *b, uint64_t now_ms, struct book_lease *lease, enum fit fit)
+{
+    lease->doubted_ms = now_ms;
+    if (fit != FIT_SURE || !lease->deletes) {
+        gateway_trouble(b, now_ms);
+        b->own.cause_ms = now_ms;
+        return;
+    }
+    lease->open = false;
+    lease->grants = 0;
+}
+
+static void refused(struct book *b, uint64_t now_ms, struct book_lease *lease, const struct reply *reply)
+{
+    struct book_mapping *m = owner_of(b, lease);
+    bool over = book_lease_ends_ms(lease) <= now_ms;
+    bool final = reply->result == 2 || reply->result == 4;
+
+    gateway_trouble(b, now_ms);
+    lease->refused = reply->result;
+    lease->refused_ms = now_ms;
+    if (lease->suggested != lease->router_port || now_ms < lease->particular_ms + PARTICULAR_MS)
+        lease->particular_ms = now_ms;
+    b->own.error_ms = now_ms;
+    lease->maybe_open = lease->open && reply->fit != FIT_SURE; /* the daemon may have ignored it */
+    lease->open = false;
+    /* A rule of an earlier process whose comment contains no port yet: that process may have told the client.
+     * A static mapping that is refused may take the port of a client that uses it. */
+    if (!m || (m->external_port == 0 && !m->is_static && m->rule_ms > b->own.started_ms))
+        return;
+    b->own.cause_ms = now_ms;
+    if (final && over && reply->fit == FIT_SURE && book_believes(b, m, now_ms))
+        m->broken_ms = now_ms;
+}
+
+static void map_answered(struct book *b, uint64_t now_ms, struct reply *reply)
+{
+    uint16_t port = reply->internal_port;
+    bool grant = reply->result == 0 && reply->lifetime_s > 0;
+    struct book_lease *lease;
+    bool soon;
+
+    if (b->config.symmetric && grant && port != 0 && port != reply->external_port)
+        return; /* no answer of such a gateway */
+    lease = take_lease(b, reply->tcp, port);
+    soon = lease->sent_ms != 0 && lease->sent_ms + UNDER_WAY_MS > now_ms;
+
+    if (!lease->open)
+        b->own.unsure_ms = now_ms;
+    if (lease->open || soon) {
+        reply->fit = judge(b, now_ms, reply->epoch_s, lease->asked_ms);
+        if (lease->open)
+            heard(b, now_ms, reply->fit);
+    } else {
+        /* Nobody asked: it moves no clock. */
+        gateway_trouble(b, now_ms);
+        reply->fit = FIT_MAYBE;
+        b->own.cause_ms = now_ms;
+    }
+    if (reply->result != 0)
+        refused(b, now_ms, lease, reply);
+    else if (reply->lifetime_s == 0)
+        ended(b, now_ms, lease, reply->fit);
+    else if (reply->external_port != 0)
+        granted(b, now_ms, lease, reply);
+}
+
+/* Some gateways send errors without the ports: it may answer any request that is open. */
+static void short_error(struct book *b, uint64_t now_ms, bool tcp, uint16_t result, uint32_t epoch_s)
+{
+    struct reply reply = {.tcp = tcp, .result = result, .fit = FIT_MAYBE};
+    unsigned open = 0;
+
+    gateway_trouble(b, now_ms);
+    for (unsigned i = 0; i < b->own.lease_count; i++) {
+        struct book_lease *lease = &b->own.leases[b->own.lease_of[i]];
+
+        open += lease->tcp == tcp && lease->open;
+    }
+    for (unsigned i = 0; i < b->own.lease_count; i++) {
+        struct book_lease *lease = &b->own.leases[b->own.lease_of[i]];
+
+        if (lease->tcp != tcp || !lease->open)
+            continue;
+        (void)judge(b, now_ms, epoch_s, lease->asked_ms);
+        refused(b, now_ms, lease, &reply);
+        lease->open = open > 1; /* then it may have ended any of them, or none */
+        lease->sends = ATTEMPTS_MAX;
+    }
+    b->own.refuses = b->own.refuses || result == 1;
+    if (open == 1)
+        heard(b, now_ms, FIT_MAYBE);
+    b->own.silent = false;
+}
+
+static bool is_possible(uint32_t address)
+{
+    return address >> 24 != 0 && address >> 24 != 127 && address >> 28 < 14;
+}
+
+static void add_address(struct book *b, uint32_t address)
+{
+    for (unsigned i = 0; i < b->own.addresses; i++) {
+        if (b->own.address[i] == address)
+            return;
+    }
+    if (b->own.addresses == BOOK_ADDRESSES)
+        memmove(&b->own.address[0], &b->own.address[1], sizeof(b->own.address[0]) * --b->own.addresses);
+    b->own.address[b->own.addresses++] = address;
+}
+
+static void address_reported(struct book *b, uint64_t now_ms, uint32_t epoch_s, uint16_t result,
+                             uint32_t address)
+{
+    bool known = b->own.addresses == 1 && b->own.address[0] == address;
+    enum fit fit;
+
+    if (!b->own.address_open) {
+        gateway_trouble(b, now_ms);
+        return;
+    }
+    /* The answer to the only question decides. If there are several, it may be to an earlier one. */
+    b->own.address_open = b->own.address_questions != 1;
+    if (b->own.address_open)
+        b->own.unsure_ms = now_ms;
+    fit = judge(b, now_ms, epoch_s, b->own.address_asked_ms);
+    b->own.address_open = true;
+    if (b->own.address_questions > 0)
+        b->own.address_questions--;
+    if (fit == FIT_SURE && b->own.address_maybe)
+        fit = FIT_MAYBE;
+    heard(b, now_ms, fit);
+    if (address == 0)
+        gateway_trouble(b, now_ms);
+    if (result == 1 || result == 5) { /* the address is not another one */
+        b->own.refuses = true;
+        return;
+    }
+    b->own.refuses = b->own.refuses && fit != FIT_SURE;
+    if (!known && address != 0) {
+        b->own.series_cause_ms = now_ms;
+        b->own.series_due = fit == FIT_SURE && b->own.addresses == 1;
+    }
+    if (fit == FIT_SURE)
+        b->own.addresses = 0;
+    add_address(b, address);
+    b->own.address_open = b->own.address_open && (fit != FIT_SURE || address == 0);
+    b->own.address_maybe = b->own.address_open && fit != FIT_SURE;
+}
+
+void book_from_gateway(struct book *b, uint64_t now_ms, const uint8_t *bytes, size_t len)
+{
+    struct reply reply = {0};
+
+    if (len < 8 || bytes[0] != 0 || bytes[1] < 128 || bytes[1] > 130) {
+        if (len >= 4 && bytes[0] == 0) {
+            gateway_trouble(b, now_ms); /* an error of another form, perhaps */
+            b->own.refuses = true;
+        }
+        return;
+    }
+    reply.epoch_s = get32(bytes + 4);
+    reply.tcp = bytes[1] == 130;
+    reply.result = get16(bytes + 2);
+    if (bytes[1] == 128) {
+        bool address = len >= 12 && reply.result == 0;
+
+        if (len >= 12 || reply.result != 0)
+            address_reported(b, now_ms, reply.epoch_s, reply.result,
+                             address && is_possible(get32(bytes + 8)) ? get32(bytes + 8) : 0);
+        return;
+    }
+    if (len < 16) {
+        if (reply.result != 0)
+            short_error(b, now_ms, reply.tcp, reply.result, reply.epoch_s);
+        return;
+    }
+    reply.internal_port = get16(bytes + 8);
+    reply.external_port = get16(bytes + 10);
+    reply.lifetime_s = get32(bytes + 12);
+    map_answered(b, now_ms, &reply);
+}
+
+void book_gateway_error(struct book *b, uint64_t now_ms)
+{
+    gateway_trouble(b, now_ms);
+    b->own.maybe_silent = true;
+}
+
+/* ---- questions ---- */
+
+static void note_unheard(struct book *b, uint64_t now_ms)
+{
+    if (b->own.unheard++ == 0)
+        b->own.unheard_ms = now_ms;
+    if (b->own.unsure_unheard++ == 0)
+        b->own.unsure_unheard_ms = now_ms;
+    if (b->own.unheard >= SILENT_REQUESTS && now_ms >= b->own.unheard_ms + SILENT_MS)
+        b->own.silent = true;
+    if (b->own.unsure_unheard >= SILENT_REQUESTS && now_ms >= b->own.unsure_unheard_ms + SILENT_MS)
+        b->own.maybe_silent = true;
+}
+
+static void ask_address(struct book *b, uint64_t now_ms)
+{
+    if (b->own.address_open)
+        gateway_trouble(b, now_ms);
+    if (!b->own.address_open || b->own.address_maybe)
+        b->own.address_asked_ms = now_ms;
+    b->own.address_open = true;
+    b->own.address_maybe = false;
+    if (now_ms > b->own.address_sent_ms + ADDRESS_LATE_MS)
+        b->own.address_questions = 0;
+    b->own.address_questions++;
+    b->own.address_sent_ms = now_ms;
+    note_unheard(b, now_ms);
+}
+
+/* Section 3.3: a renewal suggests the port that is mapped. A gateway may be particular about the suggestion
+ * [G5]: what it refuses is requested once more with the internal port, and so are the next tries. */
+static void check_suggestion(struct book *b, uint64_t now_ms, struct book_lease *lease)
+{
+    const struct book_mapping *m = owner_of(b, lease);
+    const struct book_rule *rule = m ? book_rule_of(b, m->address, m->tcp, m->port) : NULL;
+    const struct book_mapping *other =
+        lease->suggested == 0 ? NULL
+                              : book_other_holder(b, rule ? m : NULL, lease->tcp, lease->suggested, now_ms);
+    char text[48];
+
+    lease->suggested_of = other ? other->address : 0;
+    if (!m || !rule || rule->router_port != lease->router_port || b->config.symmetric)
+        return;
+    /* The client itself may have been told that port while the other one's lease was over. */
+    if (other && !(book_believes(b, m, now_ms) && m->external_port == lease->suggested))
+        book_fail(b, "port %u is suggested for router port %u, and %s has it", lease->suggested,
+                  lease->router_port, book_name(other, text));
+    if (book_lease_is_sure(b, lease, now_ms + SHORT_MS) && lease->grant[0].got_ms + SHORT_MS < now_ms &&
+        lease->suggested != lease->grant[0].port &&
+        !(lease->suggested == lease->router_port && now_ms < lease->particular_ms + PARTICULAR_MS))
+        book_fail(b, "port %u is suggested at the renewal of external port %u", lease->suggested,
+                  lease->grant[0].port);
+}
+
+/* What was asked for a shorter time may be granted without a word. */
+static void shorten(struct book_lease *lease, uint64_t now_ms, uint32_t lifetime_s)
+{
+    for (unsigned i = 0; i < lease->grants; i++) {
+        if (lease->grant[i].ends_ms > now_ms + (uint64_t)lifetime_s * 1000)
+            lease->grant[i].ends_ms = now_ms + (uint64_t)lifetime_s * 1000;
+        if (lease->grant[i].latest_ms > now_ms + (uint64_t)lifetime_s * 1000)
+            lease->grant[i].latest_ms = now_ms + (uint64_t)lifetime_s * 1000;
+    }
+}
+
+/* The rules may have changed while another process served. */
+static void find_owner(const struct book *b, struct book_lease *lease)
+{
+    for (unsigned i = 0; i < b->rule_count && !b->config.symmetric; i++) {
+        const struct book_rule *rule = &b->rules[i];
+
+        if (!rule->sane || !rule->enabled || rule->tcp != lease->tcp ||
+            rule->router_port != lease->router_port)
+            continue;
+        lease->owner = rule->address;
+        lease->owner_port = rule->port;
+    }
+}
+
+static bool is_granted(const struct book_lease *lease, uint16_t port)
+{
+    for (unsigned i = 0; i < lease->grants; i++) {
+        if (lease->grant[i].port == port)
+            return true;
+    }
+    return false;
+}
+
+static void ask_mapping(struct book *b, uint64_t now_ms, const uint8_t *bytes)
+{
+    uint32_t lifetime_s = get32(bytes + 8);
+    struct book_lease *lease = take_lease(b, bytes[1] == 2, get16(bytes + 4));
+    uint64_t next_ms = lease->sent_ms + ((uint64_t)ATTEMPT_FIRST_MS << lease->sends) / 2 + ATTEMPT_SLACK_MS +
+                       b->config.late_ms;
+    /* A request without a suggestion that is not answered suggests the internal port later [G5]. */
+    bool suggestion = lease->suggested == get16(bytes + 6) ||
+                      (lease->suggested == 0 && get16(bytes + 6) == get16(bytes + 4));
+    bool again = (lease->open || lease->maybe_open) && lease->asked_s == lifetime_s && suggestion;
+    bool same = again && lease->open && lease->sends < ATTEMPTS_MAX && now_ms <= next_ms;
+    /* One that comes too early to be the next retransmission may be a new request. */
+    bool early = now_ms + 2 * ATTEMPT_SLACK_MS < next_ms;
+
+    /* The gateway's only port is another one by now. */
+    if (b->config.symmetric && lifetime_s == 0 && !is_granted(lease, get16(bytes + 4))) {
+        note_unheard(b, now_ms);
+        return;
+    }
+    note_unheard(b, now_ms);
+    lease->sent_ms = now_ms;
+    lease->router_port = get16(bytes + 4);
+    find_owner(b, lease);
+    lease->sends = same ? lease->sends + 1 : 1;
+    if (lease->open)
+        gateway_trouble(b, now_ms);
+    lease->suggested = get16(bytes + 6);
+    if (!same || early)
+        lease->restarted_ms = now_ms;
+    if (same)
+        return;
+    lease->asked_ms = now_ms;
+    lease->asked_s = lifetime_s;
+    lease->open = true;
+    lease->maybe_open = false;
+    lease->deletes = lifetime_s == 0;
+    if (lease->deletes) {
+        lease->deleted_ms = now_ms;
+        lease->grants = 0;
+        return;
+    }
+    shorten(lease, now_ms, lifetime_s);
+    if (!again || now_ms > next_ms) /* it may be a retransmission */
+        check_suggestion(b, now_ms, lease);
+}
+
+void book_to_gateway(struct book *b, uint64_t now_ms, const uint8_t *bytes, size_t len)
+{
+    if (!b->own.serves)
+        book_fail(b, "a daemon that stands by asks the gateway");
+    if (len == 2)
+        ask_address(b, now_ms);
+    else if (len == 12)
+        ask_mapping(b, now_ms, bytes);
+}
+
+/* ---- the external address ---- */
+
+void book_check_address(const struct book *b, const uint8_t *bytes, bool announced)
+{
+    uint16_t result = get16(bytes + 2);
+    uint32_t address = get32(bytes + 8);
+    bool allowed =
+        address == 0 && (b->own.addresses == 0 || ((b->own.maybe_silent || b->own.refuses) && !announced));
+
+    for (unsigned i = 0; i < b->own.addresses && (announced || address == 0 || !b->own.silent); i++)
+        allowed = allowed || b->own.address[i] == address;
+    if (result != (address != 0 ? 0 : 3))
+        book_fail(b, "result %u with an address of %08" PRIx32, result, address);
+    else if (!allowed)
+        book_fail(b, "the address is %08" PRIx32 ", and the gateway %s", address,
+                  b->own.silent ? "does not answer" : "reported another one");
+}
+
+/* ---- the rules show whose a lease is ---- */
+
+void book_rules(struct book *b, uint64_t now_ms, const struct book_rule *rules, unsigned count)
+{
+    b->rules = rules;
+    b->rule_count = count;
+    b->rule_generation++;
+    book_count_changes(b, now_ms);
+    for (unsigned i = 0; i < count; i++) {
+        const struct book_rule *rule = &rules[i];
+        struct book_mapping *m =
+            rule->sane && rule->enabled ? book_find(b, rule->address, rule->tcp, rule->port) : NULL;
+        struct book_lease *lease;
+
+        if (!m)
+            continue;
+        if (m->rule_generation + 1 != b->rule_generation)
+            m->rule_ms = now_ms;
+        m->rule_generation = b->rule_generation;
+        lease = lease_at(b, rule->tcp, rule->router_port);
+        if (!lease->used || b->config.symmetric)
+            continue;
+        if (lease->open && lease->suggested_of != 0 && lease->suggested_of != rule->address &&
+            lease->owner != rule->address)
+            book_fail(b, "port %u was suggested for router port %u, and another client has it",
+                      lease->suggested, rule->router_port);
+        lease->owner = rule->address;
+        lease->owner_port = rule->port;
+    }
+}

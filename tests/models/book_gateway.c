@@ -313,8 +313,9 @@ static void note_port(struct book *b, uint64_t now_ms, const struct book_lease *
     struct book_mapping *m = owner_of(b, lease);
     bool knows = m && since_ms < b->reset_ms && m->told_ms < b->reset_ms;
 
-    /* The host of a static mapping may know the port that the mapping had, also from an earlier run. */
-    if (m && m->is_static && since_ms == now_ms)
+    /* The client may know the port in the comment of an adopted rule, from an earlier run, and the host of a
+     * static mapping any port. */
+    if (m && (m->is_static || (m->adopted && !book_told_by_us(b, m))) && since_ms == now_ms)
         b->own.cause_ms = now_ms;
     if (!m || m->external_port == 0)
         return;

@@ -121,9 +121,8 @@ bool change_is_over_budget(const struct proxy *p, uint16_t m, uint64_t now_ms)
     return change_waits(&p->tables, m) && (client_due_ms(p, c) > now_ms || all_due_ms(p) > now_ms);
 }
 
-static void leave(struct proxy *p, uint16_t m)
+void change_forget(struct mapping_tables *t, uint16_t m)
 {
-    struct mapping_tables *t = &p->tables;
     struct client *client = &t->client[mapping_at(t, m)->client];
     if (!change_waits(t, m))
         return;
@@ -157,7 +156,7 @@ void change_queue(struct proxy *p, uint16_t m, const struct step *step)
     if (wanted && budgeted)
         join(p, m, step);
     else
-        leave(p, m);
+        change_forget(t, m);
 }
 
 uint16_t change_next(struct proxy *p, const struct step *step)
@@ -184,7 +183,7 @@ void change_done(struct proxy *p, uint16_t m, bool sent, const struct step *step
     if (sent)
         spend(p, &t->client[c], step->now_ms);
     list_remove(&t->change_ready, t->change_ready_link, c); /* the other clients have their turn first */
-    leave(p, m);
+    change_forget(t, m);
     if (t->client[c].changes.first != 0 && client_due_ms(p, c) <= step->now_ms)
         list_push(&t->change_ready, t->change_ready_link, c);
 }

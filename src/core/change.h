@@ -13,6 +13,9 @@ uint16_t change_next(struct proxy *p, const struct step *step);
 /* The command for the mapping that change_next returned was sent, or is not wanted any more. */
 void change_done(struct proxy *p, uint16_t m, bool sent, const struct step *step);
 
+/* It waits no more. */
+void change_forget(struct mapping_tables *t, uint16_t m);
+
 /* True if the mapping's rule waits for a command that costs a budget. */
 bool change_waits(const struct mapping_tables *t, uint16_t m);
 /* ... and the budget is the reason, not a router that takes no command. */

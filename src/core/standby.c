@@ -1,5 +1,6 @@
 #include "core/standby.h"
 
+#include "core/change.h"
 #include "core/notice.h"
 
 static const char component[] = "proxy";
@@ -19,6 +20,7 @@ static void forget_mapping(struct mapping_tables *t, uint16_t m)
     if (mapping_at(t, m)->rule.comment_setting)
         rule_on_comment_set(t, m);
     rule_on_gone(t, m);
+    change_forget(t, m);
     mapping_free(t, m);
 }
 

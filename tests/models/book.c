@@ -319,8 +319,11 @@ const struct book_mapping *book_other_holder(const struct book *b, const struct 
         bool another = other->used && (!m || other->address != m->address);
         bool same = m && other->used && other != m && other->address == m->address && other->tcp == tcp;
 
-        if ((another && rests(b, other, external_port, now_ms)) ||
-            ((another || same) && holds(b, other, external_port, now_ms)))
+        /* A client with twice as many as it may have, in quarantine too, gives the oldest port up early. */
+        bool resting = another && rests(b, other, external_port, now_ms) &&
+                       !book_rests_shortly(b, other->address, now_ms);
+
+        if (resting || ((another || same) && holds(b, other, external_port, now_ms)))
             return other;
     }
     return NULL;

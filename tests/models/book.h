@@ -368,6 +368,8 @@ bool book_believes(const struct book *b, const struct book_mapping *m, uint64_t 
 const struct book_mapping *book_other_holder(const struct book *b, const struct book_mapping *m, bool tcp,
                                              uint16_t external_port, uint64_t now_ms);
 /* Another mapping may have that port, or it may be in quarantine. */
+/* The client's mappings in quarantine may end it early. */
+bool book_rests_shortly(const struct book *b, uint32_t address, uint64_t now_ms);
 bool book_may_rest(const struct book *b, const struct book_mapping *m, uint16_t external_port,
                    uint64_t now_ms);
 /* Result 4 may come from a limit of the daemon. */

@@ -73,12 +73,17 @@ static unsigned are(const struct book *b, uint32_t address, bool adopted, uint64
     return count;
 }
 
+bool book_rests_shortly(const struct book *b, uint32_t address, uint64_t now_ms)
+{
+    return may_be(b, address, now_ms, BOOK_QUARANTINE_MS + ENDING_MS) >= 2 * b->config.client_mappings_max;
+}
+
 /* A client's mappings count also in quarantine, but then twice as many are allowed: otherwise a client that
  * maps and deletes in turn would take all ports of the others. */
 static bool client_is_full(const struct book *b, const struct book_mapping *m, uint64_t now_ms)
 {
     return may_be(b, m->address, now_ms, ENDING_MS) >= b->config.client_mappings_max ||
-           may_be(b, m->address, now_ms, BOOK_QUARANTINE_MS + ENDING_MS) >= 2 * b->config.client_mappings_max;
+           book_rests_shortly(b, m->address, now_ms);
 }
 
 /* The last share is for clients that have a mapping. */

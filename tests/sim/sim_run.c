@@ -55,7 +55,9 @@ static void check_clients(struct sim *sim)
 
         for (unsigned k = 0; k < LAN_MAPPINGS_MAX && !client->gone && client->behaviour == LAN_GOOD; k++) {
             const struct lan_mapping *mapping = &client->mappings[k];
-            bool refused = sim->options.limited && mapping->result == 4;
+            /* A gateway that wants a suggestion refuses if all that may be suggested is somebody else's. */
+            bool limited = sim->options.limited || sim->options.world.gateway.wants_suggestion;
+            bool refused = limited && mapping->result == 4;
 
             /* A renewal may be under way, and a lease of one second ends before its answer. */
             if (mapping->state == LAN_UNUSED || mapping->state == LAN_HELD || refused ||

@@ -72,7 +72,7 @@ enum {
     INV_PAIRS_MAX = 1024,
     /* A burst of 10, then one in 10 s. */
     INV_LOG_LINES = 16,
-    INV_LOG_KINDS = 128,
+    INV_LOG_KINDS = 256,
 };
 
 /* Log lines whose text is the same up to the first key. */

@@ -56,7 +56,7 @@ static struct inv_log_kind *find_kind(struct world *w, uint64_t hash)
 
 static void check_rate(struct world *w, struct span text)
 {
-    struct inv_log_kind *kind = find_kind(w, kind_of(text));
+    struct inv_log_kind *kind = find_kind(w, kind_of(text) ^ w->process); /* each process has its own rate */
     uint64_t *oldest_ms = &kind->at_ms[kind->lines % INV_LOG_LINES];
 
     if (kind->lines++ >= INV_LOG_LINES && w->now_ms < *oldest_ms + 60000)

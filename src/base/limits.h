@@ -56,6 +56,10 @@ enum {
     GATEWAY_CONTRADICTIONS_APART_S = 60,
     /* This one is logged. */
     GATEWAY_CONTRADICTIONS_NOTED = 3,
+    /* If each of these renewals was answered with another port, one more would only change the port again. So
+     * the last one counts, and for so long the mapping is renewed when half of its lease is over, and not
+     * when its client asks. */
+    GATEWAY_RESTLESS_S = 3600,
 
     /* A static mapping that the gateway refuses for want of a port takes that of one client, and the next one
      * only so much later, unless it has got a port by then: a gateway that refuses for another reason must

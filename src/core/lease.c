@@ -240,10 +240,24 @@ void lease_on_port_lost(struct mapping_tables *t, uint16_t m)
     set_external_port(t, m, 0);
 }
 
+bool lease_is_restless(const struct lease *lease, uint64_t now_ms)
+{
+    return lease->restless + 1 >= GATEWAY_CONTRADICTIONS_NOTED &&
+           lease->contradicted_ms + UINT64_C(1000) * GATEWAY_RESTLESS_S > now_ms;
+}
+
 static void note_contradiction(struct lease *lease, uint64_t now_ms)
 {
-    if (lease->contradicted_ms + UINT64_C(1000) * GATEWAY_CONTRADICTIONS_APART_S <= now_ms)
+    bool apart = lease->contradicted_ms + UINT64_C(1000) * GATEWAY_CONTRADICTIONS_APART_S <= now_ms;
+    if (apart && !lease_is_restless(lease, now_ms)) {
         lease->contradictions = 0;
+        lease->restless = 0;
+    }
+    bool asked = lease->contradictions > 0 && lease->granted_ms > lease->contradicted_ms;
+    if (asked && lease->external_port == lease->contradicted_port)
+        lease->restless = 0;
+    else if (asked && lease->restless < UINT8_MAX)
+        lease->restless++;
     if (lease->contradictions > 0)
         lease->retry_ms =
             now_ms + backoff_ms(RETRY_FIRST_MS, UINT64_C(1000) * GATEWAY_CONTRADICTION_PAUSE_MAX_S,
@@ -251,6 +265,7 @@ static void note_contradiction(struct lease *lease, uint64_t now_ms)
     if (lease->contradictions < UINT8_MAX)
         lease->contradictions++;
     lease->contradicted_ms = now_ms;
+    lease->contradicted_port = lease->external_port;
 }
 
 /* NAT-PMP messages carry no number and may overtake each other. An unexpected grant is a late answer to a
@@ -286,6 +301,27 @@ void lease_on_late(struct mapping_tables *t, uint16_t m, uint16_t external_port)
 {
     if (lease_of(t, m)->external_port != external_port)
         lease_of(t, m)->sure_ms = 0;
+}
+
+void lease_on_last_word(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o,
+                        uint64_t now_ms)
+{
+    struct lease *lease = lease_of(t, m);
+    set_state(t, m, LEASE_GRANTED);
+    lease->ends_ms = earlier_ms(lease->ends_ms, now_ms + (uint64_t)o->lifetime_s * 1000);
+    lease->sure_ms = lease->ends_ms;
+    lease->contradicted_port = o->external_port;
+    lease->retry_ms = 0;
+    lease->due = false;
+    lease_recovered(t, m);
+    set_external_port(t, m, o->external_port);
+}
+
+bool lease_rests(const struct mapping *mapping, uint64_t now_ms)
+{
+    const struct lease *lease = &mapping->lease;
+    return lease_is_restless(lease, now_ms) && lease->state == LEASE_GRANTED &&
+           lease_left_ms(mapping, now_ms) > UINT64_C(500) * lease->granted_s;
 }
 
 void lease_on_state_lost(struct mapping_tables *t, uint16_t m)

@@ -35,13 +35,15 @@ struct lease {
     uint64_t contradicted_ms;    /* when the gateway last contradicted its grant */
     uint64_t rotations_since_ms; /* when the first change in `rotations` was seen */
     uint32_t granted_s;
-    uint16_t external_port; /* as granted; 0: none */
-    uint16_t moved_from;    /* the external port that was granted before the last move */
-    uint16_t result;        /* the gateway's last error since the job began */
-    uint8_t state;          /* enum lease_state */
-    uint8_t pair;           /* enum lease_pair */
+    uint16_t external_port;     /* as granted; 0: none */
+    uint16_t contradicted_port; /* the external port after the gateway last contradicted its grant */
+    uint16_t moved_from;        /* the external port that was granted before the last move */
+    uint16_t result;            /* the gateway's last error since the job began */
+    uint8_t state;              /* enum lease_state */
+    uint8_t pair;               /* enum lease_pair */
     uint8_t failures;
     uint8_t contradictions; /* in a row */
+    uint8_t restless;       /* of these: the request after the one before was granted another port */
     uint8_t conflicts;      /* grants in a row of a port that another mapping has */
     uint8_t moves;          /* moves to another router port because the granted external port was unusable */
     uint8_t rotations;      /* changes of the external port while the lease was valid */
@@ -117,6 +119,14 @@ void lease_on_port_lost(struct mapping_tables *t, uint16_t m);
  * grant, the gateway is asked again, after a pause that doubles each time. */
 bool lease_on_unsolicited(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o,
                           uint64_t now_ms);
+/* The gateway contradicts each grant, and each request is granted another port: asking again settles nothing.
+ */
+bool lease_is_restless(const struct lease *lease, uint64_t now_ms);
+/* Its last grant counts, although no request waited for it. */
+void lease_on_last_word(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o,
+                        uint64_t now_ms);
+/* Then clients are answered from memory in the first half of the lease. */
+bool lease_rests(const struct mapping *mapping, uint64_t now_ms);
 /* A grant arrived so late that it may be out of date. */
 void lease_on_late(struct mapping_tables *t, uint16_t m, uint16_t external_port);
 /* The gateway lost its state, and probably the lease. */

@@ -177,15 +177,21 @@ static void forget_dead_holder(struct proxy *p, enum natpmp_protocol protocol, u
     mapping_touch(&p->tables, holder);
 }
 
+static void forget_dead_holders(struct proxy *p, uint16_t m, uint16_t external_port, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    enum natpmp_protocol other = mapping_other_protocol(mapping_at(t, m));
+    forget_dead_holder(p, mapping_protocol(mapping_at(t, m)), external_port, step);
+    if (p->strategy->is_being_released == NULL || !p->strategy->is_being_released(t, other, external_port))
+        forget_dead_holder(p, other, external_port, step);
+}
+
 static void granted(struct proxy *p, uint16_t m, const struct upstream_outcome *o, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
     enum natpmp_protocol protocol = mapping_protocol(mapping_at(t, m));
-    enum natpmp_protocol other = mapping_other_protocol(mapping_at(t, m));
     enum port_verdict verdict = port_judge_grant(t, p->strategy, m, o->external_port, step->now_ms);
-    forget_dead_holder(p, protocol, o->external_port, step);
-    if (p->strategy->is_being_released == NULL || !p->strategy->is_being_released(t, other, o->external_port))
-        forget_dead_holder(p, other, o->external_port, step);
+    forget_dead_holders(p, m, o->external_port, step);
     if (verdict == PORT_USABLE)
         usable(p, m, o, step);
     else if (verdict == PORT_CONFLICTS)
@@ -316,6 +322,24 @@ static void end_of_transaction(struct proxy *p, const struct upstream_outcome *o
     mapping_touch(t, m);
 }
 
+/* Each request to this gateway is granted another port, and each grant is contradicted by one more. */
+static bool take_last_word(struct proxy *p, uint16_t m, const struct upstream_outcome *o,
+                           const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    const struct mapping *mapping = mapping_at(t, m);
+    uint16_t old = mapping->lease.external_port;
+    if (o->lifetime_s == 0 || !mapping->wanted || mapping->lease.asking || !p->strategy->rule_first ||
+        !lease_is_restless(&mapping->lease, step->now_ms) ||
+        port_judge_grant(t, p->strategy, m, o->external_port, step->now_ms) != PORT_USABLE)
+        return false;
+    forget_dead_holders(p, m, o->external_port, step);
+    lease_on_last_word(t, m, o, step->now_ms);
+    promise_on_granted(t, m);
+    port_granted(p, m, old, true, step);
+    return true;
+}
+
 /* Handles a success that belongs to no transaction, or that arrives too late to be news. */
 static void unexpected(struct proxy *p, const struct upstream_outcome *o, const struct step *step)
 {
@@ -329,13 +353,15 @@ static void unexpected(struct proxy *p, const struct upstream_outcome *o, const 
         lease_on_late(&p->tables, m, o->external_port);
     else if (lease_on_unsolicited(&p->tables, m, o, step->now_ms))
         mapping_touch(&p->tables, m);
+    bool settled = lease->contradictions != contradictions && take_last_word(p, m, o, step);
     if (contradictions < GATEWAY_CONTRADICTIONS_NOTED &&
         lease->contradictions == GATEWAY_CONTRADICTIONS_NOTED)
-        actions_log(
-            step->out, LOG_LEVEL_WARN, component,
-            "the gateway contradicts what it granted; requesting the mapping again, less and less often "
-            "%s granted=%u sent=%u fix=\"choose another server if this lasts\"",
-            mapping_text(&p->tables, m).text, (unsigned)port, (unsigned)o->external_port);
+        actions_log(step->out, LOG_LEVEL_WARN, component,
+                    "the gateway contradicts what it granted; %s %s granted=%u sent=%u "
+                    "fix=\"choose another server if this lasts\"",
+                    settled ? "what it sent last counts, and clients are answered from memory"
+                            : "requesting the mapping again, less and less often",
+                    mapping_text(&p->tables, m).text, (unsigned)port, (unsigned)o->external_port);
 }
 
 static void address_known(struct proxy *p, const struct step *step)

@@ -9,6 +9,8 @@
 enum {
     WAITING_ANSWERED = 8, /* more sources that wait for one mapping may get no answer */
     MEMORY_MS = 200,
+    CONTRADICTIONS = 3,
+    CONTRADICTED_MS = 3600000,
     KEPT_MAX_S = 7200,
     COPIES_MAX_MS = 10000,
     REFUSED_MS = 2000, /* a refusal is repeated so long */
@@ -216,6 +218,8 @@ static void check_memory(const struct book *b, uint64_t now_ms, const struct boo
                   lifetime_s, m->until_ms - now_ms);
     /* An earlier process received this request, too, or answered it: its rule was adopted. */
     if (m->adopted && !book_told_by_us(b, m))
+        return;
+    if (lease && lease->contradictions >= CONTRADICTIONS && now_ms < lease->contradicted_ms + CONTRADICTED_MS)
         return;
     if (!m->repeats && now_ms < m->work_ms + MEMORY_MS && got_ms < m->work_ms)
         book_fail(b, "a success after %" PRIu64 " ms without asking the gateway", now_ms - m->work_ms);

@@ -18,6 +18,7 @@
  *  - A success needs an enabled rule on the router now, names the port that the gateway granted last for that
  *    rule's port, and lasts no longer than requested, than the grant and than the rule's comment says.
  *  - A new request waits for the gateway's grant, at least for MEMORY_MS. A retransmission gets the same end.
+ *    A gateway that contradicted its grants three times within an hour need not be asked.
  *  - No external port is told to two clients, nor its companion, nor within QUARANTINE_MS after the first
  *    client stopped believing in it.
  *  - Result 2 and 4 come from the gateway or from a limit, and never while the lease is certainly valid.
@@ -167,10 +168,12 @@ struct book_lease {
     uint32_t suggested_of; /* the client that believed in that port; 0: none */
     uint16_t refused;      /* the last error */
     uint64_t refused_ms;
-    uint64_t particular_ms; /* the gateway may be particular about the suggestion: see check_suggestion */
-    uint64_t doubted_ms;    /* the last packet that contradicts, or that may be late */
-    uint64_t clash_ms;      /* it granted a port of another client */
-    uint32_t owner;         /* the mapping whose rule has the port, or had it last */
+    uint64_t particular_ms;  /* the gateway may be particular about the suggestion: see check_suggestion */
+    uint64_t doubted_ms;     /* the last packet that contradicts, or that may be late */
+    unsigned contradictions; /* answers to nothing with another port */
+    uint64_t contradicted_ms;
+    uint64_t clash_ms; /* it granted a port of another client */
+    uint32_t owner;    /* the mapping whose rule has the port, or had it last */
     uint16_t owner_port;
 };
 

@@ -29,6 +29,7 @@ enum {
     /* A request that was refused is repeated after pauses that grow up to a minute, with the suggestion that
      * was not refused yet; until the gateway grants something. */
     PARTICULAR_MS = 70000,
+    CONTRADICTED_MS = 3600000,
 };
 
 enum fit {
@@ -368,6 +369,12 @@ static void granted(struct book *b, uint64_t now_ms, struct book_lease *lease, c
         return; /* an answer to what was asked before the deletion */
     if (!lease->open && same && reply->fit == FIT_SURE)
         return; /* a second copy */
+    if (!lease->open && !same) {
+        if (lease->contradicted_ms + CONTRADICTED_MS < now_ms)
+            lease->contradictions = 0;
+        lease->contradictions++;
+        lease->contradicted_ms = now_ms;
+    }
     note_clash(b, now_ms, lease, reply->external_port);
     note_port(b, now_ms, lease, reply, since_ms);
     if (reply->fit == FIT_SURE)

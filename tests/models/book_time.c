@@ -165,6 +165,7 @@ void book_started(struct book *b, uint64_t now_ms)
         lease->sent_ms = 0;
         lease->refused = 0;
         lease->clash_ms = 0;
+        lease->contradictions = 0;
     }
 }
 

@@ -178,13 +178,17 @@ void book_adopted(struct book *b, uint64_t now_ms)
 
 static void check_created(const struct book *b, uint64_t now_ms, const struct book_mapping *m)
 {
-    uint64_t for_ms = CREATED_MS + (uint64_t)TURN_MS * book_mappings_of(b, m->address);
-    const struct book_rule *rule = book_rule_of(b, m->address, m->tcp, m->port);
+    const struct book_rule *rule;
+    uint64_t for_ms;
     char text[48];
 
+    if (m->work_ms == 0 || m->work_ms + CREATED_MS > now_ms)
+        return; /* most mappings: what follows takes time */
+    for_ms = CREATED_MS + (uint64_t)TURN_MS * book_mappings_of(b, m->address);
+    rule = book_rule_of(b, m->address, m->tcp, m->port);
     if (!rule || !rule->enabled || m->rule_ms + ANSWERED_MS + b->config.router_ms > now_ms)
         return; /* the router is slow, or has no room */
-    if (m->work_ms != 0 && b->own.error_ms < m->work_ms && b->own.cause_ms + LEARNS_MS < now_ms &&
+    if (b->own.error_ms < m->work_ms && b->own.cause_ms + LEARNS_MS < now_ms &&
         m->work_ms + for_ms + b->config.router_ms < now_ms && !b->config.symmetric &&
         book_router_is_calm(b, now_ms, for_ms) && book_gateway_is_calm(b, now_ms, for_ms))
         book_fail(b, "%s waits for %" PRIu64 " ms, and nothing is the reason", book_name(m, text),
@@ -217,14 +221,16 @@ static bool is_kept(const struct book *b, const struct book_mapping *m, uint64_t
 
 static void check_kept(const struct book *b, uint64_t now_ms, const struct book_mapping *m)
 {
-    const struct book_rule *rule = book_rule_of(b, m->address, m->tcp, m->port);
-    const struct book_lease *lease = rule ? book_lease_of(b, rule->tcp, rule->router_port) : NULL;
+    const struct book_rule *rule;
+    const struct book_lease *lease;
     char text[48];
 
     if (!is_kept(b, m, now_ms + SLOW_SCAN_MS) || b->config.symmetric ||
         b->config.forbidden(b->config.context, m->address) ||
         !book_router_is_calm(b, now_ms, COMMANDS_CALM_MS))
         return;
+    rule = book_rule_of(b, m->address, m->tcp, m->port);
+    lease = rule ? book_lease_of(b, rule->tcp, rule->router_port) : NULL;
     /* A lease of a pair with two different ports is deleted and requested anew. */
     if (lease && (lease->clash_ms > m->told_ms || lease->deleted_ms + BOOK_CALM_MS > now_ms))
         return;

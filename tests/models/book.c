@@ -67,7 +67,8 @@ static void note_deletion(struct book *b, uint64_t now_ms, uint32_t address, boo
     for (size_t i = 0; i < b->mappings_room; i++) {
         struct book_mapping *m = &b->mappings[i];
 
-        if (!m->used || m->tcp != tcp || m->address != address ||
+        /* A static mapping is not its client's to delete. */
+        if (!m->used || m->tcp != tcp || m->address != address || m->is_static ||
             (internal_port != 0 && m->port != internal_port))
             continue;
         book_give_up(b, m);

@@ -2,6 +2,8 @@
  * costs nothing. */
 #include "core/router.h"
 
+enum { PERIOD_MS = COUNTERS_PERIOD_S * 1000 };
+
 /* RouterOS prints the counters if .proplist names them. `stats` is for versions that print them only then. */
 static void read_counters(struct router *r, const struct step *step)
 {
@@ -19,7 +21,7 @@ static void read_counters(struct router *r, const struct step *step)
 void router_count(struct router *r, const struct step *step)
 {
     struct counters *c = &r->counters;
-    bool recent = c->begun_ms != 0 && step->now_ms < c->begun_ms + COUNTERS_PERIOD_S * 1000;
+    bool recent = c->begun_ms != 0 && step->now_ms < c->begun_ms + PERIOD_MS;
     /* A snapshot shows the counters, too, and a later row of it could be older than one of this print. */
     if (recent || c->reading || !r->ready || r->stage == STAGE_SNAPSHOT || r->twin.standing_by ||
         !session_free(main_session(r)) || !actions_room(step->out))

@@ -1,7 +1,6 @@
 /* The counters of the kernel's rules as those of the router: in the lab the packets cross this machine. */
 #include "routerd.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,11 +21,11 @@ static void read_line(struct routerd *d, const char *line)
 {
     const char *counted = strstr(line, "counter packets ");
     const char *comment = strstr(line, "comment \"*");
-    uint64_t packets;
-    uint64_t bytes;
-    if (!counted || !comment ||
-        sscanf(counted, "counter packets %" SCNu64 " bytes %" SCNu64, &packets, &bytes) != 2)
+    if (!counted || !comment)
         return;
+    char *rest;
+    uint64_t packets = strtoull(counted + strlen("counter packets "), &rest, 10);
+    uint64_t bytes = strncmp(rest, " bytes ", 7) == 0 ? strtoull(rest + 7, NULL, 10) : 0;
     struct routerd_counter *last =
         counter_of(d, (uint32_t)strtoul(comment + strlen("comment \"*"), NULL, 16));
     if (packets <= last->packets)
@@ -43,7 +42,7 @@ void routerd_read_counters(struct routerd *d)
         return;
     /* The table, because nft takes some names of chains for words of its own. */
     snprintf(text, sizeof(text), "nft list table %s %s", d->config.nft_family, d->config.nft_table);
-    FILE *list = popen(text, "re");
+    FILE *list = popen(text, "re"); /* NOLINT(cert-env33-c): its words are those of our command line */
     if (!list)
         return;
     while (fgets(text, sizeof(text), list))

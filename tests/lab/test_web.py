@@ -451,7 +451,7 @@ def test_a_connection_has_its_time(lab):
 
 def switches_when_idle(lab, env):
     daemon = lab.daemon(env={**env, "LOG_LEVEL": "INFO"}, build=release_build(lab))
-    wait_until(healthy, 20)
+    wait_until(lambda: "the external address is known" in daemon.log(), 20)
     time.sleep(0.5)
 
     def switches():

@@ -212,6 +212,8 @@ static void command(struct routeros_server *s, struct routeros_connection *c)
         row(c, tag, "=name=wg-vpn", "=type=wg");
     else if (span_is(path, "/system/resource/print"))
         row(c, tag, "=version=7.18.2 (stable)", NULL);
+    else if (span_is(path, "/user/active/print"))
+        row(c, tag, "=.id=*1", "=via=api");
     else if (span_is(path, "/ip/address/print"))
         row(c, tag, "=address=172.17.0.1/30", "=interface=veth1");
     else

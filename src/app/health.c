@@ -20,11 +20,11 @@ void health_write(const struct proxy_status *status, char ret_line[HEALTH_LINE_M
     const char *gateway = gateway_state_text(status);
     int len;
     if (status->standing_by)
-        len = snprintf(ret_line, HEALTH_LINE_MAX + 1,
-                       "un" GOOD
-                       ": another double-natpmp with this INSTANCE serves at %s; stop one of the two, or "
-                       "give it another INSTANCE",
-                       address_text(status->other_address).text);
+        len = snprintf(
+            ret_line, HEALTH_LINE_MAX + 1,
+            "un" GOOD ": another double-natpmp with this INSTANCE serves at %s; stop one of the two, or "
+            "give it another INSTANCE",
+            status->other_address == 0 ? "an unknown address" : address_text(status->other_address).text);
     else if (router == NULL && gateway == NULL)
         len = snprintf(ret_line, HEALTH_LINE_MAX + 1, GOOD " external=%s mappings=%u clients=%u",
                        status->external_address == 0 ? "?" : address_text(status->external_address).text,

@@ -2,7 +2,10 @@
 
 #include <string.h>
 
+#include "core/event.h"
+
 static const char *const words[] = {" takes over, may be removed: run ", " up ", " age ", " session "};
+static const char address_word[] = " at ";
 
 void claim_write(struct writer *w, const char *instance, const struct claim *claim)
 {
@@ -13,6 +16,8 @@ void claim_write(struct writer *w, const char *instance, const struct claim *cla
         write_text(w, words[i]);
         write_decimal(w, values[i]);
     }
+    write_text(w, address_word);
+    write_text(w, address_text(claim->address).text);
 }
 
 /* Takes `text` from the beginning of *rest. */
@@ -46,8 +51,11 @@ bool claim_parse(const struct ros_sentence *row, const char *instance, struct cl
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (!skip(&rest, words[i]) || !take_number(&rest, &values[i]))
             return false;
-    *ret_claim = (struct claim){values[0], values[1], values[2], values[3]};
-    return rest.len == 0 && ret_claim->run != 0;
+    uint32_t address;
+    if (!skip(&rest, address_word) || !parse_address(rest, &address))
+        return false;
+    *ret_claim = (struct claim){values[0], values[1], values[2], values[3], address};
+    return ret_claim->run != 0;
 }
 
 /* Both times are whole seconds, so two processes that started within a second of each other, such as one that

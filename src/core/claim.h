@@ -1,8 +1,9 @@
-/* What a daemon says on the router when it begins to serve and somebody else is logged in as the same user: a
+/* What a daemon says on the router when it begins to serve and somebody else is logged in, or may be: a
  * disabled rule that it adds and removes again a moment later. A daemon with the same INSTANCE sees it by
- * listen, or in the snapshot with which it begins. The rule's comment is
+ * listen, or in the snapshot with which it begins. The rule's comment is, in one line,
  *
- *     double-natpmp/<instance> takes over, may be removed: run <number> up <s> age <s> session <number>
+ *     double-natpmp/<instance> takes over, may be removed:
+ *         run <number> up <s> age <s> session <number> at <address>
  *
  * The order of two claims depends on no clock but the router's: `up` is the router's uptime, and `age` is the
  * age of the process at that time. */
@@ -19,6 +20,7 @@ struct claim {
     uint32_t up_s;
     uint32_t age_s;
     uint32_t session; /* the number of its main session in /user/active; 0: not known */
+    uint32_t address; /* its own one towards the router; 0: not known */
 };
 
 /* Writes the comment. */

@@ -97,6 +97,7 @@ struct twin {
     uint8_t turn; /* enum twin_turn: an outcome that router_next has not returned yet */
 
     struct claim other; /* of the daemon for which we stand by */
+    uint32_t other_id;  /* of the rule that is its claim; 0: it is gone, as far as is known */
     uint32_t other_address;
     uint64_t missing_ms; /* since when its session is missing; 0: it is not */
     bool awaits_claim;   /* our connection is new: the other one is expected to make a claim */
@@ -111,10 +112,10 @@ struct twin {
     bool reading;
     bool read;      /* once on this connection */
     uint32_t guess; /* the session that we took for ours then, even if it turned out that it may not be */
-    bool sessions_known;
-    unsigned rows; /* API sessions of our user */
-    uint32_t newest;
-    uint32_t newest_here; /* of those from our address */
+    bool sessions_known;  /* the router showed ours at least */
+    unsigned rows;        /* API sessions */
+    uint32_t newest;      /* of those of our user; 0: there is none */
+    uint32_t newest_here; /* of these from our address */
     bool other_is_active;
     bool seen_is_active;
     unsigned others; /* that are not ours */

@@ -1,9 +1,11 @@
 /* Two daemons with the same INSTANCE on one router: the one that started later serves, the other one stands
  * by.
  *
- * A daemon that has connected reads /user/active. If its user has other sessions than its own, these may be
- * of a daemon with the same INSTANCE, of one with another, of a check, or of an earlier run whose connection
- * the router has not dropped yet. So it makes a claim (claim.h), and changes no rule until a moment after it.
+ * A daemon that has connected reads /user/active. If there are other API sessions than its own, these may be
+ * of a daemon with the same INSTANCE, with the same user of the router or another, of a daemon with another
+ * INSTANCE, of a check, of another program, or of an earlier run whose connection the router has not dropped
+ * yet. So it makes a claim (claim.h), and changes no rule until a moment after it. It does the same if the
+ * router refuses to show the sessions, or does not even show the daemon's own.
  * A daemon that sees the claim of another run finds its session in /user/active, and stands by if the other
  * one started later; otherwise it repeats its own claim, and the other one stands by. As RouterOS drops the
  * sessions of a process that has died, the daemon that stands by learns from /user/active when it has to
@@ -60,9 +62,9 @@ static void read_sessions(struct router *r, const struct step *step)
     t->newest_here = 0;
     t->other_is_active = false;
     t->seen_is_active = false;
+    t->seen_address = 0;
     struct writer w = session_begin(main_session(r), COMMAND_SESSIONS, 0, "/user/active/print", step);
     ros_write_pair_text(&w, "=.proplist=", ".id,name,address,via");
-    ros_write_pair_text(&w, "?name=", main_session(r)->user);
     session_end(main_session(r), &w, step->out);
 }
 
@@ -84,6 +86,7 @@ void router_twin_connected(struct router *r, const struct step *step)
     t->trying = false;
     if (t->standing_by) {
         t->other.session = 0;
+        t->other_id = 0;
         t->awaits_claim = true;
         t->serve_due_ms = step->now_ms + UNKNOWN_MS;
     }
@@ -97,18 +100,19 @@ static void session_row(struct router *r, const struct ros_sentence *row)
     uint32_t id;
     uint32_t address = 0;
     if (!ros_attribute(row, ".id", &value) || !ros_parse_id(value, &id) ||
-        (ros_attribute(row, "name", &value) && !span_is(value, main_session(r)->user)) ||
         (ros_attribute(row, "via", &value) && !span_starts(value, "api")))
         return;
     if (!ros_attribute(row, "address", &value) || !parse_address(value, &address))
         address = 0;
     t->rows++;
-    t->newest = id > t->newest ? id : t->newest;
-    if (address != 0 && address == t->local && id > t->newest_here)
+    bool of_our_user = !ros_attribute(row, "name", &value) || span_is(value, main_session(r)->user);
+    if (of_our_user && id > t->newest)
+        t->newest = id;
+    if (of_our_user && address != 0 && address == t->local && id > t->newest_here)
         t->newest_here = id;
     if (id == t->other.session) {
         t->other_is_active = true;
-        t->other_address = address;
+        t->other_address = address != 0 ? address : t->other_address;
     }
     if (id == t->seen.session) {
         t->seen_is_active = true;
@@ -134,8 +138,11 @@ bool router_twin_claim(struct router *r, const struct ros_sentence *row, uint32_
 {
     struct twin *t = &r->twin;
     struct claim claim;
-    if (!claim_parse(row, r->context.instance, &claim))
+    if (!claim_parse(row, r->context.instance, &claim)) {
+        if (id == t->other_id)
+            t->other_id = 0; /* it is gone, or no claim any more */
         return false;
+    }
     if (claim.run == t->own.run) {
         if (t->claiming)
             t->claim_id = id; /* the answer to its addition may be lost, or an error */
@@ -154,14 +161,14 @@ bool router_twin_claim(struct router *r, const struct ros_sentence *row, uint32_
     return true;
 }
 
-static void stand_by(struct router *r, uint64_t now_ms)
+static void stand_by(struct twin *t)
 {
-    struct twin *t = &r->twin;
     t->other = t->seen;
-    t->other_address = t->seen_address;
+    t->other_id = t->seen_id;
+    t->other_address = t->seen_address != 0 ? t->seen_address : t->seen.address;
     t->missing_ms = 0;
     t->awaits_claim = false;
-    t->serve_due_ms = t->other.session == 0 ? now_ms + BLIND_TRY_MS : UINT64_MAX;
+    t->serve_due_ms = UINT64_MAX;
     t->claim_due_ms = UINT64_MAX;
     t->trying = false;
     if (t->standing_by)
@@ -183,8 +190,10 @@ static void judge_claim(struct router *r, uint64_t now_ms)
     }
     bool is_known = t->seen.session != 0 && t->sessions_known;
     bool lives = (!is_known || t->seen_is_active) && t->seen.run != t->dead_run;
-    if (lives && claim_is_later(&t->seen, &t->own))
-        stand_by(r, now_ms);
+    /* That it is still there proves nothing. */
+    bool is_known_claim = t->standing_by && t->seen_id == t->other_id && !t->seen_is_new;
+    if (lives && claim_is_later(&t->seen, &t->own) && !is_known_claim)
+        stand_by(t);
     else if (lives && !t->standing_by)
         t->claim_due_ms = later_ms(now_ms, t->claimed_ms + CLAIMS_APART_MS);
     /* Nobody else removes it if the connection ended on which it was made. */
@@ -195,11 +204,29 @@ static void judge_claim(struct router *r, uint64_t now_ms)
 
 /* ---- the other one has gone ---- */
 
-static void serve(struct twin *t)
+static void remove_claim(struct router *r, uint32_t id, const struct step *step)
 {
+    struct writer w = session_begin(main_session(r), COMMAND_UNCLAIM, 0, "/ip/firewall/nat/remove", step);
+    ros_write_pair_id(&w, "=.id=", id);
+    session_end(main_session(r), &w, step->out);
+    router_note_removed(r, id);
+}
+
+static bool is_alone(const struct twin *t)
+{
+    return t->sessions_known && t->others == 0;
+}
+
+static void serve(struct router *r, const struct step *step)
+{
+    struct twin *t = &r->twin;
     t->standing_by = false;
     t->trying = false;
-    t->dead_run = t->others == 0 ? t->other.run : 0;
+    t->dead_run = is_alone(t) ? t->other.run : 0;
+    /* If it died at once, its claim is still there, and the sessions may not show that it is dead. */
+    if (t->other_id != 0)
+        remove_claim(r, t->other_id, step);
+    t->other_id = 0;
     t->other = (struct claim){0};
     t->serve_due_ms = UINT64_MAX;
     t->read_due_ms = UINT64_MAX;
@@ -209,7 +236,7 @@ static void serve(struct twin *t)
 /* Somebody else may be there: serves only if nobody contradicts the claim. */
 static void try_to_serve(struct twin *t, uint64_t now_ms)
 {
-    bool alone = t->sessions_known && t->others == 0;
+    bool alone = is_alone(t);
     t->trying = true;
     t->awaits_claim = false;
     t->missing_ms = 0;
@@ -221,10 +248,15 @@ static void try_to_serve(struct twin *t, uint64_t now_ms)
 
 static void watch(struct twin *t, uint64_t now_ms)
 {
-    bool is_there = t->other.session != 0 ? t->other_is_active : t->others > 0 || !t->sessions_known;
+    bool is_listed = t->other.session != 0 && t->sessions_known;
+    bool is_there = is_listed ? t->other_is_active : !is_alone(t);
     t->read_due_ms = now_ms + WATCH_MS;
     if (t->trying || t->awaits_claim)
         return;
+    if (is_listed)
+        t->serve_due_ms = UINT64_MAX;
+    else if (t->serve_due_ms == UINT64_MAX)
+        t->serve_due_ms = now_ms + BLIND_TRY_MS;
     if (is_there)
         t->missing_ms = 0;
     else if (t->missing_ms == 0)
@@ -242,7 +274,7 @@ static void sessions_done(struct router *r, bool failed, uint64_t now_ms)
     for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++)
         own += r->session[i].state == SESSION_READY;
     t->reading = false;
-    t->sessions_known = !failed;
+    t->sessions_known = !failed && t->newest != 0; /* at least ours */
     t->others = t->rows > own ? t->rows - own : 0;
     bool first = t->settled_ms == UINT64_MAX && !t->claiming && t->claim_id == 0 && !t->standing_by;
     if (first_time(&t->read))
@@ -251,7 +283,7 @@ static void sessions_done(struct router *r, bool failed, uint64_t now_ms)
         judge_claim(r, now_ms);
     if (t->standing_by)
         watch(t, now_ms);
-    else if (first && t->sessions_known && t->others == 0)
+    else if (first && is_alone(t))
         t->settled_ms = now_ms;
     else if (first)
         t->claim_due_ms = now_ms;
@@ -285,6 +317,7 @@ static void make_claim(struct router *r, const struct step *step)
     struct twin *t = &r->twin;
     char text[160];
     struct writer comment = writer_of(text, sizeof text);
+    t->own.address = t->local;
     claim_write(&comment, r->context.instance, &t->own);
     t->claim_due_ms = UINT64_MAX;
     t->settled_ms = UINT64_MAX;
@@ -299,24 +332,16 @@ static void make_claim(struct router *r, const struct step *step)
     session_end(main_session(r), &w, step->out);
 }
 
-static void remove_claim(struct router *r, const struct step *step)
-{
-    struct twin *t = &r->twin;
-    struct writer w = session_begin(main_session(r), COMMAND_UNCLAIM, 0, "/ip/firewall/nat/remove", step);
-    ros_write_pair_id(&w, "=.id=", t->claim_id);
-    session_end(main_session(r), &w, step->out);
-    router_note_removed(r, t->claim_id);
-    t->claim_id = 0;
-    t->unclaim_due_ms = UINT64_MAX;
-}
-
 void router_twin_tick(struct router *r, const struct step *step)
 {
     struct twin *t = &r->twin;
     if (t->settle_due_ms <= step->now_ms)
         t->settle_due_ms = UINT64_MAX; /* the rules that waited are added in this step */
-    if (t->unclaim_due_ms <= step->now_ms)
-        remove_claim(r, step);
+    if (t->unclaim_due_ms <= step->now_ms) {
+        remove_claim(r, t->claim_id, step);
+        t->claim_id = 0;
+        t->unclaim_due_ms = UINT64_MAX;
+    }
     if (t->read_due_ms <= step->now_ms && !t->reading)
         read_sessions(r, step);
     if (t->claim_due_ms <= step->now_ms && !t->claiming && t->claim_id == 0)
@@ -326,7 +351,7 @@ void router_twin_tick(struct router *r, const struct step *step)
     if (t->serve_due_ms <= step->now_ms)
         try_to_serve(t, step->now_ms);
     if (t->trying && t->settled_ms <= step->now_ms && t->seen.run == 0 && r->stage == STAGE_IDLE)
-        serve(t);
+        serve(r, step);
 }
 
 uint64_t router_twin_due_ms(const struct router *r)

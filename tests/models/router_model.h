@@ -33,10 +33,18 @@ enum router_model_policy {
     ROUTER_MODEL_ALL = 31,
 };
 
+/* What /user/active/print shows to a user. */
+enum router_model_active {
+    ROUTER_MODEL_ACTIVE_ALL,
+    ROUTER_MODEL_ACTIVE_NONE, /* no row, not even of the session that asks */
+    ROUTER_MODEL_ACTIVE_REFUSED,
+};
+
 struct router_model_user {
     char name[ROUTER_MODEL_TEXT_MAX]; /* empty: no user */
     char password[ROUTER_MODEL_TEXT_MAX];
     unsigned policies;
+    enum router_model_active active;
 };
 
 /* What a peer sees of /ip/service. */

@@ -163,6 +163,15 @@ static bool permitted(struct router_model *m, const struct rm_session *s, const 
     return false;
 }
 
+static void active_print(struct router_model *m, const struct rm_session *s, struct rm_command *c)
+{
+    enum router_model_active active = m->options.users[s->user].active;
+    if (!permitted(m, s, c, active == ROUTER_MODEL_ACTIVE_REFUSED ? 0 : ROUTER_MODEL_READ))
+        return;
+    c->shows_nothing = active == ROUTER_MODEL_ACTIVE_NONE;
+    rm_print(m, c, false);
+}
+
 static void dispatch(struct router_model *m, struct rm_session *s, struct rm_command *c)
 {
     struct span path = c->word[0];
@@ -179,7 +188,9 @@ static void dispatch(struct router_model *m, struct rm_session *s, struct rm_com
         return;
     }
     bool print = strcmp(verb, "print") == 0 || strcmp(verb, "getall") == 0;
-    if (print || strcmp(verb, "listen") == 0) {
+    if (c->menu == RM_MENU_ACTIVE && print) {
+        active_print(m, s, c);
+    } else if (print || strcmp(verb, "listen") == 0) {
         if (permitted(m, s, c, ROUTER_MODEL_READ))
             rm_print(m, c, !print);
     } else if (c->menu == RM_MENU_ROUTE && m->options.route_check && strcmp(verb, "check") == 0) {

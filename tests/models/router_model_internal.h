@@ -172,9 +172,10 @@ struct rm_command {
     uint64_t sequence;
     enum rm_menu menu;
     struct span tag;
-    bool follow;    /* a print that continues as listen */
-    uint32_t *ids;  /* of a print that is running */
-    unsigned count; /* of ids */
+    bool follow;        /* a print that continues as listen */
+    bool shows_nothing; /* a print of a table that this user does not see */
+    uint32_t *ids;      /* of a print that is running */
+    unsigned count;     /* of ids */
     unsigned at;
     unsigned rows;
     unsigned section;

@@ -348,7 +348,8 @@ void rm_print(struct router_model *m, struct rm_command *c, bool listen)
         return;
     }
     m->counters.prints += c->menu == RM_MENU_NAT;
-    c->count = rm_menu_ids(m, c->menu, &c->ids);
+    if (!c->shows_nothing)
+        c->count = rm_menu_ids(m, c->menu, &c->ids);
     if (rm_switch(c, "count-only"))
         count_rows(m, c);
     else

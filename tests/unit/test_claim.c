@@ -21,21 +21,23 @@ static const struct ros_sentence *row_with(const char *comment)
 
 static void test_form(void **state)
 {
-    static const char text[] =
-        "double-natpmp/vpn takes over, may be removed: run 4294967295 up 3600 age 12 session 90";
+    static const char text[] = "double-natpmp/vpn takes over, may be removed: run 4294967295 up 3600 age 12 "
+                               "session 90 at 172.30.254.2";
     static const char *const others[] = {
         "",
         "double-natpmp/vpn",
         "double-natpmp/vpn external 41000 lease 60 s",
         "double-natpmp/vpn check, may be removed",
-        "double-natpmp/vpn2 takes over, may be removed: run 1 up 2 age 3 session 4",
-        "double-natpmp/vpn takes over, may be removed: run 0 up 2 age 3 session 4",
-        "double-natpmp/vpn takes over, may be removed: run 1 up 2 age 3 session 4 ",
-        "double-natpmp/vpn takes over, may be removed: run 1 up 2 age 3 session ",
-        "double-natpmp/vpn takes over, may be removed: run 4294967296 up 2 age 3 session 4",
-        "double-natpmp/vpn takes over, may be removed: run 1 up -2 age 3 session 4",
+        "double-natpmp/vpn2 takes over, may be removed: run 1 up 2 age 3 session 4 at 1.2.3.4",
+        "double-natpmp/vpn takes over, may be removed: run 0 up 2 age 3 session 4 at 1.2.3.4",
+        "double-natpmp/vpn takes over, may be removed: run 1 up 2 age 3 session 4",
+        "double-natpmp/vpn takes over, may be removed: run 1 up 2 age 3 session 4 at ",
+        "double-natpmp/vpn takes over, may be removed: run 1 up 2 age 3 session 4 at 1.2.3.4 ",
+        "double-natpmp/vpn takes over, may be removed: run 1 up 2 age 3 session  at 1.2.3.4",
+        "double-natpmp/vpn takes over, may be removed: run 4294967296 up 2 age 3 session 4 at 1.2.3.4",
+        "double-natpmp/vpn takes over, may be removed: run 1 up -2 age 3 session 4 at 1.2.3.4",
     };
-    const struct claim claim = {4294967295, 3600, 12, 90};
+    const struct claim claim = {4294967295, 3600, 12, 90, 0xAC1EFE02};
     struct claim read;
     char written[160];
     (void)state;
@@ -51,10 +53,10 @@ static void test_form(void **state)
 
 static void test_order(void **state)
 {
-    const struct claim before_the_boot = {7, 100, 5000, 0};
-    const struct claim old = {9, 3600, 3600, 1};
-    const struct claim young = {1, 3000, 10, 2};
-    const struct claim twin = {2, 3010, 20, 3};
+    const struct claim before_the_boot = {7, 100, 5000, 0, 0};
+    const struct claim old = {9, 3600, 3600, 1, 0};
+    const struct claim young = {1, 3000, 10, 2, 0};
+    const struct claim twin = {2, 3010, 20, 3, 0};
     const struct claim *const in_order[] = {&before_the_boot, &old, &young, &twin};
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(in_order); i++)

@@ -30,6 +30,10 @@ static void test_lines(void **state)
     check_line((struct proxy_status){0}, false,
                "unhealthy: the router is not ready yet; the gateway has not answered yet");
     check_line(
+        (struct proxy_status){.standing_by = true}, false,
+        "unhealthy: another double-natpmp with this INSTANCE serves at an unknown address; stop one of the "
+        "two, or give it another INSTANCE");
+    check_line(
         (struct proxy_status){.standing_by = true, .other_address = 0xAC110003}, false,
         "unhealthy: another double-natpmp with this INSTANCE serves at 172.17.0.3; stop one of the two, or "
         "give it another INSTANCE");

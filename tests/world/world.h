@@ -143,6 +143,7 @@ struct world {
     uint64_t stop_ms;                /* of SIGTERM; 0: none */
     uint32_t gateway_local;          /* the daemon's address towards the gateway, and ... */
     uint32_t router_local;           /* ... towards the router; 0: not known */
+    uint32_t second_router_local;    /* the same of the second daemon */
     uint64_t socket;                 /* towards the gateway; a new one for each process */
     uint64_t gateway_socket;         /* of the datagram that the gateway answers */
     /* May change a datagram of the gateway on its way, and its delay. Returns how many copies arrive. The

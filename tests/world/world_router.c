@@ -211,12 +211,12 @@ static void opened(struct world *w, const struct world_event *event)
     w->streams[event->slot].state = WORLD_STREAM_OPEN;
     trace_line(&w->trace, w->now_ms, "router %u opened", event->slot);
     inv_router_trouble(w);
-    world_give(
-        w,
-        &(struct event){
-            .type = EVENT_ROUTER_OPEN,
-            .router = {.session = event->slot, .peer = w->options.router_address, .local = w->router_local},
-        });
+    world_give(w, &(struct event){
+                      .type = EVENT_ROUTER_OPEN,
+                      .router = {.session = event->slot,
+                                 .peer = w->options.router_address,
+                                 .local = w->process == 1 ? w->second_router_local : w->router_local},
+                  });
 }
 
 static void bytes_arrive(struct world *w, const struct world_event *event)

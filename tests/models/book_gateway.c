@@ -622,8 +622,10 @@ static void check_suggestion(struct book *b, uint64_t now_ms, struct book_lease 
     if (other && !(book_believes(b, m, now_ms) && m->external_port == lease->suggested))
         book_fail(b, "port %u is suggested for router port %u, and %s has it", lease->suggested,
                   lease->router_port, book_name(other, text));
-    if (book_lease_is_sure(b, lease, now_ms + SHORT_MS) && lease->grant[0].got_ms + SHORT_MS < now_ms &&
-        lease->suggested != lease->grant[0].port &&
+    /* What was granted after a client's deletion was told to nobody. */
+    bool told = m->external_port == lease->grant[0].port;
+    if (told && book_lease_is_sure(b, lease, now_ms + SHORT_MS) &&
+        lease->grant[0].got_ms + SHORT_MS < now_ms && lease->suggested != lease->grant[0].port &&
         !(lease->suggested == lease->router_port && now_ms < lease->particular_ms + PARTICULAR_MS))
         book_fail(b, "port %u is suggested at the renewal of external port %u", lease->suggested,
                   lease->grant[0].port);

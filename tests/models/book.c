@@ -9,7 +9,7 @@
 enum {
     WAITING_ANSWERED = 8, /* more sources that wait for one mapping may get no answer */
     MEMORY_MS = 200,
-    CONTRADICTIONS = 3,
+    CONTRADICTIONS = 2, /* a third one may have come as an answer */
     CONTRADICTED_MS = 3600000,
     KEPT_MAX_S = 7200,
     COPIES_MAX_MS = 10000,

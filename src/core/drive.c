@@ -80,9 +80,10 @@ static struct job_facts facts_of(const struct proxy *p, uint16_t m, uint64_t now
         .grant_due = mapping->lease.due,
         .pair_open = mapping->lease.pair != PAIR_SETTLED,
         .rejoins = mapping->lease.pair == PAIR_REJOINS,
-        .epoch_doubted = p->upstream.epoch_doubted,
+        .lease_doubted = p->upstream.epoch_doubted || mapping->lease.recover,
         .again = mapping->job.again,
-        .no_resources = mapping->lease.result == NATPMP_OUT_OF_RESOURCES || change_is_over_budget(p, m, now_ms),
+        .no_resources =
+            mapping->lease.result == NATPMP_OUT_OF_RESOURCES || change_is_over_budget(p, m, now_ms),
     };
 }
 

@@ -39,7 +39,7 @@ static struct job_decision no_success_yet(const struct job_facts *f)
 
 struct job_decision job_decide(const struct job_facts *f)
 {
-    bool from_memory = holds(f) && !f->epoch_doubted;
+    bool from_memory = holds(f) && !f->lease_doubted;
     bool again = f->again && f->advertised_left_ms > 0;
     bool granted = holds(f) && !f->grant_due && !f->pair_open;
     if (f->refusal != 0)

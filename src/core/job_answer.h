@@ -29,7 +29,7 @@ struct job_facts {
     bool grant_due;     /* the gateway has granted no lease since the client's request */
     bool pair_open;     /* the external ports of TCP and UDP are still being compared or made equal */
     bool rejoins;       /* the lease is being deleted in order to be requested again */
-    bool epoch_doubted; /* the gateway may have restarted, so no answer comes from memory */
+    bool lease_doubted; /* the gateway may have restarted, or granted the port to another mapping */
     bool again;         /* the request repeats one that was answered a moment ago */
     bool no_resources;  /* the gateway's last error was Out of Resources, or the router's budget is spent */
 };

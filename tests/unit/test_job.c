@@ -88,13 +88,13 @@ static const struct answer {
     /* The gateway may have restarted: nothing is advertised from memory, except what the gateway has granted
      * since then. */
     {"the epoch is doubted, and the gateway is asked",
-     {RULE_HOLDS, HOUR, .lease_left_ms = 60000, .grant_due = true, .epoch_doubted = true, .waited_ms = 200},
+     {RULE_HOLDS, HOUR, .lease_left_ms = 60000, .grant_due = true, .lease_doubted = true, .waited_ms = 200},
      WAITS},
     {"the epoch is doubted, and the gateway has granted",
-     {RULE_HOLDS, HOUR, .lease_left_ms = 60000, .epoch_doubted = true},
+     {RULE_HOLDS, HOUR, .lease_left_ms = 60000, .lease_doubted = true},
      SUCCEEDS(60)},
     {"the epoch is doubted until the end",
-     {RULE_HOLDS, HOUR, .lease_left_ms = 60000, .grant_due = true, .epoch_doubted = true, .waited_ms = 12000},
+     {RULE_HOLDS, HOUR, .lease_left_ms = 60000, .grant_due = true, .lease_doubted = true, .waited_ms = 12000},
      REFUSED(NATPMP_NETWORK_FAILURE)},
 
     /* If a gateway changed one protocol of a port, the daemon asks about the other one first, so that the
@@ -159,7 +159,7 @@ static const struct answer {
      {RULE_HOLDS, HOUR, .again = true, .advertised_left_ms = 58000},
      NEEDS_GRANT},
     {"a repeated request, and the epoch is doubted",
-     {RULE_HOLDS, HOUR, .lease_left_ms = 60000, .epoch_doubted = true, .again = true,
+     {RULE_HOLDS, HOUR, .lease_left_ms = 60000, .lease_doubted = true, .again = true,
       .advertised_left_ms = 58000, .waited_ms = 200},
      WAITS},
 
@@ -235,7 +235,7 @@ static void check_answer(const struct job_facts *known, struct job_decision deci
     assert_true(decision.verdict != JOB_NEEDS_GRANT || known->lease_left_ms == 0);
     /* From memory only after 200 ms, and never while the epoch is doubted. */
     assert_true(decision.verdict != JOB_SUCCEEDS || !known->grant_due || known->waited_ms >= MEMORY_MS);
-    assert_false(success && known->grant_due && known->epoch_doubted);
+    assert_false(success && known->grant_due && known->lease_doubted);
 }
 
 /* Every combination of the facts, with the times around each border, against the properties that all of them
@@ -261,7 +261,7 @@ static void test_what_every_answer_keeps(void **state)
             .grant_due = (bits & 32) != 0,
             .pair_open = (bits & 64) != 0,
             .rejoins = (bits & 128) != 0,
-            .epoch_doubted = (bits & 256) != 0,
+            .lease_doubted = (bits & 256) != 0,
             .again = (bits & 512) != 0,
         };
         check_answer(&known, job_decide(&known));

@@ -159,8 +159,8 @@ enum {
 
     /* File descriptors: 3 standard streams, 7 of the event loop and its timer, 3 for the LAN, the gateway and
      * the health socket, one for each session, and a few that are open for a moment (resolver,
-     * announcements): 24. One more for the session of the daemon's own check, one for the feed of `watch`, and
-     * one for each of its 8 readers. */
+     * announcements): 24. One more for the session of the daemon's own check, one for the feed of `watch`,
+     * and one for each of its 8 readers. */
     DESCRIPTORS_MIN = 34,
 
     /* The most actions and bytes that one step produces. The rest of the work waits for the next step. */

@@ -677,7 +677,7 @@ static void ask_mapping(struct book *b, uint64_t now_ms, const uint8_t *bytes)
     bool again = (lease->open || lease->maybe_open) && lease->asked_s == lifetime_s && suggestion;
     bool same = again && lease->open && lease->sends < ATTEMPTS_MAX && now_ms <= next_ms;
     /* One that comes too early to be the next retransmission may be a new request. */
-    bool early = now_ms + 2 * ATTEMPT_SLACK_MS < next_ms;
+    bool early = now_ms + UINT64_C(2) * ATTEMPT_SLACK_MS < next_ms;
 
     /* The gateway's only port is another one by now. */
     if (b->config.symmetric && lifetime_s == 0 && !is_granted(lease, get16(bytes + 4))) {

@@ -155,8 +155,8 @@ struct book_request *book_find_request(const struct book *b, uint32_t to, uint16
 
 static void init_process(struct book_process *process)
 {
-    process->leases = zeroed(2 * 65536, sizeof(*process->leases));
-    process->lease_of = zeroed(2 * 65536, sizeof(*process->lease_of));
+    process->leases = zeroed(2 * (size_t)65536, sizeof(*process->leases));
+    process->lease_of = zeroed(2 * (size_t)65536, sizeof(*process->lease_of));
 }
 
 static void free_process(struct book_process *process)

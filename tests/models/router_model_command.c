@@ -172,14 +172,20 @@ static void active_print(struct router_model *m, const struct rm_session *s, str
     rm_print(m, c, false);
 }
 
-static void dispatch(struct router_model *m, struct rm_session *s, struct rm_command *c)
+/* The part before the last slash; *ret_last is the part behind it. */
+static struct span folder_of(struct span path, struct span *ret_last)
 {
-    struct span path = c->word[0];
     size_t slash = path.len;
     while (slash > 0 && path.data[slash - 1] != '/')
         slash--;
-    struct span folder = span_of(path.data, slash > 0 ? slash - 1 : 0);
-    struct span last = span_skip(path, slash);
+    *ret_last = span_skip(path, slash);
+    return span_of(path.data, slash > 0 ? slash - 1 : 0);
+}
+
+static void dispatch(struct router_model *m, struct rm_session *s, struct rm_command *c)
+{
+    struct span last;
+    struct span folder = folder_of(c->word[0], &last);
     char verb[ROUTER_MODEL_TEXT_MAX];
     snprintf(verb, sizeof(verb), "%.*s", last.len > 60 ? 60 : (int)last.len, (const char *)last.data);
 

@@ -1,6 +1,6 @@
 /* The owner has excluded ports from destination NAT: by an accept rule with a range, by a return, inside a
- * chain that is jumped to, and by a jump that names the ports. What comes from the tunnel to such a port never
- * reaches a rule behind it, so the daemon gives its clients other ports. */
+ * chain that is jumped to, and by a jump that names the ports. What comes from the tunnel to such a port
+ * never reaches a rule behind it, so the daemon gives its clients other ports. */
 /* [P1] [P2] */
 #include "scenario.h"
 

@@ -31,7 +31,7 @@ static void minutes(struct world *w, unsigned host, uint64_t requests_first, uin
     struct lan_mapping *one = map(w, a, TCP, 7000, 7000, LIFETIME_S);
     struct lan_mapping *other = map(w, a, UDP, 7001, 7001, 7200);
 
-    minute(w, requests_first, 2 * (2 * ROUNDS + 1));
+    minute(w, requests_first, UINT64_C(2) * (2 * ROUNDS + 1));
     for (unsigned i = 0; i < MINUTES; i++)
         minute(w, requests_later, changes_later);
     expect(w, one->state == LAN_HELD && other->state == LAN_HELD);

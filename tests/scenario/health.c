@@ -7,9 +7,8 @@ static void how(struct world *w, const char *when)
     struct proxy_status status = proxy_status(w->proxy, w->now_ms);
     const char *router = router_trouble_text(&status);
     const char *gateway = gateway_state_text(&status);
-    (void)snprintf(line, sizeof(line), "%s: %s; %s; %s", when,
-                   router != NULL ? router : "router fine", gateway != NULL ? gateway : "gateway fine",
-                   address_text(status.external_address).text);
+    (void)snprintf(line, sizeof(line), "%s: %s; %s; %s", when, router != NULL ? router : "router fine",
+                   gateway != NULL ? gateway : "gateway fine", address_text(status.external_address).text);
     show(w, true);
     note(w, line);
     show(w, false);

@@ -1,7 +1,8 @@
 /* Whatever happens a thousand times, the log says it ten times, and then once in ten seconds with the number
  * of lines that were left out: rules with the mark that lead nowhere, such rules that somebody adds one after
  * the other while the daemon runs, and requests of many hosts. What the operator must know is not among what
- * was left out: a router that comes and goes is in the log as it is now, ten seconds later at the most. [R5] */
+ * was left out: a router that comes and goes is in the log as it is now, ten seconds later at the most. [R5]
+ */
 #include "scenario.h"
 
 enum { MANY = 1000 };

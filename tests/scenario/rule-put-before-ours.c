@@ -1,8 +1,9 @@
-/* Somebody puts a rule for the same port before the daemon's while the mapping lives, by adding it there or by
- * moving it there. The daemon notices it when it reads the table, and puts its own in front again. A program
- * that does that again and again makes the daemon change the router a few times only; then the mapping gets
- * another router port, and the log names the rule. Before a dynamic rule, such as one of UPnP, nothing can be
- * put: the mapping gets another port at once. A rule that takes everything is handled alike. */
+/* Somebody puts a rule for the same port before the daemon's while the mapping lives, by adding it there or
+ * by moving it there. The daemon notices it when it reads the table, and puts its own in front again. A
+ * program that does that again and again makes the daemon change the router a few times only; then the
+ * mapping gets another router port, and the log names the rule. Before a dynamic rule, such as one of UPnP,
+ * nothing can be put: the mapping gets another port at once. A rule that takes everything is handled alike.
+ */
 /* [P5] */
 #include "scenario.h"
 
@@ -25,7 +26,8 @@ static bool reaches(struct world *w, unsigned last_byte, uint16_t internal_port)
                                          .source = 0xc6336407,
                                          .source_port = 40000,
                                          .destination = 0x0a020002,
-                                         .destination_port = router_port_of(w, last_byte, TCP, internal_port)};
+                                         .destination_port =
+                                             router_port_of(w, last_byte, TCP, internal_port)};
 
     return router_model_arrive(w->router, &packet).address == lan_address(last_byte);
 }

@@ -1,6 +1,6 @@
-/* Rules that name ports, in chains that nothing from the tunnel reaches: a chain of the provider's interface, a
- * chain that nobody calls, one behind a disabled jump, one behind a return; rules for the LAN, for other kinds
- * of interfaces, and for the addresses of a list. They take no port. */
+/* Rules that name ports, in chains that nothing from the tunnel reaches: a chain of the provider's interface,
+ * a chain that nobody calls, one behind a disabled jump, one behind a return; rules for the LAN, for other
+ * kinds of interfaces, and for the addresses of a list. They take no port. */
 /* [P3] [P13] */
 #include "scenario.h"
 

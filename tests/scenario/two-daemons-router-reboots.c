@@ -1,7 +1,7 @@
 /* Two daemons with the same INSTANCE, behind one address, so that the router's list of sessions does not tell
  * them apart. They start at the same time, and one of them serves. The router reboots: whichever connects
- * first, the one that served before serves again, and the changes on the router are few. When that one has died,
- * the other one serves, although it once took that one's session for its own. [R3] */
+ * first, the one that served before serves again, and the changes on the router are few. When that one has
+ * died, the other one serves, although it once took that one's session for its own. [R3] */
 #include "scenario.h"
 
 enum { ROUNDS = 10 };
@@ -58,7 +58,8 @@ static void tell(struct world *w)
     }
     show(w, true);
     expect(w, w->invariants.claims == 0);
-    note(w, "both connections end, and both take the newest session for theirs; later the one that served dies");
+    note(w,
+         "both connections end, and both take the newest session for theirs; later the one that served dies");
     show(w, false);
     for (unsigned i = 0; i < ROUNDS; i++) {
         router_now(w);

@@ -1,7 +1,7 @@
 /* A second tunnel takes over while the API connection stays up: the host route moves, and the server behind
  * the other tunnel has another clock and another address. The rules follow within ten seconds, each new one
- * before the old one is removed, and the log says that the way changed. The next time a routing rule moves it,
- * which the router does not report; the rules follow within a minute. At last two tunnels have the same
+ * before the old one is removed, and the log says that the way changed. The next time a routing rule moves
+ * it, which the router does not report; the rules follow within a minute. At last two tunnels have the same
  * address, so that the connection table does not tell which of them it is; the route does. */
 /* [W5] */
 #include "scenario.h"

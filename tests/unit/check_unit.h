@@ -75,8 +75,9 @@ static inline int start(void **state)
     survey->logged_in = true;
     survey->trial = TRIAL_UNDONE;
     set_table(TABLE_RESOURCE, ROWS("=version=7.18.2_(stable)"));
-    set_table(TABLE_SERVICE, ROWS("=name=www =port=80 =disabled=true",
-                                  "=name=api =port=8728 =address=172.17.0.2/32 =max-sessions=20 =disabled=false"));
+    set_table(TABLE_SERVICE,
+              ROWS("=name=www =port=80 =disabled=true",
+                   "=name=api =port=8728 =address=172.17.0.2/32 =max-sessions=20 =disabled=false"));
     set_table(TABLE_INTERFACE, ROWS("=name=ether1 =type=ether =running=true =disabled=false",
                                     "=name=bridge =type=bridge =running=true =disabled=false",
                                     "=name=veth1 =type=veth =running=true =disabled=false",

@@ -143,14 +143,14 @@ static void test_health(void **state)
     struct world *w = *state;
     int status = -1;
     start(w);
-    core_status =
-        (struct proxy_status){.router_ready = true, .gateway_trouble = GATEWAY_FINE, .mappings = 3};
+    core_status = (struct proxy_status){.router_ready = true, .gateway_trouble = GATEWAY_FINE, .mappings = 3};
     pid_t child = fork_child();
     if (child == 0) {
         uint8_t reply[PROBE_REPLY_MAX];
         struct health_name name = health_name("", 0, udp_server_port(&w->driver->lan));
         int len = probe_ask(name.text, span_text(HEALTH_QUESTION), reply);
-        bool good = len > 0 && span_is(span_of(reply, (size_t)len), "healthy external=? mappings=3 clients=0");
+        bool good =
+            len > 0 && span_is(span_of(reply, (size_t)len), "healthy external=? mappings=3 clients=0");
         _exit(good ? 0 : 1);
     }
     loop_until(&w->driver->loop, waitpid(child, &status, WNOHANG) == child);

@@ -316,8 +316,8 @@ static void test_signs(void **state)
     }
 }
 
-/* A look that finds nothing new ends before the snapshot. Signs that come again and again are followed less often,
- * but within ten seconds. */
+/* A look that finds nothing new ends before the snapshot. Signs that come again and again are followed less
+ * often, but within ten seconds. */
 static void test_looks_without_news(void **state)
 {
     (void)state;

@@ -433,18 +433,12 @@ static void test_which_forward(void **state)
 UNIT(status)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_for_people),
-        cmocka_unit_test(test_narrow),
-        cmocka_unit_test(test_arrivals),
-        cmocka_unit_test(test_trouble),
-        cmocka_unit_test(test_a_terminal),
-        cmocka_unit_test(test_for_programs),
-        cmocka_unit_test(test_question),
-        cmocka_unit_test(test_pages_of_strangers),
-        cmocka_unit_test(test_which_forward),
-        cmocka_unit_test(test_findings),
-        cmocka_unit_test(test_pages_of_findings),
-        cmocka_unit_test(test_findings_of_strangers),
+        cmocka_unit_test(test_for_people),        cmocka_unit_test(test_narrow),
+        cmocka_unit_test(test_arrivals),          cmocka_unit_test(test_trouble),
+        cmocka_unit_test(test_a_terminal),        cmocka_unit_test(test_for_programs),
+        cmocka_unit_test(test_question),          cmocka_unit_test(test_pages_of_strangers),
+        cmocka_unit_test(test_which_forward),     cmocka_unit_test(test_findings),
+        cmocka_unit_test(test_pages_of_findings), cmocka_unit_test(test_findings_of_strangers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

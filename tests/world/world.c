@@ -85,7 +85,8 @@ static void do_log(struct world *w, const struct action *action)
     }
     if (action->log.level <= LOG_LEVEL_INFO)
         budgets_use(w, BUDGET_LOG, 1);
-    if (strcmp(action->log.component, "router") == 0 && span_starts(action->log.text, "the router is ready ")) {
+    if (strcmp(action->log.component, "router") == 0 &&
+        span_starts(action->log.text, "the router is ready ")) {
         if (w->invariants.adopting)
             book_adopted(&w->book, w->now_ms);
         w->invariants.adopting = false;

@@ -214,7 +214,7 @@ static void test_an_answer_takes_turns(void **state)
     for (unsigned i = 0; i < 20; i++) {
         size_t left = w->left;
         loop_turn(&w->loop);
-        assert_true(left - w->left <= 16 * HTTP_REQUEST_MAX);
+        assert_true(left - w->left <= (size_t)16 * HTTP_REQUEST_MAX);
     }
     (void)close(fd);
 }

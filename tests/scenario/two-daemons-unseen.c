@@ -74,7 +74,7 @@ static void round_of(struct world *w, unsigned round)
     expect(w, first_stands_by(w) && !second_stands_by(w));
     expect(w, our_rules(w) == 1 && writes(w) <= before + 12);
     before = writes(w);
-    skip_s(w, UINT64_C(1) * TRIES * TRY_S);
+    skip_s(w, (uint64_t)TRIES * TRY_S);
     expect(w, first_stands_by(w) && !second_stands_by(w));
     expect(w, our_rules(w) == 1 && w->invariants.claims == 0 && writes(w) <= before + UINT64_C(6) * TRIES);
     note(w, "the second daemon dies");

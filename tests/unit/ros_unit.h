@@ -55,7 +55,7 @@ static inline void note_side_readings(const struct actions *out)
         static struct ros_reader reader;
         struct span bytes = out->at[i].router.bytes;
         struct span text;
-        uint64_t tag;
+        uint64_t tag = 0;
         if (out->at[i].type != ACTION_ROUTER_SEND || out->at[i].router.session != 0)
             continue;
         if (span_starts(bytes, "\006/login")) {

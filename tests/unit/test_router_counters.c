@@ -48,7 +48,7 @@ static void test_at_most_every_ten_seconds(void **state)
     ask();
     check_sends(0); /* it is in work */
     answer(PRINT, " =.id=*7 =bytes=180 =packets=3");
-    now_ms = begun_ms + COUNTERS_PERIOD_S * 1000 - 1;
+    now_ms = begun_ms + UINT64_C(1000) * COUNTERS_PERIOD_S - 1;
     ask();
     check_sends(0);
     now_ms++;
@@ -62,7 +62,7 @@ static void test_nothing_is_due(void **state)
 {
     (void)state;
     uint64_t before_ms = router_deadline_ms(router);
-    now_ms += COUNTERS_PERIOD_S * 1000;
+    now_ms += UINT64_C(1000) * COUNTERS_PERIOD_S;
     ask();
     answer(PRINT, "");
     assert_true(router_deadline_ms(router) >= before_ms);
@@ -78,7 +78,7 @@ static void test_a_version_without_stats(void **state)
     assert_false(ros_attribute(print, "stats", &none));
     answer(PRINT, " =.id=*7 =bytes=180 =packets=3");
     assert_int_equal(count_outcomes(ROUTER_COUNTED), 1);
-    later(COUNTERS_PERIOD_S * 1000);
+    later(UINT64_C(1000) * COUNTERS_PERIOD_S);
     ask();
     assert_false(ros_attribute(check_sent(&out, 0, PRINT), "stats", &none));
     answer(PRINT, "!trap =message=unknown_parameter");
@@ -120,7 +120,7 @@ static void test_beside_a_snapshot(void **state)
     snprintf(text, sizeof(text), "!re .tag=%u =.id=*7 =bytes=60 =packets=1|!done .tag=%u", tag, tag);
     hear(text);
     assert_int_equal(count_outcomes(ROUTER_COUNTED), 0);
-    now_ms += COUNTERS_PERIOD_S * 1000;
+    now_ms += UINT64_C(1000) * COUNTERS_PERIOD_S;
     ask();
     check_sends(0);
     answer(PRINT, " =.id=*7 =bytes=120 =packets=2 " RULE);
@@ -137,7 +137,7 @@ static void test_a_late_answer(void **state)
     unsigned tag = tag_of(PRINT);
     begin_snapshot();
     answer(PRINT, " =.id=*7 =bytes=120 =packets=2 " RULE);
-    now_ms += COUNTERS_PERIOD_S * 1000;
+    now_ms += UINT64_C(1000) * COUNTERS_PERIOD_S;
     ask();
     check_sends(1);
     char text[128];
@@ -168,7 +168,7 @@ static void test_the_connection_ends(void **state)
     ask();
     closed(0, FAILURE_LOST);
     assert_false(router->counters.reading);
-    now_ms += COUNTERS_PERIOD_S * 1000;
+    now_ms += UINT64_C(1000) * COUNTERS_PERIOD_S;
     ask();
     check_sends(0);
 }

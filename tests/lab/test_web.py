@@ -148,6 +148,8 @@ def test_open_metrics(lab):
     lab.daemon(env=LISTEN)
     wait_until(healthy, 20)
     assert lab.client("lan1").map("udp", 5000).result == 0
+    # The counters of the router are read because somebody asks.
+    wait_until(lambda: "double_natpmp_mapping_connections_total{" in request("/metrics")[2], 20)
     _, headers, text = request("/metrics", headers={"Accept": "application/openmetrics-text;version=1.0.0,text/plain"})
     assert headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
     assert text.endswith("\n# EOF\n") and "# TYPE double_natpmp_renewals counter\n" in text

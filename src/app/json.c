@@ -15,12 +15,19 @@ void json_write_string(const char *text, FILE *out)
     (void)fputc('"', out);
 }
 
+/* Not strftime(), which would bring names of months and time zones into the images. */
+struct json_time json_time(time_t at)
+{
+    struct json_time t = {.text = ""};
+    struct tm is;
+    if (gmtime_r(&at, &is) != NULL)
+        (void)snprintf(t.text, sizeof(t.text), "%04lld-%02d-%02dT%02d:%02d:%02dZ", is.tm_year + 1900LL,
+                       is.tm_mon + 1, is.tm_mday, is.tm_hour, is.tm_min, is.tm_sec);
+    return t;
+}
+
 void json_write_time(time_t at, FILE *out)
 {
-    char text[32] = "";
-    struct tm fields;
-    if (gmtime_r(&at, &fields) == NULL || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &fields) == 0)
-        (void)fputs("null", out);
-    else
-        json_write_string(text, out);
+    struct json_time t = json_time(at);
+    json_write_string(t.text[0] != '\0' ? t.text : NULL, out);
 }

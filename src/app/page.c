@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "app/json.h"
 #include "app/page_style.h"
 
 /* ---- writing ---- */
@@ -37,16 +38,9 @@ static uint64_t ago_s(const struct document *d, uint64_t at_ms)
 /* When something happened, in UTC, and how long ago that is. */
 static void write_time(const struct document *d, uint64_t at_ms, FILE *out)
 {
-    char date[32] = "";
-    char shown[32] = "";
-    struct tm fields;
     uint64_t age_s = ago_s(d, at_ms);
-    time_t at = d->report.now - (time_t)age_s;
-    if (gmtime_r(&at, &fields) != NULL) {
-        (void)strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", &fields);
-        (void)strftime(shown, sizeof(shown), "%Y-%m-%d %H:%M UTC", &fields);
-    }
-    (void)fprintf(out, "<time datetime=\"%s\">%s, %s ago</time>", date, shown,
+    struct json_time at = json_time(d->report.now - (time_t)age_s);
+    (void)fprintf(out, "<time datetime=\"%s\">%.10s %.5s UTC, %s ago</time>", at.text, at.text, at.text + 11,
                   status_duration(age_s < AGE_UNKNOWN_S ? (uint32_t)age_s : AGE_UNKNOWN_S).text);
 }
 

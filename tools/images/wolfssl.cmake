@@ -2,8 +2,7 @@ cmake_minimum_required(VERSION 3.25)
 project(wolfssl LANGUAGES C)
 # In the order of the linker's layout: first the files that carry data, then those that only a handshake needs. The
 # kernel maps code in pieces of 64 KiB, so an idle connection keeps few of them in memory.
-foreach(name src/ssl src/internal src/tls13 src/wolfio wolfcrypt/src/aes wolfcrypt/src/chacha wolfcrypt/src/poly1305
-        wolfcrypt/src/chacha20_poly1305 wolfcrypt/src/memory wolfcrypt/src/wc_port wolfcrypt/src/hmac wolfcrypt/src/sha256
+foreach(name src/ssl src/internal src/tls13 src/wolfio wolfcrypt/src/aes wolfcrypt/src/memory wolfcrypt/src/wc_port wolfcrypt/src/hmac wolfcrypt/src/sha256
         wolfcrypt/src/sha src/keys src/tls wolfcrypt/src/asn wolfcrypt/src/coding wolfcrypt/src/dh wolfcrypt/src/ecc
         wolfcrypt/src/error wolfcrypt/src/hash wolfcrypt/src/kdf wolfcrypt/src/logging wolfcrypt/src/random
         wolfcrypt/src/rsa wolfcrypt/src/sha512 wolfcrypt/src/signature wolfcrypt/src/sp_int wolfcrypt/src/wc_encrypt
@@ -13,9 +12,7 @@ endforeach()
 add_library(wolfssl STATIC ${sources})
 # ARMv5 has no long multiplication among its instructions of 16 bits.
 if(MUSL_TRIPLE STREQUAL "arm-linux-gnueabi")
-  foreach(name poly1305 sp_int)
-    set_source_files_properties(${WOLFSSL_SOURCE}/wolfcrypt/src/${name}.c PROPERTIES COMPILE_OPTIONS -marm)
-  endforeach()
+  set_source_files_properties(${WOLFSSL_SOURCE}/wolfcrypt/src/sp_int.c PROPERTIES COMPILE_OPTIONS -marm)
 endif()
 # The library reads user_settings.h while it is built, and its users read <wolfssl/options.h>.
 configure_file(${SETTINGS} ${CMAKE_BINARY_DIR}/user_settings.h COPYONLY)

@@ -10,6 +10,7 @@
 #include "app/health.h"
 #include "app/status.h"
 #include "app/watch.h"
+#include "io/resident.h"
 #include "wire/natpmp.h"
 
 enum {
@@ -115,6 +116,9 @@ static void on_router_open(void *context, uint32_t peer)
     struct event event = {.type = EVENT_ROUTER_OPEN,
                           .router = {.peer = peer, .local = stream_local(session->stream)}};
     router_event(session, &event);
+    /* A handshake needs most of the TLS library's code, and what follows little of it. */
+    if (session->driver->tls != NULL)
+        resident_trim();
 }
 
 static void on_router_data(void *context, struct span bytes)

@@ -57,6 +57,7 @@
  *   file             reads a small file
  *   notify           reports to systemd
  *   confine          the seccomp filter
+ *   resident         gives back memory that a rare task needed
  * app/    makes it a daemon
  *   config           environment to struct
  *   secure           sets up TLS from the configuration
@@ -95,6 +96,7 @@
 #include "core/proxy.h"
 #include "io/confine.h"
 #include "io/notify.h"
+#include "io/resident.h"
 
 static const char usage[] =
     "usage: double-natpmp [--check-config | --help | --version]\n"
@@ -295,6 +297,7 @@ static int run(struct config *config, struct tls_context *tls)
     }
     notify_ready();
     give_up_rights(config, &log);
+    resident_trim();
     driver_run(driver);
     log_printf(&log, LOG_LEVEL_INFO, "main", "ended");
     if (!driver_close(driver))

@@ -1,11 +1,11 @@
 #include "app/self_check.h"
 
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "app/inquiry.h"
 #include "check/judge.h"
 #include "io/clock.h"
+#include "io/resident.h"
 #include "io/stream.h"
 
 /* Some megabytes of address space, of which only what the tables of the router need becomes real memory. It
@@ -94,17 +94,6 @@ static void perform(struct self_check_run *run, const struct action *action)
 
 /* ---- the end ---- */
 
-/* The judgement takes several times as much of the stack as all else, and the kernel would keep those pages.
- */
-static __attribute__((noinline)) void release_stack(void)
-{
-    enum { MARGIN = 16 << 10, USED = 1 << 20 };
-    char *here = __builtin_frame_address(0);
-    char *end = here - MARGIN - (uintptr_t)here % (uintptr_t)sysconf(_SC_PAGESIZE);
-    /* Below the stack nothing else is near: the kernel leaves a gap of 128 MiB. */
-    (void)madvise(end - USED, USED, MADV_DONTNEED);
-}
-
 void self_check_stop(struct self_check *s)
 {
     if (s->run == NULL)
@@ -153,7 +142,8 @@ static void conclude(struct self_check *s, uint64_t now_ms)
         excuse_own_session(&run->findings);
     self_findings_take(s->of.findings, &run->findings, now_ms, s->of.log);
     self_check_stop(s);
-    release_stack();
+    /* The judgement takes several times as much of the stack as all else. */
+    resident_trim();
 }
 
 /* ---- events ---- */

@@ -223,10 +223,11 @@ static void check_kept(const struct book *b, uint64_t now_ms, const struct book_
 {
     const struct book_rule *rule;
     const struct book_lease *lease;
+    bool no_rule;
+    bool no_lease;
     char text[48];
 
     if (!is_kept(b, m, now_ms + SLOW_SCAN_MS) || b->config.symmetric ||
-        b->config.forbidden(b->config.context, m->address) ||
         !book_router_is_calm(b, now_ms, COMMANDS_CALM_MS))
         return;
     rule = book_rule_of(b, m->address, m->tcp, m->port);
@@ -234,13 +235,12 @@ static void check_kept(const struct book *b, uint64_t now_ms, const struct book_
     /* A lease of a pair with two different ports is deleted and requested anew. */
     if (lease && (lease->clash_ms > m->told_ms || lease->deleted_ms + BOOK_CALM_MS > now_ms))
         return;
-    if (!rule || !rule->enabled)
-        book_fail(b, "%s is kept for %" PRIu64 " ms more, and has no rule", book_name(m, text),
-                  m->kept_ms - now_ms);
-    if (book_gateway_is_calm(b, now_ms, BOOK_CALM_MS) && lease && !lease->open &&
-        book_lease_gone_ms(lease) + SLOW_SCAN_MS < now_ms)
-        book_fail(b, "%s is kept for %" PRIu64 " ms more, and has no lease", book_name(m, text),
-                  m->kept_ms - now_ms);
+    no_rule = !rule || !rule->enabled;
+    no_lease = book_gateway_is_calm(b, now_ms, BOOK_CALM_MS) && lease && !lease->open &&
+               book_lease_gone_ms(lease) + SLOW_SCAN_MS < now_ms;
+    if ((no_rule || no_lease) && !b->config.forbidden(b->config.context, m->address))
+        book_fail(b, "%s is kept for %" PRIu64 " ms more, and has no %s", book_name(m, text),
+                  m->kept_ms - now_ms, no_rule ? "rule" : "lease");
 }
 
 /* A rule whose mapping has ended for the client, and that no lease of an earlier process explains. */

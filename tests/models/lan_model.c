@@ -89,6 +89,7 @@ static struct lan_mapping *unused(struct lan_client *client)
     for (unsigned i = 0; i < LAN_MAPPINGS_MAX; i++) {
         if (client->mappings[i].state == LAN_UNUSED) {
             client->mappings[i] = (struct lan_mapping){.source_port = (uint16_t)(SOURCE_PORT_FIRST + i)};
+            client->used = i < client->used ? client->used : i + 1;
             return &client->mappings[i];
         }
     }
@@ -380,7 +381,7 @@ uint64_t lan_next_ms(const struct lan_model *lan)
             continue;
         if (client->address_next_ms < next_ms)
             next_ms = client->address_next_ms;
-        for (unsigned k = 0; k < LAN_MAPPINGS_MAX; k++) {
+        for (unsigned k = 0; k < client->used; k++) {
             const struct lan_mapping *mapping = &client->mappings[k];
 
             if (has_timer(client, mapping) && mapping->next_ms < next_ms)
@@ -418,7 +419,7 @@ void lan_run(struct lan_model *lan, uint64_t now_ms)
             else
                 client->address_next_ms = UINT64_MAX;
         }
-        for (unsigned k = 0; k < LAN_MAPPINGS_MAX; k++) {
+        for (unsigned k = 0; k < client->used; k++) {
             if (has_timer(client, &client->mappings[k]) && client->mappings[k].next_ms <= now_ms)
                 mapping_due(lan, now_ms, client, &client->mappings[k]);
         }

@@ -55,6 +55,7 @@ struct lan_client {
     enum lan_behaviour behaviour;
     bool gone; /* switched off: neither sends nor receives */
     struct lan_mapping mappings[LAN_MAPPINGS_MAX];
+    unsigned used; /* of them; all behind have never been used */
     bool asked_address;
     uint16_t address_port;
     unsigned address_attempts;

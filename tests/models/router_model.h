@@ -276,8 +276,10 @@ bool router_model_rule_invalid(const struct router_model *m, const struct router
 /* A property by its API name; false if the rule does not have it. The span is valid until the rule
  * changes. */
 bool router_model_rule_get(const struct router_model_rule *rule, const char *name, struct span *ret_value);
-/* The names of all properties that a rule can have; NULL after the last one. */
-const char *router_model_property(unsigned index);
+/* The properties that the rule has, one with each call. *index is 0 at first. False: there is no other one.
+ */
+bool router_model_rule_next_property(const struct router_model_rule *rule, unsigned *index,
+                                     const char **ret_name, struct span *ret_value);
 /* The text of a property as a C string, "" if absent: for tests that compare. */
 const char *router_model_rule_text(const struct router_model_rule *rule, const char *name);
 

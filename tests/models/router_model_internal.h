@@ -78,9 +78,30 @@ enum rm_kind {
     RM_KIND_BOOL,
 };
 
+/* What a packet must have for the rule to match. */
+enum rm_condition {
+    RM_CONDITION_LUCK, /* a time, a limit, a content */
+    RM_CONDITION_NONE, /* what the rule does, or a note */
+    RM_CONDITION_NEVER,
+    RM_CONDITION_PROTOCOL,
+    RM_CONDITION_IN_INTERFACE,
+    RM_CONDITION_IN_LIST,
+    RM_CONDITION_SOURCE,
+    RM_CONDITION_DESTINATION,
+    RM_CONDITION_SOURCE_LIST,
+    RM_CONDITION_DESTINATION_LIST,
+    RM_CONDITION_SOURCE_TYPE,
+    RM_CONDITION_DESTINATION_TYPE,
+    RM_CONDITION_SOURCE_PORT,
+    RM_CONDITION_DESTINATION_PORT,
+    RM_CONDITION_ANY_PORT,
+    RM_CONDITION_MARK,
+};
+
 struct rm_property {
     const char *name;
     enum rm_kind kind;
+    enum rm_condition condition;
 };
 extern const struct rm_property rm_nat_property[RM_NAT_PROPERTIES];
 
@@ -363,6 +384,8 @@ void rm_rule_enable(struct router_model *m, struct router_model_rule *rule, bool
 void rm_rule_remove(struct router_model *m, struct router_model_rule *rule);
 void rm_rule_move(struct router_model *m, struct router_model_rule *rule, struct router_model_rule *before);
 struct router_model_rule *rm_rule_find(const struct router_model *m, uint32_t id);
+/* Empty if the rule does not have the property. */
+struct span rm_rule_value(const struct router_model_rule *rule, int property);
 bool rm_rule_invalid(const struct router_model *m, const struct router_model_rule *rule);
 void rm_rule_row(const struct router_model *m, const struct router_model_rule *rule, struct rm_row *row);
 void rm_rules_free(struct router_model *m);

@@ -214,9 +214,16 @@ bool router_model_rule_get(const struct router_model_rule *rule, const char *nam
     return true;
 }
 
-const char *router_model_property(unsigned index)
+bool router_model_rule_next_property(const struct router_model_rule *rule, unsigned *index,
+                                     const char **ret_name, struct span *ret_value)
 {
-    return index < RM_NAT_PROPERTIES ? rm_nat_property[index].name : NULL;
+    while (*index < RM_NAT_PROPERTIES && !rule->value[*index])
+        ++*index;
+    if (*index == RM_NAT_PROPERTIES)
+        return false;
+    *ret_name = rm_nat_property[*index].name;
+    *ret_value = rm_rule_value(rule, (int)(*index)++);
+    return true;
 }
 
 const char *router_model_rule_text(const struct router_model_rule *rule, const char *name)

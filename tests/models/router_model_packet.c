@@ -6,12 +6,6 @@
 
 enum { JUMPS_MAX = 64 };
 
-static struct span value_of(const struct router_model_rule *rule, const char *name)
-{
-    struct span value;
-    return router_model_rule_get(rule, name, &value) ? value : span_of(NULL, 0);
-}
-
 static struct span cut(struct span *list, char separator)
 {
     const uint8_t *at = list->len > 0 ? memchr(list->data, separator, list->len) : NULL;
@@ -118,80 +112,70 @@ static bool protocol_is(struct span value, bool tcp)
     return span_is(value, tcp ? "tcp" : "udp") || span_is(value, tcp ? "6" : "17");
 }
 
-/* A property that is no condition: what the rule does, or a note. */
-static bool is_no_condition(const char *name)
-{
-    static const char *const names[] = {
-        "chain",           "action",        "to-addresses",
-        "to-ports",        "log",           "comment",
-        "log-prefix",      "jump-target",   "randomise-ports",
-        "same-not-by-dst", "address-list",  "address-list-timeout",
-        "socks5-port",     "socks5-server", "socksify-service",
-    };
-    for (unsigned i = 0; i < ARRAY_LEN(names); i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    return false;
-}
-
-static bool condition_holds(const struct router_model *m, const char *name, struct span value,
+static bool condition_holds(const struct router_model *m, enum rm_condition condition, struct span value,
                             const struct router_model_packet *p)
 {
-    if (strcmp(name, "protocol") == 0)
-        return protocol_is(value, p->tcp);
-    if (strcmp(name, "in-interface") == 0)
-        return interface_is(m, value, p->interface);
-    if (strcmp(name, "in-interface-list") == 0)
-        return list_holds(m, value, p->interface);
-    if (strcmp(name, "src-address") == 0)
-        return range_has(value, p->source);
-    if (strcmp(name, "dst-address") == 0)
-        return range_has(value, p->destination);
-    if (strcmp(name, "src-address-list") == 0)
-        return in_address_list(m, value, p->source);
-    if (strcmp(name, "dst-address-list") == 0)
-        return in_address_list(m, value, p->destination);
-    if (strcmp(name, "dst-address-type") == 0)
-        return type_has(value, is_local(m, p->destination));
-    if (strcmp(name, "src-address-type") == 0)
-        return type_has(value, false);
-    if (strcmp(name, "dst-port") == 0)
-        return ports_have(value, p->destination_port);
-    if (strcmp(name, "src-port") == 0)
-        return ports_have(value, p->source_port);
-    if (strcmp(name, "port") == 0)
-        return ports_have(value, p->source_port) || ports_have(value, p->destination_port);
-    if (strcmp(name, "hotspot") == 0)
+    switch (condition) {
+    case RM_CONDITION_NONE:
+        return true;
+    case RM_CONDITION_NEVER:
         return false;
-    if (strstr(name, "-mark"))
+    case RM_CONDITION_PROTOCOL:
+        return protocol_is(value, p->tcp);
+    case RM_CONDITION_IN_INTERFACE:
+        return interface_is(m, value, p->interface);
+    case RM_CONDITION_IN_LIST:
+        return list_holds(m, value, p->interface);
+    case RM_CONDITION_SOURCE:
+        return range_has(value, p->source);
+    case RM_CONDITION_DESTINATION:
+        return range_has(value, p->destination);
+    case RM_CONDITION_SOURCE_LIST:
+        return in_address_list(m, value, p->source);
+    case RM_CONDITION_DESTINATION_LIST:
+        return in_address_list(m, value, p->destination);
+    case RM_CONDITION_SOURCE_TYPE:
+        return type_has(value, false);
+    case RM_CONDITION_DESTINATION_TYPE:
+        return type_has(value, is_local(m, p->destination));
+    case RM_CONDITION_SOURCE_PORT:
+        return ports_have(value, p->source_port);
+    case RM_CONDITION_DESTINATION_PORT:
+        return ports_have(value, p->destination_port);
+    case RM_CONDITION_ANY_PORT:
+        return ports_have(value, p->source_port) || ports_have(value, p->destination_port);
+    case RM_CONDITION_MARK:
         return span_is(value, p->mark && p->mark[0] ? p->mark : "no-mark");
-    return p->lucky; /* a time, a limit, a content */
+    case RM_CONDITION_LUCK:
+        break;
+    }
+    return p->lucky;
 }
 
 static bool matches(const struct router_model *m, const struct router_model_rule *rule,
                     const struct router_model_packet *p)
 {
-    if (rule->disabled || rm_rule_invalid(m, rule))
+    if (rule->disabled)
         return false;
     for (int i = 0; i < RM_NAT_PROPERTIES; i++) {
-        const char *name = rm_nat_property[i].name;
-        if (!rule->value[i] || !name || is_no_condition(name))
+        enum rm_condition condition = rm_nat_property[i].condition;
+        if (!rule->value[i] || condition == RM_CONDITION_NONE)
             continue;
-        struct span value = span_of(rule->value[i]->data, rule->value[i]->len);
+        struct span value = rm_rule_value(rule, i);
         bool negated = span_starts(value, "!");
-        if (condition_holds(m, name, negated ? span_skip(value, 1) : value, p) == negated)
+        if (condition_holds(m, condition, negated ? span_skip(value, 1) : value, p) == negated)
             return false;
     }
-    return true;
+    return !rm_rule_invalid(m, rule);
 }
 
 /* ---- the chain ---- */
 
 static void translate(const struct router_model_rule *rule, struct router_model_fate *fate)
 {
-    struct span to = value_of(rule, "to-addresses");
+    struct span to = rm_rule_value(rule, RM_NAT_TO_ADDRESSES);
     struct span first = cut(&to, '-');
-    struct span ports = value_of(rule, "to-ports");
+    struct span ports = rm_rule_value(rule, RM_NAT_TO_PORTS);
     struct span port = cut(&ports, '-');
     uint64_t number;
     unsigned length;
@@ -202,10 +186,15 @@ static void translate(const struct router_model_rule *rule, struct router_model_
         fate->port = (uint16_t)number;
 }
 
+static struct span jump_target(const struct router_model_rule *rule)
+{
+    return span_text(router_model_rule_text(rule, "jump-target"));
+}
+
 static struct router_model_rule *next_match(const struct router_model *m, struct router_model_rule *rule,
                                             struct span chain, const struct router_model_packet *p)
 {
-    while (rule && (!span_equal(value_of(rule, "chain"), chain) || !matches(m, rule, p)))
+    while (rule && (!span_equal(rm_rule_value(rule, RM_NAT_CHAIN), chain) || !matches(m, rule, p)))
         rule = rule->next;
     return rule;
 }
@@ -224,21 +213,20 @@ static void pass(const struct router_model *m, const struct router_model_packet 
     struct router_model_rule *rule = m->first;
     for (;;) {
         rule = next_match(m, rule, chain, p);
-        struct span action = rule ? value_of(rule, "action") : span_of(NULL, 0);
+        struct span action = rule ? rm_rule_value(rule, RM_NAT_ACTION) : span_of(NULL, 0);
         fate->rule = rule ? rule->id : fate->rule;
         if (!rule || span_is(action, "return")) {
             if (jumps.depth == 0)
                 return;
             rule = jumps.at[--jumps.depth]->next;
-            chain =
-                jumps.depth > 0 ? value_of(jumps.at[jumps.depth - 1], "jump-target") : span_text("dstnat");
+            chain = jumps.depth > 0 ? jump_target(jumps.at[jumps.depth - 1]) : span_text("dstnat");
             continue;
         }
         if (span_is(action, "accept"))
             return;
         if (span_is(action, "jump") && jumps.depth < JUMPS_MAX) {
             jumps.at[jumps.depth++] = rule;
-            chain = value_of(rule, "jump-target");
+            chain = jump_target(rule);
             rule = m->first;
             continue;
         }

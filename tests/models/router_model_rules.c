@@ -26,7 +26,7 @@ struct router_model_rule *rm_rule_find(const struct router_model *m, uint32_t id
     return at < m->rules && m->by_id[at]->id == id ? m->by_id[at] : NULL;
 }
 
-static struct span value_of(const struct router_model_rule *rule, int property)
+struct span rm_rule_value(const struct router_model_rule *rule, int property)
 {
     const struct rm_text *text = rule->value[property];
     return text ? span_of(text->data, text->len) : span_of(NULL, 0);
@@ -64,11 +64,11 @@ static bool action_fits(struct span chain, struct span action)
 
 bool rm_rule_invalid(const struct router_model *m, const struct router_model_rule *rule)
 {
-    return !interface_works(m, value_of(rule, RM_NAT_IN_INTERFACE)) ||
-           !interface_works(m, value_of(rule, RM_NAT_OUT_INTERFACE)) ||
-           !list_exists(m, value_of(rule, RM_NAT_IN_INTERFACE_LIST)) ||
-           !list_exists(m, value_of(rule, RM_NAT_OUT_INTERFACE_LIST)) ||
-           !action_fits(value_of(rule, RM_NAT_CHAIN), value_of(rule, RM_NAT_ACTION));
+    return !interface_works(m, rm_rule_value(rule, RM_NAT_IN_INTERFACE)) ||
+           !interface_works(m, rm_rule_value(rule, RM_NAT_OUT_INTERFACE)) ||
+           !list_exists(m, rm_rule_value(rule, RM_NAT_IN_INTERFACE_LIST)) ||
+           !list_exists(m, rm_rule_value(rule, RM_NAT_OUT_INTERFACE_LIST)) ||
+           !action_fits(rm_rule_value(rule, RM_NAT_CHAIN), rm_rule_value(rule, RM_NAT_ACTION));
 }
 
 static struct span flag(bool value)
@@ -83,14 +83,14 @@ void rm_rule_row(const struct router_model *m, const struct router_model_rule *r
     rm_row_printf(row, ".id", "*%X", rule->id);
     for (int i = 0; i < RM_NAT_PROPERTIES; i++)
         if (rule->value[i] && i != RM_NAT_COMMENT)
-            rm_row_add(row, rm_nat_property[i].name, value_of(rule, i));
+            rm_row_add(row, rm_nat_property[i].name, rm_rule_value(rule, i));
     rm_row_printf(row, "bytes", "%llu", (unsigned long long)rule->bytes);
     rm_row_printf(row, "packets", "%llu", (unsigned long long)rule->packets);
     rm_row_add(row, "invalid", flag(rm_rule_invalid(m, rule)));
     rm_row_add(row, "dynamic", flag(rule->dynamic));
     rm_row_add(row, "disabled", flag(rule->disabled));
     if (rule->value[RM_NAT_COMMENT])
-        rm_row_add(row, "comment", value_of(rule, RM_NAT_COMMENT));
+        rm_row_add(row, "comment", rm_rule_value(rule, RM_NAT_COMMENT));
 }
 
 /* ---- changing ---- */
@@ -367,7 +367,7 @@ void rm_rules_drop_dynamic(struct router_model *m)
 /* True if the property's value is that interface, negated or not. */
 static bool names_interface(const struct router_model_rule *rule, int property, const char *name)
 {
-    struct span value = value_of(rule, property);
+    struct span value = rm_rule_value(rule, property);
     if (span_starts(value, "!"))
         value = span_skip(value, 1);
     return span_is(value, name);
@@ -389,7 +389,7 @@ void rm_rules_rename(struct router_model *m, const char *name, const char *new_n
             if (!names_interface(rule, properties[i], name))
                 continue;
             char text[RM_ITEM_VALUE_MAX + 1];
-            bool not = span_starts(value_of(rule, properties[i]), "!");
+            bool not = span_starts(rm_rule_value(rule, properties[i]), "!");
             int length = snprintf(text, sizeof(text), "%s%s", not ? "!" : "", new_name);
             store(m, rule, properties[i], rm_text_new(span_of(text, (size_t)length)));
         }

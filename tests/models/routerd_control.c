@@ -31,9 +31,7 @@ static void write_rule(const struct router_model *m, const struct router_model_r
             router_model_rule_id(rule), router_model_rule_dynamic(rule) ? "true" : "false",
             router_model_rule_invalid(m, rule) ? "true" : "false",
             router_model_rule_disabled(rule) ? "true" : "false");
-    for (unsigned i = 0; (name = router_model_property(i)) != NULL; i++) {
-        if (!router_model_rule_get(rule, name, &value))
-            continue;
+    for (unsigned i = 0; router_model_rule_next_property(rule, &i, &name, &value);) {
         fprintf(out, ", \"%s\": ", name);
         write_string(value, out);
     }

@@ -121,12 +121,12 @@ static const char *obstacle(const struct router_model_rule *rule)
         "log",      "log-prefix",   "comment",
     };
     const char *name;
-    for (unsigned i = 0; (name = router_model_property(i)) != NULL; i++) {
-        struct span value;
+    struct span value;
+    for (unsigned i = 0; router_model_rule_next_property(rule, &i, &name, &value);) {
         unsigned k = 0;
         while (k < ARRAY_LEN(understood) && strcmp(understood[k], name) != 0)
             k++;
-        if (k == ARRAY_LEN(understood) && router_model_rule_get(rule, name, &value))
+        if (k == ARRAY_LEN(understood))
             return name;
     }
     const char *action = router_model_rule_text(rule, "action");

@@ -224,9 +224,10 @@ void world_give(struct world *w, struct event *event)
     if (!w->proxy)
         return;
     keep_deadline(w);
-    if (w->options.check_every != 0 && w->steps % w->options.check_every == 0)
+    if (w->steps % w->options.check_every == 0) {
         proxy_check(w->proxy);
-    world_notices_check(w);
+        world_notices_check(w);
+    }
     inv_after_step(w);
     if (w->stop_ms != 0 && w->now_ms > w->stop_ms + STOP_MS + STOP_SLACK_MS)
         world_fail(w, "still running 5 s after SIGTERM");

@@ -45,7 +45,7 @@ struct world_options {
     struct router_model_options router;
     bool one_address;                              /* the router sees both daemons under the same address */
     char gateway_interface[ROUTER_MODEL_TEXT_MAX]; /* the gateway is there; empty: behind every tunnel */
-    unsigned check_every;                          /* proxy_check after each so many steps */
+    unsigned check_every; /* the tables and the notices are checked after each so many steps */
 };
 
 enum world_stream_state {

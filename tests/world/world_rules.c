@@ -109,13 +109,10 @@ static uint64_t hash_text(uint64_t hash, struct span text)
 static uint64_t hash_rule(uint64_t hash, const struct router_model_rule *rule)
 {
     const char *name;
+    struct span text;
 
-    for (unsigned i = 0; (name = router_model_property(i)) != NULL; i++) {
-        struct span text;
-
-        if (router_model_rule_get(rule, name, &text))
-            hash = hash_text(hash ^ i, text);
-    }
+    for (unsigned i = 0; router_model_rule_next_property(rule, &i, &name, &text);)
+        hash = hash_text(hash ^ i, text);
     return hash * 31 + router_model_rule_disabled(rule);
 }
 

@@ -106,7 +106,8 @@ bool lease_lives(const struct mapping *mapping, uint64_t now_ms)
 bool lease_may_live(const struct mapping *mapping, uint64_t now_ms)
 {
     const struct lease *lease = &mapping->lease;
-    bool adopted = mapping->promise.adopted && lease->state == LEASE_UNSURE;
+    /* A static mapping is promised for ever, its lease of an earlier run is not. */
+    bool adopted = mapping->promise.adopted && lease->state == LEASE_UNSURE && lease->ends_ms > now_ms;
     bool granted = lease->state == LEASE_GRANTED && lease->gone_ms > now_ms;
     return (adopted || granted) && promise_lives(mapping, now_ms);
 }

@@ -264,7 +264,7 @@ static void test_whose_number_is_suggested(void **state)
 
 #define ENDED .lease = {.state = LEASE_GRANTED, .external_port = PORT, .ends_ms = NOW}
 #define ADOPTED                                                                                              \
-    .lease = {.state = LEASE_UNSURE, .external_port = PORT},                                                 \
+    .lease = {.state = LEASE_UNSURE, .external_port = PORT, .ends_ms = NOW + 1},                             \
     .promise = {.kept_until_ms = NOW + 1, .adopted = true}
 
 static const struct grant {

@@ -232,11 +232,12 @@ struct book_process {
     uint64_t unheard_ms;
     unsigned unsure_unheard; /* datagrams since the last answer that certainly counts */
     uint64_t unsure_unheard_ms;
-    bool silent;        /* the daemon must know that the gateway does not answer ... */
-    bool maybe_silent;  /* ... or may know it */
-    uint64_t unsure_ms; /* the last packet of which it is not certain that it counts */
-    bool refuses;       /* it may have said that it does not speak NAT-PMP */
-    uint64_t error_ms;  /* the last error that it answered to any request, or the last port granted twice */
+    bool silent;             /* the daemon must know that the gateway does not answer ... */
+    bool maybe_silent;       /* ... or may know it */
+    uint64_t unsure_ms;      /* the last packet of which it is not certain that it counts */
+    bool refuses;            /* it may have said that it does not speak NAT-PMP */
+    uint64_t unreachable_ms; /* the last packet to it came back as an ICMP error */
+    uint64_t error_ms; /* the last error that it answered to any request, or the last port granted twice */
 
     /* the epoch and the announcements */
     bool has_epoch;

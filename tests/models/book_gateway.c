@@ -234,8 +234,9 @@ static bool other_clock(struct book *b, uint64_t now_ms, uint32_t epoch_s, uint6
         *other = (struct book_clock){.restarted = is_restart(&b->own.clock, now_ms, epoch_s),
                                      .first_ms = other->known && !late ? other->first_ms : now_ms};
     set_clock(other, now_ms, epoch_s);
-    other->prompt +=
-        asked_ms >= other->since_ms + CLOCK_SETTLED_MS / 2 && now_ms < asked_ms + CLOCK_SETTLED_MS;
+    other->prompt += asked_ms >= other->since_ms + CLOCK_SETTLED_MS / 2 &&
+                     now_ms < asked_ms + CLOCK_SETTLED_MS &&
+                     (b->own.unreachable_ms == 0 || asked_ms >= b->own.unreachable_ms + CLOCK_SETTLED_MS);
     if (now_ms < other->since_ms + CLOCK_SETTLED_MS || other->prompt < PROMPT_ANSWERS ||
         b->own.address_open) /* the answer to an address request decides, and it may be lost */
         return false;
@@ -572,6 +573,7 @@ void book_from_gateway(struct book *b, uint64_t now_ms, const uint8_t *bytes, si
 void book_gateway_error(struct book *b, uint64_t now_ms)
 {
     gateway_trouble(b, now_ms);
+    b->own.unreachable_ms = now_ms; /* what arrives now is no answer to what was asked just before */
     b->own.maybe_silent = true;
 }
 

@@ -102,6 +102,8 @@ struct invariants {
     unsigned
         excused_count; /* rules that were the daemon's until somebody edited the mark away a moment ago */
 
+    uint64_t refusals_before; /* commands for the connection table that the router had refused when the main
+                                 connection began */
     bool listen_refused;   /* the router may have refused to report what moves the way, on this connection */
     uint64_t way_known_ms; /* by then the rules must have followed the last move of the way */
 

@@ -85,7 +85,6 @@ struct world_peer {
     uint16_t reaches_port;
     uint32_t rule; /* the daemon's rule for that port when it sent last; 0: there was none */
     uint64_t rule_ms;
-    uint64_t refusals;
 };
 
 /* What belongs to one process of the daemon. The world keeps the present one's in itself; see world_turn. */

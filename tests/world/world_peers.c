@@ -4,8 +4,8 @@
  *
  * A rule that is new must also get the packets of those that sent before it was there: the daemon removes
  * their entries. It has PEER_MS for that, and GRACE_RECONNECT_MS after the last fault of the connections. It
- * need not do it while the router refuses, nor for a rule of an earlier run whose comment has an external
- * port. */
+ * need not do it on a connection on which the router has refused, nor for a rule of an earlier run whose
+ * comment has an external port. */
 #include "world.h"
 
 enum {
@@ -59,12 +59,11 @@ static void check(struct world *w, struct world_peer *peer, const struct router_
     if (!rule || rule->id != peer->rule) {
         peer->rule = rule ? rule->id : 0;
         peer->rule_ms = w->now_ms;
-        peer->refusals = router_model_counters(w->router)->connection_refusals;
         return;
     }
     if (!w->proxy || w->proxy_started_ms >= peer->rule_ms || fate->since_ms == 0 ||
         fate->since_ms >= peer->rule_ms || w->now_ms <= known_ms(w, peer) ||
-        peer->refusals != router_model_counters(w->router)->connection_refusals)
+        w->invariants.refusals_before != router_model_counters(w->router)->connection_refusals)
         return;
     if (fate->address != rule->address || fate->port != rule->port)
         world_fail(w, "a peer that sends since before still reaches %s port %u, not %s port %u",

@@ -211,6 +211,8 @@ static void opened(struct world *w, const struct world_event *event)
     w->streams[event->slot].state = WORLD_STREAM_OPEN;
     trace_line(&w->trace, w->now_ms, "router %u opened", event->slot);
     inv_router_trouble(w);
+    if (event->slot == 0)
+        w->invariants.refusals_before = router_model_counters(w->router)->connection_refusals;
     world_give(w, &(struct event){
                       .type = EVENT_ROUTER_OPEN,
                       .router = {.session = event->slot,

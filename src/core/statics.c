@@ -76,11 +76,20 @@ void statics_give_back(struct proxy *p, uint16_t m, const struct step *step)
     lease_retry_at(&p->tables, m, 0);
 }
 
+/* Its next request waits, unless the mapping moves to another router port, or its client waits for an answer.
+ */
+static void pause(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
+{
+    const struct mapping *mapping = mapping_at(t, m);
+    if (!mapping->moving && mapping->job.kind != JOB_MAP)
+        lease_retry_at(t, m, now_ms + GIVEN_BACK_MS);
+}
+
 void statics_on_deleted(struct proxy *p, uint16_t deleted, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
     if (lease_is_refused(mapping_at(t, deleted))) { /* it was given back */
-        lease_retry_at(t, deleted, step->now_ms + GIVEN_BACK_MS);
+        pause(t, deleted, step->now_ms);
         return;
     }
     for (unsigned i = 0; i < p->config.static_mappings; i++) {
@@ -97,7 +106,7 @@ void statics_on_deleted(struct proxy *p, uint16_t deleted, const struct step *st
 void statics_not_given_back(struct proxy *p, uint16_t m, const struct step *step)
 {
     if (mapping_at(&p->tables, m)->is_static && mapping_at(&p->tables, m)->job.failure != 0)
-        lease_retry_at(&p->tables, m, step->now_ms + GIVEN_BACK_MS);
+        pause(&p->tables, m, step->now_ms);
 }
 
 void statics_refused(struct proxy *p, uint16_t m, enum natpmp_result result, const struct step *step)

@@ -561,16 +561,22 @@ static void failed(struct book *b, uint64_t now_ms, uint32_t to, uint16_t to_por
     m->done_ms = now_ms;
 }
 
-/* libtorrent gives up its request for a mapping when it gets any other answer from its gateway. */
-static void check_order(const struct book *b, uint64_t now_ms, const struct book_request *address)
+/* libtorrent gives up its request for a mapping when it gets any other answer from its gateway. When the time
+ * of a client's oldest address request is over, all of them are answered. */
+static void check_order(struct book *b, uint64_t now_ms, const struct book_request *address)
 {
+    if (now_ms + BOOK_ANSWER_SLACK_MS >= address->first_ms + BOOK_ANSWER_MS) {
+        b->address_to = address->address;
+        b->address_overdue_ms = now_ms;
+    }
+    if (b->address_to == address->address && b->address_overdue_ms == now_ms)
+        return;
     for (size_t i = 0; i < b->requests_room; i++) {
         const struct book_request *request = &b->requests[i];
         bool map = request->kind == KIND_CREATE_UDP || request->kind == KIND_CREATE_TCP;
 
         if (request->used && map && request->first_ms != 0 && !request->overtaken &&
-            request->address == address->address && request->internal_port != 0 &&
-            now_ms + BOOK_ANSWER_SLACK_MS < address->first_ms + BOOK_ANSWER_MS)
+            request->address == address->address && request->internal_port != 0)
             book_fail(b, "the address is answered before the request for port %u", request->internal_port);
     }
 }

@@ -285,6 +285,9 @@ struct book {
     uint64_t twins_ms; /* when both of them served last */
     uint64_t reset_ms; /* when the first datagram after the last reset of an epoch was sent */
 
+    uint32_t address_to; /* this client's address request was answered because its time was over, ... */
+    uint64_t address_overdue_ms; /* ... last at this time */
+
     uint64_t successes;
     uint64_t errors;
     uint64_t deletions;

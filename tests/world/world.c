@@ -351,8 +351,8 @@ static void take_from_queue(struct world *w)
 
     world_turn(w, process_of(w, &event));
     if (is_for_proxy(event.type) && w->now_ms < w->stalled_until_ms) {
-        event.at_ms = w->stalled_until_ms;
-        world_queue_push(&w->queue, event, span_of(event.bytes, event.len));
+        world_queue_postpone(&w->queue, event, w->stalled_until_ms);
+        event.bytes = NULL;
     } else if (!is_for_proxy(event.type) || w->proxy) {
         dispatch(w, &event);
     }

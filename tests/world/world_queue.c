@@ -24,15 +24,19 @@ static void rise(struct world_queue *queue, size_t i)
     }
 }
 
-void world_queue_push(struct world_queue *queue, struct world_event event, struct span bytes)
+static void insert(struct world_queue *queue, const struct world_event *event)
 {
-    size_t i = queue->count;
-
     if (queue->count == queue->capacity) {
         queue->capacity = queue->capacity ? queue->capacity * 2 : 256;
         queue->at = realloc(queue->at, queue->capacity * sizeof(*queue->at));
         assert(queue->at);
     }
+    queue->at[queue->count] = *event;
+    rise(queue, queue->count++);
+}
+
+void world_queue_push(struct world_queue *queue, struct world_event event, struct span bytes)
+{
     event.order = queue->next_order++;
     event.bytes = NULL;
     event.len = bytes.len;
@@ -41,8 +45,13 @@ void world_queue_push(struct world_queue *queue, struct world_event event, struc
         assert(event.bytes);
         memcpy(event.bytes, bytes.data, bytes.len);
     }
-    queue->at[queue->count++] = event;
-    rise(queue, i);
+    insert(queue, &event);
+}
+
+void world_queue_postpone(struct world_queue *queue, struct world_event event, uint64_t at_ms)
+{
+    event.at_ms = at_ms;
+    insert(queue, &event);
 }
 
 uint64_t world_queue_next_ms(const struct world_queue *queue)

@@ -50,6 +50,9 @@ struct world_queue {
 
 /* Copies `bytes`. */
 void world_queue_push(struct world_queue *queue, struct world_event event, struct span bytes);
+/* Puts back an event that was taken, with its bytes. Of events of one time it comes before those that were
+ * pushed after it, so the bytes of a connection keep their order. */
+void world_queue_postpone(struct world_queue *queue, struct world_event event, uint64_t at_ms);
 uint64_t world_queue_next_ms(const struct world_queue *queue);
 /* The caller frees event.bytes. The queue is not empty. */
 struct world_event world_queue_pop(struct world_queue *queue);

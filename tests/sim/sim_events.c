@@ -7,6 +7,7 @@ enum {
     PORTS_WANTED = 12, /* few, so that several clients use one port */
     FIRST_PORT = 6000,
     FLOOD = 300,
+    SLOW_MS = 10000, /* of a slow command at most */
     LONGEST_MS = 600000, /* of a fault, and more */
 };
 
@@ -190,11 +191,19 @@ static const char *const slow_commands[] = {"",
                                             "/interface/list/member/print",
                                             "/ip/route/check"};
 
+static void trouble_until(struct world *w, uint64_t until_ms)
+{
+    if (w->invariants.router_trouble_ms < until_ms)
+        w->invariants.router_trouble_ms = until_ms;
+    inv_router_trouble(w);
+}
+
 static void router_is_quick(struct world *w)
 {
     for (unsigned i = 0; i < ARRAY_LEN(slow_commands); i++)
         router_model_slow(w->router, slow_commands[i], 0);
     inv_router_trouble_over(w);
+    trouble_until(w, w->now_ms + SLOW_MS); /* what the router executes already stays slow */
 }
 
 static const char *first_tunnel(const struct world *w)
@@ -345,13 +354,6 @@ static void drop_at(struct sim *sim)
 }
 
 /* The core's connections do not work until then. */
-static void trouble_until(struct world *w, uint64_t until_ms)
-{
-    if (w->invariants.router_trouble_ms < until_ms)
-        w->invariants.router_trouble_ms = until_ms;
-    inv_router_trouble(w);
-}
-
 static void fail_next(struct sim *sim)
 {
     static const char *const commands[] = {"/ip/firewall/nat/add", "/ip/firewall/nat/remove",
@@ -387,7 +389,7 @@ static void logins_fail(struct sim *sim, enum sim_event event)
 static void command_is_slow(struct sim *sim)
 {
     router_model_slow(sim->world->router, slow_commands[below(sim, ARRAY_LEN(slow_commands))],
-                      below(sim, 8) == 0 ? ROUTER_MODEL_HANGS : 1 + below(sim, 10000));
+                      below(sim, 8) == 0 ? ROUTER_MODEL_HANGS : 1 + below(sim, SLOW_MS));
 }
 
 static void router_happens(struct sim *sim, enum sim_event event)

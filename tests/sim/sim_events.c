@@ -7,7 +7,7 @@ enum {
     PORTS_WANTED = 12, /* few, so that several clients use one port */
     FIRST_PORT = 6000,
     FLOOD = 300,
-    SLOW_MS = 10000, /* of a slow command at most */
+    GIVEN_UP_MS = 125000, /* a command that hangs: the daemon waits so long for a snapshot */
     LONGEST_MS = 600000, /* of a fault, and more */
 };
 
@@ -203,7 +203,7 @@ static void router_is_quick(struct world *w)
     for (unsigned i = 0; i < ARRAY_LEN(slow_commands); i++)
         router_model_slow(w->router, slow_commands[i], 0);
     inv_router_trouble_over(w);
-    trouble_until(w, w->now_ms + SLOW_MS); /* what the router executes already stays slow */
+    trouble_until(w, w->now_ms + GIVEN_UP_MS); /* what the router executes already stays slow */
 }
 
 static const char *first_tunnel(const struct world *w)
@@ -389,7 +389,7 @@ static void logins_fail(struct sim *sim, enum sim_event event)
 static void command_is_slow(struct sim *sim)
 {
     router_model_slow(sim->world->router, slow_commands[below(sim, ARRAY_LEN(slow_commands))],
-                      below(sim, 8) == 0 ? ROUTER_MODEL_HANGS : 1 + below(sim, SLOW_MS));
+                      below(sim, 8) == 0 ? ROUTER_MODEL_HANGS : 1 + below(sim, 10000));
 }
 
 static void router_happens(struct sim *sim, enum sim_event event)

@@ -398,6 +398,9 @@ const char *router_model_way(const struct router_model *m, uint32_t source, uint
 /* A UDP packet comes from its source. The connection table remembers it. Returns the interface by which it
  * leaves; NULL: there is no route. */
 const char *router_model_sends(struct router_model *m, uint64_t now_ms, const struct router_model_flow *flow);
+/* The interface by which the packets of that connection leave; "": there is none. An answer that comes in
+ * elsewhere is not to the address that the connection has, and belongs to no connection. */
+const char *router_model_connection_interface(struct router_model *m, const struct router_model_flow *flow);
 /* An answer to it arrives. */
 void router_model_replies(struct router_model *m, uint64_t now_ms, const struct router_model_flow *flow);
 

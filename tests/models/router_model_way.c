@@ -188,6 +188,12 @@ const char *router_model_sends(struct router_model *m, uint64_t now_ms, const st
     return interface;
 }
 
+const char *router_model_connection_interface(struct router_model *m, const struct router_model_flow *flow)
+{
+    const struct rm_item *item = find(m, flow);
+    return item ? rm_item_get(item, "_out") : "";
+}
+
 void router_model_replies(struct router_model *m, uint64_t now_ms, const struct router_model_flow *flow)
 {
     struct rm_item *item = find(m, flow);

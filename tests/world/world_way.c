@@ -51,7 +51,8 @@ void world_packet_returns(struct world *w)
 {
     struct router_model_flow flow = flow_of(w);
 
-    router_model_replies(w->router, w->now_ms, &flow);
+    if (leads_to_gateway(w, router_model_connection_interface(w->router, &flow)))
+        router_model_replies(w->router, w->now_ms, &flow);
 }
 
 void world_way_moves(struct world *w, const char *what, bool has_sign)

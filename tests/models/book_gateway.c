@@ -618,7 +618,8 @@ static void check_suggestion(struct book *b, uint64_t now_ms, struct book_lease 
     char text[48];
 
     lease->suggested_of = other ? other->address : 0;
-    if (!m || !rule || rule->router_port != lease->router_port || b->config.symmetric)
+    if (!m || !rule || rule->router_port != lease->router_port || b->config.symmetric ||
+        book_excused(b, m->address, m->tcp, m->port))
         return;
     /* The client itself may have been told that port while the other one's lease was over. */
     if (other && !(book_believes(b, m, now_ms) && m->external_port == lease->suggested))

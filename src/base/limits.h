@@ -54,7 +54,8 @@ enum {
     GATEWAY_UNASKED_INTERVAL_S = 60,
     GATEWAY_CONTRADICTION_PAUSE_MAX_S = 30,
     GATEWAY_CONTRADICTIONS_APART_S = 60,
-    /* This one is logged. */
+    /* This one is logged, and after so many answers that say success and grant nothing, a request is refused.
+     */
     GATEWAY_CONTRADICTIONS_NOTED = 3,
     /* If each of these renewals was answered with another port, one more would only change the port again. So
      * the last one counts, and for so long the mapping is renewed when half of its lease is over, and not

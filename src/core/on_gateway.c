@@ -240,18 +240,46 @@ static void report_refusal(struct proxy *p, uint16_t m, uint16_t result, const s
             "fix=\"with ProtonVPN: use a paid plan, a key made with NAT-PMP enabled, and a P2P server\"");
 }
 
+/* An answer that says success and grants nothing. After three of them the request is refused. */
+static void wrongly_answered(struct proxy *p, const struct upstream_outcome *o, const struct step *step)
+{
+    const struct mapping *mapping = mapping_at(&p->tables, o->owner);
+    const char *what = "without an external port";
+    upstream_heard(&p->upstream, step);
+    if (o->lifetime_s == 0) {
+        what = "with a lifetime of 0 s";
+        lease_on_late(&p->tables, o->owner, 0); /* the lease may be gone */
+    }
+    if (o->internal_port != p->strategy->request_port(mapping))
+        what = "for another internal port";
+    if (o->protocol != mapping_protocol(mapping))
+        what = "for the other protocol";
+    if (p->wrong_answers == GATEWAY_CONTRADICTIONS_NOTED || ++p->wrong_answers < GATEWAY_CONTRADICTIONS_NOTED)
+        return;
+    actions_log(step->out, LOG_LEVEL_WARN, component,
+                "the gateway answers with success, but %s; after three such answers a mapping is refused "
+                "%s lifetime=%u answered_protocol=%s answered_internal=%u answered_external=%u "
+                "answered_lifetime=%u fix=\"choose another server if this lasts\"",
+                what, mapping_text(&p->tables, o->owner).text, (unsigned)lease_lifetime_s(mapping),
+                o->protocol == NATPMP_TCP ? "tcp" : "udp", (unsigned)o->internal_port,
+                (unsigned)o->external_port, (unsigned)o->lifetime_s);
+}
+
 static void refused(struct proxy *p, uint16_t m, const struct upstream_outcome *o, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
     const struct mapping *mapping = mapping_at(t, m);
     uint16_t result = o->result;
+    bool wrong = o->type == UPSTREAM_NOT_GRANTED;
+    bool gone = wrong && o->lifetime_s == 0;
     if (wish_refused(p, m, o->suggested, step->now_ms))
         return;
-    report_refusal(p, m, result, step);
+    if (!wrong)
+        report_refusal(p, m, result, step);
     if (result == NATPMP_NOT_AUTHORIZED || result == NATPMP_OUT_OF_RESOURCES)
         p->refuses_until_ms = step->now_ms + UINT64_C(1000) * GATEWAY_REFUSES_S;
     lease_on_refused(t, m, result, step->now_ms);
-    bool room = result == NATPMP_OUT_OF_RESOURCES && turn_make_room(p, m, step);
+    bool room = !wrong && result == NATPMP_OUT_OF_RESOURCES && turn_make_room(p, m, step);
     bool final = is_final(mapping, result, step->now_ms) && !room;
     if (room)
         lease_retry_soon(t, m, step->now_ms);
@@ -260,7 +288,7 @@ static void refused(struct proxy *p, uint16_t m, const struct upstream_outcome *
         lease_recovered(t, m);
     }
     /* A temporary error does not prove that a lease is gone which may have been granted before our start. */
-    if (lease_lives(mapping, step->now_ms) || (!final && lease_may_live(mapping, step->now_ms)))
+    if (!gone && (lease_lives(mapping, step->now_ms) || (!final && lease_may_live(mapping, step->now_ms))))
         return;
     /* The lease is gone. A client that still uses the external port must learn that. */
     if (mapping->lease.state != LEASE_NONE)
@@ -301,11 +329,14 @@ static void end_of_transaction(struct proxy *p, const struct upstream_outcome *o
     uint16_t m = o->owner;
     const struct mapping *mapping = mapping_at(t, m);
     assert(mapping->client != 0 && mapping->lease.asking);
-    bool failed = o->type == UPSTREAM_FAILED || o->type == UPSTREAM_UNANSWERED;
+    bool refusal = o->type == UPSTREAM_FAILED || o->type == UPSTREAM_NOT_GRANTED;
+    bool failed = refusal || o->type == UPSTREAM_UNANSWERED;
     bool hurry = p->stopping && o->type == UPSTREAM_UNANSWERED;
     lease_on_answered(t, m);
     turn_client(p, mapping->client);
     p->grants += o->type == UPSTREAM_GRANTED;
+    if (o->type == UPSTREAM_GRANTED && !o->wrong)
+        p->wrong_answers = 0;
     p->failures += failed;
     if (failed)
         port_failed(p, m, step);
@@ -315,7 +346,7 @@ static void end_of_transaction(struct proxy *p, const struct upstream_outcome *o
         deleted(p, m, step);
     else if (mapping->lease.releasing)
         not_released(p, m, hurry ? step->now_ms : step->now_ms + RELEASE_RETRY_MS, step);
-    else if (o->type == UPSTREAM_FAILED)
+    else if (refusal)
         refused(p, m, o, step);
     else
         unanswered(p, m, step);
@@ -344,6 +375,8 @@ static bool take_last_word(struct proxy *p, uint16_t m, const struct upstream_ou
 static void unexpected(struct proxy *p, const struct upstream_outcome *o, const struct step *step)
 {
     uint16_t m = p->strategy->owner(p, o);
+    if (o->type == UPSTREAM_UNSOLICITED)
+        upstream_on_stranger(&p->upstream, o, m != 0);
     if (m == 0)
         return;
     const struct lease *lease = &mapping_at(&p->tables, m)->lease;
@@ -386,6 +419,13 @@ void on_gateway(struct proxy *p, const struct step *step)
     struct upstream_outcome o;
     while (upstream_next(&p->upstream, step->now_ms, &o)) {
         switch (o.type) {
+        case UPSTREAM_WRONG:
+            wrongly_answered(p, &o, step);
+            break;
+        case UPSTREAM_NOT_GRANTED:
+            wrongly_answered(p, &o, step);
+            end_of_transaction(p, &o, step);
+            break;
         case UPSTREAM_GRANTED:
         case UPSTREAM_DELETED:
         case UPSTREAM_FAILED:

@@ -53,6 +53,7 @@ struct proxy {
     /* what the log has reported about the gateway */
     uint64_t rotation_noted_until_ms; /* external ports change often: no new warning before */
     bool unauthorized_noted;          /* the gateway does not authorize mappings */
+    uint8_t wrong_answers;            /* since the last grant at once; the third one was logged */
     bool ports_short_noted;           /* the gateway has no port left */
     uint64_t displaces_from_ms;       /* no static mapping takes a client's port before */
     uint64_t refuses_until_ms;        /* until then it is asked first, and the router only after a grant */

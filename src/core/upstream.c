@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "base/address_use.h"
+#include "core/upstream_clock.h"
 
 enum {
     /* RFC 6886 section 3.1: the first interval is 250 ms, and each next one is twice as long. There are nine
@@ -18,10 +19,6 @@ enum {
      * gateway does not answer. It is the fifth attempt of one request. */
     SILENT_REQUESTS = 5,
     SILENT_MS = 3750,
-    /* The difference that section 3.6 tolerates. */
-    EPOCH_TOLERANCE_S = 2,
-    /* No reply is later than this, because section 3.1 ends a request 64 s after its ninth attempt. */
-    LATE_MAX_S = 64,
     /* A datagram reaches the gateway within this time. The time is also longer than the second in which the
      * epoch is counted, so that the epoch shows whether an answer belongs to an earlier request. */
     UNDER_WAY_MS = 1200,
@@ -150,16 +147,11 @@ static void send_transaction(struct upstream *u, unsigned i, const struct step *
          natpmp_encode_map_request(place, (enum natpmp_protocol)(u->key[i] >> 16), (uint16_t)u->key[i],
                                    t->external_port, t->lifetime_s));
     t->sends++;
+    t->unanswered = t->unanswered < UINT8_MAX ? t->unanswered + 1u : UINT8_MAX;
     t->last_ms = step->now_ms;
     t->next_ms = step->now_ms + interval_ms(t->sends);
     u->due_ms = earlier_ms(u->due_ms, t->next_ms);
     note_sent(u, step);
-}
-
-/* The lowest epoch that the gateway should have now: section 3.6 lets its clock be slower by an eighth. */
-static uint32_t expected_epoch_s(const struct upstream *u, uint64_t now_ms)
-{
-    return u->epoch_known ? u->epoch_s + (uint32_t)((now_ms - u->epoch_ms) * 7 / 8 / 1000) : 0;
 }
 
 void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol protocol, uint16_t internal_port,
@@ -179,7 +171,7 @@ void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol proto
         .owner = owner,
         .external_port = deleting ? 0 : external_port, /* section 3.4 */
         .lifetime_s = lifetime_s,
-        .epoch_floor_s = expected_epoch_s(u, step->now_ms),
+        .epoch_floor_s = upstream_epoch_at_least_s(u, step->now_ms),
         .first_ms = step->now_ms,
     };
     u->used++;
@@ -253,7 +245,7 @@ static void send_address_request(struct upstream *u, const struct step *step)
     if (u->address_sends == ATTEMPTS_MAX)
         u->address_sends = 0;
     if (!u->address_asking)
-        u->address_floor_s = expected_epoch_s(u, step->now_ms);
+        u->address_floor_s = upstream_epoch_at_least_s(u, step->now_ms);
     u->address_asking = true;
     if (u->address_unanswered < UINT8_MAX)
         u->address_unanswered++;
@@ -329,12 +321,12 @@ static int match(const struct upstream *u, const struct natpmp_reply *reply)
     bool granted = reply->result == NATPMP_SUCCESS && reply->lifetime_s > 0;
     if (chosen >= 0 && granted && (reply->internal_port == 0 || reply->internal_port == reply->external_port))
         return chosen;
-    if (reply->internal_port != 0)
+    if (reply->internal_port != 0 || reply->result == NATPMP_SUCCESS)
         return find(u, transaction_key(reply->protocol, reply->internal_port));
     if (reply->opcode == 0 || reply->opcode > 2)
         return -1; /* result 5 for another request than one for a mapping */
     int found = -1;
-    for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX && reply->result != NATPMP_SUCCESS; i++) {
+    for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX; i++) {
         if (!u->transaction[i].used || u->key[i] >> 16 != (uint32_t)reply->protocol)
             continue;
         if (found >= 0)
@@ -382,36 +374,6 @@ static struct question question_of(const struct upstream *u, const struct natpmp
         .floor_s = u->transaction[i].epoch_floor_s,
         .asked_ms = u->transaction[i].first_ms,
     };
-}
-
-enum epoch {
-    EPOCH_FITS,
-    EPOCH_LATE,  /* a reply that was long under way, or the gateway's clock was set back */
-    EPOCH_OTHER, /* the gateway started anew, or another one answers */
-};
-
-/* The most that the epoch should be by now, by a fast reckoning. */
-static uint64_t epoch_at_most_s(const struct upstream *u, uint64_t now_ms)
-{
-    return u->epoch_s + (now_ms - u->epoch_ms) / 1000 * 9 / 8;
-}
-
-/* RFC 6886 section 3.6 [C-26]: the epoch should have advanced as our clock did, but for an eighth and two
- * seconds. A late reply fails this as well, but by no more than a reply can be late; and a restart cannot be
- * longer ago than the last packet that fitted. Far ahead is wrong, too: a reply from before a restart, or the
- * tunnel ends at another server now. */
-static enum epoch judge_epoch(const struct upstream *u, uint32_t epoch_s, uint64_t now_ms)
-{
-    uint64_t elapsed_s = (now_ms - u->epoch_ms) / 1000;
-    uint32_t expected_s = expected_epoch_s(u, now_ms);
-    if (!u->epoch_known)
-        return EPOCH_FITS;
-    if (epoch_s > epoch_at_most_s(u, now_ms) + LATE_MAX_S)
-        return EPOCH_OTHER;
-    if ((uint64_t)epoch_s + EPOCH_TOLERANCE_S >= expected_s)
-        return EPOCH_FITS;
-    bool restarted = epoch_s <= elapsed_s + EPOCH_TOLERANCE_S;
-    return restarted || expected_s - epoch_s > LATE_MAX_S ? EPOCH_OTHER : EPOCH_LATE;
 }
 
 /* Whether the packet was late or the clock was set, the answer to one address request tells. Answers to
@@ -496,7 +458,7 @@ static uint32_t floor_of(const struct upstream *u, const struct question *questi
 static bool watch_epoch(struct upstream *u, const struct natpmp_reply *reply, const struct question *question,
                         uint64_t now_ms)
 {
-    enum epoch epoch = judge_epoch(u, reply->epoch_s, now_ms);
+    enum epoch epoch = upstream_judge_epoch(u, reply->epoch_s, now_ms);
     if (!question->open)
         return watch_unasked(u, epoch, now_ms);
     bool after = question->decided || (epoch != EPOCH_OTHER && reply->epoch_s >= floor_of(u, question));
@@ -507,7 +469,7 @@ static bool watch_epoch(struct upstream *u, const struct natpmp_reply *reply, co
     else if (u->suspected)
         u->late_until_ms = now_ms + UINT64_C(1000) * LATE_MAX_S;
     /* Ahead: this may be another server, which has another address. */
-    bool ahead = u->epoch_known && reply->epoch_s > epoch_at_most_s(u, now_ms) + EPOCH_TOLERANCE_S;
+    bool ahead = u->epoch_known && reply->epoch_s > upstream_epoch_at_most_s(u, now_ms) + EPOCH_TOLERANCE_S;
     if (ahead && reply->type != NATPMP_REPLY_ADDRESS && may_ask_unasked(u, now_ms))
         upstream_want_address(u, now_ms);
     /* One that is behind was overtaken on the way, or waited in the socket while the machine stood still:
@@ -517,8 +479,7 @@ static bool watch_epoch(struct upstream *u, const struct natpmp_reply *reply, co
     return true;
 }
 
-/* It answers what it was asked. */
-static void heard(struct upstream *u, const struct step *step)
+void upstream_heard(struct upstream *u, const struct step *step)
 {
     u->unheard = 0;
     if (u->trouble != GATEWAY_REFUSES)
@@ -598,7 +559,7 @@ void upstream_receive(struct upstream *u, struct span datagram, const struct ste
         u->address_unanswered--;
     u->reply_late = reply.has_epoch && !watch_epoch(u, &reply, &question, step->now_ms);
     if (question.open && !u->reply_late)
-        heard(u, step);
+        upstream_heard(u, step);
     if (u->reply_late && reply.type == NATPMP_REPLY_MAP) {
         u->reply = reply;
         u->reply_pending = true;
@@ -613,17 +574,76 @@ void upstream_receive(struct upstream *u, struct span datagram, const struct ste
 
 /* ---- outcomes ---- */
 
+/* The reply says success, and grants nothing of what the transaction requests. It counts if it was sent after
+ * the request, and only one for each datagram. A deletion ends soon without that. */
+static void note_wrong(struct upstream *u, int i)
+{
+    struct transaction *t = &u->transaction[i];
+    struct question question = {.floor_s = t->epoch_floor_s, .asked_ms = t->first_ms};
+    if (t->deleting || t->unanswered == 0 || u->reply.epoch_s < floor_of(u, &question))
+        return;
+    t->unanswered--;
+    t->wrong++;
+    u->wrong = (uint8_t)(i + 1);
+}
+
+/* Of the requests of that protocol, the one that waits for its answer longest; -1: none. */
+static int longest_waiting(const struct upstream *u, enum natpmp_protocol protocol)
+{
+    int found = -1;
+    for (int i = 0; i < UPSTREAM_PARALLEL_MAX; i++) {
+        const struct transaction *t = &u->transaction[i];
+        if (t->used && !t->deleting && t->unanswered > 0 && u->key[i] >> 16 == (uint32_t)protocol &&
+            (found < 0 || t->last_ms < u->transaction[found].last_ms))
+            found = i;
+    }
+    return found;
+}
+
+void upstream_on_stranger(struct upstream *u, const struct upstream_outcome *o, bool ours)
+{
+    enum natpmp_protocol other = o->protocol == NATPMP_TCP ? NATPMP_UDP : NATPMP_TCP;
+    int i = u->used == 0 || o->lifetime_s == 0 ? -1 : find(u, transaction_key(other, o->internal_port));
+    if (i < 0 && u->used > 0 && o->lifetime_s != 0 && !ours)
+        i = longest_waiting(u, o->protocol);
+    if (i >= 0)
+        note_wrong(u, i);
+}
+
+static void take_wrong(struct upstream *u, uint64_t now_ms, struct upstream_outcome *o)
+{
+    int i = u->wrong - 1;
+    const struct transaction *t = &u->transaction[i];
+    bool ends = t->wrong >= GATEWAY_CONTRADICTIONS_NOTED;
+    *o = (struct upstream_outcome){
+        .type = ends ? UPSTREAM_NOT_GRANTED : UPSTREAM_WRONG,
+        .owner = t->owner,
+        .result = NATPMP_OUT_OF_RESOURCES,
+        .protocol = u->reply.protocol,
+        .internal_port = u->reply.internal_port,
+        .external_port = u->reply.external_port,
+        .suggested = t->external_port,
+        .lifetime_s = u->reply.lifetime_s,
+    };
+    u->wrong = 0;
+    if (ends)
+        end(u, i, now_ms);
+}
+
 static bool take_answer(struct upstream *u, int i, uint64_t now_ms, struct upstream_outcome *o)
 {
     const struct natpmp_reply *reply = &u->reply;
     const struct transaction *t = &u->transaction[i];
     uint32_t key = u->key[i];
+    if (!suits(t, reply)) {
+        note_wrong(u, i);
+        return false;
+    }
     o->owner = t->owner;
     o->suggested = t->external_port;
     o->asked_ms = t->first_ms;
     o->gone_ms = t->last_ms + UNDER_WAY_MS + (uint64_t)reply->lifetime_s * 1000;
-    if (!suits(t, reply))
-        return false; /* late: the answer to what was asked before */
+    o->wrong = t->wrong > 0;
     if (reply->result != NATPMP_SUCCESS) {
         o->type = UPSTREAM_FAILED;
     } else if (!t->deleting) {
@@ -694,5 +714,9 @@ bool upstream_next(struct upstream *u, uint64_t now_ms, struct upstream_outcome 
     }
     if (u->reply_pending && take_reply(u, now_ms, ret_outcome))
         return true;
+    if (u->wrong != 0) {
+        take_wrong(u, now_ms, ret_outcome);
+        return true;
+    }
     return take_unanswered(u, now_ms, ret_outcome);
 }

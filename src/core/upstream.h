@@ -15,6 +15,8 @@ struct transaction {
     bool deleting; /* lifetime 0 */
     uint8_t sends;
     uint8_t sends_max;
+    uint8_t unanswered;    /* datagrams */
+    uint8_t wrong;         /* answers that say success and grant nothing of what was requested */
     uint8_t clock_changes; /* of the gateway's clock since the request was sent first */
     uint16_t owner;        /* given by the caller, and returned in the outcome */
     uint16_t external_port;
@@ -31,6 +33,8 @@ enum upstream_outcome_type {
     UPSTREAM_DELETED,
     UPSTREAM_FAILED,      /* a result code other than success */
     UPSTREAM_UNANSWERED,  /* all attempts went unanswered */
+    UPSTREAM_NOT_GRANTED, /* several answers said success and granted nothing of what was requested ... */
+    UPSTREAM_WRONG,       /* ... and this is the first or second of them: the request goes on */
     UPSTREAM_UNSOLICITED, /* a success for (protocol, internal port) without a transaction; lifetime 0: a
                              deletion */
     UPSTREAM_LATE,        /* a success that arrived late and may be out of date */
@@ -43,10 +47,11 @@ struct upstream_outcome {
     enum upstream_outcome_type type;
     uint16_t owner;
     uint16_t result;
-    enum natpmp_protocol protocol; /* UNSOLICITED, LATE */
-    uint16_t internal_port;        /* UNSOLICITED, LATE */
+    enum natpmp_protocol protocol; /* as the answer names it: not GRANTED, DELETED, FAILED */
+    uint16_t internal_port;        /* as protocol */
     uint16_t external_port;
-    uint16_t suggested; /* GRANTED, FAILED: by the last attempt */
+    uint16_t suggested; /* GRANTED, FAILED, NOT_GRANTED: by the last attempt */
+    bool wrong;         /* GRANTED: wrong answers came before */
     uint32_t lifetime_s;
     /* GRANTED: the lease has ended by then, even if a retransmission that arrived later renewed it */
     uint64_t gone_ms;
@@ -120,6 +125,7 @@ struct upstream {
     bool address_lost;
     bool reply_pending;
     bool reply_late;
+    uint8_t wrong; /* the reply is a wrong answer to transaction[wrong - 1]; 0: to none */
     struct natpmp_reply reply;
 };
 
@@ -172,6 +178,11 @@ void upstream_receive(struct upstream *u, struct span datagram, const struct ste
 void upstream_tick(struct upstream *u, const struct step *step);
 /* Takes the next outcome. False: there is none left. */
 bool upstream_next(struct upstream *u, uint64_t now_ms, struct upstream_outcome *ret_outcome);
+/* That outcome was an unsolicited grant. If it names none of our mappings, or the port of a request of the
+ * other protocol, it may be the wrong answer to a request. */
+void upstream_on_stranger(struct upstream *u, const struct upstream_outcome *o, bool ours);
+/* The gateway answers what it was asked, rightly or wrongly. */
+void upstream_heard(struct upstream *u, const struct step *step);
 /* The time of the next attempt; UINT64_MAX: none is scheduled. */
 uint64_t upstream_deadline_ms(const struct upstream *u);
 

@@ -552,7 +552,7 @@ static void failed(struct book *b, uint64_t now_ms, uint32_t to, uint16_t to_por
         book_fail(b, "network failure after %" PRIu64 " ms", now_ms - m->work_ms);
     if (result != 3 && !overtaken)
         check_refusal(b, now_ms, m, result);
-    if (m->until_ms <= now_ms)
+    if (m->until_ms <= now_ms && m->kept_ms <= now_ms)
         book_give_up(b, m);
     m->doubtful = true;
     m->broken_ms = 0;

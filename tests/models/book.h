@@ -11,6 +11,9 @@
  *    An answer that may be late may count or not: then both grants are possible. What the old clock and the
  *    new one disagree about is settled when the new clock has gone on for CLOCK_SETTLED_MS; if it is behind,
  *    all grants from before are void (section 3.6).
+ *  - A success that grants nothing (lifetime 0, external port 0, another internal port or protocol) is no
+ *    answer. After three of them the request may be refused with result 4. Lifetime 0 says that the lease is
+ *    gone.
  *  - A suggestion is the lease's present port (section 3.3), or what the client was told or requested, or the
  *    companion's port; never a port that another client believes in.
  *
@@ -171,6 +174,7 @@ struct book_lease {
     uint64_t particular_ms;  /* the gateway may be particular about the suggestion: see check_suggestion */
     uint64_t doubted_ms;     /* the last packet that contradicts, or that may be late */
     unsigned contradictions; /* answers to nothing with another port */
+    unsigned wrong;          /* answers that may be for its request, say success and grant nothing of it */
     uint64_t contradicted_ms;
     uint64_t clash_ms; /* it granted a port of another client */
     uint32_t owner;    /* the mapping whose rule has the port, or had it last */

@@ -30,6 +30,7 @@ enum {
      * was not refused yet; until the gateway grants something. */
     PARTICULAR_MS = 70000,
     CONTRADICTED_MS = 3600000,
+    WRONG_ANSWERS = 3, /* and a request is refused */
 };
 
 enum fit {
@@ -383,6 +384,7 @@ static void granted(struct book *b, uint64_t now_ms, struct book_lease *lease, c
     if (reply->fit != FIT_SURE || !lease->open)
         lease->doubted_ms = now_ms;
     lease->open = false;
+    lease->wrong = 0;
     lease->particular_ms = 0;
     add_grant(lease, now_ms, since_ms, reply);
 }
@@ -422,6 +424,40 @@ static void refused(struct book *b, uint64_t now_ms, struct book_lease *lease, c
         m->broken_ms = now_ms;
 }
 
+/* A success that grants nothing of what was requested: the request may go on, or be refused. */
+static void answered_wrongly(struct book *b, uint64_t now_ms, struct book_lease *lease,
+                             const struct reply *reply, bool its_own)
+{
+    struct book_mapping *m = owner_of(b, lease);
+
+    gateway_trouble(b, now_ms);
+    b->own.cause_ms = now_ms;
+    lease->sends = ATTEMPTS_MAX;
+    if (its_own && reply->lifetime_s == 0) {
+        lease->doubted_ms = now_ms;
+        if (reply->fit == FIT_SURE)
+            lease->grants = 0;
+    }
+    if (++lease->wrong < WRONG_ANSWERS)
+        return;
+    b->own.error_ms = now_ms;
+    lease->refused = 4;
+    lease->refused_ms = now_ms;
+    if (its_own && reply->lifetime_s == 0 && reply->fit == FIT_SURE && m && book_believes(b, m, now_ms))
+        m->broken_ms = now_ms;
+}
+
+/* It names no open request: it may be the wrong answer to any. */
+static void stranger(struct book *b, uint64_t now_ms, const struct reply *reply)
+{
+    for (unsigned i = 0; i < b->own.lease_count; i++) {
+        struct book_lease *lease = &b->own.leases[b->own.lease_of[i]];
+
+        if (lease->open && !lease->deletes)
+            answered_wrongly(b, now_ms, lease, reply, false);
+    }
+}
+
 static void map_answered(struct book *b, uint64_t now_ms, struct reply *reply)
 {
     uint16_t port = reply->internal_port;
@@ -446,8 +482,14 @@ static void map_answered(struct book *b, uint64_t now_ms, struct reply *reply)
         reply->fit = FIT_MAYBE;
         b->own.cause_ms = now_ms;
     }
+    if (!lease->open && reply->result == 0)
+        heard(b, now_ms, FIT_MAYBE);
+    if (!lease->open && reply->result == 0 && reply->lifetime_s > 0)
+        stranger(b, now_ms, reply);
     if (reply->result != 0)
         refused(b, now_ms, lease, reply);
+    else if (lease->open && !lease->deletes && (reply->lifetime_s == 0 || reply->external_port == 0))
+        answered_wrongly(b, now_ms, lease, reply, true);
     else if (reply->lifetime_s == 0)
         ended(b, now_ms, lease, reply->fit);
     else if (reply->external_port != 0)

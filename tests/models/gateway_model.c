@@ -315,6 +315,31 @@ static void take_delete(struct gateway_model *g, uint64_t now_ms, uint64_t sent_
     reply_map(g, now_ms, request, RESULT_SUCCESS, 0, 0);
 }
 
+/* It says success, and grants nothing. */
+static void answer_wrongly(struct gateway_model *g, uint64_t now_ms, const uint8_t *request,
+                           struct gateway_lease *lease)
+{
+    uint8_t other[12];
+    uint16_t external_port = lease ? lease->external_port : get16(request + 6);
+    uint32_t lifetime_s = granted_s(g, get32(request + 8));
+
+    memcpy(other, request, sizeof(other));
+    if (g->faults.wrong == GATEWAY_OTHER_INTERNAL)
+        put16(other + 4, get16(request + 4) ^ 1u);
+    if (g->faults.wrong == GATEWAY_OTHER_PROTOCOL)
+        other[1] ^= 3;
+    if (g->faults.wrong == GATEWAY_NO_PORT || g->faults.wrong == GATEWAY_NO_LIFETIME)
+        external_port = 0;
+    if (g->faults.wrong == GATEWAY_NO_LIFETIME) {
+        lifetime_s = 0;
+        if (lease)
+            lose(g, lease, now_ms, false);
+        if (lease)
+            lease->used = false;
+    }
+    reply_map(g, now_ms, other, RESULT_SUCCESS, external_port, lifetime_s);
+}
+
 /* Some gateways grant only what they are asked for in their own way. */
 static bool is_unwanted(const struct gateway_model *g, uint16_t internal_port, uint16_t suggested)
 {
@@ -334,8 +359,13 @@ static void take_map(struct gateway_model *g, uint64_t now_ms, uint64_t sent_ms,
         reply_map(g, now_ms, request, RESULT_NOT_AUTHORIZED, 0, 0);
         return;
     }
-    if (g->faults.refuse != 0) {
+    if (g->faults.in_turn && g->maps++ % 2 == 0) {
+        ; /* this one is served */
+    } else if (g->faults.refuse != 0) {
         reply_map(g, now_ms, request, g->faults.refuse, 0, 0);
+        return;
+    } else if (g->faults.wrong != GATEWAY_RIGHT) {
+        answer_wrongly(g, now_ms, request, lease);
         return;
     }
     if (!lease && is_unwanted(g, internal_port, get16(request + 6))) {

@@ -40,6 +40,16 @@ struct gateway_options {
     uint16_t offer_port; /* the next one that it chooses by itself, once; 0: a random one */
 };
 
+/* An answer to a request for a mapping that says success and is no grant of what was requested. */
+enum gateway_wrong {
+    GATEWAY_RIGHT,
+    GATEWAY_NO_LIFETIME,    /* lifetime 0 and external port 0: the gateway ends the lease, if there is one */
+    GATEWAY_NO_PORT,        /* external port 0 */
+    GATEWAY_OTHER_INTERNAL, /* for another internal port */
+    GATEWAY_OTHER_PROTOCOL, /* for the other protocol */
+    GATEWAY_WRONGS,
+};
+
 /* May be changed at any time. */
 struct gateway_faults {
     bool silent;
@@ -48,9 +58,11 @@ struct gateway_faults {
     uint16_t refuse; /* a mapping */
     uint16_t refuse_delete;
     uint16_t refuse_address;
-    bool short_errors; /* errors come with 8 bytes only */
-    bool two_ports;    /* each grant is followed by one of another port */
-    bool takes_back;   /* each grant is followed by the deletion of it, which is not true */
+    enum gateway_wrong wrong; /* a mapping */
+    bool in_turn;             /* `refuse` and `wrong` concern each second request for a mapping only */
+    bool short_errors;        /* errors come with 8 bytes only */
+    bool two_ports;           /* each grant is followed by one of another port */
+    bool takes_back;          /* each grant is followed by the deletion of it, which is not true */
     bool
         many_addresses; /* each address reply is followed by one with another address, never the same again */
     unsigned junk_percent; /* of requests: a foreign or malformed datagram comes before the answer */
@@ -96,6 +108,7 @@ struct gateway_model {
     uint64_t losses;        /* leases that ended, were lost or got another port */
     uint64_t requests;
     uint64_t grants;     /* new leases */
+    uint64_t maps;       /* requests for mappings */
     unsigned leases_end; /* leases[leases_end] and later ones are neither used nor initialised */
     struct gateway_lease leases[GATEWAY_LEASES_MAX];
 };

@@ -318,6 +318,43 @@ static void test_a_contradiction_follows_its_grant(void **state)
     }
 }
 
+static void test_an_answer_that_grants_nothing(void **state)
+{
+    static const struct {
+        enum gateway_wrong wrong;
+        uint8_t opcode;
+        uint16_t internal_port;
+        bool has_port;
+        uint32_t lifetime_s;
+        uint16_t left; /* external port of the lease that was there */
+    } rows[] = {
+        {GATEWAY_NO_LIFETIME, 129, 6000, false, 0, 0},
+        {GATEWAY_NO_PORT, 129, 6000, false, 3600, 1},
+        {GATEWAY_OTHER_INTERNAL, 129, 6001, true, 3600, 1},
+        {GATEWAY_OTHER_PROTOCOL, 130, 6000, true, 3600, 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        begin((struct gateway_options){0});
+        gateway_receive(&f.gateway, 0, 0, span_of(map_udp_6000, 12));
+        f.gateway.faults.wrong = rows[i].wrong;
+        gateway_receive(&f.gateway, 1000, 1000, span_of(map_udp_6000, 12));
+        assert_int_equal(f.out.bytes[1], rows[i].opcode);
+        assert_int_equal(get16(f.out.bytes + 2), 0);
+        assert_int_equal(get16(f.out.bytes + 8), rows[i].internal_port);
+        assert_int_equal(get16(f.out.bytes + 10) != 0, rows[i].has_port);
+        assert_int_equal(get32(f.out.bytes + 12), rows[i].lifetime_s);
+        assert_int_equal(gateway_count(&f.gateway, 1000), rows[i].left);
+    }
+    begin((struct gateway_options){0});
+    f.gateway.faults = (struct gateway_faults){.refuse = 4, .in_turn = true};
+    for (unsigned i = 0; i < 4; i++) {
+        gateway_receive(&f.gateway, i, i, span_of(map_udp_6000, 12));
+        assert_int_equal(get16(f.out.bytes + 2), i % 2 == 0 ? 0 : 4);
+    }
+}
+
 static void test_ordered_rotation(void **state)
 {
     uint16_t before;
@@ -360,6 +397,7 @@ UNIT(gateway_model)
         cmocka_unit_test(test_a_refused_deletion),
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_a_contradiction_follows_its_grant),
+        cmocka_unit_test(test_an_answer_that_grants_nothing),
         cmocka_unit_test(test_ordered_rotation),
         cmocka_unit_test(test_one_port),
         cmocka_unit_test(test_pairs),

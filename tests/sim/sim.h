@@ -58,6 +58,7 @@ enum sim_event {
     SIM_GATEWAY_CLOCK,
     SIM_GATEWAY_SAYS,
     SIM_ROUTER_WAY,
+    SIM_GATEWAY_WRONG, /* answers that grant nothing, or each second request is refused */
 
     SIM_TWIN, /* a second daemon with the same INSTANCE starts, or dies */
     SIM_EVENTS,

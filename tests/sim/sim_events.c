@@ -261,6 +261,10 @@ static void fault_ends(struct world *w, unsigned event)
         router_is_quick(w);
     } else if (event == SIM_ROUTER_WAY) {
         way_is_back(w);
+    } else if (event == SIM_GATEWAY_WRONG) {
+        faults->wrong = GATEWAY_RIGHT;
+        faults->in_turn = false;
+        faults->refuse = 0;
     }
 }
 
@@ -294,12 +298,27 @@ static void gateway_says(struct sim *sim)
     world_gateway_says(w, span_of(datagram, len));
 }
 
+/* [G6] An answer that grants nothing, to each request for a mapping or to each second one; or each second one
+ * is refused. */
+static void gateway_is_wrong(struct sim *sim)
+{
+    struct gateway_faults *faults = &sim->world->gateway.faults;
+
+    faults->wrong = (enum gateway_wrong)below(sim, GATEWAY_WRONGS);
+    faults->in_turn = faults->wrong == GATEWAY_RIGHT || below(sim, 2);
+    if (faults->wrong == GATEWAY_RIGHT)
+        faults->refuse = (uint16_t)(2 + below(sim, 3));
+    ends_later(sim, SIM_GATEWAY_WRONG);
+}
+
 void sim_gateway_lies(struct sim *sim, enum sim_event event)
 {
     if (event == SIM_GATEWAY_CLOCK)
         world_gateway_clock(sim->world, any_step_s(sim));
     else if (event == SIM_GATEWAY_SAYS)
         gateway_says(sim);
+    else if (event == SIM_GATEWAY_WRONG)
+        gateway_is_wrong(sim);
 }
 
 static void gateway_happens(struct sim *sim, enum sim_event event)
@@ -647,6 +666,7 @@ void sim_faults_off(struct sim *sim)
         twin_happens(sim);
     for (unsigned event = SIM_GATEWAY_SILENT; event < SIM_HAND_REMOVE; event++)
         fault_ends(w, event);
+    fault_ends(w, SIM_GATEWAY_WRONG);
     if (sim->options.weight[SIM_ROUTER_WAY] != 0) {
         router_model_routing_rules_clear(w->router);
         fault_ends(w, SIM_ROUTER_WAY);

@@ -57,6 +57,7 @@ static const struct {
     [SIM_GATEWAY_CLOCK] = {"gateway-clock", 4, 30},
     [SIM_GATEWAY_SAYS] = {"gateway-says", 6, 30},
     [SIM_ROUTER_WAY] = {"router-way", 6, 30},
+    [SIM_GATEWAY_WRONG] = {"gateway-wrong", 6, 30},
     [SIM_TWIN] = {"twin", 5, 12},
 };
 

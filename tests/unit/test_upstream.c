@@ -148,10 +148,13 @@ static void test_late_replies(void **state)
     assert_int_equal(outcome.type, UPSTREAM_DELETED);
     ask(NATPMP_TCP, PORT, 3600, START_MS + 70);
     receive_map((struct reply){2, 0, 500, PORT, 0, 0}, START_MS + 80);
+    assert_true(next(START_MS + 80));
+    assert_int_equal(outcome.type, UPSTREAM_WRONG);
     assert_false(next(START_MS + 80));
     receive_map((struct reply){2, 0, 500, PORT, 42000, 3600}, START_MS + 90);
     assert_true(next(START_MS + 90));
     assert_int_equal(outcome.type, UPSTREAM_GRANTED);
+    assert_true(outcome.wrong);
 }
 
 static void test_a_reply_older_than_the_request(void **state)
@@ -225,10 +228,66 @@ static void test_nonsense_is_dropped(void **state)
     assert_false(next(START_MS + 1));
     assert_int_equal(upstream.used, 1);
     assert_false(upstream.epoch_known);
-    /* A success without a port or a lifetime grants nothing. */
-    receive_map((struct reply){2, 0, 500, PORT, 0, 3600}, START_MS + 2);
-    assert_false(next(START_MS + 2));
-    assert_int_equal(upstream.used, 1);
+}
+
+static bool wrong_answer(struct reply reply, uint32_t epoch_s, uint64_t now_ms)
+{
+    reply.epoch_s = epoch_s;
+    receive_map(reply, now_ms);
+    while (next(now_ms)) {
+        if (outcome.type != UPSTREAM_UNSOLICITED)
+            return true;
+        upstream_on_stranger(&upstream, &outcome, false);
+    }
+    return false;
+}
+
+/* [G6] A success that grants nothing of what was requested: no lifetime, no port, another internal port, or
+ * the other protocol. The third one ends the request. Each datagram has one answer, and what was sent before
+ * the request answers nothing. */
+static void test_wrong_answers(void **state)
+{
+    static const struct reply wrong[] = {{2, 0, 0, PORT, 0, 0},
+                                         {2, 0, 0, PORT, 0, 3600},
+                                         {2, 0, 0, PORT + 1, 42000, 3600},
+                                         {1, 0, 0, PORT, 42000, 3600}};
+    uint64_t now_ms = START_MS + 2000;
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        (void)start(state);
+        ask(NATPMP_TCP, PORT + 2, 3600, START_MS);
+        receive_map((struct reply){2, 0, 500, PORT + 2, 41000, 3600}, START_MS);
+        assert_true(next(START_MS) && outcome.type == UPSTREAM_GRANTED && !outcome.wrong);
+        ask(NATPMP_TCP, PORT, 3600, now_ms);
+        assert_false(wrong_answer(wrong[i], 500, now_ms + 10));
+        assert_true(wrong_answer(wrong[i], 502, now_ms + 20));
+        assert_int_equal(outcome.type, UPSTREAM_WRONG);
+        assert_false(wrong_answer(wrong[i], 502, now_ms + 30));
+        upstream_tick(&upstream, at(now_ms + 250));
+        assert_true(wrong_answer(wrong[i], 502, now_ms + 260));
+        assert_int_equal(outcome.type, UPSTREAM_WRONG);
+        upstream_tick(&upstream, at(now_ms + 750));
+        assert_true(wrong_answer(wrong[i], 502, now_ms + 760));
+        assert_int_equal(outcome.type, UPSTREAM_NOT_GRANTED);
+        assert_int_equal(outcome.owner, OWNER);
+        assert_int_equal(outcome.result, NATPMP_OUT_OF_RESOURCES);
+        assert_int_equal(outcome.lifetime_s, wrong[i].lifetime_s);
+        assert_int_equal(upstream.used, 0);
+    }
+}
+
+/* [G6] A deletion, a late deletion of something unknown, and what is ours answer no request for a mapping. */
+static void test_what_is_no_wrong_answer(void **state)
+{
+    (void)state;
+    ask(NATPMP_TCP, PORT, 0, START_MS);
+    assert_false(wrong_answer((struct reply){2, 0, 0, PORT, 0, 3600}, 500, START_MS + 10));
+    assert_false(wrong_answer((struct reply){2, 0, 0, PORT + 1, 42000, 3600}, 500, START_MS + 10));
+    ask(NATPMP_TCP, PORT + 2, 60, START_MS + 20);
+    assert_false(wrong_answer((struct reply){2, 0, 0, PORT + 1, 0, 0}, 500, START_MS + 30));
+    receive_map((struct reply){2, 0, 500, PORT + 1, 42000, 3600}, START_MS + 40);
+    assert_true(next(START_MS + 40));
+    upstream_on_stranger(&upstream, &outcome, true);
+    assert_false(next(START_MS + 40));
 }
 
 #define TEST(name) cmocka_unit_test_setup(name, start)
@@ -320,6 +379,8 @@ UNIT(upstream)
         TEST(test_unsupported_map_opcode),
         TEST(test_unsupported_address_opcode_ends_no_mapping),
         TEST(test_nonsense_is_dropped),
+        TEST(test_wrong_answers),
+        TEST(test_what_is_no_wrong_answer),
         TEST(test_copies_that_waited_in_the_socket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

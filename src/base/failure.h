@@ -90,12 +90,18 @@
       .cause = "the interface for the rules is unknown, so nothing is mapped",                               \
       .remedy = "check that the tunnel is up, add a route through it to the gateway's address, or set "      \
                 "MIKROTIK_IN_INTERFACE")                                                                     \
+    X(BAD_INTERFACE, .must_act = true, .state = "the router refuses rules for MIKROTIK_IN_INTERFACE",        \
+      .cause = "it has no interface of that name, so nothing is mapped",                                     \
+      .remedy = "correct MIKROTIK_IN_INTERFACE, or remove it; the names: /interface/print")                  \
+    X(INVALID_RULES, .state = "the router says that rules of double-natpmp are invalid",                     \
+      .cause = "their interface is gone or disabled", .remedy = FAILURE_SHOW_INVALID)                        \
     /* For any other reason than the policies. The next command may well succeed: `health` does not count    \
      * this one. */                                                                                          \
     X(COMMAND)
 
 #define FAILURES(X) FAILURES_OF_CONNECTION(X) FAILURES_OF_SESSION(X) FAILURES_OF_COMMANDS(X)
 
+#define FAILURE_SHOW_INVALID "check their interface: /ip/firewall/nat/print detail where invalid"
 #define FAILURE_SHOW_CERTIFICATE "show it: /certificate/print detail"
 #define FAILURE_MAKE_CERTIFICATE                                                                             \
     "make a new one: /certificate/add name=api common-name=api days-valid=3650; /certificate/sign api; "     \

@@ -58,11 +58,24 @@ static void judge_not_lan(struct scene *scene, const char *name)
         cure_route(scene, f);
 }
 
+/* Rules of the daemon that forward nothing although the interface is as it should be: they may name one that
+ * was removed and made again. */
+static unsigned invalid_rules(const struct scene *scene)
+{
+    unsigned count = 0;
+    for (struct table_rows t = table_rows_of(scene->s, TABLE_NAT); table_rows_next(&t) != NULL;) {
+        struct nat_rule rule = nat_rule_parse(t.row, &scene->vpn);
+        count += rule.ours && rule.invalid;
+    }
+    return count;
+}
+
 static void judge_state(struct scene *scene, const struct ros_sentence *row, const char *name)
 {
     struct log_safe type = scene_type(scene->s, scene->vpn.interface);
     struct ros_quoted quoted = ros_quote(span_text(scene->vpn.interface));
     struct address_text gateway = address_text(scene->s->config->gateway);
+    unsigned invalid = invalid_rules(scene);
     struct finding *f;
     if (ros_flag(row, "disabled")) {
         f = finding_add(scene->out, FINDING_INTERFACE, FINDING_FAIL,
@@ -86,6 +99,12 @@ static void judge_state(struct scene *scene, const struct ros_sentence *row, con
         f = finding_add(scene->out, FINDING_INTERFACE, FINDING_WARN,
                         "%s, the interface to the gateway %s, is not running", name, gateway.text);
         finding_cure(f, "/interface/print detail where name=%s", quoted.text);
+    } else if (invalid > 0) {
+        f = finding_add(scene->out, FINDING_INTERFACE, FINDING_WARN,
+                        "the route to the gateway %s uses %s (%s), but the router says that %u rules of "
+                        "double-natpmp are invalid, so they forward nothing",
+                        gateway.text, name, type.text, invalid);
+        finding_cure(f, "/ip/firewall/nat/print detail where invalid");
     } else {
         (void)finding_add(scene->out, FINDING_INTERFACE, FINDING_PASS,
                           "the route to the gateway %s uses %s (%s)", gateway.text, name, type.text);

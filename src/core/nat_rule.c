@@ -14,7 +14,7 @@ const char nat_rule_proplist[] =
     "src-address,dst-address,src-address-list,dst-address-list,dst-address-type,src-address-type,"
     "connection-mark,packet-mark,routing-mark,hotspot,layer7-protocol,content,time,limit,dst-limit,nth,"
     "random,per-connection-classifier,connection-limit,connection-type,src-mac-address,jump-target,"
-    "to-addresses,to-ports,disabled,dynamic,comment,bytes,packets";
+    "to-addresses,to-ports,invalid,disabled,dynamic,comment,bytes,packets";
 
 /* Conditions that our rules do not have. */
 static const char *const conditions[] = {
@@ -333,6 +333,7 @@ struct nat_rule nat_rule_parse(const struct ros_sentence *row, const struct nat_
     rule.elsewhere = in_force_now && !is(row, "in-interface", context->interface);
     rule.as_wanted = in_force_now && !rule.elsewhere && is_for_us(row, context);
     rule.outdated = in_force_now && !rule.as_wanted;
+    rule.invalid = rule.sound && ros_flag(row, "invalid");
     return rule;
 }
 

@@ -65,6 +65,7 @@ struct nat_rule {
     bool as_wanted; /* sound, enabled, and with the matchers that we would write today */
     bool outdated;  /* sound and enabled, but for another interface or address than we would write today */
     bool elsewhere; /* outdated, and the interface is another one */
+    bool invalid;   /* sound, but it forwards nothing: its interface is gone, or disabled */
     bool comment_current; /* the comment has the form that we would write today */
     enum natpmp_protocol protocol;
     uint16_t router_port;

@@ -58,8 +58,8 @@ void notice_forgotten(struct proxy *p, const struct step *step)
 /* All that the troubles depend on, in one number, so that a step in which nothing changed costs little. */
 static uint32_t state_now(const struct proxy *p)
 {
-    return p->router.trouble | (uint32_t)p->router.ready << 8 | (uint32_t)p->standing_by << 9 |
-           (uint32_t)p->upstream.trouble << 16;
+    return (uint32_t)proxy_router_failure(p) | (uint32_t)p->router.ready << 8 |
+           (uint32_t)p->standing_by << 9 | (uint32_t)p->upstream.trouble << 16;
 }
 
 /* The notice of that state, as router_trouble_text tells it. */

@@ -14,6 +14,8 @@ static const char component[] = "mapping";
 enum {
     /* Rows from before the way moved may arrive so long after that. */
     MOVED_MS = 5000,
+    /* RouterOS may not report that a rule is valid again. */
+    INVALID_MS = 60 * 1000,
 };
 
 /* ---- the rules in the router's table ---- */
@@ -30,15 +32,33 @@ static uint16_t find_rule(const struct proxy *p, uint32_t id)
     return id_is_valid(p, m) ? m : 0;
 }
 
-static void note_rule(struct proxy *p, uint16_t m, const struct nat_rule *row)
+/* RouterOS would refuse another rule for an interface that does not exist, or make it invalid, too. So the
+ * daemon waits until the rule is valid again, or the way to the gateway has another interface. */
+static void report_invalid(struct proxy *p, uint16_t m, bool was_invalid, const struct step *step)
+{
+    const struct mapping *mapping = mapping_at(&p->tables, m);
+    if (!mapping->rule.invalid || was_invalid)
+        return;
+    router_way_sign(&p->router, step->now_ms);
+    rule_wait(&p->tables, m, step->now_ms);
+    if (mapping->wanted)
+        actions_log(step->out, LOG_LEVEL_WARN, component,
+                    "the router says that the rule is invalid, so it forwards nothing; double-natpmp waits "
+                    "until it is valid %s fix=\"" FAILURE_SHOW_INVALID "\"",
+                    mapping_text(&p->tables, m).text);
+}
+
+static void note_rule(struct proxy *p, uint16_t m, const struct nat_rule *row, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
+    bool was_invalid = mapping_at(t, m)->rule.invalid;
     /* RouterOS may number its items anew at a reboot. A mapping that had this id before the connection was
      * lost must not be found by it any more. */
     uint16_t stale = mapping_find_rule(t, row->id);
     if (stale != 0 && stale != m && !id_is_valid(p, stale))
         rule_on_id_void(t, stale);
     rule_on_row(t, m, row, p->router.snapshot);
+    report_invalid(p, m, was_invalid, step);
     mapping_touch(t, m);
 }
 
@@ -62,7 +82,7 @@ static void adopt(struct proxy *p, const struct nat_rule *row, const struct step
         drop_rule(p, row, why, step);
         return;
     }
-    note_rule(p, m, row);
+    note_rule(p, m, row, step);
     adoption_begin(p, m, row, step);
 }
 
@@ -77,7 +97,7 @@ static bool way_moved(const struct proxy *p, const struct step *step)
 static void report_spoiled(struct proxy *p, uint16_t m, bool was_wrong, const struct step *step)
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);
-    if (!mapping->rule.wrong || was_wrong)
+    if (!mapping->rule.wrong || was_wrong || mapping->rule.invalid)
         return;
     if (mapping->rule.outdated && way_moved(p, step))
         return; /* the log has said it */
@@ -99,13 +119,14 @@ static void known_rule(struct proxy *p, uint16_t m, const struct nat_rule *row, 
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);
     if (mapping->rule.state != RULE_PRESENT) {
-        rule_on_row_early(&p->tables, m, 0, p->router.snapshot); /* the answer to the command decides */
+        /* the answer to the command decides */
+        rule_on_row_early(&p->tables, m, 0, row->invalid, p->router.snapshot);
         return;
     }
     bool was_wrong = mapping->rule.wrong;
     bool was_outdated = mapping->rule.outdated || way_moved(p, step);
-    note_rule(p, m, row);
-    if (row->elsewhere && !was_outdated)
+    note_rule(p, m, row, step);
+    if (row->elsewhere && !row->invalid && !was_outdated)
         rule_replace(&p->tables, m); /* somebody changed the interface */
     report_spoiled(p, m, was_wrong, step);
 }
@@ -124,7 +145,7 @@ static void disabled_rule(struct proxy *p, uint16_t m, const struct step *step)
 static void succeed(struct proxy *p, uint16_t m, const struct nat_rule *row, const struct step *step)
 {
     router_orphan(&p->router, mapping_at(&p->tables, m)->rule.id, step->now_ms);
-    note_rule(p, m, row);
+    note_rule(p, m, row, step);
 }
 
 /* Handles a row that is a rule for this mapping's port, but has an unknown id. */
@@ -134,19 +155,19 @@ static void found_rule(struct proxy *p, uint16_t m, const struct nat_rule *row, 
     case RULE_ABSENT:
     case RULE_UNSURE:
         mapping_wake(&p->tables, m);
-        note_rule(p, m, row);
+        note_rule(p, m, row, step);
         return;
     case RULE_ADDING:
         /* Listen may report the new rule before the answer to the add. If listen then reports a second rule,
          * only the answer tells which one was added, and the resync removes the other. */
         if (!id_is_valid(p, m))
-            rule_on_row_early(&p->tables, m, row->id, p->router.snapshot);
+            rule_on_row_early(&p->tables, m, row->id, row->invalid, p->router.snapshot);
         else
             router_resync(&p->router, step->now_ms);
         return;
     case RULE_PRESENT:
         if (!id_is_valid(p, m)) {
-            note_rule(p, m, row);
+            note_rule(p, m, row, step);
             return;
         }
         if (mapping_at(&p->tables, m)->rule.wrong && row->as_wanted) {
@@ -321,6 +342,8 @@ static void snapshot_done(struct proxy *p, const struct step *step)
     statics_begin(p, step);
     sweep(p, step);
     adoption_end(p, step);
+    if (p->tables.invalid > 0)
+        router_resync_later(&p->router, step->now_ms + INVALID_MS);
 }
 
 /* Rules follow the way, each new one first, so that at no time a packet finds none. Those that wait for the

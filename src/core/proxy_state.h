@@ -86,3 +86,11 @@ struct proxy {
     struct upstream upstream;
     struct router router;
 };
+
+/* What is wrong with the router, or with our rules on it. */
+static inline enum failure proxy_router_failure(const struct proxy *p)
+{
+    bool invalid = p->tables.invalid > 0 && p->router.ready &&
+                   failure_text((enum failure)p->router.trouble)->state == NULL;
+    return invalid ? FAILURE_INVALID_RULES : (enum failure)p->router.trouble;
+}

@@ -30,7 +30,7 @@ struct proxy_status proxy_status(const struct proxy *p, uint64_t now_ms)
     struct proxy_status status = {
         .standing_by = standing_by,
         .other_address = other_address,
-        .router_failure = (enum failure)p->router.trouble,
+        .router_failure = proxy_router_failure(p),
         .gateway_trouble = (enum gateway_trouble)u->trouble,
         .gateway_result = u->trouble_result,
         .uptime_s = seconds_since(p->started_ms, now_ms),
@@ -60,8 +60,7 @@ struct proxy_status proxy_status(const struct proxy *p, uint64_t now_ms)
 enum proxy_condition proxy_condition(const struct proxy *p)
 {
     uint32_t other_address;
-    bool router_works =
-        router_is_ready(&p->router) && failure_text((enum failure)p->router.trouble)->state == NULL;
+    bool router_works = router_is_ready(&p->router) && failure_text(proxy_router_failure(p))->state == NULL;
     if (router_stands_by(&p->router, &other_address))
         return PROXY_STANDS_BY;
     return router_works && p->upstream.trouble == GATEWAY_FINE ? PROXY_WORKS : PROXY_TROUBLED;

@@ -203,10 +203,10 @@ static void orphan_stays(struct router *r, uint64_t now_ms)
         r->orphan_failures++;
 }
 
-static bool names_the_place(const char *message)
+static bool mentions(const char *message, const char *word)
 {
     for (; *message != '\0'; message++)
-        if (span_starts(span_text(message), "place-before"))
+        if (span_starts(span_text(message), word))
             return true;
     return false;
 }
@@ -215,7 +215,7 @@ static bool names_the_place(const char *message)
 static bool is_refused_place(const struct router *r, const struct command *c)
 {
     return c->kind == COMMAND_ADD && r->place != 0 &&
-           (c->error == ROS_ERROR_NO_SUCH_ITEM || names_the_place(c->message.text));
+           (c->error == ROS_ERROR_NO_SUCH_ITEM || mentions(c->message.text, "place-before"));
 }
 
 static bool change_failed(struct router *r, const struct command *c, struct router_outcome *o,
@@ -234,6 +234,8 @@ static bool change_failed(struct router *r, const struct command *c, struct rout
         router_place_lost(r, step->now_ms);
     } else if (c->error == ROS_ERROR_PERMISSION)
         router_report(r, FAILURE_WRITE_POLICY, span_of(NULL, 0), step->out);
+    else if (c->kind == COMMAND_ADD && r->way.configured[0] != '\0' && mentions(c->message.text, "interface"))
+        router_report(r, FAILURE_BAD_INTERFACE, span_of(NULL, 0), step->out);
     else if (c->error != ROS_ERROR_NO_SUCH_ITEM)
         router_report(r, FAILURE_COMMAND, span_text(c->message.text), step->out);
     o->type = ROUTER_FAILED;
@@ -248,7 +250,8 @@ static bool change_done(struct router *r, const struct command *c, struct router
         .kind = (enum command_kind)c->kind, .owner = (uint16_t)c->cookie, .id = c->id};
     if (c->failed)
         return change_failed(r, c, o, step);
-    router_report(r, FAILURE_NONE, span_of(NULL, 0), step->out);
+    if (c->kind == COMMAND_ADD || r->trouble != FAILURE_BAD_INTERFACE)
+        router_report(r, FAILURE_NONE, span_of(NULL, 0), step->out);
     if (c->kind == COMMAND_REMOVE && c->cookie == 0)
         r->orphan_failures = 0;
     if (c->kind == COMMAND_ADD)

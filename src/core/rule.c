@@ -22,6 +22,13 @@ static struct rule *rule_of(struct mapping_tables *t, uint16_t m)
     return &mapping_at(t, m)->rule;
 }
 
+static void set_invalid(struct mapping_tables *t, uint16_t m, bool invalid)
+{
+    struct rule *rule = rule_of(t, m);
+    t->invalid = (uint16_t)(t->invalid + invalid - rule->invalid);
+    rule->invalid = invalid;
+}
+
 /* Only this function changes the state and the id, so that the index by_rule is always right. id 0: none. */
 static void set_state(struct mapping_tables *t, uint16_t m, enum rule_state state, uint32_t id)
 {
@@ -31,6 +38,8 @@ static void set_state(struct mapping_tables *t, uint16_t m, enum rule_state stat
     rule->state = (uint8_t)state;
     if (state != RULE_ADDING)
         rule->replaced = 0;
+    if (state == RULE_ABSENT || state == RULE_UNSURE)
+        set_invalid(t, m, false);
     if (state == RULE_ABSENT || state == RULE_ADDING) {
         rule->wrong = false;
         rule->outdated = false;
@@ -82,7 +91,7 @@ uint64_t rule_due_ms(const struct mapping *mapping, uint64_t now_ms)
 
 bool rule_holds(const struct mapping *mapping)
 {
-    return mapping->rule.state == RULE_PRESENT && !mapping->rule.wrong;
+    return mapping->rule.state == RULE_PRESENT && !mapping->rule.wrong && !mapping->rule.invalid;
 }
 
 struct rule_comment rule_comment_wanted(const struct mapping *mapping)
@@ -147,6 +156,9 @@ void rule_on_added(struct mapping_tables *t, uint16_t m, uint32_t id, uint32_t s
     rule->failures = 0;
     rule->added_ms = now_ms;
     rule->comment_sure_s = rule->comment.lease_s;
+    /* While others are invalid, a rule without a row that says otherwise is likely to be invalid, too. */
+    if (rule->id == 0)
+        set_invalid(t, m, t->invalid > rule->invalid);
     set_state(t, m, id != 0 ? RULE_PRESENT : RULE_UNSURE, id);
     if (id != 0)
         mapping_note_fresh(t, m);
@@ -224,6 +236,7 @@ void rule_on_row(struct mapping_tables *t, uint16_t m, const struct nat_rule *ro
     rule->seen = snapshot;
     rule->wrong = !row->as_wanted || !rule_matches(t, m, row);
     rule->outdated = row->outdated && rule_matches(t, m, row);
+    set_invalid(t, m, row->invalid);
     if (rule->comment_setting && same)
         return;
     rule->comment = (struct rule_comment){.external_port = row->external_port, .lease_s = row->lease_s};
@@ -231,9 +244,10 @@ void rule_on_row(struct mapping_tables *t, uint16_t m, const struct nat_rule *ro
     rule->comment_stale = !row->comment_current;
 }
 
-void rule_on_row_early(struct mapping_tables *t, uint16_t m, uint32_t id, uint32_t snapshot)
+void rule_on_row_early(struct mapping_tables *t, uint16_t m, uint32_t id, bool invalid, uint32_t snapshot)
 {
     struct rule *rule = rule_of(t, m);
+    set_invalid(t, m, invalid);
     if (id != 0)
         set_state(t, m, (enum rule_state)rule->state, id);
     rule->seen = snapshot;
@@ -293,6 +307,11 @@ void rule_on_behind(struct mapping_tables *t, uint16_t m)
 {
     assert(rule_of(t, m)->state == RULE_PRESENT);
     rule_on_way_moved(t, m);
+}
+
+void rule_wait(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
+{
+    rule_of(t, m)->retry_ms = now_ms + RETRY_FIRST_MS;
 }
 
 void rule_replace(struct mapping_tables *t, uint16_t m)

@@ -39,6 +39,7 @@ struct rule {
     uint8_t remakes;   /* how often in a row the rule was removed or changed just after it was added */
     bool wrong : 1;    /* present, but different from what we want: the daemon replaces it */
     bool outdated : 1; /* wrong in nothing but interface or address: the new rule is added before it goes */
+    bool invalid : 1;  /* RouterOS says that it forwards nothing, and another one would be no better */
     bool comment_setting : 1; /* a set command for the comment is in flight */
     bool comment_stale : 1;   /* the text on the router is unknown or has an old form */
 };
@@ -92,7 +93,7 @@ void rule_on_lost(struct mapping_tables *t, uint16_t m, enum command_kind comman
 void rule_on_row(struct mapping_tables *t, uint16_t m, const struct nat_rule *row, uint32_t snapshot);
 /* A row showed the rule while a command is in flight, whose answer decides about the state. id 0: the id does
  * not change. */
-void rule_on_row_early(struct mapping_tables *t, uint16_t m, uint32_t id, uint32_t snapshot);
+void rule_on_row_early(struct mapping_tables *t, uint16_t m, uint32_t id, bool invalid, uint32_t snapshot);
 /* The known id does not belong to a rule of this mapping any more. */
 void rule_on_id_void(struct mapping_tables *t, uint16_t m);
 /* The rule is not on the router. */
@@ -112,5 +113,7 @@ void rule_on_behind(struct mapping_tables *t, uint16_t m);
 void rule_spare(struct mapping_tables *t, uint32_t id);
 /* The rule is disabled or has the wrong router port: if it is present, the daemon replaces it. */
 void rule_replace(struct mapping_tables *t, uint16_t m);
+/* The next command waits a moment: what is wrong may be over by then, or another rule may be wanted. */
+void rule_wait(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
 /* The next command need not wait for the delay that an earlier failure set. */
 void rule_hurry(struct mapping_tables *t, uint16_t m);

@@ -64,6 +64,11 @@ static const struct {
     {FAILURE_NO_INTERFACE, LOG_LEVEL_WARN,
      "the router does not show the way to the gateway: the interface for the rules is unknown",
      "set MIKROTIK_IN_INTERFACE", NULL},
+    {FAILURE_BAD_INTERFACE, LOG_LEVEL_ERROR,
+     "the router refuses rules for MIKROTIK_IN_INTERFACE: it has no interface of that name",
+     "correct MIKROTIK_IN_INTERFACE", NULL},
+    {FAILURE_INVALID_RULES, LOG_LEVEL_WARN, "the router says that rules of double-natpmp are invalid",
+     "/ip/firewall/nat/print detail where invalid", NULL},
     {FAILURE_COMMAND, LOG_LEVEL_WARN, NULL,
      "the router refused a command; retrying message=\"failure: busy\"", NULL},
 };

@@ -276,6 +276,12 @@ static void test_the_interface(void **state)
     check_finding(FINDING_INTERFACE, FINDING_FAIL, "disabled", "/interface/enable wg1");
     set_table(TABLE_INTERFACE, ROWS("=name=wg1 =type=wg =running=false =disabled=false"));
     check_finding(FINDING_INTERFACE, FINDING_WARN, "not running", "name=wg1");
+    set_table(TABLE_INTERFACE, ROWS("=name=wg1 =type=wg =running=true =disabled=false"));
+    set_table(TABLE_NAT, ROWS("=.id=*7 =chain=dstnat =action=dst-nat =protocol=tcp =dst-port=7000 "
+                              "=to-addresses=192.168.88.10 =in-interface=*F00003 =invalid=true "
+                              "=comment=double-natpmp-tcp-7000-192.168.88.10"));
+    check_finding(FINDING_INTERFACE, FINDING_WARN, "1 rules of double-natpmp are invalid",
+                  "nat/print detail where invalid");
     refuse(TABLE_INTERFACE, ROS_ERROR_OTHER, "x");
     check_finding(FINDING_INTERFACE, FINDING_PASS, "uses wg1", NULL);
     set_table(TABLE_ROUTE, NULL);

@@ -328,10 +328,10 @@ static void happen(uint16_t m, enum what what, uint32_t id)
         rule_on_row(t, m, &row, SNAPSHOT);
         break;
     case SHOWN_EARLY:
-        rule_on_row_early(t, m, id, SNAPSHOT);
+        rule_on_row_early(t, m, id, false, SNAPSHOT);
         break;
     case SHOWN_AGAIN:
-        rule_on_row_early(t, m, 0, SNAPSHOT);
+        rule_on_row_early(t, m, 0, false, SNAPSHOT);
         break;
     case ID_VOID:
         rule_on_id_void(t, m);
@@ -646,6 +646,39 @@ static void test_only_a_present_rule_is_replaced(void **state)
     assert_true(rule->wrong);
 }
 
+/* A rule that RouterOS calls invalid does not hold, and is neither removed nor added again. The row may come
+ * before the answer to the addition. While one is invalid, another one that no row has shown yet is, too. */
+static void test_invalid_rules(void **state)
+{
+    (void)state;
+    uint16_t m = new_mapping(NATPMP_TCP, ROUTER_PORT);
+    struct nat_rule row = {ROW, .as_wanted = true, .comment_current = true, .router_port = ROUTER_PORT,
+                           .invalid = true};
+    row.id = ID;
+    mapping_set_wanted(t, m, true);
+    rule_on_add_sent(t, m);
+    rule_on_row_early(t, m, ID, true, SNAPSHOT);
+    rule_on_added(t, m, ID, SNAPSHOT, NOW);
+    assert_int_equal(t->invalid, 1);
+    assert_false(rule_holds(mapping_at(t, m)));
+    rule_on_row(t, m, &row, SNAPSHOT);
+    assert_int_equal(t->invalid, 1);
+    assert_int_not_equal(rule_wants(mapping_at(t, m), NOW), RULE_WANTS_REMOVE);
+    row.invalid = false;
+    rule_on_row(t, m, &row, SNAPSHOT);
+    assert_int_equal(t->invalid, 0);
+    assert_true(rule_holds(mapping_at(t, m)));
+    row.invalid = true;
+    rule_on_row(t, m, &row, SNAPSHOT);
+    rule_on_gone(t, m);
+    assert_int_equal(t->invalid, 0);
+    t->invalid = 1; /* another mapping's */
+    rule_on_add_sent(t, m);
+    rule_on_added(t, m, ID, SNAPSHOT, NOW);
+    assert_false(rule_holds(mapping_at(t, m)));
+    assert_int_equal(t->invalid, 2);
+}
+
 UNIT(rule)
 {
     const struct CMUnitTest tests[] = {
@@ -667,6 +700,7 @@ UNIT(rule)
         TEST(test_a_replacement_is_refused),
         TEST(test_a_replaced_rule_is_spared),
         TEST(test_only_a_present_rule_is_replaced),
+        TEST(test_invalid_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

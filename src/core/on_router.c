@@ -158,6 +158,8 @@ static void found_rule(struct proxy *p, uint16_t m, const struct nat_rule *row, 
         note_rule(p, m, row, step);
         return;
     case RULE_ADDING:
+        if (row->id == mapping_at(&p->tables, m)->rule.replaced)
+            return; /* a snapshot shows the outdated rule */
         /* Listen may report the new rule before the answer to the add. If listen then reports a second rule,
          * only the answer tells which one was added, and the resync removes the other. */
         if (!id_is_valid(p, m))
@@ -366,9 +368,13 @@ static void way_changed(struct proxy *p, bool moved)
 static void added(struct proxy *p, uint16_t m, uint32_t id, const struct step *step)
 {
     const struct rule *rule = &mapping_at(&p->tables, m)->rule;
+    if (id == 0 && id_is_valid(p, m))
+        id = rule->id; /* the answer names none, but a row of listen has shown the rule */
     if (rule->id != 0 && rule->id != id)
         router_orphan(&p->router, rule->id, step->now_ms);
-    if (rule->replaced != 0 && rule->seen >= p->router.ids_valid_from)
+    if (id == 0 && rule->replaced != 0) /* the next snapshot shows both, and which of them is the new one */
+        rule_wait(&p->tables, m, step->now_ms);
+    else if (rule->replaced != 0 && rule->seen >= p->router.ids_valid_from)
         router_orphan(&p->router, rule->replaced, step->now_ms);
     rule_on_added(&p->tables, m, id, p->router.snapshot, step->now_ms);
     if (id == 0)

@@ -116,7 +116,8 @@ struct router_model_options {
                                               enforce it */
     unsigned max_sessions; /* 0: no limit (before 7.16); a connection beyond it is accepted and closed */
 
-    bool tag_last; /* .tag at the end of a sentence instead of after the reply word */
+    bool tag_last;        /* .tag at the end of a sentence instead of after the reply word */
+    bool add_is_nameless; /* the answer to an addition has no id */
     bool close_after_failed_login;
     enum router_model_access access;
 

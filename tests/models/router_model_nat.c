@@ -51,6 +51,10 @@ static void add(struct router_model *m, struct rm_command *c)
         return;
     }
     m->counters.adds++;
+    if (m->options.add_is_nameless) {
+        rm_done(m, c->tag);
+        return;
+    }
     char text[16];
     snprintf(text, sizeof(text), "*%X", id);
     rm_done_with(m, c->tag, span_text(text));

@@ -195,6 +195,14 @@ static void choose_router(struct prng *prng, struct router_model_options *router
     router->idle_ms = 5000 + prng_below(prng, 60000);
 }
 
+/* Drawn apart as well. */
+static void choose_oddities(uint64_t seed, struct router_model_options *router)
+{
+    struct prng prng = prng_seeded(seed ^ 0x4f444453);
+
+    router->add_is_nameless = prng_below(&prng, 10) == 0;
+}
+
 static void choose_links(struct prng *prng, struct world_options *world)
 {
     static const uint32_t spreads[] = {0, 1, 20, 200};
@@ -235,6 +243,7 @@ struct sim_options sim_options(uint64_t seed)
         choose_limits(seed, &options);
     choose_router(&prng, &options.world.router);
     choose_links(&prng, &options.world);
+    choose_oddities(seed, &options.world.router);
     if (options.weight[SIM_ROUTER_RENAME] == 0 && prng_below(&prng, 3) == 0)
         memcpy(options.world.config.in_interface, "wg0", sizeof("wg0"));
     if (prng_below(&prng, 6) == 0)

@@ -69,6 +69,12 @@ void deletion_settle(struct proxy *p, uint16_t m, const struct step *step)
     enum natpmp_result result = gone ? NATPMP_SUCCESS : error;
     if (gone && mapping->router_port != 0)
         actions_log(step->out, LOG_LEVEL_INFO, "mapping", "unmapped %s", mapping_text(&p->tables, m).text);
+    else if (!gone && p->adopting)
+        actions_log(
+            step->out, LOG_LEVEL_WARN, "mapping",
+            "a deletion cannot be confirmed, because the router's rules are not known yet; the rule is "
+            "removed if there is one %s",
+            mapping_text(&p->tables, m).text);
     else if (!gone)
         actions_log(step->out, LOG_LEVEL_WARN, "mapping",
                     "the router has not removed the rule yet; retrying %s", mapping_text(&p->tables, m).text);

@@ -34,9 +34,15 @@ struct mapping_text mapping_text(const struct mapping_tables *t, uint16_t m)
 {
     const struct mapping *mapping = &t->mapping[m];
     struct mapping_text text;
-    snprintf(text.text, sizeof text.text, "client=%s protocol=%s internal=%u router=%u",
+    char internal[sizeof "65535"] = "all"; /* a deletion of all mappings */
+    char router[sizeof " router=65535"] = "";
+    if (mapping->internal_port != 0)
+        snprintf(internal, sizeof internal, "%u", (unsigned)mapping->internal_port);
+    if (mapping->router_port != 0) /* it has been chosen */
+        snprintf(router, sizeof router, " router=%u", (unsigned)mapping->router_port);
+    snprintf(text.text, sizeof text.text, "client=%s protocol=%s internal=%s%s",
              address_text(mapping_address(t, m)).text, mapping->protocol == NATPMP_TCP ? "tcp" : "udp",
-             (unsigned)mapping->internal_port, (unsigned)mapping->router_port);
+             internal, router);
     return text;
 }
 

@@ -196,11 +196,39 @@ static void tell_start(struct crash *c)
     crash_serve_for(c, REST_MS);
 }
 
+/* Two static mappings from the first moment on. One client requests its own, and the gateway loses its table.
+ */
+static void static_options(struct world_options *options)
+{
+    struct proxy_config *config = &options->config;
+
+    config->static_mapping[0] = (struct static_mapping){
+        .address = 0xc0a8580a, .protocol = NATPMP_TCP, .internal_port = 6000, .external_port = 6000};
+    config->static_mapping[1] =
+        (struct static_mapping){.address = 0xc0a8580b, .protocol = NATPMP_UDP, .internal_port = 6001};
+    config->static_mappings = 2;
+}
+
+static void tell_static(struct crash *c)
+{
+    struct lan_client *a = crash_client(c, 10);
+
+    foreign_rules(crash_world(c));
+    world_start(crash_world(c), 1);
+    crash_begin(c);
+    crash_run_for(c, 5000);
+    crash_map(c, a, TCP, 6000, 0, LONG_S);
+    crash_map(c, a, UDP, 6003, 0, SHORT_S);
+    crash_run_for(c, 5000);
+    crash_gateway_reboot(c);
+    crash_serve_for(c, UINT64_C(4) * REST_MS);
+}
+
 const struct crash_story crash_stories[] = {
     {"create", NULL, tell_create},   {"pair", NULL, tell_pair},
     {"renew", NULL, tell_renew},     {"delete", NULL, tell_delete},
     {"expiry", NULL, tell_expiry},   {"reconnect", reconnect_options, tell_reconnect},
     {"recover", NULL, tell_recover}, {"shutdown", NULL, tell_shutdown},
-    {"start", NULL, tell_start},
+    {"start", NULL, tell_start},     {"static", static_options, tell_static},
 };
 const unsigned crash_stories_count = ARRAY_LEN(crash_stories);

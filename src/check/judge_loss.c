@@ -33,11 +33,31 @@ static struct subject subject_of(const struct loss *loss)
     return subject;
 }
 
+struct finding *judge_unread(struct scene *scene, enum finding_id id, const char *table, const char *question)
+{
+    struct finding *f = finding_add(
+        scene->out, id, FINDING_WARN,
+        "the router's %s table has more chains or jumps than this check follows: it is not known %s", table,
+        question);
+    finding_cure(f, "/ip/firewall/%s/print where action=jump", table);
+    return f;
+}
+
+static bool loss_is_unread(const struct loss *loss)
+{
+    return (loss->by == LOSS_RAW || loss->by == LOSS_FILTER) && loss->id == 0;
+}
+
 struct finding *judge_loss_finding(struct scene *scene, enum finding_id id, const struct loss *loss,
                                    const struct trip *trip, const char *what)
 {
     enum finding_status status = loss->sure ? FINDING_FAIL : FINDING_WARN;
     struct subject subject = subject_of(loss);
+    if (loss_is_unread(loss)) {
+        char question[FINDING_WHAT_MAX];
+        (void)snprintf(question, sizeof(question), "whether it drops %s", what);
+        return judge_unread(scene, id, loss->by == LOSS_RAW ? "raw" : "filter", question);
+    }
     if (loss->by == LOSS_RAW || loss->by == LOSS_FILTER)
         return finding_add(scene->out, id, status, "%s %s %s", subject.text,
                            loss->sure ? "drops" : "may drop", what);
@@ -84,5 +104,6 @@ void judge_loss(struct scene *scene, enum finding_id id, const struct loss *loss
                 const struct remedy *remedy)
 {
     struct finding *f = judge_loss_finding(scene, id, loss, trip, remedy->what);
-    cure(scene, f, loss, trip, remedy);
+    if (!loss_is_unread(loss))
+        cure(scene, f, loss, trip, remedy);
 }

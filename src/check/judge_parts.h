@@ -131,6 +131,9 @@ struct remedy {
 /* A failure, or a warning if the loss is not sure. */
 void judge_loss(struct scene *scene, enum finding_id id, const struct loss *loss, const struct trip *trip,
                 const struct remedy *remedy);
+/* The walk through that table is incomplete, so it is not known whether ... */
+struct finding *judge_unread(struct scene *scene, enum finding_id id, const char *table,
+                             const char *question);
 struct finding *judge_loss_finding(struct scene *scene, enum finding_id id, const struct loss *loss,
                                    const struct trip *trip, const char *what);
 /* The first rule of that chain before which one can be placed: " place-before=*5"; empty: none. */

@@ -126,10 +126,14 @@ static const struct ruling *find_obstacle(const struct verdict *verdict, uint32_
 {
     if (verdict->sure.found && verdict->sure.id != redirect)
         return &verdict->sure;
-    for (unsigned i = 0; i < FIREWALL_ACTIONS; i++)
-        if (verdict->maybe[i].found)
+    const struct ruling *unread = NULL;
+    for (unsigned i = 0; i < FIREWALL_ACTIONS; i++) {
+        if (verdict->maybe[i].found && verdict->maybe[i].id != 0)
             return &verdict->maybe[i];
-    return NULL;
+        if (verdict->maybe[i].found)
+            unread = &verdict->maybe[i];
+    }
+    return unread;
 }
 
 static void judge_order(struct scene *scene)
@@ -140,7 +144,10 @@ static void judge_order(struct scene *scene)
     firewall_judge(scene->s, TABLE_NAT, "dstnat", &packet, id, &verdict);
     const struct ruling *obstacle = find_obstacle(&verdict, id);
     struct finding *f;
-    if (obstacle != NULL) {
+    if (obstacle != NULL && obstacle->id == 0) {
+        (void)judge_unread(scene, FINDING_REDIRECT_ORDER, "nat",
+                           "whether a rule before the redirect takes NAT-PMP requests");
+    } else if (obstacle != NULL) {
         bool sure = obstacle == &verdict.sure;
         f = finding_add(scene->out, FINDING_REDIRECT_ORDER, sure ? FINDING_FAIL : FINDING_WARN,
                         "rule *%X comes before *%X and %s NAT-PMP requests", (unsigned)obstacle->id,
@@ -261,6 +268,11 @@ static void judge_visible(struct scene *scene)
     if (hides == NULL) {
         (void)finding_add(scene->out, FINDING_CLIENTS_VISIBLE, FINDING_PASS,
                           "no rule hides the clients' addresses from this machine");
+        return;
+    }
+    if (hides->id == 0) {
+        (void)judge_unread(scene, FINDING_CLIENTS_VISIBLE, "nat",
+                           "whether a rule hides the clients' addresses from this machine");
         return;
     }
     bool sure = hides == &verdict.sure;

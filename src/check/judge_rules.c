@@ -83,6 +83,12 @@ static void judge_ports(struct scene *scene, struct judge_room *taken)
     find_taken_ports(scene, taken);
     unsigned udp = DYNAMIC_PORTS - count_dynamic(&taken->all[NATPMP_UDP].sure);
     unsigned tcp = DYNAMIC_PORTS - count_dynamic(&taken->all[NATPMP_TCP].sure);
+    bool incomplete = taken_ports_is_incomplete(&taken->taken_ports[NATPMP_UDP]) ||
+                      taken_ports_is_incomplete(&taken->taken_ports[NATPMP_TCP]);
+    if (udp >= PORTS_FEW && tcp >= PORTS_FEW && incomplete) {
+        (void)judge_unread(scene, FINDING_PORTS, "nat", "which router ports its rules use");
+        return;
+    }
     if (udp >= PORTS_FEW && tcp >= PORTS_FEW) {
         (void)finding_add(scene->out, FINDING_PORTS, FINDING_PASS,
                           "%u router ports are free for UDP, %u for TCP", udp, tcp);

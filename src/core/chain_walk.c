@@ -72,13 +72,6 @@ void chain_walk_init(struct chain_walk *w, uint32_t until)
     w->incomplete = false;
 }
 
-static void drop(struct chain_walk *w, uint32_t id)
-{
-    if (!w->incomplete)
-        w->dropped_id = id;
-    w->incomplete = true;
-}
-
 /* WALK_CHAINS_MAX: there is no such chain. */
 static unsigned chain_number(const struct chain_walk *w, struct span name)
 {
@@ -123,7 +116,7 @@ static void add_step(struct chain_walk *w, struct walk_chain *chain, struct walk
     if (is_known(w, chain, &step))
         return;
     if (w->steps == WALK_STEPS_MAX) {
-        drop(w, step.id);
+        w->incomplete = true;
         return;
     }
     uint16_t number = (uint16_t)++w->steps;
@@ -163,7 +156,7 @@ enum cover chain_walk_add(struct chain_walk *w, const struct ros_sentence *row, 
     chain = take_chain(w, read.chain);
     struct walk_chain *target = read.kind == WALK_JUMP ? take_chain(w, read.target) : NULL;
     if (chain == NULL || (read.kind == WALK_JUMP && target == NULL)) {
-        drop(w, read.id);
+        w->incomplete = true;
         return COVER_MAYBE;
     }
     *ret_chain = (unsigned)(chain - w->chain);
@@ -230,10 +223,10 @@ static void take_step(struct walk *walk, const struct walk_step *step)
 }
 
 /* The rules for which there was no room could do anything. */
-static void give_up(const struct chain_walk *w, struct verdict *verdict)
+static void give_up(struct verdict *verdict)
 {
     for (unsigned action = 0; action < FIREWALL_ACTIONS; action++)
-        note(&verdict->maybe[action], w->dropped_id, (enum firewall_action)action);
+        note(&verdict->maybe[action], 0, (enum firewall_action)action);
     verdict->sure.found = false;
 }
 
@@ -257,7 +250,7 @@ void chain_walk_judge(struct chain_walk *w, const char *chain, struct verdict *r
         take_step(&walk, step);
     }
     if (w->incomplete)
-        give_up(w, ret_verdict);
+        give_up(ret_verdict);
 }
 
 enum cover chain_walk_reached(const struct chain_walk *w, unsigned chain)

@@ -22,7 +22,7 @@ enum firewall_action {
 
 struct ruling {
     bool found;
-    uint32_t id;
+    uint32_t id; /* 0: no rule in particular, but the walk is incomplete, so any may be the one */
     enum firewall_action action;
 };
 
@@ -58,7 +58,6 @@ struct chain_walk {
     unsigned chains;
     unsigned steps;
     bool incomplete; /* there was not enough room for all rules */
-    uint32_t dropped_id;
     struct walk_chain chain[WALK_CHAINS_MAX];
     struct walk_step step[WALK_STEPS_MAX + 1];
 };

@@ -318,7 +318,7 @@ static void sweep(struct proxy *p, const struct step *step)
         bool present = mapping->rule.state == RULE_PRESENT && mapping->rule.seen != snapshot;
         bool unsure = mapping->rule.state == RULE_UNSURE && mapping->rule.seen < snapshot;
         bool missing = present || unsure;
-        if (mapping->client == 0 || (!missing && mapping->router_port != 0))
+        if (mapping->client == 0 || (!missing && mapping->router_port != 0 && !mapping->moving))
             continue;
         if (present && mapping->wanted)
             actions_log(step->out, LOG_LEVEL_WARN, component,

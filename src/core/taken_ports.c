@@ -122,7 +122,7 @@ void taken_ports_add_anywhere(struct taken_ports *c, const struct ros_sentence *
 bool taken_ports_reach_row(const struct taken_ports *c, const struct ros_sentence *row)
 {
     struct span name;
-    return ros_attribute(row, "chain", &name) && chain_walk_reached_name(&c->walk, name) != COVER_NONE;
+    return ros_attribute(row, "chain", &name) && chain_walk_reached_name(&c->walk, name) > COVER_MAYBE;
 }
 
 static void join(struct portset *to, const struct portset *from)

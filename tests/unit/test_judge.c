@@ -264,6 +264,35 @@ static void test_versions(void **state)
     }
 }
 
+static void add_chains(enum table_name table, const char *chain)
+{
+    for (unsigned i = 0; i < WALK_CHAINS_MAX; i++) {
+        char words[128];
+        (void)snprintf(words, sizeof(words), "=.id=*%X =chain=%s =action=jump =jump-target=user%u", 0x100 + i,
+                       chain, i);
+        add_row(table, words);
+    }
+}
+
+/* Beyond the chains that the check follows it is not known what a rule does, and no rule is named. */
+static void test_more_chains_than_are_followed(void **state)
+{
+    (void)state;
+    set_table(TABLE_NAT, NULL);
+    add_chains(TABLE_NAT, "dstnat");
+    add_row(TABLE_NAT, REDIRECT);
+    check_finding(FINDING_REDIRECT_ORDER, FINDING_WARN, "the router's nat table has more chains",
+                  "/ip/firewall/nat/print where action=jump");
+    check_finding(FINDING_CLIENTS_VISIBLE, FINDING_WARN, "the router's nat table has more chains",
+                  "/ip/firewall/nat/print where action=jump");
+    check_finding(FINDING_PORTS, FINDING_WARN, "the router's nat table has more chains",
+                  "/ip/firewall/nat/print where action=jump");
+    set_table(TABLE_FILTER, NULL);
+    add_chains(TABLE_FILTER, "forward");
+    check_finding(FINDING_FORWARD, FINDING_WARN, "not known whether it drops connections from the tunnel",
+                  "/ip/firewall/filter/print where action=jump");
+}
+
 static void test_the_interface(void **state)
 {
     (void)state;
@@ -481,6 +510,7 @@ UNIT(judge)
         TEST(test_the_script),
         TEST(test_versions),
         TEST(test_the_interface),
+        TEST(test_more_chains_than_are_followed),
         TEST(test_a_gateway_without_a_tunnel),
         TEST(test_a_tunnel_of_another_kind),
         TEST(test_the_connection_table_shows_the_way),

@@ -57,8 +57,9 @@ static void check_mapping(const struct proxy *p, uint16_t m)
                    list_has(&t->drive, t->to_drive, m) || list_has(&t->router, t->to_router, m) ||
                    list_has(&t->client[mapping->client].queue, t->to_ask, m) || change_waits(t, m);
     /* A client's mapping has a time at which its lifetime ends. A static one waits for the delay of
-     * section 3.7. */
-    in_hand = in_hand || (mapping->is_static && p->recover_ms != UINT64_MAX);
+     * section 3.7, or for the router, to get another router port. */
+    bool waits = p->recover_ms != UINT64_MAX || (mapping->moving && !router_is_ready(&p->router));
+    in_hand = in_hand || (mapping->is_static && waits);
     assert(in_hand);
 }
 

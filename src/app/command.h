@@ -19,3 +19,5 @@ struct config;
 /* Reads the environment and the password file; if something is wrong with them, prints what to stderr and
  * returns false. The password in the environment is overwritten. */
 bool command_load(struct config *ret_config, const char *const *environment);
+/* Prints a line to stderr for each name in the environment that looks like a misspelt setting. */
+void command_print_unknown(const char *const *environment);

@@ -5,19 +5,31 @@
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/config_names.h"
 #include "app/inquiry.h"
 #include "app/report.h"
 #include "app/secure.h"
 #include "check/judge.h"
+
+void command_print_unknown(const char *const *environment)
+{
+    struct config_error warning;
+    size_t next = 0;
+    for (unsigned i = 0;
+         i < CONFIG_UNKNOWN_MAX && (next = config_next_unknown(environment, next, &warning)) != 0; i++)
+        (void)fprintf(stderr, "double-natpmp: %s\n", warning.text);
+}
 
 bool command_load(struct config *ret_config, const char *const *environment)
 {
     struct config_error error;
     bool good = config_parse(ret_config, environment, &error) && config_read_password(ret_config, &error);
     config_wipe_environment(environ);
-    if (!good)
-        (void)fprintf(stderr, "double-natpmp: %s\n", error.text);
-    return good;
+    if (good)
+        return true;
+    (void)fprintf(stderr, "double-natpmp: %s\n", error.text);
+    command_print_unknown(environment);
+    return false;
 }
 
 enum form {

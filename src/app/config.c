@@ -340,6 +340,11 @@ bool config_parse_identity(struct config *ret_config, const char *const *environ
     return parse(ret_config, environment, true, ret_error);
 }
 
+const char *config_name(size_t number)
+{
+    return number < ARRAY_LEN(variables) ? variables[number].name : NULL;
+}
+
 /* ---- the password file ---- */
 
 static bool fail_file(struct config_error *ret_error, const struct config *config, const char *why)

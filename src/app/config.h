@@ -64,6 +64,8 @@ nodiscard_ bool config_parse(struct config *ret_config, const char *const *envir
  * missing. */
 nodiscard_ bool config_parse_identity(struct config *ret_config, const char *const *environment,
                                       struct config_error *ret_error);
+/* The names of all variables, by number; NULL after the last one. */
+const char *config_name(size_t number);
 /* Reads the password from its file, if one is configured. */
 nodiscard_ bool config_read_password(struct config *config, struct config_error *ret_error);
 /* Prints the values in force as lines of NAME=value, with "(hidden)" for a password. */

@@ -60,6 +60,7 @@
  *   resident         gives back memory that a rare task needed
  * app/    makes it a daemon
  *   config           environment to struct
+ *   config_names     names that look like settings and are none
  *   secure           sets up TLS from the configuration
  *   log              lines on stderr
  *   driver           turns callbacks of io into events, and actions into calls of io
@@ -89,6 +90,7 @@
 
 #include "app/command.h"
 #include "app/config.h"
+#include "app/config_names.h"
 #include "app/driver.h"
 #include "app/log.h"
 #include "app/secure.h"
@@ -290,6 +292,14 @@ static int run(struct config *config, struct tls_context *tls)
     }
     log_printf(&log, LOG_LEVEL_INFO, "main", "listening address=%s:%u version=%s instance=%s", address.text,
                (unsigned)config->listen_port, version, config->instance);
+    struct config_error warning;
+    size_t next = 0;
+    for (unsigned i = 0; i < CONFIG_UNKNOWN_MAX; i++) {
+        next = config_next_unknown((const char *const *)environ, next, &warning);
+        if (next == 0)
+            break;
+        log_printf(&log, LOG_LEVEL_WARN, "main", "%s", warning.text);
+    }
     if (config->tls_insecure) {
         log_printf(&log, LOG_LEVEL_WARN, "main",
                    "the router's certificate is not checked: an attacker in between can read the password; "
@@ -354,6 +364,7 @@ int main(int argc, char **argv)
     if (check) {
         explicit_bzero(config.password, sizeof(config.password));
         config_print(&config, stdout);
+        command_print_unknown((const char *const *)environ);
     } else {
         status = run(&config, tls);
     }

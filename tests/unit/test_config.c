@@ -1,5 +1,6 @@
 /* Every variable, its default, and the message for each invalid value. */
 
+#include "app/config_names.h"
 #include "config_unit.h"
 #include "wire/natpmp.h"
 
@@ -27,6 +28,48 @@ static void test_defaults(void **state)
     assert_int_equal(config.lease_hold, LEASE_HOLD_AUTO);
     assert_int_equal(config.gateway_mode, GATEWAY_MODE_AUTO);
     assert_int_equal(config.log_level, LOG_LEVEL_INFO);
+}
+
+static void test_unknown_names(void **state)
+{
+    static const struct {
+        const char *entry;
+        const char *says; /* NULL: it is no name of ours */
+    } rows[] = {
+        {"MIKROTIK_IN_INTERFACES=wg0", "the nearest one is MIKROTIK_IN_INTERFACE"},
+        {"MIKROTIK_API_ADRESS=x", "the nearest one is MIKROTIK_API_ADDRESS"},
+        {"MIKROTIK_PASS=" SECRET, "MIKROTIK_PASS, which is no setting"},
+        {"GATEWAY_ADRESS=10.2.0.1", "GATEWAY_ADRESS, which is no setting"},
+        {"LOG_LEVE=DEBUG", "the nearest one is LOG_LEVEL"},
+        {"LISTEN_ADR=:5351", "the nearest one is LISTEN_ADDR"},
+        {"MAX_MAPPINGS_PER_CLIENTS=3", "the nearest one is MAX_MAPPINGS_PER_CLIENT"},
+        {"MIKROTIK_IN_INTERFACE=wg0", NULL},
+        {"VPN_GATEWAY=10.2.0.1", NULL},
+        {"LISTEN_FDS=1", NULL},
+        {"LISTEN_PID=1", NULL},
+        {"LISTEN_FDNAMES=x", NULL},
+        {"LOG_FORMAT=json", NULL},
+        {"STATUS_CODE=1", NULL},
+        {"GATEWAY_PORT_5351_UDP_ADDR=10.0.0.1", NULL},
+        {"GATEWAY_SERVICE_HOST=10.0.0.1", NULL},
+        {"INSTANCE_ID=7", NULL},
+        {"PATH=/bin", NULL},
+        {"GATEWAY_", NULL},
+        {"=x", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *environment[] = {"HOME=/", rows[i].entry, NULL};
+        size_t next = config_next_unknown(environment, 0, &error);
+        if ((next != 0) != (rows[i].says != NULL))
+            fail_msg("%s: %s", rows[i].entry, next != 0 ? error.text : "not found");
+        if (next == 0)
+            continue;
+        assert_int_equal(next, 2);
+        assert_non_null(strstr(error.text, rows[i].says));
+        assert_null(strstr(error.text, SECRET));
+        assert_int_equal(config_next_unknown(environment, next, &error), 0);
+    }
 }
 
 static void test_missing(void **state)
@@ -626,6 +669,7 @@ UNIT(config)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_unknown_names),
         cmocka_unit_test(test_identity),
         cmocka_unit_test(test_empty_is_not_set),
         cmocka_unit_test(test_gateway),

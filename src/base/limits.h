@@ -60,7 +60,7 @@ enum {
     /* If each of these renewals was answered with another port, one more would only change the port again. So
      * the last one counts, and for so long the mapping is renewed when half of its lease is over, and not
      * when its client asks. */
-    GATEWAY_RESTLESS_S = 3600,
+    GATEWAY_PORT_CHANGES_S = 3600,
 
     /* A static mapping that the gateway refuses for want of a port takes that of one client, and the next one
      * only so much later, unless it has got a port by then: a gateway that refuses for another reason must

@@ -241,24 +241,24 @@ void lease_on_port_lost(struct mapping_tables *t, uint16_t m)
     set_external_port(t, m, 0);
 }
 
-bool lease_is_restless(const struct lease *lease, uint64_t now_ms)
+bool lease_changes_its_port(const struct lease *lease, uint64_t now_ms)
 {
-    return lease->restless + 1 >= GATEWAY_CONTRADICTIONS_NOTED &&
-           lease->contradicted_ms + UINT64_C(1000) * GATEWAY_RESTLESS_S > now_ms;
+    return lease->port_changes + 1 >= GATEWAY_CONTRADICTIONS_NOTED &&
+           lease->contradicted_ms + UINT64_C(1000) * GATEWAY_PORT_CHANGES_S > now_ms;
 }
 
 static void note_contradiction(struct lease *lease, uint64_t now_ms)
 {
     bool apart = lease->contradicted_ms + UINT64_C(1000) * GATEWAY_CONTRADICTIONS_APART_S <= now_ms;
-    if (apart && !lease_is_restless(lease, now_ms)) {
+    if (apart && !lease_changes_its_port(lease, now_ms)) {
         lease->contradictions = 0;
-        lease->restless = 0;
+        lease->port_changes = 0;
     }
     bool asked = lease->contradictions > 0 && lease->granted_ms > lease->contradicted_ms;
     if (asked && lease->external_port == lease->contradicted_port)
-        lease->restless = 0;
-    else if (asked && lease->restless < UINT8_MAX)
-        lease->restless++;
+        lease->port_changes = 0;
+    else if (asked && lease->port_changes < UINT8_MAX)
+        lease->port_changes++;
     if (lease->contradictions > 0)
         lease->retry_ms =
             now_ms + backoff_ms(RETRY_FIRST_MS, UINT64_C(1000) * GATEWAY_CONTRADICTION_PAUSE_MAX_S,
@@ -318,10 +318,10 @@ void lease_on_last_word(struct mapping_tables *t, uint16_t m, const struct upstr
     set_external_port(t, m, o->external_port);
 }
 
-bool lease_rests(const struct mapping *mapping, uint64_t now_ms)
+bool lease_is_answered_from_memory(const struct mapping *mapping, uint64_t now_ms)
 {
     const struct lease *lease = &mapping->lease;
-    return lease_is_restless(lease, now_ms) && lease->state == LEASE_GRANTED &&
+    return lease_changes_its_port(lease, now_ms) && lease->state == LEASE_GRANTED &&
            lease_left_ms(mapping, now_ms) > UINT64_C(500) * lease->granted_s;
 }
 

@@ -43,7 +43,7 @@ struct lease {
     uint8_t pair;               /* enum lease_pair */
     uint8_t failures;
     uint8_t contradictions; /* in a row */
-    uint8_t restless;       /* of these: the request after the one before was granted another port */
+    uint8_t port_changes;   /* of these: the request after the one before was granted another port */
     uint8_t conflicts;      /* grants in a row of a port that another mapping has */
     uint8_t moves;          /* moves to another router port because the granted external port was unusable */
     uint8_t rotations;      /* changes of the external port while the lease was valid */
@@ -121,12 +121,12 @@ bool lease_on_unsolicited(struct mapping_tables *t, uint16_t m, const struct ups
                           uint64_t now_ms);
 /* The gateway contradicts each grant, and each request is granted another port: asking again settles nothing.
  */
-bool lease_is_restless(const struct lease *lease, uint64_t now_ms);
+bool lease_changes_its_port(const struct lease *lease, uint64_t now_ms);
 /* Its last grant counts, although no request waited for it. */
 void lease_on_last_word(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o,
                         uint64_t now_ms);
 /* Then clients are answered from memory in the first half of the lease. */
-bool lease_rests(const struct mapping *mapping, uint64_t now_ms);
+bool lease_is_answered_from_memory(const struct mapping *mapping, uint64_t now_ms);
 /* A grant arrived so late that it may be out of date. */
 void lease_on_late(struct mapping_tables *t, uint16_t m, uint16_t external_port);
 /* The gateway lost its state, and probably the lease. */

@@ -361,7 +361,7 @@ static bool take_last_word(struct proxy *p, uint16_t m, const struct upstream_ou
     const struct mapping *mapping = mapping_at(t, m);
     uint16_t old = mapping->lease.external_port;
     if (o->lifetime_s == 0 || !mapping->wanted || mapping->lease.asking || !p->strategy->rule_first ||
-        !lease_is_restless(&mapping->lease, step->now_ms) ||
+        !lease_changes_its_port(&mapping->lease, step->now_ms) ||
         port_judge_grant(t, p->strategy, m, o->external_port, step->now_ms) != PORT_USABLE)
         return false;
     forget_dead_holders(p, m, o->external_port, step);

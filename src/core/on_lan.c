@@ -134,11 +134,11 @@ static void begin_map(struct proxy *p, uint16_t m, const struct natpmp_request *
     if (mapping->job.kind == JOB_NONE) {
         bool again = is_repeated(mapping, request, step->now_ms);
         job_begin_map(t, m, request, again, step->now_ms);
-        bool rests = lease_rests(mapping, step->now_ms);
-        lease_begin(t, m, again || rests);
+        bool from_memory = lease_is_answered_from_memory(mapping, step->now_ms);
+        lease_begin(t, m, again || from_memory);
         rule_hurry(t, m);
         mapping_set_wanted(t, m, true);
-        if (mapping->lease.asking && !again && !rests)
+        if (mapping->lease.asking && !again && !from_memory)
             upstream_again(&p->upstream, request->protocol, p->strategy->request_port(mapping), step->now_ms);
     }
     job_set_lifetime(t, m, request->lifetime_s);

@@ -1,0 +1,36 @@
+/* Before the start the router has more rules of an earlier run than MAX_MAPPINGS allows now. As many are
+ * adopted, and the others are removed, with a line that says why. */
+#include "scenario.h"
+
+enum { MAX = 3, RULES = 5 };
+
+static void options(struct world_options *options)
+{
+    options->config.mappings_max = MAX;
+}
+
+static void tell(struct world *w)
+{
+    world_hand_begin(w, "rules that exist before the start");
+    for (unsigned i = 0; i < RULES; i++) {
+        char text[256];
+
+        (void)snprintf(text, sizeof(text),
+                       "chain=dstnat action=dst-nat in-interface=wg0 protocol=udp dst-port=%u "
+                       "to-addresses=192.168.88.%u to-ports=7000 "
+                       "comment=\"double-natpmp/default external %u lease 30 s\"",
+                       7000 + i, 10 + i, 7000 + i);
+        router_model_rule_add(w->router, text, false);
+    }
+    world_hand_end(w);
+    w->trace.only_logs = true;
+    world_start(w, 1);
+    world_run_for(w, 8000);
+    w->trace.only_logs = false;
+    show(w, false);
+    expect(w, our_rules(w) == MAX);
+    skip_s(w, 40);
+    expect(w, our_rules(w) == 0);
+}
+
+const struct story story_more_leftovers_than_max_mappings = {.options = options, .tell = tell};

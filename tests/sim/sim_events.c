@@ -8,7 +8,7 @@ enum {
     FIRST_PORT = 6000,
     FLOOD = 300,
     GIVEN_UP_MS = 125000, /* a command that hangs: the daemon waits so long for a snapshot */
-    LONGEST_MS = 600000, /* of a fault, and more */
+    LONGEST_MS = 600000,  /* of a fault, and more */
 };
 
 static uint32_t below(struct sim *sim, uint32_t bound)
@@ -219,6 +219,7 @@ static const char *first_tunnel(const struct world *w)
 
 static void way_is_back(struct world *w)
 {
+    inv_way_is_back(w);
     world_way_moves(w, "the host route leads through the first tunnel", true);
     world_host_route(w, first_tunnel(w));
 }
@@ -507,6 +508,7 @@ static void way_moves(struct sim *sim)
         lead_by_rule(sim);
     } else if (kind == 1) {
         world_way_moves(w, "no route to the gateway", true);
+        inv_way_is_lost(w, w->now_ms + LONGEST_MS);
         world_host_route(w, NULL);
         ends_later(sim, SIM_ROUTER_WAY);
     } else {
@@ -680,6 +682,7 @@ void sim_faults_off(struct sim *sim)
     if (w->gateway.options.external_address == 0 || w->gateway.options.external_address == 0xe0000001)
         world_gateway_address(w, 0xb9010203, false);
     router_model_drop_at(w->router, &no_drop);
+    router_model_fail_next(w->router, no_drop.command, "");
     router_model_options(w->router)->idle = ROUTER_MODEL_IDLE_KEEP;
     for (unsigned i = 0; i < w->lan.count; i++) {
         if (w->lan.clients[i].behaviour == LAN_LIAR)

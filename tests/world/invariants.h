@@ -133,6 +133,9 @@ void inv_noticed(struct world *w, const struct notice *notice);
 /* Something outside the daemon moves the way to the gateway, or the tunnel's address. `has_sign`: the router
  * reports it. */
 void inv_way_moves(struct world *w, bool has_sign);
+/* There is no way to the gateway until then at most: on a new connection the daemon reads no rules. */
+void inv_way_is_lost(struct world *w, uint64_t until_ms);
+void inv_way_is_back(struct world *w);
 /* A process begins, without connections. */
 void inv_router_begins(struct world *w);
 void inv_router_trouble(struct world *w);

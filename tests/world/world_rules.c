@@ -316,8 +316,7 @@ void inv_check_reach(struct world *w, const struct book_rule *rule)
         !inv_interface_address(w, interface, &packet.destination))
         return;
     struct router_model_fate fate = router_model_arrive(w->router, &packet);
-    /* After a connection that found no way, the daemon has not read the rules. */
-    if ((fate.address != rule->address || fate.port != rule->port) && world_way(w))
+    if (fate.address != rule->address || fate.port != rule->port)
         world_fail(w,
                    "a success, and a packet to router port %u reaches %s port %u, not %s port %u (rule *%X)",
                    rule->router_port, address_text(fate.address).text, fate.port,
@@ -397,6 +396,21 @@ void inv_way_moves(struct world *w, bool has_sign)
     if (inv->way_known_ms < known_ms)
         inv->way_known_ms = known_ms;
     book_router_trouble(&w->book, inv->way_known_ms);
+}
+
+void inv_way_is_lost(struct world *w, uint64_t until_ms)
+{
+    w->invariants.way_known_ms = until_ms;
+    book_router_trouble(&w->book, until_ms);
+}
+
+void inv_way_is_back(struct world *w)
+{
+    struct invariants *inv = &w->invariants;
+
+    inv->way_known_ms = 0;
+    w->book.router_ms =
+        inv->hand_known_ms > inv->router_trouble_ms ? inv->hand_known_ms : inv->router_trouble_ms;
 }
 
 static void note_taken(struct invariants *inv, const struct book_rule *rule)
@@ -483,7 +497,7 @@ void inv_router_trouble(struct world *w)
     if (inv->router_trouble_ms < w->now_ms)
         inv->router_trouble_ms = w->now_ms;
     delay_way(w);
-    w->book.router_ms = inv->router_trouble_ms;
+    book_router_trouble(&w->book, inv->router_trouble_ms);
     /* Events that were still on their way arrive late now. */
     if (inv->hand_known_ms >= w->now_ms)
         inv->hand_known_ms = inv->router_trouble_ms + GRACE_RECONNECT_MS;

@@ -343,6 +343,8 @@ bool book_may_rest(const struct book *b, const struct book_mapping *m, uint16_t 
 
         if (ends_ms < other->until_ms)
             ends_ms = other->until_ms;
+        if (ends_ms < other->adopted_until_ms)
+            ends_ms = other->adopted_until_ms;
         if (!other->used || other == m || other->external_port != external_port)
             continue;
         if (!m || other->address != m->address)

@@ -97,14 +97,15 @@ struct book_mapping {
     uint64_t asked_ms;
     uint32_t asked_s; /* the last requested lifetime */
     uint16_t suggested;
-    bool is_static;     /* the daemon keeps it for ever, whatever its client does */
-    bool adopted;       /* it had a rule when the process started */
-    uint64_t work_ms;   /* first datagram of the requests in work; 0: none */
-    unsigned work_by;   /* the process that received it */
-    uint32_t longest_s; /* requested by them */
-    unsigned waiting;   /* sources that wait for the answer */
-    bool repeats;       /* they may be retransmissions of a request that was answered ... */
-    bool must_repeat;   /* ... and its answer certainly still holds */
+    bool is_static;            /* the daemon keeps it for ever, whatever its client does */
+    bool adopted;              /* it had a rule when the process started ... */
+    uint64_t adopted_until_ms; /* ... whose lease may live so long */
+    uint64_t work_ms;          /* first datagram of the requests in work; 0: none */
+    unsigned work_by;          /* the process that received it */
+    uint32_t longest_s;        /* requested by them */
+    unsigned waiting;          /* sources that wait for the answer */
+    bool repeats;              /* they may be retransmissions of a request that was answered ... */
+    bool must_repeat;          /* ... and its answer certainly still holds */
     uint64_t deleted_ms;
     uint16_t external_port; /* as told last; 0: never */
     uint64_t told_ms;
@@ -166,6 +167,8 @@ struct book_lease {
     uint64_t sent_ms;      /* its last one */
     uint64_t deleted_ms;
     unsigned sends;
+    unsigned unanswered; /* of all datagrams: so many answers may still come */
+    bool is_first;       /* none was when the request began, so that no answer to it can be an old one */
     uint32_t asked_s;
     uint16_t suggested;
     uint32_t suggested_of; /* the client that believed in that port; 0: none */
@@ -230,18 +233,18 @@ struct book_process {
     uint64_t address_asked_ms;
     uint64_t address_sent_ms;
     unsigned address_questions;       /* that may still be answered */
+    bool address_is_first;            /* none was when this one was asked */
     uint32_t address[BOOK_ADDRESSES]; /* as reported last; several: any of them; 0: none */
     unsigned addresses;
     unsigned unheard; /* datagrams since the last answer */
     uint64_t unheard_ms;
     unsigned unsure_unheard; /* datagrams since the last answer that certainly counts */
     uint64_t unsure_unheard_ms;
-    bool silent;             /* the daemon must know that the gateway does not answer ... */
-    bool maybe_silent;       /* ... or may know it */
-    uint64_t unsure_ms;      /* the last packet of which it is not certain that it counts */
-    bool refuses;            /* it may have said that it does not speak NAT-PMP */
-    uint64_t unreachable_ms; /* the last packet to it came back as an ICMP error */
-    uint64_t error_ms; /* the last error that it answered to any request, or the last port granted twice */
+    bool silent;        /* the daemon must know that the gateway does not answer ... */
+    bool maybe_silent;  /* ... or may know it */
+    uint64_t unsure_ms; /* the last packet of which it is not certain that it counts */
+    bool refuses;       /* it may have said that it does not speak NAT-PMP */
+    uint64_t error_ms;  /* the last error that it answered to any request, or the last port granted twice */
 
     /* the epoch and the announcements */
     bool has_epoch;

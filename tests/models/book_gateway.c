@@ -31,12 +31,18 @@ enum {
     PARTICULAR_MS = 70000,
     CONTRADICTED_MS = 3600000,
     WRONG_ANSWERS = 3, /* and a request is refused */
+    UNSUPPORTED_OPCODE = 5,
 };
 
 enum fit {
     FIT_SURE,
     FIT_MAYBE, /* it may be late */
     FIT_NOT,
+};
+
+struct question {
+    uint64_t asked_ms;
+    bool is_first;
 };
 
 struct reply {
@@ -139,9 +145,13 @@ static struct book_mapping *owner_of(const struct book *b, const struct book_lea
 void book_give_up(struct book *b, const struct book_mapping *m)
 {
     const struct book_rule *rule = book_rule_of(b, m->address, m->tcp, m->port);
+    struct book_lease *lease;
 
-    if (rule && !b->config.symmetric)
-        lease_at(b, rule->tcp, rule->router_port)->open = false;
+    if (!rule || b->config.symmetric)
+        return;
+    lease = lease_at(b, rule->tcp, rule->router_port);
+    lease->maybe_open = lease->open; /* the daemon may keep the mapping alive */
+    lease->open = false;
 }
 
 /* Of one port, the longest lifetime is kept: several answers may come late, and the lease is not certain
@@ -201,7 +211,7 @@ static bool is_restart(const struct book_clock *clock, uint64_t now_ms, uint32_t
     int64_t passed_s = (int64_t)((now_ms - clock->heard_ms) / 1000);
 
     return (int64_t)epoch_s + TOLERANCE_S + JITTER_S < heard_s + passed_s * 7 / 8 ||
-           (int64_t)epoch_s > heard_s + passed_s * 9 / 8 + LATE_MAX_S;
+           (int64_t)epoch_s > heard_s + passed_s * 9 / 8 + LATE_MAX_S + JITTER_S;
 }
 
 /* All that was granted by another clock than the one that counts now. */
@@ -225,7 +235,7 @@ static void void_grants(struct book *b, struct book_lease *lease, uint64_t now_m
 }
 
 /* A packet of another clock. When that clock has gone on for a while, it counts: true. */
-static bool other_clock(struct book *b, uint64_t now_ms, uint32_t epoch_s, uint64_t asked_ms)
+static bool other_clock(struct book *b, uint64_t now_ms, uint32_t epoch_s, const struct question *question)
 {
     struct book_clock *other = &b->own.other_clock;
     int64_t off_s = other->known ? (int64_t)epoch_s - expected_s(other, now_ms) : 0;
@@ -235,11 +245,11 @@ static bool other_clock(struct book *b, uint64_t now_ms, uint32_t epoch_s, uint6
         *other = (struct book_clock){.restarted = is_restart(&b->own.clock, now_ms, epoch_s),
                                      .first_ms = other->known && !late ? other->first_ms : now_ms};
     set_clock(other, now_ms, epoch_s);
-    other->prompt += asked_ms >= other->since_ms + CLOCK_SETTLED_MS / 2 &&
-                     now_ms < asked_ms + CLOCK_SETTLED_MS &&
-                     (b->own.unreachable_ms == 0 || asked_ms >= b->own.unreachable_ms + CLOCK_SETTLED_MS);
+    other->prompt += question->is_first && question->asked_ms >= other->since_ms + CLOCK_SETTLED_MS / 2 &&
+                     now_ms < question->asked_ms + CLOCK_SETTLED_MS;
     if (now_ms < other->since_ms + CLOCK_SETTLED_MS || other->prompt < PROMPT_ANSWERS ||
-        b->own.address_open) /* the answer to an address request decides, and it may be lost */
+        (b->own.address_open &&
+         !b->own.address_maybe)) /* the answer to an address request decides, and it may be lost */
         return false;
     b->own.clock = *other;
     other->known = false;
@@ -262,12 +272,12 @@ static void goes_on(struct book *b, uint64_t now_ms)
 }
 
 /* Was it certainly sent after the question, and by the clock that is known? */
-static enum fit judge(struct book *b, uint64_t now_ms, uint32_t epoch_s, uint64_t asked_ms)
+static enum fit judge(struct book *b, uint64_t now_ms, uint32_t epoch_s, const struct question *question)
 {
     int64_t off_s = (int64_t)epoch_s - expected_s(&b->own.clock, now_ms);
 
     if (!b->own.clock.known || (off_s >= -JITTER_S && off_s <= JITTER_S &&
-                                (int64_t)epoch_s >= expected_s(&b->own.clock, asked_ms))) {
+                                (int64_t)epoch_s >= expected_s(&b->own.clock, question->asked_ms))) {
         b->own.clock.heard_ms = now_ms;
         if (!b->own.clock.known || off_s >= 0) /* one that is behind was longer under way */
             set_clock(&b->own.clock, now_ms, epoch_s);
@@ -276,7 +286,7 @@ static enum fit judge(struct book *b, uint64_t now_ms, uint32_t epoch_s, uint64_
     }
     gateway_trouble(b, now_ms);
     b->own.unsure_ms = now_ms;
-    if (other_clock(b, now_ms, epoch_s, asked_ms))
+    if (other_clock(b, now_ms, epoch_s, question))
         return FIT_SURE;
     if (off_s >= -DOUBT_S && off_s <= DOUBT_S)
         return FIT_MAYBE;
@@ -369,7 +379,7 @@ static void granted(struct book *b, uint64_t now_ms, struct book_lease *lease, c
 
     if (lease->deletes && reply->fit == FIT_SURE)
         return; /* an answer to what was asked before the deletion */
-    if (!lease->open && same && reply->fit == FIT_SURE)
+    if (!lease->open && !lease->maybe_open && same && reply->fit == FIT_SURE)
         return; /* a second copy */
     if (!lease->open && !same) {
         if (lease->contradicted_ms + CONTRADICTED_MS < now_ms)
@@ -385,6 +395,7 @@ static void granted(struct book *b, uint64_t now_ms, struct book_lease *lease, c
         lease->doubted_ms = now_ms;
     lease->open = false;
     lease->wrong = 0;
+    lease->maybe_open = false;
     lease->particular_ms = 0;
     add_grant(lease, now_ms, since_ms, reply);
 }
@@ -472,8 +483,14 @@ static void map_answered(struct book *b, uint64_t now_ms, struct reply *reply)
 
     if (!lease->open)
         b->own.unsure_ms = now_ms;
-    if (lease->open || soon) {
-        reply->fit = judge(b, now_ms, reply->epoch_s, lease->asked_ms);
+    if (lease->unanswered > 0)
+        lease->unanswered--;
+    if (reply->result == UNSUPPORTED_OPCODE) {
+        reply->fit = FIT_MAYBE; /* section 3.5: what follows the result is the request's, and no epoch */
+    } else if (lease->open || soon) {
+        reply->fit = judge(b, now_ms, reply->epoch_s, &(struct question){lease->asked_ms, lease->is_first});
+        if (reply->fit == FIT_SURE)
+            lease->unanswered = 0;
         if (lease->open)
             heard(b, now_ms, reply->fit);
     } else {
@@ -513,7 +530,8 @@ static void short_error(struct book *b, uint64_t now_ms, bool tcp, uint16_t resu
 
         if (lease->tcp != tcp || !lease->open)
             continue;
-        (void)judge(b, now_ms, epoch_s, lease->asked_ms);
+        if (result != UNSUPPORTED_OPCODE)
+            (void)judge(b, now_ms, epoch_s, &(struct question){lease->asked_ms, false});
         refused(b, now_ms, lease, &reply);
         lease->open = open > 1; /* then it may have ended any of them, or none */
         lease->sends = ATTEMPTS_MAX;
@@ -554,7 +572,7 @@ static void address_reported(struct book *b, uint64_t now_ms, uint32_t epoch_s, 
     b->own.address_open = b->own.address_questions != 1;
     if (b->own.address_open)
         b->own.unsure_ms = now_ms;
-    fit = judge(b, now_ms, epoch_s, b->own.address_asked_ms);
+    fit = judge(b, now_ms, epoch_s, &(struct question){b->own.address_asked_ms, b->own.address_is_first});
     b->own.address_open = true;
     if (b->own.address_questions > 0)
         b->own.address_questions--;
@@ -615,7 +633,6 @@ void book_from_gateway(struct book *b, uint64_t now_ms, const uint8_t *bytes, si
 void book_gateway_error(struct book *b, uint64_t now_ms)
 {
     gateway_trouble(b, now_ms);
-    b->own.unreachable_ms = now_ms; /* what arrives now is no answer to what was asked just before */
     b->own.maybe_silent = true;
 }
 
@@ -637,12 +654,14 @@ static void ask_address(struct book *b, uint64_t now_ms)
 {
     if (b->own.address_open)
         gateway_trouble(b, now_ms);
-    if (!b->own.address_open || b->own.address_maybe)
-        b->own.address_asked_ms = now_ms;
-    b->own.address_open = true;
-    b->own.address_maybe = false;
     if (now_ms > b->own.address_sent_ms + ADDRESS_LATE_MS)
         b->own.address_questions = 0;
+    if (!b->own.address_open || b->own.address_maybe) {
+        b->own.address_asked_ms = now_ms;
+        b->own.address_is_first = b->own.address_questions == 0;
+    }
+    b->own.address_open = true;
+    b->own.address_maybe = false;
     b->own.address_questions++;
     b->own.address_sent_ms = now_ms;
     note_unheard(b, now_ms);
@@ -730,6 +749,11 @@ static void ask_mapping(struct book *b, uint64_t now_ms, const uint8_t *bytes)
         return;
     }
     note_unheard(b, now_ms);
+    if (now_ms > lease->sent_ms + LATE_MAX_S * UINT64_C(1000))
+        lease->unanswered = 0;
+    if (!same)
+        lease->is_first = lease->unanswered == 0;
+    lease->unanswered++;
     lease->sent_ms = now_ms;
     lease->router_port = get16(bytes + 4);
     find_owner(b, lease);

@@ -172,6 +172,13 @@ void book_started(struct book *b, uint64_t now_ms)
 void book_adopted(struct book *b, uint64_t now_ms)
 {
     b->own.adopted_ms = now_ms;
+    for (unsigned i = 0; i < b->rule_count; i++) {
+        const struct book_rule *rule = &b->rules[i];
+        struct book_mapping *m = book_find(b, rule->address, rule->tcp, rule->port);
+
+        if (m)
+            m->adopted_until_ms = now_ms + (uint64_t)rule->lease_s * 1000;
+    }
 }
 
 /* ---- one mapping ---- */

@@ -28,8 +28,12 @@ static void judge_login(const struct survey *s, struct findings *out)
         out, FINDING_LOGIN, FINDING_FAIL,
         "the router refuses the login as %s: check its password, its allowed addresses and the policy api",
         user.text);
-    finding_cure(f, "/user/set [find name=%s] password=CHANGE-ME",
-                 ros_quote(span_text(s->config->user)).text);
+    if (strcmp(s->config->user, "admin") == 0)
+        finding_cure(f, "set MIKROTIK_API_USER and the password to those of a user for this program alone, "
+                        "with the policies read, write, test and api");
+    else
+        finding_cure(f, "/user/set [find name=%s] password=CHANGE-ME",
+                     ros_quote(span_text(s->config->user)).text);
 }
 
 /* ---- policies ---- */

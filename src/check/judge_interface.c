@@ -1,7 +1,6 @@
 /* The interface and the route to the gateway, as the router sees them. */
 #include "check/judge_parts.h"
 
-#include "base/address_use.h"
 #include "core/router_rows.h"
 
 /* The route through the tunnel; of several, the first one may be the right one. */
@@ -13,49 +12,65 @@ static void cure_route(const struct scene *scene, struct finding *f)
                  tunnels->count > 0 ? ros_quote(span_text(tunnels->name[0])).text : "YOUR-TUNNEL");
 }
 
-/* Links of these types lead to the internet or to the LAN, not through a tunnel. */
-static bool is_plain_link(const char *type)
+/* The remedy is the setting: what it names is part of the LAN, or of the router itself. */
+static void judge_mistake(struct scene *scene)
 {
-    static const char *const types[] = {"ether", "bridge", "vlan", "wlan", "wifi", "bond"};
-    for (size_t i = 0; i < ARRAY_LEN(types); i++)
-        if (strcmp(type, types[i]) == 0)
-            return true;
-    return false;
+    const struct check_config *c = scene->s->config;
+    struct address_text gateway = address_text(c->gateway);
+    struct log_safe name = log_safe(span_text(c->in_interface));
+    bool interface = scene->mistake >= MISTAKE_INTERFACE_IS_LAN;
+    struct finding *f;
+    if (!interface)
+        f = finding_add(scene->out, FINDING_INTERFACE, FINDING_FAIL,
+                        "VPN_GATEWAY, %s, is an address of %s, and not of a gateway behind the tunnel",
+                        gateway.text,
+                        scene->mistake == MISTAKE_GATEWAY_IS_ROUTER ? "this router" : "the LAN");
+    else
+        f = finding_add(
+            scene->out, FINDING_INTERFACE, FINDING_FAIL,
+            "MIKROTIK_IN_INTERFACE names %s (%s), which is %s: nothing from the gateway %s arrives "
+            "there",
+            name.text, scene_type(scene->s, c->in_interface).text,
+            scene->mistake == MISTAKE_INTERFACE_IS_LAN ? "an interface of the LAN" : "no tunnel",
+            gateway.text);
+    finding_cure(f, interface ? "correct MIKROTIK_IN_INTERFACE, or leave it out"
+                              : "correct VPN_GATEWAY: it is the address of the VPN's gateway, at ProtonVPN "
+                                "10.2.0.1");
 }
 
-/* True if the gateway has a private address that is not in the subnet of the interface: the router found only
- * its default route. */
-static bool is_lost(const struct scene *scene, const char *type)
-{
-    char interface[INTERFACE_NAME_MAX + 1];
-    uint32_t gateway = scene->s->config->gateway;
-    return is_plain_link(type) && address_is_private(gateway) && scene->way.tunnels.count > 0 &&
-           !scene_interface_of(scene->s, gateway, interface);
-}
-
+/* No remedy takes a member out of a list: other rules use the list, too, and may let the owner in. */
 static void judge_not_lan(struct scene *scene, const char *name)
 {
     const struct redirect *r = &scene->redirect;
+    struct log_safe list = log_safe(span_text(r->interface));
     bool same = strcmp(scene->vpn.interface, scene->lan.interface) == 0;
     bool listed = r->found && r->by_list && strcmp(r->interface, "all") != 0 &&
                   scene_is_member(scene->s, r->interface, scene->vpn.interface);
+    bool plain = scene_is_plain_link(scene->s, scene->vpn.interface);
+    struct finding *f;
     if (scene->lan.interface[0] == '\0')
         return;
     if (!same && !listed) {
         (void)finding_add(scene->out, FINDING_INTERFACE_NOT_LAN, FINDING_PASS,
                           "the interface for the rules, %s, is not the LAN's interface (%s)", name,
                           log_safe(span_text(scene->lan.interface)).text);
-        return;
+    } else if (!same) {
+        f = finding_add(scene->out, FINDING_INTERFACE_NOT_LAN, FINDING_WARN,
+                        "the interface for the rules, %s, is a member of the list %s: the router treats what "
+                        "comes through the tunnel as it treats the LAN",
+                        name, list.text);
+        finding_cure(f, "take %s out of the list, unless you administer the router through it", name);
+    } else {
+        f = finding_add(
+            scene->out, FINDING_INTERFACE_NOT_LAN, FINDING_FAIL,
+            "the interface for the rules, %s, is on the LAN: nothing from the internet arrives there", name);
+        if (plain)
+            cure_route(scene, f);
+        else
+            finding_cure(f, "let the redirect and the list LAN name the interface of your clients");
+        scene->lost = true;
+        scene->vpn.interface[0] = '\0'; /* for the rest it is the LAN */
     }
-    struct finding *f = finding_add(
-        scene->out, FINDING_INTERFACE_NOT_LAN, FINDING_FAIL,
-        "the interface for the rules, %s, is on the LAN: nothing from the internet arrives there", name);
-    if (listed && !same)
-        finding_cure(f, "/interface/list/member/remove [find list=%s interface=%s]",
-                     ros_quote(span_text(r->interface)).text,
-                     ros_quote(span_text(scene->vpn.interface)).text);
-    else
-        cure_route(scene, f);
 }
 
 /* Rules of the daemon that forward nothing although the interface is as it should be: they may name one that
@@ -88,7 +103,7 @@ static void judge_state(struct scene *scene, const struct ros_sentence *row, con
             "nor the connection table shows it, so the daemon maps nothing",
             gateway.text, name, type.text);
         finding_cure(f, "/ip/route/add dst-address=%s/32 gateway=%s", gateway.text, quoted.text);
-    } else if (scene->guessed || is_lost(scene, type.text)) {
+    } else if (scene->guessed || scene_is_lost(scene, scene->vpn.interface)) {
         scene->lost = true;
         f = finding_add(
             scene->out, FINDING_INTERFACE, FINDING_FAIL,
@@ -118,6 +133,10 @@ void judge_interface(struct scene *scene)
     struct log_safe name = log_safe(span_text(interface));
     struct table_rows rows = table_rows_of(scene->s, TABLE_INTERFACE);
     struct finding *f;
+    if (scene->mistake != MISTAKE_NONE) {
+        judge_mistake(scene);
+        return;
+    }
     if (interface[0] == '\0') {
         f = finding_add(
             scene->out, FINDING_INTERFACE, FINDING_FAIL,

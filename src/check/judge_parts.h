@@ -25,6 +25,15 @@ struct redirect {
         interface[INTERFACE_NAME_MAX + 1]; /* in-interface, or in-interface-list if by_list; empty: neither */
 };
 
+/* A setting of ours that cannot be right. Nothing on the router is to be changed for it. */
+enum mistake {
+    MISTAKE_NONE,
+    MISTAKE_GATEWAY_IS_ROUTER,
+    MISTAKE_GATEWAY_IN_LAN,
+    MISTAKE_INTERFACE_IS_LAN,
+    MISTAKE_INTERFACE_NO_TUNNEL,
+};
+
 /* The interfaces and addresses between which packets go, as far as the tables say. */
 struct scene {
     const struct survey *s;
@@ -43,6 +52,8 @@ struct scene {
     bool guessed;            /* the daemon would not take that interface, and map nothing */
     bool by_policy;          /* the same, but routing rules or marks lead there */
     bool lost;               /* the way to the gateway is not the tunnel */
+    uint8_t mistake;         /* enum mistake; the tunnel is then unknown */
+    uint32_t listen;         /* the address of LISTEN_ADDR; 0: every address, or one that cannot be right */
     uint32_t first_dstnat;   /* the first rule of chain dstnat before which a rule can be placed; 0: none */
 };
 
@@ -60,6 +71,12 @@ bool scene_is_member(const struct survey *s, const char *list, const char *inter
 /* True if a redirect to this machine may use the address. */
 bool scene_is_own(const struct scene *scene, uint32_t address);
 bool scene_list_exists(const struct survey *s, const char *list);
+bool scene_is_router(const struct survey *s, uint32_t address);
+/* Links of these types lead to the internet or to the LAN, not through a tunnel. */
+bool scene_is_plain_link(const struct survey *s, const char *interface);
+/* True if the gateway has a private address that is not in the subnet of the interface, which is no tunnel,
+ * and no connection shows that it answers there. */
+bool scene_is_lost(const struct scene *scene, const char *interface);
 
 /* ---- judge_failure.c ---- */
 

@@ -26,23 +26,31 @@ struct lan_condition {
     char text[sizeof("!in-interface-list in-interface=") + sizeof(struct ros_quoted)];
 };
 
-static struct lan_condition lan_condition(const struct scene *scene, bool instead)
+/* `outside`: an interface that it must not cover; NULL: none. */
+static struct lan_condition lan_condition(const struct scene *scene, bool instead, const char *outside)
 {
-    struct lan_condition condition;
+    struct lan_condition condition = {""};
     const char *lan = scene->lan.interface[0] != '\0' ? scene->lan.interface : "bridge";
-    if (scene_list_exists(scene->s, "LAN"))
+    bool listed = outside == NULL
+                      ? scene_list_exists(scene->s, "LAN")
+                      : scene_is_member(scene->s, "LAN", lan) && !scene_is_member(scene->s, "LAN", outside);
+    if (listed)
         (void)snprintf(condition.text, sizeof(condition.text), "%sin-interface-list=LAN",
                        instead ? "!in-interface " : "");
-    else
+    else if (outside == NULL || strcmp(outside, lan) != 0)
         (void)snprintf(condition.text, sizeof(condition.text), "%sin-interface=%s",
                        instead ? "!in-interface-list " : "", ros_quote(span_text(lan)).text);
     return condition;
 }
 
-static void cure_limit(const struct scene *scene, struct finding *f)
+/* The rule alone: the members of a list decide over other rules, too, such as those that let the owner in. */
+static void cure_limit(const struct scene *scene, struct finding *f, const char *outside)
 {
-    finding_cure(f, "/ip/firewall/nat/set *%X %s", (unsigned)scene->redirect.id,
-                 lan_condition(scene, true).text);
+    struct lan_condition condition = lan_condition(scene, true, outside);
+    if (condition.text[0] != '\0')
+        finding_cure(f, "/ip/firewall/nat/set *%X %s", (unsigned)scene->redirect.id, condition.text);
+    else
+        finding_cure(f, "limit the rule to the interface of your clients, by its in-interface");
 }
 
 static void cure_missing(const struct scene *scene, struct finding *f)
@@ -56,7 +64,7 @@ static void cure_missing(const struct scene *scene, struct finding *f)
     finding_cure(f,
                  "/ip/firewall/nat/add chain=dstnat %s dst-address-type=local protocol=udp dst-port=5351 "
                  "action=dst-nat to-addresses=%s%s comment=\"NAT-PMP to double-natpmp\"%s",
-                 lan_condition(scene, false).text, address_text(scene->us).text, to_ports, place);
+                 lan_condition(scene, false, NULL).text, address_text(scene->us).text, to_ports, place);
 }
 
 /* If Docker translates addresses, the router's target is the Docker host, whose address we cannot see. */
@@ -65,8 +73,15 @@ static void judge_target(struct scene *scene)
     const struct redirect *r = &scene->redirect;
     struct finding *f;
     uint16_t port = scene->s->config->listen_port;
-    bool far = !scene->attached && scene->s->config->listen_address == 0;
-    if (!scene_is_own(scene, r->target)) {
+    bool far = !scene->attached && scene->listen == 0;
+    uint32_t listen = scene->s->config->listen_address;
+    if (listen != scene->listen) {
+        f = finding_add(scene->out, FINDING_REDIRECT, FINDING_FAIL,
+                        "LISTEN_ADDR has the address %s, which is %s: no request of the LAN arrives there",
+                        address_text(listen).text,
+                        scene_is_router(scene->s, listen) ? "the router's" : "for this machine alone");
+        finding_cure(f, "correct LISTEN_ADDR, or leave it out");
+    } else if (!scene_is_own(scene, r->target)) {
         f = finding_add(scene->out, FINDING_REDIRECT, far ? FINDING_WARN : FINDING_FAIL,
                         "rule *%X sends NAT-PMP requests to %s, which is not an address of this machine%s",
                         (unsigned)r->id, r->target != 0 ? address_text(r->target).text : "no single address",
@@ -111,7 +126,7 @@ static bool judge_presence(struct scene *scene)
                         "rule *%X, which sends NAT-PMP requests to this machine, is invalid: its interface "
                         "or list is missing or down",
                         (unsigned)r->id);
-        cure_limit(scene, f);
+        cure_limit(scene, f, NULL);
     } else {
         judge_target(scene);
         return true;
@@ -204,17 +219,6 @@ static bool takes_from_outside(const struct scene *scene, const struct ros_sente
     return choice.known && takes_from(scene, ret_interface, rule);
 }
 
-/* A list that has the wrong member stays wrong in whatever rule it is used. */
-static void cure_outside(const struct scene *scene, struct finding *f, const char *interface)
-{
-    const struct redirect *r = &scene->redirect;
-    if (r->by_list && scene_is_member(scene->s, r->interface, interface))
-        finding_cure(f, "/interface/list/member/remove [find list=%s interface=%s]",
-                     ros_quote(span_text(r->interface)).text, ros_quote(span_text(interface)).text);
-    else
-        cure_limit(scene, f);
-}
-
 static void judge_lan(struct scene *scene)
 {
     struct table_rows rows = table_rows_of(scene->s, TABLE_NAT);
@@ -231,13 +235,13 @@ static void judge_lan(struct scene *scene)
         f = finding_add(scene->out, FINDING_REDIRECT_LAN, FINDING_FAIL,
                         "rule *%X also takes requests from %s: hosts outside the LAN could request mappings",
                         id, log_safe(span_text(interface)).text);
-        cure_outside(scene, f, interface);
+        cure_limit(scene, f, interface);
     } else if (!scene_prefix(scene->s, scene->lan.interface, &prefix)) {
         f = finding_add(scene->out, FINDING_REDIRECT_LAN, FINDING_WARN,
                         "rule *%X takes requests from %s, which has no address; if it is a port of a bridge, "
                         "use the bridge",
                         id, log_safe(span_text(scene->lan.interface)).text);
-        cure_limit(scene, f);
+        cure_limit(scene, f, NULL);
     } else {
         (void)finding_add(scene->out, FINDING_REDIRECT_LAN, FINDING_PASS, "rule *%X is limited to the LAN",
                           id);

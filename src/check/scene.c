@@ -1,5 +1,6 @@
 #include "check/judge_parts.h"
 
+#include "base/address_use.h"
 #include "core/router_rows.h"
 
 /* ---- questions to the tables ---- */
@@ -44,6 +45,35 @@ bool scene_list_exists(const struct survey *s, const char *list)
 {
     struct table_rows rows = table_rows_of(s, TABLE_LIST);
     return table_find(&rows, "name", list) != NULL;
+}
+
+bool scene_is_router(const struct survey *s, uint32_t address)
+{
+    struct prefix prefix;
+    struct span interface;
+    for (struct table_rows t = table_rows_of(s, TABLE_ADDRESS); table_rows_next(&t) != NULL;)
+        if (address_row_parse(t.row, &prefix, &interface) && prefix.address == address)
+            return true;
+    return false;
+}
+
+bool scene_is_plain_link(const struct survey *s, const char *interface)
+{
+    static const char *const types[] = {"ether", "bridge", "vlan", "wlan", "wifi", "bond", "veth"};
+    struct log_safe type = scene_type(s, interface);
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        if (strcmp(type.text, types[i]) == 0)
+            return true;
+    return false;
+}
+
+bool scene_is_lost(const struct scene *scene, const char *interface)
+{
+    char near[INTERFACE_NAME_MAX + 1];
+    uint32_t gateway = scene->s->config->gateway;
+    return scene_is_plain_link(scene->s, interface) && address_is_private(gateway) &&
+           scene->way.tunnels.count > 0 && !scene_interface_of(scene->s, gateway, near) &&
+           strcmp(way_by_flow(&scene->way), interface) != 0;
 }
 
 /* ---- places ---- */
@@ -147,6 +177,8 @@ static void find_vpn_by_policy(struct scene *scene)
     scene->by_policy = true;
 }
 
+enum { LOOPBACK_NET = 127 };
+
 /* The address to which the router should send requests: the configured one; else an address of ours in a
  * subnet of the router; else, behind further routers, the one that leads towards the gateway. */
 static void find_us(struct scene *scene)
@@ -161,8 +193,11 @@ static void find_us(struct scene *scene)
     }
     if (scene->us == 0)
         scene->us = s->local;
-    if (s->config->listen_address != 0)
-        scene->us = s->config->listen_address;
+    scene->listen = s->config->listen_address;
+    if (scene->listen >> 24 == LOOPBACK_NET || scene_is_router(s, scene->listen))
+        scene->listen = 0;
+    if (scene->listen != 0)
+        scene->us = scene->listen;
 }
 
 /* ---- the redirect ---- */
@@ -201,7 +236,7 @@ static struct redirect parse_redirect(const struct ros_sentence *row)
 
 bool scene_is_own(const struct scene *scene, uint32_t address)
 {
-    if (scene->s->config->listen_address != 0)
+    if (scene->listen != 0)
         return address == scene->us;
     for (unsigned i = 0; i < scene->s->owns; i++)
         if (scene->s->own[i] == address)
@@ -260,7 +295,7 @@ static void find_lan(struct scene *scene)
     const struct redirect *r = &scene->redirect;
     if (r->found && r->interface[0] != '\0' && !r->by_list)
         memcpy(scene->lan.interface, r->interface, sizeof r->interface);
-    else if (r->found && r->interface[0] != '\0')
+    else if (r->found && r->interface[0] != '\0' && strcmp(r->interface, "WAN") != 0)
         take_member(scene, r->interface);
     if (scene->lan.interface[0] == '\0')
         take_member(scene, "LAN");
@@ -269,6 +304,34 @@ static void find_lan(struct scene *scene)
     while (scene->lan.interface[0] == '\0' && table_rows_next(&t) != NULL)
         if (row_is(t.row, "type", "bridge") && row_get(t.row, "name", &name))
             copy_interface(scene->lan.interface, name);
+}
+
+/* ---- our settings ---- */
+
+static bool is_lan(const struct scene *scene, const char *interface)
+{
+    return strcmp(interface, scene->lan.interface) == 0 || scene_is_member(scene->s, "LAN", interface);
+}
+
+/* What a wrong setting names must not be changed on the router: it may be how the owner reaches it. */
+static void find_mistake(struct scene *scene)
+{
+    const struct survey *s = scene->s;
+    const char *configured = s->config->in_interface;
+    char near[INTERFACE_NAME_MAX + 1];
+    bool close = scene_interface_of(s, s->config->gateway, near);
+    if (scene_is_router(s, s->config->gateway))
+        scene->mistake = MISTAKE_GATEWAY_IS_ROUTER;
+    else if (close && strcmp(near, scene->lan.interface) == 0 && scene_is_plain_link(s, near))
+        scene->mistake = MISTAKE_GATEWAY_IN_LAN;
+    else if (is_lan(scene, configured) && scene_is_plain_link(s, configured))
+        scene->mistake = MISTAKE_INTERFACE_IS_LAN;
+    else if (scene_is_lost(scene, configured))
+        scene->mistake = MISTAKE_INTERFACE_NO_TUNNEL;
+    else
+        return;
+    scene->lost = true;
+    scene->vpn.interface[0] = '\0';
 }
 
 void scene_make(struct scene *scene, const struct survey *s, struct findings *out)
@@ -283,6 +346,7 @@ void scene_make(struct scene *scene, const struct survey *s, struct findings *ou
     if (target != 0)
         (void)scene_interface_of(s, target, scene->ours.interface);
     find_vpn_by_policy(scene);
+    find_mistake(scene);
     fill_context(s, &scene->vpn);
     fill_context(s, &scene->lan);
     fill_context(s, &scene->ours);

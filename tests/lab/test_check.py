@@ -126,10 +126,10 @@ CASES = {
         without=ANSWERS),
     "an interface that is not there": Case("interface", "fail", "MIKROTIK_IN_INTERFACE", env={
         "MIKROTIK_IN_INTERFACE": "wg9"}, without=["interface-not-lan", *ANSWERS]),
-    "the LAN's interface": Case("interface-not-lan", "fail", "/ip/route/add dst-address=10.2.0.1/32 gateway=wg1", env={
-        "MIKROTIK_IN_INTERFACE": "bridge"}, also={"redirect-lan": "fail"}, without=["forward", *ANSWERS]),
+    "the LAN's interface": Case("interface", "fail", "correct MIKROTIK_IN_INTERFACE, or leave it out", env={
+        "MIKROTIK_IN_INTERFACE": "bridge"}, without=["interface-not-lan", "ports", "forward", *ANSWERS]),
     "the tunnel in the list LAN": Case(
-        "interface-not-lan", "fail", "/interface/list/member/remove [find list=LAN interface=wg1]",
+        "interface-not-lan", "warn", "unless you administer the router through it",
         {"list": ("WAN=ether1", "LAN=wg1,bridge")}, also={"redirect-lan": "fail"}),
     # ---- the redirect ----
     "no redirect": Case(

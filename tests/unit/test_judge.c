@@ -346,7 +346,7 @@ static void test_a_tunnel_of_another_kind(void **state)
     set_table(TABLE_ADDRESS, ROWS("=address=203.0.113.2/24 =interface=ether1"));
     check_finding(FINDING_INTERFACE, FINDING_FAIL, "instead of the tunnel", "gateway=l2tp-out1");
     config.in_interface = "ether1";
-    check_finding(FINDING_INTERFACE, FINDING_FAIL, "instead of the tunnel", "gateway=l2tp-out1");
+    check_finding(FINDING_INTERFACE, FINDING_FAIL, "which is no tunnel", "leave it out");
 }
 
 /* [W1] The check takes the interface as the daemon does. */
@@ -432,7 +432,7 @@ static void test_a_disabled_member_is_none(void **state)
                                  "=list=LAN =interface=bridge"));
     check_finding(FINDING_INTERFACE_NOT_LAN, FINDING_PASS, "bridge", NULL);
     set_table(TABLE_MEMBER, ROWS("=list=LAN =interface=wg1"));
-    check_finding(FINDING_INTERFACE_NOT_LAN, FINDING_FAIL, "wg1", "/ip/route/add");
+    check_finding(FINDING_INTERFACE_NOT_LAN, FINDING_FAIL, "wg1", "of your clients");
 }
 
 /* Lists of lists are not resolved. */

@@ -1,0 +1,119 @@
+/* Remedies do no harm: a wrong setting of ours is corrected, and not the router that is right. */
+#include <stdio.h>
+
+#include "check_unit.h"
+
+/* What a remedy must not do: it could lock the owner out, or open the LAN. */
+static void check_no_harm(void)
+{
+    static const char *const harms[] = {
+        "/interface/list/member/remove", "name=admin",        "192.168.88.1/32",
+        "out-interface=bridge",          "to-addresses=127.", "gateway=bridge"};
+    judge(survey, &room, &findings);
+    note_remedies(survey, &findings);
+    for (unsigned i = 0; i < findings.count; i++)
+        for (size_t k = 0; k < ARRAY_LEN(harms); k++)
+            if (strstr(findings.at[i].cure, harms[k]) != NULL)
+                fail_msg("%s: %s - %s", finding_name((enum finding_id)findings.at[i].id), findings.at[i].what,
+                         findings.at[i].cure);
+}
+
+/* The gateway does not answer: the findings about its path are there as well. */
+static void check_setting(enum finding_id id, const char *what, const char *setting)
+{
+    for (unsigned answers = 0; answers < 2; answers++) {
+        survey->upstream.address_known = answers == 1;
+        check_finding(id, FINDING_FAIL, what, setting);
+        check_no_harm();
+    }
+}
+
+static void test_the_gateway_is_the_router(void **state)
+{
+    (void)state;
+    config.gateway = 0xc0a85801;
+    set_table(TABLE_ROUTE_CHECK, ROWS("=status=ok =interface=bridge"));
+    check_setting(FINDING_INTERFACE, "192.168.88.1, is an address of this router", "correct VPN_GATEWAY");
+    config.gateway = 0xc0a85803;
+    check_setting(FINDING_INTERFACE, "192.168.88.3, is an address of the LAN", "correct VPN_GATEWAY");
+    config.gateway = 0xcb007102; /* of the provider's network */
+    set_table(TABLE_ROUTE_CHECK, ROWS("=status=ok =interface=ether1"));
+    check_setting(FINDING_INTERFACE, "203.0.113.2, is an address of this router", "correct VPN_GATEWAY");
+}
+
+static void test_the_interface_is_no_tunnel(void **state)
+{
+    (void)state;
+    config.in_interface = "bridge";
+    set_table(TABLE_ADDRESS,
+              ROWS("=address=203.0.113.2/24 =interface=ether1", "=address=192.168.88.1/24 =interface=bridge",
+                   "=address=172.17.0.1/30 =interface=veth1", "=address=10.2.0.2/32 =interface=wg1"));
+    check_setting(FINDING_INTERFACE, "names bridge (bridge), which is an interface of the LAN",
+                  "correct MIKROTIK_IN_INTERFACE, or leave it out");
+    config.in_interface = "ether1";
+    check_setting(FINDING_INTERFACE, "names ether1 (ether), which is no tunnel",
+                  "correct MIKROTIK_IN_INTERFACE, or leave it out");
+    config.in_interface = "veth1";
+    check_setting(FINDING_INTERFACE, "names veth1 (veth), which is no tunnel",
+                  "correct MIKROTIK_IN_INTERFACE, or leave it out");
+    /* The gateway answers there. */
+    config.in_interface = "ether1";
+    set_table(TABLE_CONNECTION, ROWS("=src-address=172.17.0.2 =dst-port=5351 =seen-reply=true "
+                                     "=timeout=2m59s =dst-address=10.2.0.1 =reply-dst-address=203.0.113.2"));
+    check_finding(FINDING_INTERFACE, FINDING_PASS, "uses ether1", NULL);
+}
+
+static void test_lists_keep_their_members(void **state)
+{
+    (void)state;
+#define BY(condition)                                                                                        \
+    "=.id=*1 =chain=dstnat =action=dst-nat =dst-address-type=local =protocol=udp =dst-port=5351 "            \
+    "=to-addresses=172.17.0.2 " condition
+    set_table(TABLE_NAT, ROWS(BY("=in-interface-list=WAN"), MASQUERADE));
+    check_finding(FINDING_REDIRECT_LAN, FINDING_FAIL, "also takes requests from wg1",
+                  "/ip/firewall/nat/set *1 !in-interface in-interface-list=LAN");
+    check_no_harm();
+    set_table(TABLE_MEMBER,
+              ROWS("=list=WAN =interface=ether1", "=list=LAN =interface=wg1", "=list=LAN =interface=bridge"));
+    set_table(TABLE_NAT, ROWS(BY("=in-interface-list=LAN"), MASQUERADE));
+    check_finding(FINDING_REDIRECT_LAN, FINDING_FAIL, "also takes requests from wg1",
+                  "/ip/firewall/nat/set *1 !in-interface-list in-interface=bridge");
+    check_finding(FINDING_INTERFACE_NOT_LAN, FINDING_WARN, "a member of the list LAN",
+                  "take wg1 out of the list, unless you administer the router through it");
+    check_no_harm();
+    set_table(TABLE_MEMBER, ROWS("=list=WAN =interface=ether1", "=list=LAN =interface=wg1"));
+    check_finding(FINDING_INTERFACE_NOT_LAN, FINDING_FAIL, "wg1, is on the LAN",
+                  "the interface of your clients");
+    check_no_harm();
+}
+
+static void test_an_address_that_nobody_reaches(void **state)
+{
+    (void)state;
+    config.listen_address = 0x7f000001;
+    check_setting(FINDING_REDIRECT, "127.0.0.1, which is for this machine alone", "correct LISTEN_ADDR");
+    config.listen_address = 0xc0a85801;
+    check_setting(FINDING_REDIRECT, "192.168.88.1, which is the router's", "correct LISTEN_ADDR");
+    set_table(TABLE_NAT, NULL);
+    check_finding(FINDING_REDIRECT, FINDING_FAIL, "no rule sends", "to-addresses=172.17.0.2 ");
+}
+
+static void test_the_password_of_another_user(void **state)
+{
+    (void)state;
+    config.user = "admin";
+    survey->logged_in = false;
+    survey->trial = TRIAL_NONE;
+    survey->failure = FAILURE_LOGIN;
+    check_setting(FINDING_LOGIN, "refuses the login as admin", "set MIKROTIK_API_USER");
+}
+
+UNIT(judge_remedies)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_the_gateway_is_the_router),    TEST(test_the_interface_is_no_tunnel),
+        TEST(test_lists_keep_their_members),     TEST(test_an_address_that_nobody_reaches),
+        TEST(test_the_password_of_another_user),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -92,7 +92,7 @@ enum {
     ROUTER_SENTENCE_MAX = 16384,
     ROUTER_SENTENCE_WORDS_MAX = 48,
     ROUTER_ADDRESSES_MAX = 64,
-    ROUTER_LISTS_MAX = 32,
+    ROUTER_LISTS_MAX = 32, /* the bits of interface_list.includes */
     ROUTER_ORPHANS_MAX = 256,
     /* Ports on which the router itself listens, other than the usual ones (port.c): a dozen services, and a
      * WireGuard interface for each provider or site. */

@@ -33,6 +33,7 @@ static const char *table_proplist(enum table_name name)
         [TABLE_ROUTE] = route_proplist,
         [TABLE_ADDRESS_LIST] = address_list_proplist,
         [TABLE_ACTIVE] = "name,address,via",
+        [TABLE_TRACKING] = "enabled",
         [TABLE_CONNECTION] = flow_proplist,
         [TABLE_SCRIPT] = "name,policy,dont-require-permissions", /* the source may contain secrets */
         [TABLE_USER] = "name,group",

@@ -26,6 +26,7 @@ const char *finding_name(enum finding_id id)
         [FINDING_CONTAINER_SUBNET] = "container-subnet",
         [FINDING_PORTS] = "ports",
         [FINDING_ROUTER_NAT_PMP] = "router-nat-pmp",
+        [FINDING_TRACKING] = "connection-tracking",
         [FINDING_FORWARD] = "forward",
         [FINDING_REQUEST] = "request-path",
         [FINDING_GATEWAY_PATH] = "gateway-path",

@@ -48,6 +48,15 @@ static bool loss_is_unread(const struct loss *loss)
     return (loss->by == LOSS_RAW || loss->by == LOSS_FILTER) && loss->id == 0;
 }
 
+static bool is_notrack(const struct survey *s, const struct loss *loss)
+{
+    struct table_rows t = table_rows_of(s, TABLE_RAW);
+    while (loss->by == LOSS_RAW && table_rows_next(&t) != NULL)
+        if (row_id(t.row) == loss->id)
+            return row_is(t.row, "action", "notrack");
+    return false;
+}
+
 struct finding *judge_loss_finding(struct scene *scene, enum finding_id id, const struct loss *loss,
                                    const struct trip *trip, const char *what)
 {
@@ -58,6 +67,10 @@ struct finding *judge_loss_finding(struct scene *scene, enum finding_id id, cons
         (void)snprintf(question, sizeof(question), "whether it drops %s", what);
         return judge_unread(scene, id, loss->by == LOSS_RAW ? "raw" : "filter", question);
     }
+    if (is_notrack(scene->s, loss))
+        return finding_add(scene->out, id, status,
+                           "%s %s %s from connection tracking, so that no rule translates them", subject.text,
+                           loss->sure ? "takes" : "may take", what);
     if (loss->by == LOSS_RAW || loss->by == LOSS_FILTER)
         return finding_add(scene->out, id, status, "%s %s %s", subject.text,
                            loss->sure ? "drops" : "may drop", what);

@@ -66,7 +66,8 @@ struct log_safe scene_type(const struct survey *s, const char *interface);
 bool scene_prefix(const struct survey *s, const char *interface, struct prefix *ret_prefix);
 /* Finds the router's interface in whose subnet the address is. */
 bool scene_interface_of(const struct survey *s, uint32_t address, char ret_interface[INTERFACE_NAME_MAX + 1]);
-/* True if the list names the interface as a member; included lists are not followed. */
+/* The interface with its lists, and nothing else. */
+struct nat_context scene_lists_of(const struct survey *s, const char *interface);
 bool scene_is_member(const struct survey *s, const char *list, const char *interface);
 /* True if a redirect to this machine may use the address. */
 bool scene_is_own(const struct scene *scene, uint32_t address);

@@ -151,32 +151,111 @@ static const struct ruling *find_obstacle(const struct verdict *verdict, uint32_
     return unread;
 }
 
+/* A request with the marks that the mangle rules give it, to which it refers. */
+static struct packet marked_request(const struct scene *scene, struct outcomes *marks)
+{
+    struct packet packet = request_from(scene, &scene->lan, true);
+    struct outcomes none = marks_none("");
+    packet.lists = &scene->lists;
+    packet.connection_mark = packet.routing_mark = "";
+    marks_follow(scene->s, "prerouting", &packet, &none, marks);
+    bool known = marks->count == 1 && !marks->incomplete;
+    packet.connection_mark = known ? marks->at[0].connection_mark : NULL;
+    packet.routing_mark = known ? marks->at[0].routing_mark : NULL;
+    return packet;
+}
+
+/* The condition of the redirect that covers least of the requests. To choose hosts is no mistake. */
+static enum cover find_condition(const struct ros_sentence *rule, const struct packet *packet,
+                                 struct span *ret_name)
+{
+    static const char *const choices[] = {"src-address", "src-address-list", "src-mac-address"};
+    enum cover least = COVER_ALL;
+    for (unsigned i = 1; rule != NULL && i < rule->words; i++) {
+        struct span name;
+        enum cover cover = cover_of_word(ros_word(rule, i), packet, &name);
+        for (size_t k = 0; k < ARRAY_LEN(choices); k++)
+            cover = cover == COVER_PART && span_is(name, choices[k]) ? COVER_ALL : cover;
+        if (cover >= least)
+            continue;
+        least = cover;
+        *ret_name = name;
+    }
+    return least;
+}
+
+static void cure_condition(const struct scene *scene, struct finding *f, struct span name)
+{
+    unsigned id = (unsigned)scene->redirect.id;
+    char without[sizeof(struct log_safe) + 1];
+    (void)snprintf(without, sizeof without, "!%s", log_safe(name).text);
+    if (span_is(name, "in-interface-list"))
+        finding_cure(f, "/ip/firewall/nat/set *%X !in-interface-list in-interface=%s", id,
+                     ros_quote(span_text(scene->lan.interface)).text);
+    else if (span_is(name, "dst-address-type"))
+        finding_cure(f, "/ip/firewall/nat/set *%X dst-address-type=local", id);
+    else if (cover_knows(name))
+        finding_cure(f, "/ip/firewall/nat/set *%X %s", id, without);
+    else
+        finding_cure(f, "take the condition out of rule *%X, unless you know that all requests meet it", id);
+}
+
+static void judge_condition(struct scene *scene, enum cover cover, struct span name)
+{
+    unsigned id = (unsigned)scene->redirect.id;
+    struct log_safe text = log_safe(name);
+    struct finding *f;
+    if (cover == COVER_NONE)
+        f = finding_add(scene->out, FINDING_REDIRECT_ORDER, FINDING_FAIL,
+                        "rule *%X takes no request: no request of the LAN meets its condition %s", id,
+                        text.text);
+    else
+        f = finding_add(scene->out, FINDING_REDIRECT_ORDER, FINDING_WARN,
+                        "rule *%X may not take all requests of the LAN, because of its condition %s", id,
+                        text.text);
+    cure_condition(scene, f, name);
+}
+
+static const struct ros_sentence *redirect_row(const struct scene *scene, struct table_rows *rows)
+{
+    while (table_rows_next(rows) != NULL && row_id(rows->row) != scene->redirect.id)
+        ;
+    return rows->row;
+}
+
 static void judge_order(struct scene *scene)
 {
     uint32_t id = scene->redirect.id;
-    struct packet packet = request_from(scene, &scene->lan, true);
+    struct outcomes marks;
+    struct packet packet = marked_request(scene, &marks);
     struct verdict verdict;
+    struct table_rows rows = table_rows_of(scene->s, TABLE_NAT);
+    struct span name = span_of(NULL, 0);
     firewall_judge(scene->s, TABLE_NAT, "dstnat", &packet, id, &verdict);
     const struct ruling *obstacle = find_obstacle(&verdict, id);
+    enum cover cover = find_condition(redirect_row(scene, &rows), &packet, &name);
+    bool sure = obstacle == &verdict.sure;
     struct finding *f;
-    if (obstacle != NULL && obstacle->id == 0) {
+    if (obstacle != NULL && obstacle->id == 0 && cover != COVER_NONE) {
         (void)judge_unread(scene, FINDING_REDIRECT_ORDER, "nat",
                            "whether a rule before the redirect takes NAT-PMP requests");
-    } else if (obstacle != NULL) {
-        bool sure = obstacle == &verdict.sure;
+    } else if (obstacle != NULL && (sure || cover != COVER_NONE)) {
         f = finding_add(scene->out, FINDING_REDIRECT_ORDER, sure ? FINDING_FAIL : FINDING_WARN,
                         "rule *%X comes before *%X and %s NAT-PMP requests", (unsigned)obstacle->id,
                         (unsigned)id, sure ? "takes" : "may take");
         finding_cure(f, "/ip/firewall/nat/move *%X destination=*%X", (unsigned)id, (unsigned)obstacle->id);
-    } else if (!verdict.sure.found) {
+    } else if (obstacle == NULL && !verdict.sure.found) {
         f = finding_add(
             scene->out, FINDING_REDIRECT_ORDER, FINDING_FAIL,
             "no request reaches rule *%X: its chain is not dstnat, and no rule jumps to its chain",
             (unsigned)id);
         finding_cure(f, "/ip/firewall/nat/set *%X chain=dstnat", (unsigned)id);
+    } else if (cover != COVER_ALL) {
+        judge_condition(scene, cover, name);
     } else {
         (void)finding_add(scene->out, FINDING_REDIRECT_ORDER, FINDING_PASS,
-                          "no rule before *%X takes NAT-PMP requests", (unsigned)id);
+                          "rule *%X takes the NAT-PMP requests of the LAN, and no rule before it does",
+                          (unsigned)id);
     }
 }
 
@@ -185,12 +264,7 @@ static void judge_order(struct scene *scene)
 /* True if the redirect takes, or may take, a request that enters by that interface. */
 static bool takes_from(const struct scene *scene, const char *interface, const struct ros_sentence *rule)
 {
-    struct nat_context context = {.instance = scene->s->config->instance};
-    copy_interface(context.interface, span_text(interface));
-    for (struct table_rows t = table_rows_of(scene->s, TABLE_LIST); table_rows_next(&t) != NULL;)
-        nat_context_add_list(&context, t.row);
-    for (struct table_rows t = table_rows_of(scene->s, TABLE_MEMBER); table_rows_next(&t) != NULL;)
-        nat_context_add_member(&context, t.row);
+    struct nat_context context = scene_lists_of(scene->s, interface);
     struct packet packet = request_from(scene, &context, false);
     return cover_of_row(rule, &packet) >= COVER_MAYBE;
 }
@@ -222,13 +296,11 @@ static bool takes_from_outside(const struct scene *scene, const struct ros_sente
 static void judge_lan(struct scene *scene)
 {
     struct table_rows rows = table_rows_of(scene->s, TABLE_NAT);
-    const struct ros_sentence *rule;
+    const struct ros_sentence *rule = redirect_row(scene, &rows);
     char interface[INTERFACE_NAME_MAX + 1];
     struct prefix prefix;
     unsigned id = (unsigned)scene->redirect.id;
     struct finding *f;
-    while ((rule = table_rows_next(&rows)) != NULL && row_id(rule) != scene->redirect.id)
-        ;
     if (rule == NULL)
         return;
     if (takes_from_outside(scene, rule, interface)) {

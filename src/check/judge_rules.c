@@ -123,6 +123,25 @@ static void judge_nat_pmp(struct scene *scene)
     }
 }
 
+/* ---- the tracking of connections ---- */
+
+static void judge_tracking(struct scene *scene)
+{
+    struct table_rows rows = table_rows_of(scene->s, TABLE_TRACKING);
+    const struct ros_sentence *row = table_rows_next(&rows);
+    struct span enabled;
+    if (row == NULL || !row_get(row, "enabled", &enabled))
+        return;
+    if (!span_is(enabled, "no") && !span_is(enabled, "false")) {
+        (void)finding_add(scene->out, FINDING_TRACKING, FINDING_PASS, "the router tracks connections");
+        return;
+    }
+    struct finding *f =
+        finding_add(scene->out, FINDING_TRACKING, FINDING_FAIL,
+                    "the router does not track connections, so that no rule translates anything");
+    finding_cure(f, "/ip/firewall/connection/tracking/set enabled=auto");
+}
+
 /* ---- the filter ---- */
 
 static void judge_forward(struct scene *scene)
@@ -167,6 +186,7 @@ void judge_rules(struct scene *scene, struct judge_room *room)
     if (known && scene->s->table[TABLE_NAT].state == TABLE_READ)
         judge_ports(scene, room);
     judge_nat_pmp(scene);
+    judge_tracking(scene);
     if (known)
         judge_forward(scene);
 }

@@ -32,13 +32,21 @@ bool scene_interface_of(const struct survey *s, uint32_t address, char ret_inter
     return choice.known;
 }
 
+struct nat_context scene_lists_of(const struct survey *s, const char *interface)
+{
+    struct nat_context context = {.instance = s->config->instance};
+    copy_interface(context.interface, span_text(interface));
+    for (struct table_rows t = table_rows_of(s, TABLE_LIST); table_rows_next(&t) != NULL;)
+        nat_context_add_list(&context, t.row);
+    for (struct table_rows t = table_rows_of(s, TABLE_MEMBER); table_rows_next(&t) != NULL;)
+        nat_context_add_member(&context, t.row);
+    return context;
+}
+
 bool scene_is_member(const struct survey *s, const char *list, const char *interface)
 {
-    for (struct table_rows t = table_rows_of(s, TABLE_MEMBER); table_rows_next(&t) != NULL;)
-        if (row_is(t.row, "list", list) && row_is(t.row, "interface", interface) &&
-            !ros_flag(t.row, "disabled"))
-            return true;
-    return false;
+    struct nat_context context = scene_lists_of(s, interface);
+    return interface[0] != '\0' && cover_of_list(&context, span_text(list)) == COVER_ALL;
 }
 
 bool scene_list_exists(const struct survey *s, const char *list)
@@ -266,26 +274,42 @@ static void find_redirect(struct scene *scene)
 
 /* ---- the LAN ---- */
 
-/* Chooses the member of the list where the clients may be: not the tunnel, and preferably not the link to
- * this machine. */
-static void take_member(struct scene *scene, const char *list)
+/* Takes the interface as the LAN's if it is better than what was found so far. True: a better one cannot be
+ * found. */
+static bool take_member(struct scene *scene, struct span name)
 {
     char ours[INTERFACE_NAME_MAX + 1] = "";
-    struct span name;
+    char interface[INTERFACE_NAME_MAX + 1];
+    struct prefix prefix;
     if (scene->us != 0)
         (void)scene_interface_of(scene->s, scene->us, ours);
-    for (struct table_rows t = table_rows_of(scene->s, TABLE_MEMBER); table_rows_next(&t) != NULL;) {
-        struct prefix prefix;
+    copy_interface(interface, name);
+    bool better = strcmp(interface, scene->vpn.interface) != 0 && strcmp(interface, ours) != 0 &&
+                  scene_prefix(scene->s, interface, &prefix);
+    if (scene->lan.interface[0] == '\0' || better)
+        memcpy(scene->lan.interface, interface, sizeof interface);
+    return better;
+}
+
+/* Chooses the member of the list where the clients may be: not the tunnel, and preferably not the link to
+ * this machine. Its own members come before those of the lists that it includes. */
+static void take_list(struct scene *scene, const char *list)
+{
+    const struct survey *s = scene->s;
+    struct span name;
+    struct table_rows lists = table_rows_of(s, TABLE_LIST);
+    const struct ros_sentence *row = table_find(&lists, "name", list);
+    bool composed = row != NULL && row_get(row, "include", &name);
+    for (struct table_rows t = table_rows_of(s, TABLE_MEMBER); table_rows_next(&t) != NULL;)
+        if (row_is(t.row, "list", list) && !ros_flag(t.row, "disabled") &&
+            row_get(t.row, "interface", &name) && take_member(scene, name))
+            return;
+    for (struct table_rows t = table_rows_of(s, TABLE_INTERFACE); composed && table_rows_next(&t) != NULL;) {
         char interface[INTERFACE_NAME_MAX + 1];
-        if (!row_is(t.row, "list", list) || ros_flag(t.row, "disabled") ||
-            !row_get(t.row, "interface", &name))
+        if (!row_get(t.row, "name", &name))
             continue;
         copy_interface(interface, name);
-        bool better = strcmp(interface, scene->vpn.interface) != 0 && strcmp(interface, ours) != 0 &&
-                      scene_prefix(scene->s, interface, &prefix);
-        if (scene->lan.interface[0] == '\0' || better)
-            memcpy(scene->lan.interface, interface, sizeof interface);
-        if (better)
+        if (scene_is_member(s, list, interface) && take_member(scene, name))
             return;
     }
 }
@@ -296,9 +320,9 @@ static void find_lan(struct scene *scene)
     if (r->found && r->interface[0] != '\0' && !r->by_list)
         memcpy(scene->lan.interface, r->interface, sizeof r->interface);
     else if (r->found && r->interface[0] != '\0' && strcmp(r->interface, "WAN") != 0)
-        take_member(scene, r->interface);
+        take_list(scene, r->interface);
     if (scene->lan.interface[0] == '\0')
-        take_member(scene, "LAN");
+        take_list(scene, "LAN");
     struct table_rows t = table_rows_of(scene->s, TABLE_INTERFACE);
     struct span name;
     while (scene->lan.interface[0] == '\0' && table_rows_next(&t) != NULL)

@@ -49,6 +49,7 @@ enum table_name {
     TABLE_ADDRESS_LIST, /* of the lists that rules name, what concerns us */
     TABLE_NAT_PMP,
     TABLE_ACTIVE, /* who is logged in */
+    TABLE_TRACKING,
     /* Our connection to the gateway. Late, because the first packet must have crossed the router. */
     TABLE_CONNECTION,
     /* only with ON_CHANGE_SCRIPT: */

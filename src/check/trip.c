@@ -31,7 +31,8 @@ static bool is_dropped(const struct survey *s, enum table_name table, const char
     const struct ruling *drop = find_drop(&verdict);
     if (drop == NULL)
         return false;
-    lose(tally, table == TABLE_RAW ? LOSS_RAW : LOSS_FILTER, drop->id, "", sure && drop == &verdict.sure);
+    lose(tally, table == TABLE_RAW ? LOSS_RAW : LOSS_FILTER, drop->id, "",
+         sure && drop == &verdict.sure && !verdict.maybe[FIREWALL_ACCEPT].found);
     return true;
 }
 

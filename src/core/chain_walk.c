@@ -28,6 +28,7 @@ static unsigned kind_of(const struct ros_sentence *row)
         {"drop", FIREWALL_DROP},
         {"reject", FIREWALL_DROP},
         {"tarpit", FIREWALL_DROP},
+        {"notrack", FIREWALL_DROP}, /* what is not tracked is not translated, so it does not arrive either */
         {"dst-nat", FIREWALL_TRANSLATE},
         {"redirect", FIREWALL_TRANSLATE},
         {"netmap", FIREWALL_TRANSLATE},

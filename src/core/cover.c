@@ -105,7 +105,27 @@ static enum cover cover_interface(const struct nat_context *at, struct span name
     return span_starts(name, "all-") ? cover_kind(span_text(at->type), name) : COVER_NONE;
 }
 
-static enum cover cover_list(const struct nat_context *at, struct span name)
+/* A list that is no list of lists. */
+static enum cover cover_plain_list(const struct nat_context *at, const struct interface_list *list)
+{
+    if (list->member || strcmp(list->name, "all") == 0)
+        return COVER_ALL;
+    bool unknown = list->composed || strcmp(list->name, "dynamic") == 0 || strcmp(list->name, "static") == 0;
+    return unknown || at->lists_incomplete ? COVER_MAYBE : COVER_NONE;
+}
+
+static enum cover cover_any_list(const struct nat_context *at, uint32_t lists)
+{
+    enum cover most = COVER_NONE;
+    for (unsigned i = 0; i < at->lists; i++) {
+        bool named = (lists >> i & 1) != 0;
+        enum cover cover = named ? cover_plain_list(at, &at->list[i]) : COVER_NONE;
+        most = cover > most ? cover : most;
+    }
+    return most;
+}
+
+enum cover cover_of_list(const struct nat_context *at, struct span name)
 {
     if (span_is(name, "all"))
         return COVER_ALL;
@@ -113,10 +133,21 @@ static enum cover cover_list(const struct nat_context *at, struct span name)
         return COVER_NONE;
     if (span_is(name, "dynamic") || span_is(name, "static"))
         return COVER_MAYBE;
-    for (unsigned i = 0; i < at->lists; i++)
-        if (span_is(name, at->list[i].name))
-            return at->list[i].composed ? COVER_MAYBE : all_or_none(at->list[i].member);
-    return at->lists_incomplete ? COVER_MAYBE : COVER_NONE;
+    unsigned i = 0;
+    while (i < at->lists && !span_is(name, at->list[i].name))
+        i++;
+    if (i == at->lists)
+        return at->lists_incomplete ? COVER_MAYBE : COVER_NONE;
+    const struct interface_list *list = &at->list[i];
+    if (list->member || !list->composed)
+        return all_or_none(list->member);
+    if (at->lists_incomplete)
+        return COVER_MAYBE;
+    enum cover in = cover_any_list(at, list->includes);
+    enum cover out = cover_any_list(at, list->excludes);
+    if (out == COVER_ALL)
+        return COVER_NONE;
+    return in == COVER_ALL && out == COVER_MAYBE ? COVER_MAYBE : in;
 }
 
 static enum cover in_interface(struct span value, const struct packet *p)
@@ -126,7 +157,7 @@ static enum cover in_interface(struct span value, const struct packet *p)
 
 static enum cover in_interface_list(struct span value, const struct packet *p)
 {
-    return cover_list(p->in, value);
+    return cover_of_list(p->in, value);
 }
 
 static enum cover out_interface(struct span value, const struct packet *p)
@@ -136,7 +167,7 @@ static enum cover out_interface(struct span value, const struct packet *p)
 
 static enum cover out_interface_list(struct span value, const struct packet *p)
 {
-    return p->out == NULL ? COVER_MAYBE : cover_list(p->out, value);
+    return p->out == NULL ? COVER_MAYBE : cover_of_list(p->out, value);
 }
 
 /* What comes from the internet has no private source. 100.64.0.0/10 is of a provider's NAT. */
@@ -216,19 +247,30 @@ static enum cover dst_address_list(struct span value, const struct packet *p)
     return of_any_host(p->lists->cover(p->lists->state, value, p->dst), p->dst);
 }
 
+enum { USUAL_FIRST = 49152 }; /* RFC 6335 section 6: the ports from which programs get theirs */
+
+/* A port that may be any, but hardly a server's one. The value may be negated. */
+static enum cover cover_any_port(struct span value)
+{
+    bool not = span_starts(value, "!");
+    struct portset ports;
+    unsigned count = 0;
+    if (!parse_ports(not ? span_skip(value, 1) : value, &ports))
+        return COVER_MAYBE;
+    for (unsigned port = USUAL_FIRST; port <= UINT16_MAX; port++)
+        count += portset_has(&ports, (uint16_t)port) != not ;
+    return count == UINT16_MAX + 1 - USUAL_FIRST ? COVER_MAYBE : COVER_PART;
+}
+
 static enum cover dst_port(struct span value, const struct packet *p)
 {
     struct portset ports;
-    if (p->dst_port == 0)
-        return COVER_PART;
     return parse_ports(value, &ports) ? all_or_none(portset_has(&ports, p->dst_port)) : COVER_MAYBE;
 }
 
 static enum cover src_port(struct span value, const struct packet *p)
 {
     struct portset ports;
-    if (p->src_port == 0)
-        return p->arrival ? COVER_MAYBE : COVER_PART;
     return parse_ports(value, &ports) ? all_or_none(portset_has(&ports, p->src_port)) : COVER_MAYBE;
 }
 
@@ -289,11 +331,35 @@ static enum cover ipsec_policy(struct span value, const struct packet *p)
     return list_has(value, "none") ? COVER_ALL : COVER_PART;
 }
 
-/* Conditions that some senders, some times or some kinds of traffic meet. */
+/* Conditions that some senders or some kinds of traffic meet. */
 static enum cover partial(struct span value, const struct packet *p)
 {
     (void)value;
     return p->arrival ? COVER_MAYBE : COVER_PART;
+}
+
+/* Conditions that any packet may meet, at some times or by chance. */
+static enum cover sometimes(struct span value, const struct packet *p)
+{
+    (void)value;
+    (void)p;
+    return COVER_MAYBE;
+}
+
+/* The first packet of a TCP connection has the flag syn alone. */
+static enum cover tcp_flags(struct span value, const struct packet *p)
+{
+    if (p->established || p->arrival)
+        return partial(value, p);
+    while (value.len > 0) {
+        const uint8_t *comma = memchr(value.data, ',', value.len);
+        size_t len = comma != NULL ? (size_t)(comma - value.data) : value.len;
+        bool not = span_starts(value, "!");
+        if (span_is(span_of(value.data + not, len - not ), "syn") == not )
+            return COVER_NONE;
+        value = span_skip(value, comma != NULL ? len + 1 : len);
+    }
+    return all_or_none(p->protocol == NATPMP_TCP);
 }
 
 static enum cover hotspot(struct span value, const struct packet *p)
@@ -324,20 +390,20 @@ static const struct matcher {
     {"bytes", anything},
     {"chain", anything},
     {"comment", anything},
-    {"connection-bytes", partial},
+    {"connection-bytes", sometimes},
     {"connection-limit", partial},
     {"connection-mark", connection_mark},
     {"connection-nat-state", connection_nat_state},
-    {"connection-rate", partial},
+    {"connection-rate", sometimes},
     {"connection-state", connection_state},
     {"connection-type", partial},
-    {"content", partial},
+    {"content", sometimes},
     {"disabled", anything},
-    {"dscp", partial},
+    {"dscp", sometimes},
     {"dst-address", dst_address},
     {"dst-address-list", dst_address_list},
     {"dst-address-type", dst_address_type},
-    {"dst-limit", partial},
+    {"dst-limit", sometimes},
     {"dst-port", dst_port},
     {"dynamic", anything},
     {"fragment", partial},
@@ -346,13 +412,13 @@ static const struct matcher {
     {"icmp-options", partial},
     {"in-interface", in_interface},
     {"in-interface-list", in_interface_list},
-    {"ingress-priority", partial},
+    {"ingress-priority", sometimes},
     {"invalid", anything},
     {"ipsec-policy", ipsec_policy},
     {"ipv4-options", partial},
     {"jump-target", anything},
-    {"layer7-protocol", partial},
-    {"limit", partial},
+    {"layer7-protocol", sometimes},
+    {"limit", sometimes},
     {"log", anything},
     {"log-prefix", anything},
     {"new-connection-mark", anything},
@@ -365,19 +431,19 @@ static const struct matcher {
     {"nth", partial},
     {"out-interface", out_interface},
     {"out-interface-list", out_interface_list},
-    {"p2p", partial},
+    {"p2p", sometimes},
     {"packet-mark", packet_mark},
-    {"packet-size", partial},
+    {"packet-size", sometimes},
     {"packets", anything},
     {"passthrough", anything},
     {"per-connection-classifier", partial},
     {"port", any_port},
-    {"priority", partial},
+    {"priority", sometimes},
     {"protocol", anything},
     {"psd", partial},
-    {"random", partial},
+    {"random", sometimes},
     {"randomise-ports", anything},
-    {"realm", partial},
+    {"realm", sometimes},
     {"reject-with", anything},
     {"routing-mark", routing_mark},
     {"same-not-by-dst", anything},
@@ -386,14 +452,14 @@ static const struct matcher {
     {"src-address-type", src_address_type},
     {"src-mac-address", partial},
     {"src-port", src_port},
-    {"tcp-flags", partial},
+    {"tcp-flags", tcp_flags},
     {"tcp-mss", partial},
-    {"time", partial},
+    {"time", sometimes},
     {"tls-host", partial},
     {"to-addresses", anything},
     {"to-ports", anything},
-    {"tos", partial},
-    {"ttl", partial},
+    {"tos", sometimes},
+    {"ttl", sometimes},
 };
 
 static int compare(struct span name, const char *text)
@@ -438,16 +504,34 @@ static bool split_word(struct span word, struct span *ret_name, struct span *ret
     return true;
 }
 
-static enum cover cover_word(struct span name, struct span value, const struct packet *packet)
+/* Matchers that take a value with its '!', or to which it makes no difference. */
+static bool takes_negation(const struct matcher *matcher)
 {
-    const struct matcher *matcher = find_matcher(name);
-    if (matcher == NULL)
-        return COVER_MAYBE;
-    if (packet->arrival && (matcher->cover == dst_port || matcher->cover == any_port))
+    return matcher->cover == partial || matcher->cover == anything || matcher->cover == tcp_flags;
+}
+
+static enum cover cover_value(const struct matcher *matcher, struct span value, const struct packet *packet)
+{
+    bool to = matcher->cover == dst_port || matcher->cover == any_port;
+    if (packet->arrival && to)
         return COVER_ALL;
-    if (matcher->cover == partial || matcher->cover == anything || !span_starts(value, "!"))
+    if (to && packet->dst_port == 0)
+        return cover_any_port(value);
+    if (matcher->cover == src_port && packet->src_port == 0)
+        return packet->arrival ? COVER_MAYBE : cover_any_port(value);
+    if (takes_negation(matcher) || !span_starts(value, "!"))
         return matcher->cover(value, packet);
     return negate(matcher->cover(span_skip(value, 1), packet));
+}
+
+enum cover cover_of_word(struct span word, const struct packet *packet, struct span *ret_name)
+{
+    struct span value;
+    /* Some versions of RouterOS print conditions that are not set with an empty value. */
+    if (!split_word(word, ret_name, &value) || ret_name->len == 0 || value.len == 0)
+        return COVER_ALL;
+    const struct matcher *matcher = find_matcher(*ret_name);
+    return matcher != NULL ? cover_value(matcher, value, packet) : COVER_MAYBE;
 }
 
 bool cover_has_protocol(const struct ros_sentence *row, enum natpmp_protocol protocol)
@@ -468,11 +552,7 @@ enum cover cover_of_row(const struct ros_sentence *row, const struct packet *pac
                                                                   : COVER_ALL;
     for (unsigned i = 1; i < row->words && least != COVER_NONE; i++) {
         struct span name;
-        struct span value;
-        /* Some versions of RouterOS print conditions that are not set with an empty value. */
-        if (!split_word(ros_word(row, i), &name, &value) || name.len == 0 || value.len == 0)
-            continue;
-        enum cover cover = cover_word(name, value, packet);
+        enum cover cover = cover_of_word(ros_word(row, i), packet, &name);
         least = cover < least ? cover : least;
     }
     return least;

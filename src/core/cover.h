@@ -49,6 +49,10 @@ struct packet {
 
 /* False: what the attribute means is unknown, so a rule that has it may cover anything. */
 bool cover_knows(struct span attribute);
+/* How much of the class one word of a row covers, "=time=8h-9h"; *ret_name is the name of the condition. */
+enum cover cover_of_word(struct span word, const struct packet *packet, struct span *ret_name);
+/* Whether the interface is in a list: all, none or, if it cannot be known, maybe. */
+enum cover cover_of_list(const struct nat_context *at, struct span name);
 /* How much of the class one row covers, whatever its chain and action. */
 enum cover cover_of_row(const struct ros_sentence *row, const struct packet *packet);
 /* True if the row accepts packets of the protocol. A missing condition does. */

@@ -14,11 +14,14 @@
 #include "wire/natpmp.h"
 #include "wire/routeros.h"
 
-/* Whether our interface is a member of an interface list. With include or exclude it is unknown. */
+/* Whether our interface is a member of an interface list, by itself or by other lists: first the members of
+ * included lists are added, then those of excluded ones are taken away, then its own are added. */
 struct interface_list {
     char name[INTERFACE_NAME_MAX + 1];
-    bool member;
+    bool member; /* of its own */
     bool composed;
+    uint32_t includes; /* one bit for each list of the context, also below */
+    uint32_t excludes;
 };
 
 struct prefix {

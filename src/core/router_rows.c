@@ -290,6 +290,24 @@ static struct interface_list *take_list(struct nat_context *context, struct span
     return list;
 }
 
+/* The lists that an attribute names, with commas between them. */
+static uint32_t take_lists(struct nat_context *context, const struct ros_sentence *row, const char *attribute)
+{
+    struct span names;
+    uint32_t lists = 0;
+    if (!ros_attribute(row, attribute, &names))
+        return 0;
+    while (names.len > 0) {
+        const uint8_t *comma = memchr(names.data, ',', names.len);
+        size_t len = comma != NULL ? (size_t)(comma - names.data) : names.len;
+        struct interface_list *list = take_list(context, span_of(names.data, len));
+        if (list != NULL)
+            lists |= UINT32_C(1) << (list - context->list);
+        names = span_skip(names, comma != NULL ? len + 1 : len);
+    }
+    return lists;
+}
+
 void nat_context_add_list(struct nat_context *context, const struct ros_sentence *row)
 {
     struct span name;
@@ -299,8 +317,11 @@ void nat_context_add_list(struct nat_context *context, const struct ros_sentence
     bool composed = (ros_attribute(row, "include", &value) && value.len > 0) ||
                     (ros_attribute(row, "exclude", &value) && value.len > 0);
     struct interface_list *list = composed ? take_list(context, name) : NULL;
-    if (list != NULL)
-        list->composed = true;
+    if (list == NULL)
+        return;
+    list->composed = true;
+    list->includes = take_lists(context, row, "include");
+    list->excludes = take_lists(context, row, "exclude");
 }
 
 void nat_context_add_member(struct nat_context *context, const struct ros_sentence *row)

@@ -141,6 +141,7 @@ enum rm_menu {
     RM_MENU_GROUP,
     RM_MENU_ACTIVE, /* its rows are the sessions */
     RM_MENU_CONNECTION,
+    RM_MENU_TRACKING,
     RM_MENU_WIREGUARD,
     RM_MENUS,
 };

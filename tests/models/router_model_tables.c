@@ -30,6 +30,7 @@ const char *const rm_menu_path[RM_MENUS] = {
     [RM_MENU_SCRIPT] = "/system/script",
     [RM_MENU_ACTIVE] = "/user/active",
     [RM_MENU_CONNECTION] = "/ip/firewall/connection",
+    [RM_MENU_TRACKING] = "/ip/firewall/connection/tracking",
     [RM_MENU_WIREGUARD] = "/interface/wireguard",
 };
 
@@ -43,7 +44,8 @@ bool rm_menu_exists(const struct router_model *m, enum rm_menu menu)
 
 bool rm_menu_single(enum rm_menu menu)
 {
-    return menu == RM_MENU_IDENTITY || menu == RM_MENU_RESOURCE || menu == RM_MENU_NAT_PMP;
+    return menu == RM_MENU_IDENTITY || menu == RM_MENU_RESOURCE || menu == RM_MENU_NAT_PMP ||
+           menu == RM_MENU_TRACKING;
 }
 
 /* ---- items ---- */
@@ -353,6 +355,7 @@ void rm_tables_init(struct router_model *m)
     add_service(m, "api-ssl", "8729");
     rm_item_set(rm_item_add(m, RM_MENU_IDENTITY), "name", "MikroTik");
     rm_item_set(rm_item_add(m, RM_MENU_NAT_PMP), "enabled", "false");
+    rm_item_set(rm_item_add(m, RM_MENU_TRACKING), "enabled", "auto");
 }
 
 void rm_tables_free(struct router_model *m)

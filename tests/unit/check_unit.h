@@ -99,6 +99,7 @@ static inline int start(void **state)
     set_table(TABLE_NAT_PMP, ROWS("=enabled=false"));
     set_table(TABLE_ACTIVE, ROWS("=name=admin =address=192.168.88.9 =via=winbox",
                                  "=name=natpmp =address=172.17.0.2 =via=api"));
+    set_table(TABLE_TRACKING, ROWS("=enabled=auto"));
     set_table(TABLE_CONNECTION, NULL);
     set_table(TABLE_SCRIPT, ROWS("=name=changed =policy=read,write,test"));
     set_table(TABLE_USER, ROWS("=name=natpmp =group=natpmp"));

@@ -20,8 +20,11 @@ static inline int start(void **state)
         .address = {0x0a020002, 0xc0a85801},
         .on_interface = {true, false},
         .addresses = 2,
-        .list = {{.name = "WAN", .member = true}, {.name = "MIX", .composed = true}, {.name = "LAN"}},
-        .lists = 3,
+        .list = {{.name = "WAN", .member = true},
+                 {.name = "MIX", .composed = true, .includes = 8},
+                 {.name = "LAN"},
+                 {.name = "DEEP", .composed = true}},
+        .lists = 4,
     };
     return 0;
 }

@@ -83,7 +83,7 @@ class Texts(unittest.TestCase):
         found, count = [], 0
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder, "remedies")
-            for group in ("judge", "judge_remedies", "flows", "cases"):
+            for group in ("judge", "judge_conditions", "judge_remedies", "flows", "cases"):
                 subprocess.run([UNIT, group], env=os.environ | {"REMEDIES": str(path)}, check=True, capture_output=True)
             for line in sorted(set(path.read_text().splitlines())):
                 at, remedy = line.split("\t")

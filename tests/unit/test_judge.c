@@ -435,12 +435,15 @@ static void test_a_disabled_member_is_none(void **state)
     check_finding(FINDING_INTERFACE_NOT_LAN, FINDING_FAIL, "wg1", "of your clients");
 }
 
-/* Lists of lists are not resolved. */
+/* Lists of lists. */
 static void test_composed_lists(void **state)
 {
     (void)state;
     set_table(TABLE_LIST, ROWS("=name=WAN", "=name=LAN", "=name=ALL =include=WAN,LAN"));
     set_table(TABLE_FILTER, ROWS("=.id=*1 =chain=forward =action=drop =in-interface-list=ALL"));
+    check_finding(FINDING_FORWARD, FINDING_FAIL, "drops", "place-before=*1");
+    set_table(TABLE_LIST,
+              ROWS("=name=WAN", "=name=LAN", "=name=ALL =include=BOTH", "=name=BOTH =include=WAN,LAN"));
     check_finding(FINDING_FORWARD, FINDING_WARN, "may drop", "place-before=*1");
     set_table(TABLE_FILTER, ROWS("=.id=*1 =chain=forward =action=drop =in-interface-list=LAN"));
     check_finding(FINDING_FORWARD, FINDING_PASS, "", NULL);

@@ -50,9 +50,38 @@ static void test_lists(void **state)
     assert_false(takes("=in-interface-list=LAN"));
     assert_false(takes("=in-interface-list=OLD"));
     assert_false(takes("=in-interface-list=PLAIN"));
-    assert_true(takes("=in-interface-list=MORE"));
-    assert_true(takes("=in-interface-list=!MORE"));
-    assert_true(takes("=in-interface-list=LESS"));
+    assert_false(takes("=in-interface-list=MORE"));
+    assert_false(takes("=in-interface-list=LESS"));
+}
+
+/* Included lists, less excluded ones, and then its own members. Lists in lists of lists are not followed. */
+static void test_lists_of_lists(void **state)
+{
+    static const struct {
+        const char *name;
+        bool takes;
+        bool takes_others;
+    } lists[] = {{"MORE", true, false}, {"LESS", false, true}, {"OWN", true, false}, {"ALL", true, false},
+                 {"REST", false, true}, {"DYN", true, true},   {"DEEP", true, true}, {"SELF", true, true}};
+    (void)state;
+    nat_context_add_list(&context, row("=name=MORE =include=LAN,WAN"));
+    nat_context_add_list(&context, row("=name=LESS =include=WAN =exclude=LAN,WAN"));
+    nat_context_add_list(&context, row("=name=OWN =include=LAN =exclude=WAN"));
+    nat_context_add_list(&context, row("=name=ALL =include=all =exclude=none"));
+    nat_context_add_list(&context, row("=name=REST =include=all =exclude=WAN"));
+    nat_context_add_list(&context, row("=name=DYN =include=dynamic"));
+    nat_context_add_list(&context, row("=name=DEEP =include=LESS"));
+    nat_context_add_list(&context, row("=name=SELF =include=SELF"));
+    add_member("WAN", "wg1");
+    add_member("OWN", "wg1");
+    add_member("LAN", "bridge");
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        char words[64];
+        (void)snprintf(words, sizeof words, "=in-interface-list=%s", lists[i].name);
+        assert_int_equal(takes(words), lists[i].takes);
+        (void)snprintf(words, sizeof words, "=in-interface-list=!%s", lists[i].name);
+        assert_int_equal(takes(words), lists[i].takes_others);
+    }
 }
 
 static void test_more_lists_than_fit(void **state)
@@ -158,8 +187,13 @@ static void test_ports_of_the_router(void **state)
 UNIT(router_rows)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_lists),     TEST(test_more_lists_than_fit),     TEST(test_a_list_name_that_is_too_long),
-        TEST(test_addresses), TEST(test_more_addresses_than_fit), TEST(test_ports_of_the_router),
+        TEST(test_lists),
+        TEST(test_lists_of_lists),
+        TEST(test_more_lists_than_fit),
+        TEST(test_a_list_name_that_is_too_long),
+        TEST(test_addresses),
+        TEST(test_more_addresses_than_fit),
+        TEST(test_ports_of_the_router),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

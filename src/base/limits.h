@@ -100,8 +100,9 @@ enum {
     /* Entries of the connection table that are older than a rule of ours (router_entries.c). One print asks
      * for so many ports, of which each is two words of its query, and there is one print at a time: a router
      * with 100,000 entries is busy with each for a while. So many entries are removed after one print, and if
-     * there are more, it is repeated until there have been so many: enough for the peers of a torrent.
-     * Removing an entry writes nothing to flash memory. */
+     * there are more, it is repeated until there have been so many, 1,024 at least: enough for the
+     * peers of a torrent. The log says that some are left. Removing an entry writes nothing to flash memory.
+     */
     ENTRY_QUERIES_MAX = 8,
     ENTRY_REMOVALS_MAX = 128,
     ENTRY_ROUNDS_MAX = 8,

@@ -158,9 +158,9 @@ struct old_entries {
     unsigned targets; /* whose entries are being removed; 0: nothing is in work */
     struct entry_target target[ENTRY_QUERIES_MAX];
     bool printing;
-    bool more;    /* than there was room for */
-    bool refused; /* on this connection */
-    bool left;    /* the targets must be asked for again */
+    bool refused;       /* on this connection */
+    bool left;          /* the targets must be asked for again */
+    uint16_t more_port; /* for which there are more than there was room for; 0: there are not */
     unsigned rounds;
     unsigned removing; /* commands in flight */
     unsigned ids;

@@ -2,7 +2,8 @@
  * first packet of a connection where all its packets go. So a peer that keeps sending to a port since before
  * the rule was there would never reach the client, and one that still sends to the client which had the port
  * before would go on to reach that one. The entries for the port that lead elsewhere are removed, and the
- * peer's next packet meets the rule.
+ * peer's next packet meets the rule. Only connections to an address of the tunnel are concerned: while none
+ * is known, nothing is asked for.
  *
  * One print asks for the entries of several ports. What it shows is removed one by one, because an entry may
  * be gone by then. */
@@ -34,7 +35,7 @@ static bool is_own(const struct router *r, uint32_t address)
     for (unsigned i = 0; i < count; i++)
         if (own[i] == address)
             return true;
-    return count == 0; /* it is not known */
+    return false;
 }
 
 unsigned router_entries_room(const struct router *r)
@@ -42,7 +43,7 @@ unsigned router_entries_room(const struct router *r)
     uint32_t own[ENTRY_QUERIES_MAX];
     unsigned addresses = own_addresses(r, own);
     bool may = r->ready && r->entries.targets == 0 && !r->entries.refused && session_free(&r->session[0]);
-    return !may ? 0 : addresses > 1 ? ENTRY_QUERIES_MAX / addresses : ENTRY_QUERIES_MAX;
+    return may && addresses > 0 ? ENTRY_QUERIES_MAX / addresses : 0;
 }
 
 /* Of so many results of the query, one is enough; with `also`, what was there before must be true as well. */
@@ -69,8 +70,7 @@ static void write_query(const struct router *r, struct writer *w)
     write_any_of(w, e->targets, false);
     for (unsigned i = 0; i < addresses; i++)
         flow_end_write(w, "?dst-address=", own[i], 0);
-    if (addresses > 0)
-        write_any_of(w, addresses, true);
+    write_any_of(w, addresses, true);
     for (unsigned i = 0; i < addresses; i++)
         for (unsigned k = 0; k < e->targets; k++)
             flow_end_write(w, "?dst-address=", own[i], e->target[k].router_port);
@@ -85,7 +85,7 @@ static void print(struct router *r, const struct step *step)
     write_query(r, &w);
     session_end(main_session(r), &w, step->out);
     r->entries.printing = true;
-    r->entries.more = false;
+    r->entries.more_port = 0;
 }
 
 void router_entries_read(struct router *r, const struct entry_target *targets, unsigned count,
@@ -143,7 +143,7 @@ void router_entries_row(struct router *r, const struct ros_sentence *row)
     if (e->ids < ENTRY_REMOVALS_MAX)
         e->id[e->ids++] = id;
     else
-        e->more = true;
+        e->more_port = target->router_port;
 }
 
 /* The targets go back to their owner, who asks again on the next connection. */
@@ -215,10 +215,19 @@ void router_entries_tick(struct router *r, const struct step *step)
     }
     if (e->ids > 0 || !router_entries_wait(r))
         return;
-    if (!e->more || e->rounds == ENTRY_ROUNDS_MAX) {
-        e->targets = 0;
-    } else if (actions_room(step->out)) {
+    if (!actions_room(step->out))
+        return;
+    if (e->more_port != 0 && e->rounds < ENTRY_ROUNDS_MAX) {
         e->rounds++;
         print(r, step);
+        return;
     }
+    if (e->more_port != 0)
+        actions_log(
+            step->out, LOG_LEVEL_WARN, component,
+            "more connections are older than a new rule than double-natpmp removes; the peers of those "
+            "that are left do not reach the client, until they are silent for so long that the router "
+            "forgets them router=%u removed=%u",
+            (unsigned)e->more_port, (unsigned)ENTRY_ROUNDS_MAX * (unsigned)ENTRY_REMOVALS_MAX);
+    e->targets = 0;
 }

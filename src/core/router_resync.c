@@ -104,11 +104,21 @@ static void read_address_lists(struct router *r, const struct step *step)
     session_end(main_session(r), &w, step->out);
 }
 
+/* The gateway forwards to the address that it answers. The router may have it although /ip/address does not
+ * show it on the interface: a row that is disabled, or a src-nat rule that names an address. */
+static void note_reply_address(struct router *r)
+{
+    uint32_t address = r->way.reply_to;
+    if (address != 0 && nat_context_assume_address(&r->next_context, address))
+        r->next_facts += address;
+}
+
 /* The way is found or confirmed. A snapshot follows if there is something to learn from it. */
 static void context_done(struct router *r, const struct step *step)
 {
     const char *interface = r->next_context.interface;
     bool moved = r->context.interface[0] != '\0' && strcmp(r->context.interface, interface) != 0;
+    note_reply_address(r);
     bool news = moved || r->next_facts != r->facts;
     router_way_publish(r, step->out);
     router_way_end(r, step->now_ms);

@@ -276,6 +276,19 @@ void nat_context_add_address(struct nat_context *context, const struct ros_sente
     context->on_interface[context->addresses++] = span_is(interface, context->interface);
 }
 
+bool nat_context_assume_address(struct nat_context *context, uint32_t address)
+{
+    bool none = !context->addresses_incomplete && context->addresses < ROUTER_ADDRESSES_MAX;
+    for (unsigned i = 0; i < context->addresses; i++)
+        none = none && !context->on_interface[i] && context->address[i] != address;
+    if (!none)
+        return false;
+    context->address[context->addresses] = address;
+    context->length[context->addresses] = 32;
+    context->on_interface[context->addresses++] = true;
+    return true;
+}
+
 static struct interface_list *take_list(struct nat_context *context, struct span name)
 {
     struct interface_list *list = nat_context_list(context, name);

@@ -81,5 +81,7 @@ uint16_t listener_port(const struct ros_sentence *row);
 void nat_context_set_type(struct nat_context *context, const struct ros_sentence *row);
 /* Rows of /ip/address, /interface/list and /interface/list/member that concern context->interface. */
 void nat_context_add_address(struct nat_context *context, const struct ros_sentence *row);
+/* The interface has no address as far as the rows show, and no other one has this: it is the interface's. */
+bool nat_context_assume_address(struct nat_context *context, uint32_t address);
 void nat_context_add_list(struct nat_context *context, const struct ros_sentence *row);
 void nat_context_add_member(struct nat_context *context, const struct ros_sentence *row);

@@ -278,12 +278,23 @@ void router_way_publish(struct router *r, struct actions *out)
         router_report(r, FAILURE_NONE, span_of(NULL, 0), out);
 }
 
+/* What the last look has seen holds until one sees another address, or the way moves. */
+static void keep_reply_address(struct router_way *way)
+{
+    const struct flow *flow = &way->evidence.flow;
+    if (strcmp(way->verdict, way->interface) != 0)
+        way->reply_to = 0;
+    if (flow->ours && flow->replied && way_evidence_is_translated(&way->evidence))
+        way->reply_to = flow->reply_to;
+}
+
 static void conclude(struct router *r, const char *interface, const struct step *step)
 {
     struct router_way *way = &r->way;
     const struct interface_names *tunnels = &way->evidence.tunnels;
     const char *only_tunnel = tunnels->count == 1 && !tunnels->incomplete ? tunnels->name[0] : "";
     copy_interface(way->verdict, span_text(interface));
+    keep_reply_address(way);
     if (interface[0] == '\0')
         way->interface[0] = '\0';
     note_translation(r, interface[0] != '\0' ? interface : only_tunnel, step->out);

@@ -36,6 +36,7 @@ struct router_way {
     struct way_evidence evidence;
     char verdict[INTERFACE_NAME_MAX + 1];   /* its result; empty: it did not find the way */
     char interface[INTERFACE_NAME_MAX + 1]; /* the same, when what concerns it was read; empty: not known */
+    uint32_t reply_to; /* the address to which the gateway's answers come there; 0: not known */
 
     /* when */
     uint64_t due_ms;     /* of the next look; UINT64_MAX: one is running, or there is no connection */

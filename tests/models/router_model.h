@@ -346,6 +346,8 @@ const char *router_model_interface_type(const struct router_model *m, unsigned i
 /* "192.168.88.1/24"; also makes the connected route. */
 bool router_model_address_add(struct router_model *m, const char *address, const char *interface);
 bool router_model_address_remove(struct router_model *m, const char *address);
+/* Connections that it is translated to go on. */
+bool router_model_address_disable(struct router_model *m, const char *address);
 /* The address of that number on the interface; "": there is none. */
 const char *router_model_address(const struct router_model *m, unsigned index, const char *interface);
 

@@ -147,6 +147,16 @@ const char *router_model_address(const struct router_model *m, unsigned index, c
     return "";
 }
 
+bool router_model_address_disable(struct router_model *m, const char *address)
+{
+    struct rm_item *item = find(m, RM_MENU_ADDRESS, "address", address);
+    if (!item)
+        return rm_fail(m, RM_NO_CATEGORY, "no such item");
+    rm_item_set(item, "disabled", "true");
+    rm_item_event(m, RM_MENU_ADDRESS, item);
+    return true;
+}
+
 bool router_model_address_remove(struct router_model *m, const char *address)
 {
     char network[ROUTER_MODEL_TEXT_MAX];

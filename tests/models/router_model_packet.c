@@ -53,7 +53,7 @@ static bool is_local(const struct router_model *m, uint32_t address)
         uint32_t own;
         unsigned length;
         if (rm_parse_prefix(span_text(rm_item_get(item, "address")), &own, &length) && own == address)
-            return true;
+            return strcmp(rm_item_get(item, "disabled"), "true") != 0;
     }
     return false;
 }

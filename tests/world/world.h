@@ -238,6 +238,8 @@ void world_host_route(struct world *w, const char *interface);
 
 /* From now on a peer sends to that port of the tunnel's address. At most WORLD_PEERS_MAX do. */
 void world_peer(struct world *w, bool tcp, uint16_t port, uint32_t every_ms);
+/* Only connections to the tunnel may be removed from the router's table. */
+void world_connection_removed(void *ctx, const struct router_model_flow *flow);
 void world_peer_sends(struct world *w, unsigned number);
 
 /* ---- connections to the router (world_router.c) ---- */

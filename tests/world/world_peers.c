@@ -25,6 +25,19 @@ void world_peer(struct world *w, bool tcp, uint16_t port, uint32_t every_ms)
     world_at(w, w->now_ms + every_ms, world_peer_sends, number);
 }
 
+void world_connection_removed(void *ctx, const struct router_model_flow *flow)
+{
+    struct world *w = ctx;
+    uint32_t wan = 0;
+    uint32_t lan = 0;
+
+    (void)inv_interface_address(w, "ether1", &wan);
+    (void)inv_interface_address(w, "bridge", &lan);
+    if (!inv_is_routers(w, flow->destination) || flow->destination == wan || flow->destination == lan)
+        world_fail(w, "a connection of somebody else was removed, to %s port %u",
+                   address_text(flow->destination).text, flow->destination_port);
+}
+
 static const struct book_rule *rule_for(const struct world *w, const struct world_peer *peer)
 {
     for (unsigned i = 0; i < w->invariants.rule_count; i++) {

@@ -287,7 +287,12 @@ void world_router_event(struct world *w, const struct world_event *event)
 void world_router_init(struct world *w)
 {
     struct router_model_callbacks callbacks = {
-        .ctx = w, .send = router_sends, .closed = router_closes, .nat_changed = router_changed};
+        .ctx = w,
+        .send = router_sends,
+        .closed = router_closes,
+        .nat_changed = router_changed,
+        .connection_removed = world_connection_removed,
+    };
     struct router_model_route tunnel = {
         .destination = "10.2.0.1/32", .gateway = "wg0", .interface = "wg0", .distance = 1};
     struct router_model_route internet = {

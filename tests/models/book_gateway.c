@@ -491,15 +491,15 @@ static void map_answered(struct book *b, uint64_t now_ms, struct reply *reply)
         reply->fit = judge(b, now_ms, reply->epoch_s, &(struct question){lease->asked_ms, lease->is_first});
         if (reply->fit == FIT_SURE)
             lease->unanswered = 0;
-        if (lease->open)
-            heard(b, now_ms, reply->fit);
     } else {
         /* Nobody asked: it moves no clock. */
         gateway_trouble(b, now_ms);
         reply->fit = FIT_MAYBE;
         b->own.cause_ms = now_ms;
     }
-    if (!lease->open && reply->result == 0)
+    if (lease->open)
+        heard(b, now_ms, reply->fit);
+    else if (reply->result == 0)
         heard(b, now_ms, FIT_MAYBE);
     if (!lease->open && reply->result == 0 && reply->lifetime_s > 0)
         stranger(b, now_ms, reply);

@@ -33,13 +33,23 @@ static struct subject subject_of(const struct loss *loss)
     return subject;
 }
 
-struct finding *judge_unread(struct scene *scene, enum finding_id id, const char *table, const char *question)
+struct finding *judge_unread(struct scene *scene, enum finding_id id, enum table_name table,
+                             const char *question)
 {
+    const char *name = "nat";
+    const char *show = "/ip/firewall/nat/print where action=jump";
+    if (table == TABLE_FILTER) {
+        name = "filter";
+        show = "/ip/firewall/filter/print where action=jump";
+    } else if (table == TABLE_RAW) {
+        name = "raw";
+        show = "/ip/firewall/raw/print where action=jump";
+    }
     struct finding *f = finding_add(
         scene->out, id, FINDING_WARN,
-        "the router's %s table has more chains or jumps than this check follows: it is not known %s", table,
+        "the router's %s table has more chains or jumps than this check follows: it is not known %s", name,
         question);
-    finding_cure(f, "/ip/firewall/%s/print where action=jump", table);
+    finding_cure(f, "%s", show);
     return f;
 }
 
@@ -65,7 +75,7 @@ struct finding *judge_loss_finding(struct scene *scene, enum finding_id id, cons
     if (loss_is_unread(loss)) {
         char question[FINDING_WHAT_MAX];
         (void)snprintf(question, sizeof(question), "whether it drops %s", what);
-        return judge_unread(scene, id, loss->by == LOSS_RAW ? "raw" : "filter", question);
+        return judge_unread(scene, id, loss->by == LOSS_RAW ? TABLE_RAW : TABLE_FILTER, question);
     }
     if (is_notrack(scene->s, loss))
         return finding_add(scene->out, id, status,

@@ -150,7 +150,7 @@ struct remedy {
 void judge_loss(struct scene *scene, enum finding_id id, const struct loss *loss, const struct trip *trip,
                 const struct remedy *remedy);
 /* The walk through that table is incomplete, so it is not known whether ... */
-struct finding *judge_unread(struct scene *scene, enum finding_id id, const char *table,
+struct finding *judge_unread(struct scene *scene, enum finding_id id, enum table_name table,
                              const char *question);
 struct finding *judge_loss_finding(struct scene *scene, enum finding_id id, const struct loss *loss,
                                    const struct trip *trip, const char *what);

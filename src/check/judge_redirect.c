@@ -237,7 +237,7 @@ static void judge_order(struct scene *scene)
     bool sure = obstacle == &verdict.sure;
     struct finding *f;
     if (obstacle != NULL && obstacle->id == 0 && cover != COVER_NONE) {
-        (void)judge_unread(scene, FINDING_REDIRECT_ORDER, "nat",
+        (void)judge_unread(scene, FINDING_REDIRECT_ORDER, TABLE_NAT,
                            "whether a rule before the redirect takes NAT-PMP requests");
     } else if (obstacle != NULL && (sure || cover != COVER_NONE)) {
         f = finding_add(scene->out, FINDING_REDIRECT_ORDER, sure ? FINDING_FAIL : FINDING_WARN,
@@ -347,7 +347,7 @@ static void judge_visible(struct scene *scene)
         return;
     }
     if (hides->id == 0) {
-        (void)judge_unread(scene, FINDING_CLIENTS_VISIBLE, "nat",
+        (void)judge_unread(scene, FINDING_CLIENTS_VISIBLE, TABLE_NAT,
                            "whether a rule hides the clients' addresses from this machine");
         return;
     }

@@ -86,7 +86,7 @@ static void judge_ports(struct scene *scene, struct judge_room *taken)
     bool incomplete = taken_ports_is_incomplete(&taken->taken_ports[NATPMP_UDP]) ||
                       taken_ports_is_incomplete(&taken->taken_ports[NATPMP_TCP]);
     if (udp >= PORTS_FEW && tcp >= PORTS_FEW && incomplete) {
-        (void)judge_unread(scene, FINDING_PORTS, "nat", "which router ports its rules use");
+        (void)judge_unread(scene, FINDING_PORTS, TABLE_NAT, "which router ports its rules use");
         return;
     }
     if (udp >= PORTS_FEW && tcp >= PORTS_FEW) {

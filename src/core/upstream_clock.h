@@ -8,6 +8,8 @@ enum {
     EPOCH_TOLERANCE_S = 2,
     /* No reply is later than this, because section 3.1 ends a request 64 s after its ninth attempt. */
     LATE_MAX_S = 64,
+    /* A request during which the clock was set so often is answered by any reply to it. */
+    CLOCK_CHANGES_MAX = 2,
 };
 
 enum epoch {
@@ -22,3 +24,25 @@ uint32_t upstream_epoch_at_least_s(const struct upstream *u, uint64_t now_ms);
 uint64_t upstream_epoch_at_most_s(const struct upstream *u, uint64_t now_ms);
 /* How the epoch of a packet that came now fits to the clock that is known. */
 enum epoch upstream_judge_epoch(const struct upstream *u, uint32_t epoch_s, uint64_t now_ms);
+
+/* A question of ours that a reply may answer. */
+struct question {
+    bool open;
+    bool decided; /* the clock was set so often meanwhile that it tells nothing */
+    uint32_t floor_s;
+    uint64_t asked_ms;
+};
+
+/* The gateway's epoch when the question was asked, at least. An older reply answers an earlier request. */
+uint32_t upstream_floor_of(const struct upstream *u, const struct question *question);
+/* Takes the epoch of a packet. False: it is no answer to anything, because it was sent before the question.
+ */
+bool upstream_watch_epoch(struct upstream *u, const struct natpmp_reply *reply,
+                          const struct question *question, uint64_t now_ms);
+/* True once in a while: a packet that answers nothing may cause a request now. */
+bool upstream_may_ask_unasked(struct upstream *u, uint64_t now_ms);
+
+/* ---- upstream.c ---- */
+
+void upstream_hurry(struct upstream *u, uint64_t now_ms);
+void upstream_ask_address_now(struct upstream *u, uint64_t now_ms);

@@ -166,6 +166,7 @@ struct book_lease {
     uint64_t restarted_ms; /* the last one that may be the first of another request */
     uint64_t sent_ms;      /* its last one */
     uint64_t deleted_ms;
+    uint64_t quiet_ms; /* until then a copy of the deletion may arrive at the gateway */
     unsigned sends;
     unsigned unanswered; /* of all datagrams: so many answers may still come */
     bool is_first;       /* none was when the request began, so that no answer to it can be an old one */
@@ -353,7 +354,39 @@ enum {
     BOOK_ANSWER_MS = 12000,
     BOOK_ANSWER_SLACK_MS = 300,
     BOOK_CALM_MS = 5000,
+    BOOK_CONTRADICTED_MS = 3600000, /* a gateway that contradicts itself may do so again */
 };
+
+enum book_kind {
+    BOOK_KIND_ADDRESS = 1,
+    BOOK_KIND_VERSION,
+    BOOK_KIND_OPCODE,
+    BOOK_KIND_CREATE_UDP = 8,
+    BOOK_KIND_CREATE_TCP,
+    BOOK_KIND_DELETE_UDP,
+    BOOK_KIND_DELETE_TCP,
+};
+
+/* Of a packet of the gateway. */
+enum book_fit {
+    BOOK_FIT_SURE,
+    BOOK_FIT_MAYBE, /* it may be late */
+    BOOK_FIT_NOT,
+};
+
+struct book_question {
+    uint64_t asked_ms;
+    bool is_first; /* no answer to an earlier one can still come */
+};
+
+/* Was it certainly sent after the question, and by the clock that is known? */
+enum book_fit book_judge(struct book *b, uint64_t now_ms, uint32_t epoch_s,
+                         const struct book_question *question);
+void book_gateway_trouble(struct book *b, uint64_t now_ms);
+/* The mapping whose rule has the router port, or had it last. NULL: none, or it has another rule now. */
+struct book_mapping *book_owner_of(const struct book *b, const struct book_lease *lease);
+/* Of all but the first four bytes. */
+uint64_t book_hash(const uint8_t *bytes, size_t len);
 
 /* Entries move, so pointers into the tables become invalid in these two. */
 struct book_mapping *book_take_mapping(struct book *b, uint32_t address, bool tcp, uint16_t port);

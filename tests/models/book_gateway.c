@@ -1,4 +1,4 @@
-/* The gateway's side of the book: its clock, its leases, its address, and what it is asked. */
+/* The gateway's side of the book: its leases, its address, and what it is asked. */
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
@@ -7,14 +7,7 @@
 #include "bytes.h"
 
 enum {
-    /* Two datagrams of one clock differ by the second that is rounded down and the way. */
-    JITTER_S = 1,
-    DOUBT_S = 3,
-    /* A client tolerates so much (section 3.6), and a reply can be so late. */
-    TOLERANCE_S = 2,
-    LATE_MAX_S = 64,
-    CLOCK_SETTLED_MS = 2000,
-    PROMPT_ANSWERS = 2, /* to questions that were asked after the clock changed */
+    LATE_MAX_MS = 64000, /* a reply can be so late */
     /* An answer may arrive so long after the last datagram that asked. */
     UNDER_WAY_MS = 3000,
     UNSURE_MS = 10000,
@@ -29,24 +22,13 @@ enum {
     /* A request that was refused is repeated after pauses that grow up to a minute, with the suggestion that
      * was not refused yet; until the gateway grants something. */
     PARTICULAR_MS = 70000,
-    CONTRADICTED_MS = 3600000,
     WRONG_ANSWERS = 3, /* and a request is refused */
     UNSUPPORTED_OPCODE = 5,
-};
-
-enum fit {
-    FIT_SURE,
-    FIT_MAYBE, /* it may be late */
-    FIT_NOT,
-};
-
-struct question {
-    uint64_t asked_ms;
-    bool is_first;
+    COPY_MS = 1200, /* what was sent arrives within this time */
 };
 
 struct reply {
-    enum fit fit;
+    enum book_fit fit;
     bool tcp;
     uint16_t result;
     uint16_t internal_port;
@@ -54,30 +36,6 @@ struct reply {
     uint32_t lifetime_s;
     uint32_t epoch_s;
 };
-
-/* ---- calm weather ---- */
-
-static void gateway_trouble(struct book *b, uint64_t now_ms)
-{
-    b->own.gateway_ms = now_ms;
-}
-
-static bool is_calm(uint64_t trouble_ms, uint64_t now_ms, uint64_t for_ms)
-{
-    return trouble_ms + for_ms < now_ms;
-}
-
-bool book_gateway_is_calm(const struct book *b, uint64_t now_ms, uint64_t for_ms)
-{
-    return is_calm(b->own.gateway_ms, now_ms, for_ms + b->config.late_ms) &&
-           is_calm(b->own.stalled_ms, now_ms, for_ms) && !b->own.stopping;
-}
-
-bool book_router_is_calm(const struct book *b, uint64_t now_ms, uint64_t for_ms)
-{
-    return is_calm(b->router_ms, now_ms, for_ms + b->config.router_ms + b->config.late_ms) &&
-           is_calm(b->own.stalled_ms, now_ms, for_ms) && !b->own.stopping;
-}
 
 /* ---- leases ---- */
 
@@ -132,8 +90,7 @@ bool book_lease_is_sure(const struct book *b, const struct book_lease *lease, ui
            lease->doubted_ms < lease->grant[0].got_ms && !b->own.other_clock.known;
 }
 
-/* The mapping whose rule has the router port, or had it last. NULL: none, or it has another rule now. */
-static struct book_mapping *owner_of(const struct book *b, const struct book_lease *lease)
+struct book_mapping *book_owner_of(const struct book *b, const struct book_lease *lease)
 {
     const struct book_rule *rule = book_rule_of(b, lease->owner, lease->tcp, lease->owner_port);
 
@@ -184,121 +141,13 @@ static void add_grant(struct book_lease *lease, uint64_t now_ms, uint64_t since_
     lease->grant[lease->grants++].gone_ms = gone_ms;
 }
 
-/* ---- the gateway's clock ---- */
-
-static int64_t expected_s(const struct book_clock *clock, uint64_t at_ms)
-{
-    int64_t passed_ms = (int64_t)at_ms - (int64_t)clock->at_ms;
-
-    return (int64_t)clock->epoch_s + (passed_ms < 0 ? (passed_ms - 999) / 1000 : passed_ms / 1000);
-}
-
-static void set_clock(struct book_clock *clock, uint64_t now_ms, uint32_t epoch_s)
-{
-    if (!clock->known)
-        clock->since_ms = now_ms;
-    clock->known = true;
-    clock->heard_ms = now_ms;
-    clock->epoch_s = epoch_s;
-    clock->at_ms = now_ms;
-}
-
-/* By the old clock, the gateway lost its state: it is behind by more than section 3.6 tolerates, or ahead by
- * more than any reply can be late. */
-static bool is_restart(const struct book_clock *clock, uint64_t now_ms, uint32_t epoch_s)
-{
-    int64_t heard_s = expected_s(clock, clock->heard_ms);
-    int64_t passed_s = (int64_t)((now_ms - clock->heard_ms) / 1000);
-
-    return (int64_t)epoch_s + TOLERANCE_S + JITTER_S < heard_s + passed_s * 7 / 8 ||
-           (int64_t)epoch_s > heard_s + passed_s * 9 / 8 + LATE_MAX_S + JITTER_S;
-}
-
-/* All that was granted by another clock than the one that counts now. */
-static void void_grants(struct book *b, struct book_lease *lease, uint64_t now_ms)
-{
-    struct book_mapping *m = owner_of(b, lease);
-    unsigned kept = 0;
-
-    for (unsigned i = 0; i < lease->grants; i++) {
-        int64_t off_s = (int64_t)lease->grant[i].epoch_s - expected_s(&b->own.clock, lease->grant[i].got_ms);
-
-        /* What came after the first change is not of the old clock. */
-        if ((off_s >= -DOUBT_S && off_s <= DOUBT_S) || lease->grant[i].got_ms >= b->own.clock.first_ms)
-            lease->grant[kept++] = lease->grant[i];
-    }
-    /* The epoch may have restarted since then, and told the client. */
-    if (kept == 0 && lease->grants > 0 && m && book_believes(b, m, now_ms) &&
-        b->reset_ms < b->own.clock.first_ms)
-        m->broken_ms = now_ms;
-    lease->grants = kept;
-}
-
-/* A packet of another clock. When that clock has gone on for a while, it counts: true. */
-static bool other_clock(struct book *b, uint64_t now_ms, uint32_t epoch_s, const struct question *question)
-{
-    struct book_clock *other = &b->own.other_clock;
-    int64_t off_s = other->known ? (int64_t)epoch_s - expected_s(other, now_ms) : 0;
-    bool late = b->own.clock.heard_ms >= other->since_ms; /* the old clock goes on */
-
-    if (!other->known || off_s < -JITTER_S || off_s > JITTER_S || late)
-        *other = (struct book_clock){.restarted = is_restart(&b->own.clock, now_ms, epoch_s),
-                                     .first_ms = other->known && !late ? other->first_ms : now_ms};
-    set_clock(other, now_ms, epoch_s);
-    other->prompt += question->is_first && question->asked_ms >= other->since_ms + CLOCK_SETTLED_MS / 2 &&
-                     now_ms < question->asked_ms + CLOCK_SETTLED_MS;
-    if (now_ms < other->since_ms + CLOCK_SETTLED_MS || other->prompt < PROMPT_ANSWERS ||
-        (b->own.address_open &&
-         !b->own.address_maybe)) /* the answer to an address request decides, and it may be lost */
-        return false;
-    b->own.clock = *other;
-    other->known = false;
-    for (unsigned i = 0; b->own.clock.restarted && i < b->own.lease_count; i++)
-        void_grants(b, &b->own.leases[b->own.lease_of[i]], now_ms);
-    return true;
-}
-
-/* The known clock is heard again after packets of another one. */
-static void goes_on(struct book *b, uint64_t now_ms)
-{
-    struct book_clock *clock = &b->own.clock;
-
-    if (clock->again_ms <= b->own.other_clock.heard_ms) {
-        clock->again_ms = now_ms;
-        clock->prompt = 0;
-    }
-    if (now_ms >= clock->again_ms + CLOCK_SETTLED_MS && ++clock->prompt >= PROMPT_ANSWERS)
-        b->own.other_clock.known = false;
-}
-
-/* Was it certainly sent after the question, and by the clock that is known? */
-static enum fit judge(struct book *b, uint64_t now_ms, uint32_t epoch_s, const struct question *question)
-{
-    int64_t off_s = (int64_t)epoch_s - expected_s(&b->own.clock, now_ms);
-
-    if (!b->own.clock.known || (off_s >= -JITTER_S && off_s <= JITTER_S &&
-                                (int64_t)epoch_s >= expected_s(&b->own.clock, question->asked_ms))) {
-        b->own.clock.heard_ms = now_ms;
-        if (!b->own.clock.known || off_s >= 0) /* one that is behind was longer under way */
-            set_clock(&b->own.clock, now_ms, epoch_s);
-        goes_on(b, now_ms);
-        return b->own.other_clock.known ? FIT_MAYBE : FIT_SURE;
-    }
-    gateway_trouble(b, now_ms);
-    b->own.unsure_ms = now_ms;
-    if (other_clock(b, now_ms, epoch_s, question))
-        return FIT_SURE;
-    if (off_s >= -DOUBT_S && off_s <= DOUBT_S)
-        return FIT_MAYBE;
-    b->own.cause_ms = now_ms;
-    return FIT_NOT;
-}
+/* ---- answers ---- */
 
 /* While packets come of which it is not certain that they count, the daemon may have ignored this one, too.
  */
-static void heard(struct book *b, uint64_t now_ms, enum fit fit)
+static void heard(struct book *b, uint64_t now_ms, enum book_fit fit)
 {
-    bool sure = fit == FIT_SURE && is_calm(b->own.unsure_ms, now_ms, UNSURE_MS);
+    bool sure = fit == BOOK_FIT_SURE && b->own.unsure_ms + UNSURE_MS < now_ms;
 
     b->own.maybe_silent = b->own.maybe_silent && !sure;
     if (sure)
@@ -306,8 +155,6 @@ static void heard(struct book *b, uint64_t now_ms, enum fit fit)
     b->own.silent = false;
     b->own.unheard = 0;
 }
-
-/* ---- answers ---- */
 
 static uint64_t granted_since_ms(const struct book_lease *lease, uint64_t now_ms, uint16_t port)
 {
@@ -323,7 +170,7 @@ static uint64_t granted_since_ms(const struct book_lease *lease, uint64_t now_ms
 static void note_port(struct book *b, uint64_t now_ms, const struct book_lease *lease,
                       const struct reply *reply, uint64_t since_ms)
 {
-    struct book_mapping *m = owner_of(b, lease);
+    struct book_mapping *m = book_owner_of(b, lease);
     bool knows = m && since_ms < b->reset_ms && m->told_ms < b->reset_ms;
 
     /* The client may know the port in the comment of an adopted rule, from an earlier run, and the host of a
@@ -334,7 +181,7 @@ static void note_port(struct book *b, uint64_t now_ms, const struct book_lease *
         return;
     if (m->external_port != reply->external_port)
         b->own.cause_ms = now_ms;
-    if (reply->fit != FIT_SURE)
+    if (reply->fit != BOOK_FIT_SURE)
         return;
     if (m->external_port == reply->external_port)
         m->broken_ms = 0;
@@ -363,13 +210,13 @@ static bool is_granted_twice(const struct book *b, uint64_t now_ms, const struct
 static void note_clash(struct book *b, uint64_t now_ms, struct book_lease *lease, uint16_t port)
 {
     /* The owner may not be known yet. Then the port of any client is another one's. */
-    if (!is_granted_twice(b, now_ms, lease, port) && !book_may_rest(b, owner_of(b, lease), port, now_ms))
+    if (!is_granted_twice(b, now_ms, lease, port) && !book_may_rest(b, book_owner_of(b, lease), port, now_ms))
         return;
     lease->clash_ms = now_ms;
     lease->doubted_ms = now_ms;
     b->own.cause_ms = now_ms;
     b->own.error_ms = now_ms;
-    gateway_trouble(b, now_ms);
+    book_gateway_trouble(b, now_ms);
 }
 
 static void granted(struct book *b, uint64_t now_ms, struct book_lease *lease, const struct reply *reply)
@@ -377,21 +224,21 @@ static void granted(struct book *b, uint64_t now_ms, struct book_lease *lease, c
     uint64_t since_ms = granted_since_ms(lease, now_ms, reply->external_port);
     bool same = lease->grants > 0 && lease->grant[lease->grants - 1].port == reply->external_port;
 
-    if (lease->deletes && reply->fit == FIT_SURE)
+    if (lease->deletes && reply->fit == BOOK_FIT_SURE)
         return; /* an answer to what was asked before the deletion */
-    if (!lease->open && !lease->maybe_open && same && reply->fit == FIT_SURE)
+    if (!lease->open && !lease->maybe_open && same && reply->fit == BOOK_FIT_SURE)
         return; /* a second copy */
     if (!lease->open && !same) {
-        if (lease->contradicted_ms + CONTRADICTED_MS < now_ms)
+        if (lease->contradicted_ms + BOOK_CONTRADICTED_MS < now_ms)
             lease->contradictions = 0;
         lease->contradictions++;
         lease->contradicted_ms = now_ms;
     }
     note_clash(b, now_ms, lease, reply->external_port);
     note_port(b, now_ms, lease, reply, since_ms);
-    if (reply->fit == FIT_SURE)
+    if (reply->fit == BOOK_FIT_SURE)
         lease->grants = 0;
-    if (reply->fit != FIT_SURE || !lease->open)
+    if (reply->fit != BOOK_FIT_SURE || !lease->open)
         lease->doubted_ms = now_ms;
     lease->open = false;
     lease->wrong = 0;
@@ -400,38 +247,39 @@ static void granted(struct book *b, uint64_t now_ms, struct book_lease *lease, c
     add_grant(lease, now_ms, since_ms, reply);
 }
 
-static void ended(struct book *b, uint64_t now_ms, struct book_lease *lease, enum fit fit)
+static void ended(struct book *b, uint64_t now_ms, struct book_lease *lease, enum book_fit fit)
 {
     lease->doubted_ms = now_ms;
-    if (fit != FIT_SURE || !lease->deletes) {
-        gateway_trouble(b, now_ms);
+    if (fit != BOOK_FIT_SURE || !lease->deletes) {
+        book_gateway_trouble(b, now_ms);
         b->own.cause_ms = now_ms;
         return;
     }
     lease->open = false;
     lease->grants = 0;
+    lease->quiet_ms = lease->sends > 1 && lease->sends < ATTEMPTS_MAX ? lease->sent_ms + COPY_MS : 0;
 }
 
 static void refused(struct book *b, uint64_t now_ms, struct book_lease *lease, const struct reply *reply)
 {
-    struct book_mapping *m = owner_of(b, lease);
+    struct book_mapping *m = book_owner_of(b, lease);
     bool over = book_lease_ends_ms(lease) <= now_ms;
     bool final = reply->result == 2 || reply->result == 4;
 
-    gateway_trouble(b, now_ms);
+    book_gateway_trouble(b, now_ms);
     lease->refused = reply->result;
     lease->refused_ms = now_ms;
     if (lease->suggested != lease->router_port || now_ms < lease->particular_ms + PARTICULAR_MS)
         lease->particular_ms = now_ms;
     b->own.error_ms = now_ms;
-    lease->maybe_open = lease->open && reply->fit != FIT_SURE; /* the daemon may have ignored it */
+    lease->maybe_open = lease->open && reply->fit != BOOK_FIT_SURE; /* the daemon may have ignored it */
     lease->open = false;
     /* A rule of an earlier process whose comment contains no port yet: that process may have told the client.
      * A static mapping that is refused may take the port of a client that uses it. */
     if (!m || (m->external_port == 0 && !m->is_static && m->rule_ms > b->own.started_ms))
         return;
     b->own.cause_ms = now_ms;
-    if (final && over && reply->fit == FIT_SURE && book_believes(b, m, now_ms))
+    if (final && over && reply->fit == BOOK_FIT_SURE && book_believes(b, m, now_ms))
         m->broken_ms = now_ms;
 }
 
@@ -439,14 +287,14 @@ static void refused(struct book *b, uint64_t now_ms, struct book_lease *lease, c
 static void answered_wrongly(struct book *b, uint64_t now_ms, struct book_lease *lease,
                              const struct reply *reply, bool its_own)
 {
-    struct book_mapping *m = owner_of(b, lease);
+    struct book_mapping *m = book_owner_of(b, lease);
 
-    gateway_trouble(b, now_ms);
+    book_gateway_trouble(b, now_ms);
     b->own.cause_ms = now_ms;
     lease->sends = ATTEMPTS_MAX;
     if (its_own && reply->lifetime_s == 0) {
         lease->doubted_ms = now_ms;
-        if (reply->fit == FIT_SURE)
+        if (reply->fit == BOOK_FIT_SURE)
             lease->grants = 0;
     }
     if (++lease->wrong < WRONG_ANSWERS)
@@ -454,7 +302,7 @@ static void answered_wrongly(struct book *b, uint64_t now_ms, struct book_lease 
     b->own.error_ms = now_ms;
     lease->refused = 4;
     lease->refused_ms = now_ms;
-    if (its_own && reply->lifetime_s == 0 && reply->fit == FIT_SURE && m && book_believes(b, m, now_ms))
+    if (its_own && reply->lifetime_s == 0 && reply->fit == BOOK_FIT_SURE && m && book_believes(b, m, now_ms))
         m->broken_ms = now_ms;
 }
 
@@ -485,22 +333,19 @@ static void map_answered(struct book *b, uint64_t now_ms, struct reply *reply)
         b->own.unsure_ms = now_ms;
     if (lease->unanswered > 0)
         lease->unanswered--;
-    if (reply->result == UNSUPPORTED_OPCODE) {
-        reply->fit = FIT_MAYBE; /* section 3.5: what follows the result is the request's, and no epoch */
-    } else if (lease->open || soon) {
-        reply->fit = judge(b, now_ms, reply->epoch_s, &(struct question){lease->asked_ms, lease->is_first});
-        if (reply->fit == FIT_SURE)
-            lease->unanswered = 0;
-    } else {
+    reply->fit = BOOK_FIT_MAYBE;
+    if (!lease->open && !soon) {
         /* Nobody asked: it moves no clock. */
-        gateway_trouble(b, now_ms);
-        reply->fit = FIT_MAYBE;
+        book_gateway_trouble(b, now_ms);
         b->own.cause_ms = now_ms;
+    } else if (reply->result != UNSUPPORTED_OPCODE) { /* section 3.5: it has no epoch */
+        reply->fit =
+            book_judge(b, now_ms, reply->epoch_s, &(struct book_question){lease->asked_ms, lease->is_first});
+        if (reply->fit == BOOK_FIT_SURE)
+            lease->unanswered = 0;
     }
-    if (lease->open)
-        heard(b, now_ms, reply->fit);
-    else if (reply->result == 0)
-        heard(b, now_ms, FIT_MAYBE);
+    if (lease->open || reply->result == 0)
+        heard(b, now_ms, lease->open ? reply->fit : BOOK_FIT_MAYBE);
     if (!lease->open && reply->result == 0 && reply->lifetime_s > 0)
         stranger(b, now_ms, reply);
     if (reply->result != 0)
@@ -516,10 +361,10 @@ static void map_answered(struct book *b, uint64_t now_ms, struct reply *reply)
 /* Some gateways send errors without the ports: it may answer any request that is open. */
 static void short_error(struct book *b, uint64_t now_ms, bool tcp, uint16_t result, uint32_t epoch_s)
 {
-    struct reply reply = {.tcp = tcp, .result = result, .fit = FIT_MAYBE};
+    struct reply reply = {.tcp = tcp, .result = result, .fit = BOOK_FIT_MAYBE};
     unsigned open = 0;
 
-    gateway_trouble(b, now_ms);
+    book_gateway_trouble(b, now_ms);
     for (unsigned i = 0; i < b->own.lease_count; i++) {
         struct book_lease *lease = &b->own.leases[b->own.lease_of[i]];
 
@@ -531,14 +376,14 @@ static void short_error(struct book *b, uint64_t now_ms, bool tcp, uint16_t resu
         if (lease->tcp != tcp || !lease->open)
             continue;
         if (result != UNSUPPORTED_OPCODE)
-            (void)judge(b, now_ms, epoch_s, &(struct question){lease->asked_ms, false});
+            (void)book_judge(b, now_ms, epoch_s, &(struct book_question){lease->asked_ms, false});
         refused(b, now_ms, lease, &reply);
         lease->open = open > 1; /* then it may have ended any of them, or none */
         lease->sends = ATTEMPTS_MAX;
     }
     b->own.refuses = b->own.refuses || result == 1;
     if (open == 1)
-        heard(b, now_ms, FIT_MAYBE);
+        heard(b, now_ms, BOOK_FIT_MAYBE);
     b->own.silent = false;
 }
 
@@ -562,39 +407,40 @@ static void address_reported(struct book *b, uint64_t now_ms, uint32_t epoch_s, 
                              uint32_t address)
 {
     bool known = b->own.addresses == 1 && b->own.address[0] == address;
-    enum fit fit;
+    enum book_fit fit;
 
     if (!b->own.address_open) {
-        gateway_trouble(b, now_ms);
+        book_gateway_trouble(b, now_ms);
         return;
     }
     /* The answer to the only question decides. If there are several, it may be to an earlier one. */
     b->own.address_open = b->own.address_questions != 1;
     if (b->own.address_open)
         b->own.unsure_ms = now_ms;
-    fit = judge(b, now_ms, epoch_s, &(struct question){b->own.address_asked_ms, b->own.address_is_first});
+    fit = book_judge(b, now_ms, epoch_s,
+                     &(struct book_question){b->own.address_asked_ms, b->own.address_is_first});
     b->own.address_open = true;
     if (b->own.address_questions > 0)
         b->own.address_questions--;
-    if (fit == FIT_SURE && b->own.address_maybe)
-        fit = FIT_MAYBE;
+    if (fit == BOOK_FIT_SURE && b->own.address_maybe)
+        fit = BOOK_FIT_MAYBE;
     heard(b, now_ms, fit);
     if (address == 0)
-        gateway_trouble(b, now_ms);
+        book_gateway_trouble(b, now_ms);
     if (result == 1 || result == 5) { /* the address is not another one */
         b->own.refuses = true;
         return;
     }
-    b->own.refuses = b->own.refuses && fit != FIT_SURE;
+    b->own.refuses = b->own.refuses && fit != BOOK_FIT_SURE;
     if (!known && address != 0) {
         b->own.series_cause_ms = now_ms;
-        b->own.series_due = fit == FIT_SURE && b->own.addresses == 1;
+        b->own.series_due = fit == BOOK_FIT_SURE && b->own.addresses == 1;
     }
-    if (fit == FIT_SURE)
+    if (fit == BOOK_FIT_SURE)
         b->own.addresses = 0;
     add_address(b, address);
-    b->own.address_open = b->own.address_open && (fit != FIT_SURE || address == 0);
-    b->own.address_maybe = b->own.address_open && fit != FIT_SURE;
+    b->own.address_open = b->own.address_open && (fit != BOOK_FIT_SURE || address == 0);
+    b->own.address_maybe = b->own.address_open && fit != BOOK_FIT_SURE;
 }
 
 void book_from_gateway(struct book *b, uint64_t now_ms, const uint8_t *bytes, size_t len)
@@ -603,7 +449,7 @@ void book_from_gateway(struct book *b, uint64_t now_ms, const uint8_t *bytes, si
 
     if (len < 8 || bytes[0] != 0 || bytes[1] < 128 || bytes[1] > 130) {
         if (len >= 4 && bytes[0] == 0) {
-            gateway_trouble(b, now_ms); /* an error of another form, perhaps */
+            book_gateway_trouble(b, now_ms); /* an error of another form, perhaps */
             b->own.refuses = true;
         }
         return;
@@ -632,7 +478,7 @@ void book_from_gateway(struct book *b, uint64_t now_ms, const uint8_t *bytes, si
 
 void book_gateway_error(struct book *b, uint64_t now_ms)
 {
-    gateway_trouble(b, now_ms);
+    book_gateway_trouble(b, now_ms);
     b->own.maybe_silent = true;
 }
 
@@ -653,7 +499,7 @@ static void note_unheard(struct book *b, uint64_t now_ms)
 static void ask_address(struct book *b, uint64_t now_ms)
 {
     if (b->own.address_open)
-        gateway_trouble(b, now_ms);
+        book_gateway_trouble(b, now_ms);
     if (now_ms > b->own.address_sent_ms + ADDRESS_LATE_MS)
         b->own.address_questions = 0;
     if (!b->own.address_open || b->own.address_maybe) {
@@ -671,7 +517,7 @@ static void ask_address(struct book *b, uint64_t now_ms)
  * [G5]: what it refuses is requested once more with the internal port, and so are the next tries. */
 static void check_suggestion(struct book *b, uint64_t now_ms, struct book_lease *lease)
 {
-    const struct book_mapping *m = owner_of(b, lease);
+    const struct book_mapping *m = book_owner_of(b, lease);
     const struct book_rule *rule = m ? book_rule_of(b, m->address, m->tcp, m->port) : NULL;
     const struct book_mapping *other =
         lease->suggested == 0 ? NULL
@@ -749,7 +595,7 @@ static void ask_mapping(struct book *b, uint64_t now_ms, const uint8_t *bytes)
         return;
     }
     note_unheard(b, now_ms);
-    if (now_ms > lease->sent_ms + LATE_MAX_S * UINT64_C(1000))
+    if (now_ms > lease->sent_ms + LATE_MAX_MS)
         lease->unanswered = 0;
     if (!same)
         lease->is_first = lease->unanswered == 0;
@@ -759,7 +605,7 @@ static void ask_mapping(struct book *b, uint64_t now_ms, const uint8_t *bytes)
     find_owner(b, lease);
     lease->sends = same ? lease->sends + 1 : 1;
     if (lease->open)
-        gateway_trouble(b, now_ms);
+        book_gateway_trouble(b, now_ms);
     lease->suggested = get16(bytes + 6);
     if (!same || early)
         lease->restarted_ms = now_ms;
@@ -775,6 +621,9 @@ static void ask_mapping(struct book *b, uint64_t now_ms, const uint8_t *bytes)
         lease->grants = 0;
         return;
     }
+    if (now_ms < lease->quiet_ms)
+        book_fail(b, "router port %u is requested, and a copy of its deletion may be under way",
+                  lease->router_port);
     shorten(lease, now_ms, lifetime_s);
     if (!again || now_ms > next_ms) /* it may be a retransmission */
         check_suggestion(b, now_ms, lease);

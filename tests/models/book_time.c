@@ -17,6 +17,7 @@ enum {
     ANNOUNCE_FIRST_MS = 250,
     ANNOUNCE_START_MS = 2000,
     ANNOUNCE_SLACK_MS = 500,
+    ASKS_MS = 130000,  /* an answer to the last copy, and the interval after it */
     CREATED_MS = 3000, /* a new mapping in calm weather */
     TURN_MS = 700,     /* and each of its client's that may be before it at the gateway */
     ANSWERED_MS = 1000,
@@ -117,6 +118,20 @@ static void check_announcements(const struct book *b, uint64_t now_ms)
     if (b->own.series_sure && b->own.series > 0 && b->own.series < ANNOUNCEMENTS &&
         now_ms > b->own.series_ms + gap_ms(b) + slack_ms)
         book_fail(b, "announcement %u of a series is missing", b->own.series + 1);
+}
+
+/* The gateway's announcements do not cross a tunnel, so the daemon asks each minute. The pauses between two
+ * copies of a request grow up to 64 s (section 3.1). */
+static void check_asks(const struct book *b, uint64_t now_ms)
+{
+    uint64_t asked_ms = b->own.address_sent_ms;
+
+    if (asked_ms < b->own.started_ms)
+        asked_ms = b->own.started_ms;
+    if (asked_ms < b->own.stalled_ms)
+        asked_ms = b->own.stalled_ms;
+    if (now_ms > asked_ms + ASKS_MS + b->config.late_ms)
+        book_fail(b, "the gateway was not asked for its address for %" PRIu64 " ms", now_ms - asked_ms);
 }
 
 /* ---- calm weather ---- */
@@ -316,6 +331,7 @@ void book_time(struct book *b, uint64_t now_ms)
     if (b->requests_live > 0)
         book_check_requests(b, now_ms);
     check_announcements(b, now_ms);
+    check_asks(b, now_ms);
     if (now_ms >= b->own.slow_scan_ms + SLOW_SCAN_MS)
         slow_scan(b, now_ms);
 }

@@ -31,17 +31,6 @@ struct run {
     unsigned kept_next;
 };
 
-static uint8_t take(struct run *run)
-{
-    uint8_t value = 0;
-
-    if (run->input.len > 0) {
-        value = run->input.data[0];
-        run->input = span_skip(run->input, 1);
-    }
-    return value;
-}
-
 /* ---- the gateway's answers ---- */
 
 static void keep(struct run *run, const uint8_t *bytes, size_t len)
@@ -55,8 +44,8 @@ static void keep(struct run *run, const uint8_t *bytes, size_t len)
 static void change_field(struct run *run, uint8_t *bytes, size_t len)
 {
     static const uint32_t lifetimes[] = {0, 1, 2, 30, 60, 120, 7200, UINT32_MAX};
-    uint8_t what = take(run);
-    uint8_t value = take(run);
+    uint8_t what = fuzz_take(&run->input);
+    uint8_t value = fuzz_take(&run->input);
 
     if (len >= 8 && what % 4 == 0)
         put32(bytes + 4, get32(bytes + 4) + (uint32_t)(int8_t)value * (what & 0x80 ? 1000u : 1u));
@@ -71,7 +60,7 @@ static void change_field(struct run *run, uint8_t *bytes, size_t len)
 static unsigned tamper(void *context, uint8_t *bytes, size_t *len, uint64_t *delay_ms)
 {
     struct run *run = context;
-    uint8_t op = run->honest ? 0 : take(run);
+    uint8_t op = run->honest ? 0 : fuzz_take(&run->input);
     unsigned i;
 
     keep(run, bytes, *len);
@@ -81,14 +70,14 @@ static unsigned tamper(void *context, uint8_t *bytes, size_t *len, uint64_t *del
     case 10:
         return 2;
     case 11:
-        *delay_ms += (uint64_t)take(run) << (op & 7);
+        *delay_ms += (uint64_t)fuzz_take(&run->input) << (op & 7);
         return 1;
     case 12:
         *len = op % (*len + 1);
         return 1;
     case 13:
         if (*len > 0)
-            bytes[op % *len] ^= (uint8_t)(1u << (take(run) & 7));
+            bytes[op % *len] ^= (uint8_t)(1u << (fuzz_take(&run->input) & 7));
         return 1;
     case 14:
         i = op % KEPT_MAX;
@@ -109,7 +98,7 @@ static void client_asks(struct run *run)
 {
     static const uint32_t lifetimes[] = {2, 30, 60, 7200};
     struct world *w = run->world;
-    uint8_t what = take(run);
+    uint8_t what = fuzz_take(&run->input);
     struct lan_client *client = &w->lan.clients[what % CLIENTS];
     uint16_t port = (uint16_t)(6000 + (what >> 2) % PORTS);
     bool tcp = what >> 5 & 1;
@@ -130,7 +119,7 @@ static void gateway_changes(struct run *run, uint8_t op)
     unsigned i = op % KEPT_MAX;
 
     if (op & 8)
-        world_gateway_clock(w, (int8_t)take(run));
+        world_gateway_clock(w, (int8_t)fuzz_take(&run->input));
     else if (op & 4)
         world_gateway_reboot(w);
     else if (run->kept_len[i] > 0) {
@@ -141,14 +130,14 @@ static void gateway_changes(struct run *run, uint8_t op)
 
 static void next(struct run *run)
 {
-    uint8_t op = take(run);
+    uint8_t op = fuzz_take(&run->input);
 
     if (op < 96)
         client_asks(run);
     else if (op < 112)
         gateway_changes(run, op);
     else
-        world_run_for(run->world, (uint64_t)take(run) << (op % 12));
+        world_run_for(run->world, (uint64_t)fuzz_take(&run->input) << (op % 12));
 }
 
 /* The program must abort, so that the fuzzer keeps the input. */
@@ -202,7 +191,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct run run = {.input = span_of(data, size)};
 
-    run.world = make_world(&run, take(&run));
+    run.world = make_world(&run, fuzz_take(&run.input));
     for (unsigned i = 0; i < CLIENTS; i++)
         lan_add(&run.world->lan, 0xc0a8580a + i, i == 2 ? LAN_LATE : LAN_GOOD);
     for (unsigned i = 0; i < OPS_MAX && run.input.len > 0; i++)

@@ -47,20 +47,9 @@ struct run {
 
 /* ---- input ---- */
 
-static uint8_t take(struct run *run)
-{
-    uint8_t value = 0;
-
-    if (run->input.len > 0) {
-        value = run->input.data[0];
-        run->input = span_skip(run->input, 1);
-    }
-    return value;
-}
-
 static struct span take_bytes(struct run *run)
 {
-    size_t len = take(run);
+    size_t len = fuzz_take(&run->input);
     struct span bytes;
 
     if (len > run->input.len)
@@ -154,7 +143,7 @@ static void fire(struct run *run)
 /* Deadlines on the way fire in time, as the driver does it. */
 static void pass_time(struct run *run)
 {
-    uint64_t until_ms = run->now_ms + ((uint64_t)take(run) << (take(run) % 16));
+    uint64_t until_ms = run->now_ms + ((uint64_t)fuzz_take(&run->input) << (fuzz_take(&run->input) % 16));
 
     for (unsigned i = 0; i < EVENTS_MAX && !run->exited && proxy_deadline_ms(run->proxy) <= until_ms; i++)
         fire(run);
@@ -165,7 +154,8 @@ static void pass_time(struct run *run)
 static void lan_datagram(struct run *run)
 {
     static const uint32_t sources[] = {0xc0a8580a, 0xc0a8580b, 0xc0a8580c, 0x0a020001, 0x08080808, 0};
-    struct endpoint from = {sources[take(run) % ARRAY_LEN(sources)], (uint16_t)(40000 + take(run) % 4)};
+    struct endpoint from = {sources[fuzz_take(&run->input) % ARRAY_LEN(sources)],
+                            (uint16_t)(40000 + fuzz_take(&run->input) % 4)};
 
     give(run,
          (struct event){.type = EVENT_LAN,
@@ -175,8 +165,8 @@ static void lan_datagram(struct run *run)
 /* A map request with few different ports, so that requests collide. */
 static void lan_map(struct run *run)
 {
-    uint8_t who = take(run);
-    uint8_t what = take(run);
+    uint8_t who = fuzz_take(&run->input);
+    uint8_t what = fuzz_take(&run->input);
     uint8_t request[12] = {
         0, (uint8_t)(1 + (what & 1)), 0, 0, 0x17, what >> 1 & 3, 0x17, what >> 3 & 3, 0, 0, 0, 0};
 
@@ -193,12 +183,12 @@ static void lan_map(struct run *run)
 static void gateway_answer(struct run *run)
 {
     static const uint8_t address[4] = {185, 1, 2, 3};
-    uint8_t kind = take(run);
+    uint8_t kind = fuzz_take(&run->input);
     uint8_t reply[16] = {0, (uint8_t)(128 + run->asked[1])};
     size_t len = run->asked_len == 2 ? 12 : 16;
 
     reply[3] = kind & 8 ? kind & 7 : 0;
-    reply[6] = take(run);
+    reply[6] = fuzz_take(&run->input);
     if (len == 12) {
         memcpy(reply + 8, address, sizeof(address));
     } else {
@@ -266,8 +256,8 @@ static void router_sentence(struct run *run, unsigned session)
                                         "=packets=3",
                                         "=bytes=180"};
     struct connection *connection = &run->connection[session];
-    uint8_t kind = take(run);
-    uint8_t count = take(run) % 14;
+    uint8_t kind = fuzz_take(&run->input);
+    uint8_t count = fuzz_take(&run->input) % 14;
     const char *reply = replies[kind % ARRAY_LEN(replies)];
     unsigned which = connection->tags > 0 ? (kind >> 3) % connection->tags : 0;
     uint8_t sentence[2048];
@@ -278,7 +268,7 @@ static void router_sentence(struct run *run, unsigned session)
     if (connection->tags > 0)
         len += put_word(sentence + len, connection->tag[which]);
     while (count-- > 0)
-        len += put_word(sentence + len, words[take(run) % ARRAY_LEN(words)]);
+        len += put_word(sentence + len, words[fuzz_take(&run->input) % ARRAY_LEN(words)]);
     sentence[len++] = 0;
     if (connection->tags > 0 && strcmp(reply, "!done") == 0) {
         connection->tags--;
@@ -291,7 +281,7 @@ static void router_sentence(struct run *run, unsigned session)
 static void router_state(struct run *run, unsigned session, bool close)
 {
     struct connection *connection = &run->connection[session];
-    uint8_t reason = take(run);
+    uint8_t reason = fuzz_take(&run->input);
 
     if (close && connection->state != CLOSED) {
         connection->state = CLOSED;
@@ -307,7 +297,7 @@ static void router_state(struct run *run, unsigned session, bool close)
 
 static void next(struct run *run)
 {
-    uint8_t op = take(run);
+    uint8_t op = fuzz_take(&run->input);
     unsigned session = op >> 4 & (ROUTER_SESSIONS_MAX - 1);
 
     switch (op & 15) {
@@ -333,8 +323,8 @@ static void next(struct run *run)
         break;
     case 8:
         give(run, (struct event){.type = EVENT_GATEWAY_ERROR,
-                                 .gateway_error =
-                                     (enum gateway_trouble)(GATEWAY_PORT_UNREACHABLE + take(run) % 4)});
+                                 .gateway_error = (enum gateway_trouble)(GATEWAY_PORT_UNREACHABLE +
+                                                                         fuzz_take(&run->input) % 4)});
         break;
     case 9:
         router_data(run, session, take_bytes(run));
@@ -346,7 +336,7 @@ static void next(struct run *run)
         router_state(run, session, false);
         break;
     case 12:
-        give(run, (struct event){.type = take(run) == 0xff ? EVENT_STOP : EVENT_ASKED});
+        give(run, (struct event){.type = fuzz_take(&run->input) == 0xff ? EVENT_STOP : EVENT_ASKED});
         break;
     default:
         router_sentence(run, session);
@@ -378,7 +368,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct actions out;
     struct run run = {.proxy = fresh_memory(), .out = &out, .input = span_of(data, size), .now_ms = 1000};
 
-    proxy_init(run.proxy, &config, take(&run));
+    proxy_init(run.proxy, &config, fuzz_take(&run.input));
     give(&run, (struct event){.type = EVENT_START});
     for (unsigned i = 0; i < EVENTS_MAX && run.input.len > 0 && !run.exited; i++)
         next(&run);

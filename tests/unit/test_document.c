@@ -5,7 +5,7 @@
 
 #include "app/page.h"
 #include "core/proxy_state.h"
-#include "unit.h"
+#include "proxy_unit.h"
 
 enum { CLIENTS = 26, PORTS = 20, TEXT_MAX = 1 << 20 };
 
@@ -15,19 +15,8 @@ static char text[TEXT_MAX];
 
 static int setup(void **state)
 {
-    static const struct proxy_config of_core = {
-        .gateway = 0x0A020001,
-        .instance = "default",
-        .user = "natpmp",
-        .password = "secret",
-        .in_interface = "wg1",
-        .mappings_max = MAPPINGS_MAX,
-        .client_mappings_max = CLIENT_MAPPINGS_DEFAULT,
-    };
     (void)state;
-    proxy = calloc(1, proxy_size());
-    assert_non_null(proxy);
-    proxy_init(proxy, &of_core, 1);
+    proxy = proxy_make();
     for (uint32_t client = 0; client < CLIENTS; client++)
         for (unsigned port = 1; port <= PORTS; port++)
             assert_int_not_equal(mapping_new(&proxy->tables, 0xC0A85801 + client, NATPMP_TCP, (uint16_t)port),

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/proxy.h"
 #include "core/proxy_status.h"
 #include "proxy_check.h"
+#include "proxy_unit.h"
 #include "ros_unit.h"
 
 enum { CLIENT = 0xc0a8580a, STREAM_BYTES = 4096 };
@@ -35,22 +35,10 @@ static void hear(const char *sentences)
  * snapshot will have 12. */
 static int start(void **state)
 {
-    static const struct proxy_config config = {
-        .gateway = 0x0a020001,
-        .instance = "default",
-        .user = "natpmp",
-        .password = "secret",
-        .in_interface = "wg1",
-        .mappings_max = MAPPINGS_MAX,
-        .client_mappings_max = CLIENT_MAPPINGS_DEFAULT,
-        .log_level = LOG_LEVEL_INFO,
-    };
     (void)state;
-    proxy = calloc(1, proxy_size());
-    assert_non_null(proxy);
+    proxy = proxy_make();
     now_ms = 100000;
     memset(&side_readings, 0, sizeof(side_readings));
-    proxy_init(proxy, &config, 1);
     give((struct event){.type = EVENT_START});
     assert_int_equal(count_actions(&out, ACTION_ROUTER_OPEN), 1);
     give((struct event){.type = EVENT_ROUTER_OPEN, .router = {.peer = 0xc0a85801}});

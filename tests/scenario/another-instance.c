@@ -2,16 +2,6 @@
  * its claim; neither stands by, also when connections end and somebody edits rules by hand. [R3] */
 #include "scenario.h"
 
-static bool second_stands_by(struct world *w)
-{
-    bool result;
-
-    world_turn(w, 1);
-    result = proxy_status(w->proxy, w->now_ms).standing_by;
-    world_turn(w, 0);
-    return result;
-}
-
 static void tell(struct world *w)
 {
     w->trace.only_logs = true;

@@ -19,17 +19,6 @@ static void from(struct world *w, uint32_t address, uint16_t port)
     world_lan_datagram(w, (struct endpoint){address, 40000}, w->options.lan_address, span_of(request, 12));
 }
 
-static void left_over(struct world *w, uint16_t port, const char *address)
-{
-    char rule[256];
-
-    (void)snprintf(rule, sizeof(rule),
-                   "chain=dstnat action=dst-nat protocol=tcp in-interface=wg0 dst-port=%u to-addresses=%s "
-                   "to-ports=22 comment=\"double-natpmp/default external %u lease 3600 s\"",
-                   (unsigned)port, address, (unsigned)port);
-    router_model_rule_add(w->router, rule, false);
-}
-
 static void all_ask(struct world *w)
 {
     from(w, w->options.router_address, 22);
@@ -70,12 +59,12 @@ static void tell(struct world *w)
     note(w, "rules of an earlier run");
     world_kill(w);
     world_hand_begin(w, "rules with our mark");
-    left_over(w, 7000, "192.168.88.1");
-    left_over(w, 7001, "192.168.88.255");
-    left_over(w, 7002, "192.168.88.2");
-    left_over(w, 7003, "8.8.8.8");
-    left_over(w, 7004, "239.1.2.3");
-    left_over(w, 7005, "100.64.0.9");
+    left_over_rule(w, TCP, 7000, "192.168.88.1", 22, 3600);
+    left_over_rule(w, TCP, 7001, "192.168.88.255", 22, 3600);
+    left_over_rule(w, TCP, 7002, "192.168.88.2", 22, 3600);
+    left_over_rule(w, TCP, 7003, "8.8.8.8", 22, 3600);
+    left_over_rule(w, TCP, 7004, "239.1.2.3", 22, 3600);
+    left_over_rule(w, TCP, 7005, "100.64.0.9", 22, 3600);
     world_hand_end(w);
     world_start(w, 2);
     world_run_for(w, 5000);

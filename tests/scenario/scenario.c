@@ -94,6 +94,50 @@ unsigned our_rules(const struct world *w)
     return w->invariants.rule_count;
 }
 
+void left_over_rule(struct world *w, bool tcp, uint16_t router_port, const char *address, uint16_t port,
+                    unsigned lease_s)
+{
+    char text[256];
+
+    (void)snprintf(text, sizeof(text),
+                   "chain=dstnat action=dst-nat protocol=%s in-interface=wg0 dst-port=%u to-addresses=%s "
+                   "to-ports=%u comment=\"double-natpmp/default external %u lease %u s\"",
+                   tcp ? "tcp" : "udp", router_port, address, port, router_port, lease_s);
+    expect(w, router_model_rule_add(w->router, text, false) != 0);
+}
+
+uint64_t router_writes(const struct world *w)
+{
+    const struct router_model_counters *c = router_model_counters(w->router);
+
+    return c->adds + c->removes + c->sets;
+}
+
+/* ---- a second daemon ---- */
+
+void with_admin(struct world_options *options)
+{
+    options->router.users[1] = (struct router_model_user){
+        .name = "admin", .password = "pass-Word-9f8e7d", .policies = ROUTER_MODEL_ALL};
+}
+
+void start_second_as_admin(struct world *w, uint64_t seed)
+{
+    (void)snprintf(w->options.config.user, sizeof(w->options.config.user), "admin");
+    world_start_second(w, seed);
+    (void)snprintf(w->options.config.user, sizeof(w->options.config.user), "natpmp");
+}
+
+bool second_stands_by(struct world *w)
+{
+    bool result;
+
+    world_turn(w, 1);
+    result = proxy_status(w->proxy, w->now_ms).standing_by;
+    world_turn(w, 0);
+    return result;
+}
+
 /* ---- clients whose datagrams the story plays ---- */
 
 void asks_map(struct world *w, unsigned last_byte, uint16_t source_port, bool tcp, uint16_t internal_port,

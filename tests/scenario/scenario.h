@@ -59,6 +59,15 @@ uint16_t router_port_of(struct world *w, unsigned last_byte, bool tcp, uint16_t 
 /* The interface of the daemon's TCP rule for that port of the client; "": there is no rule. */
 const char *interface_of(struct world *w, unsigned last_byte, uint16_t port);
 unsigned our_rules(const struct world *w);
+/* A rule that an earlier run left behind. Its external port is the router port. */
+void left_over_rule(struct world *w, bool tcp, uint16_t router_port, const char *address, uint16_t port,
+                    unsigned lease_s);
+/* How often rules were added, changed or removed. */
+uint64_t router_writes(const struct world *w);
+/* For story.options: the router has a second user, for a second daemon. */
+void with_admin(struct world_options *options);
+void start_second_as_admin(struct world *w, uint64_t seed);
+bool second_stands_by(struct world *w);
 /* Another program on the router undoes the rule for TCP port 7000 of client 10 for 20 s, of which the trace
  * shows three. `undo` is called every 10 ms with the id of the rule, and with the id that it was called with
  * before. 0: there is no rule. The daemon has to replace the rule about once a second, and the rule has to

@@ -17,23 +17,11 @@ static void options(struct world_options *options)
     options->gateway.offer_port = 40002;
 }
 
-static void leftover(struct world *w, unsigned last_byte, uint16_t port)
-{
-    char text[256];
-
-    (void)snprintf(text, sizeof(text),
-                   "chain=dstnat action=dst-nat in-interface=wg0 protocol=udp dst-port=%u "
-                   "to-addresses=192.168.88.%u to-ports=6881 comment=\"double-natpmp/default external %u "
-                   "lease 60 s\"",
-                   port, last_byte, port);
-    router_model_rule_add(w->router, text, false);
-}
-
 static void tell(struct world *w)
 {
     world_hand_begin(w, "two rules of an earlier run");
-    leftover(w, 20, 40001);
-    leftover(w, 21, 40002);
+    left_over_rule(w, UDP, 40001, "192.168.88.20", 6881, 60);
+    left_over_rule(w, UDP, 40002, "192.168.88.21", 6881, 60);
     world_hand_end(w);
     world_start(w, 1);
     world_run_for(w, 5000);

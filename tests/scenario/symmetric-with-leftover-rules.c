@@ -11,24 +11,13 @@ static void options(struct world_options *options)
     options->gateway.offer_port = 40001;
 }
 
-static void leftover(struct world *w, unsigned last_byte, uint16_t port)
-{
-    char text[256];
-
-    (void)snprintf(text, sizeof(text),
-                   "chain=dstnat action=dst-nat in-interface=wg0 protocol=udp dst-port=%u "
-                   "to-addresses=192.168.88.%u to-ports=6881 comment=\"double-natpmp/default external %u "
-                   "lease 600 s\"",
-                   port, last_byte, port);
-    router_model_rule_add(w->router, text, false);
-    book_asked_before(&w->book, lan_address(last_byte), UDP, 6881);
-}
-
 static void tell(struct world *w)
 {
     world_hand_begin(w, "two rules of an earlier run");
-    leftover(w, 10, 40001);
-    leftover(w, 11, 40002);
+    left_over_rule(w, UDP, 40001, "192.168.88.10", 6881, 600);
+    book_asked_before(&w->book, lan_address(10), UDP, 6881);
+    left_over_rule(w, UDP, 40002, "192.168.88.11", 6881, 600);
+    book_asked_before(&w->book, lan_address(11), UDP, 6881);
     world_hand_end(w);
     gateway_late(w, 500);
     world_start(w, 1);

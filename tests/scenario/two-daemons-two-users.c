@@ -6,39 +6,14 @@
 
 static void two_users(struct world_options *options)
 {
-    options->router.users[1] = (struct router_model_user){
-        .name = "admin", .password = "pass-Word-9f8e7d", .policies = ROUTER_MODEL_ALL};
+    with_admin(options);
     options->router.users[2] = (struct router_model_user){
         .name = "monitor", .password = "", .policies = ROUTER_MODEL_READ | ROUTER_MODEL_API};
-}
-
-static uint64_t writes(struct world *w)
-{
-    const struct router_model_counters *c = router_model_counters(w->router);
-
-    return c->adds + c->removes + c->sets;
 }
 
 static struct proxy_status first(struct world *w)
 {
     return proxy_status(w->proxy, w->now_ms);
-}
-
-static bool second_stands_by(struct world *w)
-{
-    bool result;
-
-    world_turn(w, 1);
-    result = proxy_status(w->proxy, w->now_ms).standing_by;
-    world_turn(w, 0);
-    return result;
-}
-
-static void start_second(struct world *w, uint64_t seed)
-{
-    (void)snprintf(w->options.config.user, sizeof(w->options.config.user), "admin");
-    world_start_second(w, seed);
-    (void)snprintf(w->options.config.user, sizeof(w->options.config.user), "natpmp");
 }
 
 static void other_program_logs_in(struct world *w)
@@ -63,35 +38,35 @@ static void tell(struct world *w)
     skip_s(w, 10);
     for (unsigned round = 0; round < 2; round++) {
         note(w, "a second daemon starts, as another user");
-        before = writes(w);
+        before = router_writes(w);
         w->lan_process = 1;
-        start_second(w, 2 + round);
+        start_second_as_admin(w, 2 + round);
         world_run_for(w, 5);
         if (round == 1)
             other_program_logs_in(
                 w); /* its session is the newest one when the second daemon looks for its own */
         world_run_for(w, 10000);
         expect(w, first(w).standing_by && first(w).other_address == lan_address(3) && !second_stands_by(w));
-        expect(w, our_rules(w) == 1 && writes(w) <= before + 12);
+        expect(w, our_rules(w) == 1 && router_writes(w) <= before + 12);
         skip_s(w, 60);
-        expect(w, writes(w) <= before + 12);
+        expect(w, router_writes(w) <= before + 12);
         note(w, "the second daemon dies");
-        before = writes(w);
+        before = router_writes(w);
         world_kill_second(w);
         w->lan_process = 0;
         world_run_for(w, 15000);
         expect(w, !first(w).standing_by && our_rules(w) == 1 && w->invariants.claims == 0);
-        expect(w, writes(w) <= before + 12);
+        expect(w, router_writes(w) <= before + 12);
         expect_rest(w);
     }
     note(w, "the first one dies, too, and starts again beside the other program");
     world_kill(w);
     skip_s(w, 5);
-    before = writes(w);
+    before = router_writes(w);
     world_start(w, 9);
     world_run_for(w, 60000);
     expect(w, !first(w).standing_by && our_rules(w) == 1 && w->invariants.claims == 0);
-    expect(w, writes(w) <= before + 2);
+    expect(w, router_writes(w) <= before + 2);
 }
 
 const struct story story_two_daemons_two_users = {.options = two_users, .tell = tell};

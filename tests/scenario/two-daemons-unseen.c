@@ -18,41 +18,11 @@ static const struct {
     {ROUTER_MODEL_ACTIVE_ALL, ROUTER_MODEL_ACTIVE_REFUSED},
 };
 
-static void two_users(struct world_options *options)
-{
-    options->router.users[1] = (struct router_model_user){
-        .name = "admin", .password = "pass-Word-9f8e7d", .policies = ROUTER_MODEL_ALL};
-}
-
-static uint64_t writes(struct world *w)
-{
-    const struct router_model_counters *c = router_model_counters(w->router);
-
-    return c->adds + c->removes + c->sets;
-}
-
 static bool first_stands_by(struct world *w)
 {
     struct proxy_status status = proxy_status(w->proxy, w->now_ms);
 
     return status.standing_by && status.other_address == lan_address(3);
-}
-
-static bool second_stands_by(struct world *w)
-{
-    bool result;
-
-    world_turn(w, 1);
-    result = proxy_status(w->proxy, w->now_ms).standing_by;
-    world_turn(w, 0);
-    return result;
-}
-
-static void start_second(struct world *w, uint64_t seed)
-{
-    (void)snprintf(w->options.config.user, sizeof(w->options.config.user), "admin");
-    world_start_second(w, seed);
-    (void)snprintf(w->options.config.user, sizeof(w->options.config.user), "natpmp");
 }
 
 static void round_of(struct world *w, unsigned round)
@@ -64,19 +34,20 @@ static void round_of(struct world *w, unsigned round)
     router->users[1].active = seen[round].second;
     note(w, "the first daemon starts again, and 5 s later a second one");
     world_kill(w);
-    before = writes(w);
+    before = router_writes(w);
     world_start(w, 100 + round);
     world_run_for(w, 5000);
     expect(w, !proxy_status(w->proxy, w->now_ms).standing_by);
     w->lan_process = 1;
-    start_second(w, 200 + round);
+    start_second_as_admin(w, 200 + round);
     world_run_for(w, 10000);
     expect(w, first_stands_by(w) && !second_stands_by(w));
-    expect(w, our_rules(w) == 1 && writes(w) <= before + 12);
-    before = writes(w);
+    expect(w, our_rules(w) == 1 && router_writes(w) <= before + 12);
+    before = router_writes(w);
     skip_s(w, (uint64_t)TRIES * TRY_S);
     expect(w, first_stands_by(w) && !second_stands_by(w));
-    expect(w, our_rules(w) == 1 && w->invariants.claims == 0 && writes(w) <= before + UINT64_C(6) * TRIES);
+    expect(w, our_rules(w) == 1 && w->invariants.claims == 0 &&
+                  router_writes(w) <= before + UINT64_C(6) * TRIES);
     note(w, "the second daemon dies");
     world_kill_second(w);
     w->lan_process = 0;
@@ -85,7 +56,7 @@ static void round_of(struct world *w, unsigned round)
     expect(w, our_rules(w) == 1 && w->invariants.claims == 0);
     expect_rest(w);
     note(w, "it starts again, and dies before it has removed its claim");
-    start_second(w, 300 + round);
+    start_second_as_admin(w, 300 + round);
     world_run_for(w, 500);
     expect(w, w->invariants.claims == 1 && first_stands_by(w));
     world_kill_second(w);
@@ -108,4 +79,4 @@ static void tell(struct world *w)
         round_of(w, round);
 }
 
-const struct story story_two_daemons_unseen = {.options = two_users, .tell = tell};
+const struct story story_two_daemons_unseen = {.options = with_admin, .tell = tell};

@@ -7,7 +7,7 @@
 #include "io/tls.h"
 
 struct inquiry {
-    const struct survey *survey;
+    struct survey *survey;
     int error;    /* not 0: no memory or no descriptors; nothing was asked */
     int signal;   /* not 0: this signal ended it early; all changes have been undone */
     bool hanging; /* a thread still waits for a name server: the process can end only by _exit() */

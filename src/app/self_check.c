@@ -191,6 +191,8 @@ static void begin(struct self_check *s, uint64_t now_ms)
     check_init(&run->check, &run->about, true, clock_seed());
     inquiry_list_own(&run->check.survey);
     run->check.survey.local = udp_client_local(s->of.gateway);
+    run->check.survey.standing_by = status.standing_by;
+    run->check.survey.other_address = status.other_address;
     if (status.router_failure != FAILURE_NO_INTERFACE)
         memcpy(run->check.survey.interface, status.interface, sizeof(status.interface));
     if (!is_cut_off(&status)) {

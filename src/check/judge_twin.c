@@ -23,46 +23,70 @@ static void note(struct sessions *sessions, struct span address)
         sessions->address[sessions->addresses++] = text;
 }
 
-/* The API sessions of our user. */
-static struct sessions count_sessions(const struct survey *s)
+/* The API sessions of our user; those of others are of another program, or of a second daemon with a user of
+ * its own. */
+static struct sessions count_sessions(const struct survey *s, struct log_safe *ret_other)
 {
     struct sessions sessions = {0};
-    struct table_rows rows = table_rows_of(s, TABLE_ACTIVE);
-    const struct ros_sentence *row;
-    while ((row = table_find(&rows, "name", s->config->user)) != NULL) {
+    *ret_other = log_safe(span_of(NULL, 0));
+    for (struct table_rows t = table_rows_of(s, TABLE_ACTIVE); table_rows_next(&t) != NULL;) {
         struct span via;
+        struct span name;
         struct span address;
-        if (row_get(row, "via", &via) && !span_starts(via, "api"))
+        if ((row_get(t.row, "via", &via) && !span_starts(via, "api")) || !row_get(t.row, "name", &name))
             continue;
-        note(&sessions, row_get(row, "address", &address) ? address : span_text("?"));
+        if (span_is(name, s->config->user))
+            note(&sessions, row_get(t.row, "address", &address) ? address : span_text("?"));
+        else
+            *ret_other = log_safe(name);
     }
     return sessions;
 }
 
-/* Another daemon with the same INSTANCE and user would have sessions of its own. */
+static struct finding *judge_sessions(struct scene *scene)
+{
+    struct log_safe other;
+    const struct sessions sessions = count_sessions(scene->s, &other);
+    struct log_safe user = log_safe(span_text(scene->s->config->user));
+    bool others = other.text[0] != '\0';
+    if (sessions.addresses > 1)
+        return finding_add(
+            scene->out, FINDING_SECOND_DAEMON, FINDING_WARN,
+            "sessions of the user %s come from more than one address (%s, %s%s): a second daemon may run",
+            user.text, sessions.address[0].text, sessions.address[1].text,
+            sessions.addresses > 2 ? " ..." : "");
+    if (sessions.count > SESSIONS_OF_ONE)
+        return finding_add(
+            scene->out, FINDING_SECOND_DAEMON, FINDING_WARN,
+            "the user %s has %u sessions from %s, more than one daemon opens: a second one may run",
+            user.text, sessions.count, sessions.address[0].text);
+    if (sessions.count == 0)
+        return finding_add(scene->out, FINDING_SECOND_DAEMON, FINDING_WARN,
+                           "the router does not show who is logged in, so that a second daemon with this "
+                           "INSTANCE is not seen");
+    return finding_add(scene->out, FINDING_SECOND_DAEMON, FINDING_PASS,
+                       "no sign of a second daemon with the user %s: all its sessions come from %s%s%s",
+                       user.text, sessions.address[0].text, others ? "; the API is also used by " : "",
+                       others ? other.text : "");
+}
+
+/* Another daemon with the same INSTANCE would have sessions of its own. */
 void judge_twin(struct scene *scene)
 {
     const struct survey *s = scene->s;
-    const struct sessions sessions = count_sessions(s);
     struct finding *f;
-    if (sessions.addresses > 1)
-        f = finding_add(
-            scene->out, FINDING_SECOND_DAEMON, FINDING_WARN,
-            "sessions of the user %s come from more than one address (%s, %s%s): a second daemon may run",
-            log_safe(span_text(s->config->user)).text, sessions.address[0].text, sessions.address[1].text,
-            sessions.addresses > 2 ? " ..." : "");
-    else if (sessions.count > SESSIONS_OF_ONE)
-        f = finding_add(
-            scene->out, FINDING_SECOND_DAEMON, FINDING_WARN,
-            "the user %s has %u sessions from %s, more than one daemon opens: a second one may run",
-            log_safe(span_text(s->config->user)).text, sessions.count, sessions.address[0].text);
-    else if (sessions.count > 0)
-        f = finding_add(scene->out, FINDING_SECOND_DAEMON, FINDING_PASS,
-                        "no sign of a second daemon: all sessions of the user come from %s",
-                        sessions.address[0].text);
-    else
+    if (s->table[TABLE_ACTIVE].state == TABLE_UNASKED)
         return;
-    if (f->status != FINDING_PASS)
+    if (s->standing_by)
+        f = finding_add(scene->out, FINDING_SECOND_DAEMON, FINDING_WARN,
+                        "another daemon with this INSTANCE serves%s%s, and the one on this machine stands by",
+                        s->other_address != 0 ? " at " : "",
+                        s->other_address != 0 ? address_text(s->other_address).text : "");
+    else
+        f = judge_sessions(scene);
+    if (!s->standing_by && s->table[TABLE_ACTIVE].len == 0)
+        finding_cure(f, "if you see a second daemon, give it another INSTANCE");
+    else if (f->status != FINDING_PASS)
         finding_cure(
             f, "stop one of the two daemons, or give it another INSTANCE and another user of the router");
 }

@@ -107,6 +107,10 @@ struct survey {
      * tables decide. */
     char interface[INTERFACE_NAME_MAX + 1];
 
+    /* As the running daemon on this machine knows it: another one with its INSTANCE serves, and it stands by. */
+    bool standing_by;
+    uint32_t other_address; /* 0: not known */
+
     bool logged_in;
     uint8_t failure; /* enum failure: why the router was not read to the end, or NONE */
     struct table table[TABLES];

@@ -175,7 +175,19 @@ static void test_a_second_daemon(void **state)
                                  "=name=natpmp =address=192.168.88.7 =via=winbox",
                                  "=name=other =address=192.168.88.8 =via=api"));
     check_finding(FINDING_SECOND_DAEMON, FINDING_PASS, "come from 172.17.0.2", NULL);
+    check_finding(FINDING_SECOND_DAEMON, FINDING_PASS, "also used by other", NULL);
     set_table(TABLE_ACTIVE, NULL);
+    check_finding(FINDING_SECOND_DAEMON, FINDING_WARN, "does not show who is logged in", "another INSTANCE");
+    refuse(TABLE_ACTIVE, ROS_ERROR_PERMISSION, "not enough permissions (9)");
+    check_finding(FINDING_SECOND_DAEMON, FINDING_WARN, "does not show who is logged in", "another INSTANCE");
+    /* The daemon itself knows it, whatever user the other one has. */
+    survey->standing_by = true;
+    check_finding(FINDING_SECOND_DAEMON, FINDING_WARN, "another daemon with this INSTANCE serves, and",
+                  "stop one of the two");
+    survey->other_address = 0xc0a85807;
+    set_table(TABLE_ACTIVE, ROWS("=name=natpmp =address=172.17.0.2 =via=api"));
+    check_finding(FINDING_SECOND_DAEMON, FINDING_WARN, "serves at 192.168.88.7, and", "stop one of the two");
+    survey->table[TABLE_ACTIVE].state = TABLE_UNASKED;
     assert_null(find(FINDING_SECOND_DAEMON));
 }
 

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 const char *finding_name(enum finding_id id)
 {
@@ -70,4 +71,20 @@ void finding_cure(struct finding *finding, const char *format, ...)
     va_end(arguments);
     if (len < 0 || (size_t)len >= sizeof(finding->cure))
         finding->cure[0] = '\0';
+}
+
+bool finding_cure_add(struct finding *finding, const char *format, ...)
+{
+    char before[FINDING_CURE_MAX];
+    char command[FINDING_CURE_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    int len = vsnprintf(command, sizeof(command), format, arguments);
+    va_end(arguments);
+    memcpy(before, finding->cure, sizeof(before));
+    if (len < 0 || (size_t)len >= sizeof(command))
+        finding->cure[0] = '\0';
+    else
+        finding_cure(finding, "%s%s%s", before, before[0] != '\0' ? "; " : "", command);
+    return finding->cure[0] != '\0';
 }

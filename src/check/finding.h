@@ -77,3 +77,5 @@ printf_(4, 5) struct finding *finding_add(struct findings *out, enum finding_id 
 /* Values from outside must pass ros_quote() first. A command that does not fit is left out, because a part of
  * one would do harm. */
 printf_(2, 3) void finding_cure(struct finding *finding, const char *format, ...);
+/* Adds a command behind those that are there. False: it does not fit, and none is left. */
+printf_(2, 3) bool finding_cure_add(struct finding *finding, const char *format, ...);

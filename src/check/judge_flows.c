@@ -144,41 +144,119 @@ static void judge_gateway_path(struct scene *scene)
 
 /* ---- answers of clients ---- */
 
-/* The commands that make a routing table through the tunnel, if there is none, and its name. */
-struct table_commands {
-    struct ros_quoted name;
-    char text[sizeof("/routing/table/add name=vpn-in fib; /ip/route/add dst-address=0.0.0.0/0 gateway= "
-                     "routing-table=vpn-in; ") +
-              sizeof(struct ros_quoted)];
+/* What the answers need, as far as it is there: a table whose default route is the tunnel, a rule that marks
+ * what comes in through the tunnel, and one that sends what is marked to the table. */
+struct answer_parts {
+    struct log_safe table;
+    struct ros_quoted mark;
+    bool table_there;
+    bool route_wrong; /* the table has another default route */
+    bool route_there;
+    bool marked;
+    bool sent;
 };
 
-static struct table_commands make_table(const struct scene *scene)
+static bool has_row(const struct survey *s, enum table_name table, const char *name, const char *value)
 {
-    struct table_commands commands = {.text = ""};
-    struct log_safe table = ways_table_through(scene->s, scene->vpn.interface);
-    struct ros_quoted tunnel = ros_quote(span_text(scene->vpn.interface));
-    bool old = scene->version_known && scene->version.major < 7;
-    commands.name = ros_quote(span_text(table.text[0] != '\0' ? table.text : "vpn-in"));
-    if (table.text[0] == '\0')
-        (void)snprintf(commands.text, sizeof(commands.text),
-                       "%s/ip/route/add dst-address=0.0.0.0/0 gateway=%s %s=vpn-in; ",
-                       old ? "" : "/routing/table/add name=vpn-in fib; ", tunnel.text,
-                       old ? "routing-mark" : "routing-table");
-    return commands;
+    struct table_rows rows = table_rows_of(s, table);
+    return table_find(&rows, name, value) != NULL;
 }
 
-static void cure_astray(const struct scene *scene, struct finding *f)
+static void find_table(const struct scene *scene, const char *attribute, struct answer_parts *p)
 {
-    struct table_commands table = make_table(scene);
+    const struct survey *s = scene->s;
+    const char *name = p->table.text;
+    p->table = ways_table_through(s, scene->vpn.interface);
+    p->route_there = name[0] != '\0';
+    if (!p->route_there)
+        p->table = log_safe(span_text("vpn-in"));
+    for (struct table_rows t = table_rows_of(s, TABLE_ROUTE); table_rows_next(&t) != NULL;)
+        p->route_wrong = p->route_wrong || (!p->route_there && row_is(t.row, attribute, name) &&
+                                            row_is(t.row, "dst-address", "0.0.0.0/0"));
+    p->table_there = has_row(s, TABLE_ROUTE, attribute, name) ||
+                     has_row(s, TABLE_MANGLE, "new-routing-mark", name) ||
+                     has_row(s, TABLE_RULE, "table", name);
+}
+
+/* True if a rule for the tunnel has marked all connections alike, whose mark others do not have. */
+static bool is_marked(const struct scene *scene, const struct outcomes *after)
+{
+    const struct outcome *first = &after->at[0];
+    bool same = after->count > 0 && first->connection_mark[0] != '\0' && !after->incomplete;
+    for (unsigned i = 0; i < after->count; i++)
+        same = same && !after->at[i].partly && !after->at[i].unsure &&
+               strcmp(after->at[i].connection_mark, first->connection_mark) == 0;
+    for (struct table_rows t = table_rows_of(scene->s, TABLE_MANGLE); same && table_rows_next(&t) != NULL;)
+        if (row_id(t.row) == first->marker)
+            return row_is(t.row, "in-interface", scene->vpn.interface);
+    return false;
+}
+
+static void find_marks(const struct scene *scene, const struct outcomes *after, const struct outcomes *back,
+                       struct answer_parts *p)
+{
+    struct span mark = span_text("vpn-in");
+    const char *table = p->table.text;
+    p->marked = is_marked(scene, after);
+    p->sent = back->count > 0 && !back->incomplete;
+    for (unsigned i = 0; i < back->count; i++)
+        p->sent = p->sent && !back->at[i].partly && !back->at[i].unsure &&
+                  strcmp(back->at[i].routing_mark, table) == 0;
+    if (p->marked)
+        mark = span_text(after->at[0].connection_mark);
+    p->marked = p->marked || p->sent;
+    for (struct table_rows t = table_rows_of(scene->s, TABLE_MANGLE);
+         !p->marked && table_rows_next(&t) != NULL;) {
+        if (!row_is(t.row, "new-routing-mark", table) || !row_is(t.row, "chain", "prerouting") ||
+            !row_get(t.row, "connection-mark", &mark) || span_starts(mark, "!") || span_is(mark, "no-mark") ||
+            ros_flag(t.row, "disabled") || ros_flag(t.row, "invalid")) {
+            mark = span_text("vpn-in");
+            continue;
+        }
+        p->sent = true;
+        break;
+    }
+    p->mark = ros_quote(mark);
+}
+
+/* Only what is missing: the router refuses a second table of that name, and the commands behind it. */
+static void cure_astray(const struct scene *scene, struct finding *f, const struct outcomes *after,
+                        const struct outcomes *back)
+{
+    struct answer_parts p = {.table_there = false};
     struct ros_quoted tunnel = ros_quote(span_text(scene->vpn.interface));
     struct place place = judge_first_of(scene->s, TABLE_MANGLE, "prerouting");
-    finding_cure(
-        f,
-        "%s/ip/firewall/mangle/add chain=prerouting in-interface=%s connection-state=new "
-        "connection-mark=no-mark action=mark-connection new-connection-mark=vpn-in passthrough=yes%s; "
-        "/ip/firewall/mangle/add chain=prerouting in-interface=!%s connection-mark=vpn-in "
-        "action=mark-routing new-routing-mark=%s passthrough=no%s",
-        table.text, tunnel.text, place.text, tunnel.text, table.name.text, place.text);
+    bool old = scene->version_known && scene->version.major < 7;
+    const char *attribute = old ? "routing-mark" : "routing-table";
+    find_table(scene, attribute, &p);
+    find_marks(scene, after, back, &p);
+    struct ros_quoted table = ros_quote(span_text(p.table.text));
+    char in_table[sizeof("routing-table=") + sizeof(struct ros_quoted)];
+    (void)snprintf(in_table, sizeof in_table, "%s=%s", attribute, table.text);
+    bool fits = true;
+    if (!p.table_there && !old)
+        fits = fits && finding_cure_add(f, "/routing/table/add name=%s fib", table.text);
+    if (p.route_wrong)
+        fits = fits && finding_cure_add(f, "/ip/route/set [find dst-address=0.0.0.0/0 %s] gateway=%s",
+                                        in_table, tunnel.text);
+    else if (!p.route_there)
+        fits = fits && finding_cure_add(f, "/ip/route/add dst-address=0.0.0.0/0 gateway=%s %s", tunnel.text,
+                                        in_table);
+    if (!p.marked)
+        fits = fits &&
+               finding_cure_add(
+                   f,
+                   "/ip/firewall/mangle/add chain=prerouting in-interface=%s connection-state=new "
+                   "connection-mark=no-mark action=mark-connection new-connection-mark=%s passthrough=yes%s",
+                   tunnel.text, p.mark.text, place.text);
+    if (!p.sent)
+        fits = fits && finding_cure_add(
+                           f,
+                           "/ip/firewall/mangle/add chain=prerouting in-interface=!%s connection-mark=%s "
+                           "action=mark-routing new-routing-mark=%s passthrough=no%s",
+                           tunnel.text, p.mark.text, table.text, place.text);
+    if (!fits)
+        f->cure[0] = '\0';
 }
 
 /* Fasttracked packets skip the mangle rules, so their way is that of packets without a mark. */
@@ -239,7 +317,7 @@ static void judge_return(struct scene *scene)
                        address_text(lan.address).text, (unsigned)lan.length);
         judge_loss(scene, FINDING_RETURN, &loss, &back, &remedy);
     } else {
-        cure_astray(scene, judge_loss_finding(scene, FINDING_RETURN, &loss, &back, what));
+        cure_astray(scene, judge_loss_finding(scene, FINDING_RETURN, &loss, &back, what), &after, &marks);
     }
 }
 

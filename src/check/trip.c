@@ -96,15 +96,14 @@ void trip_follow(const struct survey *s, const struct trip *trip, struct outcome
     bool sure = !marks.incomplete;
     if (is_dropped(s, TABLE_RAW, "prerouting", &trip->packet, true, &tally)) {
         ret_loss->sure = tally.all_sure;
-        if (ret_loss->sure)
-            return;
     }
+    bool dropped = ret_loss->sure;
     for (unsigned i = 0; i < marks.count; i++) {
         const struct outcome *outcome = &marks.at[i];
         bool certain = sure && !outcome->unsure;
         packet.connection_mark = outcome->connection_mark;
         packet.routing_mark = outcome->routing_mark;
-        lost += is_astray(s, &packet, outcome, certain, &tally) ||
+        lost += dropped || is_astray(s, &packet, outcome, certain, &tally) ||
                 is_dropped(s, TABLE_FILTER, "forward", &packet, certain, &tally);
     }
     ret_loss->sure = ret_loss->found && tally.all_sure && lost == marks.count;

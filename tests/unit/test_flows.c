@@ -225,6 +225,53 @@ static void test_a_flow_in_a_tunnel(void **state)
 
 /* ---- the answers of clients ---- */
 
+/* What is there is not added again: the router would refuse it, or have it twice. */
+static void test_what_is_missing_for_the_answers(void **state)
+{
+    static const char in[] = "/ip/firewall/mangle/add chain=prerouting in-interface=wg1";
+    static const char out[] = "/ip/firewall/mangle/add chain=prerouting in-interface=!wg1";
+    (void)state;
+    set_table(TABLE_ROUTE, ROWS(DEFAULT_ROUTE));
+    check_finding(FINDING_RETURN, FINDING_FAIL, "the main routing table sends",
+                  "/ip/route/add dst-address=0.0.0.0/0 gateway=wg1 routing-table=vpn-in");
+    assert_null(strstr(find(FINDING_RETURN)->cure, ";"));
+    set_table(TABLE_ROUTE, ROWS(DEFAULT_ROUTE, "=dst-address=0.0.0.0/0 =immediate-gw=203.0.113.1%ether1 "
+                                               "=routing-table=vpn-in"));
+    check_finding(FINDING_RETURN, FINDING_FAIL, "mangle rule *2 sends",
+                  "/ip/route/set [find dst-address=0.0.0.0/0 routing-table=vpn-in] gateway=wg1");
+    assert_null(strstr(find(FINDING_RETURN)->cure, ";"));
+    /* The table is known by a routing rule. */
+    MANGLE(MARK_IN);
+    set_table(TABLE_ROUTE, ROWS(DEFAULT_ROUTE));
+    set_table(TABLE_RULE, ROWS("=.id=*5 =action=lookup =table=vpn-in =src-address=192.168.99.0/24"));
+    check_finding(FINDING_RETURN, FINDING_FAIL, "the main routing table sends",
+                  "/ip/route/add dst-address=0.0.0.0/0 gateway=wg1 routing-table=vpn-in; ");
+    assert_non_null(strstr(find(FINDING_RETURN)->cure, out));
+    assert_null(strstr(find(FINDING_RETURN)->cure, in));
+    assert_null(strstr(find(FINDING_RETURN)->cure, "/routing/table"));
+    set_table(TABLE_RULE, NULL);
+    set_table(TABLE_ROUTE, ROWS(DEFAULT_ROUTE, TUNNEL_ROUTE));
+    check_finding(FINDING_RETURN, FINDING_FAIL, "", out);
+    assert_null(strstr(find(FINDING_RETURN)->cure, ";"));
+    MANGLE(MARK_OUT);
+    check_finding(FINDING_RETURN, FINDING_FAIL, "", in);
+    assert_null(strstr(find(FINDING_RETURN)->cure, ";"));
+    /* A mark that other connections have, too, is not ours. */
+    MANGLE("=.id=*1 =chain=prerouting =action=mark-connection =connection-mark=no-mark "
+           "=new-connection-mark=all =passthrough=true");
+    check_finding(FINDING_RETURN, FINDING_FAIL, "", in);
+    assert_non_null(strstr(find(FINDING_RETURN)->cure, out));
+}
+
+/* What a raw rule drops has marks all the same. */
+static void test_a_raw_rule_is_one_failure(void **state)
+{
+    (void)state;
+    set_table(TABLE_RAW, ROWS("=.id=*9 =chain=prerouting =action=drop =in-interface=wg1 =protocol=tcp"));
+    check_finding(FINDING_FORWARD, FINDING_FAIL, "raw rule *9 drops", "place-before=*9");
+    check_finding(FINDING_RETURN, FINDING_PASS, "", NULL);
+}
+
 static void test_answers_leave_by_another_way(void **state)
 {
     (void)state;
@@ -346,6 +393,8 @@ UNIT(flows)
         SILENT(test_a_way_of_our_own),
         SILENT(test_a_flow_in_a_tunnel),
         SILENT(test_answers_leave_by_another_way),
+        SILENT(test_what_is_missing_for_the_answers),
+        SILENT(test_a_raw_rule_is_one_failure),
         SILENT(test_marks_that_do_not_last),
         SILENT(test_answers_are_dropped),
         SILENT(test_fasttrack),

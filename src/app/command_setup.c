@@ -122,6 +122,7 @@ static struct setup describe(const struct config *config, struct ros_version ver
                             config->tls_ca_file[0] == '\0' && config->tls_name[0] == '\0',
         .api_port = config->router_port,
         .user = config->user,
+        .instance = config->instance,
         .gateway = config->gateway,
         .tunnel = router->tunnel[0] != '\0'         ? router->tunnel
                   : config->in_interface[0] != '\0' ? config->in_interface

@@ -1,6 +1,7 @@
 #include "check/setup.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "check/script.h"
 #include "check/setup_parts.h"
@@ -313,6 +314,14 @@ void setup_write(const struct setup *s, struct writer *w)
 
 /* ---- the removal ---- */
 
+/* The rules of the daemon's mappings, of its INSTANCE alone. */
+static void write_removed_mappings(const struct setup *s, struct writer *w)
+{
+    write_text(w, "/ip/firewall/nat/remove [find comment~\"^double-natpmp/");
+    write_text(w, s->instance);
+    setup_write_line(w, " \" dynamic=no]");
+}
+
 void setup_write_removal(const struct setup *s, struct writer *w)
 {
     write_text(w, "# Removes double-natpmp from a router with RouterOS ");
@@ -320,8 +329,14 @@ void setup_write_removal(const struct setup *s, struct writer *w)
     write_text(w, ".");
     write_decimal(w, s->version.minor);
     setup_write_line(w, ". None of these commands has been executed.\n"
-                        "# Clients keep their mappings on the gateway until these expire.\n"
-                        "/container/stop [find interface=veth-natpmp]\n"
+                        "# Clients keep their mappings on the gateway until these expire.");
+    if (strcmp(s->instance, "default") != 0) {
+        setup_write_line(w, "# Stop this daemon first. What setup has made stays, because a second daemon "
+                            "may use it: without INSTANCE, setup --remove prints the commands for that.");
+        write_removed_mappings(s, w);
+        return;
+    }
+    setup_write_line(w, "/container/stop [find interface=veth-natpmp]\n"
                         "# Go on when /container/print shows that it is stopped:\n"
                         "/container/remove [find interface=veth-natpmp]");
     bool named = ros_version_dialect(s->version) == CONTAINER_7_19;
@@ -329,22 +344,26 @@ void setup_write_removal(const struct setup *s, struct writer *w)
                               : "/container/envs/remove [find list=natpmp]");
     setup_write_line(w, ros_version_dialect(s->version) == CONTAINER_7_21
                             ? "/container/mounts/remove [find list=natpmp]"
-                            : "/container/mounts/remove [find name~\"^natpmp\"]");
-    setup_write_line(w, "/ip/firewall/nat/remove [find comment~\"^double-natpmp\" dynamic=no]\n"
-                        "/ip/firewall/nat/remove [find comment=\"NAT-PMP to double-natpmp\"]\n"
-                        "/ip/firewall/filter/remove [find comment~\"^double-natpmp: \"]\n"
-                        "/ip/firewall/mangle/remove [find comment~\"^double-natpmp: \"]\n"
-                        "/ip/firewall/filter/set [find action=fasttrack-connection connection-mark=no-mark] "
-                        "!connection-mark\n"
-                        "/ip/firewall/address-list/remove [find comment~\"^double-natpmp: \"]\n"
-                        "/routing/rule/remove [find comment~\"^double-natpmp: \"]\n"
-                        "/ip/route/remove [find comment~\"^double-natpmp: \"]\n"
-                        "/routing/table/remove [find comment~\"^double-natpmp: \"]\n"
-                        "/ip/address/remove [find interface=veth-natpmp]\n"
-                        "/interface/veth/remove [find name=veth-natpmp]");
+                            : "/container/mounts/remove [find name~\"^natpmp[0-9]+\\$\"]");
+    write_removed_mappings(s, w);
+    setup_write_line(w,
+                     "/ip/firewall/nat/remove [find comment~\"^double-natpmp(: |-(tcp|udp)-)\" dynamic=no]\n"
+                     "/ip/firewall/nat/remove [find comment=\"NAT-PMP to double-natpmp\"]\n"
+                     "/ip/firewall/filter/remove [find comment~\"^double-natpmp: \"]\n"
+                     "/ip/firewall/mangle/remove [find comment~\"^double-natpmp: \"]\n"
+                     "/ip/firewall/address-list/remove [find comment~\"^double-natpmp: \"]\n"
+                     "/routing/rule/remove [find comment~\"^double-natpmp: \"]\n"
+                     "/ip/route/remove [find comment~\"^double-natpmp: \"]\n"
+                     "/routing/table/remove [find comment~\"^double-natpmp: \"]\n"
+                     "/ip/address/remove [find interface=veth-natpmp]\n"
+                     "/interface/veth/remove [find name=veth-natpmp]\n"
+                     "# If no other mangle rules mark connections:\n"
+                     "/ip/firewall/filter/set [find action=fasttrack-connection connection-mark=no-mark] "
+                     "!connection-mark\n"
+                     "# If no second daemon uses them:");
     write_text(w, "/user/remove [find name=");
     write_quoted(w, span_text(s->user));
-    setup_write_line(w, "]\n/user/group/remove [find name=natpmp]\n"
+    setup_write_line(w, " group=natpmp]\n/user/group/remove [find name=natpmp]\n"
                         "# If no other program uses the API:");
     write_text(w, "/ip/service/set ");
     write_text(w, s->tls ? "api-ssl" : "api");

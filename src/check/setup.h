@@ -37,6 +37,7 @@ struct setup {
     bool make_certificate; /* for TLS without a configured certificate: the image has no CAs */
     uint16_t api_port;
     const char *user;
+    const char *instance;
     uint32_t gateway;
     const char *tunnel; /* the interface */
     const char *lan;   /* the LAN's interface, for a router without an interface list LAN; NULL: it has one */

@@ -25,6 +25,7 @@ static int start(void **state)
         .listen_port = 5351,
         .api_port = 8728,
         .user = "natpmp",
+        .instance = "default",
         .gateway = 0x0a020001,
         .tunnel = "wg1",
         .env = {env("VPN_GATEWAY", "10.2.0.1"), env("MIKROTIK_API_ADDRESS", "172.30.254.1:8728"),
@@ -112,6 +113,9 @@ static void test_removal(void **state)
         (void)snprintf(name, sizeof(name), "7.%u-remove", minors[i]);
         compare(name);
     }
+    /* Another daemon may use what setup has made. */
+    setup.instance = "home";
+    compare("7.21-remove-home");
 }
 
 static void test_an_image_in_a_registry(void **state)

@@ -68,7 +68,9 @@ static void address_settled(struct check *c)
     c->survey.upstream.result = c->upstream.trouble_result;
     c->survey.upstream.address_known = c->upstream.address_known;
     c->survey.upstream.address = c->upstream.address;
-    c->gateway_phase = c->upstream.address_known ? GATEWAY_WAITING : GATEWAY_ENDED;
+    /* Who refuses the one request may grant the other. */
+    bool answers = c->upstream.address_known || c->upstream.trouble == GATEWAY_REFUSES;
+    c->gateway_phase = answers ? GATEWAY_WAITING : GATEWAY_ENDED;
 }
 
 void check_tick_gateway(struct check *c, const struct step *step)
@@ -80,8 +82,8 @@ void check_tick_gateway(struct check *c, const struct step *step)
         upstream_tick(&c->upstream, step);
     while (upstream_next(&c->upstream, step->now_ms, &outcome))
         take_outcome(c, &outcome, step);
-    bool late = gateway_limit_ms(c) <= step->now_ms;
-    if (c->gateway_phase == GATEWAY_ADDRESS && (c->upstream.address_known || late || c->stopping))
+    bool over = c->stopping || gateway_limit_ms(c) <= step->now_ms;
+    if (c->gateway_phase == GATEWAY_ADDRESS && (c->upstream.address_known || over))
         address_settled(c);
     if (c->gateway_phase == GATEWAY_WAITING && c->stopping)
         c->gateway_phase = GATEWAY_ENDED;
@@ -89,7 +91,7 @@ void check_tick_gateway(struct check *c, const struct step *step)
         ask_mapping(c, step);
         upstream_tick(&c->upstream, step); /* a slow router may have taken minutes */
     }
-    if (c->gateway_phase == GATEWAY_MAPPING && (late || c->stopping)) {
+    if (c->gateway_phase == GATEWAY_MAPPING && (c->stopping || gateway_limit_ms(c) <= step->now_ms)) {
         c->survey.upstream.trial = GATEWAY_TRIAL_SILENT;
         /* The gateway may have granted the mapping without an answer. */
         ask_deletion(c, step);

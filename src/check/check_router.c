@@ -35,7 +35,7 @@ static const char *table_proplist(enum table_name name)
         [TABLE_ACTIVE] = "name,address,via",
         [TABLE_TRACKING] = "enabled",
         [TABLE_CONNECTION] = flow_proplist,
-        [TABLE_SCRIPT] = "name,policy,dont-require-permissions", /* the source may contain secrets */
+        [TABLE_SCRIPT] = "name,policy,dont-require-permissions,invalid", /* the source may contain secrets */
         [TABLE_USER] = "name,group",
         [TABLE_GROUP] = "name,policy",
     };

@@ -5,6 +5,20 @@
 
 /* ---- the connection and the login ---- */
 
+enum { API_PORT = 8728, API_TLS_PORT = 8729 };
+
+/* A service that does not listen there, or another one, is more likely a mistake in our setting than one of
+ * the router's, on which other programs depend. */
+static bool is_port_doubtful(const struct survey *s)
+{
+    static const enum failure doubts[] = {FAILURE_REFUSED,     FAILURE_TIMEOUT,    FAILURE_SILENT_LOGIN,
+                                          FAILURE_TLS_REFUSED, FAILURE_TLS_BROKEN, FAILURE_PROTOCOL};
+    for (size_t i = 0; i < ARRAY_LEN(doubts); i++)
+        if (s->failure == doubts[i])
+            return s->config->router_port != (s->config->tls ? API_TLS_PORT : API_PORT);
+    return false;
+}
+
 static void judge_unreachable(const struct survey *s, struct findings *out)
 {
     static const struct failure_text stopped = {.state = "the router was not read: the check was stopped",
@@ -13,7 +27,14 @@ static void judge_unreachable(const struct survey *s, struct findings *out)
     char where[sizeof(struct log_safe) + sizeof " port 65535"];
     (void)snprintf(where, sizeof where, "%s port %u", log_safe(span_text(s->config->router_host)).text,
                    (unsigned)s->config->router_port);
-    judge_failure(s, out, FINDING_API, failed ? failure_text((enum failure)s->failure) : &stopped, where);
+    struct finding *f =
+        judge_failure(s, out, FINDING_API, failed ? failure_text((enum failure)s->failure) : &stopped, where);
+    if (is_port_doubtful(s))
+        finding_cure(
+            f,
+            "correct the port in MIKROTIK_API_ADDRESS: the service %s has %u, unless it was given another "
+            "one (/ip/service/print)",
+            judge_service_name(s), s->config->tls ? API_TLS_PORT : API_PORT);
 }
 
 static void judge_login(const struct survey *s, struct findings *out)

@@ -38,8 +38,8 @@ static void write_filled(struct writer *w, const struct survey *s, const char *t
     }
 }
 
-void judge_failure(const struct survey *s, struct findings *out, enum finding_id id,
-                   const struct failure_text *t, const char *where)
+struct finding *judge_failure(const struct survey *s, struct findings *out, enum finding_id id,
+                              const struct failure_text *t, const char *where)
 {
     bool cause = t->cause != NULL;
     struct finding *f = finding_add(out, id, FINDING_FAIL, "%s%s%s (%s)", t->state, cause ? ": " : "",
@@ -48,4 +48,5 @@ void judge_failure(const struct survey *s, struct findings *out, enum finding_id
     struct writer w = writer_of(text, sizeof text);
     write_filled(&w, s, t->cure);
     finding_cure(f, "%.*s", (int)writer_span(&w).len, text);
+    return f;
 }

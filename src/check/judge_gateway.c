@@ -16,9 +16,9 @@ static const char *result_text(uint16_t result)
     static const char *const texts[] = {
         [NATPMP_SUCCESS] = "but without an address",
         [NATPMP_UNSUPPORTED_VERSION] = "unsupported version: it does not speak NAT-PMP",
-        [NATPMP_NOT_AUTHORIZED] = "not authorized: it does not let this machine map ports",
+        [NATPMP_NOT_AUTHORIZED] = "not authorized",
         [NATPMP_NETWORK_FAILURE] = "network failure: it has no external address",
-        [NATPMP_OUT_OF_RESOURCES] = "out of resources: it has no free port",
+        [NATPMP_OUT_OF_RESOURCES] = "out of resources",
         [NATPMP_UNSUPPORTED_OPCODE] = "unsupported opcode: it does not know the request",
     };
     return result < ARRAY_LEN(texts) ? texts[result] : "an unknown error";
@@ -35,11 +35,36 @@ static void cure_result(struct finding *f, uint16_t result)
         finding_cure(f, "ask the operator of the gateway, or use another server");
 }
 
+/* The rules of all mappings on this router, whatever the INSTANCE of their daemon. */
+static unsigned count_mappings(const struct survey *s)
+{
+    unsigned count = 0;
+    struct span comment;
+    for (struct table_rows t = table_rows_of(s, TABLE_NAT); table_rows_next(&t) != NULL;)
+        count += row_is(t.row, "action", "dst-nat") && row_get(t.row, "comment", &comment) &&
+                 span_starts(comment, "double-natpmp/");
+    return count;
+}
+
+static void judge_refused_mapping(const struct survey *s, struct findings *out)
+{
+    uint16_t result = s->upstream.trial_result;
+    unsigned mappings = result == NATPMP_OUT_OF_RESOURCES ? count_mappings(s) : 0;
+    if (mappings > 0) {
+        (void)finding_add(out, FINDING_GATEWAY_MAPPING, FINDING_PASS,
+                          "the gateway has no port left for a test: this router has %u mapping%s", mappings,
+                          mappings == 1 ? "" : "s");
+        return;
+    }
+    cure_result(finding_add(out, FINDING_GATEWAY_MAPPING, FINDING_FAIL,
+                            "the gateway refuses a test mapping with result %u, %s", (unsigned)result,
+                            result_text(result)),
+                result);
+}
+
 static void judge_mapping(const struct survey *s, struct findings *out)
 {
     struct finding *f;
-    /* The running daemon may use all the ports that the provider gives. Then a refusal is normal. */
-    bool full = s->upstream.trial_result == NATPMP_OUT_OF_RESOURCES && survey_has_rule(s, 0);
     switch ((enum gateway_trial)s->upstream.trial) {
     case GATEWAY_TRIAL_NONE:
         break;
@@ -53,16 +78,12 @@ static void judge_mapping(const struct survey *s, struct findings *out)
                               : "may remain until it expires: its deletion was not confirmed");
         break;
     case GATEWAY_TRIAL_FAILED:
-        f = finding_add(out, FINDING_GATEWAY_MAPPING, full ? FINDING_WARN : FINDING_FAIL,
-                        "the gateway refuses a test mapping with result %u, %s%s",
-                        (unsigned)s->upstream.trial_result, result_text(s->upstream.trial_result),
-                        full ? "; the daemon may use all of them" : "");
-        cure_result(f, s->upstream.trial_result);
+        judge_refused_mapping(s, out);
         break;
     case GATEWAY_TRIAL_SILENT:
         f = finding_add(
             out, FINDING_GATEWAY_MAPPING, FINDING_FAIL,
-            "the gateway tells its external address, but does not answer a request for a mapping");
+            "the gateway answers the request for its external address, but not one for a mapping");
         finding_cure(f, "use another server of the provider");
         break;
     }
@@ -91,11 +112,14 @@ void judge_gateway(const struct survey *s, struct findings *out)
         return;
     }
     if (!s->upstream.address_known) {
-        struct finding *f =
-            finding_add(out, FINDING_GATEWAY, FINDING_FAIL, "the gateway %s answers with result %u, %s",
-                        address_text(s->config->gateway).text, (unsigned)s->upstream.result,
-                        result_text(s->upstream.result));
+        struct finding *f = finding_add(
+            out, FINDING_GATEWAY, FINDING_FAIL,
+            "the gateway %s answers the request for its external address with result %u, %s%s",
+            address_text(s->config->gateway).text, (unsigned)s->upstream.result,
+            result_text(s->upstream.result),
+            s->upstream.trial == GATEWAY_TRIAL_GRANTED ? "; it grants mappings all the same" : "");
         cure_result(f, s->upstream.result);
+        judge_mapping(s, out);
         return;
     }
     (void)finding_add(out, FINDING_GATEWAY, FINDING_PASS, "the gateway %s answers",

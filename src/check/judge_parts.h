@@ -84,8 +84,8 @@ bool scene_is_lost(const struct scene *scene, const char *interface);
 /* The router's service that the configuration asks for. */
 const char *judge_service_name(const struct survey *s);
 /* The finding of a row of base/failure.h; `where` is the address that did not answer as it should. */
-void judge_failure(const struct survey *s, struct findings *out, enum finding_id id,
-                   const struct failure_text *t, const char *where);
+struct finding *judge_failure(const struct survey *s, struct findings *out, enum finding_id id,
+                              const struct failure_text *t, const char *where);
 
 /* ---- judge_api.c ---- */
 

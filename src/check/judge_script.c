@@ -88,6 +88,13 @@ void judge_script(struct scene *scene)
         return;
     struct table_rows scripts = table_rows_of(s, TABLE_SCRIPT);
     const struct ros_sentence *script = table_find(&scripts, "name", s->config->change_script);
+    if (script != NULL && ros_flag(script, "invalid")) {
+        finding_cure(
+            finding_add(scene->out, FINDING_SCRIPT, FINDING_FAIL,
+                        "the script %s of ON_CHANGE_SCRIPT is invalid: its source has an error", name.text),
+            "/system/script/print detail where name=%s", ros_quote(span_text(s->config->change_script)).text);
+        return;
+    }
     if (script != NULL) {
         judge_policies(scene, script, name.text);
         return;

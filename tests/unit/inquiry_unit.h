@@ -21,6 +21,7 @@ static uint64_t now_ms;
 static int session; /* of the model; 0: none */
 static bool ended;
 static bool gateway_answers;
+static uint16_t gateway_address_result;
 static unsigned gateway_mappings;
 static struct {
     size_t len;
@@ -63,7 +64,7 @@ static inline void gateway_takes(struct span bytes)
     if (!gateway_answers)
         return;
     if (request.type == NATPMP_REQUEST_ADDRESS) {
-        len = natpmp_encode_address_reply(reply, NATPMP_SUCCESS, epoch_s, 0x0b16212c);
+        len = natpmp_encode_address_reply(reply, gateway_address_result, epoch_s, 0x0b16212c);
     } else {
         gateway_mappings = request.lifetime_s > 0;
         len = natpmp_encode_map_reply(reply, request.protocol, NATPMP_SUCCESS, epoch_s, request.internal_port,
@@ -205,6 +206,7 @@ static inline void start_inquiry(const struct router_model_options *options, con
     pieces = replies = 0;
     ended = opening = false;
     gateway_answers = true;
+    gateway_address_result = NATPMP_SUCCESS;
     gateway_mappings = 0;
 }
 

@@ -163,6 +163,22 @@ static void test_a_silent_gateway(void **state)
     tear_down();
 }
 
+/* Who refuses to tell its address may grant mappings all the same. */
+static void test_a_gateway_without_an_address(void **state)
+{
+    (void)state;
+    set_up(false);
+    gateway_address_result = NATPMP_NOT_AUTHORIZED;
+    run(UINT32_MAX);
+    assert_false(subject->survey.upstream.address_known);
+    assert_int_equal(subject->survey.upstream.trouble, GATEWAY_REFUSES);
+    assert_int_equal(subject->survey.upstream.result, NATPMP_NOT_AUTHORIZED);
+    assert_int_equal(subject->survey.upstream.trial, GATEWAY_TRIAL_GRANTED);
+    assert_true(subject->survey.upstream.deleted);
+    assert_int_equal(gateway_mappings, 0);
+    tear_down();
+}
+
 /* [R1] The check has the daemon's patience, and tells whoever looks on that it waits. */
 static void test_a_slow_router(void **state)
 {
@@ -212,6 +228,7 @@ UNIT(check)
         cmocka_unit_test(test_a_router_that_is_gone),
         cmocka_unit_test(test_the_tables_alone),
         cmocka_unit_test(test_a_silent_gateway),
+        cmocka_unit_test(test_a_gateway_without_an_address),
         cmocka_unit_test(test_a_slow_router),
         cmocka_unit_test(test_a_route_check_that_hangs),
     };

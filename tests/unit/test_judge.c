@@ -205,6 +205,8 @@ static void test_the_script(void **state)
                   "/system/script/add name=\"port gone\"");
     config.change_script = "port changed";
     check_finding(FINDING_SCRIPT, FINDING_PASS, "the user has its policies", NULL);
+    set_table(TABLE_SCRIPT, ROWS("=name=port_changed =policy=read,test =invalid=true"));
+    check_finding(FINDING_SCRIPT, FINDING_FAIL, "is invalid", "/system/script/print detail where name=");
     set_table(TABLE_SCRIPT, ROWS("=name=port_changed =policy=read,ftp,test"));
     check_finding(FINDING_SCRIPT, FINDING_FAIL, "needs the policy ftp",
                   "/system/script/set [find name=\"port changed\"] dont-require-permissions=yes");

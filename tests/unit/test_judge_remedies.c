@@ -108,12 +108,70 @@ static void test_the_password_of_another_user(void **state)
     check_setting(FINDING_LOGIN, "refuses the login as admin", "set MIKROTIK_API_USER");
 }
 
+/* Another service answers there, or none. */
+static void test_a_port_of_another_service(void **state)
+{
+    static const enum failure failures[] = {FAILURE_REFUSED, FAILURE_TIMEOUT, FAILURE_SILENT_LOGIN,
+                                            FAILURE_PROTOCOL};
+    (void)state;
+    survey->logged_in = false;
+    survey->trial = TRIAL_NONE;
+    for (size_t i = 0; i < ARRAY_LEN(failures); i++) {
+        survey->failure = (uint8_t)failures[i];
+        config.tls = false;
+        config.router_port = 80;
+        check_finding(FINDING_API, FINDING_FAIL, "port 80",
+                      "correct the port in MIKROTIK_API_ADDRESS: the service api has 8728");
+        config.router_port = 8729;
+        check_finding(FINDING_API, FINDING_FAIL, "port 8729", "the service api has 8728");
+        config.tls = true;
+        config.router_port = 8728;
+        check_finding(FINDING_API, FINDING_FAIL, "port 8728", "the service api-ssl has 8729");
+    }
+    survey->failure = FAILURE_REFUSED;
+    config.router_port = 8729;
+    check_finding(FINDING_API, FINDING_FAIL, "port 8729", "/ip/service/set api-ssl disabled=no port=8729");
+}
+
+static void test_a_gateway_without_an_address(void **state)
+{
+    (void)state;
+    survey->upstream.address_known = false;
+    survey->upstream.trouble = GATEWAY_REFUSES;
+    survey->upstream.result = NATPMP_NOT_AUTHORIZED;
+    check_finding(FINDING_GATEWAY, FINDING_FAIL, "result 2, not authorized; it grants mappings all the same",
+                  "");
+    check_finding(FINDING_GATEWAY_MAPPING, FINDING_PASS, "granted a test mapping", NULL);
+    assert_null(find(FINDING_EXTERNAL_ADDRESS));
+    survey->upstream.trial = GATEWAY_TRIAL_NONE;
+    check_finding(FINDING_GATEWAY, FINDING_FAIL, "result 2, not authorized", "");
+    assert_null(strstr(find(FINDING_GATEWAY)->what, "map"));
+    assert_null(find(FINDING_GATEWAY_MAPPING));
+}
+
+static void test_the_ports_are_in_use_here(void **state)
+{
+#define MAPPING(id, name)                                                                                    \
+    "=.id=*" id " =chain=dstnat =action=dst-nat =protocol=tcp =dst-port=4" id " =to-addresses=192.168.88.7 " \
+    "=in-interface=wg1 =comment=double-natpmp/" name "_external_45001_lease_60_s"
+    (void)state;
+    survey->upstream.trial = GATEWAY_TRIAL_FAILED;
+    survey->upstream.trial_result = NATPMP_OUT_OF_RESOURCES;
+    check_finding(FINDING_GATEWAY_MAPPING, FINDING_FAIL, "result 4", "delete a mapping");
+    set_table(TABLE_NAT, ROWS(REDIRECT, MAPPING("11", "default"), MAPPING("12", "home"), MASQUERADE));
+    check_finding(FINDING_GATEWAY_MAPPING, FINDING_PASS,
+                  "no port left for a test: this router has 2 mappings", NULL);
+    survey->upstream.trial_result = NATPMP_NOT_AUTHORIZED;
+    check_finding(FINDING_GATEWAY_MAPPING, FINDING_FAIL, "result 2", "ProtonVPN");
+}
+
 UNIT(judge_remedies)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_the_gateway_is_the_router),    TEST(test_the_interface_is_no_tunnel),
         TEST(test_lists_keep_their_members),     TEST(test_an_address_that_nobody_reaches),
-        TEST(test_the_password_of_another_user),
+        TEST(test_the_password_of_another_user), TEST(test_a_port_of_another_service),
+        TEST(test_a_gateway_without_an_address), TEST(test_the_ports_are_in_use_here),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,38 +9,67 @@ enum {
     RULE_COMMENT_MAX = 128,
 };
 
-const char nat_rule_proplist[] =
-    ".id,chain,action,protocol,dst-port,port,src-port,in-interface,in-interface-list,"
-    "src-address,dst-address,src-address-list,dst-address-list,dst-address-type,src-address-type,"
-    "connection-mark,packet-mark,routing-mark,hotspot,layer7-protocol,content,time,limit,dst-limit,nth,"
-    "random,per-connection-classifier,connection-limit,connection-type,src-mac-address,jump-target,"
-    "to-addresses,to-ports,invalid,disabled,dynamic,comment,bytes,packets";
+/* The conditions that a rule of the NAT table can have and ours do not. The router is asked for those that
+ * all versions know; the others are seen where it shows a row whole, as listen does. */
+#define CONDITIONS_OF_ALL(X)                                                                                 \
+    X("port")                                                                                                \
+    X("src-port")                                                                                            \
+    X("src-address")                                                                                         \
+    X("src-address-type")                                                                                    \
+    X("src-address-list")                                                                                    \
+    X("dst-address-list")                                                                                    \
+    X("src-mac-address")                                                                                     \
+    X("in-interface-list")                                                                                   \
+    X("out-interface")                                                                                       \
+    X("out-interface-list")                                                                                  \
+    X("in-bridge-port")                                                                                      \
+    X("in-bridge-port-list")                                                                                 \
+    X("out-bridge-port")                                                                                     \
+    X("out-bridge-port-list")                                                                                \
+    X("connection-mark")                                                                                     \
+    X("packet-mark")                                                                                         \
+    X("routing-mark")                                                                                        \
+    X("connection-bytes")                                                                                    \
+    X("connection-limit")                                                                                    \
+    X("connection-rate")                                                                                     \
+    X("connection-type")                                                                                     \
+    X("per-connection-classifier")                                                                           \
+    X("hotspot")                                                                                             \
+    X("layer7-protocol")                                                                                     \
+    X("content")                                                                                             \
+    X("ipsec-policy")                                                                                        \
+    X("tcp-mss")                                                                                             \
+    X("packet-size")                                                                                         \
+    X("dscp")                                                                                                \
+    X("priority")                                                                                            \
+    X("ingress-priority")                                                                                    \
+    X("ttl")                                                                                                 \
+    X("realm")                                                                                               \
+    X("fragment")                                                                                            \
+    X("icmp-options")                                                                                        \
+    X("ipv4-options")                                                                                        \
+    X("psd")                                                                                                 \
+    X("time")                                                                                                \
+    X("limit")                                                                                               \
+    X("dst-limit")                                                                                           \
+    X("nth")                                                                                                 \
+    X("random")
+#define CONDITIONS_OF_SOME(X)                                                                                \
+    X("p2p")                                                                                                 \
+    X("tcp-flags")                                                                                           \
+    X("tls-host")                                                                                            \
+    X("tos")                                                                                                 \
+    X("connection-state")                                                                                    \
+    X("connection-nat-state")
 
-/* Conditions that our rules do not have. */
-static const char *const conditions[] = {
-    "in-interface-list",
-    "port",
-    "src-port",
-    "src-address",
-    "src-address-type",
-    "src-address-list",
-    "dst-address-list",
-    "connection-mark",
-    "packet-mark",
-    "routing-mark",
-    "hotspot",
-    "layer7-protocol",
-    "content",
-    "time",
-    "limit",
-    "dst-limit",
-    "nth",
-    "random",
-    "per-connection-classifier",
-    "connection-limit",
-    "connection-type",
-    "src-mac-address",
-};
+#define ASKED(name) name ","
+#define LISTED(name) name,
+
+const char nat_rule_proplist[] =
+    ".id,chain,action,protocol,dst-port,in-interface,dst-address,dst-address-type," CONDITIONS_OF_ALL(
+        ASKED) "jump-target,to-addresses,to-ports,invalid,disabled,dynamic,comment,bytes,packets";
+
+static const char *const conditions[] = {CONDITIONS_OF_ALL(LISTED) CONDITIONS_OF_SOME(LISTED)};
 
 /* ---- values ---- */
 

@@ -159,6 +159,54 @@ static void test_what_a_hand_changed(void **state)
     }
 }
 
+static bool is_one_of(const char *name, const char *const *names)
+{
+    while (*names != NULL && strcmp(name, *names) != 0)
+        names++;
+    return *names != NULL;
+}
+
+/* Every argument of a NAT rule that any version has is a condition, which our rules do not have, or is known
+ * here. */
+static void test_all_conditions(void **state)
+{
+    (void)state;
+    static const char menu[] = "/ip/firewall/nat\tadd\t";
+    static const char *const written[] = {
+        "action",   "chain",    "comment",  "disabled",     "dst-address",  "dst-address-type",
+        "dst-port", "protocol", "to-ports", "in-interface", "to-addresses", NULL};
+    static const char *const no_condition[] = {
+        "address-list",    "address-list-timeout", "copy-from",   "jump-target",   "log",
+        "log-prefix",      "place-before",         "socks5-port", "socks5-server", "socksify-service",
+        "randomise-ports", "same-not-by-dst",      NULL};
+    FILE *file = fopen(SOURCE_DIR "/routeros-commands.tsv", "r");
+    char line[2048];
+    char words[512];
+    unsigned found = 0;
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file) != NULL) {
+        char *versions = line + sizeof(menu) - 1;
+        if (strncmp(line, menu, sizeof(menu) - 1) != 0)
+            continue;
+        bool of_all = strncmp(versions, "7.9..7.24\t", 10) == 0;
+        char *names = strchr(versions, '\t');
+        assert_non_null(names);
+        for (char *name = strtok(names, "\t \n"); name != NULL; name = strtok(NULL, "\t \n")) {
+            if (is_one_of(name, written) || is_one_of(name, no_condition))
+                continue;
+            found++;
+            snprintf(words, sizeof(words), "%s=%s=x %s", OURS, name, MARK);
+            if (parse(words).as_wanted)
+                fail_msg("%s is not seen", name);
+            snprintf(words, sizeof(words), ",%s,", name);
+            if ((strstr(nat_rule_proplist, words) != NULL) != of_all)
+                fail_msg("%s is%s asked for", name, of_all ? " not" : "");
+        }
+    }
+    (void)fclose(file);
+    assert_in_range(found, 40, 60);
+}
+
 /* [P7] Rules for the tunnel's own address, as long as it is known. Otherwise they are for any address of the
  * router. */
 static void test_the_address_of_the_tunnel(void **state)
@@ -340,6 +388,7 @@ UNIT(nat_rule_ours)
         TEST(test_unsound_rules_are_ours_still),
         TEST(test_other_spellings_are_the_same_rule),
         TEST(test_what_a_hand_changed),
+        TEST(test_all_conditions),
         TEST(test_the_address_of_the_tunnel),
         TEST(test_partial_rows),
         TEST(test_comment_round_trip),

@@ -128,6 +128,12 @@ enum {
      * change the router without end. */
     FRONT_BURST = 3,
     FRONT_INTERVAL_S = 20 * 60,
+    /* So often in a row the daemon puts a rule back at once that somebody removed or changed just after it
+     * was added; then after pauses that double up to this. A script that undoes each rule must not make the
+     * daemon write to flash memory without end, nor fill the table with rules whose comments the script
+     * changed. */
+    RULE_REMAKES_MAX = 3,
+    RULE_REMAKE_PAUSE_MAX_S = 300,
     /* Chains of the NAT table with rules that name ports. Each takes 16 KiB for each protocol, from the first
      * such rule on. What further chains name is in doubt. */
     TAKEN_CHAINS_MAX = 16,

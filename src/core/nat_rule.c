@@ -216,6 +216,18 @@ static bool parse_state(struct span text, uint16_t *ret_external_port, uint32_t 
     return true;
 }
 
+bool nat_rule_is_of_another(const struct ros_sentence *row, const char *instance, struct span *ret_instance)
+{
+    struct span comment;
+    struct span rest;
+    uint16_t external_port;
+    uint32_t lease_s;
+    if (!attribute(row, "comment", &comment) || !span_starts(comment, mark) || ros_flag(row, "dynamic"))
+        return false;
+    *ret_instance = cut(span_skip(comment, sizeof mark - 1), ' ', &rest);
+    return !span_is(*ret_instance, instance) && parse_state(rest, &external_port, &lease_s);
+}
+
 /* Numbers have more than one form, and only that of the daemon is ours. */
 static bool is_as_written(struct span comment, const char *instance, uint16_t external_port, uint32_t lease_s)
 {
@@ -371,10 +383,11 @@ struct nat_counters nat_counters_parse(const struct ros_sentence *row)
     struct nat_counters counters = {0};
     struct span text;
     uint64_t packets;
-    counters.known = attribute(row, "packets", &text) && parse_decimal(text, UINT64_MAX, &packets) &&
-                     attribute(row, "bytes", &text) && parse_decimal(text, UINT64_MAX, &counters.bytes);
+    /* No rule gets as far in a router's life. The sum would stay at its maximum for ever. */
+    counters.known = attribute(row, "packets", &text) && parse_decimal(text, UINT32_MAX - 1, &packets) &&
+                     attribute(row, "bytes", &text) && parse_decimal(text, INT64_MAX, &counters.bytes);
     if (counters.known)
-        counters.packets = packets < UINT32_MAX ? (uint32_t)packets : UINT32_MAX;
+        counters.packets = (uint32_t)packets;
     return counters;
 }
 

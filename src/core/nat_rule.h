@@ -80,6 +80,9 @@ struct nat_rule {
 
 struct nat_rule nat_rule_parse(const struct ros_sentence *row, const struct nat_context *context);
 
+/* The rule of a daemon with another INSTANCE. */
+bool nat_rule_is_of_another(const struct ros_sentence *row, const char *instance, struct span *ret_instance);
+
 /* Writes the comment of a rule. external_port 0: pending. */
 void nat_rule_write_comment(struct writer *w, const char *instance, uint16_t external_port, uint32_t lease_s);
 

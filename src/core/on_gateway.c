@@ -76,9 +76,10 @@ static void port_granted(struct proxy *p, uint16_t m, uint16_t old, bool rotated
     if (pair.compare)
         compare(p, m, pair.companion, step);
     if (pair.changed)
-        actions_log(step->out, LOG_LEVEL_WARN, component,
-                    "the gateway changed the external port %s old=%u new=%u", mapping_text(t, m).text,
-                    (unsigned)old, (unsigned)mapping_at(t, m)->lease.external_port);
+        actions_log(step->out, LOG_LEVEL_WARN, component, "%s %s old=%u new=%u",
+                    rotated ? "the gateway changed the external port"
+                            : "the mapping has another external port now",
+                    mapping_text(t, m).text, (unsigned)old, (unsigned)mapping_at(t, m)->lease.external_port);
     if (pair.changed && rotated)
         count_rotation(p, m, step);
     if (pair.ask_companion) {

@@ -92,6 +92,21 @@ static bool way_moved(const struct proxy *p, const struct step *step)
     return p->router.moved_ms != 0 && step->now_ms < p->router.moved_ms + MOVED_MS;
 }
 
+/* True: the log says that the next rule waits. */
+static bool note_undone(struct proxy *p, uint16_t m, const struct step *step)
+{
+    unsigned pause_s = rule_on_undone(&p->tables, m, step->now_ms);
+    if (pause_s == 0)
+        return false;
+    actions_log(
+        step->out, LOG_LEVEL_WARN, component,
+        "somebody removes or changes the rule again and again, just after it was added; the mapping does "
+        "not work, and double-natpmp adds the next rule in %u s %s fix=\"find the script or program that "
+        "does it, and remove the rules that it left under another comment\"",
+        pause_s, mapping_text(&p->tables, m).text);
+    return true;
+}
+
 /* Somebody changed or disabled the rule: it is replaced, but not at the speed of the network if that happens
  * each time. */
 static void report_spoiled(struct proxy *p, uint16_t m, bool was_wrong, const struct step *step)
@@ -107,8 +122,7 @@ static void report_spoiled(struct proxy *p, uint16_t m, bool was_wrong, const st
                     mapping_text(&p->tables, m).text);
         return;
     }
-    rule_on_undone(&p->tables, m, step->now_ms);
-    if (mapping->wanted)
+    if (mapping->wanted && !note_undone(p, m, step))
         actions_log(step->out, LOG_LEVEL_WARN, component,
                     "somebody changed the rule on the router; double-natpmp replaces it %s",
                     mapping_text(&p->tables, m).text);
@@ -297,9 +311,8 @@ static void lose_rule(struct proxy *p, uint32_t id, bool removed, const struct s
     if (mapping->rule.state != RULE_PRESENT)
         return;
     rule_on_gone(t, m);
-    rule_on_undone(t, m, step->now_ms);
     mapping_touch(t, m);
-    if (mapping->wanted)
+    if (mapping->wanted && !note_undone(p, m, step))
         actions_log(step->out, LOG_LEVEL_WARN, component, "somebody %s; double-natpmp adds another one %s",
                     removed ? "removed the rule on the router"
                             : "changed the comment of the rule, which is foreign now",

@@ -215,7 +215,10 @@ struct router {
     uint32_t next_place;    /* what a running snapshot has found */
     uint32_t refused_place; /* the router did not accept it, so ours are added at the end */
     bool place_lost;        /* it is gone: nothing is added until a snapshot has shown another one */
-    bool limit_reported;    /* the log has said that the table is larger than what is followed */
+    unsigned others;        /* rules of other instances in the running or last snapshot */
+    char other_instance[INSTANCE_NAME_MAX + 1]; /* of the first of them */
+    bool others_reported;
+    bool limit_reported; /* the log has said that the table is larger than what is followed */
     struct named_lists lists;
     struct address_lists lists_state; /* what `lists` covers, for taken_ports */
     bool type_matters;                /* a rule is for a kind of interfaces, such as all-ppp */

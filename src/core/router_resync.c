@@ -77,6 +77,7 @@ static void start_snapshot(struct router *r, const struct step *step)
     r->stage = STAGE_SNAPSHOT;
     r->snapshot++;
     r->next_place = 0;
+    r->others = 0;
     r->resynced_ms = step->now_ms;
     router_counters_snapshot_begins(r);
     for (unsigned i = 0; i < 2; i++) {
@@ -189,6 +190,31 @@ static void note_place(struct router *r, struct router_outcome *o)
     r->any_taken = true;
 }
 
+/* They forward whether their daemon runs or not. */
+static void note_other(struct router *r, const struct ros_sentence *row)
+{
+    struct span name;
+    if (!nat_rule_is_of_another(row, r->context.instance, &name) || ros_flag(row, "disabled"))
+        return;
+    if (r->others++ > 0)
+        return;
+    size_t len = name.len <= INSTANCE_NAME_MAX ? name.len : INSTANCE_NAME_MAX;
+    memcpy(r->other_instance, name.data, len);
+    r->other_instance[len] = '\0';
+}
+
+static void report_others(struct router *r, const struct step *step)
+{
+    if (r->others == 0 || !first_time(&r->others_reported))
+        return;
+    actions_log(
+        step->out, LOG_LEVEL_INFO, component,
+        "rules of double-natpmp with another INSTANCE are on the router and forward connections; this "
+        "daemon leaves them alone rules=%u instance=%s fix=\"nothing, if that daemon runs; otherwise remove "
+        "the rules whose comment begins with double-natpmp/%s\"",
+        r->others, log_safe(span_text(r->other_instance)).text, log_safe(span_text(r->other_instance)).text);
+}
+
 static bool snapshot_row(struct router *r, const struct ros_sentence *row, uint64_t now_ms,
                          struct router_outcome *o)
 {
@@ -204,6 +230,7 @@ static bool snapshot_row(struct router *r, const struct ros_sentence *row, uint6
     for (unsigned i = 0; i < 2; i++)
         taken_ports_add(&r->taken_ports[i], row);
     note_questions(r, row);
+    note_other(r, row);
     if (r->next_place == 0 && is_place(row))
         r->next_place = rule.id;
     return false;
@@ -305,6 +332,7 @@ static bool snapshot_done(struct router *r, struct router_outcome *o, const stru
         actions_log_state(step->out, LOG_LEVEL_INFO, component, "the router is ready version=%s interface=%s",
                           r->version[0] != '\0' ? r->version : "unknown",
                           log_safe(span_text(r->context.interface)).text);
+        report_others(r, step);
     }
     *o = (struct router_outcome){.type = ROUTER_SNAPSHOT_DONE};
     return true;

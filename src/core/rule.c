@@ -11,10 +11,10 @@ enum {
     ADOPTED_LEASE_S = 3600,
     RETRY_FIRST_MS = 1000,
     RETRY_MAX_MS = 30 * 1000,
-    /* A rule that is removed or changed within this time after each add, more than REMAKES_MAX times in a
-     * row, is added again only after a delay, because something on the router works against it. */
+    /* A rule that is removed or changed within this time after each add, more than RULE_REMAKES_MAX times in
+     * a row, is added again only after a delay, because something on the router works against it. */
     REMAKE_MS = 3 * 1000,
-    REMAKES_MAX = 3,
+    REMAKE_PAUSE_FIRST_MS = 4 * 1000,
 };
 
 static struct rule *rule_of(struct mapping_tables *t, uint16_t m)
@@ -67,6 +67,15 @@ static bool comment_is_outdated(const struct mapping *mapping)
            lease->granted_s < rule->comment.lease_s / 2;
 }
 
+/* No add before, whatever a client requests. */
+static uint64_t remake_ms(const struct rule *rule)
+{
+    if (rule->remakes <= RULE_REMAKES_MAX)
+        return 0;
+    return rule->added_ms + backoff_ms(REMAKE_PAUSE_FIRST_MS, UINT64_C(1000) * RULE_REMAKE_PAUSE_MAX_S,
+                                       rule->remakes - RULE_REMAKES_MAX - 1U);
+}
+
 enum rule_want rule_wants(const struct mapping *mapping, uint64_t now_ms)
 {
     const struct rule *rule = &mapping->rule;
@@ -74,7 +83,8 @@ enum rule_want rule_wants(const struct mapping *mapping, uint64_t now_ms)
     if (rule->retry_ms > now_ms)
         return RULE_WANTS_NOTHING;
     if (rule->state == RULE_ABSENT)
-        return ought && mapping->router_port != 0 ? RULE_WANTS_ADD : RULE_WANTS_NOTHING;
+        return ought && mapping->router_port != 0 && remake_ms(rule) <= now_ms ? RULE_WANTS_ADD
+                                                                               : RULE_WANTS_NOTHING;
     if (rule->state != RULE_PRESENT || rule->comment_setting)
         return RULE_WANTS_NOTHING;
     if (ought && rule->outdated)
@@ -86,7 +96,9 @@ enum rule_want rule_wants(const struct mapping *mapping, uint64_t now_ms)
 
 uint64_t rule_due_ms(const struct mapping *mapping, uint64_t now_ms)
 {
-    return sooner_ms(UINT64_MAX, mapping->rule.retry_ms, now_ms);
+    uint64_t due_ms = sooner_ms(UINT64_MAX, mapping->rule.retry_ms, now_ms);
+    bool waits = mapping->rule.state == RULE_ABSENT && mapping_ought(mapping);
+    return waits ? sooner_ms(due_ms, remake_ms(&mapping->rule), now_ms) : due_ms;
 }
 
 bool rule_holds(const struct mapping *mapping)
@@ -267,15 +279,14 @@ void rule_on_gone(struct mapping_tables *t, uint16_t m)
 
 /* Two programs that undo each other's work must not send commands without a pause. Neither must the daemon
  * alone if the router prints a rule in an unknown form. */
-void rule_on_undone(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
+unsigned rule_on_undone(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
 {
     struct rule *rule = rule_of(t, m);
     if (rule->added_ms + REMAKE_MS <= now_ms)
         rule->remakes = 0;
-    else if (rule->remakes < REMAKES_MAX)
+    else if (rule->remakes < UINT8_MAX)
         rule->remakes++;
-    else
-        rule->retry_ms = now_ms + RETRY_FIRST_MS;
+    return remake_ms(rule) > now_ms ? (unsigned)((remake_ms(rule) - now_ms + 999) / 1000) : 0;
 }
 
 /* The daemon advertises no success for a rule that it knows only in part. */

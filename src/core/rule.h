@@ -98,8 +98,9 @@ void rule_on_row_early(struct mapping_tables *t, uint16_t m, uint32_t id, bool i
 void rule_on_id_void(struct mapping_tables *t, uint16_t m);
 /* The rule is not on the router. */
 void rule_on_gone(struct mapping_tables *t, uint16_t m);
-/* Somebody removed or changed the rule. If that happens repeatedly just after an add, the next add waits. */
-void rule_on_undone(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
+/* Somebody removed or changed the rule. If that happens repeatedly just after an add, the next add waits.
+ * Returns for how many seconds. */
+unsigned rule_on_undone(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
 /* Somebody changed the rule, and the row that shows the change is partial. */
 void rule_on_changed(struct mapping_tables *t, uint16_t m);
 

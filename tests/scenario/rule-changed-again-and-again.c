@@ -1,7 +1,6 @@
 /* Another program on the router changes the daemon's rule each time it appears. double-natpmp replaces the
- * rule. After three replacements in a row it waits a second before each further one: two programs that undo
- * each other's work must not become a loop at the speed of the network. A rule that is changed once more in
- * that second is logged once. When the other program stops, the rule stays. */
+ * rule. After three replacements in a row it waits longer before each further one: two programs that undo
+ * each other's work must not become a loop. When the other program stops, the rule stays. */
 #include "scenario.h"
 
 static void change(struct world *w, uint32_t id, const char *what, const char *attributes)

@@ -1,6 +1,6 @@
 /* Another program on the router removes the daemon's rule each time it appears. After three replacements in a
- * row double-natpmp waits a second before each further one: two programs that undo each other's work must not
- * become a loop at the speed of the network. When the other program stops, the rule stays. */
+ * row double-natpmp waits longer before each further one: two programs that undo each other's work must not
+ * become a loop, and rules must not pile up. When the other program stops, the rule stays. */
 #include "scenario.h"
 
 static void undo(struct world *w, uint32_t id, uint32_t before)

@@ -360,8 +360,10 @@ static void test_counters(void **state)
         uint64_t bytes;
     } rows[] = {
         {"=bytes=0 =packets=0", true, 0, 0},
-        {"=bytes=18446744073709551615 =packets=18446744073709551615", true, UINT32_MAX, UINT64_MAX},
-        {"=bytes=60 =packets=4294967296", true, UINT32_MAX, 60},
+        {"=bytes=60 =packets=4294967294", true, UINT32_MAX - 1, 60},
+        {"=bytes=60 =packets=4294967295", false, 0, 0},
+        {"=bytes=60 =packets=4294967296", false, 0, 0},
+        {"=bytes=18446744073709551615 =packets=1", false, 0, 0},
         {"=bytes=60", false, 0, 0},
         {"=packets=1", false, 0, 0},
         {"=bytes= =packets=", false, 0, 0},
@@ -373,7 +375,8 @@ static void test_counters(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct nat_counters counters = nat_counters_parse(row(rows[i].words));
         assert_int_equal(counters.known, rows[i].known);
-        assert_int_equal(counters.packets, rows[i].packets);
+        if (rows[i].known)
+            assert_int_equal(counters.packets, rows[i].packets);
         if (rows[i].known)
             assert_true(counters.bytes == rows[i].bytes);
     }

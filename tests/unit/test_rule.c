@@ -575,21 +575,25 @@ static void test_a_rule_that_never_lasts(void **state)
         uint64_t pause_ms;
     } rows[] = {
         {"the first time", 0, 0},     {"the second time", 2999, 0},   {"the third time", 0, 0},
-        {"the fourth time", 0, 1000}, {"the fifth time", 2999, 1000}, {"it lasted", 3000, 0},
-        {"and once more", 2999, 0},   {"a second time", 0, 0},        {"a third time", 0, 0},
-        {"a fourth time", 0, 1000},
+        {"the fourth time", 0, 4000}, {"the fifth time", 2999, 8000}, {"the sixth time", 0, 16000},
+        {"it lasted", 3000, 0},       {"and once more", 2999, 0},     {"a second time", 0, 0},
+        {"a third time", 0, 0},       {"a fourth time", 0, 4000},
     };
     (void)state;
     uint16_t m = new_mapping(NATPMP_TCP, ROUTER_PORT);
-    const struct rule *rule = &mapping_at(t, m)->rule;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         rule_hurry(t, m);
         rule_on_add_sent(t, m);
         rule_on_added(t, m, ID, SNAPSHOT, NOW);
         rule_on_gone(t, m);
-        rule_on_undone(t, m, NOW + rows[i].lasted_ms);
-        uint64_t retry_ms = rows[i].pause_ms != 0 ? NOW + rows[i].lasted_ms + rows[i].pause_ms : 0;
-        check_ms(rows[i].name, "the next try", rule->retry_ms, retry_ms);
+        uint64_t now_ms = NOW + rows[i].lasted_ms;
+        unsigned pause_s = rule_on_undone(t, m, now_ms);
+        assert_int_equal(pause_s > 0, rows[i].pause_ms > 0);
+        rule_hurry(t, m); /* a client's next request does not count */
+        check_ms(rows[i].name, "the next try", rule_due_ms(mapping_at(t, m), now_ms),
+                 rows[i].pause_ms != 0 ? NOW + rows[i].pause_ms : UINT64_MAX);
+        assert_int_equal(rule_wants(mapping_at(t, m), now_ms),
+                         rows[i].pause_ms != 0 ? RULE_WANTS_NOTHING : RULE_WANTS_ADD);
     }
 }
 

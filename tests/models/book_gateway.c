@@ -223,10 +223,12 @@ static void granted(struct book *b, uint64_t now_ms, struct book_lease *lease, c
 {
     uint64_t since_ms = granted_since_ms(lease, now_ms, reply->external_port);
     bool same = lease->grants > 0 && lease->grant[lease->grants - 1].port == reply->external_port;
+    /* After wrong answers the daemon may have refused the request. */
+    bool sure = reply->fit == BOOK_FIT_SURE && lease->wrong == 0;
 
-    if (lease->deletes && reply->fit == BOOK_FIT_SURE)
+    if (lease->deletes && sure)
         return; /* an answer to what was asked before the deletion */
-    if (!lease->open && !lease->maybe_open && same && reply->fit == BOOK_FIT_SURE)
+    if (!lease->open && !lease->maybe_open && same && sure)
         return; /* a second copy */
     if (!lease->open && !same) {
         if (lease->contradicted_ms + BOOK_CONTRADICTED_MS < now_ms)
@@ -236,9 +238,9 @@ static void granted(struct book *b, uint64_t now_ms, struct book_lease *lease, c
     }
     note_clash(b, now_ms, lease, reply->external_port);
     note_port(b, now_ms, lease, reply, since_ms);
-    if (reply->fit == BOOK_FIT_SURE)
+    if (sure)
         lease->grants = 0;
-    if (reply->fit != BOOK_FIT_SURE || !lease->open)
+    if (!sure || !lease->open)
         lease->doubted_ms = now_ms;
     lease->open = false;
     lease->wrong = 0;

@@ -92,6 +92,7 @@ struct invariants {
     struct inv_pair pair[INV_PAIRS_MAX];
     unsigned pair_next;
     uint64_t hand_known_ms; /* of all hand edits */
+    bool restart_unseen;    /* the gateway restarted twice within seconds: no epoch shows the second time */
     uint64_t failed_commands;
     uint64_t
         router_trouble_ms; /* last time at which the API connections did not work; may be in the future */

@@ -108,6 +108,8 @@ void world_hand_end(struct world *w)
 void world_gateway_reboot(struct world *w)
 {
     trace_line(&w->trace, w->now_ms, "the gateway loses its table");
+    if (gateway_epoch_s(&w->gateway, w->now_ms) <= 3) /* RFC 6886 section 3.6 tolerates 2 s */
+        w->invariants.restart_unseen = true;
     gateway_reboot(&w->gateway, w->now_ms);
 }
 

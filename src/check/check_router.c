@@ -196,7 +196,7 @@ static void table_done(struct check *c, const struct command *command, const str
         if (c->table == TABLE_ADDRESS_LIST && !address_lists_needed(&c->survey))
             c->survey.table[c->table++].state = TABLE_READ;
         if (c->table == TABLE_SCRIPT && c->config->change_script[0] == '\0')
-            c->table = TABLES;
+            c->table++;
     } while (!all && c->table < TABLES && c->table != TABLE_ROUTE_CHECK);
     if (c->table < TABLES)
         read_table(c, step);

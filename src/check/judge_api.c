@@ -59,10 +59,66 @@ static void judge_login(const struct survey *s, struct findings *out)
 
 /* ---- policies ---- */
 
+/* True if the word is in the list of words that commas separate. */
+bool judge_has_word(struct span list, struct span word)
+{
+    while (list.len > 0) {
+        size_t len = 0;
+        while (len < list.len && list.data[len] != ',')
+            len++;
+        if (span_equal(span_of(list.data, len), word))
+            return true;
+        list = span_skip(list, len < list.len ? len + 1 : len);
+    }
+    return false;
+}
+
+bool judge_find_policies(const struct survey *s, struct table_rows *groups, struct span *ret_policies)
+{
+    char name[MARK_NAME_MAX + 1];
+    struct span group;
+    struct table_rows users = table_rows_of(s, TABLE_USER);
+    const struct ros_sentence *row = table_find(&users, "name", s->config->user);
+    if (row == NULL || !row_get(row, "group", &group) || group.len > MARK_NAME_MAX)
+        return false;
+    memcpy(name, group.data, group.len);
+    name[group.len] = '\0';
+    row = table_find(groups, "name", name);
+    return row != NULL && row_get(row, "policy", ret_policies);
+}
+
+/* What the command does not name is taken away, so it names what the group has, too. */
 static void cure_policies(const struct survey *s, struct finding *f)
 {
-    finding_cure(f, "/user/group/set [find name=[/user/get [find name=%s] group]] policy=read,write,test,api",
-                 ros_quote(span_text(s->config->user)).text);
+    static const char *const needed[] = {"read", "write", "test", "api"};
+    struct table_rows groups = table_rows_of(s, TABLE_GROUP);
+    struct span granted;
+    struct span name;
+    char text[256];
+    struct writer w = writer_of(text, sizeof text);
+    if (!judge_find_policies(s, &groups, &granted) || !row_get(groups.row, "name", &name)) {
+        finding_cure(
+            f,
+            "give the group of the user %s the policies read, write, test and api, and leave it the others",
+            log_safe(span_text(s->config->user)).text);
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
+        write_text(&w, i > 0 ? "," : "");
+        write_text(&w, needed[i]);
+    }
+    while (granted.len > 0) {
+        const uint8_t *comma = memchr(granted.data, ',', granted.len);
+        size_t len = comma != NULL ? (size_t)(comma - granted.data) : granted.len;
+        struct span word = span_of(granted.data, len);
+        if (len > 0 && !span_starts(word, "!") && !judge_has_word(span_text("read,write,test,api"), word)) {
+            write_text(&w, ",");
+            write_text(&w, log_safe(word).text);
+        }
+        granted = span_skip(granted, comma != NULL ? len + 1 : len);
+    }
+    if (!w.failed)
+        finding_cure(f, "/user/group/set [find name=%s] policy=%.*s", ros_quote(name).text, (int)w.len, text);
 }
 
 /* A table that could not be read, or not completely, so that the findings are uncertain. */

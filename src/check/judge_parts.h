@@ -91,6 +91,10 @@ struct finding *judge_failure(const struct survey *s, struct findings *out, enum
 
 /* False if nothing could be read from the router. */
 bool judge_api(struct scene *scene);
+/* True if the word is in the list of words that commas separate. */
+bool judge_has_word(struct span list, struct span word);
+/* The policies of the user's group, which is the row of *groups then. False: they are not known. */
+bool judge_find_policies(const struct survey *s, struct table_rows *groups, struct span *ret_policies);
 void judge_version(struct scene *scene);
 void judge_service(struct scene *scene);
 void judge_service_address(struct scene *scene);

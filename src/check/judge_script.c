@@ -2,36 +2,6 @@
  * user who has all policies of the script, unless the script says dont-require-permissions=yes. */
 #include "check/judge_parts.h"
 
-/* True if the word is in the list of words that commas separate. */
-static bool has_word(struct span list, struct span word)
-{
-    while (list.len > 0) {
-        size_t len = 0;
-        while (len < list.len && list.data[len] != ',')
-            len++;
-        if (span_equal(span_of(list.data, len), word))
-            return true;
-        list = span_skip(list, len < list.len ? len + 1 : len);
-    }
-    return false;
-}
-
-/* The policies of the user's group. False: they are not known. */
-static bool find_policies(const struct survey *s, struct table_rows *users, struct table_rows *groups,
-                          struct span *ret_policies)
-{
-    struct span group;
-    const struct ros_sentence *row = table_find(users, "name", s->config->user);
-    if (row == NULL || !row_get(row, "group", &group))
-        return false;
-    while ((row = table_rows_next(groups)) != NULL) {
-        struct span name;
-        if (row_get(row, "name", &name) && span_equal(name, group))
-            return row_get(row, "policy", ret_policies);
-    }
-    return false;
-}
-
 /* The first policy of the script that the user does not have; empty: there is none. */
 static struct span missing_policy(struct span needed, struct span granted)
 {
@@ -40,7 +10,7 @@ static struct span missing_policy(struct span needed, struct span granted)
         while (len < needed.len && needed.data[len] != ',')
             len++;
         struct span word = span_of(needed.data, len);
-        if (len > 0 && !has_word(granted, word))
+        if (len > 0 && !judge_has_word(granted, word))
             return word;
         needed = span_skip(needed, len < needed.len ? len + 1 : len);
     }
@@ -50,7 +20,6 @@ static struct span missing_policy(struct span needed, struct span granted)
 static void judge_policies(struct scene *scene, const struct ros_sentence *script, const char *name)
 {
     const struct survey *s = scene->s;
-    struct table_rows users = table_rows_of(s, TABLE_USER);
     struct table_rows groups = table_rows_of(s, TABLE_GROUP);
     struct span needed = span_of(NULL, 0);
     struct span granted;
@@ -60,7 +29,7 @@ static void judge_policies(struct scene *scene, const struct ros_sentence *scrip
                           "the script %s of ON_CHANGE_SCRIPT is there, and needs no policies", name);
         return;
     }
-    bool known = find_policies(s, &users, &groups, &granted);
+    bool known = judge_find_policies(s, &groups, &granted);
     struct span missing = known ? missing_policy(needed, granted) : span_of(NULL, 0);
     if (known && missing.len == 0) {
         (void)finding_add(scene->out, FINDING_SCRIPT, FINDING_PASS,

@@ -52,8 +52,7 @@ enum table_name {
     TABLE_TRACKING,
     /* Our connection to the gateway. Late, because the first packet must have crossed the router. */
     TABLE_CONNECTION,
-    /* only with ON_CHANGE_SCRIPT: */
-    TABLE_SCRIPT,
+    TABLE_SCRIPT, /* only with ON_CHANGE_SCRIPT */
     TABLE_USER,
     TABLE_GROUP,
     TABLES,

@@ -108,6 +108,25 @@ static void test_the_password_of_another_user(void **state)
     check_setting(FINDING_LOGIN, "refuses the login as admin", "set MIKROTIK_API_USER");
 }
 
+/* The command takes away what it does not name. */
+static void test_the_policies_that_are_there(void **state)
+{
+    (void)state;
+    survey->trial = TRIAL_REFUSED;
+    survey->trial_error = ROS_ERROR_PERMISSION;
+    set_table(TABLE_USER, ROWS("=name=admin =group=full", "=name=natpmp =group=my_group"));
+    set_table(TABLE_GROUP,
+              ROWS("=name=full =policy=local,ssh", "=name=my_group =policy=read,!write,ssh,winbox,!ftp"));
+    check_finding(FINDING_POLICY_WRITE, FINDING_FAIL, "lacks the policy write",
+                  "/user/group/set [find name=\"my group\"] policy=read,write,test,api,ssh,winbox");
+    assert_null(strstr(find(FINDING_POLICY_WRITE)->cure, "ftp"));
+    set_table(TABLE_GROUP, NULL);
+    check_finding(FINDING_POLICY_WRITE, FINDING_FAIL, "lacks the policy write", "leave it the others");
+    assert_null(strstr(find(FINDING_POLICY_WRITE)->cure, "/user"));
+    set_table(TABLE_USER, NULL);
+    check_finding(FINDING_POLICY_WRITE, FINDING_FAIL, "lacks the policy write", "leave it the others");
+}
+
 /* Another service answers there, or none. */
 static void test_a_port_of_another_service(void **state)
 {
@@ -170,8 +189,9 @@ UNIT(judge_remedies)
     const struct CMUnitTest tests[] = {
         TEST(test_the_gateway_is_the_router),    TEST(test_the_interface_is_no_tunnel),
         TEST(test_lists_keep_their_members),     TEST(test_an_address_that_nobody_reaches),
-        TEST(test_the_password_of_another_user), TEST(test_a_port_of_another_service),
-        TEST(test_a_gateway_without_an_address), TEST(test_the_ports_are_in_use_here),
+        TEST(test_the_password_of_another_user), TEST(test_the_policies_that_are_there),
+        TEST(test_a_port_of_another_service),    TEST(test_a_gateway_without_an_address),
+        TEST(test_the_ports_are_in_use_here),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

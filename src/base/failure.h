@@ -95,6 +95,9 @@
       .remedy = "correct MIKROTIK_IN_INTERFACE, or remove it; the names: /interface/print")                  \
     X(INVALID_RULES, .state = "the router says that rules of double-natpmp are invalid",                     \
       .cause = "their interface is gone or disabled", .remedy = FAILURE_SHOW_INVALID)                        \
+    X(SLOW, .state = "the router needs longer than 12 s to add a rule",                                      \
+      .cause = "clients are answered after 12 s, so nothing new is mapped",                                  \
+      .remedy = "look what keeps it busy: /system/resource/print")                                           \
     /* For any other reason than the policies. The next command may well succeed: `health` does not count    \
      * this one. */                                                                                          \
     X(COMMAND)

@@ -9,6 +9,7 @@ enum {
     EXTRA_IDLE_MS = 60 * 1000,
     /* Another session is opened when each open one has this many commands in flight. */
     SESSION_BUSY = 8,
+    SLOW_MS = 12 * 1000,     /* no client waits longer for an answer */
     ORPHAN_RETRY_MS = 1000,  /* after the first failed removal; each later delay is four times as long ... */
     ORPHAN_RETRY_LONGER = 3, /* ... up to this many times: 64 s */
 };
@@ -250,7 +251,12 @@ static bool change_done(struct router *r, const struct command *c, struct router
         .kind = (enum command_kind)c->kind, .owner = (uint16_t)c->cookie, .id = c->id};
     if (c->failed)
         return change_failed(r, c, o, step);
-    if (c->kind == COMMAND_ADD || r->trouble != FAILURE_BAD_INTERFACE)
+    /* What concerns the addition of rules ends with one that is as it should be. */
+    bool added = c->kind == COMMAND_ADD;
+    bool stays = !added && (r->trouble == FAILURE_BAD_INTERFACE || r->trouble == FAILURE_SLOW);
+    if (added && c->sent_ms + SLOW_MS <= step->now_ms)
+        router_report(r, FAILURE_SLOW, span_of(NULL, 0), step->out);
+    else if (!stays)
         router_report(r, FAILURE_NONE, span_of(NULL, 0), step->out);
     if (c->kind == COMMAND_REMOVE && c->cookie == 0)
         r->orphan_failures = 0;

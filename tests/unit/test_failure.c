@@ -69,6 +69,8 @@ static const struct {
      "correct MIKROTIK_IN_INTERFACE", NULL},
     {FAILURE_INVALID_RULES, LOG_LEVEL_WARN, "the router says that rules of double-natpmp are invalid",
      "/ip/firewall/nat/print detail where invalid", NULL},
+    {FAILURE_SLOW, LOG_LEVEL_WARN, "the router needs longer than 12 s to add a rule",
+     "/system/resource/print", NULL},
     {FAILURE_COMMAND, LOG_LEVEL_WARN, NULL,
      "the router refused a command; retrying message=\"failure: busy\"", NULL},
 };

@@ -27,6 +27,26 @@ static void test_add(void **state)
     assert_int_equal(outcomes[0].id, 0x1A);
 }
 
+/* No client waits so long for an answer. The next addition in time ends it, and nothing else does. */
+static void test_a_slow_router(void **state)
+{
+    (void)state;
+    assert_true(router_add(router, 5, &rule, at(now_ms)));
+    now_ms += 12000;
+    hear("!done .tag=13 =ret=*1A");
+    assert_int_equal(outcomes[0].type, ROUTER_ADDED);
+    assert_int_equal(router->trouble, FAILURE_SLOW);
+    assert_int_equal(count_actions(&out, ACTION_LOG), 1);
+    assert_true(router_remove(router, 5, 0x1A, at(now_ms)));
+    note_sent();
+    answer("/ip/firewall/nat/remove", "");
+    assert_int_equal(router->trouble, FAILURE_SLOW);
+    assert_true(router_add(router, 5, &rule, at(now_ms)));
+    note_sent();
+    answer("/ip/firewall/nat/add", "");
+    assert_int_equal(router->trouble, FAILURE_NONE);
+}
+
 /* Reads the tables again: one address on the interface, and these NAT rules. The commands begin with this
  * tag. */
 static void resync_with(unsigned tag, const char *rules)
@@ -447,6 +467,7 @@ UNIT(router_commands)
 {
     const struct CMUnitTest tests[] = {
         READY_TEST(test_add),
+        READY_TEST(test_a_slow_router),
         READY_TEST(test_where_a_rule_is_added),
         READY_TEST(test_a_place_that_is_refused),
         READY_TEST(test_remove_and_set),

@@ -106,10 +106,14 @@ void self_check_stop(struct self_check *s)
 /* What the daemon knows of the gateway and of the policies of its user, which reading does not show. */
 static void add_own_knowledge(struct survey *survey, const struct proxy_status *status)
 {
-    survey->upstream.trouble = (uint8_t)status->gateway_trouble;
+    bool refuses = status->gateway_trouble == GATEWAY_REFUSES_MAPPINGS;
+    survey->upstream.trouble = refuses ? GATEWAY_FINE : (uint8_t)status->gateway_trouble;
+    survey->upstream.trial = refuses ? GATEWAY_TRIAL_FAILED : GATEWAY_TRIAL_NONE;
+    survey->upstream.trial_result = status->gateway_result;
     survey->upstream.result = status->gateway_result;
     survey->upstream.address = status->external_address;
-    survey->upstream.address_known = status->gateway_trouble == GATEWAY_FINE && status->external_address != 0;
+    survey->upstream.address_known =
+        survey->upstream.trouble == GATEWAY_FINE && status->external_address != 0;
     if (status->router_failure == FAILURE_WRITE_POLICY) {
         survey->trial = TRIAL_REFUSED;
         survey->trial_error = ROS_ERROR_PERMISSION;

@@ -249,7 +249,8 @@ void status_report_text(const struct status_report *report, unsigned width, bool
     print_router(report, colour, out);
     print_gateway(report, colour, out);
     print_check(report, out);
-    (void)fprintf(out, "mappings  %u of %u clients", proxy->mappings, proxy->clients);
+    (void)fprintf(out, "mappings  %u for %u client%s", proxy->mappings, proxy->clients,
+                  proxy->clients == 1 ? "" : "s");
     if (proxy->counters_age_s != AGE_UNKNOWN_S && proxy->counters_age_s > STATUS_COUNTERS_OLD_S)
         (void)fprintf(out, "  counters read %s ago", status_duration(proxy->counters_age_s).text);
     (void)fputc('\n', out);

@@ -228,18 +228,6 @@ static struct http_reply portforward(const struct web *w, const struct http_requ
     return reply;
 }
 
-/* Where gluetun had it before. */
-static struct http_reply portforwarded(const struct web *w, const struct http_request *request)
-{
-    static const struct http_header headers[] = {
-        HEADERS, POLICY(""), {"Location", "/v1/portforward"}, {NULL, NULL}};
-    struct http_reply reply = text_reply(301, "/v1/portforward\n");
-    (void)w;
-    (void)request;
-    reply.headers = headers;
-    return reply;
-}
-
 /* ---- routes ---- */
 
 static const struct route {
@@ -252,7 +240,7 @@ static const struct route {
     {"/status.json", status_json, true},
     {"/metrics", metrics, true},
     {"/v1/portforward", portforward, false},
-    {"/v1/openvpn/portforwarded", portforwarded, false},
+    {"/v1/openvpn/portforwarded", portforward, false}, /* where gluetun had it before */
 };
 
 static struct http_reply take_route(const struct web *w, const struct route *route,

@@ -134,7 +134,11 @@
       .remedy = "check the tunnel, VPN_GATEWAY, and the route to it",                                        \
       .cure = "/tool/ping {gateway} count=3")                                                                \
     /* It answers the address request with an error, which the result code explains. */                      \
-    X(REFUSES, .state = "the gateway gives no external address")
+    X(REFUSES, .state = "the gateway gives no external address")                                             \
+    /* It answers the address request, and refuses each request for a mapping, whoever asks. */              \
+    X(REFUSES_MAPPINGS, .state = "the gateway refuses every mapping",                                        \
+      .cause = "the key was made without NAT-PMP, or the server does not offer it",                          \
+      .remedy = FAILURE_MAKE_KEY, .cure = FAILURE_MAKE_KEY)
 
 /* What the socket towards the gateway reports. */
 #define GATEWAY_ERRORS(X)                                                                                    \

@@ -34,6 +34,10 @@ enum {
     ROUTER_CHANGES_EAGER = 512,
     ROUTER_CHANGES_DEFAULT = 20,
     ROUTER_CHANGES_MAX = 1000,
+    /* After so many refusals in a row, in so long a time at least, for a reason that concerns all mappings,
+     * the gateway grants none. */
+    GATEWAY_REFUSALS = 3,
+    GATEWAY_REFUSALS_S = 30,
     /* For so long after the gateway refused a mapping, no rule is added before it has granted the lease: a
      * gateway that has no port left goes on refusing, and each of these rules would be removed again. */
     GATEWAY_REFUSES_S = 60,
@@ -57,10 +61,10 @@ enum {
     /* This one is logged, and after so many answers that say success and grant nothing, a request is refused.
      */
     GATEWAY_CONTRADICTIONS_NOTED = 3,
-    /* If each of these renewals was answered with another port, one more would only change the port again. So
-     * the last one counts, and for so long the mapping is renewed when half of its lease is over, and not
-     * when its client asks. */
-    GATEWAY_PORT_CHANGES_S = 3600,
+    /* If each of these renewals was contradicted, one more would settle nothing. For so long after the last
+     * contradiction, what the gateway sends last counts, and mappings are renewed when half of their lease is
+     * over, and not when their clients ask. */
+    GATEWAY_CONTRADICTS_S = 3600,
 
     /* A static mapping that the gateway refuses for want of a port takes that of one client, and the next one
      * only so much later, unless it has got a port by then: a gateway that refuses for another reason must

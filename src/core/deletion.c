@@ -67,7 +67,9 @@ void deletion_settle(struct proxy *p, uint16_t m, const struct step *step)
     bool over = change_is_over_budget(p, m, step->now_ms);
     enum natpmp_result error = over ? NATPMP_OUT_OF_RESOURCES : NATPMP_NETWORK_FAILURE;
     enum natpmp_result result = gone ? NATPMP_SUCCESS : error;
-    if (gone && mapping->router_port != 0)
+    if (all && gone && statics_has(p, mapping_address(&p->tables, m), mapping_protocol(mapping), 0))
+        result = NATPMP_NOT_AUTHORIZED;     /* they stay [D-07] [D-10] */
+    if (gone && mapping->promise.port != 0) /* "mapped" was logged, too */
         actions_log(step->out, LOG_LEVEL_INFO, "mapping", "unmapped %s", mapping_text(&p->tables, m).text);
     else if (!gone && p->adopting)
         actions_log(

@@ -5,6 +5,7 @@
 #include "core/deletion.h"
 #include "core/job_answer.h"
 #include "core/notice.h"
+#include "core/on_gateway.h"
 #include "core/port.h"
 #include "core/reply.h"
 #include "core/statics.h"
@@ -34,9 +35,12 @@ static void refuse(struct proxy *p, uint16_t m, enum natpmp_result result, const
     const struct mapping *mapping = mapping_at(t, m);
     bool goes_on = promise_lives(mapping, step->now_ms);
     bool news = job_note_result(t, m, result);
-    actions_log(step->out, news ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "mapping", "%s result=%u %s",
+    bool ignored = result == NATPMP_NETWORK_FAILURE && mapping->lease.asking && rule_holds(mapping) &&
+                   p->upstream.trouble == GATEWAY_FINE;
+    actions_log(step->out, news ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "mapping", "%s%s result=%u %s",
                 goes_on ? "mapping not renewed; it stays until its lease ends" : "mapping refused",
-                (unsigned)result, mapping_text(t, m).text);
+                ignored ? "; the gateway does not answer this request, but others" : "", (unsigned)result,
+                mapping_text(t, m).text);
     reply_to_job(p, m, result, 0, 0, step);
     promise_on_refused(t, m);
     if (goes_on)
@@ -64,6 +68,15 @@ static void succeed(struct proxy *p, uint16_t m, uint32_t lifetime_s, const stru
     reply_to_job(p, m, NATPMP_SUCCESS, port, lifetime_s, step);
 }
 
+/* The client may have more than the rule's comment says, and the router is about to write that. */
+static bool comment_is_short(const struct proxy *p, const struct mapping *mapping)
+{
+    uint32_t due_s =
+        mapping->lease.granted_s < mapping->job.asked_s ? mapping->lease.granted_s : mapping->job.asked_s;
+    return mapping->lease.state == LEASE_GRANTED && mapping->rule.comment_sure_s < due_s &&
+           router_is_ready(&p->router);
+}
+
 static struct job_facts facts_of(const struct proxy *p, uint16_t m, uint64_t now_ms)
 {
     const struct mapping *mapping = &p->tables.mapping[m];
@@ -74,6 +87,7 @@ static struct job_facts facts_of(const struct proxy *p, uint16_t m, uint64_t now
         .advertised_left_ms = until_ms > now_ms ? until_ms - now_ms : 0,
         .asked_s = mapping->job.asked_s,
         .comment_s = mapping->rule.comment_sure_s,
+        .comment_pending = comment_is_short(p, mapping),
         .refusal = mapping->job.refusal,
         .ought = mapping_ought(mapping),
         .rule_holds = rule_holds(mapping) && (p->strategy->fits == NULL || p->strategy->fits(mapping)),
@@ -81,6 +95,7 @@ static struct job_facts facts_of(const struct proxy *p, uint16_t m, uint64_t now
         .pair_open = mapping->lease.pair != PAIR_SETTLED,
         .rejoins = mapping->lease.pair == PAIR_REJOINS,
         .lease_doubted = p->upstream.epoch_doubted || mapping->lease.recover,
+        .lease_fresh = proxy_is_unsettled(p, mapping, now_ms),
         .again = mapping->job.again,
         .no_resources =
             mapping->lease.result == NATPMP_OUT_OF_RESOURCES || change_is_over_budget(p, m, now_ms),
@@ -118,8 +133,10 @@ static void settle_promise(struct proxy *p, uint16_t m, const struct step *step)
 {
     if (promise_wants(mapping_at(&p->tables, m), step->now_ms) != PROMISE_WANTS_END)
         return;
+    const struct mapping *mapping = mapping_at(&p->tables, m);
+    uint16_t port = mapping->lease.external_port != 0 ? mapping->lease.external_port : mapping->promise.port;
     actions_log(step->out, LOG_LEVEL_INFO, "mapping", "expired %s external=%u",
-                mapping_text(&p->tables, m).text, (unsigned)mapping_at(&p->tables, m)->lease.external_port);
+                mapping_text(&p->tables, m).text, (unsigned)port);
     lease_end(&p->tables, m);
 }
 
@@ -171,6 +188,10 @@ static uint64_t due_ms(const struct proxy *p, uint16_t m, uint64_t now_ms)
 {
     const struct mapping *mapping = &p->tables.mapping[m];
     uint64_t job_ms = earlier_ms(job_due_ms(mapping, now_ms), promise_due_ms(mapping, now_ms));
+    if (mapping->job.kind == JOB_MAP && comment_is_short(p, mapping))
+        job_ms = sooner_ms(job_ms, mapping->job.since_ms + COMMENT_MS, now_ms);
+    if (proxy_is_contradicted(p, now_ms))
+        job_ms = sooner_ms(job_ms, lease_settles_ms(mapping), now_ms);
     uint64_t rule_ms = earlier_ms(rule_due_ms(mapping, now_ms), change_due_ms(p, m, now_ms));
     return earlier_ms(job_ms, earlier_ms(rule_ms, turn_due_ms(p, m, now_ms)));
 }
@@ -185,6 +206,7 @@ static void drive_one(struct proxy *p, uint16_t m, const struct step *step)
         return;
     }
     p->strategy->settle_port(p, m, step);
+    on_gateway_settled(p, m, step);
     if (mapping->job.kind == JOB_MAP)
         settle_map(p, m, step);
     else if (mapping->job.kind == JOB_DELETE)

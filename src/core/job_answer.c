@@ -14,7 +14,7 @@ static struct job_decision refused(enum natpmp_result result)
 
 /* The lifetime is never longer than requested (RFC 6886 section 3.3 [M-18]). It is also never longer than the
  * lease in the rule's comment, because the next run of the daemon keeps the rule for that time only. A client
- * that renews for longer gets the rest at its next renewal. */
+ * that renews for longer waits for the comment a while, and else gets the rest at its next renewal. */
 static struct job_decision success(const struct job_facts *f, uint32_t lifetime_s)
 {
     lifetime_s = lifetime_s < f->asked_s ? lifetime_s : f->asked_s;
@@ -25,7 +25,7 @@ static struct job_decision success(const struct job_facts *f, uint32_t lifetime_
 /* Success requires both the rule and the lease [N-08]. */
 static bool holds(const struct job_facts *f)
 {
-    return f->ought && f->rule_holds && f->lease_left_ms > 0 && !f->rejoins;
+    return f->ought && f->rule_holds && f->lease_left_ms > 0 && !f->rejoins && !f->lease_fresh;
 }
 
 static struct job_decision no_success_yet(const struct job_facts *f)
@@ -49,6 +49,8 @@ struct job_decision job_decide(const struct job_facts *f)
             .verdict = JOB_REPEATS,
             .lifetime_s = whole_seconds(earlier_ms(f->advertised_left_ms, f->lease_left_ms)),
         };
+    if (granted && !again && f->comment_pending && f->waited_ms < COMMENT_MS)
+        return (struct job_decision){.verdict = JOB_WAITS};
     if (granted && !again)
         return success(f, whole_seconds(f->lease_left_ms));
     if (from_memory && f->lease_left_ms >= 1000 && f->waited_ms >= MEMORY_MS)

@@ -20,6 +20,10 @@ enum {
     /* While another mapping releases its port at the gateway, requests are repeated after these delays. */
     ROOM_RETRY_MS = 250,
     ROOM_RETRY_MAX_MS = ROOM_RETRY_MS * 16,
+    /* Not more of the daemon's own renewals than MINUTE_GATEWAY_PER_MAPPING: a shorter lease ends before. */
+    RENEWALS_APART_MS = 60 * 1000 / (MINUTE_GATEWAY_PER_MAPPING - 2),
+    /* A contradiction follows its grant within this time. */
+    SETTLES_MS = 1200,
     MOVES_MAX = 3,
     /* A gateway that changes the port of one mapping this often in this time does not do so by accident. */
     OFTEN = 3,
@@ -43,6 +47,7 @@ static void set_external_port(struct mapping_tables *t, uint16_t m, uint16_t ext
 static void set_state(struct mapping_tables *t, uint16_t m, enum lease_state state)
 {
     lease_of(t, m)->state = (uint8_t)state;
+    lease_of(t, m)->offered_port = 0;
     if (state == LEASE_NONE)
         set_external_port(t, m, 0);
 }
@@ -59,7 +64,7 @@ static uint64_t self_renewal_ms(const struct mapping *mapping)
     bool short_lease = lease->ends_ms + 1000 < promise_kept_until_ms(mapping);
     if (lease->state != LEASE_GRANTED || (!ahead && !short_lease))
         return UINT64_MAX;
-    return lease->granted_ms + (uint64_t)lease->granted_s * (ahead ? 375 : 500);
+    return lease->granted_ms + later_ms((uint64_t)lease->granted_s * (ahead ? 375 : 500), RENEWALS_APART_MS);
 }
 
 /* A lease is deleted because the mapping has ended, or in order to be requested again. */
@@ -76,7 +81,8 @@ enum lease_want lease_wants(const struct strategy *strategy, const struct mappin
     bool in_use = mapping->job.kind == JOB_MAP || promised;
     if (wants_release(strategy, mapping))
         return LEASE_WANTS_RELEASE;
-    if (!mapping_ought(mapping) || (mapping->router_port == 0 && strategy->rule_first))
+    if (!mapping_ought(mapping) || (mapping->router_port == 0 && strategy->rule_first) ||
+        lease->offered_port != 0)
         return LEASE_WANTS_NOTHING;
     bool wanted = (in_use && lease->due) || lease->recover || (lease->state == LEASE_NONE && promised) ||
                   self_renewal_ms(mapping) <= now_ms;
@@ -91,6 +97,8 @@ static uint64_t gone_ms(const struct mapping *mapping)
 uint64_t lease_due_ms(const struct strategy *strategy, const struct mapping *mapping, uint64_t now_ms)
 {
     uint64_t due_ms = sooner_ms(UINT64_MAX, self_renewal_ms(mapping), now_ms);
+    if (mapping->lease.offered_port != 0)
+        due_ms = sooner_ms(due_ms, lease_settles_ms(mapping), now_ms);
     if (lease_wants(strategy, mapping, now_ms) != LEASE_WANTS_NOTHING)
         due_ms = sooner_ms(due_ms, mapping->lease.retry_ms, now_ms);
     if (!mapping_ought(mapping) && mapping->lease.state != LEASE_NONE)
@@ -110,6 +118,20 @@ bool lease_may_live(const struct mapping *mapping, uint64_t now_ms)
     bool adopted = mapping->promise.adopted && lease->state == LEASE_UNSURE && lease->ends_ms > now_ms;
     bool granted = lease->state == LEASE_GRANTED && lease->gone_ms > now_ms;
     return (adopted || granted) && promise_lives(mapping, now_ms);
+}
+
+bool lease_is_contradicted(const struct mapping *mapping, uint64_t now_ms)
+{
+    const struct lease *lease = &mapping->lease;
+    return lease->state == LEASE_UNSURE && lease->contradicted_ms >= lease->granted_ms &&
+           lease->contradictions > 0 && lease->ends_ms > now_ms && promise_lives(mapping, now_ms);
+}
+
+bool lease_is_contradicted_often(const struct mapping *mapping, uint64_t now_ms)
+{
+    const struct lease *lease = &mapping->lease;
+    return lease->contradictions + 1 >= GATEWAY_CONTRADICTIONS_NOTED &&
+           lease->contradicted_ms + UINT64_C(1000) * GATEWAY_CONTRADICTIONS_APART_S > now_ms;
 }
 
 uint32_t lease_lifetime_s(const struct mapping *mapping)
@@ -234,6 +256,7 @@ void lease_on_unanswered(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
 void lease_on_gone(struct mapping_tables *t, uint16_t m)
 {
     set_state(t, m, LEASE_NONE);
+    lease_of(t, m)->contradictions = 0;
 }
 
 void lease_on_port_lost(struct mapping_tables *t, uint16_t m)
@@ -241,24 +264,10 @@ void lease_on_port_lost(struct mapping_tables *t, uint16_t m)
     set_external_port(t, m, 0);
 }
 
-bool lease_changes_its_port(const struct lease *lease, uint64_t now_ms)
-{
-    return lease->port_changes + 1 >= GATEWAY_CONTRADICTIONS_NOTED &&
-           lease->contradicted_ms + UINT64_C(1000) * GATEWAY_PORT_CHANGES_S > now_ms;
-}
-
 static void note_contradiction(struct lease *lease, uint64_t now_ms)
 {
-    bool apart = lease->contradicted_ms + UINT64_C(1000) * GATEWAY_CONTRADICTIONS_APART_S <= now_ms;
-    if (apart && !lease_changes_its_port(lease, now_ms)) {
+    if (lease->contradicted_ms + UINT64_C(1000) * GATEWAY_CONTRADICTIONS_APART_S <= now_ms)
         lease->contradictions = 0;
-        lease->port_changes = 0;
-    }
-    bool asked = lease->contradictions > 0 && lease->granted_ms > lease->contradicted_ms;
-    if (asked && lease->external_port == lease->contradicted_port)
-        lease->port_changes = 0;
-    else if (asked && lease->port_changes < UINT8_MAX)
-        lease->port_changes++;
     if (lease->contradictions > 0)
         lease->retry_ms =
             now_ms + backoff_ms(RETRY_FIRST_MS, UINT64_C(1000) * GATEWAY_CONTRADICTION_PAUSE_MAX_S,
@@ -266,7 +275,6 @@ static void note_contradiction(struct lease *lease, uint64_t now_ms)
     if (lease->contradictions < UINT8_MAX)
         lease->contradictions++;
     lease->contradicted_ms = now_ms;
-    lease->contradicted_port = lease->external_port;
 }
 
 /* NAT-PMP messages carry no number and may overtake each other. An unexpected grant is a late answer to a
@@ -304,25 +312,73 @@ void lease_on_late(struct mapping_tables *t, uint16_t m, uint16_t external_port)
         lease_of(t, m)->sure_ms = 0;
 }
 
-void lease_on_last_word(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o,
-                        uint64_t now_ms)
+bool lease_on_word(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o, bool answers,
+                   uint64_t now_ms)
 {
     struct lease *lease = lease_of(t, m);
-    set_state(t, m, LEASE_GRANTED);
-    lease->ends_ms = earlier_ms(lease->ends_ms, now_ms + (uint64_t)o->lifetime_s * 1000);
+    bool same = o->external_port == lease->external_port;
+    bool offered = lease->offered_port != 0;
+    uint64_t began_ms = offered ? lease->offered_ends_ms - UINT64_C(1000) * lease->offered_s
+                                : lease->ends_ms - UINT64_C(1000) * lease->granted_s;
+    uint64_t ends_ms = (answers ? o->asked_ms : began_ms) + (uint64_t)o->lifetime_s * 1000;
+    if (!lease_lives(mapping_at(t, m), now_ms) || (same && (answers || lease->offered_port == 0)))
+        return false;
+    lease->offered_port = o->external_port;
+    lease->offered_s = o->lifetime_s < LEASE_MAX_S ? o->lifetime_s : LEASE_MAX_S;
+    lease->offered_ms = now_ms;
+    lease->offered_ends_ms = ends_ms;
+    if (answers) {
+        lease->due = false;
+        lease->failures = 0;
+        lease_recovered(t, m);
+    }
+    if (same)
+        lease_on_word_settled(t, m, now_ms);
+    return true;
+}
+
+void lease_on_word_settled(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
+{
+    struct lease *lease = lease_of(t, m);
+    set_external_port(t, m, lease->offered_port);
+    lease->granted_ms = now_ms;
+    lease->granted_s = lease->offered_s;
+    lease->ends_ms = lease->offered_ends_ms;
     lease->sure_ms = lease->ends_ms;
-    lease->contradicted_port = o->external_port;
+    lease->gone_ms = later_ms(lease->gone_ms, lease->offered_ms + (uint64_t)lease->offered_s * 1000);
     lease->retry_ms = 0;
-    lease->due = false;
-    lease_recovered(t, m);
-    set_external_port(t, m, o->external_port);
+    lease->offered_port = 0;
+}
+
+uint64_t lease_settles_ms(const struct mapping *mapping)
+{
+    const struct lease *lease = &mapping->lease;
+    bool offered = lease->offered_port != 0;
+    uint32_t lifetime_s = offered ? lease->offered_s : lease->granted_s;
+    uint64_t half_ms = UINT64_C(500) * lifetime_s; /* a client has to be told before the end */
+    return (offered ? lease->offered_ms : lease->granted_ms) + earlier_ms(SETTLES_MS, half_ms);
+}
+
+bool lease_word_is_settled(const struct mapping *mapping, uint64_t now_ms)
+{
+    return mapping->lease.offered_port != 0 && lease_settles_ms(mapping) <= now_ms;
+}
+
+bool lease_is_fresh(const struct mapping *mapping, uint64_t now_ms)
+{
+    const struct lease *lease = &mapping->lease;
+    return lease->state == LEASE_GRANTED && (lease->offered_port != 0 || lease_settles_ms(mapping) > now_ms);
+}
+
+bool lease_is_too_short(const struct mapping *mapping)
+{
+    return mapping->lease.state == LEASE_GRANTED && mapping->lease.granted_s * 1000 <= RENEWALS_APART_MS;
 }
 
 bool lease_is_answered_from_memory(const struct mapping *mapping, uint64_t now_ms)
 {
     const struct lease *lease = &mapping->lease;
-    return lease_changes_its_port(lease, now_ms) && lease->state == LEASE_GRANTED &&
-           lease_left_ms(mapping, now_ms) > UINT64_C(500) * lease->granted_s;
+    return lease->state == LEASE_GRANTED && lease_left_ms(mapping, now_ms) > UINT64_C(500) * lease->granted_s;
 }
 
 void lease_on_state_lost(struct mapping_tables *t, uint16_t m)

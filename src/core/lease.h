@@ -33,17 +33,19 @@ struct lease {
     uint64_t retry_ms;           /* no request to the gateway before */
     uint64_t rejoined_ms;        /* last PAIR_REJOINS of this lease; 0: never */
     uint64_t contradicted_ms;    /* when the gateway last contradicted its grant */
+    uint64_t offered_ms;         /* offered_port: when that was said ... */
+    uint64_t offered_ends_ms;    /* ... and the end of the lease then */
     uint64_t rotations_since_ms; /* when the first change in `rotations` was seen */
     uint32_t granted_s;
-    uint16_t external_port;     /* as granted; 0: none */
-    uint16_t contradicted_port; /* the external port after the gateway last contradicted its grant */
-    uint16_t moved_from;        /* the external port that was granted before the last move */
-    uint16_t result;            /* the gateway's last error since the job began */
-    uint8_t state;              /* enum lease_state */
-    uint8_t pair;               /* enum lease_pair */
+    uint32_t offered_s;
+    uint16_t external_port; /* as granted; 0: none */
+    uint16_t offered_port;  /* said by a gateway that contradicts itself, and not believed yet; 0: none */
+    uint16_t moved_from;    /* the external port that was granted before the last move */
+    uint16_t result;        /* the gateway's last error since the job began */
+    uint8_t state;          /* enum lease_state */
+    uint8_t pair;           /* enum lease_pair */
     uint8_t failures;
     uint8_t contradictions; /* in a row */
-    uint8_t port_changes;   /* of these: the request after the one before was granted another port */
     uint8_t conflicts;      /* grants in a row of a port that another mapping has */
     uint8_t moves;          /* moves to another router port because the granted external port was unusable */
     uint8_t rotations;      /* changes of the external port while the lease was valid */
@@ -77,6 +79,13 @@ bool lease_lives(const struct mapping *mapping, uint64_t now_ms);
  * the port was advertised by an earlier run and the gateway has not answered yet; or the gateway answered
  * only a late retransmission of the last request, and its lease began then. */
 bool lease_may_live(const struct mapping *mapping, uint64_t now_ms);
+/* True if a client uses the external port, and the gateway has contradicted the grant of it and not settled
+ * that yet. */
+bool lease_is_contradicted(const struct mapping *mapping, uint64_t now_ms);
+/* One more contradiction, and asking the gateway again settles nothing. */
+bool lease_is_contradicted_often(const struct mapping *mapping, uint64_t now_ms);
+/* True if it ends before the daemon renews it. */
+bool lease_is_too_short(const struct mapping *mapping);
 /* The lifetime to request from the gateway: what the client requested last, or for a static mapping more. */
 uint32_t lease_lifetime_s(const struct mapping *mapping);
 /* The milliseconds for which the lease is certainly valid; 0: no valid lease is known. */
@@ -119,14 +128,25 @@ void lease_on_port_lost(struct mapping_tables *t, uint16_t m);
  * grant, the gateway is asked again, after a pause that doubles each time. */
 bool lease_on_unsolicited(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o,
                           uint64_t now_ms);
-/* The gateway contradicts each grant, and each request is granted another port: asking again settles nothing.
+/* ---- a gateway that contradicts itself: asking it again settles nothing, and what it says last counts ----
  */
-bool lease_changes_its_port(const struct lease *lease, uint64_t now_ms);
-/* Its last grant counts, although no request waited for it. */
-void lease_on_last_word(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o,
-                        uint64_t now_ms);
-/* Then clients are answered from memory in the first half of the lease. */
+
+/* While the lease is valid, the gateway said that it has port o->external_port, in an answer (`answers`) or
+ * in a packet that answers nothing. Another port than the lease's is not believed until nothing else came for
+ * a while. False: that changes nothing, or the lease is not valid. */
+bool lease_on_word(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o, bool answers,
+                   uint64_t now_ms);
+/* It did not say anything else: the lease has the offered port. */
+void lease_on_word_settled(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
+/* True if a port was offered and nothing else came for a while. */
+bool lease_word_is_settled(const struct mapping *mapping, uint64_t now_ms);
+/* True if the gateway may contradict what it said last. */
+bool lease_is_fresh(const struct mapping *mapping, uint64_t now_ms);
+/* When that ends. */
+uint64_t lease_settles_ms(const struct mapping *mapping);
+/* True in the first half of the lease, in which clients are answered from memory. */
 bool lease_is_answered_from_memory(const struct mapping *mapping, uint64_t now_ms);
+
 /* A grant arrived so late that it may be out of date. */
 void lease_on_late(struct mapping_tables *t, uint16_t m, uint16_t external_port);
 /* The gateway lost its state, and probably the lease. */

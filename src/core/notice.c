@@ -14,13 +14,14 @@ static void push(struct proxy *p, struct notice notice, const struct step *step)
 /* ---- mappings ---- */
 
 /* The port that watchers should know. A new one counts when a packet to it reaches the client. */
-static uint16_t port_now(const struct strategy *strategy, const struct mapping *mapping, uint64_t now_ms)
+static uint16_t port_now(const struct proxy *p, const struct mapping *mapping, uint64_t now_ms)
 {
     /* A static mapping is wanted even if the gateway refuses it. */
     if (!mapping->wanted || lease_is_refused(mapping))
         return 0;
-    bool fits = strategy->fits == NULL || strategy->fits(mapping);
-    bool forwards = fits && rule_holds(mapping) && lease_left_ms(mapping, now_ms) > 0;
+    bool fits = p->strategy->fits == NULL || p->strategy->fits(mapping);
+    bool forwards = fits && rule_holds(mapping) && lease_left_ms(mapping, now_ms) > 0 &&
+                    !proxy_is_unsettled(p, mapping, now_ms);
     return forwards ? mapping->lease.external_port : mapping->promise.noted;
 }
 
@@ -28,7 +29,7 @@ bool notice_mapping(struct proxy *p, uint16_t m, const struct step *step)
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);
     uint16_t before = mapping->promise.noted;
-    uint16_t port = port_now(p->strategy, mapping, step->now_ms);
+    uint16_t port = port_now(p, mapping, step->now_ms);
     if (port == before)
         return false;
     struct notice notice = {
@@ -59,7 +60,7 @@ void notice_forgotten(struct proxy *p, const struct step *step)
 static uint32_t state_now(const struct proxy *p)
 {
     return (uint32_t)proxy_router_failure(p) | (uint32_t)p->router.ready << 8 |
-           (uint32_t)p->standing_by << 9 | (uint32_t)p->upstream.trouble << 16;
+           (uint32_t)p->standing_by << 9 | (uint32_t)proxy_gateway_trouble(p) << 16;
 }
 
 /* The notice of that state, as router_trouble_text tells it. */

@@ -149,6 +149,19 @@ static void unusable(struct proxy *p, uint16_t m, const struct upstream_outcome 
     lease_recovered(&p->tables, m);
 }
 
+static void note_short(struct proxy *p, uint16_t m, const struct step *step)
+{
+    const struct lease *lease = &mapping_at(&p->tables, m)->lease;
+    bool cut = lease->granted_s < lease_lifetime_s(mapping_at(&p->tables, m));
+    if (!lease_is_too_short(mapping_at(&p->tables, m)))
+        p->short_noted = false;
+    else if (cut && first_time(&p->short_noted))
+        actions_log(step->out, LOG_LEVEL_WARN, component,
+                    "the gateway grants leases that are too short to be kept alive; ports close between "
+                    "renewals %s lifetime=%u fix=\"choose another server\"",
+                    mapping_text(&p->tables, m).text, (unsigned)lease->granted_s);
+}
+
 static void usable(struct proxy *p, uint16_t m, const struct upstream_outcome *o, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
@@ -165,6 +178,7 @@ static void usable(struct proxy *p, uint16_t m, const struct upstream_outcome *o
     lease_on_granted(t, m, o, step->now_ms);
     promise_on_granted(t, m);
     lease_recovered(t, m);
+    note_short(p, m, step);
     port_granted(p, m, old, rotated, step);
 }
 
@@ -191,6 +205,8 @@ static void granted(struct proxy *p, uint16_t m, const struct upstream_outcome *
 {
     struct mapping_tables *t = &p->tables;
     enum natpmp_protocol protocol = mapping_protocol(mapping_at(t, m));
+    if (proxy_is_contradicted(p, step->now_ms) && lease_on_word(t, m, o, true, step->now_ms))
+        return;
     enum port_verdict verdict = port_judge_grant(t, p->strategy, m, o->external_port, step->now_ms);
     forget_dead_holders(p, m, o->external_port, step);
     if (verdict == PORT_USABLE)
@@ -324,6 +340,32 @@ static void deleted(struct proxy *p, uint16_t m, const struct step *step)
     statics_on_deleted(p, m, step);
 }
 
+/* With result 4 it may serve others: the ports are the daemon's own. */
+static void count_refusal(struct proxy *p, const struct upstream_outcome *o, const struct step *step)
+{
+    if (o->result == NATPMP_OUT_OF_RESOURCES && p->leased_until_ms > step->now_ms)
+        return;
+    p->refusal = o->result;
+    if (p->refusals == 0)
+        p->refusals_since_ms = step->now_ms;
+    if (p->refusals < GATEWAY_REFUSALS)
+        p->refusals++;
+    bool long_enough = p->refusals_since_ms + UINT64_C(1000) * GATEWAY_REFUSALS_S <= step->now_ms;
+    if (p->refusals == GATEWAY_REFUSALS && long_enough && first_time(&p->refuses) && !p->unauthorized_noted)
+        actions_log_failure(step->out, component, gateway_trouble_text(GATEWAY_REFUSES_MAPPINGS));
+}
+
+static void count_grant(struct proxy *p, const struct upstream_outcome *o, const struct step *step)
+{
+    uint64_t until_ms = step->now_ms + (uint64_t)o->lifetime_s * 1000;
+    p->grants++;
+    p->leased_until_ms = later_ms(p->leased_until_ms, until_ms);
+    if (p->refuses)
+        actions_log_state(step->out, LOG_LEVEL_INFO, component, "the gateway grants mappings again");
+    p->refusals = 0;
+    p->refuses = false;
+}
+
 static void end_of_transaction(struct proxy *p, const struct upstream_outcome *o, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
@@ -335,7 +377,10 @@ static void end_of_transaction(struct proxy *p, const struct upstream_outcome *o
     bool hurry = p->stopping && o->type == UPSTREAM_UNANSWERED;
     lease_on_answered(t, m);
     turn_client(p, mapping->client);
-    p->grants += o->type == UPSTREAM_GRANTED;
+    if (o->type == UPSTREAM_GRANTED)
+        count_grant(p, o, step);
+    else if (refusal && !mapping->lease.releasing)
+        count_refusal(p, o, step);
     if (o->type == UPSTREAM_GRANTED && !o->wrong)
         p->wrong_answers = 0;
     p->failures += failed;
@@ -354,21 +399,66 @@ static void end_of_transaction(struct proxy *p, const struct upstream_outcome *o
     mapping_touch(t, m);
 }
 
-/* Each request to this gateway is granted another port, and each grant is contradicted by one more. */
-static bool take_last_word(struct proxy *p, uint16_t m, const struct upstream_outcome *o,
-                           const struct step *step)
+/* ---- contradictions ---- */
+
+static void refuse_contradicted(struct proxy *p, uint16_t m, const struct step *step)
+{
+    lease_on_conflict(&p->tables, m);
+    turn_refuse(p, m, step);
+    p->refuses_until_ms = step->now_ms + UINT64_C(1000) * GATEWAY_REFUSES_S;
+    mapping_touch(&p->tables, m);
+}
+
+/* What the gateway said last counts, unless it gives the mapping a port that another client has. */
+void on_gateway_settled(struct proxy *p, uint16_t m, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
     const struct mapping *mapping = mapping_at(t, m);
     uint16_t old = mapping->lease.external_port;
-    if (o->lifetime_s == 0 || !mapping->wanted || mapping->lease.asking || !p->strategy->rule_first ||
-        !lease_changes_its_port(&mapping->lease, step->now_ms) ||
-        port_judge_grant(t, p->strategy, m, o->external_port, step->now_ms) != PORT_USABLE)
-        return false;
-    forget_dead_holders(p, m, o->external_port, step);
-    lease_on_last_word(t, m, o, step->now_ms);
+    uint16_t port = mapping->lease.offered_port;
+    if (!lease_word_is_settled(mapping, step->now_ms) || !mapping->wanted)
+        return;
+    if (port_judge_grant(t, p->strategy, m, port, step->now_ms) != PORT_USABLE) {
+        refuse_contradicted(p, m, step);
+        return;
+    }
+    forget_dead_holders(p, m, port, step);
+    lease_on_word_settled(t, m, step->now_ms);
     promise_on_granted(t, m);
     port_granted(p, m, old, true, step);
+}
+
+/* The third round is logged, and from then on what the gateway says last counts. */
+static void note_contradiction(struct proxy *p, uint16_t m, const struct upstream_outcome *o,
+                               const struct step *step)
+{
+    const struct mapping *mapping = mapping_at(&p->tables, m);
+    bool known = proxy_is_contradicted(p, step->now_ms);
+    /* Behind a symmetric gateway there is one port for all, so that nobody else is told it meanwhile. */
+    if (!p->strategy->rule_first || (!known && !lease_is_contradicted_often(mapping, step->now_ms)))
+        return;
+    if (!known)
+        actions_log(
+            step->out, LOG_LEVEL_WARN, component,
+            "the gateway contradicts what it granted; what it sends last counts, and a mapping that "
+            "it takes back is refused %s granted=%u sent=%u fix=\"choose another server if this lasts\"",
+            mapping_text(&p->tables, m).text, (unsigned)mapping->lease.external_port,
+            (unsigned)o->external_port);
+    p->contradicts_until_ms = step->now_ms + UINT64_C(1000) * GATEWAY_CONTRADICTS_S;
+}
+
+/* A success that no transaction waits for, from a gateway that contradicts itself. False: the mapping is
+ * asked for again. */
+static bool take_word(struct proxy *p, uint16_t m, const struct upstream_outcome *o, const struct step *step)
+{
+    const struct mapping *mapping = mapping_at(&p->tables, m);
+    if (!proxy_is_contradicted(p, step->now_ms) || !mapping->wanted || mapping->lease.asking)
+        return false;
+    if (o->lifetime_s != 0)
+        return lease_on_word(&p->tables, m, o, false, step->now_ms);
+    if (mapping->lease.state != LEASE_GRANTED)
+        return false;
+    refuse_contradicted(p, m, step);
     return true;
 }
 
@@ -381,21 +471,14 @@ static void unexpected(struct proxy *p, const struct upstream_outcome *o, const 
     if (m == 0)
         return;
     const struct lease *lease = &mapping_at(&p->tables, m)->lease;
-    uint8_t contradictions = lease->contradictions;
-    uint16_t port = lease->external_port;
-    if (o->type == UPSTREAM_LATE)
+    if (o->type == UPSTREAM_LATE) {
         lease_on_late(&p->tables, m, o->external_port);
-    else if (lease_on_unsolicited(&p->tables, m, o, step->now_ms))
+        return;
+    }
+    if (lease->state == LEASE_GRANTED && (o->lifetime_s == 0 || o->external_port != lease->external_port))
+        note_contradiction(p, m, o, step);
+    if (take_word(p, m, o, step) || lease_on_unsolicited(&p->tables, m, o, step->now_ms))
         mapping_touch(&p->tables, m);
-    bool settled = lease->contradictions != contradictions && take_last_word(p, m, o, step);
-    if (contradictions < GATEWAY_CONTRADICTIONS_NOTED &&
-        lease->contradictions == GATEWAY_CONTRADICTIONS_NOTED)
-        actions_log(step->out, LOG_LEVEL_WARN, component,
-                    "the gateway contradicts what it granted; %s %s granted=%u sent=%u "
-                    "fix=\"choose another server if this lasts\"",
-                    settled ? "what it sent last counts, and clients are answered from memory"
-                            : "requesting the mapping again, less and less often",
-                    mapping_text(&p->tables, m).text, (unsigned)port, (unsigned)o->external_port);
 }
 
 static void address_known(struct proxy *p, const struct step *step)
@@ -447,6 +530,8 @@ void on_gateway(struct proxy *p, const struct step *step)
             break;
         case UPSTREAM_STATE_LOST:
             wish_forget(p);
+            p->contradicts_until_ms = 0;
+            p->leased_until_ms = 0;
             router_way_sign(&p->router, step->now_ms);
             recovery_begin(p, o.asked_ms, step);
             break;

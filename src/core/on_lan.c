@@ -134,7 +134,8 @@ static void begin_map(struct proxy *p, uint16_t m, const struct natpmp_request *
     if (mapping->job.kind == JOB_NONE) {
         bool again = is_repeated(mapping, request, step->now_ms);
         job_begin_map(t, m, request, again, step->now_ms);
-        bool from_memory = lease_is_answered_from_memory(mapping, step->now_ms);
+        bool from_memory =
+            proxy_is_contradicted(p, step->now_ms) && lease_is_answered_from_memory(mapping, step->now_ms);
         lease_begin(t, m, again || from_memory);
         rule_hurry(t, m);
         mapping_set_wanted(t, m, true);
@@ -199,7 +200,7 @@ static void request_delete(struct proxy *p, const struct event *event, const str
                            const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
-    /* Section 3.4: nobody but the operator deletes what the operator configured. */
+    /* Section 3.4: nobody but the operator deletes what the operator configured [D-07]. */
     if (statics_has(p, event->lan.from.address, request->protocol, request->internal_port)) {
         reply_at_once(p, event, request, NATPMP_NOT_AUTHORIZED, step);
         return;
@@ -219,19 +220,21 @@ static void request_delete(struct proxy *p, const struct event *event, const str
 }
 
 /* Internal port 0 means all mappings of this client and this protocol (section 3.4 [D-08]), whatever the
- * suggested port is [D-14]. Static mappings are not the client's. The daemon never sends such a deletion to
- * the gateway, because the gateway would delete the mappings of all clients. */
+ * suggested port is [D-14]. Static mappings are not the client's: if the host has one, the others are
+ * deleted, and the reply is an error [D-07] [D-10]. The daemon never sends such a deletion to the gateway,
+ * because the gateway would delete the mappings of all clients. */
 static void request_delete_all(struct proxy *p, const struct event *event,
                                const struct natpmp_request *request, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
     uint16_t c = client_find(t, event->lan.from.address);
     unsigned ending = 0;
+    bool statics = statics_has(p, event->lan.from.address, request->protocol, 0);
     for (uint16_t m = c != 0 ? t->client[c].mappings.first : 0; m != 0; m = t->of_client[m].next) {
         const struct mapping *mapping = mapping_at(t, m);
         if (mapping_protocol(mapping) != request->protocol || deletion_is_done(mapping) || mapping->is_static)
             continue;
-        job_set_delete_all(t, m, true);
+        job_set_delete_all(t, m, !statics);
         deletion_begin(p, m, step);
         ending++;
     }
@@ -239,8 +242,8 @@ static void request_delete_all(struct proxy *p, const struct event *event,
         keep_delete(p, event, request, step);
         return;
     }
-    if (ending == 0) {
-        reply_at_once(p, event, request, NATPMP_SUCCESS, step);
+    if (ending == 0 || statics) {
+        reply_at_once(p, event, request, statics ? NATPMP_NOT_AUTHORIZED : NATPMP_SUCCESS, step);
         return;
     }
     struct pending_reply reply = reply_to(event);

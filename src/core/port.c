@@ -142,7 +142,8 @@ uint16_t port_own_suggestion(const struct mapping_tables *t, uint16_t m, uint64_
 
 static bool is_alive(const struct mapping *mapping, uint64_t now_ms)
 {
-    return lease_lives(mapping, now_ms) || lease_may_live(mapping, now_ms);
+    return lease_lives(mapping, now_ms) || lease_may_live(mapping, now_ms) ||
+           lease_is_contradicted(mapping, now_ms);
 }
 
 static uint16_t live_holder(const struct mapping_tables *t, enum natpmp_protocol protocol,

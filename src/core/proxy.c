@@ -120,6 +120,7 @@ static void exit_when_done(struct proxy *p, const struct step *step)
         rules += p->tables.mapping[i].rule.state != RULE_ABSENT;
         leases += p->tables.mapping[i].lease.state != LEASE_NONE;
     }
+    actions_log_held(step->out, UINT64_MAX - 1);
     if (rules + leases > 0)
         actions_log(
             step->out, LOG_LEVEL_WARN, "proxy",
@@ -129,7 +130,6 @@ static void exit_when_done(struct proxy *p, const struct step *step)
     else
         actions_log(step->out, LOG_LEVEL_INFO, "proxy",
                     "stopped; nothing is left on the router or at the gateway");
-    actions_log_held(step->out, UINT64_MAX - 1);
     p->exited = true;
     actions_push(step->out, (struct action){.type = ACTION_EXIT});
 }

@@ -52,11 +52,18 @@ struct proxy {
 
     /* what the log has reported about the gateway */
     uint64_t rotation_noted_until_ms; /* external ports change often: no new warning before */
+    bool short_noted;                 /* leases end before the daemon renews them */
     bool unauthorized_noted;          /* the gateway does not authorize mappings */
     uint8_t wrong_answers;            /* since the last grant at once; the third one was logged */
     bool ports_short_noted;           /* the gateway has no port left */
     uint64_t displaces_from_ms;       /* no static mapping takes a client's port before */
-    uint64_t refuses_until_ms;        /* until then it is asked first, and the router only after a grant */
+    uint8_t refusals;                 /* of mappings in a row, each for a reason that concerns all of them */
+    uint16_t refusal;                 /* the last result */
+    uint64_t refusals_since_ms;
+    bool refuses;                  /* there were so many, for so long */
+    uint64_t leased_until_ms;      /* no lease that the gateway granted lasts longer */
+    uint64_t contradicts_until_ms; /* until then it counts as one that contradicts its grants */
+    uint64_t refuses_until_ms;     /* until then it is asked first, and the router only after a grant */
 
     /* with GATEWAY_MODE=symmetric: the mapping that requested a lease last, by protocol */
     uint16_t symmetric_holder[2];
@@ -93,4 +100,23 @@ static inline enum failure proxy_router_failure(const struct proxy *p)
     bool invalid = p->tables.invalid > 0 && p->router.ready &&
                    failure_text((enum failure)p->router.trouble)->state == NULL;
     return invalid ? FAILURE_INVALID_RULES : (enum failure)p->router.trouble;
+}
+
+/* The gateway contradicted what it granted, again and again: asking again settles nothing. */
+static inline bool proxy_is_contradicted(const struct proxy *p, uint64_t now_ms)
+{
+    return p->contradicts_until_ms > now_ms;
+}
+
+/* The gateway contradicts itself, and may contradict what it said last of this mapping. */
+static inline bool proxy_is_unsettled(const struct proxy *p, const struct mapping *mapping, uint64_t now_ms)
+{
+    return proxy_is_contradicted(p, now_ms) && lease_is_fresh(mapping, now_ms);
+}
+
+/* What is wrong with the gateway. */
+static inline enum gateway_trouble proxy_gateway_trouble(const struct proxy *p)
+{
+    bool refuses = p->upstream.trouble == GATEWAY_FINE && p->refuses;
+    return refuses ? GATEWAY_REFUSES_MAPPINGS : (enum gateway_trouble)p->upstream.trouble;
 }

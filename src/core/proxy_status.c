@@ -31,8 +31,9 @@ struct proxy_status proxy_status(const struct proxy *p, uint64_t now_ms)
         .standing_by = standing_by,
         .other_address = other_address,
         .router_failure = proxy_router_failure(p),
-        .gateway_trouble = (enum gateway_trouble)u->trouble,
-        .gateway_result = u->trouble_result,
+        .gateway_trouble = proxy_gateway_trouble(p),
+        .gateway_result =
+            proxy_gateway_trouble(p) == GATEWAY_REFUSES_MAPPINGS ? p->refusal : u->trouble_result,
         .uptime_s = seconds_since(p->started_ms, now_ms),
         .epoch_s = server_epoch_s(&p->server, now_ms),
         .router_address = router_address(&p->router),
@@ -63,12 +64,13 @@ enum proxy_condition proxy_condition(const struct proxy *p)
     bool router_works = router_is_ready(&p->router) && failure_text(proxy_router_failure(p))->state == NULL;
     if (router_stands_by(&p->router, &other_address))
         return PROXY_STANDS_BY;
-    return router_works && p->upstream.trouble == GATEWAY_FINE ? PROXY_WORKS : PROXY_TROUBLED;
+    return router_works && proxy_gateway_trouble(p) == GATEWAY_FINE ? PROXY_WORKS : PROXY_TROUBLED;
 }
 
 /* ---- mappings ---- */
 
-static enum mapping_condition condition_of(const struct mapping *mapping, uint64_t now_ms)
+static enum mapping_condition condition_of(const struct proxy *p, const struct mapping *mapping,
+                                           uint64_t now_ms)
 {
     if (!mapping->wanted || lease_is_refused(mapping))
         return mapping->job.failure != 0 ? MAPPING_REFUSED : MAPPING_ENDING;
@@ -76,7 +78,8 @@ static enum mapping_condition condition_of(const struct mapping *mapping, uint64
         return MAPPING_WAITS_ROUTER;
     if (mapping->promise.adopted && !mapping->is_static)
         return MAPPING_ADOPTED;
-    if (lease_left_ms(mapping, now_ms) == 0)
+    bool unsettled = proxy_is_unsettled(p, mapping, now_ms) && mapping->promise.noted == 0;
+    if (lease_left_ms(mapping, now_ms) == 0 || unsettled)
         return MAPPING_WAITS_GATEWAY;
     if (mapping->is_static)
         return MAPPING_STATIC;
@@ -105,7 +108,7 @@ uint16_t mapping_status_from(const struct proxy *p, uint16_t from, uint64_t now_
             .noted = mapping->promise.noted,
             .result = mapping->job.failure,
             .protocol = (uint8_t)mapping->protocol,
-            .condition = (uint8_t)condition_of(mapping, now_ms),
+            .condition = (uint8_t)condition_of(p, mapping, now_ms),
             .counted = arrivals_are_known(mapping),
             .connections = mapping->arrivals.connections,
             .first_bytes = mapping->arrivals.bytes,

@@ -14,6 +14,10 @@ enum {
 
 static const char component[] = "server";
 
+/* A gateway that reports another address again and again begins no more series, so that there are no more
+ * than MINUTE_ANNOUNCEMENTS. */
+static const struct bucket_limit series_limit = {.burst = 3, .period_us = 10 * 1000 * 1000};
+
 void server_init(struct server *s, uint64_t now_ms)
 {
     *s = (struct server){.epoch_origin_ms = now_ms, .announcements = ANNOUNCEMENTS_MAX};
@@ -111,12 +115,24 @@ void server_reply_map(const struct server *s, const struct reply_path *path, enu
 
 /* ---- announcements ---- */
 
+static void begin_series(struct server *s, uint64_t when_ms)
+{
+    s->announcements = 0;
+    s->announce_next_ms = when_ms;
+    s->series_wanted = false;
+}
+
+/* The present series announces the new address, too. */
 void server_announce(struct server *s, uint64_t when_ms)
 {
     if (s->stopped)
         return;
-    s->announcements = 0;
-    s->announce_next_ms = when_ms;
+    if (bucket_due_ms(&s->series, series_limit, 1) > when_ms) {
+        s->series_wanted = true;
+        return;
+    }
+    bucket_take(&s->series, series_limit, when_ms);
+    begin_series(s, when_ms);
 }
 
 /* The epoch restarts before it is announced [A-07] [E-02]. */
@@ -126,7 +142,7 @@ static void restart_epoch(struct server *s, const struct step *step)
     s->epoch_origin_ms = step->now_ms;
     actions_log(step->out, LOG_LEVEL_WARN, component,
                 "mappings that clients use were lost; the epoch restarts and is announced");
-    server_announce(s, step->now_ms);
+    begin_series(s, step->now_ms);
 }
 
 void server_reset_epoch(struct server *s, const struct step *step)
@@ -144,6 +160,7 @@ void server_stop(struct server *s)
 {
     s->stopped = true;
     s->reset_wanted = false;
+    s->series_wanted = false;
     s->announcements = ANNOUNCEMENTS_MAX;
 }
 
@@ -151,6 +168,8 @@ void server_tick(struct server *s, uint32_t address, const struct step *step)
 {
     if (s->reset_wanted && step->now_ms >= s->epoch_origin_ms + RESETS_APART_MS)
         restart_epoch(s, step);
+    if (s->series_wanted && step->now_ms >= bucket_due_ms(&s->series, series_limit, 1))
+        server_announce(s, step->now_ms);
     if (s->announcements >= ANNOUNCEMENTS_MAX || step->now_ms < s->announce_next_ms ||
         !actions_room(step->out))
         return;
@@ -168,5 +187,6 @@ uint64_t server_deadline_ms(const struct server *s)
 {
     uint64_t deadline_ms = s->announcements < ANNOUNCEMENTS_MAX ? s->announce_next_ms : UINT64_MAX;
     uint64_t reset_ms = s->reset_wanted ? s->epoch_origin_ms + RESETS_APART_MS : UINT64_MAX;
-    return earlier_ms(deadline_ms, reset_ms);
+    uint64_t series_ms = s->series_wanted ? bucket_due_ms(&s->series, series_limit, 1) : UINT64_MAX;
+    return earlier_ms(deadline_ms, earlier_ms(reset_ms, series_ms));
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bucket.h"
 #include "core/step.h"
 #include "wire/natpmp.h"
 
@@ -23,6 +24,8 @@ struct server {
                           time */
     uint8_t announcements; /* how many of the series were sent; ANNOUNCEMENTS_MAX: no series is running */
     uint64_t announce_next_ms;
+    struct bucket series; /* for another address */
+    bool series_wanted;   /* one more begins when the bucket allows it */
     uint64_t dropped;
     uint64_t hidden_logged_ms; /* when the last warning about masqueraded requests was logged */
     bool hidden_logged;

@@ -14,7 +14,8 @@ bool statics_has(const struct proxy *p, uint32_t address, enum natpmp_protocol p
 {
     for (unsigned i = 0; i < p->config.static_mappings; i++) {
         const struct static_mapping *one = &p->config.static_mapping[i];
-        if (one->address == address && one->protocol == protocol && one->internal_port == internal_port)
+        if (one->address == address && one->protocol == protocol &&
+            (one->internal_port == internal_port || internal_port == 0))
             return true;
     }
     return false;

@@ -5,7 +5,8 @@
 
 #include "core/proxy_state.h"
 
-/* True if the mapping is one of the configuration, whether or not it exists by now. */
+/* True if the mapping is one of the configuration, whether or not it exists by now. With internal port 0: if
+ * any mapping of this host and protocol is. */
 bool statics_has(const struct proxy *p, uint32_t address, enum natpmp_protocol protocol,
                  uint16_t internal_port);
 /* To be called after each snapshot: makes those that are missing, before clients are served. */

@@ -19,6 +19,8 @@ enum {
      * gateway does not answer. It is the fifth attempt of one request. */
     SILENT_REQUESTS = 5,
     SILENT_MS = 3750,
+    /* If these were attempts of one request only, so many of another one show whether it answers others. */
+    OTHER_SENDS = 3,
     /* A datagram reaches the gateway within this time. The time is also longer than the second in which the
      * epoch is counted, so that the epoch shows whether an answer belongs to an earlier request. */
     UNDER_WAY_MS = 1200,
@@ -26,6 +28,9 @@ enum {
      * regularly. */
     ADDRESS_INTERVAL_MS = 60 * 1000,
 };
+
+/* In place of the key of a transaction. */
+#define ADDRESS_KEY UINT32_MAX
 
 static const char component[] = "gateway";
 
@@ -113,17 +118,25 @@ static void push(struct actions *out, uint8_t *place, size_t len)
     actions_push(out, (struct action){.type = ACTION_GATEWAY_SEND, .gateway = actions_trim(out, place, len)});
 }
 
-/* Silence is noticed however many requests are in work, and however often they begin anew. */
-static void note_sent(struct upstream *u, const struct step *step)
+/* Silence is noticed however many requests are in work, and however often they begin anew. But a gateway may
+ * ignore one request and answer all others: then it is asked for its address first. */
+static void note_sent(struct upstream *u, uint32_t key, unsigned sends, const struct step *step)
 {
     u->sent_ms = step->now_ms;
-    if (u->unheard == 0)
+    if (u->unheard == 0) {
         u->unheard_ms = step->now_ms;
+        u->unheard_key = key;
+        u->unheard_others = false;
+    }
     if (u->unheard < SILENT_REQUESTS)
         u->unheard++;
-    if (u->unheard == SILENT_REQUESTS && step->now_ms >= u->unheard_ms + SILENT_MS &&
-        u->trouble <= GATEWAY_FINE)
+    u->unheard_others = u->unheard_others || (key != u->unheard_key && sends >= OTHER_SENDS);
+    if (u->unheard < SILENT_REQUESTS || step->now_ms < u->unheard_ms + SILENT_MS || u->trouble > GATEWAY_FINE)
+        return;
+    if (u->unheard_others || u->unheard_key == ADDRESS_KEY)
         upstream_report(u, GATEWAY_SILENT, step->out);
+    else if (key != ADDRESS_KEY && !u->address_asking)
+        upstream_want_address(u, step->now_ms);
 }
 
 static void send_transaction(struct upstream *u, unsigned i, const struct step *step)
@@ -140,7 +153,7 @@ static void send_transaction(struct upstream *u, unsigned i, const struct step *
     t->last_ms = step->now_ms;
     t->next_ms = step->now_ms + interval_ms(t->sends);
     u->due_ms = earlier_ms(u->due_ms, t->next_ms);
-    note_sent(u, step);
+    note_sent(u, u->key[i], t->sends, step);
 }
 
 void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol protocol, uint16_t internal_port,
@@ -241,7 +254,7 @@ static void send_address_request(struct upstream *u, const struct step *step)
     u->address_last_ms = step->now_ms;
     u->address_sends++;
     u->address_next_ms = step->now_ms + interval_ms(u->address_sends);
-    note_sent(u, step);
+    note_sent(u, ADDRESS_KEY, u->address_sends, step);
 }
 
 static uint64_t transactions_deadline_ms(const struct upstream *u)
@@ -435,7 +448,14 @@ void upstream_receive(struct upstream *u, struct span datagram, const struct ste
         upstream_hurry(u, step->now_ms); /* any packet is a sign of life */
     if (reply.type == NATPMP_REPLY_ADDRESS && u->address_unanswered > 0)
         u->address_unanswered--;
+    bool was_void = upstream_clock_is_void(u, step->now_ms);
     u->reply_late = reply.has_epoch && !upstream_watch_epoch(u, &reply, &question, step->now_ms);
+    if (!was_void && upstream_clock_is_void(u, step->now_ms))
+        actions_log(
+            step->out, LOG_LEVEL_WARN, component,
+            "the gateway's clock is set again and again; it is ignored for a while, so that a restart of "
+            "the gateway is noticed later minutes=%u fix=\"choose another server if this lasts\"",
+            (unsigned)(CLOCK_VOID_MS / 60000));
     if (question.open && !u->reply_late)
         upstream_heard(u, step);
     if (u->reply_late && reply.type == NATPMP_REPLY_MAP) {

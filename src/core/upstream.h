@@ -106,8 +106,11 @@ struct upstream {
     bool epoch_doubted; /* the gateway may have restarted: nothing of before is relied on until then */
     bool late_likely;   /* an answer to an earlier address request may come first */
     uint64_t suspected_ms;
-    uint64_t late_until_ms;    /* a packet was late a while ago: more of them may be */
-    uint64_t unasked_until_ms; /* until then packets that answer nothing cause no request */
+    uint8_t clocks;               /* how often the clock was set, each time soon after the last one */
+    uint64_t clock_ms;            /* when it was set last */
+    uint64_t clock_void_until_ms; /* it is set so often that it tells nothing until then */
+    uint64_t late_until_ms;       /* a packet was late a while ago: more of them may be */
+    uint64_t unasked_until_ms;    /* until then packets that answer nothing cause no request */
 
     uint32_t local;        /* our address towards the gateway; 0: not known, or the operator chose it */
     uint32_t router_local; /* our address towards the router; 0: not known */
@@ -116,6 +119,8 @@ struct upstream {
     uint32_t trouble_address; /* what the gateway gave for an address, and is none */
     /* requests since the last answer, and when the first of them was sent */
     uint8_t unheard;
+    bool unheard_others;  /* not only attempts of one request */
+    uint32_t unheard_key; /* the first one */
     uint64_t unheard_ms;
     uint64_t sent_ms; /* when the last packet went to the gateway */
 

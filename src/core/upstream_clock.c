@@ -10,7 +10,16 @@ enum {
     CLOCK_MUTE_MS = 1400,
     /* After so long no answer to an address request is expected any more. */
     ADDRESS_LATE_MS = 30 * 1000,
+    /* A clock that was set so often, each time so soon after the last one, tells nothing for a while: each
+     * change costs a request for each mapping. */
+    CLOCKS_MAX = 4,
+    CLOCKS_APART_MS = 60 * 1000,
 };
+
+bool upstream_clock_is_void(const struct upstream *u, uint64_t now_ms)
+{
+    return now_ms < u->clock_void_until_ms;
+}
 
 uint32_t upstream_epoch_at_least_s(const struct upstream *u, uint64_t now_ms)
 {
@@ -68,6 +77,12 @@ bool upstream_may_ask_unasked(struct upstream *u, uint64_t now_ms)
 static void change_clock(struct upstream *u, enum epoch epoch, uint64_t now_ms)
 {
     u->state_lost = u->state_lost || epoch != EPOCH_FITS;
+    u->clocks = now_ms < u->clock_ms + CLOCKS_APART_MS ? u->clocks + 1u : 1;
+    u->clock_ms = now_ms;
+    if (u->clocks >= CLOCKS_MAX) {
+        u->clocks = 0;
+        u->clock_void_until_ms = now_ms + CLOCK_VOID_MS;
+    }
     for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX; i++) {
         struct transaction *t = &u->transaction[i];
         t->epoch_floor_s = 0;
@@ -125,8 +140,8 @@ bool upstream_watch_epoch(struct upstream *u, const struct natpmp_reply *reply,
     enum epoch epoch = upstream_judge_epoch(u, reply->epoch_s, now_ms);
     if (!question->open)
         return watch_unasked(u, epoch, now_ms);
-    bool after =
-        question->decided || (epoch != EPOCH_OTHER && reply->epoch_s >= upstream_floor_of(u, question));
+    bool after = question->decided || upstream_clock_is_void(u, now_ms) ||
+                 (epoch != EPOCH_OTHER && reply->epoch_s >= upstream_floor_of(u, question));
     if (!after && !is_other_clock(u, reply, epoch, now_ms))
         return false;
     if (!after)
@@ -135,11 +150,13 @@ bool upstream_watch_epoch(struct upstream *u, const struct natpmp_reply *reply,
         u->late_until_ms = now_ms + UINT64_C(1000) * LATE_MAX_S;
     /* Ahead: this may be another server, which has another address. */
     bool ahead = u->epoch_known && reply->epoch_s > upstream_epoch_at_most_s(u, now_ms) + EPOCH_TOLERANCE_S;
-    if (ahead && reply->type != NATPMP_REPLY_ADDRESS && upstream_may_ask_unasked(u, now_ms))
+    if (ahead && !upstream_clock_is_void(u, now_ms) && reply->type != NATPMP_REPLY_ADDRESS &&
+        upstream_may_ask_unasked(u, now_ms))
         upstream_want_address(u, now_ms);
     /* One that is behind was overtaken on the way, or waited in the socket while the machine stood still:
      * what is known is newer. A second copy of it must not pass for the answer to the next request. */
-    if (!after || (epoch == EPOCH_FITS && (!u->epoch_known || reply->epoch_s >= u->epoch_s)))
+    if (!after || upstream_clock_is_void(u, now_ms) ||
+        (epoch == EPOCH_FITS && (!u->epoch_known || reply->epoch_s >= u->epoch_s)))
         set_clock(u, reply->epoch_s, now_ms);
     return true;
 }

@@ -10,6 +10,8 @@ enum {
     LATE_MAX_S = 64,
     /* A request during which the clock was set so often is answered by any reply to it. */
     CLOCK_CHANGES_MAX = 2,
+    /* So long a clock tells nothing that is set again and again. */
+    CLOCK_VOID_MS = 10 * 60 * 1000,
 };
 
 enum epoch {
@@ -39,6 +41,8 @@ uint32_t upstream_floor_of(const struct upstream *u, const struct question *ques
  */
 bool upstream_watch_epoch(struct upstream *u, const struct natpmp_reply *reply,
                           const struct question *question, uint64_t now_ms);
+/* True if the clock is set so often that it tells nothing for a while: any reply answers its question. */
+bool upstream_clock_is_void(const struct upstream *u, uint64_t now_ms);
 /* True once in a while: a packet that answers nothing may cause a request now. */
 bool upstream_may_ask_unasked(struct upstream *u, uint64_t now_ms);
 

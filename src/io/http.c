@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -64,7 +66,20 @@ static bool has_content(const struct http_server *s, struct MHD_Connection *conn
            field(s, connection, "Transfer-Encoding") != NULL;
 }
 
-static struct http_reply answer(struct http_server *s, struct MHD_Connection *connection, const char *path,
+/* RFC 9112 section 3.2.2: a server accepts the absolute form, `GET http://host/path`, and its host counts
+ * instead of the header field. Returns the path in it, and that host in `host`. */
+static const char *path_of(const char *target, char *host, size_t capacity)
+{
+    static const char scheme[] = "http://";
+    if (strncasecmp(target, scheme, sizeof(scheme) - 1) != 0)
+        return target;
+    const char *authority = target + sizeof(scheme) - 1;
+    size_t len = strcspn(authority, "/");
+    (void)snprintf(host, capacity, "%.*s", (int)len, authority);
+    return authority[len] == '\0' ? "/" : authority + len;
+}
+
+static struct http_reply answer(struct http_server *s, struct MHD_Connection *connection, const char *target,
                                 const char *method)
 {
     static const struct http_header allowed[] = {{"Allow", "GET, HEAD"}, {NULL, NULL}};
@@ -74,9 +89,11 @@ static struct http_reply answer(struct http_server *s, struct MHD_Connection *co
         return refusal(MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD are allowed\n", allowed);
     if (has_content(s, connection))
         return refusal(MHD_HTTP_CONTENT_TOO_LARGE, "a request has no content here\n", NULL);
+    char host[HTTP_REQUEST_MAX] = "";
+    const char *path = path_of(target, host, sizeof(host));
     const struct http_request request = {.peer = peer_of(s, connection),
                                          .path = path,
-                                         .host = field(s, connection, "Host"),
+                                         .host = path == target ? field(s, connection, "Host") : host,
                                          .accept = field(s, connection, "Accept"),
                                          .connection = connection};
     return s->asked(s->context, &request);

@@ -29,7 +29,7 @@ enum {
 struct http_request {
     uint32_t peer; /* host byte order */
     const char *path;
-    const char *host;   /* the header field; NULL: there is none */
+    const char *host;   /* the header field, or the host in the request's address; NULL: there is none */
     const char *accept; /* the same */
     void *connection;
 };

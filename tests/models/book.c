@@ -8,7 +8,6 @@
 
 enum {
     MEMORY_MS = 200,
-    CONTRADICTIONS = 2, /* a third one may have come as an answer */
     KEPT_MAX_S = 7200,
     REFUSED_MS = 2000, /* a refusal is repeated so long */
     SHORT_MS = 1000,   /* lifetimes are whole seconds, rounded up */
@@ -65,8 +64,7 @@ static void check_memory(const struct book *b, uint64_t now_ms, const struct boo
     /* An earlier process received this request, too, or answered it: its rule was adopted. */
     if (m->adopted && !book_told_by_us(b, m))
         return;
-    if (lease && lease->contradictions >= CONTRADICTIONS &&
-        now_ms < lease->contradicted_ms + BOOK_CONTRADICTED_MS)
+    if (book_contradicts(b, now_ms))
         return;
     if (!m->repeats && now_ms < m->work_ms + MEMORY_MS && got_ms < m->work_ms)
         book_fail(b, "a success after %" PRIu64 " ms without asking the gateway", now_ms - m->work_ms);
@@ -316,6 +314,8 @@ static void deleted(struct book *b, uint64_t now_ms, uint32_t to, uint16_t to_po
     for (size_t i = 0; i < b->mappings_room; i++) {
         struct book_mapping *m = &b->mappings[i];
 
+        if (m->used && m->tcp == tcp && m->address == to && m->is_static && internal_port == 0)
+            book_fail(b, "the deletion of all mappings is confirmed, and a static one stays");
         if (m->used && m->tcp == tcp && m->address == to &&
             (internal_port == 0 || m->port == internal_port) && m->asked_ms <= m->deleted_ms && !m->is_static)
             forget_deleted(b, now_ms, m);

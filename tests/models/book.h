@@ -14,6 +14,8 @@
  *  - A success that grants nothing (lifetime 0, external port 0, another internal port or protocol) is no
  *    answer. After three of them the request may be refused with result 4. Lifetime 0 says that the lease is
  *    gone.
+ *  - A gateway may contradict its grants by answers to nothing. What it contradicts at once, a client is told
+ * a few times in an hour at most.
  *  - A suggestion is the lease's present port (section 3.3), or what the client was told or requested, or the
  *    companion's port; never a port that another client believes in.
  *
@@ -21,7 +23,8 @@
  *  - A success needs an enabled rule on the router now, names the port that the gateway granted last for that
  *    rule's port, and lasts no longer than requested, than the grant and than the rule's comment says.
  *  - A new request waits for the gateway's grant, at least for MEMORY_MS. A retransmission gets the same end.
- *    A gateway that contradicted its grants three times within an hour need not be asked.
+ *    A gateway that contradicted its grants three times within an hour need not be asked, and what it
+ *    contradicts is refused.
  *  - No external port is told to two clients, nor its companion, nor within QUARANTINE_MS after the first
  *    client stopped believing in it.
  *  - Result 2 and 4 come from the gateway or from a limit, and never while the lease is certainly valid.
@@ -180,8 +183,11 @@ struct book_lease {
     unsigned contradictions; /* answers to nothing with another port */
     unsigned wrong;          /* answers that may be for its request, say success and grant nothing of it */
     uint64_t contradicted_ms;
-    uint64_t clash_ms; /* it granted a port of another client */
-    uint32_t owner;    /* the mapping whose rule has the port, or had it last */
+    uint64_t answered_ms; /* the last answer to a request, and its port */
+    uint16_t answered_port;
+    unsigned told_wrong; /* contradictions in a row of what its client had been told a moment before */
+    uint64_t clash_ms;   /* it granted a port of another client */
+    uint32_t owner;      /* the mapping whose rule has the port, or had it last */
     uint16_t owner_port;
 };
 
@@ -237,7 +243,8 @@ struct book_process {
     bool address_is_first;            /* none was when this one was asked */
     uint32_t address[BOOK_ADDRESSES]; /* as reported last; several: any of them; 0: none */
     unsigned addresses;
-    unsigned unheard; /* datagrams since the last answer */
+    unsigned unheard;           /* datagrams since the last answer */
+    unsigned unheard_addresses; /* of these, requests for the address */
     uint64_t unheard_ms;
     unsigned unsure_unheard; /* datagrams since the last answer that certainly counts */
     uint64_t unsure_unheard_ms;
@@ -254,6 +261,8 @@ struct book_process {
     uint64_t cause_ms; /* the gateway gave a reason to restart the epoch */
     unsigned series;   /* announcements of the present series */
     uint64_t series_ms;
+    uint64_t series_began_ms;
+    unsigned series_often;    /* series that followed the one before soon */
     uint64_t series_cause_ms; /* a reason for a new series that none has followed yet; 0: none */
     bool series_due;          /* ... which must follow at once */
     bool series_sure;         /* the present series had a certain reason */
@@ -431,4 +440,6 @@ uint64_t book_lease_gone_ms(const struct book_lease *lease);
 /* The one lease that certainly counts, and is not over before that time. */
 bool book_lease_is_sure(const struct book *b, const struct book_lease *lease, uint64_t until_ms);
 bool book_router_is_calm(const struct book *b, uint64_t now_ms, uint64_t for_ms);
+/* The gateway contradicted its grants for one port three times within an hour. */
+bool book_contradicts(const struct book *b, uint64_t now_ms);
 bool book_gateway_is_calm(const struct book *b, uint64_t now_ms, uint64_t for_ms);

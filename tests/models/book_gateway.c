@@ -15,6 +15,7 @@ enum {
     ADDRESS_LATE_MS = 30000,
     SILENT_REQUESTS = 5,
     SILENT_MS = 3750,
+    SILENT_ADDRESSES = 3,
     SHORT_MS = 1000,
     ATTEMPT_FIRST_MS = 250,
     ATTEMPTS_MAX = 9,
@@ -22,6 +23,11 @@ enum {
     /* A request that was refused is repeated after pauses that grow up to a minute, with the suggestion that
      * was not refused yet; until the gateway grants something. */
     PARTICULAR_MS = 70000,
+    CONTRADICTIONS = 2, /* a third one may have come as an answer */
+    /* So often in a row a client may be told a port that an answer to nothing contradicts so soon. */
+    IN_A_ROW_MS = 60000,
+    TOLD_AND_CONTRADICTED_MAX = 6,
+    AT_ONCE_MS = 1000,
     WRONG_ANSWERS = 3, /* and a request is refused */
     UNSUPPORTED_OPCODE = 5,
     COPY_MS = 1200, /* what was sent arrives within this time */
@@ -219,6 +225,44 @@ static void note_clash(struct book *b, uint64_t now_ms, struct book_lease *lease
     book_gateway_trouble(b, now_ms);
 }
 
+bool book_contradicts(const struct book *b, uint64_t now_ms)
+{
+    for (unsigned i = 0; i < b->own.lease_count; i++) {
+        const struct book_lease *lease = &b->own.leases[b->own.lease_of[i]];
+
+        if (lease->contradictions >= CONTRADICTIONS && now_ms < lease->contradicted_ms + BOOK_CONTRADICTED_MS)
+            return true;
+    }
+    return false;
+}
+
+/* An answer to nothing that contradicts the lease. A client must not be told again and again what is
+ * contradicted a moment later. */
+static void contradicted(struct book *b, uint64_t now_ms, struct book_lease *lease, uint16_t port)
+{
+    const struct book_mapping *m = book_owner_of(b, lease);
+    char text[48];
+
+    if (lease->contradicted_ms + BOOK_CONTRADICTED_MS < now_ms)
+        lease->contradictions = 0;
+    if (lease->contradicted_ms + IN_A_ROW_MS < now_ms)
+        lease->told_wrong = 0;
+    lease->contradictions++;
+    lease->contradicted_ms = now_ms;
+    if (book_contradicts(b, now_ms)) { /* the mapping may be refused for it */
+        lease->refused = 4;
+        lease->refused_ms = now_ms;
+        b->own.error_ms = now_ms;
+        b->own.cause_ms = now_ms;
+    }
+    if (!m || m->external_port == port || m->external_port != lease->answered_port || m->until_ms <= now_ms ||
+        m->told_ms + AT_ONCE_MS < now_ms || m->told_ms < lease->answered_ms || !book_told_by_us(b, m))
+        return;
+    if (++lease->told_wrong > TOLD_AND_CONTRADICTED_MAX)
+        book_fail(b, "%s was told port %u, and the gateway says %u at once, as so often before",
+                  book_name(m, text), m->external_port, port);
+}
+
 static void granted(struct book *b, uint64_t now_ms, struct book_lease *lease, const struct reply *reply)
 {
     uint64_t since_ms = granted_since_ms(lease, now_ms, reply->external_port);
@@ -230,18 +274,18 @@ static void granted(struct book *b, uint64_t now_ms, struct book_lease *lease, c
         return; /* an answer to what was asked before the deletion */
     if (!lease->open && !lease->maybe_open && same && sure)
         return; /* a second copy */
-    if (!lease->open && !same) {
-        if (lease->contradicted_ms + BOOK_CONTRADICTED_MS < now_ms)
-            lease->contradictions = 0;
-        lease->contradictions++;
-        lease->contradicted_ms = now_ms;
-    }
+    if (!lease->open && !same)
+        contradicted(b, now_ms, lease, reply->external_port);
     note_clash(b, now_ms, lease, reply->external_port);
     note_port(b, now_ms, lease, reply, since_ms);
     if (sure)
         lease->grants = 0;
     if (!sure || !lease->open)
         lease->doubted_ms = now_ms;
+    if (lease->open) {
+        lease->answered_ms = now_ms;
+        lease->answered_port = reply->external_port;
+    }
     lease->open = false;
     lease->wrong = 0;
     lease->maybe_open = false;
@@ -252,6 +296,8 @@ static void granted(struct book *b, uint64_t now_ms, struct book_lease *lease, c
 static void ended(struct book *b, uint64_t now_ms, struct book_lease *lease, enum book_fit fit)
 {
     lease->doubted_ms = now_ms;
+    if (!lease->open && !lease->deletes)
+        contradicted(b, now_ms, lease, 0);
     if (fit != BOOK_FIT_SURE || !lease->deletes) {
         book_gateway_trouble(b, now_ms);
         b->own.cause_ms = now_ms;
@@ -336,7 +382,8 @@ static void map_answered(struct book *b, uint64_t now_ms, struct reply *reply)
     if (lease->unanswered > 0)
         lease->unanswered--;
     reply->fit = BOOK_FIT_MAYBE;
-    if (!lease->open && !soon) {
+    /* A lease for a deletion, or one without a port, is no answer either. */
+    if ((!lease->open && !soon) || (grant && (lease->deletes || reply->external_port == 0))) {
         /* Nobody asked: it moves no clock. */
         book_gateway_trouble(b, now_ms);
         b->own.cause_ms = now_ms;
@@ -486,13 +533,18 @@ void book_gateway_error(struct book *b, uint64_t now_ms)
 
 /* ---- questions ---- */
 
-static void note_unheard(struct book *b, uint64_t now_ms)
+static void note_unheard(struct book *b, uint64_t now_ms, bool address)
 {
-    if (b->own.unheard++ == 0)
+    if (b->own.unheard++ == 0) {
         b->own.unheard_ms = now_ms;
+        b->own.unheard_addresses = 0;
+    }
+    b->own.unheard_addresses += address;
     if (b->own.unsure_unheard++ == 0)
         b->own.unsure_unheard_ms = now_ms;
-    if (b->own.unheard >= SILENT_REQUESTS && now_ms >= b->own.unheard_ms + SILENT_MS)
+    /* It may ignore requests for mappings. */
+    if (b->own.unheard >= SILENT_REQUESTS && now_ms >= b->own.unheard_ms + SILENT_MS &&
+        b->own.unheard_addresses >= SILENT_ADDRESSES)
         b->own.silent = true;
     if (b->own.unsure_unheard >= SILENT_REQUESTS && now_ms >= b->own.unsure_unheard_ms + SILENT_MS)
         b->own.maybe_silent = true;
@@ -512,7 +564,7 @@ static void ask_address(struct book *b, uint64_t now_ms)
     b->own.address_maybe = false;
     b->own.address_questions++;
     b->own.address_sent_ms = now_ms;
-    note_unheard(b, now_ms);
+    note_unheard(b, now_ms, true);
 }
 
 /* Section 3.3: a renewal suggests the port that is mapped. A gateway may be particular about the suggestion
@@ -593,10 +645,10 @@ static void ask_mapping(struct book *b, uint64_t now_ms, const uint8_t *bytes)
 
     /* The gateway's only port is another one by now. */
     if (b->config.symmetric && lifetime_s == 0 && !is_granted(lease, get16(bytes + 4))) {
-        note_unheard(b, now_ms);
+        note_unheard(b, now_ms, false);
         return;
     }
-    note_unheard(b, now_ms);
+    note_unheard(b, now_ms, false);
     if (now_ms > lease->sent_ms + LATE_MAX_MS)
         lease->unanswered = 0;
     if (!same)

@@ -26,6 +26,10 @@ enum {
     /* After a start or a lost connection, a process may not know for so long that another one serves: both
      * read the list of sessions and the table, and make their claims (README). */
     TWINS_MS = 60000,
+    /* So many series of announcements follow each other at once, and then one in so much time. */
+    SERIES_BURST = 2,
+    SHORT_LEASE_MS = 4000,
+    SERIES_APART_MS = 10000,
     TWINS_UNDONE_MS = 5000, /* and then puts back what the other one removed */
     /* A command may take a minute before it is given up, and then comes a resync. */
     COMMANDS_CALM_MS = 120000,
@@ -96,9 +100,18 @@ void book_announce(struct book *b, uint64_t now_ms, const uint8_t *bytes, size_t
     goes_on = b->own.series > 0 && b->own.series < ANNOUNCEMENTS && now_ms >= b->own.series_ms + gap_ms(b);
     if (b->own.series_cause_ms != 0) {
         b->own.series_sure = b->own.series_due || (!goes_on && b->own.series_sure);
+        b->own.series_often = now_ms < b->own.series_began_ms + SERIES_APART_MS ? b->own.series_often + 1 : 0;
+        b->own.series_began_ms = now_ms;
+        /* Beyond some series in a row, one that runs announces the news, and one more follows. */
+        if (b->own.series_often >= SERIES_BURST)
+            b->own.series_sure = false;
         b->own.series = 0;
         b->own.series_cause_ms = 0;
         b->own.series_due = false;
+    } else if (!goes_on && b->own.series_often >= SERIES_BURST &&
+               now_ms < b->own.series_began_ms + UINT64_C(2) * SERIES_APART_MS) {
+        b->own.series = 0;
+        b->own.series_began_ms = now_ms;
     } else if (!goes_on) {
         book_fail(b, "an announcement without a reason, after %u of a series", b->own.series);
     }
@@ -113,6 +126,8 @@ static void check_announcements(const struct book *b, uint64_t now_ms)
 
     if (b->own.stopping || now_ms <= b->own.stalled_ms + slack_ms)
         return;
+    if (b->own.series_due && b->own.series_often + 1 >= SERIES_BURST)
+        slack_ms += SERIES_APART_MS;
     if (b->own.series_due && now_ms > b->own.series_cause_ms + slack_ms)
         book_fail(b, "the new address is not announced");
     if (b->own.series_sure && b->own.series > 0 && b->own.series < ANNOUNCEMENTS &&
@@ -256,6 +271,9 @@ static void check_kept(const struct book *b, uint64_t now_ms, const struct book_
     lease = rule ? book_lease_of(b, rule->tcp, rule->router_port) : NULL;
     /* A lease of a pair with two different ports is deleted and requested anew. */
     if (lease && (lease->clash_ms > m->told_ms || lease->deleted_ms + BOOK_CALM_MS > now_ms))
+        return;
+    /* Nor is a lease of some seconds renewed before its end: it would cost too many requests. */
+    if (lease && lease->grants > 0 && lease->grant[0].ends_ms <= lease->grant[0].got_ms + SHORT_LEASE_MS)
         return;
     no_rule = !rule || !rule->enabled;
     no_lease = book_gateway_is_calm(b, now_ms, BOOK_CALM_MS) && lease && !lease->open &&

@@ -41,6 +41,15 @@ static bool percent(struct gateway_model *g, unsigned chance)
     return chance > 0 && prng_below(&g->prng, 100) < chance;
 }
 
+/* Of a reply. */
+static uint32_t reply_epoch_s(struct gateway_model *g, uint64_t now_ms)
+{
+    if (!g->faults.many_clocks)
+        return gateway_epoch_s(g, now_ms);
+    g->clock_changes++;
+    return prng_below(&g->prng, 4000000000U);
+}
+
 /* ---- the table ---- */
 
 static void lose(struct gateway_model *g, const struct gateway_lease *lease, uint64_t lost_ms, bool by_reboot)
@@ -266,7 +275,7 @@ static void reply_map(struct gateway_model *g, uint64_t now_ms, const uint8_t *r
         return;
     reply[1] = (uint8_t)(128 + request[1]);
     put16(reply + 2, result);
-    put32(reply + 4, gateway_epoch_s(g, now_ms));
+    put32(reply + 4, reply_epoch_s(g, now_ms));
     memcpy(reply + 8, request + 4, 2);
     if (get16(request + 4) == 0 && result == 0 && get16(request + 6) == 0 && !g->options.echoes_zero)
         put16(reply + 8, external_port);
@@ -455,8 +464,13 @@ void gateway_receive(struct gateway_model *g, uint64_t now_ms, uint64_t sent_ms,
     } else if (datagram.data[1] > 2) {
         reply_unsupported_opcode(g, now_ms, datagram);
     } else if (datagram.data[1] == 0) {
+        size_t len;
+
+        g->options.external_address += g->faults.many_clocks;
+        len = gateway_announcement(g, now_ms, reply);
+        put32(reply + 4, reply_epoch_s(g, now_ms));
         if (g->faults.refuse_address != GATEWAY_NO_ANSWER)
-            send(g, reply, gateway_announcement(g, now_ms, reply));
+            send(g, reply, len);
         for (unsigned i = 0; i < 2 && g->faults.many_addresses; i++) {
             g->options.external_address++;
             send(g, reply, gateway_announcement(g, now_ms, reply));

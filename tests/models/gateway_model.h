@@ -65,6 +65,7 @@ struct gateway_faults {
     bool takes_back;          /* each grant is followed by the deletion of it, which is not true */
     bool
         many_addresses; /* each address reply is followed by one with another address, never the same again */
+    bool many_clocks;   /* each reply has a clock of its own, and each one with an address another address */
     unsigned junk_percent; /* of requests: a foreign or malformed datagram comes before the answer */
     unsigned late_percent; /* of replies: come `late_ms` later */
     unsigned late_ms;

@@ -11,7 +11,7 @@ static bool is_silent(const struct world *w)
 {
     struct proxy_status status = proxy_status(w->proxy, w->now_ms);
 
-    return gateway_state_text(&status) != NULL;
+    return status.gateway_trouble == GATEWAY_SILENT;
 }
 
 /* A new mapping is refused within a second, and the next client gets its own when the gateway grants again.

@@ -15,7 +15,7 @@ static void tell(struct world *w)
     note(w, "the client renews for 120 s; the router does not answer any more, and the daemon is killed");
     router_model_mute(w->router, w->now_ms + 3000, false);
     mapping = map(w, a, UDP, 6000, 6000, 120);
-    world_run_for(w, 100);
+    world_run_for(w, 2100);
     expect(w, mapping->state == LAN_HELD && mapping->granted_s == 20);
     world_kill(w);
     world_run_for(w, 4000);

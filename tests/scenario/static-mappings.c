@@ -1,6 +1,6 @@
 /* STATIC_MAPPINGS: the daemon requests mappings for hosts that never ask, and keeps them for ever. The host
  * may request its mapping and gets it (RFC 6886 section 3.3), but it cannot delete it (section 3.4: Not
- * Authorized). */
+ * Authorized), nor with all its mappings, of which the others are deleted [D-07] [D-10]. */
 #include "scenario.h"
 
 static void options(struct world_options *options)
@@ -42,6 +42,9 @@ static void tell(struct world *w)
     note(w, "it deletes that mapping, then all its mappings");
     asks_delete(w, 20, 4000, TCP, 32400, 0);
     world_run_for(w, 1000);
+    asks_map(w, 20, 4000, TCP, 8000, 0, 3600);
+    world_run_for(w, 1000);
+    expect(w, our_rules(w) == 3);
     asks_delete(w, 20, 4000, TCP, 0, 0);
     world_run_for(w, 1000);
     expect_both(w);
@@ -59,6 +62,7 @@ static void tell(struct world *w)
     world_run_for(w, 1000);
     world_start(w, 2);
     asks_delete(w, 20, 4001, TCP, 32400, 0);
+    asks_delete(w, 20, 4001, TCP, 0, 0);
     world_run_for(w, 5000);
     expect_both(w);
     skip_s(w, 2L * 3600);

@@ -137,6 +137,13 @@ static void test_a_request(void **state)
     assert_string_equal(w->path, "/a/b");
     assert_string_equal(w->host, "x.lan:80");
     assert_string_equal(w->argument, "1 2");
+    (void)answer(w, "GET http://y.lan/a?a=3 HTTP/1.1\r\nHost: x.lan\r\n\r\n");
+    assert_string_equal(w->path, "/a");
+    assert_string_equal(w->host, "y.lan");
+    assert_string_equal(w->argument, "3");
+    (void)answer(w, "GET HTTP://y.lan:80 HTTP/1.1\r\nHost: x.lan\r\n\r\n");
+    assert_string_equal(w->path, "/");
+    assert_string_equal(w->host, "y.lan:80");
     text = answer(w, "HEAD / HTTP/1.0\r\n\r\n");
     assert_true(starts(text, "HTTP/1.") && strstr(text, " 200 OK\r\n") != NULL);
     assert_null(strstr(text, "hello"));

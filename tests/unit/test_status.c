@@ -80,7 +80,7 @@ static void test_for_people(void **state)
         "router    router.lan:8728  RouterOS 7.16.2  interface wg1 (found on the router)\n"
         "gateway   10.2.0.1  last answer 3s ago\n"
         "external  203.0.113.9  for 1m\n"
-        "mappings  1 of 2 clients\n"
+        "mappings  1 for 2 clients\n"
         "\n"
         "CLIENT         PROTO  INTERNAL  ROUTER  EXTERNAL           LEASE  SINCE  CHANGES  ARRIVED     "
         "STATE\n"
@@ -110,9 +110,9 @@ static void test_arrivals(void **state)
         assert_string_equal(status_arrivals(&cells[i].mapping).text, cells[i].text);
     report.head.proxy.counters_age_s = 21;
     assert_non_null(
-        strstr(printed(&report, false, 0, false), "mappings  1 of 2 clients  counters read 21s ago\n"));
+        strstr(printed(&report, false, 0, false), "mappings  1 for 2 clients  counters read 21s ago\n"));
     report.head.proxy.counters_age_s = AGE_UNKNOWN_S;
-    assert_non_null(strstr(printed(&report, false, 0, false), "mappings  1 of 2 clients\n"));
+    assert_non_null(strstr(printed(&report, false, 0, false), "mappings  1 for 2 clients\n"));
     assert_non_null(
         strstr(printed(&report, true, 0, false), "\"counters_read\": null, \"counters_read_s\": null"));
 }

@@ -235,6 +235,9 @@ struct book_process {
     uint64_t gateway_ms; /* calm weather since then */
     struct book_clock clock;
     struct book_clock other_clock; /* the one of packets that do not fit */
+    unsigned clocks;               /* how often the clock was set, each time soon after the last one */
+    uint64_t clocks_ms;
+    uint64_t clock_void_until_ms; /* the daemon may ignore a clock that is set again and again */
     bool address_open;
     bool address_maybe; /* an answer came that may have counted */
     uint64_t address_asked_ms;

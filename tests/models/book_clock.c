@@ -11,6 +11,11 @@ enum {
     LATE_MAX_S = 64,
     CLOCK_SETTLED_MS = 2000,
     PROMPT_ANSWERS = 2, /* to questions that were asked after the clock changed */
+    /* A clock that was set four times, each time within a minute of the last, tells nothing for ten minutes.
+     */
+    CLOCKS_SURE = 3, /* one may have passed unseen */
+    CLOCKS_APART_MS = 65000,
+    CLOCK_VOID_MS = 605000,
 };
 
 /* ---- calm weather ---- */
@@ -73,6 +78,10 @@ static void void_grants(struct book *b, struct book_lease *lease, uint64_t now_m
     struct book_mapping *m = book_owner_of(b, lease);
     unsigned kept = 0;
 
+    if (now_ms < b->own.clock_void_until_ms) {
+        lease->doubted_ms = now_ms;
+        return;
+    }
     for (unsigned i = 0; i < lease->grants; i++) {
         int64_t off_s = (int64_t)lease->grant[i].epoch_s - expected_s(&b->own.clock, lease->grant[i].got_ms);
 
@@ -87,6 +96,15 @@ static void void_grants(struct book *b, struct book_lease *lease, uint64_t now_m
     lease->grants = kept;
 }
 
+/* The daemon may take this one at once. */
+static void note_clock(struct book *b, uint64_t now_ms)
+{
+    b->own.clocks = now_ms < b->own.clocks_ms + CLOCKS_APART_MS ? b->own.clocks + 1 : 1;
+    b->own.clocks_ms = now_ms;
+    if (b->own.clocks >= CLOCKS_SURE)
+        b->own.clock_void_until_ms = now_ms + CLOCK_VOID_MS;
+}
+
 /* A packet of another clock. When that clock has gone on for a while, it counts: true. */
 static bool other_clock(struct book *b, uint64_t now_ms, uint32_t epoch_s,
                         const struct book_question *question)
@@ -94,10 +112,14 @@ static bool other_clock(struct book *b, uint64_t now_ms, uint32_t epoch_s,
     struct book_clock *other = &b->own.other_clock;
     int64_t off_s = other->known ? (int64_t)epoch_s - expected_s(other, now_ms) : 0;
     bool late = b->own.clock.heard_ms >= other->since_ms; /* the old clock goes on */
+    /* The daemon may have taken the other clock already. */
+    bool set_again = other->known && !late && !other->restarted && !is_restart(other, now_ms, epoch_s);
 
-    if (!other->known || off_s < -JITTER_S || off_s > JITTER_S || late)
-        *other = (struct book_clock){.restarted = is_restart(&b->own.clock, now_ms, epoch_s),
+    if (!other->known || off_s < -JITTER_S || off_s > JITTER_S || late) {
+        *other = (struct book_clock){.restarted = !set_again && is_restart(&b->own.clock, now_ms, epoch_s),
                                      .first_ms = other->known && !late ? other->first_ms : now_ms};
+        note_clock(b, now_ms);
+    }
     set_clock(other, now_ms, epoch_s);
     other->prompt += question->is_first && question->asked_ms >= other->since_ms + CLOCK_SETTLED_MS / 2 &&
                      now_ms < question->asked_ms + CLOCK_SETTLED_MS;

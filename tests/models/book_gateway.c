@@ -382,8 +382,8 @@ static void map_answered(struct book *b, uint64_t now_ms, struct reply *reply)
     if (lease->unanswered > 0)
         lease->unanswered--;
     reply->fit = BOOK_FIT_MAYBE;
-    /* A lease for a deletion, or one without a port, is no answer either. */
-    if ((!lease->open && !soon) || (grant && (lease->deletes || reply->external_port == 0))) {
+    /* A lease for a deletion is no answer either. */
+    if ((!lease->open && !soon) || (grant && lease->deletes)) {
         /* Nobody asked: it moves no clock. */
         book_gateway_trouble(b, now_ms);
         b->own.cause_ms = now_ms;

@@ -5,7 +5,7 @@
 #include "core/deletion.h"
 #include "core/job_answer.h"
 #include "core/notice.h"
-#include "core/on_gateway.h"
+#include "core/external_port.h"
 #include "core/port.h"
 #include "core/reply.h"
 #include "core/statics.h"
@@ -206,7 +206,7 @@ static void drive_one(struct proxy *p, uint16_t m, const struct step *step)
         return;
     }
     p->strategy->settle_port(p, m, step);
-    on_gateway_settled(p, m, step);
+    external_port_settle(p, m, step);
     if (mapping->job.kind == JOB_MAP)
         settle_map(p, m, step);
     else if (mapping->job.kind == JOB_DELETE)

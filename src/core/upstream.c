@@ -4,13 +4,10 @@
 
 #include "base/address_use.h"
 #include "core/upstream_clock.h"
+#include "core/upstream_schedule.h"
 
 enum {
-    /* RFC 6886 section 3.1: the first interval is 250 ms, and each next one is twice as long. There are nine
-     * attempts [C-06], and the last one waits 64 s [C-07]. */
-    FIRST_INTERVAL_MS = 250,
-    /* An attempt that is due within this time is not sent earlier. */
-    WANTED_WITHIN_MS = 1000,
+    /* RFC 6886 section 3.1 [C-06]. The last attempt waits 64 s [C-07]. */
     ATTEMPTS_MAX = 9,
     /* Section 3.4 allows fewer attempts for a deletion [C-10]. */
     DELETE_ATTEMPTS_MAX = 3,
@@ -227,14 +224,6 @@ void upstream_again(struct upstream *u, enum natpmp_protocol protocol, uint16_t 
     u->due_ms = now_ms;
 }
 
-void upstream_want_address(struct upstream *u, uint64_t now_ms)
-{
-    if (u->address_next_ms <= now_ms + WANTED_WITHIN_MS)
-        return;
-    u->address_sends = 0;
-    u->address_next_ms = now_ms;
-}
-
 void upstream_refresh(struct upstream *u, uint64_t now_ms)
 {
     u->address_next_ms = earlier_ms(u->address_next_ms, now_ms);
@@ -287,29 +276,6 @@ uint64_t upstream_deadline_ms(const struct upstream *u)
 }
 
 /* ---- receiving ---- */
-
-void upstream_ask_address_now(struct upstream *u, uint64_t now_ms)
-{
-    u->address_sends = 0;
-    u->address_asking = false;
-    u->address_next_ms = now_ms;
-}
-
-/* After a silence, the long intervals of section 3.1 would delay all clients, so the later attempts are sent
- * now. */
-void upstream_hurry(struct upstream *u, uint64_t now_ms)
-{
-    for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX; i++) {
-        struct transaction *t = &u->transaction[i];
-        if (t->used && t->sends < t->sends_max && t->next_ms > now_ms + FIRST_INTERVAL_MS)
-            t->next_ms = now_ms;
-    }
-    u->due_ms = now_ms;
-    if (!u->address_asking || u->address_next_ms <= now_ms + FIRST_INTERVAL_MS)
-        return;
-    u->address_sends = 0;
-    u->address_next_ms = now_ms;
-}
 
 /* ---- the gateway's clock ---- */
 

@@ -1,5 +1,7 @@
 #include "core/upstream_clock.h"
 
+#include "core/upstream_schedule.h"
+
 enum {
     /* The answer to an address request may be an old one that arrives late, or the gateway's clock was set:
      * an answer that arrives so long after the request decides. Two such requests in a row take less than 2

@@ -45,8 +45,3 @@ bool upstream_watch_epoch(struct upstream *u, const struct natpmp_reply *reply,
 bool upstream_clock_is_void(const struct upstream *u, uint64_t now_ms);
 /* True once in a while: a packet that answers nothing may cause a request now. */
 bool upstream_may_ask_unasked(struct upstream *u, uint64_t now_ms);
-
-/* ---- upstream.c ---- */
-
-void upstream_hurry(struct upstream *u, uint64_t now_ms);
-void upstream_ask_address_now(struct upstream *u, uint64_t now_ms);

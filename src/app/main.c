@@ -23,6 +23,7 @@
  *   strategy         how the gateway forwards: normal or symmetric
  *   adoption         rules of an earlier run become mappings again
  *   deletion, reply, recovery   deletions; pending replies; a gateway that lost its state
+ *   external_port    what it means that the gateway granted or changed an external port
  *   wish             which port to suggest to a gateway that is particular about it
  *   turn, change     whose turn it is at the gateway, and at the router
  *   port, budget, pair, target   choices: ports, the gateway's few ports, TCP and UDP of one port, and where

@@ -346,7 +346,8 @@ static bool gateway_said(const struct book *b, const struct book_mapping *m, uns
 
         if (lease->tcp != m->tcp || (others && !b->config.symmetric))
             continue;
-        if (lease->refused == result && lease->refused_ms + REFUSED_MS >= m->work_ms)
+        if (result < BOOK_RESULTS && lease->refused_ms[result] != 0 &&
+            lease->refused_ms[result] + REFUSED_MS >= m->work_ms)
             return true;
         if (result == 4 && lease->clash_ms != 0 && lease->clash_ms + REFUSED_MS >= m->work_ms)
             return true;

@@ -145,7 +145,10 @@ struct book_request {
     size_t len;
 };
 
-enum { BOOK_GRANTS = 6 };
+enum {
+    BOOK_GRANTS = 6,
+    BOOK_RESULTS = 6, /* of NAT-PMP */
+};
 
 /* What the gateway said about (protocol, router port). */
 struct book_lease {
@@ -175,9 +178,8 @@ struct book_lease {
     bool is_first;       /* none was when the request began, so that no answer to it can be an old one */
     uint32_t asked_s;
     uint16_t suggested;
-    uint32_t suggested_of; /* the client that believed in that port; 0: none */
-    uint16_t refused;      /* the last error */
-    uint64_t refused_ms;
+    uint32_t suggested_of;             /* the client that believed in that port; 0: none */
+    uint64_t refused_ms[BOOK_RESULTS]; /* by result: the errors that may be its last one */
     uint64_t particular_ms;  /* the gateway may be particular about the suggestion: see check_suggestion */
     uint64_t doubted_ms;     /* the last packet that contradicts, or that may be late */
     unsigned contradictions; /* answers to nothing with another port */

@@ -250,8 +250,7 @@ static void contradicted(struct book *b, uint64_t now_ms, struct book_lease *lea
     lease->contradictions++;
     lease->contradicted_ms = now_ms;
     if (book_contradicts(b, now_ms)) { /* the mapping may be refused for it */
-        lease->refused = 4;
-        lease->refused_ms = now_ms;
+        lease->refused_ms[4] = now_ms;
         b->own.error_ms = now_ms;
         b->own.cause_ms = now_ms;
     }
@@ -315,8 +314,10 @@ static void refused(struct book *b, uint64_t now_ms, struct book_lease *lease, c
     bool final = reply->result == 2 || reply->result == 4;
 
     book_gateway_trouble(b, now_ms);
-    lease->refused = reply->result;
-    lease->refused_ms = now_ms;
+    if (reply->fit == BOOK_FIT_SURE) /* else the error before it may have been the answer */
+        memset(lease->refused_ms, 0, sizeof(lease->refused_ms));
+    if (reply->result < BOOK_RESULTS)
+        lease->refused_ms[reply->result] = now_ms;
     if (lease->suggested != lease->router_port || now_ms < lease->particular_ms + PARTICULAR_MS)
         lease->particular_ms = now_ms;
     b->own.error_ms = now_ms;
@@ -348,8 +349,7 @@ static void answered_wrongly(struct book *b, uint64_t now_ms, struct book_lease 
     if (++lease->wrong < WRONG_ANSWERS)
         return;
     b->own.error_ms = now_ms;
-    lease->refused = 4;
-    lease->refused_ms = now_ms;
+    lease->refused_ms[4] = now_ms;
     if (its_own && reply->lifetime_s == 0 && reply->fit == BOOK_FIT_SURE && m && book_believes(b, m, now_ms))
         m->broken_ms = now_ms;
 }

@@ -1,6 +1,7 @@
 /* The book's demands that time alone shows: the epoch, the announcements, and what must exist in calm
  * weather. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "book.h"
 #include "bytes.h"
@@ -193,7 +194,7 @@ void book_started(struct book *b, uint64_t now_ms)
         lease->grants = 0;
         lease->open = false;
         lease->sent_ms = 0;
-        lease->refused = 0;
+        memset(lease->refused_ms, 0, sizeof(lease->refused_ms));
         lease->clash_ms = 0;
         lease->contradictions = 0;
     }

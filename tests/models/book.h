@@ -15,7 +15,7 @@
  *    answer. After three of them the request may be refused with result 4. Lifetime 0 says that the lease is
  *    gone.
  *  - A gateway may contradict its grants by answers to nothing. What it contradicts at once, a client is told
- * a few times in an hour at most.
+ *    a few times in a row at most. An answer whose epoch shows that it is older contradicts nothing.
  *  - A suggestion is the lease's present port (section 3.3), or what the client was told or requested, or the
  *    companion's port; never a port that another client believes in.
  *
@@ -185,8 +185,9 @@ struct book_lease {
     unsigned contradictions; /* answers to nothing with another port */
     unsigned wrong;          /* answers that may be for its request, say success and grant nothing of it */
     uint64_t contradicted_ms;
-    uint64_t answered_ms; /* the last answer to a request, and its port */
+    uint64_t answered_ms; /* the last answer to a request, its port and its epoch */
     uint16_t answered_port;
+    uint32_t answered_epoch_s;
     unsigned told_wrong; /* contradictions in a row of what its client had been told a moment before */
     uint64_t clash_ms;   /* it granted a port of another client */
     uint32_t owner;      /* the mapping whose rule has the port, or had it last */

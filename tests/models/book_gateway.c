@@ -28,6 +28,7 @@ enum {
     IN_A_ROW_MS = 60000,
     TOLD_AND_CONTRADICTED_MAX = 6,
     AT_ONCE_MS = 1000,
+    AHEAD_S = 2,       /* what was sent after an answer has an epoch that is no more ahead of it */
     WRONG_ANSWERS = 3, /* and a request is refused */
     UNSUPPORTED_OPCODE = 5,
     COPY_MS = 1200, /* what was sent arrives within this time */
@@ -236,10 +237,20 @@ bool book_contradicts(const struct book *b, uint64_t now_ms)
     return false;
 }
 
+/* By its epoch, it was sent after the answer that the client was told. A copy of an older answer that comes
+ * late, or one from before the clock was set, contradicts nothing. */
+static bool is_after_answer(const struct book_lease *lease, uint64_t now_ms, uint32_t epoch_s)
+{
+    uint64_t latest_s = lease->answered_epoch_s + (now_ms - lease->answered_ms) / 1000 + AHEAD_S;
+
+    return epoch_s >= lease->answered_epoch_s && epoch_s <= latest_s;
+}
+
 /* An answer to nothing that contradicts the lease. A client must not be told again and again what is
  * contradicted a moment later. */
-static void contradicted(struct book *b, uint64_t now_ms, struct book_lease *lease, uint16_t port)
+static void contradicted(struct book *b, uint64_t now_ms, struct book_lease *lease, const struct reply *reply)
 {
+    uint16_t port = reply->lifetime_s > 0 ? reply->external_port : 0;
     const struct book_mapping *m = book_owner_of(b, lease);
     char text[48];
 
@@ -255,7 +266,8 @@ static void contradicted(struct book *b, uint64_t now_ms, struct book_lease *lea
         b->own.cause_ms = now_ms;
     }
     if (!m || m->external_port == port || m->external_port != lease->answered_port || m->until_ms <= now_ms ||
-        m->told_ms + AT_ONCE_MS < now_ms || m->told_ms < lease->answered_ms || !book_told_by_us(b, m))
+        m->told_ms + AT_ONCE_MS < now_ms || m->told_ms < lease->answered_ms || !book_told_by_us(b, m) ||
+        !is_after_answer(lease, now_ms, reply->epoch_s))
         return;
     if (++lease->told_wrong > TOLD_AND_CONTRADICTED_MAX)
         book_fail(b, "%s was told port %u, and the gateway says %u at once, as so often before",
@@ -274,7 +286,7 @@ static void granted(struct book *b, uint64_t now_ms, struct book_lease *lease, c
     if (!lease->open && !lease->maybe_open && same && sure)
         return; /* a second copy */
     if (!lease->open && !same)
-        contradicted(b, now_ms, lease, reply->external_port);
+        contradicted(b, now_ms, lease, reply);
     note_clash(b, now_ms, lease, reply->external_port);
     note_port(b, now_ms, lease, reply, since_ms);
     if (sure)
@@ -284,6 +296,7 @@ static void granted(struct book *b, uint64_t now_ms, struct book_lease *lease, c
     if (lease->open) {
         lease->answered_ms = now_ms;
         lease->answered_port = reply->external_port;
+        lease->answered_epoch_s = reply->epoch_s;
     }
     lease->open = false;
     lease->wrong = 0;
@@ -292,12 +305,12 @@ static void granted(struct book *b, uint64_t now_ms, struct book_lease *lease, c
     add_grant(lease, now_ms, since_ms, reply);
 }
 
-static void ended(struct book *b, uint64_t now_ms, struct book_lease *lease, enum book_fit fit)
+static void ended(struct book *b, uint64_t now_ms, struct book_lease *lease, const struct reply *reply)
 {
     lease->doubted_ms = now_ms;
     if (!lease->open && !lease->deletes)
-        contradicted(b, now_ms, lease, 0);
-    if (fit != BOOK_FIT_SURE || !lease->deletes) {
+        contradicted(b, now_ms, lease, reply);
+    if (reply->fit != BOOK_FIT_SURE || !lease->deletes) {
         book_gateway_trouble(b, now_ms);
         b->own.cause_ms = now_ms;
         return;
@@ -402,7 +415,7 @@ static void map_answered(struct book *b, uint64_t now_ms, struct reply *reply)
     else if (lease->open && !lease->deletes && (reply->lifetime_s == 0 || reply->external_port == 0))
         answered_wrongly(b, now_ms, lease, reply, true);
     else if (reply->lifetime_s == 0)
-        ended(b, now_ms, lease, reply->fit);
+        ended(b, now_ms, lease, reply);
     else if (reply->external_port != 0)
         granted(b, now_ms, lease, reply);
 }

@@ -165,17 +165,17 @@ static bool has_row(const struct survey *s, enum table_name table, const char *n
 static void find_table(const struct scene *scene, const char *attribute, struct answer_parts *p)
 {
     const struct survey *s = scene->s;
-    const char *name = p->table.text;
+    const char *table = p->table.text;
     p->table = ways_table_through(s, scene->vpn.interface);
-    p->route_there = name[0] != '\0';
+    p->route_there = table[0] != '\0';
     if (!p->route_there)
         p->table = log_safe(span_text("vpn-in"));
     for (struct table_rows t = table_rows_of(s, TABLE_ROUTE); table_rows_next(&t) != NULL;)
-        p->route_wrong = p->route_wrong || (!p->route_there && row_is(t.row, attribute, name) &&
+        p->route_wrong = p->route_wrong || (!p->route_there && row_is(t.row, attribute, table) &&
                                             row_is(t.row, "dst-address", "0.0.0.0/0"));
-    p->table_there = has_row(s, TABLE_ROUTE, attribute, name) ||
-                     has_row(s, TABLE_MANGLE, "new-routing-mark", name) ||
-                     has_row(s, TABLE_RULE, "table", name);
+    p->table_there = has_row(s, TABLE_ROUTE, attribute, table) ||
+                     has_row(s, TABLE_MANGLE, "new-routing-mark", table) ||
+                     has_row(s, TABLE_RULE, "table", table);
 }
 
 /* True if a rule for the tunnel has marked all connections alike, whose mark others do not have. */
@@ -195,28 +195,27 @@ static bool is_marked(const struct scene *scene, const struct outcomes *after)
 static void find_marks(const struct scene *scene, const struct outcomes *after, const struct outcomes *back,
                        struct answer_parts *p)
 {
-    struct span mark = span_text("vpn-in");
     const char *table = p->table.text;
+    p->mark = ros_quote(span_text("vpn-in"));
     p->marked = is_marked(scene, after);
     p->sent = back->count > 0 && !back->incomplete;
     for (unsigned i = 0; i < back->count; i++)
         p->sent = p->sent && !back->at[i].partly && !back->at[i].unsure &&
                   strcmp(back->at[i].routing_mark, table) == 0;
     if (p->marked)
-        mark = span_text(after->at[0].connection_mark);
+        p->mark = ros_quote(span_text(after->at[0].connection_mark));
     p->marked = p->marked || p->sent;
     for (struct table_rows t = table_rows_of(scene->s, TABLE_MANGLE);
          !p->marked && table_rows_next(&t) != NULL;) {
+        struct span mark;
         if (!row_is(t.row, "new-routing-mark", table) || !row_is(t.row, "chain", "prerouting") ||
             !row_get(t.row, "connection-mark", &mark) || span_starts(mark, "!") || span_is(mark, "no-mark") ||
-            ros_flag(t.row, "disabled") || ros_flag(t.row, "invalid")) {
-            mark = span_text("vpn-in");
+            ros_flag(t.row, "disabled") || ros_flag(t.row, "invalid"))
             continue;
-        }
+        p->mark = ros_quote(mark);
         p->sent = true;
         break;
     }
-    p->mark = ros_quote(mark);
 }
 
 /* Only what is missing: the router refuses a second table of that name, and the commands behind it. */

@@ -379,7 +379,7 @@ def test_the_service_is_closed(stage, access, what, cure):
 @pytest.mark.parametrize("address,what,cure", [
     (f"{UNREACHABLE}:8728", "no route", "set MIKROTIK_API_ADDRESS"),
     ("router.invalid", "no address", "set MIKROTIK_API_ADDRESS"),
-    (f"{GATEWAY}:5999", "refuses connections", "port=5999"),
+    (f"{GATEWAY}:5999", "refuses connections", "correct the port in MIKROTIK_API_ADDRESS"),
     # Packets to that address are not forwarded.
     ("10.77.0.1", "does not answer", "chain=input src-address=172.17.0.2 protocol=tcp dst-port=8728 action=accept"),
 ])

@@ -310,7 +310,7 @@ def bytes_of(lab, text, namespace="lan1"):
     (b"GET /" + 5000 * b"a" + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"431"),
     (b"GET / HTTP/1.1\r\nHost: x\r\n" + 2000 * b"a: b\r\n" + b"\r\n", b"431"),
     (b"GET /%2e%2e/%00 HTTP/1.1\r\nHost: x\r\n\r\n", b"404"),
-    (b"GET http://evil.example/healthz HTTP/1.1\r\nHost: x\r\n\r\n", b"404"),
+    (b"GET http://evil.example/healthz HTTP/1.1\r\nHost: x\r\n\r\n", b"421"),
 ])
 def test_broken_requests(lab, text, code):
     daemon = lab.daemon(env=LISTEN)

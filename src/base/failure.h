@@ -109,7 +109,10 @@
 #define FAILURE_MAKE_CERTIFICATE                                                                             \
     "make a new one: /certificate/add name=api common-name=api days-valid=3650; /certificate/sign api; "     \
     "/ip/service/set api-ssl certificate=api disabled=no"
-#define FAILURE_SET_POLICIES "/user/group/set [find name=<group>] policy=read,write,test,api"
+/* No command: it would take away the policies that it does not name. */
+#define FAILURE_SET_POLICIES                                                                                 \
+    "give the group of the API user the policies read, write, test and api, and leave it the others "        \
+    "(/user/group/print)"
 #define FAILURE_CURE_ADDRESS                                                                                 \
     "set MIKROTIK_API_ADDRESS to an address of the router that this machine reaches, and to the port of "    \
     "its service {service}"

@@ -101,7 +101,7 @@ def test_a_user_without_the_write_policy(make_lab):
     for port in (5000, 5001):
         assert client.map("udp", port).result == 2, "a permanent refusal"
     errors = daemon.log_lines("error")
-    assert len(errors) == 1 and "policy=read,write,test,api" in errors[0]["line"]
+    assert len(errors) == 1 and "policies read, write, test and api" in errors[0]["line"]
     lab.router.ask("policies natpmp read,write,test,api")
     wait_until(lambda: client.map("udp", 5000, 45001).result == 0, 40)
     assert lab.gateway.mappings().keys() == {("udp", 45001)}, "the failed request left nothing behind"

@@ -16,11 +16,11 @@ static void tell(struct world *w)
     settle(w);
     show(w, false);
     w->gateway.options.rotate_percent = 100;
-    for (uint16_t i = 0; i < MAPPINGS; i++)
+    for (unsigned i = 0; i < MAPPINGS; i++)
         asks_map(w, 10, 40000, UDP, (uint16_t)(7000 + i), 0, 7200);
     for (uint32_t lifetime_s = 1; lifetime_s <= 4; lifetime_s *= 2) {
         w->gateway.options.lifetime_max_s = lifetime_s;
-        world_run_for(w, 2 * A_MINUTE_MS);
+        world_run_for(w, UINT64_C(2) * A_MINUTE_MS);
     }
     show(w, true);
     world_run_for(w, 5000);

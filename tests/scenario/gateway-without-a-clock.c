@@ -15,7 +15,7 @@ static void tell(struct world *w)
 {
     settle(w);
     show(w, false);
-    for (uint16_t i = 0; i < MAPPINGS; i++)
+    for (unsigned i = 0; i < MAPPINGS; i++)
         asks_map(w, 10, 40000, UDP, (uint16_t)(7000 + i), 0, 7200);
     skip_s(w, 200);
     w->gateway.faults.many_clocks = true;

@@ -33,7 +33,7 @@ static void tell(struct world *w)
     expect(w, mapping->state == LAN_HELD && mapping->answers == 1);
     world_run_for(w, 9000);
     expect(w, router_model_counters(w->router)->connection_removes - before ==
-                  ENTRY_REMOVALS_MAX * ENTRY_ROUNDS_MAX);
+                  (uint64_t)ENTRY_REMOVALS_MAX * ENTRY_ROUNDS_MAX);
     expect_rest(w);
 }
 

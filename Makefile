@@ -44,7 +44,7 @@ demo:
 lab: dev
 	@tools/install lab test
 	@tests/lab/node/install $(BUILD_DIR)
-	@BUILD_DIR=$(BUILD_DIR) tests/lab/enter /usr/bin/python3 -m pytest -p no:cacheprovider -n 6 tests/lab $(LAB)
+	@BUILD_DIR=$(BUILD_DIR) tests/lab/enter /usr/bin/python3 -m pytest -p no:cacheprovider -n 4 tests/lab $(LAB)
 
 # The daemon at the limits of this machine, in one table (docs/performance.md). It takes three minutes.
 bench: release tools

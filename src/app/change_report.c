@@ -106,9 +106,9 @@ static void report_parts(const struct status_report *report, FILE *out)
                              .part = NOTICE_GATEWAY,
                              .trouble = proxy->gateway_trouble};
     struct notice address = {.kind = NOTICE_ADDRESS, .external_address = proxy->external_address};
-    change_report(&router, report->now, true, out);
-    change_report(&gateway, report->now, true, out);
-    change_report(&address, report->now, true, out);
+    change_report(&router, (time_t)report->head.now, true, out);
+    change_report(&gateway, (time_t)report->head.now, true, out);
+    change_report(&address, (time_t)report->head.now, true, out);
 }
 
 void change_report_state(const struct status_report *report, FILE *out)
@@ -124,6 +124,6 @@ void change_report_state(const struct status_report *report, FILE *out)
                                 .external_port = row->noted,
                                 .protocol = row->protocol};
         if (row->noted != 0)
-            change_report(&mapped, report->now, true, out);
+            change_report(&mapped, (time_t)report->head.now, true, out);
     }
 }

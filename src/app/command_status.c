@@ -68,7 +68,6 @@ int command_status(int count, char **arguments)
     if (result != 0) {
         (void)fprintf(stderr, "double-natpmp: cannot read the status: %s\n", status_why_not(result));
     } else {
-        report.now = time(NULL);
         if (json)
             status_report_json(&report, stdout);
         else

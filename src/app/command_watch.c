@@ -67,17 +67,9 @@ static const char *print_state(struct watch *w)
     int result = status_ask(w->daemon.text, &w->report);
     if (result != 0)
         return status_why_not(result);
-    w->report.now = time(NULL);
     w->next = w->report.head.proxy.notices;
     change_report_state(&w->report, stdout);
     return NULL;
-}
-
-/* The time at which it happened. The clock may have been set since then. */
-static time_t time_of(const struct change *change)
-{
-    uint64_t now_ms = clock_now_ms();
-    return time(NULL) - (time_t)(now_ms > change->at_ms ? (now_ms - change->at_ms) / 1000 : 0);
 }
 
 static const char *print_change(struct watch *w, const struct change *change)
@@ -90,7 +82,7 @@ static const char *print_change(struct watch *w, const struct change *change)
     if (number < w->next) /* it is a part of what was printed */
         return NULL;
     w->next++;
-    change_report(&change->notice, time_of(change), false, stdout);
+    change_report(&change->notice, (time_t)clock_unix_s(change->at_ms), false, stdout);
     return NULL;
 }
 

@@ -19,10 +19,9 @@ struct document *document_begin(const struct section *sections, const struct doc
         return NULL;
     d->of = *source;
     d->section = sections;
-    d->page = status_page(source->proxy, source->config, 0, clock_now_ms());
     d->now_ms = clock_now_ms();
-    d->report = (struct status_report){
-        .head = d->page, .now = time(NULL), .check = status_check(source->findings, d->now_ms)};
+    d->page = status_page(source->proxy, source->config, 0, d->now_ms);
+    d->report = (struct status_report){.head = d->page, .check = status_check(source->findings, d->now_ms)};
     return d;
 }
 

@@ -35,7 +35,7 @@ static void counter(struct writer_of_metrics w, const char *name, const char *he
 /* Unix time of what is that long ago. */
 static int64_t time_of(const struct document *d, uint32_t age_s)
 {
-    return age_s == AGE_UNKNOWN_S ? 0 : (int64_t)d->report.now - age_s;
+    return age_s == AGE_UNKNOWN_S ? 0 : d->report.head.now - age_s;
 }
 
 /* ---- of the daemon ---- */
@@ -82,9 +82,7 @@ static void write_counters(const struct document *d, struct writer_of_metrics w)
     const struct proxy_status *status = &d->report.head.proxy;
     const struct history *h = d->of.history;
     gauge(w, "last_change_timestamp_seconds", "When the gateway changed an external port last; 0: never.",
-          h->change_ms == 0
-              ? 0
-              : time_of(d, (uint32_t)((d->now_ms > h->change_ms ? d->now_ms - h->change_ms : 0) / 1000)));
+          h->change_ms == 0 ? 0 : time_of(d, status_age_s(h->change_ms, d->now_ms)));
     counter(w, "port_changes", "Mappings that the gateway gave another external port.", h->changes);
     counter(w, "renewals", "Leases that the gateway granted, first ones and renewals.", status->grants);
     counter(w, "failures", "Requests that the gateway refused or did not answer.", status->failures);

@@ -32,14 +32,14 @@ static void write_element(const char *tag, const char *text, FILE *out)
 /* What happens while the page is read is 0 s old. */
 static uint64_t ago_s(const struct document *d, uint64_t at_ms)
 {
-    return at_ms < d->now_ms ? (d->now_ms - at_ms) / 1000 : 0;
+    return at_ms < d->now_ms ? d->now_ms / 1000 - at_ms / 1000 : 0;
 }
 
 /* When something happened, in UTC, and how long ago that is. */
 static void write_time(const struct document *d, uint64_t at_ms, FILE *out)
 {
     uint64_t age_s = ago_s(d, at_ms);
-    struct json_time at = json_time(d->report.now - (time_t)age_s);
+    struct json_time at = json_time((time_t)d->report.head.now - (time_t)age_s);
     (void)fprintf(out, "<time datetime=\"%s\">%.10s %.5s UTC, %s ago</time>", at.text, at.text, at.text + 11,
                   status_duration(age_s < AGE_UNKNOWN_S ? (uint32_t)age_s : AGE_UNKNOWN_S).text);
 }

@@ -4,6 +4,7 @@
 
 #include "app/version.h"
 #include "base/cursor.h"
+#include "io/clock.h"
 #include "io/probe.h"
 
 _Static_assert(sizeof(struct status_page) <= PROBE_REPLY_MAX, "a page is one reply");
@@ -46,17 +47,11 @@ bool status_asks_for(struct span bytes, uint16_t *ret_from)
 
 /* ---- pages ---- */
 
-static uint32_t seconds_since(uint64_t at_ms, uint64_t now_ms)
-{
-    uint64_t seconds = at_ms < now_ms ? (now_ms - at_ms) / 1000 : 0;
-    return seconds < AGE_UNKNOWN_S ? (uint32_t)seconds : AGE_UNKNOWN_S;
-}
-
 struct status_check status_check(const struct self_findings *findings, uint64_t now_ms)
 {
     bool known = findings != NULL && findings->checked;
     return (struct status_check){.known = known,
-                                 .age_s = known ? seconds_since(findings->checked_ms, now_ms) : 0};
+                                 .age_s = known ? status_age_s(findings->checked_ms, now_ms) : 0};
 }
 
 bool status_finding(const struct self_findings *findings, unsigned number, uint64_t now_ms,
@@ -65,7 +60,7 @@ bool status_finding(const struct self_findings *findings, unsigned number, uint6
     if (findings == NULL || number >= findings->count)
         return false;
     ret_finding->finding = findings->at[number].finding;
-    ret_finding->since_s = seconds_since(findings->at[number].since_ms, now_ms);
+    ret_finding->since_s = status_age_s(findings->at[number].since_ms, now_ms);
     return true;
 }
 
@@ -92,6 +87,7 @@ struct status_page status_page(const struct proxy *proxy, const struct config *c
     memcpy(page.router_host, config->router_host, sizeof(page.router_host));
     page.router_port = config->router_port;
     page.gateway = config->gateway;
+    page.now = clock_unix_s(now_ms);
     page.proxy = proxy_status(proxy, now_ms);
     uint16_t m = from;
     while ((m = mapping_status_from(proxy, m, now_ms, &page.row[page.rows])) != 0) {

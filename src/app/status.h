@@ -16,6 +16,7 @@ struct status_page {
     char version[STATUS_VERSION_MAX + 1];
     char instance[INSTANCE_NAME_MAX + 1];
     char router_host[CONFIG_HOST_MAX + 1];
+    int64_t now; /* Unix time, from which the ages count */
     uint32_t gateway;
     uint16_t router_port;
     uint16_t next; /* where the next page begins; 0: this is the last one */

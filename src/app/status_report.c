@@ -270,7 +270,7 @@ static void write_age(const struct status_report *report, const char *name, uint
         (void)fprintf(out, "null, \"%s_s\": null", name);
         return;
     }
-    json_write_time(report->now - (time_t)age_s, out);
+    json_write_time((time_t)report->head.now - (time_t)age_s, out);
     (void)fprintf(out, ", \"%s_s\": %u", name, age_s);
 }
 
@@ -380,7 +380,7 @@ void status_json_head(const struct status_report *report, FILE *out)
     (void)fputs(", \"instance\": ", out);
     json_write_string(report->head.instance, out);
     (void)fputs(", \"time\": ", out);
-    json_write_time(report->now, out);
+    json_write_time((time_t)report->head.now, out);
     (void)fputs(",\n ", out);
     write_age(report, "started", proxy->uptime_s, out);
     (void)fprintf(out, ", \"healthy\": %s,\n", healthy ? "true" : "false");

@@ -21,7 +21,6 @@ struct status_report {
     struct status_check check;
     struct status_finding *finding;
     unsigned findings;
-    time_t now; /* Unix time, from which the ages count */
 };
 
 /* Columns of the terminal; 0: the lines are as long as they have to be. */

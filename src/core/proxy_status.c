@@ -2,15 +2,15 @@
 
 #include "core/proxy_state.h"
 
-static uint32_t seconds_since(uint64_t at_ms, uint64_t now_ms)
+uint32_t status_age_s(uint64_t at_ms, uint64_t now_ms)
 {
-    uint64_t seconds = (now_ms - at_ms) / 1000;
+    uint64_t seconds = at_ms < now_ms ? now_ms / 1000 - at_ms / 1000 : 0;
     return seconds < AGE_UNKNOWN_S ? (uint32_t)seconds : AGE_UNKNOWN_S;
 }
 
 static uint32_t age_s(bool known, uint64_t at_ms, uint64_t now_ms)
 {
-    return known ? seconds_since(at_ms, now_ms) : AGE_UNKNOWN_S;
+    return known ? status_age_s(at_ms, now_ms) : AGE_UNKNOWN_S;
 }
 
 /* A client's record outlives its mappings, which are in quarantine. */
@@ -34,7 +34,7 @@ struct proxy_status proxy_status(const struct proxy *p, uint64_t now_ms)
         .gateway_trouble = proxy_gateway_trouble(p),
         .gateway_result =
             proxy_gateway_trouble(p) == GATEWAY_REFUSES_MAPPINGS ? p->refusal : u->trouble_result,
-        .uptime_s = seconds_since(p->started_ms, now_ms),
+        .uptime_s = status_age_s(p->started_ms, now_ms),
         .epoch_s = server_epoch_s(&p->server, now_ms),
         .router_address = router_address(&p->router),
         .external_address = u->address_known ? u->address : 0,

@@ -94,6 +94,10 @@ struct mapping_status {
     bool counted;           /* the router has shown counters */
 };
 
+/* Whole seconds of the clock since then, so that the moment that a reader computes from it does not move
+ * between two readings; AGE_UNKNOWN_S: too many. */
+uint32_t status_age_s(uint64_t at_ms, uint64_t now_ms);
+
 /* The first mapping from record number `from` on; 0: there is none. Records in quarantine are left out, but
  * for refused ones. Returns the number of the record. */
 uint16_t mapping_status_from(const struct proxy *p, uint16_t from, uint64_t now_ms,

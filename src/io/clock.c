@@ -18,6 +18,17 @@ uint64_t clock_now_ms(void)
     return (uint64_t)now.tv_sec * MS_PER_S + (uint64_t)now.tv_nsec / NS_PER_MS;
 }
 
+int64_t clock_unix_s(uint64_t at_ms)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    int64_t booted_ms = (int64_t)now.tv_sec * MS_PER_S + now.tv_nsec / NS_PER_MS - (int64_t)clock_now_ms();
+    static int64_t booted_s; /* kept while the two clocks agree, because they never do to the millisecond */
+    if (booted_ms - booted_s * MS_PER_S < -MS_PER_S || booted_ms - booted_s * MS_PER_S > MS_PER_S)
+        booted_s = booted_ms / MS_PER_S;
+    return booted_s + (int64_t)(at_ms / MS_PER_S);
+}
+
 uint64_t clock_seed(void)
 {
     uint64_t seed;

@@ -15,6 +15,8 @@
 #define CLOCK_NEVER UINT64_MAX
 
 uint64_t clock_now_ms(void);
+/* Unix time of a moment of that clock. It stays the same for the same moment, unless the date is set. */
+int64_t clock_unix_s(uint64_t at_ms);
 /* Random enough for ports and jitter. It never blocks, not even early at boot. */
 uint64_t clock_seed(void);
 

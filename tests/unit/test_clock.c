@@ -2,6 +2,7 @@
 
 #include <time.h>
 
+#include "core/proxy_status.h"
 #include "io/clock.h"
 #include "loop.h"
 
@@ -48,6 +49,18 @@ static void test_now_is_boot_time(void **state)
     assert_int_equal(clock_gettime(CLOCK_BOOTTIME, &after), 0);
     assert_in_range(now_ms, (uint64_t)before.tv_sec * 1000 + (uint64_t)before.tv_nsec / 1000000,
                     (uint64_t)after.tv_sec * 1000 + (uint64_t)after.tv_nsec / 1000000);
+}
+
+/* Whoever reads the status each second finds the same date of the start. */
+static void test_a_moment_has_one_date(void **state)
+{
+    (void)state;
+    uint64_t begun_ms = clock_now_ms();
+    uint64_t then_ms = begun_ms - 12345;
+    int64_t date = clock_unix_s(then_ms);
+    assert_in_range(time(NULL) - 12 - date, 0, 2);
+    for (uint64_t now_ms = begun_ms; now_ms < begun_ms + 1100; now_ms = clock_now_ms())
+        assert_int_equal(clock_unix_s(now_ms) - status_age_s(then_ms, now_ms), date);
 }
 
 static void test_seeds_differ(void **state)
@@ -156,6 +169,7 @@ UNIT(clock)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_now_is_boot_time),
+        cmocka_unit_test(test_a_moment_has_one_date),
         cmocka_unit_test(test_seeds_differ),
         cmocka_unit_test_setup_teardown(test_fires_once_and_not_early, setup, teardown),
         cmocka_unit_test_setup_teardown(test_same_time_again_after_it_fired, setup, teardown),

@@ -30,7 +30,7 @@ static int setup(void **state)
     memset(&document, 0, sizeof(document));
     memset(&history, 0, sizeof(history));
     document.of.history = &history;
-    document.report.now = NOW;
+    document.report.head.now = NOW;
     document.now_ms = NOW_MS;
     (void)snprintf(head->version, sizeof(head->version), "1.2.3");
     (void)snprintf(head->instance, sizeof(head->instance), "default");

@@ -81,7 +81,7 @@ static int setup(void **state)
     document.of.history = &history;
     document.of.changes = &changes;
     document.now_ms = UINT64_C(7) * 24 * 60 * MINUTE_MS;
-    document.report.now = NOW;
+    document.report.head.now = NOW;
     (void)snprintf(head->version, sizeof(head->version), "1.2.3");
     (void)snprintf(head->instance, sizeof(head->instance), "default");
     (void)snprintf(head->router_host, sizeof(head->router_host), "192.168.88.1");

@@ -35,7 +35,7 @@ static struct mapping_status rows[] = {
 
 static struct status_report given(void)
 {
-    struct status_report report = {.row = rows, .rows = ARRAY_LEN(rows), .now = NOW};
+    struct status_report report = {.row = rows, .rows = ARRAY_LEN(rows), .head.now = NOW};
     (void)snprintf(report.head.version, sizeof(report.head.version), "1.2.3");
     (void)snprintf(report.head.instance, sizeof(report.head.instance), "default");
     (void)snprintf(report.head.router_host, sizeof(report.head.router_host), "router.lan");

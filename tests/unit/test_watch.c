@@ -82,7 +82,7 @@ static void test_state(void **state)
         {.client = 0xC0A8580B, .internal_port = 6881, .router_port = 6881, .noted = 41001},
         {.client = 0xC0A8580C, .internal_port = 9, .condition = MAPPING_REFUSED},
     };
-    struct status_report report = {.row = rows, .rows = ARRAY_LEN(rows), .now = NOW};
+    struct status_report report = {.row = rows, .rows = ARRAY_LEN(rows), .head.now = NOW};
     (void)state;
     report.head.proxy.router_ready = true;
     report.head.proxy.gateway_trouble = GATEWAY_SILENT;

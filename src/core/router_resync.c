@@ -367,6 +367,7 @@ bool router_resync_row(struct router *r, const struct command *c, uint64_t now_m
             router_way_row(r, c, now_ms);
         return false;
     case COMMAND_FLOW:
+    case COMMAND_FLOW_AGAIN:
     case COMMAND_TUNNELS:
     case COMMAND_ROUTE_CHECK:
     case COMMAND_ROUTES:
@@ -463,6 +464,7 @@ bool router_resync_done(struct router *r, const struct command *c, struct router
         listen_ended(r, c, step);
         return false;
     case COMMAND_FLOW:
+    case COMMAND_FLOW_AGAIN:
     case COMMAND_TUNNELS:
     case COMMAND_ROUTE_CHECK:
     case COMMAND_LISTEN_WAY:

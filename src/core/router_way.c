@@ -70,6 +70,7 @@ void router_way_down(struct router *r, uint64_t now_ms)
     r->way.wait_ms = 0;
     r->way.listening = false;
     r->way.tracked = false;
+    r->way.flow_slow = false;
     r->way.flow_hangs = false;
     r->way.check_hangs = false;
 }
@@ -119,8 +120,8 @@ static void listen(struct router *r, const char *path, const struct step *step)
 
 static void read_flow(struct router *r, const struct step *step)
 {
-    struct writer w =
-        router_begin_read(r, COMMAND_FLOW, "/ip/firewall/connection/print", flow_proplist, step);
+    enum command_kind kind = r->way.flow_slow ? COMMAND_FLOW_AGAIN : COMMAND_FLOW;
+    struct writer w = router_begin_read(r, kind, "/ip/firewall/connection/print", flow_proplist, step);
     flow_write_query(&w, r->way.gateway, NATPMP_PORT);
     session_end(main_session(r), &w, step->out);
 }
@@ -206,7 +207,7 @@ void router_way_row(struct router *r, const struct command *c, uint64_t now_ms)
     struct span value;
     if (c->kind == COMMAND_LISTEN_WAY)
         listen_row(r, row, now_ms);
-    else if (c->kind == COMMAND_FLOW)
+    else if (c->kind == COMMAND_FLOW || c->kind == COMMAND_FLOW_AGAIN)
         flow_consider(&e->flow, row, r->way.gateway, NATPMP_PORT, r->way.own_address);
     else if (c->kind == COMMAND_TUNNELS)
         interface_names_add_tunnel(&e->tunnels, row);
@@ -339,6 +340,8 @@ bool router_way_done(struct router *r, const struct command *c, const struct ste
 void router_way_given_up(struct router *r, const struct command *c, struct actions *out)
 {
     if (c->kind == COMMAND_FLOW)
+        r->way.flow_slow = true;
+    if (c->kind == COMMAND_FLOW_AGAIN)
         r->way.flow_hangs = true;
     if (c->kind != COMMAND_ROUTE_CHECK)
         return;

@@ -21,7 +21,8 @@
 enum command_kind {
     COMMAND_LOGIN,
     COMMAND_RESOURCE,
-    COMMAND_FLOW, /* our connection to the gateway */
+    COMMAND_FLOW,       /* our connection to the gateway */
+    COMMAND_FLOW_AGAIN, /* the same with more patience, after it was given up once */
     COMMAND_TUNNELS,
     COMMAND_ROUTE_CHECK,
     COMMAND_ROUTES,

@@ -196,7 +196,7 @@ static void table_row(struct document *d, const struct mapping_status *mapping, 
                   status_duration(mapping->age_s).text, (unsigned)mapping->changes);
     write_arrivals(mapping, out);
     (void)fprintf(out, "<td data-l=\"State\"><span class=\"%s\">%s</span></tr>\n",
-                  status_forwards(mapping) ? "g" : "r", status_condition_text(mapping));
+                  status_forwards(mapping) ? "g" : "r", status_condition_text(mapping).text);
 }
 
 static void table_tail(struct document *d, FILE *out)

@@ -89,6 +89,10 @@ struct status_page status_page(const struct proxy *proxy, const struct config *c
     page.gateway = config->gateway;
     page.now = clock_unix_s(now_ms);
     page.proxy = proxy_status(proxy, now_ms);
+    _Static_assert((int)STATIC_MAPPINGS_MAX < (int)STATUS_PAGE_ROWS,
+                   "the first page has room for mappings, too");
+    for (unsigned i = 0; from == 0 && i < config->static_mappings; i++)
+        page.rows += static_status(proxy, i, &page.row[page.rows]);
     uint16_t m = from;
     while ((m = mapping_status_from(proxy, m, now_ms, &page.row[page.rows])) != 0) {
         if (++page.rows == STATUS_PAGE_ROWS) {
@@ -118,7 +122,8 @@ static bool is_plain(const char *text, size_t size)
 static bool rows_are_valid(const struct status_page *page)
 {
     for (unsigned i = 0; i < page->rows; i++)
-        if (page->row[i].condition >= MAPPING_CONDITIONS || page->row[i].protocol > NATPMP_TCP)
+        if (page->row[i].condition >= MAPPING_CONDITIONS || page->row[i].protocol > NATPMP_TCP ||
+            page->row[i].refusal >= TARGET_REFUSALS)
             return false;
     return true;
 }

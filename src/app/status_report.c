@@ -23,7 +23,7 @@ static const char *refusal_text(unsigned result)
     return "refused";
 }
 
-const char *status_condition_text(const struct mapping_status *mapping)
+static const char *condition_text(const struct mapping_status *mapping)
 {
     switch ((enum mapping_condition)mapping->condition) {
     case MAPPING_ACTIVE:
@@ -46,6 +46,15 @@ const char *status_condition_text(const struct mapping_status *mapping)
         break;
     }
     return "unknown";
+}
+
+struct status_cell status_condition_text(const struct mapping_status *mapping)
+{
+    struct status_cell cell;
+    const char *why = target_refusal_text((enum target_refusal)mapping->refusal);
+    (void)snprintf(cell.text, sizeof(cell.text), "%s%s",
+                   why != NULL ? "refused because " : condition_text(mapping), why != NULL ? why : "");
+    return cell;
 }
 
 struct status_trouble router_trouble(const struct proxy_status *proxy)
@@ -153,7 +162,7 @@ static void fill(const struct status_report *report, const struct mapping_status
     ret_cells[6] = status_duration(mapping->age_s);
     (void)snprintf(ret_cells[7].text, sizeof(ret_cells[7].text), "%u", (unsigned)mapping->changes);
     ret_cells[8] = status_arrivals(mapping);
-    (void)snprintf(ret_cells[9].text, sizeof(ret_cells[9].text), "%s", status_condition_text(mapping));
+    ret_cells[9] = status_condition_text(mapping);
 }
 
 /* Prints one line of the table. The last column is cut at the width of the terminal. */
@@ -367,7 +376,7 @@ void status_json_mapping(const struct status_report *report, const struct mappin
     (void)fprintf(out, ", \"changes\": %u, ", (unsigned)mapping->changes);
     write_arrivals(report, mapping, out);
     (void)fprintf(out, ", \"state\": \"%s\", \"text\": ", names[mapping->condition]);
-    json_write_string(status_condition_text(mapping), out);
+    json_write_string(status_condition_text(mapping).text, out);
     (void)fputc('}', out);
 }
 

@@ -36,12 +36,12 @@ void status_json_mappings(const struct status_report *report, FILE *out);
 void status_json_mapping(const struct status_report *report, const struct mapping_status *mapping, bool first,
                          FILE *out);
 void status_json_tail(FILE *out);
-/* What the mapping's condition is, in words; short enough for a column. */
-const char *status_condition_text(const struct mapping_status *mapping);
 struct status_cell {
-    char text[48];
+    char text[80];
 };
 
+/* What the mapping's condition is, in words; short enough for a column. */
+struct status_cell status_condition_text(const struct mapping_status *mapping);
 /* "45s", "12m", "3h12m", "5d3h"; "-" if it is not known. */
 struct status_cell status_duration(uint32_t seconds);
 /* How many connections have arrived, and how long ago the last one did at most: "12, 3m ago", "none"; "-" if

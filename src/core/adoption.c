@@ -21,8 +21,9 @@ static uint64_t kept_until_ms(const struct nat_rule *row, const struct step *ste
 static uint16_t record_for(struct proxy *p, const struct nat_rule *row, const char **ret_why)
 {
     struct mapping_tables *t = &p->tables;
-    *ret_why = target_forbidden(p, row->client);
-    if (*ret_why != NULL)
+    enum target_refusal refusal = target_refused(p, row->client);
+    *ret_why = target_refusal_text(refusal);
+    if (refusal != TARGET_ALLOWED)
         return 0;
     uint16_t m = mapping_find(t, row->client, row->protocol, row->internal_port);
     bool other_port = m != 0 && mapping_at(t, m)->router_port != 0;

@@ -151,7 +151,7 @@ static void request_map(struct proxy *p, const struct event *event, const struct
 {
     struct mapping_tables *t = &p->tables;
     uint32_t address = event->lan.from.address;
-    if (request->internal_port == 0 || target_forbidden(p, address) != NULL) {
+    if (request->internal_port == 0 || target_refused(p, address) != TARGET_ALLOWED) {
         /* RFC 6886 section 3.3 does not define internal port 0 with a lifetime, and gateways handle it in
          * different ways [M-24]. */
         reply_at_once(p, event, request, NATPMP_NOT_AUTHORIZED, step);

@@ -31,7 +31,8 @@ struct proxy {
     uint32_t own_address[4]; /* to which requests came */
     unsigned own_next;       /* the oldest of them */
 
-    bool static_told[STATIC_MAPPINGS_MAX]; /* the log has reported that it is never made */
+    /* enum target_refusal: why the static mapping is not made, as the log has reported */
+    uint8_t static_refusal[STATIC_MAPPINGS_MAX];
 
     bool full_noted; /* the log has reported that there is no room for new hosts */
 

@@ -86,6 +86,12 @@ static enum mapping_condition condition_of(const struct proxy *p, const struct m
     return promise_is_in_use(mapping, now_ms) ? MAPPING_ACTIVE : MAPPING_KEPT_ALIVE;
 }
 
+/* A mapping that has ended, and of which nothing is to be said. */
+static bool is_quiet(const struct mapping_tables *t, uint16_t m)
+{
+    return mapping_is_quarantined(t, m) && t->mapping[m].job.failure == 0;
+}
+
 uint16_t mapping_status_from(const struct proxy *p, uint16_t from, uint64_t now_ms,
                              struct mapping_status *ret_status)
 {
@@ -93,8 +99,7 @@ uint16_t mapping_status_from(const struct proxy *p, uint16_t from, uint64_t now_
     for (unsigned i = from; i <= t->used_mappings; i++) {
         uint16_t m = (uint16_t)i;
         const struct mapping *mapping = &t->mapping[m];
-        bool quiet = mapping->client == 0 || (mapping_is_quarantined(t, m) && mapping->job.failure == 0);
-        if (m == 0 || quiet)
+        if (m == 0 || mapping->client == 0 || is_quiet(t, m))
             continue;
         bool added = rule_holds(mapping) && mapping->rule.added_ms != 0;
         *ret_status = (struct mapping_status){
@@ -118,6 +123,40 @@ uint16_t mapping_status_from(const struct proxy *p, uint16_t from, uint64_t now_
         return m;
     }
     return 0;
+}
+
+bool static_status(const struct proxy *p, unsigned number, struct mapping_status *ret_status)
+{
+    const struct static_mapping *one = &p->config.static_mapping[number];
+    uint16_t m =
+        mapping_find(&p->tables, one->address, (enum natpmp_protocol)one->protocol, one->internal_port);
+    if (m != 0 && !is_quiet(&p->tables, m))
+        return false;
+    uint8_t refusal = p->static_refusal[number];
+    *ret_status = (struct mapping_status){
+        .client = one->address,
+        .age_s = AGE_UNKNOWN_S,
+        .internal_port = one->internal_port,
+        .protocol = one->protocol,
+        .condition = (uint8_t)(refusal != TARGET_ALLOWED ? MAPPING_REFUSED : MAPPING_WAITS_ROUTER),
+        .refusal = refusal,
+        .arrival_age_s = AGE_UNKNOWN_S,
+    };
+    return true;
+}
+
+const char *target_refusal_text(enum target_refusal refusal)
+{
+    static const char *const texts[TARGET_REFUSALS] = {
+        [TARGET_LOOPBACK] = "it leads to a loopback address",
+        [TARGET_GATEWAY] = "it leads to the gateway's address",
+        [TARGET_ROUTER] = "it leads to an address of the router",
+        [TARGET_BROADCAST] = "it leads to a broadcast address",
+        [TARGET_OWN] = "it leads to an address of double-natpmp itself",
+        [TARGET_OUTSIDE] = "it leads to an address that no host of a LAN has",
+        [TARGET_NO_ROOM] = "the table of mappings is full",
+    };
+    return texts[refusal];
 }
 
 bool proxy_knows(const struct proxy *p, uint32_t address)

@@ -64,13 +64,28 @@ enum proxy_condition {
 };
 enum proxy_condition proxy_condition(const struct proxy *p);
 
+/* Why no rule may lead to an address, or a static mapping is not made. */
+enum target_refusal {
+    TARGET_ALLOWED,
+    TARGET_LOOPBACK,
+    TARGET_GATEWAY,
+    TARGET_ROUTER,
+    TARGET_BROADCAST,
+    TARGET_OWN,     /* it is this machine's */
+    TARGET_OUTSIDE, /* no host of a LAN has it */
+    TARGET_NO_ROOM, /* the table of mappings is full */
+    TARGET_REFUSALS,
+};
+/* For "refused because ..."; NULL: TARGET_ALLOWED. */
+const char *target_refusal_text(enum target_refusal refusal);
+
 enum mapping_condition {
     MAPPING_ACTIVE,        /* a client was advertised the mapping, and it forwards */
     MAPPING_KEPT_ALIVE,    /* it forwards, and its client renews too late */
     MAPPING_ADOPTED,       /* of a rule of an earlier run; no client has renewed it yet */
     MAPPING_WAITS_ROUTER,  /* its rule is not on the router */
     MAPPING_WAITS_GATEWAY, /* the gateway has granted no lease */
-    MAPPING_REFUSED,       /* the last request was refused with `result` */
+    MAPPING_REFUSED,       /* the last request was refused with `result`, or no mapping is made: `refusal` */
     MAPPING_STATIC,        /* of the configuration, and it forwards */
     MAPPING_ENDING,        /* its rule or its lease has not been removed yet */
     MAPPING_CONDITIONS,
@@ -91,6 +106,7 @@ struct mapping_status {
     uint16_t result;        /* REFUSED: enum natpmp_result */
     uint8_t protocol;       /* enum natpmp_protocol */
     uint8_t condition;      /* enum mapping_condition */
+    uint8_t refusal;        /* REFUSED: enum target_refusal */
     bool counted;           /* the router has shown counters */
 };
 
@@ -102,3 +118,7 @@ uint32_t status_age_s(uint64_t at_ms, uint64_t now_ms);
  * for refused ones. Returns the number of the record. */
 uint16_t mapping_status_from(const struct proxy *p, uint16_t from, uint64_t now_ms,
                              struct mapping_status *ret_status);
+
+/* The same for the static mapping with that number in the configuration, if there is no mapping of it: the
+ * router's tables are not read yet, or it is refused. False: mapping_status_from has it. */
+bool static_status(const struct proxy *p, unsigned number, struct mapping_status *ret_status);

@@ -23,25 +23,30 @@ bool statics_has(const struct proxy *p, uint32_t address, enum natpmp_protocol p
 
 /* ---- beginning ---- */
 
-static void report_forbidden(const struct static_mapping *one, const char *why, const struct step *step)
+static void report_refusal(const struct static_mapping *one, enum target_refusal refusal,
+                           const struct step *step)
 {
-    actions_log(step->out, LOG_LEVEL_ERROR, component,
-                "the static mapping is never made, because %s client=%s protocol=%s internal=%u "
-                "fix=\"correct STATIC_MAPPINGS\"",
-                why, address_text(one->address).text, one->protocol == NATPMP_TCP ? "tcp" : "udp",
-                (unsigned)one->internal_port);
+    actions_log(
+        step->out, LOG_LEVEL_ERROR, component,
+        "the static mapping is refused, because %s client=%s protocol=%s internal=%u fix=\"correct %s\"",
+        target_refusal_text(refusal), address_text(one->address).text,
+        one->protocol == NATPMP_TCP ? "tcp" : "udp", (unsigned)one->internal_port,
+        refusal == TARGET_NO_ROOM ? "MAX_MAPPINGS" : "STATIC_MAPPINGS");
 }
 
 /* The record may exist: its rule was adopted, its client requested it, or an earlier run of it has ended. */
-static void begin(struct proxy *p, const struct static_mapping *one)
+static enum target_refusal begin(struct proxy *p, const struct static_mapping *one)
 {
+    enum target_refusal refusal = target_refused(p, one->address);
+    if (refusal != TARGET_ALLOWED)
+        return refusal;
     struct mapping_tables *t = &p->tables;
     enum natpmp_protocol protocol = (enum natpmp_protocol)one->protocol;
     uint16_t m = mapping_find(t, one->address, protocol, one->internal_port);
     if (m == 0)
         m = mapping_new(t, one->address, protocol, one->internal_port);
     if (m == 0)
-        return; /* the table is full: the next snapshot tries again */
+        return TARGET_NO_ROOM; /* the next snapshot tries again */
     mapping_wake(t, m);
     mapping_set_static(t, m, true);
     job_on_static(t, m, one->external_port != 0 ? one->external_port : one->internal_port);
@@ -49,6 +54,7 @@ static void begin(struct proxy *p, const struct static_mapping *one)
     lease_set_due(t, m);
     rule_hurry(t, m);
     mapping_touch(t, m);
+    return TARGET_ALLOWED;
 }
 
 void statics_begin(struct proxy *p, const struct step *step)
@@ -59,11 +65,10 @@ void statics_begin(struct proxy *p, const struct step *step)
         uint16_t m = mapping_find(t, one->address, (enum natpmp_protocol)one->protocol, one->internal_port);
         if (m != 0 && mapping_at(t, m)->is_static)
             continue;
-        const char *why = target_forbidden(p, one->address);
-        if (why == NULL)
-            begin(p, one);
-        else if (first_time(&p->static_told[i]))
-            report_forbidden(one, why, step);
+        enum target_refusal refusal = begin(p, one);
+        if (refusal != TARGET_ALLOWED && refusal != p->static_refusal[i])
+            report_refusal(one, refusal, step);
+        p->static_refusal[i] = (uint8_t)refusal;
     }
 }
 

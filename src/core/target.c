@@ -11,19 +11,19 @@ static bool is_own(const struct proxy *p, uint32_t address)
            address == p->upstream.router_local;
 }
 
-const char *target_forbidden(const struct proxy *p, uint32_t address)
+enum target_refusal target_refused(const struct proxy *p, uint32_t address)
 {
     if (address == 0 || address_is_loopback(address))
-        return "it leads to a loopback address";
+        return TARGET_LOOPBACK;
     if (address == p->config.gateway)
-        return "it leads to the gateway's address";
+        return TARGET_GATEWAY;
     if (router_has_address(&p->router, address))
-        return "it leads to an address of the router";
+        return TARGET_ROUTER;
     if (router_is_broadcast(&p->router, address))
-        return "it leads to a broadcast address";
+        return TARGET_BROADCAST;
     if (is_own(p, address))
-        return "it leads to an address of double-natpmp itself";
-    return address_is_of_lan(address) ? NULL : "it leads to an address that no host of a LAN has";
+        return TARGET_OWN;
+    return address_is_of_lan(address) ? TARGET_ALLOWED : TARGET_OUTSIDE;
 }
 
 void target_note_own(struct proxy *p, uint32_t address)
@@ -40,11 +40,14 @@ void target_expel(struct proxy *p, const struct step *step)
     for (unsigned i = 1; i <= t->used_mappings; i++) {
         uint16_t m = (uint16_t)i;
         const struct mapping *mapping = mapping_at(t, m);
-        const char *why = mapping->wanted ? target_forbidden(p, mapping_address(t, m)) : NULL;
-        if (why == NULL)
+        if (!mapping->wanted)
+            continue;
+        enum target_refusal refusal = target_refused(p, mapping_address(t, m));
+        if (refusal == TARGET_ALLOWED)
             continue;
         actions_log(step->out, LOG_LEVEL_WARN, "mapping",
-                    "the mapping may have no rule, because %s; it ends %s", why, mapping_text(t, m).text);
+                    "the mapping may have no rule, because %s; it ends %s", target_refusal_text(refusal),
+                    mapping_text(t, m).text);
         /* Nobody gets a word: on_lan drops such requests, too, and an answer could be a broadcast. */
         struct pending_reply reply;
         while (job_take_pending(t, m, &reply))

@@ -4,9 +4,9 @@
 
 #include "core/proxy_state.h"
 
-/* Why no rule may lead to the address; NULL: one may. As long as the router's tables are not read, its
- * addresses are not known: target_expel looks again. */
-const char *target_forbidden(const struct proxy *p, uint32_t address);
+/* Why no rule may lead to the address. As long as the router's tables are not read, its addresses are not
+ * known: target_expel looks again. */
+enum target_refusal target_refused(const struct proxy *p, uint32_t address);
 /* The address was the destination of a datagram, so it is ours. */
 void target_note_own(struct proxy *p, uint32_t address);
 /* To be called when the router's addresses were read: ends what leads to one of them. */

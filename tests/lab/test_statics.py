@@ -49,9 +49,9 @@ def test_a_bad_entry_names_itself(lab):
 
 
 def test_another_address_of_the_router(lab):
-    """The daemon learns it from the router only: it says so, and maps nothing there."""
+    """The daemon learns it from the router only: it says so, in its status as well, and maps nothing there."""
     daemon = lab.daemon(env={"STATIC_MAPPINGS": "tcp:192.168.88.1:80"})
     wait_until(lambda: daemon.log_lines("error"), 20)
     (line,) = daemon.log_lines("error")
-    assert "the static mapping is never made, because it leads to an address of the router" in line["line"]
-    assert lab.router.own_rules() == [] and rows(lab) == {}
+    assert "the static mapping is refused, because it leads to an address of the router" in line["line"]
+    assert lab.router.own_rules() == [] and rows(lab) == {("tcp", 80): ("refused", None)}

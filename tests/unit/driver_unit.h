@@ -106,6 +106,14 @@ const char *proxy_password(const struct proxy *p)
     return "secret";
 }
 
+bool static_status(const struct proxy *p, unsigned number, struct mapping_status *ret_status)
+{
+    (void)p;
+    (void)number;
+    (void)ret_status;
+    return false;
+}
+
 uint16_t mapping_status_from(const struct proxy *p, uint16_t from, uint64_t now_ms,
                              struct mapping_status *ret_status)
 {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/metrics.h"
 #include "app/page.h"
 #include "core/proxy_state.h"
 #include "proxy_unit.h"
@@ -96,12 +97,37 @@ static void test_the_page_has_a_limit(void **state)
     assert_int_equal(count_of("</html>"), 1);
 }
 
+/* Static mappings that were not made come first, with their reason. */
+static void test_statics_that_were_not_made(void **state)
+{
+    static const struct section sections[] = {{.row = write_row, .tail = write_total}, {0}};
+    (void)state;
+    config.static_mappings = proxy->config.static_mappings = STATIC_MAPPINGS_MAX;
+    for (unsigned i = 0; i < STATIC_MAPPINGS_MAX; i++) {
+        proxy->config.static_mapping[i] = (struct static_mapping){
+            .address = 0xC0A85801, .internal_port = (uint16_t)(1 + 400 * i), .protocol = NATPMP_TCP};
+        proxy->static_refusal[i] = TARGET_ROUTER;
+    }
+    read_document(sections); /* the first one has a mapping */
+    assert_true(strncmp(text, "0:401\n", 6) == 0);
+    assert_int_equal(count_of(":"), CLIENTS * PORTS + STATIC_MAPPINGS_MAX - 1);
+    read_document(page_sections);
+    assert_int_equal(count_of(">refused because it leads to an address of the router<"),
+                     STATIC_MAPPINGS_MAX - 1);
+    read_document(metrics_text);
+    assert_int_equal(
+        count_of("_mapping_up{client=\"192.168.88.1\",protocol=\"tcp\",internal_port=\"401\"} 0\n"), 1);
+    assert_int_equal(count_of("mapping_up{"), CLIENTS * PORTS + STATIC_MAPPINGS_MAX - 1);
+    config.static_mappings = 0;
+}
+
 UNIT(document)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_all_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_some_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_page_has_a_limit, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_statics_that_were_not_made, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -353,6 +353,22 @@ static void test_pages_of_strangers(void **state)
     page = good_page();
     page.row[0].protocol = 2;
     check_bad(page);
+    page = good_page();
+    page.row[0].refusal = TARGET_REFUSALS;
+    check_bad(page);
+}
+
+/* Of a static mapping that is not made, the whole reason has room. */
+static void test_refusals(void **state)
+{
+    (void)state;
+    assert_null(target_refusal_text(TARGET_ALLOWED));
+    for (enum target_refusal refusal = TARGET_ALLOWED + 1; refusal < TARGET_REFUSALS; refusal++) {
+        struct mapping_status row = {.condition = MAPPING_REFUSED, .refusal = (uint8_t)refusal};
+        struct status_cell cell = status_condition_text(&row);
+        assert_true(strncmp(cell.text, "refused because ", 16) == 0);
+        assert_string_equal(cell.text + 16, target_refusal_text(refusal));
+    }
 }
 
 /* Each finding is in one page, in order. */
@@ -439,6 +455,7 @@ UNIT(status)
         cmocka_unit_test(test_question),          cmocka_unit_test(test_pages_of_strangers),
         cmocka_unit_test(test_which_forward),     cmocka_unit_test(test_findings),
         cmocka_unit_test(test_pages_of_findings), cmocka_unit_test(test_findings_of_strangers),
+        cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

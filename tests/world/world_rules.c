@@ -556,6 +556,36 @@ static bool has_few_ports_for_statics(const struct world *w)
     return w->options.config.static_mappings > 0 && has_few_ports(w);
 }
 
+/* Why no mapping may lead to the address. */
+static enum target_refusal refusal_of(const struct world *w, uint32_t address)
+{
+    if (address == w->options.router_address || address == 0xc0a85801)
+        return TARGET_ROUTER;
+    if (address == w->options.config.gateway)
+        return TARGET_GATEWAY;
+    if (address == w->router_local)
+        return TARGET_OWN;
+    if (address >= 0xe0000000)
+        return TARGET_OUTSIDE;
+    return address == 0xc0a858ff ? TARGET_BROADCAST : TARGET_ALLOWED;
+}
+
+/* How often the status shows it; a mapping that is not made is shown with its reason. */
+static unsigned shown(const struct world *w, const struct static_mapping *one, enum target_refusal refusal)
+{
+    struct mapping_status row;
+    unsigned count = 0;
+
+    for (uint16_t m = 0; (m = mapping_status_from(w->proxy, m, w->now_ms, &row)) != 0; m++)
+        count += refusal == TARGET_ALLOWED && row.client == one->address && row.protocol == one->protocol &&
+                 row.internal_port == one->internal_port;
+    for (unsigned i = 0; i < w->options.config.static_mappings; i++)
+        count += static_status(w->proxy, i, &row) && row.client == one->address &&
+                 row.protocol == one->protocol && row.internal_port == one->internal_port &&
+                 row.refusal == refusal;
+    return count;
+}
+
 /* Static mappings are there, unless their gateway has too few ports, or refuses. */
 static void check_statics_at_rest(struct world *w)
 {
@@ -567,9 +597,14 @@ static void check_statics_at_rest(struct world *w)
         bool tcp = one->protocol == NATPMP_TCP;
         const struct book_rule *rule = inv_find_rule(w, one->address, tcp, one->internal_port);
 
-        if (one->address == w->options.router_address || one->address == 0xc0a85801) {
+        enum target_refusal refusal = refusal_of(w, one->address);
+
+        if (shown(w, one, refusal) != 1)
+            world_fail(w, "at rest: the status does not show the static mapping of port %u",
+                       one->internal_port);
+        if (refusal != TARGET_ALLOWED) {
             if (rule)
-                world_fail(w, "at rest: a static mapping leads to the router");
+                world_fail(w, "at rest: a static mapping leads to %s", address_text(one->address).text);
             continue;
         }
         if (few)

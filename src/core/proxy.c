@@ -115,18 +115,18 @@ static void exit_when_done(struct proxy *p, const struct step *step)
         (in_time && (unfinished(p) > 0 || awaits_script(p))))
         return;
     unsigned rules = 0;
-    unsigned leases = 0;
+    unsigned leases[LEASE_UNSURE + 1] = {0};
     for (unsigned i = 1; i <= p->tables.used_mappings; i++) {
         rules += p->tables.mapping[i].rule.state != RULE_ABSENT;
-        leases += p->tables.mapping[i].lease.state != LEASE_NONE;
+        leases[p->tables.mapping[i].lease.state]++;
     }
     actions_log_held(step->out, UINT64_MAX - 1);
-    if (rules + leases > 0)
+    if (rules + leases[LEASE_GRANTED] + leases[LEASE_UNSURE] > 0)
         actions_log(
             step->out, LOG_LEVEL_WARN, "proxy",
-            "stopped before everything was removed: the next start adopts the rules, and leases expire by "
-            "themselves rules=%u leases=%u",
-            rules, leases);
+            "stopped before the end of everything was confirmed: the next start adopts the rules, and "
+            "leases expire by themselves rules=%u leases=%u unsure=%u",
+            rules, leases[LEASE_GRANTED], leases[LEASE_UNSURE]);
     else
         actions_log(step->out, LOG_LEVEL_INFO, "proxy",
                     "stopped; nothing is left on the router or at the gateway");

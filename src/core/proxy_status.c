@@ -2,12 +2,6 @@
 
 #include "core/proxy_state.h"
 
-uint32_t status_age_s(uint64_t at_ms, uint64_t now_ms)
-{
-    uint64_t seconds = at_ms < now_ms ? now_ms / 1000 - at_ms / 1000 : 0;
-    return seconds < AGE_UNKNOWN_S ? (uint32_t)seconds : AGE_UNKNOWN_S;
-}
-
 static uint32_t age_s(bool known, uint64_t at_ms, uint64_t now_ms)
 {
     return known ? status_age_s(at_ms, now_ms) : AGE_UNKNOWN_S;

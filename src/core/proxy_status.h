@@ -112,7 +112,11 @@ struct mapping_status {
 
 /* Whole seconds of the clock since then, so that the moment that a reader computes from it does not move
  * between two readings; AGE_UNKNOWN_S: too many. */
-uint32_t status_age_s(uint64_t at_ms, uint64_t now_ms);
+static inline uint32_t status_age_s(uint64_t at_ms, uint64_t now_ms)
+{
+    uint64_t seconds = at_ms < now_ms ? now_ms / 1000 - at_ms / 1000 : 0;
+    return seconds < AGE_UNKNOWN_S ? (uint32_t)seconds : AGE_UNKNOWN_S;
+}
 
 /* The first mapping from record number `from` on; 0: there is none. Records in quarantine are left out, but
  * for refused ones. Returns the number of the record. */

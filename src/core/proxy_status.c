@@ -139,20 +139,6 @@ bool static_status(const struct proxy *p, unsigned number, struct mapping_status
     return true;
 }
 
-const char *target_refusal_text(enum target_refusal refusal)
-{
-    static const char *const texts[TARGET_REFUSALS] = {
-        [TARGET_LOOPBACK] = "it leads to a loopback address",
-        [TARGET_GATEWAY] = "it leads to the gateway's address",
-        [TARGET_ROUTER] = "it leads to an address of the router",
-        [TARGET_BROADCAST] = "it leads to a broadcast address",
-        [TARGET_OWN] = "it leads to an address of double-natpmp itself",
-        [TARGET_OUTSIDE] = "it leads to an address that no host of a LAN has",
-        [TARGET_NO_ROOM] = "the table of mappings is full",
-    };
-    return texts[refusal];
-}
-
 bool proxy_knows(const struct proxy *p, uint32_t address)
 {
     uint16_t c = client_find(&p->tables, address);

@@ -11,6 +11,20 @@ static bool is_own(const struct proxy *p, uint32_t address)
            address == p->upstream.router_local;
 }
 
+const char *target_refusal_text(enum target_refusal refusal)
+{
+    static const char *const texts[TARGET_REFUSALS] = {
+        [TARGET_LOOPBACK] = "it leads to a loopback address",
+        [TARGET_GATEWAY] = "it leads to the gateway's address",
+        [TARGET_ROUTER] = "it leads to an address of the router",
+        [TARGET_BROADCAST] = "it leads to a broadcast address",
+        [TARGET_OWN] = "it leads to an address of double-natpmp itself",
+        [TARGET_OUTSIDE] = "it leads to an address that no host of a LAN has",
+        [TARGET_NO_ROOM] = "the table of mappings is full",
+    };
+    return texts[refusal];
+}
+
 enum target_refusal target_refused(const struct proxy *p, uint32_t address)
 {
     if (address == 0 || address_is_loopback(address))

@@ -148,11 +148,14 @@ static struct MHD_Response *make_response(const struct http_server *s, const str
 }
 
 static enum MHD_Result send_reply(const struct http_server *s, struct MHD_Connection *connection,
-                                  const struct http_reply *reply)
+                                  const char *method, const struct http_reply *reply)
 {
     struct MHD_Response *response = make_response(s, reply);
     if (response == NULL)
         return MHD_NO;
+    /* Otherwise the library ends the chunks that it does not send. */
+    if (strcmp(method, "HEAD") == 0)
+        (void)s->library->MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
     (void)s->library->MHD_add_response_header(response, "Content-Type", reply->type);
     /* A connection that stays open would keep its place from others. */
     (void)s->library->MHD_add_response_header(response, "Connection", "close");
@@ -178,7 +181,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     if (first && !has_content(s, connection))
         return MHD_YES;
     struct http_reply reply = answer(s, connection, path, method);
-    return send_reply(s, connection, &reply);
+    return send_reply(s, connection, method, &reply);
 }
 
 const char *http_argument(const struct http_request *request, const struct http_server *s, const char *name)

@@ -282,6 +282,13 @@ def test_other_methods(lab, method):
     assert (code, headers["allow"]) == (405, "GET, HEAD")
 
 
+def test_head_has_no_content(lab):
+    lab.daemon(env=LISTEN)
+    for path in (b"/", b"/status.json", b"/metrics", b"/nothing"):
+        answer = bytes_of(lab, b"HEAD " + path + b" HTTP/1.1\r\nHost: 192.168.88.1\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 ") and answer.index(b"\r\n\r\n") == len(answer) - 4
+
+
 def test_headers(lab):
     lab.daemon(env=LISTEN)
     for path in ("/status.json", "/healthz", "/nothing"):

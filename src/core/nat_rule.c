@@ -63,13 +63,17 @@ enum {
     X("connection-nat-state")
 
 #define ASKED(name) name ","
-#define LISTED(name) name,
+#define LISTED(name) {name, sizeof(name) - 1},
+#define BIT(name) | bit_of(sizeof(name) - 1, (uint8_t)(name)[0], (uint8_t)(name)[sizeof(name) - 2])
 
 const char nat_rule_proplist[] =
     ".id,chain,action,protocol,dst-port,in-interface,dst-address,dst-address-type," CONDITIONS_OF_ALL(
         ASKED) "jump-target,to-addresses,to-ports,invalid,disabled,dynamic,comment,bytes,packets";
 
-static const char *const conditions[] = {CONDITIONS_OF_ALL(LISTED) CONDITIONS_OF_SOME(LISTED)};
+static const struct {
+    const char *name;
+    size_t len;
+} conditions[] = {CONDITIONS_OF_ALL(LISTED) CONDITIONS_OF_SOME(LISTED)};
 
 /* ---- values ---- */
 
@@ -307,11 +311,31 @@ static bool parse_target(const struct ros_sentence *row, struct nat_rule *rule)
     return !attribute(row, "to-ports", &to_ports) || parse_single_port(to_ports, &rule->internal_port);
 }
 
+/* The numbers are such that hardly any word of our own rules shares its bit with a condition. */
+static uint64_t bit_of(size_t len, uint8_t first, uint8_t last)
+{
+    return UINT64_C(1) << ((41 * len + 33U * first + last) % 64);
+}
+
+static bool is_condition(struct span name)
+{
+    const uint64_t bits = 0 CONDITIONS_OF_ALL(BIT) CONDITIONS_OF_SOME(BIT);
+    bool may_be = (bits & bit_of(name.len, name.data[0], name.data[name.len - 1])) != 0;
+    for (size_t i = 0; may_be && i < ARRAY_LEN(conditions); i++)
+        if (name.len == conditions[i].len && memcmp(name.data, conditions[i].name, name.len) == 0)
+            return true;
+    return false;
+}
+
+/* This is asked of each row of ours that changes, so it goes through the words once. */
 static bool has_condition(const struct ros_sentence *row)
 {
     bool any = row->skipped > 0;
-    for (size_t i = 0; i < ARRAY_LEN(conditions); i++)
-        any = any || has(row, conditions[i]);
+    for (unsigned i = 1; i < row->words && !any; i++) {
+        struct span value;
+        struct span name = cut(span_skip(ros_word(row, i), 1), '=', &value);
+        any = name.len > 0 && value.len > 0 && is_condition(name);
+    }
     return any;
 }
 

@@ -3,7 +3,7 @@
  * looks into the daemon, the gateway or the router. It decodes NAT-PMP by itself. The run fails as soon as
  * the daemon does what the book does not allow.
  *
- * The gateway (book_gateway.c)
+ * The gateway (book_leases.c; what it answers: book_gateway.c; what it is asked: book_questions.c)
  *  - For each (protocol, router port): the port that the gateway granted last, and until when, counted from
  *    the first datagram of the request. A deletion that was sent ends that, and a request for a shorter
  *    lifetime shortens it.
@@ -370,6 +370,10 @@ enum {
     BOOK_ANSWER_SLACK_MS = 300,
     BOOK_CALM_MS = 5000,
     BOOK_CONTRADICTED_MS = 3600000, /* a gateway that contradicts itself may do so again */
+    BOOK_ATTEMPTS_MAX = 9,
+    /* A request that was refused is repeated after pauses that grow up to a minute, with the suggestion that
+     * was not refused yet; until the gateway grants something. */
+    BOOK_PARTICULAR_MS = 70000,
 };
 
 enum book_kind {
@@ -440,6 +444,9 @@ bool book_may_be_full(const struct book *b, const struct book_mapping *m, uint64
 void book_check_limits(const struct book *b, uint64_t now_ms, const struct book_mapping *m);
 void book_count_changes(struct book *b, uint64_t now_ms);
 unsigned book_mappings_of(const struct book *b, uint32_t address);
+/* The lease of that port, which may not be used yet; and the same, used from now on. */
+struct book_lease *book_lease_at(const struct book *b, bool tcp, uint16_t router_port);
+struct book_lease *book_take_lease(struct book *b, bool tcp, uint16_t router_port);
 /* The latest end of what was granted; 0: nothing. */
 uint64_t book_lease_ends_ms(const struct book_lease *lease);
 uint64_t book_lease_gone_ms(const struct book_lease *lease);

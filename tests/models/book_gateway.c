@@ -1,4 +1,4 @@
-/* The gateway's side of the book: its leases, its address, and what it is asked. */
+/* The gateway's side of the book: what it answers, and its address. */
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
@@ -7,22 +7,9 @@
 #include "bytes.h"
 
 enum {
-    LATE_MAX_MS = 64000, /* a reply can be so late */
     /* An answer may arrive so long after the last datagram that asked. */
     UNDER_WAY_MS = 3000,
     UNSURE_MS = 10000,
-    /* ... and that to an address request, of which one follows each minute, so long. */
-    ADDRESS_LATE_MS = 30000,
-    SILENT_REQUESTS = 5,
-    SILENT_MS = 3750,
-    SILENT_ADDRESSES = 3,
-    SHORT_MS = 1000,
-    ATTEMPT_FIRST_MS = 250,
-    ATTEMPTS_MAX = 9,
-    ATTEMPT_SLACK_MS = 500,
-    /* A request that was refused is repeated after pauses that grow up to a minute, with the suggestion that
-     * was not refused yet; until the gateway grants something. */
-    PARTICULAR_MS = 70000,
     CONTRADICTIONS = 2, /* a third one may have come as an answer */
     /* So often in a row a client may be told a port that an answer to nothing contradicts so soon. */
     IN_A_ROW_MS = 60000,
@@ -44,79 +31,7 @@ struct reply {
     uint32_t epoch_s;
 };
 
-/* ---- leases ---- */
-
-static struct book_lease *lease_at(const struct book *b, bool tcp, uint16_t router_port)
-{
-    return &b->own.leases[(uint32_t)tcp << 16 | (b->config.symmetric ? 0 : router_port)];
-}
-
-const struct book_lease *book_lease_of(const struct book *b, bool tcp, uint16_t router_port)
-{
-    const struct book_lease *lease = lease_at(b, tcp, router_port);
-
-    return lease->used ? lease : NULL;
-}
-
-static struct book_lease *take_lease(struct book *b, bool tcp, uint16_t router_port)
-{
-    struct book_lease *lease = lease_at(b, tcp, router_port);
-
-    if (!lease->used) {
-        *lease = (struct book_lease){.used = true, .tcp = tcp, .router_port = router_port};
-        b->own.lease_of[b->own.lease_count++] = (uint32_t)(lease - b->own.leases);
-    }
-    return lease;
-}
-
-uint64_t book_lease_ends_ms(const struct book_lease *lease)
-{
-    uint64_t ends_ms = 0;
-
-    for (unsigned i = 0; i < lease->grants; i++) {
-        if (lease->grant[i].ends_ms > ends_ms)
-            ends_ms = lease->grant[i].ends_ms;
-    }
-    return ends_ms;
-}
-
-uint64_t book_lease_gone_ms(const struct book_lease *lease)
-{
-    uint64_t gone_ms = 0;
-
-    for (unsigned i = 0; i < lease->grants; i++) {
-        if (lease->grant[i].gone_ms > gone_ms)
-            gone_ms = lease->grant[i].gone_ms;
-    }
-    return gone_ms;
-}
-
-bool book_lease_is_sure(const struct book *b, const struct book_lease *lease, uint64_t until_ms)
-{
-    return lease->grants == 1 && lease->grant[0].ends_ms > until_ms &&
-           lease->doubted_ms < lease->grant[0].got_ms && !b->own.other_clock.known;
-}
-
-struct book_mapping *book_owner_of(const struct book *b, const struct book_lease *lease)
-{
-    const struct book_rule *rule = book_rule_of(b, lease->owner, lease->tcp, lease->owner_port);
-
-    if (lease->owner == 0 || (rule && rule->router_port != lease->router_port))
-        return NULL;
-    return book_find(b, lease->owner, lease->tcp, lease->owner_port);
-}
-
-void book_give_up(struct book *b, const struct book_mapping *m)
-{
-    const struct book_rule *rule = book_rule_of(b, m->address, m->tcp, m->port);
-    struct book_lease *lease;
-
-    if (!rule || b->config.symmetric)
-        return;
-    lease = lease_at(b, rule->tcp, rule->router_port);
-    lease->maybe_open = lease->open; /* the daemon may keep the mapping alive */
-    lease->open = false;
-}
+/* ---- answers ---- */
 
 /* Of one port, the longest lifetime is kept: several answers may come late, and the lease is not certain
  * then.
@@ -147,8 +62,6 @@ static void add_grant(struct book_lease *lease, uint64_t now_ms, uint64_t since_
     lease->grant[lease->grants].latest_ms = latest_ms;
     lease->grant[lease->grants++].gone_ms = gone_ms;
 }
-
-/* ---- answers ---- */
 
 /* While packets come of which it is not certain that they count, the daemon may have ignored this one, too.
  */
@@ -317,7 +230,7 @@ static void ended(struct book *b, uint64_t now_ms, struct book_lease *lease, con
     }
     lease->open = false;
     lease->grants = 0;
-    lease->quiet_ms = lease->sends > 1 && lease->sends < ATTEMPTS_MAX ? lease->sent_ms + COPY_MS : 0;
+    lease->quiet_ms = lease->sends > 1 && lease->sends < BOOK_ATTEMPTS_MAX ? lease->sent_ms + COPY_MS : 0;
 }
 
 static void refused(struct book *b, uint64_t now_ms, struct book_lease *lease, const struct reply *reply)
@@ -331,7 +244,7 @@ static void refused(struct book *b, uint64_t now_ms, struct book_lease *lease, c
         memset(lease->refused_ms, 0, sizeof(lease->refused_ms));
     if (reply->result < BOOK_RESULTS)
         lease->refused_ms[reply->result] = now_ms;
-    if (lease->suggested != lease->router_port || now_ms < lease->particular_ms + PARTICULAR_MS)
+    if (lease->suggested != lease->router_port || now_ms < lease->particular_ms + BOOK_PARTICULAR_MS)
         lease->particular_ms = now_ms;
     b->own.error_ms = now_ms;
     lease->maybe_open = lease->open && reply->fit != BOOK_FIT_SURE; /* the daemon may have ignored it */
@@ -353,7 +266,7 @@ static void answered_wrongly(struct book *b, uint64_t now_ms, struct book_lease 
 
     book_gateway_trouble(b, now_ms);
     b->own.cause_ms = now_ms;
-    lease->sends = ATTEMPTS_MAX;
+    lease->sends = BOOK_ATTEMPTS_MAX;
     if (its_own && reply->lifetime_s == 0) {
         lease->doubted_ms = now_ms;
         if (reply->fit == BOOK_FIT_SURE)
@@ -387,7 +300,7 @@ static void map_answered(struct book *b, uint64_t now_ms, struct reply *reply)
 
     if (b->config.symmetric && grant && port != 0 && port != reply->external_port)
         return; /* no answer of such a gateway */
-    lease = take_lease(b, reply->tcp, port);
+    lease = book_take_lease(b, reply->tcp, port);
     soon = lease->sent_ms != 0 && lease->sent_ms + UNDER_WAY_MS > now_ms;
 
     if (!lease->open)
@@ -441,7 +354,7 @@ static void short_error(struct book *b, uint64_t now_ms, bool tcp, uint16_t resu
             (void)book_judge(b, now_ms, epoch_s, &(struct book_question){lease->asked_ms, false});
         refused(b, now_ms, lease, &reply);
         lease->open = open > 1; /* then it may have ended any of them, or none */
-        lease->sends = ATTEMPTS_MAX;
+        lease->sends = BOOK_ATTEMPTS_MAX;
     }
     b->own.refuses = b->own.refuses || result == 1;
     if (open == 1)
@@ -544,168 +457,6 @@ void book_gateway_error(struct book *b, uint64_t now_ms)
     b->own.maybe_silent = true;
 }
 
-/* ---- questions ---- */
-
-static void note_unheard(struct book *b, uint64_t now_ms, bool address)
-{
-    if (b->own.unheard++ == 0) {
-        b->own.unheard_ms = now_ms;
-        b->own.unheard_addresses = 0;
-    }
-    b->own.unheard_addresses += address;
-    if (b->own.unsure_unheard++ == 0)
-        b->own.unsure_unheard_ms = now_ms;
-    /* It may ignore requests for mappings. */
-    if (b->own.unheard >= SILENT_REQUESTS && now_ms >= b->own.unheard_ms + SILENT_MS &&
-        b->own.unheard_addresses >= SILENT_ADDRESSES)
-        b->own.silent = true;
-    if (b->own.unsure_unheard >= SILENT_REQUESTS && now_ms >= b->own.unsure_unheard_ms + SILENT_MS)
-        b->own.maybe_silent = true;
-}
-
-static void ask_address(struct book *b, uint64_t now_ms)
-{
-    if (b->own.address_open)
-        book_gateway_trouble(b, now_ms);
-    if (now_ms > b->own.address_sent_ms + ADDRESS_LATE_MS)
-        b->own.address_questions = 0;
-    if (!b->own.address_open || b->own.address_maybe) {
-        b->own.address_asked_ms = now_ms;
-        b->own.address_is_first = b->own.address_questions == 0;
-    }
-    b->own.address_open = true;
-    b->own.address_maybe = false;
-    b->own.address_questions++;
-    b->own.address_sent_ms = now_ms;
-    note_unheard(b, now_ms, true);
-}
-
-/* Section 3.3: a renewal suggests the port that is mapped. A gateway may be particular about the suggestion
- * [G5]: what it refuses is requested once more with the internal port, and so are the next tries. */
-static void check_suggestion(struct book *b, uint64_t now_ms, struct book_lease *lease)
-{
-    const struct book_mapping *m = book_owner_of(b, lease);
-    const struct book_rule *rule = m ? book_rule_of(b, m->address, m->tcp, m->port) : NULL;
-    const struct book_mapping *other =
-        lease->suggested == 0 ? NULL
-                              : book_other_holder(b, rule ? m : NULL, lease->tcp, lease->suggested, now_ms);
-    char text[48];
-
-    lease->suggested_of = other ? other->address : 0;
-    if (!m || !rule || rule->router_port != lease->router_port || b->config.symmetric ||
-        book_excused(b, m->address, m->tcp, m->port))
-        return;
-    /* The client itself may have been told that port while the other one's lease was over. */
-    if (other && !(book_believes(b, m, now_ms) && m->external_port == lease->suggested))
-        book_fail(b, "port %u is suggested for router port %u, and %s has it", lease->suggested,
-                  lease->router_port, book_name(other, text));
-    /* What was granted after a client's deletion was told to nobody. */
-    bool told = m->external_port == lease->grant[0].port;
-    if (told && book_lease_is_sure(b, lease, now_ms + SHORT_MS) &&
-        lease->grant[0].got_ms + SHORT_MS < now_ms && lease->suggested != lease->grant[0].port &&
-        !(lease->suggested == lease->router_port && now_ms < lease->particular_ms + PARTICULAR_MS))
-        book_fail(b, "port %u is suggested at the renewal of external port %u", lease->suggested,
-                  lease->grant[0].port);
-}
-
-/* What was asked for a shorter time may be granted without a word. */
-static void shorten(struct book_lease *lease, uint64_t now_ms, uint32_t lifetime_s)
-{
-    for (unsigned i = 0; i < lease->grants; i++) {
-        if (lease->grant[i].ends_ms > now_ms + (uint64_t)lifetime_s * 1000)
-            lease->grant[i].ends_ms = now_ms + (uint64_t)lifetime_s * 1000;
-        if (lease->grant[i].latest_ms > now_ms + (uint64_t)lifetime_s * 1000)
-            lease->grant[i].latest_ms = now_ms + (uint64_t)lifetime_s * 1000;
-    }
-}
-
-/* The rules may have changed while another process served. */
-static void find_owner(const struct book *b, struct book_lease *lease)
-{
-    for (unsigned i = 0; i < b->rule_count && !b->config.symmetric; i++) {
-        const struct book_rule *rule = &b->rules[i];
-
-        if (!rule->sane || !rule->enabled || rule->tcp != lease->tcp ||
-            rule->router_port != lease->router_port)
-            continue;
-        lease->owner = rule->address;
-        lease->owner_port = rule->port;
-    }
-}
-
-static bool is_granted(const struct book_lease *lease, uint16_t port)
-{
-    for (unsigned i = 0; i < lease->grants; i++) {
-        if (lease->grant[i].port == port)
-            return true;
-    }
-    return false;
-}
-
-static void ask_mapping(struct book *b, uint64_t now_ms, const uint8_t *bytes)
-{
-    uint32_t lifetime_s = get32(bytes + 8);
-    struct book_lease *lease = take_lease(b, bytes[1] == 2, get16(bytes + 4));
-    uint64_t next_ms = lease->sent_ms + ((uint64_t)ATTEMPT_FIRST_MS << lease->sends) / 2 + ATTEMPT_SLACK_MS +
-                       b->config.late_ms;
-    /* A request without a suggestion that is not answered suggests the internal port later [G5]. */
-    bool suggestion = lease->suggested == get16(bytes + 6) ||
-                      (lease->suggested == 0 && get16(bytes + 6) == get16(bytes + 4));
-    bool again = (lease->open || lease->maybe_open) && lease->asked_s == lifetime_s && suggestion;
-    bool same = again && lease->open && lease->sends < ATTEMPTS_MAX && now_ms <= next_ms;
-    /* One that comes too early to be the next retransmission may be a new request. */
-    bool early = now_ms + UINT64_C(2) * ATTEMPT_SLACK_MS < next_ms;
-
-    /* The gateway's only port is another one by now. */
-    if (b->config.symmetric && lifetime_s == 0 && !is_granted(lease, get16(bytes + 4))) {
-        note_unheard(b, now_ms, false);
-        return;
-    }
-    note_unheard(b, now_ms, false);
-    if (now_ms > lease->sent_ms + LATE_MAX_MS)
-        lease->unanswered = 0;
-    if (!same)
-        lease->is_first = lease->unanswered == 0;
-    lease->unanswered++;
-    lease->sent_ms = now_ms;
-    lease->router_port = get16(bytes + 4);
-    find_owner(b, lease);
-    lease->sends = same ? lease->sends + 1 : 1;
-    if (lease->open)
-        book_gateway_trouble(b, now_ms);
-    lease->suggested = get16(bytes + 6);
-    if (!same || early)
-        lease->restarted_ms = now_ms;
-    if (same)
-        return;
-    lease->asked_ms = now_ms;
-    lease->asked_s = lifetime_s;
-    lease->open = true;
-    lease->maybe_open = false;
-    lease->deletes = lifetime_s == 0;
-    if (lease->deletes) {
-        lease->deleted_ms = now_ms;
-        lease->grants = 0;
-        return;
-    }
-    if (now_ms < lease->quiet_ms)
-        book_fail(b, "router port %u is requested, and a copy of its deletion may be under way",
-                  lease->router_port);
-    shorten(lease, now_ms, lifetime_s);
-    if (!again || now_ms > next_ms) /* it may be a retransmission */
-        check_suggestion(b, now_ms, lease);
-}
-
-void book_to_gateway(struct book *b, uint64_t now_ms, const uint8_t *bytes, size_t len)
-{
-    if (!b->own.serves)
-        book_fail(b, "a daemon that stands by asks the gateway");
-    if (len == 2)
-        ask_address(b, now_ms);
-    else if (len == 12)
-        ask_mapping(b, now_ms, bytes);
-}
-
 /* ---- the external address ---- */
 
 void book_check_address(const struct book *b, const uint8_t *bytes, bool announced)
@@ -722,35 +473,4 @@ void book_check_address(const struct book *b, const uint8_t *bytes, bool announc
     else if (!allowed)
         book_fail(b, "the address is %08" PRIx32 ", and the gateway %s", address,
                   b->own.silent ? "does not answer" : "reported another one");
-}
-
-/* ---- the rules show whose a lease is ---- */
-
-void book_rules(struct book *b, uint64_t now_ms, const struct book_rule *rules, unsigned count)
-{
-    b->rules = rules;
-    b->rule_count = count;
-    b->rule_generation++;
-    book_count_changes(b, now_ms);
-    for (unsigned i = 0; i < count; i++) {
-        const struct book_rule *rule = &rules[i];
-        struct book_mapping *m =
-            rule->sane && rule->enabled ? book_find(b, rule->address, rule->tcp, rule->port) : NULL;
-        struct book_lease *lease;
-
-        if (!m)
-            continue;
-        if (m->rule_generation + 1 != b->rule_generation)
-            m->rule_ms = now_ms;
-        m->rule_generation = b->rule_generation;
-        lease = lease_at(b, rule->tcp, rule->router_port);
-        if (!lease->used || b->config.symmetric)
-            continue;
-        if (lease->open && lease->suggested_of != 0 && lease->suggested_of != rule->address &&
-            lease->owner != rule->address)
-            book_fail(b, "port %u was suggested for router port %u, and another client has it",
-                      lease->suggested, rule->router_port);
-        lease->owner = rule->address;
-        lease->owner_port = rule->port;
-    }
 }

@@ -42,7 +42,7 @@ struct budget_decision budget_yield(const struct mapping_tables *t, uint16_t m, 
 static bool has_ending(const struct mapping_tables *t)
 {
     uint16_t m = t->spare.first;
-    for (unsigned i = 0; m != 0 && i < BUDGET_LOOK_AT_MAX; i++, m = t->spare_link[m].next)
+    for (unsigned i = 0; m != 0 && i < BUDGET_SEARCH_MAX; i++, m = t->spare_link[m].next)
         if (!t->mapping[m].wanted)
             return true;
     return false;
@@ -88,7 +88,7 @@ struct budget_decision budget_make_room(const struct mapping_tables *t, uint16_t
         return (struct budget_decision){.verdict = BUDGET_HURRY};
     /* The mapping whose client has been silent for the longest time is released first. */
     uint16_t spare = t->spare.first;
-    for (unsigned i = 0; spare != 0 && i < BUDGET_LOOK_AT_MAX; i++, spare = t->spare_link[spare].next) {
+    for (unsigned i = 0; spare != 0 && i < BUDGET_SEARCH_MAX; i++, spare = t->spare_link[spare].next) {
         decision = release(t, spare, now_ms);
         if (decision.verdict == BUDGET_RELEASE)
             break;

@@ -28,7 +28,7 @@ struct budget_decision budget_yield(const struct mapping_tables *t, uint16_t m, 
                                     uint64_t now_ms);
 
 /* The number of unused mappings that one decision examines; a gateway has fewer ports than this. */
-enum { BUDGET_LOOK_AT_MAX = 64 };
+enum { BUDGET_SEARCH_MAX = 64 };
 
 struct budget_use {
     unsigned ports;  /* external ports in use, as far as known; TCP and UDP of one number count once */

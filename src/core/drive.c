@@ -35,7 +35,7 @@ static void refuse(struct proxy *p, uint16_t m, enum natpmp_result result, const
     const struct mapping *mapping = mapping_at(t, m);
     bool goes_on = promise_lives(mapping, step->now_ms);
     bool news = job_note_result(t, m, result);
-    bool ignored = result == NATPMP_NETWORK_FAILURE && mapping->lease.asking && rule_holds(mapping) &&
+    bool ignored = result == NATPMP_NETWORK_FAILURE && mapping->lease.asking && rule_forwards(mapping) &&
                    p->upstream.trouble == GATEWAY_FINE;
     actions_log(step->out, news ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "mapping", "%s%s result=%u %s",
                 goes_on ? "mapping not renewed; it stays until its lease ends" : "mapping refused",
@@ -90,7 +90,7 @@ static struct job_facts facts_of(const struct proxy *p, uint16_t m, uint64_t now
         .comment_pending = comment_is_short(p, mapping),
         .refusal = mapping->job.refusal,
         .ought = mapping_ought(mapping),
-        .rule_holds = rule_holds(mapping) && (p->strategy->fits == NULL || p->strategy->fits(mapping)),
+        .rule_forwards = rule_forwards(mapping) && (p->strategy->fits == NULL || p->strategy->fits(mapping)),
         .grant_due = mapping->lease.due,
         .pair_open = mapping->lease.pair != PAIR_SETTLED,
         .rejoins = mapping->lease.pair == PAIR_REJOINS,
@@ -145,7 +145,7 @@ static void settle_promise(struct proxy *p, uint16_t m, const struct step *step)
 static void withdraw(struct proxy *p, uint16_t m, const struct step *step)
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);
-    /* If the gateway chooses the port, only its answer tells which port must be deleted, so the request
+    /* If the gateway chooses the port, only its answer names the port to delete, so the request
      * cannot be withdrawn. */
     if (!mapping->lease.asking || mapping->lease.releasing || mapping_ought(mapping) ||
         !p->strategy->withdraws)

@@ -6,7 +6,7 @@ static bool take(struct proxy *p, struct entry_target *ret_target)
     struct mapping_tables *t = &p->tables;
     uint16_t m = list_pop(&t->fresh, t->fresh_link);
     const struct mapping *mapping = &t->mapping[m];
-    if (!rule_holds(mapping))
+    if (!rule_forwards(mapping))
         return false;
     *ret_target = (struct entry_target){
         .owner = m,

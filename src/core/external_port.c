@@ -101,24 +101,24 @@ void external_port_failed(struct proxy *p, uint16_t m, const struct step *step)
 
 /* ---- ports of others ---- */
 
-static void forget_dead_holder(struct proxy *p, enum natpmp_protocol protocol, uint16_t external_port,
-                               const struct step *step)
+static void forget_expired(struct proxy *p, enum natpmp_protocol protocol, uint16_t external_port,
+                           const struct step *step)
 {
-    uint16_t holder = port_dead_holder(&p->tables, protocol, external_port, step->now_ms);
+    uint16_t holder = port_expired_holder(&p->tables, protocol, external_port, step->now_ms);
     if (holder == 0)
         return;
     lease_on_port_lost(&p->tables, holder);
     mapping_touch(&p->tables, holder);
 }
 
-void external_port_forget_dead_holders(struct proxy *p, uint16_t m, uint16_t external_port,
-                                       const struct step *step)
+void external_port_forget_expired(struct proxy *p, uint16_t m, uint16_t external_port,
+                                  const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
     enum natpmp_protocol other = mapping_other_protocol(mapping_at(t, m));
-    forget_dead_holder(p, mapping_protocol(mapping_at(t, m)), external_port, step);
+    forget_expired(p, mapping_protocol(mapping_at(t, m)), external_port, step);
     if (p->strategy->is_being_released == NULL || !p->strategy->is_being_released(t, other, external_port))
-        forget_dead_holder(p, other, external_port, step);
+        forget_expired(p, other, external_port, step);
 }
 
 /* ---- contradictions ---- */
@@ -138,14 +138,14 @@ void external_port_settle(struct proxy *p, uint16_t m, const struct step *step)
     const struct mapping *mapping = mapping_at(t, m);
     uint16_t old = mapping->lease.external_port;
     uint16_t port = mapping->lease.offered_port;
-    if (!lease_word_is_settled(mapping, step->now_ms) || !mapping->wanted)
+    if (!lease_offer_is_settled(mapping, step->now_ms) || !mapping->wanted)
         return;
     if (port_judge_grant(t, p->strategy, m, port, step->now_ms) != PORT_USABLE) {
         external_port_refuse_contradicted(p, m, step);
         return;
     }
-    external_port_forget_dead_holders(p, m, port, step);
-    lease_on_word_settled(t, m, step->now_ms);
+    external_port_forget_expired(p, m, port, step);
+    lease_on_offer_settled(t, m, step->now_ms);
     promise_on_granted(t, m);
     external_port_granted(p, m, old, true, step);
 }

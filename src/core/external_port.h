@@ -13,8 +13,8 @@ void external_port_failed(struct proxy *p, uint16_t m, const struct step *step);
  * client must learn that. */
 void external_port_pair_settled(struct proxy *p, uint16_t m, const struct step *step);
 /* The gateway gives the mapping a port. Mappings whose lease for it is over do not have it any more. */
-void external_port_forget_dead_holders(struct proxy *p, uint16_t m, uint16_t external_port,
-                                       const struct step *step);
+void external_port_forget_expired(struct proxy *p, uint16_t m, uint16_t external_port,
+                                  const struct step *step);
 /* The gateway contradicts its grant with nothing, or with a port of somebody else. */
 void external_port_refuse_contradicted(struct proxy *p, uint16_t m, const struct step *step);
 /* A port that the gateway said last, and did not contradict for a while, counts, unless another client has

@@ -23,9 +23,9 @@ static struct job_decision success(const struct job_facts *f, uint32_t lifetime_
 }
 
 /* Success requires both the rule and the lease [N-08]. */
-static bool holds(const struct job_facts *f)
+static bool is_valid(const struct job_facts *f)
 {
-    return f->ought && f->rule_holds && f->lease_left_ms > 0 && !f->rejoins && !f->lease_fresh;
+    return f->ought && f->rule_forwards && f->lease_left_ms > 0 && !f->rejoins && !f->lease_fresh;
 }
 
 static struct job_decision no_success_yet(const struct job_facts *f)
@@ -33,15 +33,15 @@ static struct job_decision no_success_yet(const struct job_facts *f)
     if (f->waited_ms >= ANSWER_MS) /* RFC 6886 section 3.5: always an answer */
         return refused(f->no_resources ? NATPMP_OUT_OF_RESOURCES : NATPMP_NETWORK_FAILURE);
     /* A short lease may have ended while the router was not reachable. */
-    bool needs_grant = f->rule_holds && f->lease_left_ms == 0;
+    bool needs_grant = f->rule_forwards && f->lease_left_ms == 0;
     return (struct job_decision){.verdict = needs_grant ? JOB_NEEDS_GRANT : JOB_WAITS};
 }
 
 struct job_decision job_decide(const struct job_facts *f)
 {
-    bool from_memory = holds(f) && !f->lease_doubted;
+    bool from_memory = is_valid(f) && !f->lease_doubted;
     bool again = f->again && f->advertised_left_ms > 0;
-    bool granted = holds(f) && !f->grant_due && !f->pair_open;
+    bool granted = is_valid(f) && !f->grant_due && !f->pair_open;
     if (f->refusal != 0)
         return refused((enum natpmp_result)f->refusal);
     if (again && from_memory)

@@ -312,8 +312,8 @@ void lease_on_late(struct mapping_tables *t, uint16_t m, uint16_t external_port)
         lease_of(t, m)->sure_ms = 0;
 }
 
-bool lease_on_word(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o, bool answers,
-                   uint64_t now_ms)
+bool lease_on_offered(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o, bool answers,
+                      uint64_t now_ms)
 {
     struct lease *lease = lease_of(t, m);
     bool same = o->external_port == lease->external_port;
@@ -333,11 +333,11 @@ bool lease_on_word(struct mapping_tables *t, uint16_t m, const struct upstream_o
         lease_recovered(t, m);
     }
     if (same)
-        lease_on_word_settled(t, m, now_ms);
+        lease_on_offer_settled(t, m, now_ms);
     return true;
 }
 
-void lease_on_word_settled(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
+void lease_on_offer_settled(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
 {
     struct lease *lease = lease_of(t, m);
     set_external_port(t, m, lease->offered_port);
@@ -355,11 +355,11 @@ uint64_t lease_settles_ms(const struct mapping *mapping)
     const struct lease *lease = &mapping->lease;
     bool offered = lease->offered_port != 0;
     uint32_t lifetime_s = offered ? lease->offered_s : lease->granted_s;
-    uint64_t half_ms = UINT64_C(500) * lifetime_s; /* a client has to be told before the end */
+    uint64_t half_ms = UINT64_C(500) * lifetime_s; /* a client has to learn of it before the end */
     return (offered ? lease->offered_ms : lease->granted_ms) + earlier_ms(SETTLES_MS, half_ms);
 }
 
-bool lease_word_is_settled(const struct mapping *mapping, uint64_t now_ms)
+bool lease_offer_is_settled(const struct mapping *mapping, uint64_t now_ms)
 {
     return mapping->lease.offered_port != 0 && lease_settles_ms(mapping) <= now_ms;
 }

@@ -33,13 +33,13 @@ struct lease {
     uint64_t retry_ms;           /* no request to the gateway before */
     uint64_t rejoined_ms;        /* last PAIR_REJOINS of this lease; 0: never */
     uint64_t contradicted_ms;    /* when the gateway last contradicted its grant */
-    uint64_t offered_ms;         /* offered_port: when that was said ... */
+    uint64_t offered_ms;         /* offered_port: when that was ... */
     uint64_t offered_ends_ms;    /* ... and the end of the lease then */
     uint64_t rotations_since_ms; /* when the first change in `rotations` was seen */
     uint32_t granted_s;
     uint32_t offered_s;
     uint16_t external_port; /* as granted; 0: none */
-    uint16_t offered_port;  /* said by a gateway that contradicts itself, and not believed yet; 0: none */
+    uint16_t offered_port;  /* by a gateway that contradicts itself, and not taken yet; 0: none */
     uint16_t moved_from;    /* the external port that was granted before the last move */
     uint16_t result;        /* the gateway's last error since the job began */
     uint8_t state;          /* enum lease_state */
@@ -131,15 +131,15 @@ bool lease_on_unsolicited(struct mapping_tables *t, uint16_t m, const struct ups
 /* ---- a gateway that contradicts itself: asking it again settles nothing, and what it says last counts ----
  */
 
-/* While the lease is valid, the gateway said that it has port o->external_port, in an answer (`answers`) or
- * in a packet that answers nothing. Another port than the lease's is not believed until nothing else came for
+/* While the lease is valid, the gateway offered the port o->external_port, in an answer (`answers`) or
+ * unsolicited. Another port than the lease's is not taken until nothing else came for
  * a while. False: that changes nothing, or the lease is not valid. */
-bool lease_on_word(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o, bool answers,
-                   uint64_t now_ms);
-/* It did not say anything else: the lease has the offered port. */
-void lease_on_word_settled(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
-/* True if a port was offered and nothing else came for a while. */
-bool lease_word_is_settled(const struct mapping *mapping, uint64_t now_ms);
+bool lease_on_offered(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o, bool answers,
+                      uint64_t now_ms);
+/* It offered no other port: the lease has the offered one. */
+void lease_on_offer_settled(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
+/* True if a port was offered, and no other one for a while. */
+bool lease_offer_is_settled(const struct mapping *mapping, uint64_t now_ms);
 /* True if the gateway may contradict what it said last. */
 bool lease_is_fresh(const struct mapping *mapping, uint64_t now_ms);
 /* When that ends. */

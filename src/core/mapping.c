@@ -6,7 +6,7 @@
 enum {
     /* The number of records in quarantine that are searched for a client to free. The oldest records usually
      * belong to clients that came once, unless a client with many mappings ended all of them just then. */
-    LOOK_AT_MAX = 256,
+    SEARCH_MAX = 256,
 };
 
 static uint32_t key_hash(uint32_t address, unsigned protocol, uint16_t internal_port)
@@ -85,7 +85,7 @@ uint16_t client_find(const struct mapping_tables *t, uint32_t address)
 static void make_room(struct mapping_tables *t)
 {
     uint16_t m = t->quarantine.first;
-    for (unsigned i = 0; m != 0 && i < LOOK_AT_MAX; i++, m = t->quarantine_link[m].next) {
+    for (unsigned i = 0; m != 0 && i < SEARCH_MAX; i++, m = t->quarantine_link[m].next) {
         uint16_t c = t->mapping[m].client;
         const struct client *client = &t->client[c];
         if (client->records != client->quarantined || client->address_pending != 0 ||

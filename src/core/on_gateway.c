@@ -96,10 +96,10 @@ static void granted(struct proxy *p, uint16_t m, const struct upstream_outcome *
 {
     struct mapping_tables *t = &p->tables;
     enum natpmp_protocol protocol = mapping_protocol(mapping_at(t, m));
-    if (proxy_is_contradicted(p, step->now_ms) && lease_on_word(t, m, o, true, step->now_ms))
+    if (proxy_is_contradicted(p, step->now_ms) && lease_on_offered(t, m, o, true, step->now_ms))
         return;
     enum port_verdict verdict = port_judge_grant(t, p->strategy, m, o->external_port, step->now_ms);
-    external_port_forget_dead_holders(p, m, o->external_port, step);
+    external_port_forget_expired(p, m, o->external_port, step);
     if (verdict == PORT_USABLE)
         usable(p, m, o, step);
     else if (verdict == PORT_CONFLICTS)
@@ -298,7 +298,8 @@ static void note_contradiction(struct proxy *p, uint16_t m, const struct upstrea
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);
     bool known = proxy_is_contradicted(p, step->now_ms);
-    /* Behind a symmetric gateway there is one port for all, so that nobody else is told it meanwhile. */
+    /* Behind a symmetric gateway there is one port for all, so it is advertised to no other client meanwhile.
+     */
     if (!p->strategy->rule_first || (!known && !lease_is_contradicted_often(mapping, step->now_ms)))
         return;
     if (!known)
@@ -313,13 +314,14 @@ static void note_contradiction(struct proxy *p, uint16_t m, const struct upstrea
 
 /* A success that no transaction waits for, from a gateway that contradicts itself. False: the mapping is
  * asked for again. */
-static bool take_word(struct proxy *p, uint16_t m, const struct upstream_outcome *o, const struct step *step)
+static bool take_offered(struct proxy *p, uint16_t m, const struct upstream_outcome *o,
+                         const struct step *step)
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);
     if (!proxy_is_contradicted(p, step->now_ms) || !mapping->wanted || mapping->lease.asking)
         return false;
     if (o->lifetime_s != 0)
-        return lease_on_word(&p->tables, m, o, false, step->now_ms);
+        return lease_on_offered(&p->tables, m, o, false, step->now_ms);
     if (mapping->lease.state != LEASE_GRANTED)
         return false;
     external_port_refuse_contradicted(p, m, step);
@@ -341,7 +343,7 @@ static void unexpected(struct proxy *p, const struct upstream_outcome *o, const 
     }
     if (lease->state == LEASE_GRANTED && (o->lifetime_s == 0 || o->external_port != lease->external_port))
         note_contradiction(p, m, o, step);
-    if (take_word(p, m, o, step) || lease_on_unsolicited(&p->tables, m, o, step->now_ms))
+    if (take_offered(p, m, o, step) || lease_on_unsolicited(&p->tables, m, o, step->now_ms))
         mapping_touch(&p->tables, m);
 }
 

@@ -15,7 +15,7 @@ static_assert(2 * CLIENT_MAPPINGS_MAX * PENDING_PER_REQUEST_MAX <= PENDING_REPLI
 enum {
     /* libtorrent sends its last retransmission after 9 s. The longest pause between the first seven requests
      * of libnatpmp is 8 s. */
-    COPIES_MAX_MS = 10 * 1000,
+    RETRANSMISSIONS_MAX_MS = 10 * 1000,
 };
 
 static void wait_for_job(struct proxy *p, uint16_t m, const struct event *event)
@@ -101,10 +101,10 @@ static uint16_t take_mapping(struct proxy *p, uint32_t address, const struct nat
 static bool is_repeated(const struct mapping *mapping, const struct natpmp_request *request, uint64_t now_ms)
 {
     const struct promise *promise = &mapping->promise;
-    uint64_t copies_for_ms = earlier_ms(promise_lifetime_ms(mapping) / 4, COPIES_MAX_MS);
+    uint64_t retransmissions_for_ms = earlier_ms(promise_lifetime_ms(mapping) / 4, RETRANSMISSIONS_MAX_MS);
     return mapping->wanted && lease_left_ms(mapping, now_ms) > 0 &&
            request->lifetime_s == mapping->job.asked_s && promise->advertised_until_ms > now_ms &&
-           now_ms < promise->advertised_ms + copies_for_ms;
+           now_ms < promise->advertised_ms + retransmissions_for_ms;
 }
 
 /* Recognizes a client that renews only after its lifetime has ended, because the gateway granted less than

@@ -175,7 +175,7 @@ static void found_rule(struct proxy *p, uint16_t m, const struct nat_rule *row, 
         if (row->id == mapping_at(&p->tables, m)->rule.replaced)
             return; /* a snapshot shows the outdated rule */
         /* Listen may report the new rule before the answer to the add. If listen then reports a second rule,
-         * only the answer tells which one was added, and the resync removes the other. */
+         * only the answer shows which one was added, and the resync removes the other. */
         if (!id_is_valid(p, m))
             rule_on_row_early(&p->tables, m, row->id, row->invalid, p->router.snapshot);
         else

@@ -153,8 +153,8 @@ static uint16_t live_holder(const struct mapping_tables *t, enum natpmp_protocol
     return holder != 0 && is_alive(&t->mapping[holder], now_ms) ? holder : 0;
 }
 
-uint16_t port_dead_holder(const struct mapping_tables *t, enum natpmp_protocol protocol,
-                          uint16_t external_port, uint64_t now_ms)
+uint16_t port_expired_holder(const struct mapping_tables *t, enum natpmp_protocol protocol,
+                             uint16_t external_port, uint64_t now_ms)
 {
     uint16_t holder = mapping_find_external_port(t, protocol, external_port);
     return holder != 0 && !is_alive(&t->mapping[holder], now_ms) ? holder : 0;

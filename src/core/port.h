@@ -46,5 +46,5 @@ enum port_verdict {
 enum port_verdict port_judge_grant(const struct mapping_tables *t, const struct strategy *strategy,
                                    uint16_t m, uint16_t external_port, uint64_t now_ms);
 /* Returns the mapping that has that external port in the tables although its lease has ended; 0: none. */
-uint16_t port_dead_holder(const struct mapping_tables *t, enum natpmp_protocol protocol,
-                          uint16_t external_port, uint64_t now_ms);
+uint16_t port_expired_holder(const struct mapping_tables *t, enum natpmp_protocol protocol,
+                             uint16_t external_port, uint64_t now_ms);

@@ -68,7 +68,7 @@ static enum mapping_condition condition_of(const struct proxy *p, const struct m
 {
     if (!mapping->wanted || lease_is_refused(mapping))
         return mapping->job.failure != 0 ? MAPPING_REFUSED : MAPPING_ENDING;
-    if (!rule_holds(mapping))
+    if (!rule_forwards(mapping))
         return MAPPING_WAITS_ROUTER;
     if (mapping->promise.adopted && !mapping->is_static)
         return MAPPING_ADOPTED;
@@ -95,7 +95,7 @@ uint16_t mapping_status_from(const struct proxy *p, uint16_t from, uint64_t now_
         const struct mapping *mapping = &t->mapping[m];
         if (m == 0 || mapping->client == 0 || is_quiet(t, m))
             continue;
-        bool added = rule_holds(mapping) && mapping->rule.added_ms != 0;
+        bool added = rule_forwards(mapping) && mapping->rule.added_ms != 0;
         *ret_status = (struct mapping_status){
             .client = mapping_address(t, m),
             .lease_left_s = (uint32_t)(lease_left_ms(mapping, now_ms) / 1000),

@@ -352,7 +352,8 @@ void router_way_given_up(struct router *r, const struct command *c, struct actio
             "the router does not answer /ip/route/check; the interface is taken from the routing table");
 }
 
-/* The operator's word counts. What the tables say is only compared with it, and nothing waits for that. */
+/* What the operator has set counts. What the tables say is only compared with it, and nothing waits for that.
+ */
 static void keep_configured(struct router *r, const char *seen, const struct step *step)
 {
     struct router_way *way = &r->way;

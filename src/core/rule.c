@@ -101,7 +101,7 @@ uint64_t rule_due_ms(const struct mapping *mapping, uint64_t now_ms)
     return waits ? sooner_ms(due_ms, remake_ms(&mapping->rule), now_ms) : due_ms;
 }
 
-bool rule_holds(const struct mapping *mapping)
+bool rule_forwards(const struct mapping *mapping)
 {
     return mapping->rule.state == RULE_PRESENT && !mapping->rule.wrong && !mapping->rule.invalid;
 }

@@ -56,7 +56,7 @@ enum rule_want rule_wants(const struct mapping *mapping, uint64_t now_ms);
 /* The time at which rule_wants changes although nothing else happens; UINT64_MAX: never. */
 uint64_t rule_due_ms(const struct mapping *mapping, uint64_t now_ms);
 /* True if the rule is on the router and forwards to the client. */
-bool rule_holds(const struct mapping *mapping);
+bool rule_forwards(const struct mapping *mapping);
 /* The comment that the rule should have now. */
 struct rule_comment rule_comment_wanted(const struct mapping *mapping);
 /* True if the row has this mapping's protocol, router port, client and internal port. */

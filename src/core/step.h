@@ -39,11 +39,11 @@ static inline uint64_t next_try_ms(uint8_t *failures, uint64_t first_ms, uint64_
     return at_ms;
 }
 
-/* True if *told was false, so that a condition is logged once. The caller clears *told when the condition
+/* True if *noted was false, so that a condition is logged once. The caller clears *noted when the condition
  * ends. */
-static inline bool first_time(bool *told)
+static inline bool first_time(bool *noted)
 {
-    bool first = !*told;
-    *told = true;
+    bool first = !*noted;
+    *noted = true;
     return first;
 }

@@ -69,7 +69,7 @@ static void settle_port(struct proxy *p, uint16_t m, const struct step *step)
     turn_refuse(p, m, step);
     if (mapping->is_static) {
         statics_give_back(p, m, step);
-        return; /* this happens again and again, and the log has told of the first time */
+        return; /* this happens again and again, and the log has reported the first time */
     }
     actions_log(step->out, LOG_LEVEL_WARN, "mapping",
                 "another rule on the router takes the gateway's port, the only one that it forwards to %s "

@@ -62,7 +62,7 @@ void target_expel(struct proxy *p, const struct step *step)
         actions_log(step->out, LOG_LEVEL_WARN, "mapping",
                     "the mapping may have no rule, because %s; it ends %s", target_refusal_text(refusal),
                     mapping_text(t, m).text);
-        /* Nobody gets a word: on_lan drops such requests, too, and an answer could be a broadcast. */
+        /* No client gets an answer: on_lan drops such requests, too, and an answer could be a broadcast. */
         struct pending_reply reply;
         while (job_take_pending(t, m, &reply))
             continue;

@@ -110,7 +110,7 @@ static void release(struct proxy *p, uint16_t m, const struct step *step)
 static void hurry_deletions(struct mapping_tables *t)
 {
     uint16_t m = t->spare.first;
-    for (unsigned i = 0; m != 0 && i < BUDGET_LOOK_AT_MAX; i++, m = t->spare_link[m].next) {
+    for (unsigned i = 0; m != 0 && i < BUDGET_SEARCH_MAX; i++, m = t->spare_link[m].next) {
         if (mapping_at(t, m)->wanted)
             continue;
         lease_retry_at(t, m, 0);

@@ -9,7 +9,7 @@ enum {
     DOUBT_MS = 700,
     /* If for so long no answer to an address request tells the epoch, the answer to any request decides: some
      * gateways answer them with errors, or not at all. */
-    CLOCK_MUTE_MS = 1400,
+    NO_CLOCK_MS = 1400,
     /* After so long no answer to an address request is expected any more. */
     ADDRESS_LATE_MS = 30 * 1000,
     /* A clock that was set so often, each time so soon after the last one, tells nothing for a while: each
@@ -107,7 +107,7 @@ static void set_clock(struct upstream *u, uint32_t epoch_s, uint64_t now_ms)
 static bool is_other_clock(struct upstream *u, const struct natpmp_reply *reply, enum epoch epoch,
                            uint64_t now_ms)
 {
-    if (!u->suspected || (reply->type != NATPMP_REPLY_ADDRESS && now_ms < u->suspected_ms + CLOCK_MUTE_MS)) {
+    if (!u->suspected || (reply->type != NATPMP_REPLY_ADDRESS && now_ms < u->suspected_ms + NO_CLOCK_MS)) {
         suspect(u, epoch, now_ms);
         return false;
     }

@@ -7,7 +7,7 @@
 
 enum {
     WAITING_ANSWERED = 8, /* more sources that wait for one mapping may get no answer */
-    COPIES_MAX_MS = 10000,
+    RETRANSMISSIONS_MAX_MS = 10000,
 };
 
 static struct book_request *add_request(struct book *b, uint64_t now_ms, uint32_t from, uint16_t from_port,
@@ -65,8 +65,8 @@ static bool may_be_repeated(const struct book_mapping *m, uint64_t told_ms, uint
 {
     uint64_t copies_ms = (m->until_ms - m->told_ms) / 4;
 
-    if (copies_ms > COPIES_MAX_MS)
-        copies_ms = COPIES_MAX_MS;
+    if (copies_ms > RETRANSMISSIONS_MAX_MS)
+        copies_ms = RETRANSMISSIONS_MAX_MS;
     return until_ms > now_ms && m->asked_s == m->told_asked_s && now_ms < told_ms + copies_ms;
 }
 

@@ -113,7 +113,7 @@ static void test_room(void **state)
 static void test_it_does_not_look_for_ever(void **state)
 {
     (void)state;
-    for (unsigned in_front = BUDGET_LOOK_AT_MAX - 1; in_front <= BUDGET_LOOK_AT_MAX; in_front++) {
+    for (unsigned in_front = BUDGET_SEARCH_MAX - 1; in_front <= BUDGET_SEARCH_MAX; in_front++) {
         static const struct given mine = {WAITS};
         struct budget_decision expected = {.verdict = BUDGET_NOTHING};
         give_all(&mine, 1);
@@ -125,7 +125,7 @@ static void test_it_does_not_look_for_ever(void **state)
             mapping_set_spare(t, m, true);
             if (i < in_front)
                 give(&used);
-            else if (in_front < BUDGET_LOOK_AT_MAX)
+            else if (in_front < BUDGET_SEARCH_MAX)
                 expected = (struct budget_decision){.verdict = BUDGET_RELEASE, .mapping = m};
         }
         check_decision("after others whose twin is in use", budget_make_room(t, MINE, NOW), expected);

@@ -8,7 +8,7 @@
 
 /* The facts that most rows have in common: the mapping is wanted, its rule is on the router, and the client
  * requested an hour. */
-#define RULE_HOLDS .ought = true, .rule_holds = true
+#define RULE_HOLDS .ought = true, .rule_forwards = true
 #define HOUR .asked_s = 3600, .comment_s = 3600
 
 #define WAITS JOB_WAITS, 0
@@ -30,8 +30,8 @@ static const struct answer {
      {RULE_HOLDS, HOUR, .grant_due = true},
      NEEDS_GRANT},
     {"the gateway granted, and the rule is not there", {.ought = true, HOUR, .lease_left_ms = 60000}, WAITS},
-    {"it is not wanted where it stands", {.rule_holds = true, HOUR, .lease_left_ms = 60000}, WAITS},
-    {"not wanted there, and no lease", {.rule_holds = true, HOUR}, NEEDS_GRANT},
+    {"it is not wanted where it stands", {.rule_forwards = true, HOUR, .lease_left_ms = 60000}, WAITS},
+    {"not wanted there, and no lease", {.rule_forwards = true, HOUR}, NEEDS_GRANT},
     {"a short lease ended while the router was unreachable", {RULE_HOLDS, HOUR}, NEEDS_GRANT},
     {"neither half is there", {.ought = true, HOUR}, WAITS},
 
@@ -82,7 +82,7 @@ static const struct answer {
      {.ought = true, HOUR, .lease_left_ms = 60000, .grant_due = true, .waited_ms = 200},
      WAITS},
     {"after 200 ms it is not wanted where it stands",
-     {.rule_holds = true, HOUR, .lease_left_ms = 60000, .grant_due = true, .waited_ms = 200},
+     {.rule_forwards = true, HOUR, .lease_left_ms = 60000, .grant_due = true, .waited_ms = 200},
      WAITS},
 
     /* The gateway may have restarted: nothing is advertised from memory, except what the gateway has granted
@@ -223,7 +223,7 @@ static void test_the_answer(void **state)
 static void check_answer(const struct job_facts *known, struct job_decision decision)
 {
     bool success = decision.verdict == JOB_SUCCEEDS || decision.verdict == JOB_REPEATS;
-    bool holds = known->ought && known->rule_holds && known->lease_left_ms > 0 && !known->rejoins;
+    bool holds = known->ought && known->rule_forwards && known->lease_left_ms > 0 && !known->rejoins;
     assert_true((known->refusal != 0) <= (decision.verdict == JOB_REFUSED));
     assert_true(success <= holds);
     assert_int_equal(success, decision.lifetime_s > 0);
@@ -257,7 +257,7 @@ static void test_what_every_answer_keeps(void **state)
             .comment_s = bits & 2 ? 3600 : 20,
             .refusal = bits & 4 ? NATPMP_OUT_OF_RESOURCES : 0,
             .ought = (bits & 8) != 0,
-            .rule_holds = (bits & 16) != 0,
+            .rule_forwards = (bits & 16) != 0,
             .grant_due = (bits & 32) != 0,
             .pair_open = (bits & 64) != 0,
             .rejoins = (bits & 128) != 0,

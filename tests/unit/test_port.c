@@ -349,7 +349,7 @@ static void test_a_port_is_in_quarantine_after_a_boot(void **state)
     assert_int_equal(port_judge_grant(t, &strategy_normal, MINE, PORT, 120002), PORT_USABLE);
 }
 
-static void test_a_holder_whose_lease_is_dead(void **state)
+static void test_a_holder_whose_lease_has_expired(void **state)
 {
     static const struct {
         const char *name;
@@ -366,7 +366,8 @@ static void test_a_holder_whose_lease_is_dead(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         give_mine(&mine, &rows[i].other);
-        check_number(rows[i].name, "the holder", port_dead_holder(t, NATPMP_TCP, PORT, NOW), rows[i].holder);
+        check_number(rows[i].name, "the holder", port_expired_holder(t, NATPMP_TCP, PORT, NOW),
+                     rows[i].holder);
     }
 }
 
@@ -383,7 +384,7 @@ UNIT(port)
         TEST(test_the_grant),
         TEST(test_the_other_protocol_is_being_released),
         TEST(test_a_port_is_in_quarantine_after_a_boot),
-        TEST(test_a_holder_whose_lease_is_dead),
+        TEST(test_a_holder_whose_lease_has_expired),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -118,7 +118,7 @@ static void test_it_forwards(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct mapping mapping = {.rule = rows[i].rule};
-        assert_int_equal(rule_holds(&mapping), rows[i].holds);
+        assert_int_equal(rule_forwards(&mapping), rows[i].holds);
     }
 }
 
@@ -664,14 +664,14 @@ static void test_invalid_rules(void **state)
     rule_on_row_early(t, m, ID, true, SNAPSHOT);
     rule_on_added(t, m, ID, SNAPSHOT, NOW);
     assert_int_equal(t->invalid, 1);
-    assert_false(rule_holds(mapping_at(t, m)));
+    assert_false(rule_forwards(mapping_at(t, m)));
     rule_on_row(t, m, &row, SNAPSHOT);
     assert_int_equal(t->invalid, 1);
     assert_int_not_equal(rule_wants(mapping_at(t, m), NOW), RULE_WANTS_REMOVE);
     row.invalid = false;
     rule_on_row(t, m, &row, SNAPSHOT);
     assert_int_equal(t->invalid, 0);
-    assert_true(rule_holds(mapping_at(t, m)));
+    assert_true(rule_forwards(mapping_at(t, m)));
     row.invalid = true;
     rule_on_row(t, m, &row, SNAPSHOT);
     rule_on_gone(t, m);
@@ -679,7 +679,7 @@ static void test_invalid_rules(void **state)
     t->invalid = 1; /* another mapping's */
     rule_on_add_sent(t, m);
     rule_on_added(t, m, ID, SNAPSHOT, NOW);
-    assert_false(rule_holds(mapping_at(t, m)));
+    assert_false(rule_forwards(mapping_at(t, m)));
     assert_int_equal(t->invalid, 2);
 }
 

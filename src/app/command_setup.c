@@ -127,6 +127,7 @@ static struct setup describe(const struct config *config, struct ros_version ver
         .tunnel = router->tunnel[0] != '\0'         ? router->tunnel
                   : config->in_interface[0] != '\0' ? config->in_interface
                                                     : DEFAULT_TUNNEL,
+        .tunnels = router->choice.count > 0 ? &router->choice : NULL,
         .lan = router->lan[0] != '\0' ? router->lan : NULL,
         .image = wanted->image,
         .via = wanted->via,

@@ -3,13 +3,21 @@
 
 #include "core/router_rows.h"
 
-/* The route through the tunnel; of several, the first one may be the right one. */
+/* The route through the tunnel. Which of several it is, the owner has to say. */
 static void cure_route(const struct scene *scene, struct finding *f)
 {
-    const struct interface_names *tunnels = &scene->way.tunnels;
-    finding_cure(f, "/ip/route/add dst-address=%s/32 gateway=%s",
-                 address_text(scene->s->config->gateway).text,
-                 tunnels->count > 0 ? ros_quote(span_text(tunnels->name[0])).text : "YOUR-TUNNEL");
+    const struct interface_names *tunnels = way_candidates(&scene->way);
+    const char *tunnel = way_candidate(&scene->way);
+    char names[FINDING_CURE_MAX / 2];
+    struct writer w = writer_of(names, sizeof names - 1);
+    write_names(&w, tunnels);
+    names[w.len] = '\0';
+    if (tunnel[0] == '\0' && tunnels->count > 0)
+        finding_cure(f, "set MIKROTIK_IN_INTERFACE to the tunnel that leads to the gateway: %s", names);
+    else
+        finding_cure(f, "/ip/route/add dst-address=%s/32 gateway=%s",
+                     address_text(scene->s->config->gateway).text,
+                     tunnel[0] != '\0' ? ros_quote(span_text(tunnel)).text : YOUR_TUNNEL);
 }
 
 /* The remedy is the setting: what it names is part of the LAN, or of the router itself. */

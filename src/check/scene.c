@@ -126,7 +126,7 @@ static void read_evidence(const struct survey *s, struct way_evidence *e)
     for (struct table_rows t = table_rows_of(s, TABLE_ROUTE); table_rows_next(&t) != NULL;)
         route_choice_route(&e->route, t.row);
     for (struct table_rows t = table_rows_of(s, TABLE_ADDRESS); table_rows_next(&t) != NULL;) {
-        route_choice_address(&e->route, t.row);
+        way_evidence_address(e, t.row);
         if (way_evidence_is_translated(e))
             way_evidence_owner(e, t.row);
     }

@@ -38,6 +38,14 @@ void write_quoted(struct writer *w, struct span text)
     write_u8(w, '"');
 }
 
+void write_names(struct writer *w, const struct interface_names *names)
+{
+    for (unsigned i = 0; i < names->count; i++) {
+        write_text(w, i > 0 ? ", " : "");
+        write_quoted(w, span_text(names->name[i]));
+    }
+}
+
 struct ros_quoted ros_quote(struct span text)
 {
     struct ros_quoted quoted;

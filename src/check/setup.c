@@ -295,6 +295,12 @@ static void write_container(const struct setup *s, struct writer *w)
 
 void setup_write(const struct setup *s, struct writer *w)
 {
+    if (s->tunnels != NULL) {
+        write_text(w,
+                   "# This router has several tunnels, and nothing shows which one leads to the gateway: ");
+        write_names(w, s->tunnels);
+        setup_write_line(w, ". Replace " YOUR_TUNNEL " with the right one, or set MIKROTIK_IN_INTERFACE.");
+    }
     write_text(w, "# double-natpmp in a container on RouterOS ");
     write_decimal(w, s->version.major);
     write_text(w, ".");

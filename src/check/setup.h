@@ -8,6 +8,7 @@
 #include "base/cursor.h"
 #include "base/limits.h"
 #include "check/ros_version.h"
+#include "core/router_rows.h"
 
 enum {
     SETUP_CONTAINER = (int)0xAC1EFE02, /* 172.30.254.2, in a /30 that home networks hardly ever use */
@@ -39,7 +40,8 @@ struct setup {
     const char *user;
     const char *instance;
     uint32_t gateway;
-    const char *tunnel; /* the interface */
+    const char *tunnel;                    /* the interface */
+    const struct interface_names *tunnels; /* that it may be; NULL: it is known */
     const char *lan;   /* the LAN's interface, for a router without an interface list LAN; NULL: it has one */
     struct span image; /* in a registry; empty: an uploaded file */
     enum setup_via via;
@@ -50,7 +52,8 @@ struct setup {
 
 /* What setup takes from a router that it can ask. */
 struct setup_router {
-    char tunnel[INTERFACE_NAME_MAX + 1]; /* empty: unknown */
+    char tunnel[INTERFACE_NAME_MAX + 1]; /* empty: there is none */
+    struct interface_names choice;       /* the tunnels that it may be, if it is not known */
     char lan[INTERFACE_NAME_MAX + 1];    /* empty: there is an interface list LAN, or the LAN is unknown */
     bool answered;
 };

@@ -3,27 +3,20 @@
 #include "check/setup.h"
 #include "core/router_rows.h"
 
-static bool is_tunnel(const struct scene *scene, const char *interface)
-{
-    static const char *const links[] = {"",     "ether", "bridge", "vlan",    "wlan",
-                                        "wifi", "bond",  "veth",   "loopback"};
-    struct log_safe type = scene_type(scene->s, interface);
-    for (size_t i = 0; i < ARRAY_LEN(links); i++)
-        if (strcmp(type.text, links[i]) == 0)
-            return false;
-    return true;
-}
-
-/* The interface on the way to the gateway if it is a tunnel, otherwise a WireGuard interface. */
+/* The interface on the way to the gateway if the daemon would take it, else the tunnel that it may be. */
 static void find_tunnel(const struct scene *scene, struct setup_router *ret_router)
 {
-    struct span name;
-    struct table_rows t = table_rows_of(scene->s, TABLE_INTERFACE);
-    copy_interface(ret_router->tunnel, span_text(scene->vpn.interface));
-    if (scene->s->config->in_interface[0] != '\0' || is_tunnel(scene, scene->vpn.interface))
-        return;
-    if (table_find(&t, "type", "wg") != NULL && row_get(t.row, "name", &name))
-        copy_interface(ret_router->tunnel, name);
+    const char *found = scene->vpn.interface;
+    bool guessed = scene->guessed && !scene->by_policy;
+    if (scene->s->config->in_interface[0] == '\0' && (guessed || scene_is_lost(scene, found)))
+        found = "";
+    if (found[0] == '\0')
+        found = way_candidate(&scene->way);
+    if (found[0] == '\0')
+        ret_router->choice = *way_candidates(&scene->way);
+    if (ret_router->choice.count > 0)
+        found = YOUR_TUNNEL;
+    copy_interface(ret_router->tunnel, span_text(found));
 }
 
 void setup_find(const struct survey *s, struct setup_router *ret_router)

@@ -3,18 +3,18 @@
 
 static const char component[] = "router";
 
-/* A route makes the way certain, if there is just one tunnel that it can lead through. */
-static void log_no_way(const struct router *r, const struct failure_text *t, const char *only_tunnel,
+/* A route makes the way certain, if there is just one candidate that it can lead through. */
+static void log_no_way(const struct router *r, const struct failure_text *t, const char *candidate,
                        struct actions *out)
 {
     struct address_text gateway = address_text(r->way.gateway);
-    if (only_tunnel[0] == '\0')
+    if (candidate[0] == '\0')
         actions_log_state(out, LOG_LEVEL_WARN, component, "%s: %s; retrying gateway=%s fix=\"%s\"", t->state,
                           t->cause, gateway.text, t->remedy);
     else
         actions_log_state(out, LOG_LEVEL_WARN, component,
                           "%s: %s; retrying gateway=%s fix=\"/ip/route/add dst-address=%s/32 gateway=%s\"",
-                          t->state, t->cause, gateway.text, gateway.text, only_tunnel);
+                          t->state, t->cause, gateway.text, gateway.text, candidate);
 }
 
 void router_report(struct router *r, enum failure failure, struct span message, struct actions *out)

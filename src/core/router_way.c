@@ -216,7 +216,7 @@ void router_way_row(struct router *r, const struct command *c, uint64_t now_ms)
     else if (c->kind == COMMAND_ADDRESSES && r->stage == STAGE_OWNER)
         way_evidence_owner(e, row);
     else if (c->kind == COMMAND_ADDRESSES)
-        route_choice_address(&e->route, row);
+        way_evidence_address(e, row);
     else if (ros_attribute(row, "interface", &value) && e->checked[0] == '\0')
         copy_interface(e->checked, value);
 }
@@ -292,19 +292,18 @@ static void keep_reply_address(struct router_way *way)
 static void conclude(struct router *r, const char *interface, const struct step *step)
 {
     struct router_way *way = &r->way;
-    const struct interface_names *tunnels = &way->evidence.tunnels;
-    const char *only_tunnel = tunnels->count == 1 && !tunnels->incomplete ? tunnels->name[0] : "";
+    const char *candidate = way_candidate(&way->evidence);
     copy_interface(way->verdict, span_text(interface));
     keep_reply_address(way);
     if (interface[0] == '\0')
         way->interface[0] = '\0';
-    note_translation(r, interface[0] != '\0' ? interface : only_tunnel, step->out);
+    note_translation(r, interface[0] != '\0' ? interface : candidate, step->out);
     if (interface[0] != '\0') {
         way->failures = 0;
         router_read_context(r, interface, step);
         return;
     }
-    router_report(r, FAILURE_NO_INTERFACE, span_text(only_tunnel), step->out);
+    router_report(r, FAILURE_NO_INTERFACE, span_text(candidate), step->out);
     way->due_ms =
         earlier_ms(way->due_ms, next_try_ms(&way->failures, RETRY_FIRST_MS, RETRY_MAX_MS, step->now_ms));
     if (r->ready)

@@ -1,6 +1,7 @@
 /* Remedies do no harm: a wrong setting of ours is corrected, and not the router that is right. */
 #include <stdio.h>
 
+#include "check/setup.h"
 #include "check_unit.h"
 
 /* What a remedy must not do: it could lock the owner out, or open the LAN. */
@@ -191,6 +192,68 @@ static void test_the_ports_are_in_use_here(void **state)
     check_finding(FINDING_GATEWAY_MAPPING, FINDING_FAIL, "result 2", "ProtonVPN");
 }
 
+/* ---- which tunnel ---- */
+
+#define TUNNELS(near_office, near_proton)                                                                    \
+    set_table(TABLE_ADDRESS,                                                                                 \
+              ROWS("=address=203.0.113.2/24 =interface=ether1",                                              \
+                   "=address=192.168.88.1/24 =interface=bridge", "=address=172.17.0.1/30 =interface=veth1",  \
+                   "=address=" near_office " =interface=office", "=address=" near_proton " =interface=wg1"))
+
+static const char *tunnel_of_setup(struct setup_router *router)
+{
+    setup_find(survey, router);
+    return router->tunnel;
+}
+
+/* The tunnel is the one with an address near the gateway's, or it is for the owner to say which one it is. */
+static void test_one_of_two_tunnels(void **state)
+{
+    static struct setup_router router;
+    (void)state;
+    set_table(TABLE_ROUTE_CHECK, ROWS("=status=ok =interface=ether1"));
+    set_table(TABLE_ROUTE, ROWS(DEFAULT_ROUTE));
+    set_table(TABLE_INTERFACE, ROWS("=name=ether1 =type=ether", "=name=bridge =type=bridge",
+                                    "=name=veth1 =type=veth", "=name=office =type=wg", "=name=wg1 =type=wg"));
+    TUNNELS("192.168.216.1/24", "10.2.0.2/32");
+    check_finding(FINDING_INTERFACE, FINDING_FAIL, "uses ether1 (ether) instead of the tunnel",
+                  "/ip/route/add dst-address=10.2.0.1/32 gateway=wg1");
+    assert_string_equal(tunnel_of_setup(&router), "wg1");
+    assert_int_equal(router.choice.count, 0);
+    /* Neither is near, or both are. */
+    for (unsigned both = 0; both < 2; both++) {
+        if (both)
+            TUNNELS("10.2.0.3/32", "10.2.0.2/32");
+        else
+            TUNNELS("192.168.216.1/24", "10.9.0.2/32");
+        check_finding(FINDING_INTERFACE, FINDING_FAIL, "uses ether1 (ether) instead of the tunnel",
+                      "set MIKROTIK_IN_INTERFACE to the tunnel that leads to the gateway: office, wg1");
+        assert_string_equal(tunnel_of_setup(&router), "YOUR-TUNNEL");
+        assert_int_equal(router.choice.count, 2);
+    }
+    config.in_interface = "wg1";
+    survey->upstream.address_known = false;
+    check_finding(FINDING_GATEWAY_PATH, FINDING_FAIL, "to ether1 instead of wg1",
+                  "/ip/route/add dst-address=10.2.0.1/32 gateway=wg1");
+    assert_string_equal(tunnel_of_setup(&router), "wg1");
+    assert_int_equal(router.choice.count, 0);
+}
+
+/* The link to the internet is no tunnel, although it is not Ethernet. */
+static void test_the_link_to_the_internet(void **state)
+{
+    static struct setup_router router;
+    (void)state;
+    set_table(TABLE_ROUTE_CHECK, ROWS("=status=ok =interface=pppoe-out1"));
+    set_table(TABLE_ROUTE, ROWS("=dst-address=0.0.0.0/0 =immediate-gw=pppoe-out1 =routing-table=main"));
+    set_table(TABLE_INTERFACE,
+              ROWS("=name=pppoe-out1 =type=pppoe-out", "=name=bridge =type=bridge", "=name=wg1 =type=wg"));
+    set_table(TABLE_ADDRESS, ROWS("=address=203.0.113.2/32 =interface=pppoe-out1"));
+    assert_string_equal(tunnel_of_setup(&router), "wg1");
+    set_table(TABLE_INTERFACE, ROWS("=name=pppoe-out1 =type=pppoe-out", "=name=bridge =type=bridge"));
+    assert_string_equal(tunnel_of_setup(&router), "");
+}
+
 UNIT(judge_remedies)
 {
     const struct CMUnitTest tests[] = {
@@ -198,7 +261,8 @@ UNIT(judge_remedies)
         TEST(test_lists_keep_their_members),     TEST(test_an_address_that_nobody_reaches),
         TEST(test_the_password_of_another_user), TEST(test_the_policies_that_are_there),
         TEST(test_a_port_of_another_service),    TEST(test_a_gateway_without_an_address),
-        TEST(test_the_ports_are_in_use_here),
+        TEST(test_the_ports_are_in_use_here),    TEST(test_one_of_two_tunnels),
+        TEST(test_the_link_to_the_internet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -246,27 +246,41 @@ static void test_connected_networks(void **state)
     }
 }
 
-/* Without a way nothing is mapped, and it is said once, with the command if there is just one tunnel. It is
- * tried again at growing intervals, and at once when an address or a route changes. */
+/* Without a way nothing is mapped, and it is said once, with the command if there is just one tunnel that it
+ * can be: the only one, or the only one with an address near the gateway's. It is tried again at growing
+ * intervals, and at once when an address or a route changes. */
 static void test_no_guess(void **state)
 {
-    static const char *const tunnels[] = {ONE_TUNNEL, ONE_TUNNEL "| =name=l2tp-out1 =type=l2tp-out", "",
-                                          ONE_TUNNEL "| =name=wg2 =type=wg =disabled=true"};
+#define TWO_TUNNELS " =name=office =type=wg|" ONE_TUNNEL
+#define OFFICE "| =address=192.168.216.1/24 =interface=office"
+    static const struct {
+        const char *tunnels;
+        const char *addresses;
+        bool decided;
+    } cases[] = {
+        {ONE_TUNNEL, OWNER, true},
+        {ONE_TUNNEL, OFFICE, true},
+        {"", OWNER, false},
+        {ONE_TUNNEL "| =name=wg2 =type=wg =disabled=true", OWNER, true},
+        {TWO_TUNNELS, OWNER OFFICE, true},
+        {TWO_TUNNELS, " =address=10.2.1.2/32 =interface=wg1" OFFICE, false},
+        {TWO_TUNNELS, OWNER "| =address=10.2.0.3/32 =interface=office", false},
+    };
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(tunnels); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         begin("");
         for (uint64_t wait_ms = 1000; wait_ms <= 64000; wait_ms *= 2) {
             answer(FLOW, "");
             answer(CHECK, " =interface=ether1");
-            answer(TUNNELS, tunnels[i]);
+            answer(TUNNELS, cases[i].tunnels);
             answer(ROUTES, DEFAULT_ROUTE);
-            answer(ADDRESSES, OWNER);
+            answer(ADDRESSES, cases[i].addresses);
             check_no_way();
             assert_int_equal(warnings(), wait_ms == 1000);
             if (warnings() != 0)
                 assert_int_equal(strstr(last_log(&out),
                                         "fix=\"/ip/route/add dst-address=10.2.0.1/32 gateway=wg1\"") != NULL,
-                                 i == 0 || i == 3);
+                                 cases[i].decided);
             uint64_t retry_ms = now_ms + (wait_ms < 30000 ? wait_ms : 30000);
             assert_int_equal(router->way.due_ms, retry_ms);
             while (tag_of(FLOW) == 0) {

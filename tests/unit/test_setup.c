@@ -102,6 +102,16 @@ static void test_a_router_of_ones_own_making(void **state)
     compare("7.20-own");
 }
 
+/* Which tunnel it is, the owner has to say. */
+static void test_several_tunnels(void **state)
+{
+    static const struct interface_names tunnels = {.count = 2, .name = {"roadwarrior", "proton 2"}};
+    (void)state;
+    setup.tunnel = "YOUR-TUNNEL";
+    setup.tunnels = &tunnels;
+    compare("7.20-tunnels");
+}
+
 static void test_removal(void **state)
 {
     (void)state;
@@ -240,6 +250,7 @@ UNIT(setup)
         cmocka_unit_test_setup(test_dialects, start),
         cmocka_unit_test_setup(test_ways_into_the_tunnel, start),
         cmocka_unit_test_setup(test_a_router_of_ones_own_making, start),
+        cmocka_unit_test_setup(test_several_tunnels, start),
         cmocka_unit_test_setup(test_removal, start),
         cmocka_unit_test_setup(test_an_image_in_a_registry, start),
         cmocka_unit_test(test_names_of_images),

@@ -134,7 +134,7 @@ static void judge_state(struct scene *scene, const struct ros_sentence *row, con
     }
 }
 
-void judge_interface(struct scene *scene)
+static void judge_way(struct scene *scene)
 {
     const char *interface = scene->vpn.interface;
     struct address_text gateway = address_text(scene->s->config->gateway);
@@ -167,4 +167,15 @@ void judge_interface(struct scene *scene)
     else
         judge_state(scene, row, name.text);
     judge_not_lan(scene, name.text);
+}
+
+void judge_interface(struct scene *scene)
+{
+    judge_way(scene);
+    if (scene->lan.interface[0] == '\0')
+        finding_cure(
+            finding_add(scene->out, FINDING_INTERFACE_NOT_LAN, FINDING_WARN,
+                        "no interface is known to be the LAN's, so it is not checked what becomes of "
+                        "the packets of its hosts"),
+            CURE_LAN);
 }

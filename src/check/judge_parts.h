@@ -73,11 +73,16 @@ bool scene_is_member(const struct survey *s, const char *list, const char *inter
 bool scene_is_own(const struct scene *scene, uint32_t address);
 bool scene_list_exists(const struct survey *s, const char *list);
 bool scene_is_router(const struct survey *s, uint32_t address);
+/* The interface of the default route of the main table. */
+bool scene_default_route(const struct survey *s, char ret_interface[INTERFACE_NAME_MAX + 1]);
 /* Links of these types lead to the internet or to the LAN, not through a tunnel. */
 bool scene_is_plain_link(const struct survey *s, const char *interface);
 /* True if the gateway has a private address that is not in the subnet of the interface, which is no tunnel,
  * and no connection shows that it answers there. */
 bool scene_is_lost(const struct scene *scene, const char *interface);
+
+/* The remedy if the LAN's interface is unknown. */
+#define CURE_LAN "put the interface of your clients into an interface list LAN"
 
 /* ---- judge_failure.c ---- */
 

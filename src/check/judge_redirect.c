@@ -26,18 +26,15 @@ struct lan_condition {
     char text[sizeof("!in-interface-list in-interface=") + sizeof(struct ros_quoted)];
 };
 
-/* `outside`: an interface that it must not cover; NULL: none. */
+/* `outside`: an interface that it must not cover, or empty. Empty: there is no such condition. */
 static struct lan_condition lan_condition(const struct scene *scene, bool instead, const char *outside)
 {
     struct lan_condition condition = {""};
-    const char *lan = scene->lan.interface[0] != '\0' ? scene->lan.interface : "bridge";
-    bool listed = outside == NULL
-                      ? scene_list_exists(scene->s, "LAN")
-                      : scene_is_member(scene->s, "LAN", lan) && !scene_is_member(scene->s, "LAN", outside);
-    if (listed)
+    const char *lan = scene->lan.interface;
+    if (scene_is_member(scene->s, "LAN", lan) && !scene_is_member(scene->s, "LAN", outside))
         (void)snprintf(condition.text, sizeof(condition.text), "%sin-interface-list=LAN",
                        instead ? "!in-interface " : "");
-    else if (outside == NULL || strcmp(outside, lan) != 0)
+    else if (strcmp(outside, lan) != 0)
         (void)snprintf(condition.text, sizeof(condition.text), "%sin-interface=%s",
                        instead ? "!in-interface-list " : "", ros_quote(span_text(lan)).text);
     return condition;
@@ -57,6 +54,11 @@ static void cure_missing(const struct scene *scene, struct finding *f)
 {
     char to_ports[sizeof(" to-ports=65535")] = "";
     char place[sizeof(" place-before=*FFFFFFFF")] = "";
+    struct lan_condition condition = lan_condition(scene, false, "");
+    if (condition.text[0] == '\0') {
+        finding_cure(f, CURE_LAN);
+        return;
+    }
     if (scene->s->config->listen_port != NATPMP_PORT)
         (void)snprintf(to_ports, sizeof(to_ports), " to-ports=%u", (unsigned)scene->s->config->listen_port);
     if (scene->first_dstnat != 0)
@@ -64,7 +66,7 @@ static void cure_missing(const struct scene *scene, struct finding *f)
     finding_cure(f,
                  "/ip/firewall/nat/add chain=dstnat %s dst-address-type=local protocol=udp dst-port=5351 "
                  "action=dst-nat to-addresses=%s%s comment=\"NAT-PMP to double-natpmp\"%s",
-                 lan_condition(scene, false, NULL).text, address_text(scene->us).text, to_ports, place);
+                 condition.text, address_text(scene->us).text, to_ports, place);
 }
 
 /* If Docker translates addresses, the router's target is the Docker host, whose address we cannot see. */
@@ -126,7 +128,7 @@ static bool judge_presence(struct scene *scene)
                         "rule *%X, which sends NAT-PMP requests to this machine, is invalid: its interface "
                         "or list is missing or down",
                         (unsigned)r->id);
-        cure_limit(scene, f, NULL);
+        cure_limit(scene, f, "");
     } else {
         judge_target(scene);
         return true;
@@ -285,12 +287,7 @@ static bool takes_from_outside(const struct scene *scene, const struct ros_sente
         if (takes_from(scene, ret_interface, rule))
             return true;
     }
-    struct route_choice choice = {0};
-    for (struct table_rows t = table_rows_of(scene->s, TABLE_ROUTE); table_rows_next(&t) != NULL;)
-        if (row_is(t.row, "dst-address", "0.0.0.0/0"))
-            route_choice_route(&choice, t.row);
-    copy_interface(ret_interface, span_text(choice.interface));
-    return choice.known && takes_from(scene, ret_interface, rule);
+    return scene_default_route(scene->s, ret_interface) && takes_from(scene, ret_interface, rule);
 }
 
 static void judge_lan(struct scene *scene)
@@ -313,7 +310,7 @@ static void judge_lan(struct scene *scene)
                         "rule *%X takes requests from %s, which has no address; if it is a port of a bridge, "
                         "use the bridge",
                         id, log_safe(span_text(scene->lan.interface)).text);
-        cure_limit(scene, f, NULL);
+        cure_limit(scene, f, "");
     } else {
         (void)finding_add(scene->out, FINDING_REDIRECT_LAN, FINDING_PASS, "rule *%X is limited to the LAN",
                           id);

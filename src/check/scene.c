@@ -314,6 +314,42 @@ static void take_list(struct scene *scene, const char *list)
     }
 }
 
+bool scene_default_route(const struct survey *s, char ret_interface[INTERFACE_NAME_MAX + 1])
+{
+    struct route_choice choice = {0};
+    for (struct table_rows t = table_rows_of(s, TABLE_ROUTE); table_rows_next(&t) != NULL;)
+        if (row_is(t.row, "dst-address", "0.0.0.0/0"))
+            route_choice_route(&choice, t.row);
+    copy_interface(ret_interface, span_text(choice.interface));
+    return choice.known;
+}
+
+/* An interface with a private address, and not the one towards the internet. If there are several, none is
+ * taken. */
+static void take_address(struct scene *scene)
+{
+    char uplink[INTERFACE_NAME_MAX + 1];
+    char taken[INTERFACE_NAME_MAX + 1] = "";
+    char interface[INTERFACE_NAME_MAX + 1];
+    struct prefix prefix;
+    struct span name;
+    (void)scene_default_route(scene->s, uplink);
+    for (struct table_rows t = table_rows_of(scene->s, TABLE_ADDRESS); table_rows_next(&t) != NULL;) {
+        if (!address_row_parse(t.row, &prefix, &name) || !address_is_private(prefix.address))
+            continue;
+        copy_interface(interface, name);
+        bool fits = scene_is_plain_link(scene->s, interface) && strcmp(interface, uplink) != 0 &&
+                    strcmp(scene_type(scene->s, interface).text, "veth") != 0;
+        if (!fits || !take_member(scene, name))
+            continue;
+        if (taken[0] != '\0' && strcmp(taken, interface) != 0) {
+            scene->lan.interface[0] = '\0';
+            return;
+        }
+        memcpy(taken, interface, sizeof taken);
+    }
+}
+
 static void find_lan(struct scene *scene)
 {
     const struct redirect *r = &scene->redirect;
@@ -323,11 +359,13 @@ static void find_lan(struct scene *scene)
         take_list(scene, r->interface);
     if (scene->lan.interface[0] == '\0')
         take_list(scene, "LAN");
-    struct table_rows t = table_rows_of(scene->s, TABLE_INTERFACE);
+    if (scene->lan.interface[0] != '\0')
+        return;
     struct span name;
-    while (scene->lan.interface[0] == '\0' && table_rows_next(&t) != NULL)
-        if (row_is(t.row, "type", "bridge") && row_get(t.row, "name", &name))
-            copy_interface(scene->lan.interface, name);
+    for (struct table_rows t = table_rows_of(scene->s, TABLE_INTERFACE); table_rows_next(&t) != NULL;)
+        if (row_is(t.row, "type", "bridge") && row_get(t.row, "name", &name) && take_member(scene, name))
+            return;
+    take_address(scene);
 }
 
 /* ---- our settings ---- */

@@ -8,6 +8,7 @@
 
 /* For the owner to replace. */
 #define YOUR_TUNNEL "YOUR-TUNNEL"
+#define YOUR_LAN "YOUR-LAN"
 
 /* Writes the text as it is, or in quotes with every special character escaped. */
 void write_quoted(struct writer *w, struct span text);

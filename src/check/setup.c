@@ -113,15 +113,20 @@ static void write_gateway(const struct setup *s, struct writer *w)
     setup_write_line(w, "");
 }
 
+static void write_list(const struct setup *s, struct writer *w)
+{
+    if (s->lan == NULL)
+        return;
+    write_text(w,
+               "# The router has no interface list LAN, which the rules use. Repeat the second command for "
+               "each interface of your clients.\n/interface/list/add name=LAN\n"
+               "/interface/list/member/add list=LAN interface=");
+    write_quoted(w, span_text(s->lan));
+    write_text(w, "\n\n");
+}
+
 static void write_redirect(const struct setup *s, struct writer *w)
 {
-    if (s->lan != NULL) {
-        write_text(
-            w, "# The router has no interface list LAN, which the rules use.\n/interface/list/add name=LAN\n"
-               "/interface/list/member/add list=LAN interface=");
-        write_quoted(w, span_text(s->lan));
-        write_text(w, "\n\n");
-    }
     setup_write_line(w,
                      "# NAT-PMP requests from the LAN go to the container. The rule comes first, so that no "
                      "other rule takes them.");
@@ -312,6 +317,7 @@ void setup_write(const struct setup *s, struct writer *w)
     write_user(s, w);
     write_network(s, w);
     write_gateway(s, w);
+    write_list(s, w);
     setup_write_via(s, w);
     write_redirect(s, w);
     write_filter(s, w);

@@ -54,7 +54,7 @@ struct setup {
 struct setup_router {
     char tunnel[INTERFACE_NAME_MAX + 1]; /* empty: there is none */
     struct interface_names choice;       /* the tunnels that it may be, if it is not known */
-    char lan[INTERFACE_NAME_MAX + 1];    /* empty: there is an interface list LAN, or the LAN is unknown */
+    char lan[INTERFACE_NAME_MAX + 1];    /* empty: there is an interface list LAN */
     bool answered;
 };
 

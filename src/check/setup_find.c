@@ -29,7 +29,8 @@ void setup_find(const struct survey *s, struct setup_router *ret_router)
     find_tunnel(&scene, ret_router);
     bool read = s->table[TABLE_LIST].state == TABLE_READ && s->table[TABLE_INTERFACE].state == TABLE_READ;
     if (read && !scene_list_exists(s, "LAN"))
-        copy_interface(ret_router->lan, span_text(scene.lan.interface));
+        copy_interface(ret_router->lan,
+                       span_text(scene.lan.interface[0] != '\0' ? scene.lan.interface : YOUR_LAN));
     struct trip there;
     struct loss loss;
     struct outcomes marks = marks_none("");

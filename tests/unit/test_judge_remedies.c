@@ -254,6 +254,52 @@ static void test_the_link_to_the_internet(void **state)
     assert_string_equal(tunnel_of_setup(&router), "");
 }
 
+/* ---- which LAN ---- */
+
+/* [S11] Neither a list nor a bridge: the LAN has the private address that leads neither into a tunnel, nor to
+ * the internet, nor to this machine. If there is not just one, it is for the owner to say. */
+static void test_a_lan_without_a_list(void **state)
+{
+    static struct setup_router router;
+    (void)state;
+    set_table(TABLE_LIST, NULL);
+    set_table(TABLE_MEMBER, NULL);
+    set_table(TABLE_NAT, NULL);
+    set_table(TABLE_INTERFACE,
+              ROWS("=name=ether1 =type=ether", "=name=ether2 =type=ether", "=name=ether3 =type=ether",
+                   "=name=veth1 =type=veth", "=name=veth2 =type=veth", "=name=wg1 =type=wg"));
+#define UPLINK "=address=192.168.1.5/24 =interface=ether1", "=address=172.17.0.1/30 =interface=veth1"
+#define TUNNEL "=address=10.2.0.2/32 =interface=wg1", "=address=172.18.0.1/30 =interface=veth2"
+    set_table(TABLE_ADDRESS, ROWS(UPLINK, TUNNEL, "=address=192.168.88.1/24 =interface=ether2",
+                                  "=address=192.168.89.1/24 =interface=ether2"));
+    check_finding(FINDING_INTERFACE_NOT_LAN, FINDING_PASS, "is not the LAN's interface (ether2)", NULL);
+    check_finding(FINDING_REDIRECT, FINDING_FAIL, "no rule sends",
+                  "add chain=dstnat in-interface=ether2 dst-address-type=local");
+    assert_non_null(find(FINDING_REQUEST));
+    assert_non_null(find(FINDING_FORWARD));
+    assert_non_null(find(FINDING_RETURN));
+    setup_find(survey, &router);
+    assert_string_equal(router.lan, "ether2");
+    set_table(TABLE_ADDRESS, ROWS(UPLINK, TUNNEL, "=address=192.168.88.1/24 =interface=ether2",
+                                  "=address=192.168.90.1/24 =interface=ether3"));
+    check_finding(FINDING_INTERFACE_NOT_LAN, FINDING_WARN, "no interface is known to be the LAN's",
+                  "put the interface of your clients into an interface list LAN");
+    check_finding(FINDING_REDIRECT, FINDING_FAIL, "no rule sends",
+                  "put the interface of your clients into an interface list LAN");
+    setup_find(survey, &router);
+    assert_string_equal(router.lan, "YOUR-LAN");
+    /* A bridge of containers is not the LAN, if there is something better. */
+    set_table(TABLE_INTERFACE, ROWS("=name=ether1 =type=ether", "=name=ether2 =type=ether",
+                                    "=name=veth1 =type=bridge", "=name=wg1 =type=wg"));
+    set_table(TABLE_ADDRESS, ROWS(UPLINK, TUNNEL, "=address=192.168.88.1/24 =interface=ether2"));
+    check_finding(FINDING_INTERFACE_NOT_LAN, FINDING_PASS, "is not the LAN's interface (ether2)", NULL);
+    /* This machine is in the LAN. */
+    set_table(TABLE_INTERFACE,
+              ROWS("=name=ether1 =type=ether", "=name=veth1 =type=ether", "=name=wg1 =type=wg"));
+    set_table(TABLE_ADDRESS, ROWS(UPLINK, TUNNEL));
+    check_finding(FINDING_INTERFACE_NOT_LAN, FINDING_PASS, "is not the LAN's interface (veth1)", NULL);
+}
+
 UNIT(judge_remedies)
 {
     const struct CMUnitTest tests[] = {
@@ -262,7 +308,7 @@ UNIT(judge_remedies)
         TEST(test_the_password_of_another_user), TEST(test_the_policies_that_are_there),
         TEST(test_a_port_of_another_service),    TEST(test_a_gateway_without_an_address),
         TEST(test_the_ports_are_in_use_here),    TEST(test_one_of_two_tunnels),
-        TEST(test_the_link_to_the_internet),
+        TEST(test_the_link_to_the_internet),     TEST(test_a_lan_without_a_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -100,6 +100,10 @@ static void test_a_router_of_ones_own_making(void **state)
     setup.lan = "bridge 1";
     setup.answered = true;
     compare("7.20-own");
+    /* The list comes before the first rule that uses it. */
+    setup.lan = "YOUR-LAN";
+    setup.via = SETUP_VIA_MANGLE;
+    compare("7.20-own-mangle");
 }
 
 /* Which tunnel it is, the owner has to say. */

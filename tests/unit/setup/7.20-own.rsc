@@ -15,11 +15,11 @@
 /ip/route/add dst-address=10.2.0.1/32 gateway=proton comment="double-natpmp: gateway"
 /ip/firewall/nat/add chain=srcnat src-address=172.30.254.0/30 out-interface=proton action=masquerade comment="double-natpmp: gateway"
 
-# The answers of the LAN's hosts already leave through the tunnel.
-
-# The router has no interface list LAN, which the rules use.
+# The router has no interface list LAN, which the rules use. Repeat the second command for each interface of your clients.
 /interface/list/add name=LAN
 /interface/list/member/add list=LAN interface="bridge 1"
+
+# The answers of the LAN's hosts already leave through the tunnel.
 
 # NAT-PMP requests from the LAN go to the container. The rule comes first, so that no other rule takes them.
 /ip/firewall/nat/add chain=dstnat in-interface-list=LAN dst-address-type=local protocol=udp dst-port=5351 action=dst-nat to-addresses=172.30.254.2 comment="NAT-PMP to double-natpmp"

@@ -224,18 +224,6 @@ static void write_mount_names(unsigned count, enum container_dialect dialect, st
     }
 }
 
-bool setup_is_image(struct span name)
-{
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:@";
-    bool named = false;
-    for (size_t i = 0; i < name.len; i++) {
-        if (memchr(allowed, name.data[i], sizeof(allowed) - 1) == NULL)
-            return false;
-        named = named || name.data[i] != '/';
-    }
-    return named && name.len <= SETUP_IMAGE_MAX && name.data[0] != '/' && name.data[name.len - 1] != '/';
-}
-
 /* The registry of an image. As in Docker, the first part of a name is a registry only if it looks like the
  * name of a host. */
 static struct span registry_of(struct span image)
@@ -247,6 +235,72 @@ static struct span registry_of(struct span image)
     return host ? first : span_of(NULL, 0);
 }
 
+/* The first so many of these letters. */
+enum { DIGITS = 10, HEX_DIGITS = 16, SMALL_LETTERS = 36, LETTERS = 62, WORDS = 63, TAGS = 65 };
+
+static bool is_of(uint8_t byte, size_t kind)
+{
+    static const char letters[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.-";
+    return memchr(letters, byte, kind) != NULL;
+}
+
+static bool all_of(struct span text, size_t kind)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!is_of(text.data[i], kind))
+            return false;
+    return text.len > 0;
+}
+
+/* Between letters is one of the marks; "_" may stand twice, and "-" any number of times. */
+static bool is_path(struct span text, size_t kind, const char *marks)
+{
+    bool letter = false;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t byte = text.data[i];
+        bool mark = letter && memchr(marks, byte, strlen(marks)) != NULL;
+        bool again =
+            i > 1 && text.data[i - 1] == byte && (byte == '-' || (byte == '_' && text.data[i - 2] != byte));
+        letter = is_of(byte, kind);
+        if (!letter && !mark && !again)
+            return false;
+    }
+    return letter;
+}
+
+/* Cuts off what stands behind the mark. False: it is not there. */
+static bool cut(struct span *inout_text, uint8_t mark, struct span *ret_rest)
+{
+    for (size_t i = 0; i < inout_text->len; i++) {
+        if (inout_text->data[i] != mark)
+            continue;
+        *ret_rest = span_skip(*inout_text, i + 1);
+        inout_text->len = i;
+        return true;
+    }
+    return false;
+}
+
+/* [HOST[:PORT]/]PATH[:TAG][@DIGEST] */
+bool setup_is_image(struct span name)
+{
+    static const char digest[] = "sha256:";
+    enum { DIGEST = sizeof(digest) - 1, DIGEST_DIGITS = 64, TAG_MAX = 128 };
+    struct span host = registry_of(name);
+    struct span path = host.len > 0 ? span_skip(name, host.len + 1) : name;
+    struct span part;
+    bool named = host.len > 0;
+    if (cut(&path, '@', &part) && (!span_starts(part, digest) || part.len != DIGEST + DIGEST_DIGITS ||
+                                   !all_of(span_skip(part, DIGEST), HEX_DIGITS)))
+        return false;
+    if (cut(&path, ':', &part) && (part.len > TAG_MAX || !all_of(part, TAGS) || !is_of(part.data[0], WORDS)))
+        return false;
+    if (cut(&host, ':', &part) && !all_of(part, DIGITS))
+        return false;
+    return name.len <= SETUP_IMAGE_MAX && is_path(path, SMALL_LETTERS, "/._-") &&
+           (!named || is_path(host, LETTERS, ".-"));
+}
+
 static void write_pull(struct span image, struct writer *w)
 {
     struct span registry = registry_of(image);
@@ -255,7 +309,7 @@ static void write_pull(struct span image, struct writer *w)
         "# The container, from a registry. The first command is a setting for all containers of the router. "
         "The router must have a DNS server (/ip/dns/print).");
     write_text(w, "/container/config/set registry-url=https://");
-    if (registry.len > 0)
+    if (registry.len > 0 && !span_is(registry, "docker.io") && !span_is(registry, "index.docker.io"))
         write_bytes(w, registry);
     else
         write_text(w, "registry-1.docker.io");

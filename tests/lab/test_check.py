@@ -551,6 +551,8 @@ def test_setup_of_an_image_in_a_registry(stage):
     assert (status, err, out) == (0, "", (SNAPSHOTS / "7.20-image.rsc").read_text())
     status, out, err = stage.run("setup", "--routeros", "7.20", "--image", "two words", **env)
     assert (status, out) == (2, "") and "usage: double-natpmp setup" in err
+    status, out, err = stage.run("setup", "--routeros", "7.20", "--image", "https://" + name, **env)
+    assert (status, out) == (2, "") and "usage: double-natpmp setup" in err and "such as ghcr.io/owner/" in err
 
 
 def test_setup_without_an_answer(stage):

@@ -139,22 +139,66 @@ static void test_an_image_in_a_registry(void **state)
     compare("7.20-image");
     /* The name of an image alone is one of Docker's registry. */
     setup.version.minor = 12;
-    setup.image = span_text("owner/double-natpmp:0.1.0");
-    compare("7.12-image");
+    static const char *const names[] = {"owner/double-natpmp:0.1.0", "docker.io/owner/double-natpmp:0.1.0",
+                                        "index.docker.io/owner/double-natpmp:0.1.0"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        setup.image = span_text(names[i]);
+        compare("7.12-image");
+    }
 }
 
+/* As in the grammar of Docker's names. */
 static void test_names_of_images(void **state)
 {
     (void)state;
-    static const char *const right[] = {"a", "double-natpmp", "localhost:5000/double-natpmp",
-                                        "ghcr.io/A_b/c.d:0.1.0", "a/b@sha256:0123456789abcdef"};
-    static const char *const wrong[] = {"",     "/",   "/a",   "a/",   "a b",     "a;b",
-                                        "a\"b", "a$b", "a[b]", "a\nb", "\xC3\xA4"};
+#define DIGEST "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    static const char *const right[] = {"a",
+                                        "double-natpmp",
+                                        "localhost:5000/double-natpmp",
+                                        "ghcr.io/a_b/c.d__e---f:0.1.0",
+                                        "Registry.Example.com:443/a/b/c:_Tag.1-2",
+                                        "a/b@" DIGEST,
+                                        "10.0.0.1:5000/a:1@" DIGEST};
+    static const char *const wrong[] = {
+        "",
+        "/",
+        "/a",
+        "a/",
+        "a//b",
+        "a b",
+        "a;b",
+        "a\"b",
+        "a$b",
+        "a[b]",
+        "a\nb",
+        "\xC3\xA4",
+        "A",
+        "ghcr.io/A/b",
+        "https://ghcr.io/owner/double-natpmp:0.1.0",
+        "https:/ghcr.io/a",
+        "ghcr.io/a:",
+        "ghcr.io:/a",
+        "ghcr.io:x/a",
+        "ghcr..io/a",
+        ".ghcr.io/a",
+        "a:-1",
+        "a:1:2",
+        "a___b",
+        "a.-b",
+        "-a",
+        "a-",
+        "a@",
+        "a@sha256:0123",
+        "a@" DIGEST "0",
+        "a@" DIGEST "@" DIGEST,
+    };
     char longest[SETUP_IMAGE_MAX + 2];
     for (size_t i = 0; i < ARRAY_LEN(right); i++)
-        assert_true(setup_is_image(span_text(right[i])));
+        if (!setup_is_image(span_text(right[i])))
+            fail_msg("refused: %s", right[i]);
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
-        assert_false(setup_is_image(span_text(wrong[i])));
+        if (setup_is_image(span_text(wrong[i])))
+            fail_msg("accepted: %s", wrong[i]);
     memset(longest, 'a', sizeof(longest));
     assert_true(setup_is_image(span_of(longest, SETUP_IMAGE_MAX)));
     assert_false(setup_is_image(span_of(longest, SETUP_IMAGE_MAX + 1)));

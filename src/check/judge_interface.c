@@ -50,10 +50,11 @@ static void judge_mistake(struct scene *scene)
 static void judge_not_lan(struct scene *scene, const char *name)
 {
     const struct redirect *r = &scene->redirect;
-    struct log_safe list = log_safe(span_text(r->interface));
+    bool by_list = r->found && r->by_list && strcmp(r->interface, "all") != 0 &&
+                   scene_is_member(scene->s, r->interface, scene->vpn.interface);
+    const char *list = by_list ? r->interface : "LAN";
     bool same = strcmp(scene->vpn.interface, scene->lan.interface) == 0;
-    bool listed = r->found && r->by_list && strcmp(r->interface, "all") != 0 &&
-                  scene_is_member(scene->s, r->interface, scene->vpn.interface);
+    bool listed = scene_is_member(scene->s, list, scene->vpn.interface);
     bool plain = scene_is_plain_link(scene->s, scene->vpn.interface);
     struct finding *f;
     if (scene->lan.interface[0] == '\0')
@@ -66,7 +67,7 @@ static void judge_not_lan(struct scene *scene, const char *name)
         f = finding_add(scene->out, FINDING_INTERFACE_NOT_LAN, FINDING_WARN,
                         "the interface for the rules, %s, is a member of the list %s: the router treats what "
                         "comes through the tunnel as it treats the LAN",
-                        name, list.text);
+                        name, log_safe(span_text(list)).text);
         finding_cure(f, "take %s out of the list, unless you administer the router through it", name);
     } else {
         f = finding_add(

@@ -82,6 +82,12 @@ static void test_lists_keep_their_members(void **state)
     check_finding(FINDING_INTERFACE_NOT_LAN, FINDING_WARN, "a member of the list LAN",
                   "take wg1 out of the list, unless you administer the router through it");
     check_no_harm();
+    /* Obeying the remedy of the redirect does not take the tunnel out of the list. */
+    set_table(TABLE_NAT, ROWS(BY("=in-interface=bridge"), MASQUERADE));
+    check_finding(FINDING_REDIRECT_LAN, FINDING_PASS, "limited to the LAN", NULL);
+    check_finding(FINDING_INTERFACE_NOT_LAN, FINDING_WARN, "a member of the list LAN",
+                  "take wg1 out of the list");
+    set_table(TABLE_NAT, ROWS(BY("=in-interface-list=LAN"), MASQUERADE));
     set_table(TABLE_MEMBER, ROWS("=list=WAN =interface=ether1", "=list=LAN =interface=wg1"));
     check_finding(FINDING_INTERFACE_NOT_LAN, FINDING_FAIL, "wg1, is on the LAN",
                   "the interface of your clients");

@@ -42,8 +42,8 @@ static void judge_mistake(struct scene *scene)
             scene->mistake == MISTAKE_INTERFACE_IS_LAN ? "an interface of the LAN" : "no tunnel",
             gateway.text);
     finding_cure(f, interface ? "correct MIKROTIK_IN_INTERFACE, or leave it out"
-                              : "correct VPN_GATEWAY: it is the address of the VPN's gateway, at ProtonVPN "
-                                "10.2.0.1");
+                              : "correct VPN_GATEWAY, or, if it is right (at ProtonVPN it is 10.2.0.1), give "
+                                "that network of the router other addresses");
 }
 
 /* No remedy takes a member out of a list: other rules use the list, too, and may let the owner in. */

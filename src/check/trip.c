@@ -53,13 +53,20 @@ struct packet trip_translated(const struct trip *trip)
 /* A public address that stands for those of all hosts on the internet: 11.0.0.1. */
 enum { ANY_HOST = 0x0b000001 };
 
+/* One of the hosts. In a subnet it is not the router, whose own address the prefix has. */
+static uint32_t any_of(struct prefix hosts)
+{
+    uint32_t others = (uint32_t)((uint64_t)UINT32_MAX >> hosts.length >> 1);
+    return hosts.length == 0 ? (uint32_t)ANY_HOST : hosts.address ^ others;
+}
+
 static bool is_astray(const struct survey *s, const struct packet *packet, const struct outcome *outcome,
                       bool sure, struct tally *tally)
 {
     struct ways ways;
     const struct traveller traveller = {
         .src = packet->src,
-        .dst = packet->dst.length == 0 ? (uint32_t)ANY_HOST : packet->dst.address,
+        .dst = any_of(packet->dst),
         .in = packet->in->interface,
         .routing_mark = outcome->routing_mark,
     };

@@ -40,6 +40,19 @@ static void test_the_gateway_is_the_router(void **state)
     config.gateway = 0xcb007102; /* of the provider's network */
     set_table(TABLE_ROUTE_CHECK, ROWS("=status=ok =interface=ether1"));
     check_setting(FINDING_INTERFACE, "203.0.113.2, is an address of this router", "correct VPN_GATEWAY");
+    /* It may be right: the LAN has the provider's network, and the route to the gateway is no route to hosts
+     * of the LAN. */
+    config.gateway = 0x0a020001;
+    set_table(TABLE_ADDRESS,
+              ROWS("=address=203.0.113.2/24 =interface=ether1", "=address=10.2.0.1/24 =interface=bridge",
+                   "=address=172.17.0.1/30 =interface=veth1", "=address=10.2.0.2/32 =interface=wg1"));
+    set_table(TABLE_ROUTE_CHECK, ROWS("=status=ok =interface=wg1"));
+    set_table(TABLE_ROUTE,
+              ROWS(DEFAULT_ROUTE, "=dst-address=10.2.0.1/32 =immediate-gw=wg1 =routing-table=main"));
+    check_setting(
+        FINDING_INTERFACE, "10.2.0.1, is an address of this router",
+        "or, if it is right (at ProtonVPN it is 10.2.0.1), give that network of the router other addresses");
+    check_finding(FINDING_REQUEST, FINDING_PASS, "its answers reach the LAN", NULL);
 }
 
 static void test_the_interface_is_no_tunnel(void **state)

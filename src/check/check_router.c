@@ -38,6 +38,7 @@ static const char *table_proplist(enum table_name name)
         [TABLE_SCRIPT] = "name,policy,dont-require-permissions,invalid", /* the source may contain secrets */
         [TABLE_USER] = "name,group",
         [TABLE_GROUP] = "name,policy",
+        [TABLE_PEER] = ".id,interface,allowed-address,disabled",
     };
     return lists[name];
 }

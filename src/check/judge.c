@@ -14,6 +14,7 @@ void judge(const struct survey *s, struct judge_room *room, struct findings *ret
         judge_twin(&scene);
         judge_script(&scene);
         judge_interface(&scene);
+        judge_tunnel(&scene);
         judge_redirect(&scene);
         judge_rules(&scene, room);
         judge_flows(&scene);

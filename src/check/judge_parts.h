@@ -116,6 +116,10 @@ void judge_script(struct scene *scene);
 
 void judge_interface(struct scene *scene);
 
+/* ---- judge_tunnel.c ---- */
+
+void judge_tunnel(struct scene *scene);
+
 /* ---- judge_redirect.c ---- */
 
 void judge_redirect(struct scene *scene);

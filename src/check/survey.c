@@ -55,6 +55,7 @@ const char *survey_path(const struct survey *s, enum table_name name)
         [TABLE_SCRIPT] = "/system/script/print",
         [TABLE_USER] = "/user/print",
         [TABLE_GROUP] = "/user/group/print",
+        [TABLE_PEER] = "/interface/wireguard/peers/print",
     };
     struct ros_version version;
     if (name == TABLE_RULE && survey_version(s, &version) && version.major < 7)

@@ -55,6 +55,7 @@ enum table_name {
     TABLE_SCRIPT, /* only with ON_CHANGE_SCRIPT */
     TABLE_USER,
     TABLE_GROUP,
+    TABLE_PEER, /* never with keys */
     TABLES,
 };
 

@@ -50,14 +50,16 @@ struct packet trip_translated(const struct trip *trip)
     return packet;
 }
 
-/* A public address that stands for those of all hosts on the internet: 11.0.0.1. */
-enum { ANY_HOST = 0x0b000001 };
+/* 11.0.0.1, 45.0.0.1, 89.0.0.1, 133.0.0.1, 177.0.0.1, 213.0.0.1: of all regions, and in none of the blocks that
+ * are reserved. */
+const uint32_t sample_hosts[SAMPLE_HOSTS] = {0x0b000001, 0x2d000001, 0x59000001,
+                                             0x85000001, 0xb1000001, 0xd5000001};
 
 /* One of the hosts. In a subnet it is not the router, whose own address the prefix has. */
 static uint32_t any_of(struct prefix hosts)
 {
     uint32_t others = (uint32_t)((uint64_t)UINT32_MAX >> hosts.length >> 1);
-    return hosts.length == 0 ? (uint32_t)ANY_HOST : hosts.address ^ others;
+    return hosts.length == 0 ? sample_hosts[0] : hosts.address ^ others;
 }
 
 static bool is_astray(const struct survey *s, const struct packet *packet, const struct outcome *outcome,

@@ -31,6 +31,11 @@ struct loss {
     char interface[INTERFACE_NAME_MAX + 1]; /* where they leave instead; empty: nowhere */
 };
 
+/* Hosts that stand for all on the internet: some in each half, where rules and routes treat a part of it in a way of
+ * its own. */
+enum { SAMPLE_HOSTS = 6 };
+extern const uint32_t sample_hosts[SAMPLE_HOSTS];
+
 /* The packet behind the translation of its destination. */
 struct packet trip_translated(const struct trip *trip);
 /* From the marks that the connection has before (marks_none), to those that it has after. Filter rules that

@@ -12,14 +12,16 @@ from lab import ROOT, inside, wait_until
 from stage import BASE, GATEWAY, MASQUERADE, PASSWORD, REDIRECT, ROUTER, UNREACHABLE, US, USER, Stage
 
 NAMES = ["api", "login", "policy-read", "policy-write", "policy-test", "version", "service",
-       "service-address", "second-daemon", "change-script", "interface", "interface-not-lan", "redirect", "redirect-order", "redirect-lan", "clients-visible", "container-subnet", "ports",
+       "service-address", "second-daemon", "change-script", "interface", "interface-not-lan", "wireguard-peers", "redirect", "redirect-order", "redirect-lan", "clients-visible", "container-subnet", "ports",
        "router-nat-pmp", "connection-tracking", "forward", "request-path", "gateway-path", "gateway-source", "return-path", "fasttrack",
        "gateway", "gateway-mapping", "external-address"]
 # The paths to the gateway are in question only if it does not answer.
 PATHS = ["gateway-path", "gateway-source"]
 # Only if one is configured.
 SCRIPT = "change-script"
-ALL = [name for name in NAMES if name not in (SCRIPT, *PATHS)]
+# Only if the tunnel has WireGuard peers, or is in a VRF.
+OF_THE_TUNNEL = ["wireguard-peers"]
+ALL = [name for name in NAMES if name not in (SCRIPT, *PATHS, *OF_THE_TUNNEL)]
 ANSWERS = ["return-path", "fasttrack"]
 FLOWS = ["request-path", *ANSWERS]
 GATEWAY_ONES = ALL[-3:]
@@ -277,6 +279,20 @@ def test_the_way_to_a_silent_gateway(stage, name, status, cure, options):
         found = check(stage, router)
     assert found["gateway"]["status"] == "fail"
     assert found[name]["status"] == status and cure in (found[name]["cure"] or ""), found[name]
+
+
+# ---- what the tunnel lets through ----
+
+@pytest.mark.parametrize("name,status,cure,options", [
+    ("wireguard-peers", "pass", "", {"peer": ("interface=wg1 allowed-address=0.0.0.0/0,::/0 public-key=K",)}),
+    ("wireguard-peers", "fail", "/interface/wireguard/peers/set *1 allowed-address=0.0.0.0/0",
+     {"peer": ("interface=wg1 allowed-address=10.2.0.0/24 public-key=K",)}),
+])
+def test_the_tunnel(stage, name, status, cure, options):
+    with stage.gateway(), stage.router(**options) as router:
+        found = check(stage, router)
+    assert found[name]["status"] == status and cure in (found[name]["cure"] or ""), found[name]
+    assert {i: f["status"] for i, f in found.items() if i != name} == dict.fromkeys(ALL, "pass")
 
 
 def test_all_is_well(stage):

@@ -143,6 +143,9 @@ enum rm_menu {
     RM_MENU_CONNECTION,
     RM_MENU_TRACKING,
     RM_MENU_WIREGUARD,
+    RM_MENU_PEER,
+    RM_MENU_SETTINGS,
+    RM_MENU_VRF,
     RM_MENUS,
 };
 

@@ -79,6 +79,10 @@ static const char *const rule_names[] = {"src-address", "dst-address", "interfac
 static const char *const list_names[] = {"list",    "address",       "comment", "disabled",
                                          "dynamic", "creation-time", "timeout", NULL};
 static const char *const wireguard_names[] = {"name", "listen-port", "mtu", "comment", "disabled", NULL};
+static const char *const peer_names[] = {"interface",       "public-key", "preshared-key", "allowed-address",
+                                         "endpoint-address", "comment",    "disabled",      NULL};
+static const char *const settings_names[] = {"ip-forward", "rp-filter", NULL};
+static const char *const vrf_names[] = {"name", "interfaces", "comment", "disabled", NULL};
 static const char *const script_names[] = {"name",      "owner",  "policy",  "dont-require-permissions",
                                            "run-count", "source", "comment", NULL};
 
@@ -95,6 +99,9 @@ static const struct {
     {"routing-rule", RM_MENU_RULE, rule_names, "action", "lookup"},
     {"address-list", RM_MENU_ADDRESS_LIST, list_names, "list", NULL},
     {"wireguard", RM_MENU_WIREGUARD, wireguard_names, "name", NULL},
+    {"peer", RM_MENU_PEER, peer_names, "interface", NULL},
+    {"settings", RM_MENU_SETTINGS, settings_names, "rp-filter", NULL}, /* changes the one row */
+    {"vrf", RM_MENU_VRF, vrf_names, "name", NULL},
     {"script", RM_MENU_SCRIPT, script_names, "name", NULL},
 };
 
@@ -141,7 +148,7 @@ bool router_model_row_add(struct router_model *m, const char *table, const char 
     if (menu == RM_MENU_RULE && m->major < 7)
         menu = RM_MENU_RULE_6;
     struct rm_command *c = rm_command_from_text(attributes);
-    struct rm_item *item = c ? rm_item_add(m, menu) : NULL;
+    struct rm_item *item = !c ? NULL : rm_menu_single(menu) ? m->table[menu].item : rm_item_add(m, menu);
     bool fine = item && set(m, item, c, at);
     if (item && fine)
         rm_item_event(m, menu, item);

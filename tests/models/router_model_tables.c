@@ -32,20 +32,24 @@ const char *const rm_menu_path[RM_MENUS] = {
     [RM_MENU_CONNECTION] = "/ip/firewall/connection",
     [RM_MENU_TRACKING] = "/ip/firewall/connection/tracking",
     [RM_MENU_WIREGUARD] = "/interface/wireguard",
+    [RM_MENU_PEER] = "/interface/wireguard/peers",
+    [RM_MENU_SETTINGS] = "/ip/settings",
+    [RM_MENU_VRF] = "/ip/vrf",
 };
 
 bool rm_menu_exists(const struct router_model *m, enum rm_menu menu)
 {
-    return menu == RM_MENU_NAT_PMP                             ? m->options.nat_pmp
-           : menu == RM_MENU_RULE || menu == RM_MENU_WIREGUARD ? m->major >= 7
-           : menu == RM_MENU_RULE_6                            ? m->major < 7
-                                                               : true;
+    bool of_7 =
+        menu == RM_MENU_RULE || menu == RM_MENU_WIREGUARD || menu == RM_MENU_PEER || menu == RM_MENU_VRF;
+    return menu == RM_MENU_NAT_PMP  ? m->options.nat_pmp
+           : menu == RM_MENU_RULE_6 ? m->major < 7
+                                    : !of_7 || m->major >= 7;
 }
 
 bool rm_menu_single(enum rm_menu menu)
 {
     return menu == RM_MENU_IDENTITY || menu == RM_MENU_RESOURCE || menu == RM_MENU_NAT_PMP ||
-           menu == RM_MENU_TRACKING;
+           menu == RM_MENU_TRACKING || menu == RM_MENU_SETTINGS;
 }
 
 /* ---- items ---- */
@@ -356,6 +360,9 @@ void rm_tables_init(struct router_model *m)
     rm_item_set(rm_item_add(m, RM_MENU_IDENTITY), "name", "MikroTik");
     rm_item_set(rm_item_add(m, RM_MENU_NAT_PMP), "enabled", "false");
     rm_item_set(rm_item_add(m, RM_MENU_TRACKING), "enabled", "auto");
+    struct rm_item *settings = rm_item_add(m, RM_MENU_SETTINGS);
+    rm_item_set(settings, "ip-forward", "true");
+    rm_item_set(settings, "rp-filter", "no");
 }
 
 void rm_tables_free(struct router_model *m)

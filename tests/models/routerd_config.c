@@ -37,7 +37,8 @@ static const char help[] =
     "  --list NAME=INTERFACE[,...]\n"
     "  --rule 'ATTRIBUTES'       a NAT rule that exists from the start\n"
     "  --filter 'ATTRIBUTES'     a filter rule, for print only; likewise --mangle, --raw, --routing-rule,\n"
-    "                            --address-list; --script for a script that does nothing\n"
+    "                            --address-list; --script for a script that does nothing,\n"
+    "                            --peer, --settings, --vrf\n"
     "  --case FILE               a configuration of tests/cases\n"
     "  --nat-pmp yes|no          the router's own NAT-PMP server (default no)\n"
     "  --file FILE               lines of the options above without the dashes: \"interface "
@@ -108,6 +109,9 @@ static const struct option options_known[] = {
     {"routing-rule", required_argument, NULL, 'x'},
     {"address-list", required_argument, NULL, 'x'},
     {"script", required_argument, NULL, 'x'},
+    {"peer", required_argument, NULL, 'x'},
+    {"settings", required_argument, NULL, 'x'},
+    {"vrf", required_argument, NULL, 'x'},
     {"case", required_argument, NULL, 'x'},
     {"nat-pmp", required_argument, NULL, 'x'},
     {"file", required_argument, NULL, 'f'},
@@ -461,7 +465,8 @@ void routerd_configure(struct router_model *m)
 {
     static const char *const order[] = {"case",         "interface",    "route",   "list",
                                         "rule",         "filter",       "mangle",  "raw",
-                                        "routing-rule", "address-list", "nat-pmp", "script"};
+                                        "routing-rule", "address-list", "nat-pmp", "script",
+                                        "peer",         "settings",     "vrf"};
     for (unsigned k = 0; k < ARRAY_LEN(order); k++) {
         for (unsigned i = 0; i < line_count; i++) {
             if (strcmp(lines[i].option, order[k]) != 0)

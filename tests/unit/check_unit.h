@@ -104,6 +104,7 @@ static inline int start(void **state)
     set_table(TABLE_SCRIPT, ROWS("=name=changed =policy=read,write,test"));
     set_table(TABLE_USER, ROWS("=name=natpmp =group=natpmp"));
     set_table(TABLE_GROUP, ROWS("=name=natpmp =policy=!local,!ftp,read,write,test,api"));
+    set_table(TABLE_PEER, ROWS("=.id=*1 =interface=wg1 =allowed-address=0.0.0.0/0"));
     survey->upstream.trouble = GATEWAY_FINE;
     survey->upstream.address_known = true;
     survey->upstream.address = 0x0b16212c;

@@ -34,6 +34,8 @@ static const char *table_proplist(enum table_name name)
         [TABLE_ADDRESS_LIST] = address_list_proplist,
         [TABLE_ACTIVE] = "name,address,via",
         [TABLE_TRACKING] = "enabled",
+        [TABLE_SETTINGS] = "ip-forward,rp-filter",
+        [TABLE_VRF] = "name,interfaces,disabled",
         [TABLE_CONNECTION] = flow_proplist,
         [TABLE_SCRIPT] = "name,policy,dont-require-permissions,invalid", /* the source may contain secrets */
         [TABLE_USER] = "name,group",

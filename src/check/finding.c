@@ -21,6 +21,7 @@ const char *finding_name(enum finding_id id)
         [FINDING_INTERFACE] = "interface",
         [FINDING_INTERFACE_NOT_LAN] = "interface-not-lan",
         [FINDING_PEERS] = "wireguard-peers",
+        [FINDING_SETTINGS] = "ip-settings",
         [FINDING_REDIRECT] = "redirect",
         [FINDING_REDIRECT_ORDER] = "redirect-order",
         [FINDING_REDIRECT_LAN] = "redirect-lan",

@@ -323,6 +323,8 @@ static void judge_return(struct scene *scene)
 void judge_flows(struct scene *scene)
 {
     judge_request(scene);
+    if (judge_vrf(scene))
+        return;
     judge_gateway_path(scene);
     judge_return(scene);
 }

@@ -119,6 +119,8 @@ void judge_interface(struct scene *scene);
 /* ---- judge_tunnel.c ---- */
 
 void judge_tunnel(struct scene *scene);
+/* True if the packets' way through the tunnel cannot be judged; the finding says why. */
+bool judge_vrf(struct scene *scene);
 
 /* ---- judge_redirect.c ---- */
 

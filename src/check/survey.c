@@ -51,6 +51,8 @@ const char *survey_path(const struct survey *s, enum table_name name)
         [TABLE_NAT_PMP] = "/ip/nat-pmp/print",
         [TABLE_ACTIVE] = "/user/active/print",
         [TABLE_TRACKING] = "/ip/firewall/connection/tracking/print",
+        [TABLE_SETTINGS] = "/ip/settings/print",
+        [TABLE_VRF] = "/ip/vrf/print",
         [TABLE_CONNECTION] = "/ip/firewall/connection/print",
         [TABLE_SCRIPT] = "/system/script/print",
         [TABLE_USER] = "/user/print",

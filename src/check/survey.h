@@ -50,6 +50,8 @@ enum table_name {
     TABLE_NAT_PMP,
     TABLE_ACTIVE, /* who is logged in */
     TABLE_TRACKING,
+    TABLE_SETTINGS,
+    TABLE_VRF,
     /* Our connection to the gateway. Late, because the first packet must have crossed the router. */
     TABLE_CONNECTION,
     TABLE_SCRIPT, /* only with ON_CHANGE_SCRIPT */
@@ -107,7 +109,8 @@ struct survey {
      * tables decide. */
     char interface[INTERFACE_NAME_MAX + 1];
 
-    /* As the running daemon on this machine knows it: another one with its INSTANCE serves, and it stands by. */
+    /* As the running daemon on this machine knows it: another one with its INSTANCE serves, and it stands by.
+     */
     bool standing_by;
     uint32_t other_address; /* 0: not known */
 

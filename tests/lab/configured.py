@@ -12,13 +12,15 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "unit"))
 import console  # noqa: E402
 
+from lab import inside  # noqa: E402
 from router import PASSWORD, REDIRECT  # noqa: E402,F401
 
 FASTTRACKED = 0x1000
 # Menus whose commands change nothing that packets meet here.
 IGNORED = ("/user", "/ip/service", "/container", "/interface/veth", "/ip/address", "/ip/nat-pmp", "/routing/table")
 OPTIONS = {"/ip/firewall/nat": "rule", "/ip/firewall/filter": "filter", "/ip/firewall/mangle": "mangle",
-           "/ip/firewall/raw": "raw", "/routing/rule": "routing-rule", "/ip/firewall/address-list": "address-list"}
+           "/ip/firewall/raw": "raw", "/routing/rule": "routing-rule", "/ip/firewall/address-list": "address-list",
+           "/ip/settings": "settings"}
 
 # RouterOS's default configuration. The tunnel is in no list.
 DEFAULT = """
@@ -75,6 +77,8 @@ class Configured:
         if verb == "add":
             place = arguments.pop("place-before", None)
             rows.insert(self._index(rows, place) if place else len(rows), {".id": None, **arguments})
+        elif (menu, verb) == ("/ip/settings", "set"):
+            self.tables[menu] = [{".id": None, **dict(*rows), **arguments}]
         elif verb == "set":
             for row in items:
                 row.update({name: value for name, value in arguments.items() if name[0] != "!"})
@@ -150,6 +154,11 @@ class Configured:
         lab.run("rtr", "ip", "addr", "replace", "10.2.0.2/32", "dev", "wg-vpn")
         lab.run("rtr", "ip", "addr", "del", "10.2.0.2/24", "dev", "wg-vpn", check=False)
         self._routes()
+        settings = dict(*self.table("/ip/settings"))
+        with inside("rtr"):
+            for path, on in (("ip_forward", settings.get("ip-forward") != "no"),
+                             ("conf/all/rp_filter", settings.get("rp-filter") == "strict")):
+                pathlib.Path("/proc/sys/net/ipv4", path).write_text(str(int(on)))
         lab.nft("rtr", self._script())
         if lab.router.process is not None:
             lab.router.kill()

@@ -12,7 +12,7 @@ from lab import ROOT, inside, wait_until
 from stage import BASE, GATEWAY, MASQUERADE, PASSWORD, REDIRECT, ROUTER, UNREACHABLE, US, USER, Stage
 
 NAMES = ["api", "login", "policy-read", "policy-write", "policy-test", "version", "service",
-       "service-address", "second-daemon", "change-script", "interface", "interface-not-lan", "wireguard-peers", "redirect", "redirect-order", "redirect-lan", "clients-visible", "container-subnet", "ports",
+       "service-address", "second-daemon", "change-script", "interface", "interface-not-lan", "wireguard-peers", "ip-settings", "redirect", "redirect-order", "redirect-lan", "clients-visible", "container-subnet", "ports",
        "router-nat-pmp", "connection-tracking", "forward", "request-path", "gateway-path", "gateway-source", "return-path", "fasttrack",
        "gateway", "gateway-mapping", "external-address"]
 # The paths to the gateway are in question only if it does not answer.
@@ -287,12 +287,23 @@ def test_the_way_to_a_silent_gateway(stage, name, status, cure, options):
     ("wireguard-peers", "pass", "", {"peer": ("interface=wg1 allowed-address=0.0.0.0/0,::/0 public-key=K",)}),
     ("wireguard-peers", "fail", "/interface/wireguard/peers/set *1 allowed-address=0.0.0.0/0",
      {"peer": ("interface=wg1 allowed-address=10.2.0.0/24 public-key=K",)}),
+    ("ip-settings", "fail", "/ip/settings/set ip-forward=yes", {"settings": ("ip-forward=no",)}),
+    ("ip-settings", "fail", "/ip/settings/set rp-filter=loose", {"settings": ("rp-filter=strict",)}),
+    ("ip-settings", "pass", "", {"settings": ("rp-filter=loose",)}),
 ])
 def test_the_tunnel(stage, name, status, cure, options):
     with stage.gateway(), stage.router(**options) as router:
         found = check(stage, router)
     assert found[name]["status"] == status and cure in (found[name]["cure"] or ""), found[name]
-    assert {i: f["status"] for i, f in found.items() if i != name} == dict.fromkeys(ALL, "pass")
+    others = {i: f["status"] for i, f in found.items() if i != name}
+    assert others == dict.fromkeys([i for i in ALL if i != name], "pass")
+
+
+def test_a_tunnel_in_a_vrf(stage):
+    with stage.gateway(), stage.router(vrf=("name=vpn interfaces=wg1",)) as router:
+        found = check(stage, router)
+    assert found["return-path"]["status"] == "warn" and "the VRF vpn" in found["return-path"]["what"]
+    assert {i for i in ALL if i not in found} == {"fasttrack"}
 
 
 def test_all_is_well(stage):
@@ -486,7 +497,7 @@ def test_text(stage):
         status, out, err = stage.run("check")
         lines = out.splitlines()
         assert (status, err) == (1, "")
-        assert lines[-1] == "24 pass, 1 warn, 1 fail"
+        assert lines[-1] == "25 pass, 1 warn, 1 fail"
         assert f"pass  the API at 172.17.0.1 port 8728 answers (service api)" in lines
         assert "warn  the router's own NAT-PMP server is enabled: it answers requests that the redirect does not take, " \
                "with a wrong address  - /ip/nat-pmp/set enabled=no" in lines

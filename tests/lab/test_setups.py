@@ -211,3 +211,13 @@ def test_rules_that_drop(build, script, names):
     assert not works(lab)
     heal(lab, router, *names)
     assert works(lab)
+
+
+@pytest.mark.parametrize("script", ["/ip/settings/set rp-filter=strict", "/ip/settings/set ip-forward=no"])
+def test_the_settings_of_ip(build, script):
+    """The routes lead the answers to the provider, and only marks lead them into the tunnel."""
+    lab, router = build(commands, script)
+    started(lab)
+    assert not works(lab)
+    heal(lab, router, "ip-settings")
+    assert works(lab)

@@ -79,7 +79,7 @@ static const char *const rule_names[] = {"src-address", "dst-address", "interfac
 static const char *const list_names[] = {"list",    "address",       "comment", "disabled",
                                          "dynamic", "creation-time", "timeout", NULL};
 static const char *const wireguard_names[] = {"name", "listen-port", "mtu", "comment", "disabled", NULL};
-static const char *const peer_names[] = {"interface",       "public-key", "preshared-key", "allowed-address",
+static const char *const peer_names[] = {"interface",        "public-key", "preshared-key", "allowed-address",
                                          "endpoint-address", "comment",    "disabled",      NULL};
 static const char *const settings_names[] = {"ip-forward", "rp-filter", NULL};
 static const char *const vrf_names[] = {"name", "interfaces", "comment", "disabled", NULL};

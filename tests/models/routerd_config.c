@@ -463,10 +463,9 @@ static bool configure_line(struct router_model *m, const char *option, char *tex
 
 void routerd_configure(struct router_model *m)
 {
-    static const char *const order[] = {"case",         "interface",    "route",   "list",
-                                        "rule",         "filter",       "mangle",  "raw",
-                                        "routing-rule", "address-list", "nat-pmp", "script",
-                                        "peer",         "settings",     "vrf"};
+    static const char *const order[] = {"case",    "interface", "route", "list",         "rule",
+                                        "filter",  "mangle",    "raw",   "routing-rule", "address-list",
+                                        "nat-pmp", "script",    "peer",  "settings",     "vrf"};
     for (unsigned k = 0; k < ARRAY_LEN(order); k++) {
         for (unsigned i = 0; i < line_count; i++) {
             if (strcmp(lines[i].option, order[k]) != 0)

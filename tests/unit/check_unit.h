@@ -100,6 +100,8 @@ static inline int start(void **state)
     set_table(TABLE_ACTIVE, ROWS("=name=admin =address=192.168.88.9 =via=winbox",
                                  "=name=natpmp =address=172.17.0.2 =via=api"));
     set_table(TABLE_TRACKING, ROWS("=enabled=auto"));
+    set_table(TABLE_SETTINGS, ROWS("=ip-forward=true =rp-filter=no"));
+    set_table(TABLE_VRF, ROWS("=name=main =interfaces=all"));
     set_table(TABLE_CONNECTION, NULL);
     set_table(TABLE_SCRIPT, ROWS("=name=changed =policy=read,write,test"));
     set_table(TABLE_USER, ROWS("=name=natpmp =group=natpmp"));

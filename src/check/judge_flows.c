@@ -178,6 +178,14 @@ static void find_table(const struct scene *scene, const char *attribute, struct 
                      has_row(s, TABLE_RULE, "table", table);
 }
 
+static bool is_for_tunnel(const struct scene *scene, uint32_t id)
+{
+    for (struct table_rows t = table_rows_of(scene->s, TABLE_MANGLE); table_rows_next(&t) != NULL;)
+        if (row_id(t.row) == id)
+            return row_is(t.row, "in-interface", scene->vpn.interface);
+    return false;
+}
+
 /* True if a rule for the tunnel has marked all connections alike, whose mark others do not have. */
 static bool is_marked(const struct scene *scene, const struct outcomes *after)
 {
@@ -186,10 +194,7 @@ static bool is_marked(const struct scene *scene, const struct outcomes *after)
     for (unsigned i = 0; i < after->count; i++)
         same = same && !after->at[i].partly && !after->at[i].unsure &&
                strcmp(after->at[i].connection_mark, first->connection_mark) == 0;
-    for (struct table_rows t = table_rows_of(scene->s, TABLE_MANGLE); same && table_rows_next(&t) != NULL;)
-        if (row_id(t.row) == first->marker)
-            return row_is(t.row, "in-interface", scene->vpn.interface);
-    return false;
+    return same && is_for_tunnel(scene, first->marker);
 }
 
 static void find_marks(const struct scene *scene, const struct outcomes *after, const struct outcomes *back,
@@ -218,6 +223,48 @@ static void find_marks(const struct scene *scene, const struct outcomes *after, 
     }
 }
 
+/* A rule that sets a mark behind ours takes it away, and no second rule like ours would help. */
+static bool judge_replaced(struct scene *scene, const struct outcomes *marks, bool sure, const char *what)
+{
+    for (unsigned i = 0; i < marks->count; i++) {
+        const struct outcome *o = &marks->at[i];
+        if (o->marked == 0 || !is_for_tunnel(scene, o->marked))
+            continue;
+        finding_cure(
+            finding_add(scene->out, FINDING_RETURN, sure ? FINDING_FAIL : FINDING_WARN,
+                        "mangle rule *%X replaces the connection mark of rule *%X, so that %s do not "
+                        "leave through %s",
+                        (unsigned)o->marker, (unsigned)o->marked, what,
+                        log_safe(span_text(scene->vpn.interface)).text),
+            "/ip/firewall/mangle/set *%X connection-mark=no-mark", (unsigned)o->marker);
+        return true;
+    }
+    return false;
+}
+
+/* The first rule of prerouting with that action and condition, if others come before it; 0: none. */
+static uint32_t find_late(const struct survey *s, const char *action, const char *condition,
+                          const char *value)
+{
+    bool first = true;
+    for (struct table_rows t = table_rows_of(s, TABLE_MANGLE); table_rows_next(&t) != NULL;) {
+        if (!row_is(t.row, "chain", "prerouting") || ros_flag(t.row, "disabled") ||
+            ros_flag(t.row, "invalid") || ros_flag(t.row, "dynamic"))
+            continue;
+        if (row_is(t.row, "action", action) && row_is(t.row, condition, value))
+            return first ? 0 : row_id(t.row);
+        first = false;
+    }
+    return 0;
+}
+
+/* The command that moves the rule to the place of " place-before=*5". */
+static bool cure_late(struct finding *f, uint32_t id, const struct place *place)
+{
+    return finding_cure_add(f, "/ip/firewall/mangle/move *%X destination=%s", (unsigned)id,
+                            place->text + sizeof(" place-before=") - 1);
+}
+
 /* Only what is missing: the router refuses a second table of that name, and the commands behind it. */
 static void cure_astray(const struct scene *scene, struct finding *f, const struct outcomes *after,
                         const struct outcomes *back)
@@ -241,14 +288,20 @@ static void cure_astray(const struct scene *scene, struct finding *f, const stru
     else if (!p.route_there)
         fits = fits && finding_cure_add(f, "/ip/route/add dst-address=0.0.0.0/0 gateway=%s %s", tunnel.text,
                                         in_table);
-    if (!p.marked)
+    uint32_t late = find_late(scene->s, "mark-connection", "in-interface", scene->vpn.interface);
+    if (!p.marked && late != 0)
+        fits = fits && cure_late(f, late, &place);
+    else if (!p.marked)
         fits = fits &&
                finding_cure_add(
                    f,
                    "/ip/firewall/mangle/add chain=prerouting in-interface=%s connection-state=new "
                    "connection-mark=no-mark action=mark-connection new-connection-mark=%s passthrough=yes%s",
                    tunnel.text, p.mark.text, place.text);
-    if (!p.sent)
+    late = find_late(scene->s, "mark-routing", "connection-mark", p.mark.text);
+    if (!p.sent && late != 0)
+        fits = fits && cure_late(f, late, &place);
+    else if (!p.sent)
         fits = fits && finding_cure_add(
                            f,
                            "/ip/firewall/mangle/add chain=prerouting in-interface=!%s connection-mark=%s "
@@ -302,6 +355,8 @@ static void judge_return(struct scene *scene)
     struct trip back = scene_answer(&there);
     struct outcomes after = marks;
     trip_follow(scene->s, &back, &marks, &loss);
+    if (!loss.found) /* behind the routing of the first answer, a rule may have replaced the mark */
+        trip_follow(scene->s, &back, &marks, &loss);
     if (!loss.found) {
         (void)finding_add(scene->out, FINDING_RETURN, FINDING_PASS, "%s leave through %s", what,
                           log_safe(span_text(scene->vpn.interface)).text);
@@ -315,7 +370,7 @@ static void judge_return(struct scene *scene)
                        "src-address=%s/%u connection-state=established,related",
                        address_text(lan.address).text, (unsigned)lan.length);
         judge_loss(scene, FINDING_RETURN, &loss, &back, &remedy);
-    } else {
+    } else if (!judge_replaced(scene, &marks, loss.sure, what)) {
         cure_astray(scene, judge_loss_finding(scene, FINDING_RETURN, &loss, &back, what), &after, &marks);
     }
 }

@@ -100,14 +100,23 @@ static void set_mark(struct walk *walk, const struct ros_sentence *row, const ch
     walk->ended = row_is(row, "passthrough", "false") || row_is(row, "passthrough", "no");
 }
 
+static void set_connection_mark(struct walk *walk, const struct ros_sentence *row)
+{
+    struct outcome *o = &walk->outcome;
+    const struct outcome before = *o;
+    set_mark(walk, row, "new-connection-mark", o->connection_mark);
+    o->marker = row_id(row);
+    if (o->marked == 0 && strcmp(before.connection_mark, o->connection_mark) != 0)
+        o->marked = before.marker;
+}
+
 static void take_row(struct walk *walk, const struct ros_sentence *row)
 {
     struct span target;
     if (!matters(row) || !is_met(walk, row))
         return;
     if (row_is(row, "action", "mark-connection")) {
-        set_mark(walk, row, "new-connection-mark", walk->outcome.connection_mark);
-        walk->outcome.marker = row_id(row);
+        set_connection_mark(walk, row);
     } else if (row_is(row, "action", "mark-routing")) {
         set_mark(walk, row, "new-routing-mark", walk->outcome.routing_mark);
         walk->outcome.router = row_id(row);

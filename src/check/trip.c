@@ -101,6 +101,10 @@ void trip_follow(const struct survey *s, const struct trip *trip, struct outcome
     struct outcomes marks;
     unsigned lost = 0;
     *ret_loss = (struct loss){.found = false};
+    for (unsigned i = 0; i < inout_marks->count; i++) { /* these are the packet's, not the connection's */
+        inout_marks->at[i].routing_mark[0] = '\0';
+        inout_marks->at[i].router = 0;
+    }
     marks_follow(s, "prerouting", &trip->packet, inout_marks, &marks);
     bool sure = !marks.incomplete;
     if (is_dropped(s, TABLE_RAW, "prerouting", &trip->packet, true, &tally)) {

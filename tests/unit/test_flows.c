@@ -1,4 +1,6 @@
 /* Set-ups in which packets die, as rows: the check names the rule and the command. */
+#include <stdio.h>
+
 #include "check_unit.h"
 
 #define FILTER(words) set_table(TABLE_FILTER, ROWS(words))
@@ -301,7 +303,8 @@ static void test_marks_that_do_not_last(void **state)
            "=.id=*8 =chain=prerouting =action=mark-connection =in-interface=bridge "
            "=new-connection-mark=isp =passthrough=true",
            MARK_OUT);
-    check_finding(FINDING_RETURN, FINDING_FAIL, "to ether1 instead of wg1", "place-before=*1");
+    check_finding(FINDING_RETURN, FINDING_FAIL, "mangle rule *8 replaces the connection mark of rule *1",
+                  "/ip/firewall/mangle/set *8 connection-mark=no-mark");
     MANGLE(MARK_IN, MARK_OUT,
            "=.id=*8 =chain=prerouting =action=mark-connection =in-interface=bridge "
            "=new-connection-mark=isp =passthrough=true");
@@ -318,6 +321,49 @@ static void test_marks_that_do_not_last(void **state)
            "=new-routing-mark=vpn-in");
     check_finding(FINDING_RETURN, FINDING_WARN, "the main routing table may send",
                   "new-connection-mark=vpn-in");
+}
+
+/* A rule for a queue takes the mark away, and no second copy of ours would help. */
+static void test_a_mark_that_is_replaced(void **state)
+{
+    static const char *const chains[] = {"forward", "postrouting"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(chains); i++) {
+        char rule[256];
+        (void)snprintf(rule, sizeof(rule),
+                       "=.id=*9 =chain=%s =action=mark-connection =new-connection-mark=qos =passthrough=true",
+                       chains[i]);
+        MANGLE(MARK_IN, MARK_OUT, rule);
+        check_finding(FINDING_RETURN, FINDING_FAIL, "mangle rule *9 replaces the connection mark of rule *1",
+                      "/ip/firewall/mangle/set *9 connection-mark=no-mark");
+        assert_null(strstr(find(FINDING_RETURN)->cure, "/add"));
+        (void)strncat(rule, " =connection-mark=no-mark", sizeof(rule) - strlen(rule) - 1);
+        MANGLE(MARK_IN, MARK_OUT, rule);
+        check_finding(FINDING_RETURN, FINDING_PASS, "", NULL);
+    }
+    /* The first answer leaves by the tunnel, and the second one does not. */
+    MANGLE(MARK_IN, MARK_OUT,
+           "=.id=*9 =chain=forward =action=mark-connection =out-interface=wg1 =new-connection-mark=qos "
+           "=passthrough=true");
+    check_finding(FINDING_RETURN, FINDING_FAIL, "mangle rule *9 replaces", "set *9 connection-mark=no-mark");
+}
+
+/* The rules are there, but others come first. */
+static void test_rules_that_come_too_late(void **state)
+{
+    (void)state;
+    MANGLE("=.id=*9 =chain=prerouting =action=mark-connection =in-interface=wg1 =connection-mark=no-mark "
+           "=new-connection-mark=in =passthrough=false",
+           MARK_IN, MARK_OUT);
+    check_finding(FINDING_RETURN, FINDING_FAIL, "", "connection-mark=in action=mark-routing");
+    MANGLE("=.id=*9 =chain=prerouting =action=mark-connection =in-interface-list=WAN "
+           "=connection-mark=no-mark =new-connection-mark=in =passthrough=true",
+           MARK_IN, MARK_OUT);
+    check_finding(FINDING_RETURN, FINDING_FAIL, "", "/ip/firewall/mangle/move *1 destination=*9");
+    assert_null(strstr(find(FINDING_RETURN)->cure, "/add"));
+    MANGLE("=.id=*9 =chain=prerouting =action=accept =in-interface=bridge", MARK_IN, MARK_OUT);
+    check_finding(FINDING_RETURN, FINDING_FAIL, "", "/ip/firewall/mangle/move *2 destination=*9");
+    assert_null(strstr(find(FINDING_RETURN)->cure, "/add"));
 }
 
 /* [S15] */
@@ -396,6 +442,8 @@ UNIT(flows)
         SILENT(test_what_is_missing_for_the_answers),
         SILENT(test_a_raw_rule_is_one_failure),
         SILENT(test_marks_that_do_not_last),
+        SILENT(test_a_mark_that_is_replaced),
+        SILENT(test_rules_that_come_too_late),
         SILENT(test_answers_are_dropped),
         SILENT(test_fasttrack),
         SILENT(test_no_false_alarm),

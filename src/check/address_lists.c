@@ -1,5 +1,6 @@
 #include "check/address_lists.h"
 
+#include "check/trip.h"
 #include "core/address_list.h"
 #include "core/router_rows.h"
 
@@ -73,6 +74,9 @@ static bool has_ours(const struct survey *s, struct address_range range)
     if (address_range_has(range, config->gateway) || address_range_has(range, config->listen_address) ||
         address_range_has(range, s->local))
         return true;
+    for (size_t i = 0; i < SAMPLE_HOSTS; i++)
+        if (address_range_has(range, sample_hosts[i]))
+            return true;
     for (unsigned i = 0; i < s->owns; i++)
         if (address_range_has(range, s->own[i]))
             return true;

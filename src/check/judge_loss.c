@@ -87,9 +87,11 @@ struct finding *judge_loss_finding(struct scene *scene, enum finding_id id, cons
     if (loss->interface[0] == '\0')
         return finding_add(scene->out, id, status, "%s %s no route for %s", subject.text,
                            loss->sure ? "has" : "may have", what);
-    return finding_add(scene->out, id, status, "%s %s %s to %s instead of %s", subject.text,
+    return finding_add(scene->out, id, status, "%s %s %s to %s instead of %s%s%s", subject.text,
                        loss->sure ? "sends" : "may send", what, log_safe(span_text(loss->interface)).text,
-                       log_safe(span_text(trip->out->interface)).text);
+                       log_safe(span_text(trip->out->interface)).text,
+                       loss->host != 0 ? ", for instance to " : "",
+                       loss->host != 0 ? address_text(loss->host).text : "");
 }
 
 static void cure(const struct scene *scene, struct finding *f, const struct loss *loss,

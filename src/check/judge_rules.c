@@ -144,6 +144,28 @@ static void judge_tracking(struct scene *scene)
 
 /* ---- the filter ---- */
 
+/* Whoever drops what comes from a part of the internet may want it, so there is no remedy. */
+static bool judge_origins(struct scene *scene, const char *what)
+{
+    char some[128];
+    for (unsigned i = 0; i < 2 * SAMPLE_HOSTS; i++) {
+        struct outcomes marks = marks_none("");
+        struct loss loss;
+        struct trip trip;
+        uint32_t host = sample_hosts[i / 2];
+        if (!scene_arrival(scene, (enum natpmp_protocol)(i % 2), &trip))
+            return false;
+        trip.packet.src = (struct prefix){.address = host, .length = 32};
+        trip_follow(scene->s, &trip, &marks, &loss);
+        if (!loss.found || !loss.sure)
+            continue;
+        (void)snprintf(some, sizeof(some), "%s, for instance from %s", what, address_text(host).text);
+        judge_loss_finding(scene, FINDING_FORWARD, &loss, &trip, some)->status = FINDING_WARN;
+        return true;
+    }
+    return false;
+}
+
 static void judge_forward(struct scene *scene)
 {
     static const char what[] = "connections from the tunnel to mapped ports";
@@ -167,6 +189,8 @@ static void judge_forward(struct scene *scene)
             lost = trip;
         }
     }
+    if (!worst.found && judge_origins(scene, what))
+        return;
     if (!worst.found) {
         (void)finding_add(scene->out, FINDING_FORWARD, FINDING_PASS, "the router lets %s pass", what);
         return;

@@ -50,45 +50,62 @@ struct packet trip_translated(const struct trip *trip)
     return packet;
 }
 
-/* 11.0.0.1, 45.0.0.1, 89.0.0.1, 133.0.0.1, 177.0.0.1, 213.0.0.1: of all regions, and in none of the blocks that
- * are reserved. */
+/* 11.0.0.1, 45.0.0.1, 89.0.0.1, 133.0.0.1, 177.0.0.1, 213.0.0.1: of all regions, and in none of the blocks
+ * that are reserved. */
 const uint32_t sample_hosts[SAMPLE_HOSTS] = {0x0b000001, 0x2d000001, 0x59000001,
                                              0x85000001, 0xb1000001, 0xd5000001};
 
-/* One of the hosts. In a subnet it is not the router, whose own address the prefix has. */
-static uint32_t any_of(struct prefix hosts)
+/* A host of the subnet that is not the router, whose own address the prefix has. */
+static uint32_t host_in(struct prefix subnet)
 {
-    uint32_t others = (uint32_t)((uint64_t)UINT32_MAX >> hosts.length >> 1);
-    return hosts.length == 0 ? sample_hosts[0] : hosts.address ^ others;
+    return subnet.address ^ (uint32_t)((uint64_t)UINT32_MAX >> subnet.length >> 1);
+}
+
+/* The first way that does not lead to that interface; NULL: all do. */
+static const struct way *wrong_way(const struct ways *ways, const char *interface, bool *ret_sure)
+{
+    const struct way *first = NULL;
+    *ret_sure = true;
+    for (unsigned i = 0; i < ways->count; i++) {
+        const struct way *way = &ways->at[i];
+        bool wrong = strcmp(way->interface, interface) != 0;
+        *ret_sure = *ret_sure && wrong && !way->unsure;
+        first = first == NULL && wrong ? way : first;
+    }
+    return first;
 }
 
 static bool is_astray(const struct survey *s, const struct packet *packet, const struct outcome *outcome,
                       bool sure, struct tally *tally)
 {
-    struct ways ways;
-    const struct traveller traveller = {
-        .src = packet->src,
-        .dst = any_of(packet->dst),
-        .in = packet->in->interface,
-        .routing_mark = outcome->routing_mark,
-    };
-    unsigned wrong = 0;
-    const struct way *first = NULL;
-    bool all = true;
-    ways_find(s, &traveller, &ways);
-    for (unsigned i = 0; i < ways.count; i++) {
-        const struct way *way = &ways.at[i];
-        if (strcmp(way->interface, packet->out->interface) == 0)
+    struct traveller traveller = {
+        .src = packet->src, .in = packet->in->interface, .routing_mark = outcome->routing_mark};
+    unsigned hosts = packet->dst.length == 0 ? SAMPLE_HOSTS : 1;
+    unsigned lost = 0;
+    struct way way = {.rule = 0};
+    uint32_t host = 0;
+    bool certain = false;
+    for (unsigned i = 0; i < hosts; i++) {
+        struct ways ways;
+        bool all;
+        traveller.dst = packet->dst.length == 0 ? sample_hosts[i] : host_in(packet->dst);
+        ways_find(s, &traveller, &ways);
+        const struct way *wrong = wrong_way(&ways, packet->out->interface, &all);
+        if (wrong == NULL)
             continue;
-        wrong++;
-        first = first == NULL ? way : first;
-        all = all && !way->unsure;
+        if (lost++ == 0 || (all && !certain)) {
+            way = *wrong;
+            host = traveller.dst;
+        }
+        certain = certain || all;
     }
-    if (first == NULL)
+    if (lost == 0)
         return false;
-    enum loss_by by = first->marked ? LOSS_MARK : first->rule != 0 ? LOSS_RULE : LOSS_MAIN;
-    lose(tally, by, first->marked ? outcome->router : first->rule, first->interface,
-         sure && all && wrong == ways.count);
+    bool first = !tally->loss->found;
+    enum loss_by by = way.marked ? LOSS_MARK : way.rule != 0 ? LOSS_RULE : LOSS_MAIN;
+    lose(tally, by, way.marked ? outcome->router : way.rule, way.interface, sure && certain);
+    if (first && lost < hosts)
+        tally->loss->host = host;
     return true;
 }
 

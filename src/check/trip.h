@@ -29,10 +29,11 @@ struct loss {
     uint8_t by;                             /* enum loss_by */
     uint32_t id;                            /* the rule of `by` */
     char interface[INTERFACE_NAME_MAX + 1]; /* where they leave instead; empty: nowhere */
+    uint32_t host;                          /* one of the hosts that they do not reach; 0: all of them */
 };
 
-/* Hosts that stand for all on the internet: some in each half, where rules and routes treat a part of it in a way of
- * its own. */
+/* Hosts that stand for all on the internet: some in each half, where rules and routes treat a part of it in a
+ * way of its own. */
 enum { SAMPLE_HOSTS = 6 };
 extern const uint32_t sample_hosts[SAMPLE_HOSTS];
 

@@ -366,6 +366,50 @@ static void test_rules_that_come_too_late(void **state)
     assert_null(strstr(find(FINDING_RETURN)->cure, "/add"));
 }
 
+/* One host does not stand for the internet. */
+static void test_a_part_of_the_internet(void **state)
+{
+    (void)state;
+    set_table(TABLE_MANGLE, NULL);
+    set_table(TABLE_ROUTE,
+              ROWS(DEFAULT_ROUTE, "=dst-address=0.0.0.0/1 =immediate-gw=wg1 =routing-table=main"));
+    check_finding(FINDING_RETURN, FINDING_FAIL, "ether1 instead of wg1, for instance to 133.0.0.1",
+                  "action=mark-connection");
+    set_table(TABLE_ROUTE,
+              ROWS(DEFAULT_ROUTE, "=dst-address=128.0.0.0/1 =immediate-gw=wg1 =routing-table=main"));
+    check_finding(FINDING_RETURN, FINDING_FAIL, "for instance to 11.0.0.1", "action=mark-connection");
+    set_table(TABLE_ROUTE, ROWS("=dst-address=0.0.0.0/1 =immediate-gw=wg1 =routing-table=main",
+                                "=dst-address=128.0.0.0/1 =immediate-gw=wg1 =routing-table=main"));
+    check_finding(FINDING_RETURN, FINDING_PASS, "", NULL);
+    set_table(TABLE_ROUTE, ROWS(DEFAULT_ROUTE));
+    check_finding(FINDING_RETURN, FINDING_FAIL, "to ether1 instead of wg1", "");
+    assert_null(strstr(find(FINDING_RETURN)->what, "for instance"));
+}
+
+#define DROP "=.id=*4 =chain=forward =action=drop =in-interface=wg1 =connection-state=new "
+
+static void test_some_hosts_are_dropped(void **state)
+{
+    (void)state;
+    FILTER(DROP "=src-address=!45.0.0.0/8");
+    check_finding(
+        FINDING_FORWARD, FINDING_WARN,
+        "filter rule *4 drops connections from the tunnel to mapped ports, for instance from 11.0.0.1", "");
+    FILTER(DROP "=src-address=!200.0.0.0/8");
+    check_finding(FINDING_FORWARD, FINDING_WARN, "for instance from 11.0.0.1", "");
+    FILTER(DROP "=src-address=128.0.0.0/1");
+    check_finding(FINDING_FORWARD, FINDING_WARN, "for instance from 133.0.0.1", "");
+    FILTER(DROP "=src-address=11.22.0.0/16");
+    check_finding(FINDING_FORWARD, FINDING_PASS, "", NULL);
+    set_table(TABLE_ADDRESS_LIST, ROWS("=list=ok =address=45.0.0.0/8"));
+    FILTER(DROP "=src-address-list=!ok");
+    check_finding(FINDING_FORWARD, FINDING_WARN, "filter rule *4 drops", "");
+    set_table(TABLE_FILTER, NULL);
+    set_table(TABLE_RAW, ROWS("=.id=*7 =chain=prerouting =action=drop =in-interface=wg1 =protocol=udp "
+                              "=src-address-list=!ok"));
+    check_finding(FINDING_FORWARD, FINDING_WARN, "raw rule *7 drops", "");
+}
+
 /* [S15] */
 static void test_answers_are_dropped(void **state)
 {
@@ -444,6 +488,8 @@ UNIT(flows)
         SILENT(test_marks_that_do_not_last),
         SILENT(test_a_mark_that_is_replaced),
         SILENT(test_rules_that_come_too_late),
+        SILENT(test_a_part_of_the_internet),
+        SILENT(test_some_hosts_are_dropped),
         SILENT(test_answers_are_dropped),
         SILENT(test_fasttrack),
         SILENT(test_no_false_alarm),

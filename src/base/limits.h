@@ -7,10 +7,11 @@ enum {
     /* A record number fits 16 bits, where 0 means none. There are no more router ports than this. */
     MAPPINGS_MAX = 65535,
     /* MAX_MAPPINGS, so that hosts, or one that invents source addresses, cannot fill the router's table: each
-     * new connection passes its rules in order. One in so many of them is kept for hosts that have a mapping
-     * already. */
+     * new connection passes its rules in order. One in so many of them is kept for hosts that have had a
+     * mapping for so long already: invented hosts could map twice at once. */
     MAPPINGS_DEFAULT = 1024,
     MAPPINGS_KEPT_SHARE = 4,
+    MAPPINGS_KEPT_AGE_S = 600,
     /* Hosts that have or request a mapping at the same time; this is the size of a /19. */
     CLIENTS_MAX = 8191,
     /* MAX_MAPPINGS_PER_CLIENT, so that one host cannot fill the table. At the maximum, a host with

@@ -6,6 +6,8 @@
 enum {
     /* A ProtonVPN gateway has so many ports, so no holder is missing. */
     HOLDERS_NAMED = 5,
+    /* A host that has less than one in so many of all mappings has few. */
+    FEW_SHARE = 32,
 };
 
 bool budget_is_spare(const struct mapping *mapping, uint64_t now_ms)
@@ -148,6 +150,12 @@ struct budget_text budget_holders(const struct mapping_tables *t, bool ports)
     }
     struct budget_text text = {0};
     size_t len = 0;
+    /* Of many hosts, those that have one more than the others are not the reason. */
+    if (!ports && most[0].count * FEW_SHARE < t->live)
+        snprintf(text.text, sizeof text.text, "%u hosts with few each, perhaps invented by one of them",
+                 (unsigned)t->clients);
+    if (text.text[0] != '\0')
+        return text;
     for (unsigned i = 0; i < HOLDERS_NAMED && most[i].count > 0; i++)
         len += (size_t)snprintf(text.text + len, sizeof text.text - len, "%s%s (%u)", i > 0 ? ", " : "",
                                 address_text(most[i].address).text, most[i].count);

@@ -53,22 +53,29 @@ static void report_full(struct proxy *p, uint32_t address, const struct step *st
                     budget_holders(&p->tables, false).text);
 }
 
-static bool has_promise(const struct mapping_tables *t, uint16_t c, uint64_t now_ms)
+static bool is_old(const struct mapping *mapping, uint64_t now_ms)
+{
+    return promise_lives(mapping, now_ms) &&
+           mapping->rule.added_ms + UINT64_C(1000) * MAPPINGS_KEPT_AGE_S <= now_ms;
+}
+
+static bool has_old_mapping(const struct mapping_tables *t, uint16_t c, uint64_t now_ms)
 {
     uint16_t m = c != 0 ? t->client[c].mappings.first : 0;
-    while (m != 0 && !promise_lives(&t->mapping[m], now_ms))
+    while (m != 0 && !is_old(&t->mapping[m], now_ms))
         m = t->of_client[m].next;
     return m != 0;
 }
 
-/* True if there is room for another mapping of this client. Whoever invents source addresses cannot take the
- * last share of it from the hosts that have a mapping. */
+/* True if there is room for another mapping of this client. A host that invents source addresses cannot take
+ * the last share of it from the hosts that had a mapping before. */
 static bool has_room(struct proxy *p, uint16_t c, const struct step *step)
 {
     unsigned used = (unsigned)p->tables.records - p->tables.quarantined;
     unsigned all = p->config.mappings_max;
     p->full_noted = p->full_noted && used > all / 2;
-    return used < all - all / MAPPINGS_KEPT_SHARE || (used < all && has_promise(&p->tables, c, step->now_ms));
+    return used < all - all / MAPPINGS_KEPT_SHARE ||
+           (used < all && has_old_mapping(&p->tables, c, step->now_ms));
 }
 
 /* Returns the record of this request, which may be a new one or one in quarantine; 0: there is no room. The

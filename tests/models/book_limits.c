@@ -11,6 +11,7 @@
 enum {
     /* MAX_MAPPINGS: one in so many is kept for hosts that have a mapping. */
     KEPT_SHARE = 4,
+    KEPT_AGE_MS = 600000,
     /* Ending a mapping takes two round trips to the router and one to the gateway, which may repeat a
      * deletion for some seconds. Until then it counts. */
     ENDING_MS = 20000,
@@ -86,11 +87,23 @@ static bool client_is_full(const struct book *b, const struct book_mapping *m, u
            book_rests_shortly(b, m->address, now_ms);
 }
 
-/* The last share is for clients that have a mapping. */
+static bool has_old(const struct book *b, uint32_t address, uint64_t now_ms)
+{
+    for (size_t i = 0; i < b->mappings_room; i++) {
+        const struct book_mapping *m = &b->mappings[i];
+
+        if (m->address == address && book_believes(b, m, now_ms) && book_told_by_us(b, m) &&
+            m->rule_ms + KEPT_AGE_MS <= now_ms)
+            return true;
+    }
+    return false;
+}
+
+/* The last share is for clients that have had a mapping for a while. */
 static bool all_are_full(const struct book *b, const struct book_mapping *m, uint64_t now_ms)
 {
     unsigned max = b->config.mappings_max;
-    unsigned limit = are(b, m->address, true, now_ms) > 0 ? max : max - max / KEPT_SHARE;
+    unsigned limit = has_old(b, m->address, now_ms) ? max : max - max / KEPT_SHARE;
 
     return may_be(b, 0, now_ms, ENDING_MS) >= limit;
 }

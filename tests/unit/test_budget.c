@@ -201,6 +201,19 @@ static void test_use(void **state)
     assert_string_equal(budget_holders(t, false).text, "192.168.88.11 (3), 192.168.88.12 (1)");
 }
 
+/* Many hosts with a mapping each: none of them is named for having one more than the others. */
+static void test_many_hosts_with_few(void **state)
+{
+    (void)state;
+    for (uint32_t host = 0; host < 70; host++)
+        for (uint16_t port = 1; port <= (host == 7 ? 2 : 1); port++)
+            mapping_set_wanted(t, mapping_new(t, A + host, NATPMP_TCP, port), true);
+    assert_string_equal(budget_holders(t, false).text,
+                        "70 hosts with few each, perhaps invented by one of them");
+    mapping_set_wanted(t, mapping_new(t, A + 7, NATPMP_TCP, 3), true);
+    assert_memory_equal(budget_holders(t, false).text, "192.168.88.18 (3), ", 19);
+}
+
 /* A static mapping takes the port of the client that renewed longest ago, but for those that wait for an
  * answer. */
 static void test_static(void **state)
@@ -235,6 +248,7 @@ UNIT(budget)
         TEST(test_yield),
         TEST(test_static),
         TEST(test_use),
+        TEST(test_many_hosts_with_few),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

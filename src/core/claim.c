@@ -58,14 +58,10 @@ bool claim_parse(const struct ros_sentence *row, const char *instance, struct cl
     return ret_claim->run != 0;
 }
 
-/* Both times are whole seconds, so two processes that started within a second of each other, such as one that
- * died at its start and the one behind it, are told apart by their sessions: the router counts these up. */
-bool claim_is_later(const struct claim *a, const struct claim *b)
+int claim_order(const struct claim *a, const struct claim *b)
 {
     int64_t ahead_s = ((int64_t)a->up_s - a->age_s) - ((int64_t)b->up_s - b->age_s);
-    if (ahead_s > 1 || ahead_s < -1)
-        return ahead_s > 0;
-    return a->session != b->session ? a->session > b->session : a->run > b->run;
+    return ahead_s > 1 ? 1 : ahead_s < -1 ? -1 : 0;
 }
 
 bool claim_parse_uptime(struct span text, uint32_t *ret_s)

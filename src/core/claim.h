@@ -1,12 +1,12 @@
-/* What a daemon says on the router when it begins to serve and somebody else is logged in, or may be: a
- * disabled rule that it adds and removes again a moment later. A daemon with the same INSTANCE sees it by
- * listen, or in the snapshot with which it begins. The rule's comment is, in one line,
+/* What a daemon says on the router when there is a sign of another daemon with the same INSTANCE: a disabled
+ * rule that it adds and removes again a moment later. The other one sees it by listen, or in a snapshot if
+ * the router refuses listen. The rule's comment is, in one line,
  *
  *     double-natpmp/<instance> takes over, may be removed:
  *         run <number> up <s> age <s> session <number> at <address>
  *
- * The order of two claims depends on no clock but the router's: `up` is the router's uptime, and `age` is the
- * age of the process at that time. */
+ * Which of two runs started later depends on no clock but the router's: `up` is the router's uptime, and
+ * `age` is the age of the process at that time. */
 #pragma once
 
 #include <stdbool.h>
@@ -27,7 +27,8 @@ struct claim {
 void claim_write(struct writer *w, const char *instance, const struct claim *claim);
 /* False: the row is not a claim of this instance. */
 bool claim_parse(const struct ros_sentence *row, const char *instance, struct claim *ret_claim);
-/* True if the process of `a` started after that of `b`. */
-bool claim_is_later(const struct claim *a, const struct claim *b);
+/* Positive: the process of `a` started after that of `b`; negative: before it; 0: at the same time, as far as
+ * whole seconds tell. */
+int claim_order(const struct claim *a, const struct claim *b);
 /* "1w2d3h4m5s", as RouterOS prints an uptime, or "1d03:04:05". False: it has another form. */
 bool claim_parse_uptime(struct span text, uint32_t *ret_s);

@@ -70,6 +70,7 @@ static void drop_rule(struct proxy *p, const struct nat_rule *row, const char *w
     actions_log(step->out, level, component,
                 "removing a rule with the mark of this instance: %s id=*%X router=%u client=%s", why,
                 (unsigned)row->id, (unsigned)row->router_port, address_text(row->client).text);
+    router_suspect(&p->router, step->now_ms);
     router_orphan(&p->router, row->id, step->now_ms);
 }
 
@@ -82,6 +83,7 @@ static void adopt(struct proxy *p, const struct nat_rule *row, const struct step
         drop_rule(p, row, why, step);
         return;
     }
+    router_suspect(&p->router, step->now_ms);
     note_rule(p, m, row, step);
     adoption_begin(p, m, row, step);
 }

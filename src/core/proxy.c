@@ -112,7 +112,7 @@ static void exit_when_done(struct proxy *p, const struct step *step)
 {
     bool in_time = step->now_ms < p->stop_ms;
     if (!p->stopping || p->exited || !actions_room(step->out) ||
-        (in_time && (unfinished(p) > 0 || awaits_script(p))))
+        (in_time && (unfinished(p) > 0 || awaits_script(p) || router_finish_claim(&p->router, p->now_ms))))
         return;
     unsigned rules = 0;
     unsigned leases[LEASE_UNSURE + 1] = {0};

@@ -91,6 +91,7 @@ enum twin_turn {
 struct twin {
     struct claim own;
     uint64_t started_ms; /* when this process started */
+    uint32_t older_s;    /* it counts as older by so much */
     uint32_t local;      /* our address of the main connection */
     bool standing_by;
     bool trying;  /* to serve again: nobody may contradict our claim */
@@ -100,13 +101,11 @@ struct twin {
     uint32_t other_id;  /* of the rule that is its claim; 0: it is gone, as far as is known */
     uint32_t other_address;
     uint64_t missing_ms; /* since when its session is missing; 0: it is not */
+    bool list_tells;     /* the list of sessions shows whether it is there, as far as is known */
     bool awaits_claim;   /* our connection is new: the other one is expected to make a claim */
-    uint32_t dead_run;   /* the last one that has gone */
 
-    struct claim seen; /* the next reading of /user/active shows whether it is of a living process */
-    uint32_t seen_id;
-    bool seen_is_new; /* listen reported it */
-    uint32_t seen_address;
+    struct claim seen; /* to be compared with ours, whose id is not known yet */
+    uint32_t seen_id;  /* of the last claim of another run */
 
     /* the reading of /user/active in progress, or the last one */
     bool reading;
@@ -117,12 +116,14 @@ struct twin {
     uint32_t newest;      /* of those of our user; 0: there is none */
     uint32_t newest_here; /* of these from our address */
     bool other_is_active;
-    bool seen_is_active;
     unsigned others; /* that are not ours */
 
-    bool claiming; /* the addition of our claim is in flight */
-    uint32_t claim_id;
-    uint64_t claimed_ms;
+    uint32_t dead_id; /* a claim to be removed, of a run that has died; 0: none */
+
+    bool claiming;       /* the addition of our claim is in flight */
+    uint32_t claim_id;   /* of our claim, until it is removed */
+    uint32_t last_id;    /* the same, but it remains until the connection ends */
+    uint64_t claimed_ms; /* when we made a claim; 0: never */
     uint64_t settled_ms; /* no rule may be changed before */
     uint64_t settle_due_ms;
     uint64_t read_due_ms;
@@ -291,6 +292,10 @@ bool router_set_comment(struct router *r, uint16_t owner, uint32_t id, uint16_t 
                         uint32_t lease_s, const struct step *step);
 /* A rule of ours that belongs to no mapping: it will be removed. */
 void router_orphan(struct router *r, uint32_t id, uint64_t now_ms);
+/* A rule with our mark that this process did not make: of an earlier run, or of another daemon. */
+void router_suspect(struct router *r, uint64_t now_ms);
+/* The daemon stops: our claim is removed at once. True: it is still there. */
+bool router_finish_claim(struct router *r, uint64_t now_ms);
 /* The rule is somebody else's now: it will not be removed. */
 void router_spare(struct router *r, uint32_t id);
 /* Requests a resync at `at_ms` or earlier, because something happened that listen does not explain. */

@@ -492,6 +492,7 @@ bool router_resync_done(struct router *r, const struct command *c, struct router
         break;
     case COMMAND_SESSIONS:
     case COMMAND_CLAIM:
+    case COMMAND_UNCLAIM:
         router_twin_done(r, c, step->now_ms);
         return false;
     case COMMAND_SCRIPT:
@@ -504,7 +505,6 @@ bool router_resync_done(struct router *r, const struct command *c, struct router
     case COMMAND_COUNTERS:
         router_counters_done(r, c, step);
         return false;
-    case COMMAND_UNCLAIM:
     case COMMAND_RESOURCE:
     case COMMAND_LOGIN:
     case COMMAND_ADD:

@@ -1,15 +1,17 @@
 /* Two daemons with the same INSTANCE on one router: the one that started later serves, the other one stands
  * by.
  *
- * A daemon that has connected reads /user/active. If there are other API sessions than its own, these may be
- * of a daemon with the same INSTANCE, with the same user of the router or another, of a daemon with another
- * INSTANCE, of a check, of another program, or of an earlier run whose connection the router has not dropped
- * yet. So it makes a claim (claim.h), and changes no rule until a moment after it. It does the same if the
- * router refuses to show the sessions, or does not even show the daemon's own.
- * A daemon that sees the claim of another run finds its session in /user/active, and stands by if the other
- * one started later; otherwise it repeats its own claim, and the other one stands by. As RouterOS drops the
- * sessions of a process that has died, the daemon that stands by learns from /user/active when it has to
- * serve again. */
+ * They find each other by claims (claim.h). A daemon makes one when there is a sign of another daemon:
+ *  - The list of sessions, /user/active, which it reads when it has connected, shows other API sessions, or
+ * not even its own. Then it changes no rule until a moment after the claim.
+ *  - There is a rule with our mark that this process did not make, or a claim of another run.
+ * A daemon that sees somebody make a claim stands by if that run started later. Otherwise it repeats its own
+ * claim, and the other one stands by. A claim that a snapshot shows may be of a run that has died, so it is
+ * only a sign, and is removed: if that run lives and is the later one, it answers our claim.
+ *
+ * RouterOS drops the sessions of a process that has died, so the daemon that stands by learns from the list
+ * when to serve again. The list may not show the other one's sessions, so it makes a claim first, and serves
+ * if nobody contradicts. If the list does not tell, it does that every ten minutes. */
 #include "core/router.h"
 
 enum {
@@ -20,7 +22,12 @@ enum {
     /* Without listen it reads the table every 30 s. */
     CLAIM_BLIND_MS = 35 * 1000,
     CLAIMS_APART_MS = 2000,
-    SECOND_CLAIM_MS = 5000, /* to read a table with two claims of others again */
+    /* Rules that somebody else made lead to a claim only so often: the router writes it to its flash memory.
+     */
+    SIGNS_APART_MS = 10 * 60 * 1000,
+    /* Of two that started at the same time, the one that stands by counts as older by so much: more than what
+       the rounding of the times can hide. */
+    OLDER_S = 5,
     /* While it stands by, the daemon reads /user/active so often ... */
     WATCH_MS = 3000,
     /* ... and the other one is gone when its session is missing for so long. It may be about to connect
@@ -61,8 +68,6 @@ static void read_sessions(struct router *r, const struct step *step)
     t->newest = 0;
     t->newest_here = 0;
     t->other_is_active = false;
-    t->seen_is_active = false;
-    t->seen_address = 0;
     struct writer w = session_begin(main_session(r), COMMAND_SESSIONS, 0, "/user/active/print", step);
     ros_write_pair_text(&w, "=.proplist=", ".id,name,address,via");
     session_end(main_session(r), &w, step->out);
@@ -78,6 +83,8 @@ void router_twin_connected(struct router *r, const struct step *step)
     t->own.age_s = 0;
     t->seen.run = 0;
     t->claim_id = 0;
+    t->last_id = 0;
+    t->dead_id = 0;
     t->claiming = false;
     t->claim_due_ms = UINT64_MAX;
     t->unclaim_due_ms = UINT64_MAX;
@@ -114,10 +121,6 @@ static void session_row(struct router *r, const struct ros_sentence *row)
         t->other_is_active = true;
         t->other_address = address != 0 ? address : t->other_address;
     }
-    if (id == t->seen.session) {
-        t->seen_is_active = true;
-        t->seen_address = address;
-    }
 }
 
 void router_twin_row(struct router *r, const struct command *c, uint64_t now_ms)
@@ -128,10 +131,71 @@ void router_twin_row(struct router *r, const struct command *c, uint64_t now_ms)
     if (c->kind == COMMAND_SESSIONS)
         session_row(r, row);
     else if (ros_attribute(row, "uptime", &value) && claim_parse_uptime(value, &t->own.up_s))
-        t->own.age_s = (uint32_t)((now_ms - t->started_ms) / 1000);
+        t->own.age_s = (uint32_t)((now_ms - t->started_ms) / 1000) + t->older_s;
 }
 
 /* ---- claims of others ---- */
+
+static void note_sign(struct twin *t, bool counts, uint64_t now_ms)
+{
+    if (counts && !t->standing_by && !t->claiming && t->claim_due_ms == UINT64_MAX)
+        t->claim_due_ms = now_ms;
+}
+
+void router_suspect(struct router *r, uint64_t now_ms)
+{
+    struct twin *t = &r->twin;
+    note_sign(t, t->claimed_ms == 0 || now_ms >= t->claimed_ms + SIGNS_APART_MS, now_ms);
+}
+
+static void stand_by(struct twin *t, bool tie, uint64_t now_ms)
+{
+    if (tie) {
+        t->older_s += OLDER_S;
+        t->own.age_s += OLDER_S;
+    }
+    if (t->other.run != t->seen.run)
+        t->list_tells = true;
+    t->other = t->seen;
+    t->other_id = t->seen_id;
+    t->other_address = t->seen.address;
+    t->missing_ms = 0;
+    t->awaits_claim = false;
+    t->serve_due_ms = UINT64_MAX;
+    t->claim_due_ms = UINT64_MAX;
+    t->read_due_ms = now_ms;
+    t->trying = false;
+    if (t->standing_by)
+        return;
+    t->standing_by = true;
+    t->turn = TWIN_STANDS_BY;
+}
+
+/* Somebody lives who has just made the claim. If both started at the same time, the later claim counts. */
+static void judge_claim(struct twin *t, uint64_t now_ms)
+{
+    int order = claim_order(&t->seen, &t->own);
+    /* Behind one address and at one moment, both took the newest session for theirs, and claim it again
+     * later. */
+    if (t->seen.session == t->guess) {
+        t->seen.session = 0;
+        t->own.session = 0;
+    }
+    if (order > 0 || (order == 0 && t->seen_id > t->last_id))
+        stand_by(t, order == 0, now_ms);
+    else if (!t->standing_by)
+        t->claim_due_ms = later_ms(now_ms, t->claimed_ms + CLAIMS_APART_MS);
+    t->seen.run = 0;
+}
+
+static void own_claim(struct router *r, uint32_t id, uint64_t now_ms)
+{
+    struct twin *t = &r->twin;
+    if (t->claiming)
+        t->claim_id = id; /* the answer to its addition may be lost, or an error */
+    else if (id != t->claim_id)
+        router_orphan(r, id, now_ms);
+}
 
 bool router_twin_claim(struct router *r, const struct ros_sentence *row, uint32_t id, bool is_new,
                        uint64_t now_ms)
@@ -144,88 +208,40 @@ bool router_twin_claim(struct router *r, const struct ros_sentence *row, uint32_
         return false;
     }
     if (claim.run == t->own.run) {
-        if (t->claiming)
-            t->claim_id = id; /* the answer to its addition may be lost, or an error */
-        else if (id != t->claim_id)
-            router_orphan(r, id, now_ms);
+        own_claim(r, id, now_ms);
         return true;
     }
-    if (is_new && claim.run == t->dead_run)
-        t->dead_run = 0;
-    if (t->seen.run != 0 && t->seen_id != id && !is_new)
-        router_resync_later(r, now_ms + SECOND_CLAIM_MS);
-    t->seen_is_new = is_new;
-    t->seen = claim;
+    bool is_known = t->standing_by && id == t->other_id;
     t->seen_id = id;
-    t->read_due_ms = now_ms;
+    if (is_new || (r->listen_refused && r->ready && !is_known)) {
+        t->seen = claim;
+        if (!t->claiming)
+            judge_claim(t, now_ms);
+    } else if (!t->standing_by) {
+        note_sign(t, t->last_id == 0, now_ms); /* whoever lives has not seen one of this connection */
+        if (t->dead_id == 0)
+            t->dead_id = id;
+        else
+            router_orphan(r, id, now_ms);
+    }
     return true;
 }
 
-static void stand_by(struct twin *t)
-{
-    t->other = t->seen;
-    t->other_id = t->seen_id;
-    t->other_address = t->seen_address != 0 ? t->seen_address : t->seen.address;
-    t->missing_ms = 0;
-    t->awaits_claim = false;
-    t->serve_due_ms = UINT64_MAX;
-    t->claim_due_ms = UINT64_MAX;
-    t->trying = false;
-    if (t->standing_by)
-        return;
-    t->standing_by = true;
-    t->turn = TWIN_STANDS_BY;
-}
-
-/* The list of sessions shows whether the run that made the claim lives. A claim of a run that has died is
- * removed. */
-static void judge_claim(struct router *r, uint64_t now_ms)
-{
-    struct twin *t = &r->twin;
-    /* Behind one address and at one moment, both took the newest session for theirs, and claim it again
-     * later. */
-    if (t->seen.session == t->guess) {
-        t->seen.session = 0;
-        t->own.session = 0;
-    }
-    bool is_known = t->seen.session != 0 && t->sessions_known;
-    bool lives = (!is_known || t->seen_is_active) && t->seen.run != t->dead_run;
-    /* That it is still there proves nothing. */
-    bool is_known_claim = t->standing_by && t->seen_id == t->other_id && !t->seen_is_new;
-    if (lives && claim_is_later(&t->seen, &t->own) && !is_known_claim)
-        stand_by(t);
-    else if (lives && !t->standing_by)
-        t->claim_due_ms = later_ms(now_ms, t->claimed_ms + CLAIMS_APART_MS);
-    /* Nobody else removes it if the connection ended on which it was made. */
-    if (!t->standing_by && (!lives || !t->seen_is_new))
-        router_orphan(r, t->seen_id, now_ms);
-    t->seen.run = 0;
-}
-
 /* ---- the other one has gone ---- */
-
-static void remove_claim(struct router *r, uint32_t id, const struct step *step)
-{
-    struct writer w = session_begin(main_session(r), COMMAND_UNCLAIM, 0, "/ip/firewall/nat/remove", step);
-    ros_write_pair_id(&w, "=.id=", id);
-    session_end(main_session(r), &w, step->out);
-    router_note_removed(r, id);
-}
 
 static bool is_alone(const struct twin *t)
 {
     return t->sessions_known && t->others == 0;
 }
 
-static void serve(struct router *r, const struct step *step)
+static void serve(struct router *r, uint64_t now_ms)
 {
     struct twin *t = &r->twin;
     t->standing_by = false;
     t->trying = false;
-    t->dead_run = is_alone(t) ? t->other.run : 0;
-    /* If it died at once, its claim is still there, and the sessions may not show that it is dead. */
+    /* If it died at once, its claim is still there. */
     if (t->other_id != 0)
-        remove_claim(r, t->other_id, step);
+        router_orphan(r, t->other_id, now_ms);
     t->other_id = 0;
     t->other = (struct claim){0};
     t->serve_due_ms = UINT64_MAX;
@@ -233,23 +249,23 @@ static void serve(struct router *r, const struct step *step)
     t->turn = TWIN_SERVES;
 }
 
-/* Somebody else may be there: serves only if nobody contradicts the claim. */
+/* Serves only if nobody contradicts the claim. */
 static void try_to_serve(struct twin *t, uint64_t now_ms)
 {
-    bool alone = is_alone(t);
     t->trying = true;
     t->awaits_claim = false;
+    t->list_tells = false;
     t->missing_ms = 0;
     t->serve_due_ms = UINT64_MAX;
-    t->settled_ms = alone ? now_ms : UINT64_MAX;
-    t->settle_due_ms = t->settled_ms;
-    t->claim_due_ms = alone ? UINT64_MAX : now_ms;
+    t->settled_ms = UINT64_MAX;
+    t->settle_due_ms = UINT64_MAX;
+    t->claim_due_ms = now_ms;
 }
 
 static void watch(struct twin *t, uint64_t now_ms)
 {
-    bool is_listed = t->other.session != 0 && t->sessions_known;
-    bool is_there = is_listed ? t->other_is_active : !is_alone(t);
+    bool is_listed = t->other.session != 0 && t->other_is_active;
+    bool is_there = t->other.session != 0 ? t->other_is_active : t->others > 0;
     t->read_due_ms = now_ms + WATCH_MS;
     if (t->trying || t->awaits_claim)
         return;
@@ -257,7 +273,8 @@ static void watch(struct twin *t, uint64_t now_ms)
         t->serve_due_ms = UINT64_MAX;
     else if (t->serve_due_ms == UINT64_MAX)
         t->serve_due_ms = now_ms + BLIND_TRY_MS;
-    if (is_there)
+    t->list_tells = t->sessions_known && (t->list_tells || is_there);
+    if (is_there || !t->list_tells)
         t->missing_ms = 0;
     else if (t->missing_ms == 0)
         t->missing_ms = now_ms;
@@ -276,17 +293,15 @@ static void sessions_done(struct router *r, bool failed, uint64_t now_ms)
     t->reading = false;
     t->sessions_known = !failed && t->newest != 0; /* at least ours */
     t->others = t->rows > own ? t->rows - own : 0;
-    bool first = t->settled_ms == UINT64_MAX && !t->claiming && t->claim_id == 0 && !t->standing_by;
-    if (first_time(&t->read))
+    bool first = first_time(&t->read);
+    if (first)
         t->own.session = t->guess = t->newest_here != 0 ? t->newest_here : t->newest;
-    if (t->seen.run != 0)
-        judge_claim(r, now_ms);
     if (t->standing_by)
         watch(t, now_ms);
-    else if (first && is_alone(t))
-        t->settled_ms = now_ms;
-    else if (first)
+    else if (first && !is_alone(t))
         t->claim_due_ms = now_ms;
+    else if (first)
+        t->settled_ms = now_ms;
 }
 
 static void claim_done(struct router *r, const struct command *c, uint64_t now_ms)
@@ -294,12 +309,18 @@ static void claim_done(struct router *r, const struct command *c, uint64_t now_m
     struct twin *t = &r->twin;
     uint64_t shown_ms = CLAIM_MS + CLAIM_TRIPS * (now_ms - t->claimed_ms);
     t->claiming = false;
+    if (c->id != 0 && t->claim_id != 0 && t->claim_id != c->id)
+        router_orphan(r, t->claim_id, now_ms); /* made on an earlier connection */
     if (c->id != 0)
         t->claim_id = c->id;
-    t->settled_ms = now_ms + (t->claim_id == 0 ? 0 : shown_ms);
-    t->settle_due_ms = t->settled_ms;
+    t->last_id = t->claim_id;
+    t->settle_due_ms = now_ms + (t->claim_id == 0 ? 0 : shown_ms);
+    if (t->settled_ms == UINT64_MAX)
+        t->settled_ms = t->settle_due_ms;
     if (t->claim_id != 0)
         t->unclaim_due_ms = now_ms + (r->listen_refused ? CLAIM_BLIND_MS : shown_ms);
+    if (t->seen.run != 0)
+        judge_claim(t, now_ms);
 }
 
 void router_twin_done(struct router *r, const struct command *c, uint64_t now_ms)
@@ -308,9 +329,17 @@ void router_twin_done(struct router *r, const struct command *c, uint64_t now_ms
         sessions_done(r, c->failed, now_ms);
     else if (c->kind == COMMAND_CLAIM)
         claim_done(r, c, now_ms);
+    else if (c->kind == COMMAND_UNCLAIM)
+        r->twin.claim_id = 0;
 }
 
 /* ---- time ---- */
+
+/* An answer to a claim that is made before listen has begun would not be seen. */
+static bool may_claim(const struct router *r)
+{
+    return !r->twin.claiming && r->twin.claim_id == 0 && (r->listening || r->listen_refused);
+}
 
 static void make_claim(struct router *r, const struct step *step)
 {
@@ -320,7 +349,6 @@ static void make_claim(struct router *r, const struct step *step)
     t->own.address = t->local;
     claim_write(&comment, r->context.instance, &t->own);
     t->claim_due_ms = UINT64_MAX;
-    t->settled_ms = UINT64_MAX;
     t->claimed_ms = step->now_ms;
     t->claiming = true;
     struct writer w = session_begin(main_session(r), COMMAND_CLAIM, 0, "/ip/firewall/nat/add", step);
@@ -332,35 +360,57 @@ static void make_claim(struct router *r, const struct step *step)
     session_end(main_session(r), &w, step->out);
 }
 
+static void remove_claim(struct router *r, uint32_t id, bool own, const struct step *step)
+{
+    static const char path[] = "/ip/firewall/nat/remove";
+    struct session *s = main_session(r);
+    struct writer w =
+        own ? session_begin(s, COMMAND_UNCLAIM, 0, path, step) : session_begin_removal(s, 0, id, path, step);
+    ros_write_pair_id(&w, "=.id=", id);
+    session_end(s, &w, step->out);
+    router_note_removed(r, id);
+}
+
 void router_twin_tick(struct router *r, const struct step *step)
 {
     struct twin *t = &r->twin;
     if (t->settle_due_ms <= step->now_ms)
         t->settle_due_ms = UINT64_MAX; /* the rules that waited are added in this step */
     if (t->unclaim_due_ms <= step->now_ms) {
-        remove_claim(r, t->claim_id, step);
-        t->claim_id = 0;
+        remove_claim(r, t->claim_id, true, step);
         t->unclaim_due_ms = UINT64_MAX;
     }
+    /* At once, so that runs that die soon after their start do not leave more and more of them. */
+    if (t->dead_id != 0)
+        remove_claim(r, t->dead_id, false, step);
+    t->dead_id = 0;
     if (t->read_due_ms <= step->now_ms && !t->reading)
         read_sessions(r, step);
-    if (t->claim_due_ms <= step->now_ms && !t->claiming && t->claim_id == 0)
+    if (t->claim_due_ms <= step->now_ms && may_claim(r))
         make_claim(r, step);
     if (!t->standing_by)
         return;
     if (t->serve_due_ms <= step->now_ms)
         try_to_serve(t, step->now_ms);
     if (t->trying && t->settled_ms <= step->now_ms && t->seen.run == 0 && r->stage == STAGE_IDLE)
-        serve(r, step);
+        serve(r, step->now_ms);
+}
+
+bool router_finish_claim(struct router *r, uint64_t now_ms)
+{
+    struct twin *t = &r->twin;
+    bool connected = r->session[0].state == SESSION_READY;
+    if (t->unclaim_due_ms != UINT64_MAX)
+        t->unclaim_due_ms = now_ms;
+    return connected && (t->claiming || t->claim_id != 0);
 }
 
 uint64_t router_twin_due_ms(const struct router *r)
 {
     const struct twin *t = &r->twin;
-    bool claim_is_out = t->claiming || t->claim_id != 0;
     uint64_t due_ms = earlier_ms(t->unclaim_due_ms, t->reading ? UINT64_MAX : t->read_due_ms);
     due_ms = earlier_ms(due_ms, t->settle_due_ms);
-    due_ms = earlier_ms(due_ms, claim_is_out ? UINT64_MAX : t->claim_due_ms);
+    due_ms = earlier_ms(due_ms, may_claim(r) ? t->claim_due_ms : UINT64_MAX);
     if (t->standing_by)
         due_ms = earlier_ms(due_ms, t->serve_due_ms);
     return due_ms;

@@ -42,7 +42,7 @@ void standby_begin(struct proxy *p, const struct step *step)
     p->standing_by = router_stands_by(&p->router, &address);
     actions_log_state(
         step->out, LOG_LEVEL_ERROR, component,
-        "another double-natpmp with this INSTANCE started later and serves; this one stands by "
+        "another double-natpmp with this INSTANCE serves; this one stands by "
         "instance=%s address=%s mappings=%u fix=\"stop one of the two, or give it another INSTANCE\"",
         p->config.instance, address == 0 ? "unknown" : address_text(address).text, (unsigned)t->live);
     router_disown(&p->router);

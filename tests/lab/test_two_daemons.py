@@ -6,7 +6,7 @@ from lab import CONTAINER, wait_until
 from test_health import health
 
 OTHER_PORT = 5451
-STANDS_BY = "another double-natpmp with this INSTANCE started later and serves; this one stands by"
+STANDS_BY = "another double-natpmp with this INSTANCE serves; this one stands by"
 SERVES = "the other double-natpmp with this INSTANCE has gone; this one serves again"
 
 

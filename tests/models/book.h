@@ -303,6 +303,7 @@ struct book {
     struct book_process own;
     struct book_process other;
     bool strangers;    /* they have different INSTANCEs, so both of them serve */
+    bool hidden;       /* the router shows each only itself: they may meet at the next new rule only */
     bool twins;        /* both of them serve, or did a moment ago: one may undo what the other one does */
     uint64_t alone_ms; /* when at most one of them served last */
     uint64_t twins_ms; /* when both of them served last */

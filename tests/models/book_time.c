@@ -337,9 +337,9 @@ static void slow_scan(struct book *b, uint64_t now_ms)
 
 void book_time(struct book *b, uint64_t now_ms)
 {
-    if (!b->own.serves || !b->other.serves || b->strangers)
+    if (!b->own.serves || !b->other.serves || b->strangers || b->hidden)
         b->alone_ms = now_ms;
-    else
+    if (b->own.serves && b->other.serves && !b->strangers)
         b->twins_ms = now_ms;
     b->twins = b->twins_ms != 0 && now_ms < b->twins_ms + TWINS_UNDONE_MS;
     if (now_ms > b->alone_ms + TWINS_MS && book_router_is_calm(b, now_ms, TWINS_MS))

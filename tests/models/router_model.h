@@ -36,6 +36,7 @@ enum router_model_policy {
 /* What /user/active/print shows to a user. */
 enum router_model_active {
     ROUTER_MODEL_ACTIVE_ALL,
+    ROUTER_MODEL_ACTIVE_OWN,  /* the session that asks, and no other */
     ROUTER_MODEL_ACTIVE_NONE, /* no row, not even of the session that asks */
     ROUTER_MODEL_ACTIVE_REFUSED,
 };
@@ -145,6 +146,8 @@ struct router_model_options {
 
     enum router_model_no_route no_route;
     enum router_model_nexthop nexthop;
+
+    bool uptime_stands; /* /system/resource shows the same uptime always */
 
     uint32_t first_id;       /* of the NAT table; ids grow */
     bool renumber_on_reboot; /* and every id belongs to another rule */

@@ -169,6 +169,7 @@ static void active_print(struct router_model *m, const struct rm_session *s, str
     if (!permitted(m, s, c, active == ROUTER_MODEL_ACTIVE_REFUSED ? 0 : ROUTER_MODEL_READ))
         return;
     c->shows_nothing = active == ROUTER_MODEL_ACTIVE_NONE;
+    c->only_id = active == ROUTER_MODEL_ACTIVE_OWN ? (uint32_t)s->id : 0;
     rm_print(m, c, false);
 }
 

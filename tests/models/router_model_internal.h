@@ -199,6 +199,7 @@ struct rm_command {
     struct span tag;
     bool follow;        /* a print that continues as listen */
     bool shows_nothing; /* a print of a table that this user does not see */
+    uint32_t only_id;   /* the one row of it that the user sees; 0: all */
     uint32_t *ids;      /* of a print that is running */
     unsigned count;     /* of ids */
     unsigned at;

@@ -350,6 +350,10 @@ void rm_print(struct router_model *m, struct rm_command *c, bool listen)
     m->counters.prints += c->menu == RM_MENU_NAT;
     if (!c->shows_nothing)
         c->count = rm_menu_ids(m, c->menu, &c->ids);
+    if (c->only_id && c->count) {
+        c->ids[0] = c->only_id;
+        c->count = 1;
+    }
     if (rm_switch(c, "count-only"))
         count_rows(m, c);
     else

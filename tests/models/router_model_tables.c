@@ -122,6 +122,8 @@ void rm_item_row(const struct rm_item *item, struct rm_row *row)
 static void resource_row(const struct router_model *m, struct rm_row *row)
 {
     uint64_t up = m->now_ms > m->boot_ms ? (m->now_ms - m->boot_ms) / 1000 : 0;
+    if (m->options.uptime_stands)
+        up = 86400;
     rm_row_printf(row, "uptime", "%lluh%llum%llus", (unsigned long long)(up / 3600),
                   (unsigned long long)(up / 60 % 60), (unsigned long long)(up % 60));
     rm_row_printf(row, "version", "%s", m->options.version);

@@ -11,6 +11,7 @@ static void options(struct world_options *options)
 
 static void tell(struct world *w)
 {
+    w->second_router_local = lan_address(3);
     settle(w);
     show(w, false);
     for (unsigned lifetime_s = 3600, turn = 0; turn < 3; turn++, lifetime_s = 3600 - lifetime_s) {

@@ -16,6 +16,8 @@ static void tell(struct world *w)
     uint64_t before;
 
     w->trace.only_logs = true;
+    w->router_local = lan_address(2);
+    w->second_router_local = lan_address(2);
     world_start(w, 1);
     world_start_second(w, 2);
     world_run_for(w, 10000);

@@ -33,6 +33,7 @@ static void tell(struct world *w)
     uint64_t before;
 
     w->trace.only_logs = true;
+    w->second_router_local = lan_address(3);
     settle(w);
     map(w, client(w, 10), TCP, 7000, 7000, 7200);
     skip_s(w, 10);

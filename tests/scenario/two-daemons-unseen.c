@@ -1,8 +1,8 @@
 /* The router does not tell who is logged in: to the user of the first daemon, of the second, or of both, it
- * shows no session at all, or refuses to print them. The later daemon serves all the same, and the earlier
- * one names its address, which the claim carries. Once in ten minutes the earlier one tries to serve again,
- * unless it sees the end of the other one's session; it does serve when the other one has gone, even if that
- * one died while its claim was on the router. [R3] */
+ * shows no session at all, or only the own one, or refuses to print them. The later daemon serves all the
+ * same, and the earlier one names its address, which the claim carries. Once in ten minutes the earlier one
+ * tries to serve again, unless it sees the end of the other one's session; it does serve when the other one
+ * has gone, even if that one died while its claim was on the router. [R3] */
 #include "scenario.h"
 
 enum { TRY_S = 10 * 60, TRIES = 3 };
@@ -11,6 +11,7 @@ static const struct {
     enum router_model_active first;
     enum router_model_active second;
 } seen[] = {
+    {ROUTER_MODEL_ACTIVE_OWN, ROUTER_MODEL_ACTIVE_OWN},
     {ROUTER_MODEL_ACTIVE_NONE, ROUTER_MODEL_ACTIVE_NONE},
     {ROUTER_MODEL_ACTIVE_REFUSED, ROUTER_MODEL_ACTIVE_REFUSED},
     {ROUTER_MODEL_ACTIVE_REFUSED, ROUTER_MODEL_ACTIVE_ALL},

@@ -20,6 +20,7 @@ static void tell(struct world *w)
     struct lan_client *a = client(w, 10);
     uint64_t before;
 
+    w->second_router_local = lan_address(3);
     settle(w);
     map(w, a, TCP, 7000, 7000, 3600);
     map(w, a, UDP, 7000, 7000, 3600);

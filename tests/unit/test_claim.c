@@ -1,5 +1,5 @@
 /* The comment by which a daemon says that it serves: what is read is what was written, only the exact form is
- * a claim, and of two processes the later one is the same for both. [R3] */
+ * a claim, and which of two processes is the later one is the same for both. [R3] */
 #include "core/claim.h"
 #include "ros_unit.h"
 #include "unit.h"
@@ -56,12 +56,15 @@ static void test_order(void **state)
     const struct claim before_the_boot = {7, 100, 5000, 0, 0};
     const struct claim old = {9, 3600, 3600, 1, 0};
     const struct claim young = {1, 3000, 10, 2, 0};
-    const struct claim twin = {2, 3010, 20, 3, 0};
-    const struct claim *const in_order[] = {&before_the_boot, &old, &young, &twin};
+    const struct claim younger = {2, 3010, 18, 3, 0};
+    const struct claim *const in_order[] = {&before_the_boot, &old, &young, &younger};
+    const struct claim same = {3, 3011, 20, 3, 0};
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(in_order); i++)
         for (size_t k = 0; k < ARRAY_LEN(in_order); k++)
-            assert_int_equal(claim_is_later(in_order[i], in_order[k]), i > k);
+            assert_int_equal(claim_order(in_order[i], in_order[k]), (i > k) - (i < k));
+    assert_int_equal(claim_order(&same, &young), 0);
+    assert_int_equal(claim_order(&young, &same), 0);
 }
 
 static void test_uptime(void **state)

@@ -425,8 +425,8 @@ static void check_order(struct book *b, uint64_t now_ms, const struct book_reque
         const struct book_request *request = &b->requests[i];
         bool map = request->kind == BOOK_KIND_CREATE_UDP || request->kind == BOOK_KIND_CREATE_TCP;
 
-        if (request->used && map && request->first_ms != 0 && !request->overtaken &&
-            request->address == address->address && request->internal_port != 0)
+        if (request->used && request->process == b->process && map && request->first_ms != 0 &&
+            !request->overtaken && request->address == address->address && request->internal_port != 0)
             book_fail(b, "the address is answered before the request for port %u", request->internal_port);
     }
 }

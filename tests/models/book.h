@@ -129,7 +129,7 @@ struct book_mapping {
     unsigned rule_generation;
 };
 
-/* An unanswered request: one for each (source, kind, internal port). */
+/* An unanswered request: one for each (process, source, kind, internal port). */
 struct book_request {
     bool used;
     unsigned kind;

@@ -13,11 +13,13 @@ enum {
 static struct book_request *add_request(struct book *b, uint64_t now_ms, uint32_t from, uint16_t from_port,
                                         uint16_t internal_port, unsigned kind)
 {
-    struct book_request wanted = {
-        .kind = kind, .address = from, .source_port = from_port, .internal_port = internal_port};
+    struct book_request wanted = {.kind = kind,
+                                  .process = b->process,
+                                  .address = from,
+                                  .source_port = from_port,
+                                  .internal_port = internal_port};
     struct book_request *request = book_take_request(b, &wanted);
 
-    request->process = b->process;
     if (request->first_ms == 0) {
         request->first_ms = now_ms;
         request->lifetime_s = 0;

@@ -111,9 +111,9 @@ static struct book_request *probe_request(struct book_request *at, size_t room,
         (uint64_t)wanted->address << 32 | (uint64_t)wanted->source_port << 16 | wanted->internal_port;
     size_t i = slot_of(key ^ (uint64_t)wanted->kind << 59, room);
 
-    while (at[i].used &&
-           (at[i].kind != wanted->kind || at[i].address != wanted->address ||
-            at[i].source_port != wanted->source_port || at[i].internal_port != wanted->internal_port))
+    while (at[i].used && (at[i].kind != wanted->kind || at[i].process != wanted->process ||
+                          at[i].address != wanted->address || at[i].source_port != wanted->source_port ||
+                          at[i].internal_port != wanted->internal_port))
         i = (i + 1) & (room - 1);
     return &at[i];
 }
@@ -146,8 +146,11 @@ struct book_request *book_take_request(struct book *b, const struct book_request
 struct book_request *book_find_request(const struct book *b, uint32_t to, uint16_t to_port,
                                        uint16_t internal_port, unsigned kind)
 {
-    struct book_request wanted = {
-        .kind = kind, .address = to, .source_port = to_port, .internal_port = internal_port};
+    struct book_request wanted = {.kind = kind,
+                                  .process = b->process,
+                                  .address = to,
+                                  .source_port = to_port,
+                                  .internal_port = internal_port};
     struct book_request *request = probe_request(b->requests, b->requests_room, &wanted);
 
     return request->used && request->first_ms != 0 ? request : NULL;

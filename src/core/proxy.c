@@ -102,34 +102,54 @@ static void stop(struct proxy *p, const struct step *step)
     router_hurry(&p->router, step->now_ms);
 }
 
-/* The script of ON_CHANGE_SCRIPT learns that no mapping is left. */
-static bool awaits_script(struct proxy *p)
+/* Rules of an earlier run are adopted in order to be removed. Those that another daemon adopts are its own.
+ */
+static bool knows_rules(const struct proxy *p)
 {
-    return unfinished(p) == 0 && router_finish_script(&p->router, p->now_ms);
+    return p->standing_by || router_is_tidy(&p->router);
 }
 
-static void exit_when_done(struct proxy *p, const struct step *step)
+/* The script of ON_CHANGE_SCRIPT learns that no mapping is left, and no claim is left behind. */
+static bool has_work(struct proxy *p)
 {
-    bool in_time = step->now_ms < p->stop_ms;
-    if (!p->stopping || p->exited || !actions_room(step->out) ||
-        (in_time && (unfinished(p) > 0 || awaits_script(p) || router_finish_claim(&p->router, p->now_ms))))
-        return;
+    return unfinished(p) > 0 || !knows_rules(p) || router_finish_script(&p->router, p->now_ms) ||
+           router_finish_claim(&p->router, p->now_ms);
+}
+
+static void report_end(const struct proxy *p, const struct step *step)
+{
     unsigned rules = 0;
     unsigned leases[LEASE_UNSURE + 1] = {0};
     for (unsigned i = 1; i <= p->tables.used_mappings; i++) {
         rules += p->tables.mapping[i].rule.state != RULE_ABSENT;
         leases[p->tables.mapping[i].lease.state]++;
     }
-    actions_log_held(step->out, UINT64_MAX - 1);
-    if (rules + leases[LEASE_GRANTED] + leases[LEASE_UNSURE] > 0)
+    bool confirmed = rules + leases[LEASE_GRANTED] + leases[LEASE_UNSURE] == 0;
+    if (!confirmed)
         actions_log(
             step->out, LOG_LEVEL_WARN, "proxy",
             "stopped before the end of everything was confirmed: the next start adopts the rules, and "
             "leases expire by themselves rules=%u leases=%u unsure=%u",
             rules, leases[LEASE_GRANTED], leases[LEASE_UNSURE]);
-    else
+    if (!knows_rules(p))
+        actions_log(
+            step->out, LOG_LEVEL_WARN, "proxy",
+            "stopped before it was known which rules are on the router: rules of an earlier run may be left "
+            "fix=\"start double-natpmp again, or remove the rules whose comment begins with "
+            "double-natpmp/%s\"",
+            p->config.instance);
+    else if (confirmed)
         actions_log(step->out, LOG_LEVEL_INFO, "proxy",
                     "stopped; nothing is left on the router or at the gateway");
+}
+
+static void exit_when_done(struct proxy *p, const struct step *step)
+{
+    bool in_time = step->now_ms < p->stop_ms;
+    if (!p->stopping || p->exited || !actions_room(step->out) || (in_time && has_work(p)))
+        return;
+    actions_log_held(step->out, UINT64_MAX - 1);
+    report_end(p, step);
     p->exited = true;
     actions_push(step->out, (struct action){.type = ACTION_EXIT});
 }

@@ -26,6 +26,7 @@ void router_init(struct router *r, const char *user, const char *password, const
     r->way.due_ms = UINT64_MAX;
     r->prng = prng_seeded(seed);
     r->resync_due_ms = UINT64_MAX;
+    r->unread = true;
     r->context.instance = instance;
     r->context.addresses_incomplete = true;
     r->context.lists_incomplete = true;
@@ -93,6 +94,15 @@ bool router_is_broadcast(const struct router *r, uint32_t address)
     return address == UINT32_MAX;
 }
 
+bool router_is_tidy(const struct router *r)
+{
+    bool removing = false;
+    for (unsigned i = 0; i < ROUTER_COMMANDS_MAX; i++)
+        removing = removing ||
+                   (r->session[MAIN].command[i].used && r->session[MAIN].command[i].kind == COMMAND_REMOVE);
+    return !r->unread && r->orphans == 0 && !removing;
+}
+
 void router_hurry(struct router *r, uint64_t now_ms)
 {
     r->session[MAIN].retry_ms = now_ms;
@@ -110,6 +120,7 @@ static void go_down(struct router *r, const struct step *step)
     router_way_down(r, step->now_ms);
     r->stage = STAGE_IDLE;
     r->resync_due_ms = UINT64_MAX;
+    r->unread = r->unread || r->orphans > 0;
     r->orphans = 0;
     router_entries_down(r);
     named_lists_down(&r->lists);
@@ -141,6 +152,7 @@ void router_disown(struct router *r)
 void router_begin_anew(struct router *r, uint64_t now_ms)
 {
     r->ready = false;
+    r->unread = true;
     router_resync(r, now_ms);
 }
 
@@ -196,6 +208,7 @@ static bool is_change(const struct command *c)
  * next attempt; a resync finds all orphans again. */
 static void orphan_stays(struct router *r, uint64_t now_ms)
 {
+    r->unread = true;
     if (r->orphan_snapshot == r->snapshot)
         return;
     router_resync_later(r, now_ms + ((uint64_t)ORPHAN_RETRY_MS << (2 * r->orphan_failures)));
@@ -278,6 +291,7 @@ static bool next_lost(struct router *r, uint64_t now_ms, struct router_outcome *
                 continue;
             *o = (struct router_outcome){
                 .type = ROUTER_LOST, .kind = (enum command_kind)c.kind, .owner = (uint16_t)c.cookie};
+            r->unread = r->unread || c.cookie == 0;
             router_resync(r, now_ms);
             return true;
         }

@@ -232,6 +232,7 @@ struct router {
     /* ids of orphans: rules with our mark that belong to no mapping */
     uint32_t orphan[ROUTER_ORPHANS_MAX];
     unsigned orphans;
+    bool unread;              /* there may be more of them: the next snapshot shows that */
     unsigned orphan_failures; /* consecutive resyncs after which the router refused to remove some */
     uint32_t orphan_snapshot; /* the number of the last of them */
     /* ids that we removed: listen reports them, too */
@@ -302,6 +303,8 @@ void router_spare(struct router *r, uint32_t id);
 void router_resync(struct router *r, uint64_t at_ms);
 /* A foreign rule was changed or removed: a resync finds out which ports it took. At most every 15 s. */
 void router_foreign_changed(struct router *r, uint64_t now_ms);
+/* The router has no rules with our mark but those of mappings. */
+bool router_is_tidy(const struct router *r);
 /* A change on the router is urgent: the next connection attempt does not wait for the back-off. */
 void router_hurry(struct router *r, uint64_t now_ms);
 /* The script to run when something has changed; empty: none. The string must live as long as the router. */

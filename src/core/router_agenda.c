@@ -43,10 +43,12 @@ void router_orphan(struct router *r, uint32_t id, uint64_t now_ms)
     for (unsigned i = 0; i < r->orphans; i++)
         if (r->orphan[i] == id)
             return;
-    if (r->orphans < ROUTER_ORPHANS_MAX)
+    if (r->orphans < ROUTER_ORPHANS_MAX) {
         r->orphan[r->orphans++] = id;
-    else
-        router_resync(r, now_ms + ORPHANS_LATER_MS); /* it finds the others again */
+        return;
+    }
+    r->unread = true;
+    router_resync(r, now_ms + ORPHANS_LATER_MS); /* it finds the others again */
 }
 
 void router_spare(struct router *r, uint32_t id)

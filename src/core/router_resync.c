@@ -322,6 +322,7 @@ static bool snapshot_done(struct router *r, struct router_outcome *o, const stru
     report_limit(r, step);
     r->place = r->next_place != r->refused_place ? r->next_place : 0;
     r->place_lost = false;
+    r->unread = false;
     router_counters_snapshot_done(r);
     r->stage = STAGE_IDLE;
     uint64_t next_ms = step->now_ms + (r->listening ? RESYNC_INTERVAL_MS : BLIND_INTERVAL_MS);

@@ -64,8 +64,18 @@ static void check_rate(struct world *w, struct span text)
     *oldest_ms = w->now_ms;
 }
 
+/* The last line of a stop may say that nothing is left only if that is so. */
+static void check_the_end(struct world *w, struct span text)
+{
+    bool excused = !w->book.own.serves || w->other.proxy || w->now_ms <= w->invariants.hand_known_ms;
+
+    if (span_starts(text, "stopped; nothing is left") && w->invariants.rule_count > 0 && !excused)
+        world_fail(w, "%u rules are left", w->invariants.rule_count);
+}
+
 void inv_log(struct world *w, enum log_level level, struct span text)
 {
+    check_the_end(w, text);
     if (level < LOG_LEVEL_DEBUG)
         check_rate(w, text);
     inv_check_secrets(w, "a log line", text);

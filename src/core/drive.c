@@ -161,6 +161,7 @@ static void settle_lease(struct proxy *p, uint16_t m, const struct step *step)
     struct mapping_tables *t = &p->tables;
     const struct mapping *mapping = mapping_at(t, m);
     withdraw(p, m, step);
+    lease_on_time(t, m, step->now_ms);
     if (!mapping_ought(mapping)) {
         lease_recovered(t, m);
         lease_set_pair(t, m, PAIR_SETTLED);

@@ -48,6 +48,7 @@ static void set_state(struct mapping_tables *t, uint16_t m, enum lease_state sta
 {
     lease_of(t, m)->state = (uint8_t)state;
     lease_of(t, m)->offered_port = 0;
+    lease_of(t, m)->ended = false;
     if (state == LEASE_NONE)
         set_external_port(t, m, 0);
 }
@@ -94,6 +95,13 @@ static uint64_t gone_ms(const struct mapping *mapping)
     return later_ms(mapping->lease.gone_ms, mapping->lease.ends_ms);
 }
 
+/* When that counts. A client that renews late was answered or refused before, so that its rule is changed
+ * only once. */
+static uint64_t ended_ms(const struct mapping *mapping)
+{
+    return mapping->lease.ends_ms + ANSWER_MS;
+}
+
 uint64_t lease_due_ms(const struct strategy *strategy, const struct mapping *mapping, uint64_t now_ms)
 {
     uint64_t due_ms = sooner_ms(UINT64_MAX, self_renewal_ms(mapping), now_ms);
@@ -101,6 +109,8 @@ uint64_t lease_due_ms(const struct strategy *strategy, const struct mapping *map
         due_ms = sooner_ms(due_ms, lease_settles_ms(mapping), now_ms);
     if (lease_wants(strategy, mapping, now_ms) != LEASE_WANTS_NOTHING)
         due_ms = sooner_ms(due_ms, mapping->lease.retry_ms, now_ms);
+    if (mapping->lease.state != LEASE_NONE)
+        due_ms = sooner_ms(due_ms, ended_ms(mapping), now_ms);
     if (!mapping_ought(mapping) && mapping->lease.state != LEASE_NONE)
         due_ms = sooner_ms(due_ms, gone_ms(mapping), now_ms);
     return due_ms;
@@ -144,6 +154,11 @@ uint64_t lease_left_ms(const struct mapping *mapping, uint64_t now_ms)
 {
     const struct lease *lease = &mapping->lease;
     return lease->state == LEASE_GRANTED && lease->sure_ms > now_ms ? lease->sure_ms - now_ms : 0;
+}
+
+uint16_t lease_port(const struct mapping *mapping)
+{
+    return mapping->lease.ended ? 0 : mapping->lease.external_port;
 }
 
 bool lease_is_refused(const struct mapping *mapping)
@@ -251,6 +266,14 @@ void lease_on_unanswered(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
         return;
     set_state(t, m, LEASE_UNSURE);
     lease_of(t, m)->ends_ms = now_ms + (uint64_t)lease_lifetime_s(mapping_at(t, m)) * 1000;
+}
+
+void lease_on_time(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
+{
+    struct lease *lease = lease_of(t, m);
+    bool refused = lease->state == LEASE_NONE && lease->failures > 0;
+    bool over = lease->state != LEASE_NONE && ended_ms(mapping_at(t, m)) <= now_ms;
+    lease->ended = lease->ended || refused || over;
 }
 
 void lease_on_gone(struct mapping_tables *t, uint16_t m)

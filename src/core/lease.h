@@ -60,6 +60,7 @@ struct lease {
     bool slow : 1;
     /* The gateway refused the last suggestion: the next request suggests the internal port. */
     bool suggest_own : 1;
+    bool ended : 1;      /* the gateway has not renewed it: no packets arrive any more */
     bool pair_noted : 1; /* a log line has reported different ports of TCP and UDP */
 };
 
@@ -90,6 +91,8 @@ bool lease_is_too_short(const struct mapping *mapping);
 uint32_t lease_lifetime_s(const struct mapping *mapping);
 /* The milliseconds for which the lease is certainly valid; 0: no valid lease is known. */
 uint64_t lease_left_ms(const struct mapping *mapping, uint64_t now_ms);
+/* The external port on which packets may arrive; 0: none. */
+uint16_t lease_port(const struct mapping *mapping);
 /* True if the mapping is static, and the gateway refuses it. */
 bool lease_is_refused(const struct mapping *mapping);
 /* True if an unwanted lease has ended at the gateway by itself, or cannot be deleted. */
@@ -120,6 +123,8 @@ bool lease_on_unusable(struct mapping_tables *t, uint16_t m, const struct upstre
 /* The gateway answered with the error `result`; the request is repeated later. */
 void lease_on_refused(struct mapping_tables *t, uint16_t m, uint16_t result, uint64_t now_ms);
 void lease_on_unanswered(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
+/* To be called when time has passed: the lease may have ended. */
+void lease_on_time(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
 /* The lease does not exist any more: it was deleted, it expired, or the gateway refused to renew it. */
 void lease_on_gone(struct mapping_tables *t, uint16_t m);
 /* The gateway granted this mapping's external port to another one, so this one has no external port now. */

@@ -17,7 +17,7 @@ static void push(struct proxy *p, struct notice notice, const struct step *step)
 static uint16_t port_now(const struct proxy *p, const struct mapping *mapping, uint64_t now_ms)
 {
     /* A static mapping is wanted even if the gateway refuses it. */
-    if (!mapping->wanted || lease_is_refused(mapping))
+    if (!mapping->wanted || lease_is_refused(mapping) || mapping->lease.ended)
         return 0;
     bool fits = p->strategy->fits == NULL || p->strategy->fits(mapping);
     bool forwards = fits && rule_forwards(mapping) && lease_left_ms(mapping, now_ms) > 0 &&

@@ -59,6 +59,8 @@ static bool comment_is_outdated(const struct mapping *mapping)
     const struct lease *lease = &mapping->lease;
     if (rule->comment_stale)
         return true;
+    if (lease->ended)
+        return rule->comment.external_port != 0; /* a script of the router may read it */
     if (lease->state != LEASE_GRANTED)
         return false;
     /* The comment must not contain less than the lease, nor much more. It need not be exact, which saves a
@@ -110,7 +112,7 @@ struct rule_comment rule_comment_wanted(const struct mapping *mapping)
 {
     const struct lease *lease = &mapping->lease;
     return (struct rule_comment){
-        .external_port = lease->external_port,
+        .external_port = lease_port(mapping),
         .lease_s = lease->state == LEASE_GRANTED ? lease->granted_s : mapping->job.asked_s,
     };
 }

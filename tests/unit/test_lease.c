@@ -1,4 +1,5 @@
 /* The half of a mapping at the gateway: what it wants, and what is known about it. */
+#include "core/job_answer.h"
 #include "core/lease.h"
 #include "parts_unit.h"
 
@@ -110,7 +111,7 @@ static void test_it_is_renewed_without_its_client(void **state)
         uint64_t kept_ms; /* longer than the lease */
         bool slow;
         enum lease_state state;
-        uint64_t renewal_ms; /* after the grant; 0: never */
+        uint64_t renewal_ms; /* after the grant; 0: never, and only its end counts */
     } rows[] = {
         {"kept for as long as the lease", 60, 0, false, LEASE_GRANTED, 0},
         {"kept for a second longer", 60, 1000, false, LEASE_GRANTED, 0},
@@ -139,7 +140,7 @@ static void test_it_is_renewed_without_its_client(void **state)
                       .slow = rows[i].slow},
             .promise = {.advertised_until_ms = kept_ms, .kept_until_ms = kept_ms},
         };
-        uint64_t due_ms = rows[i].renewal_ms != 0 ? NOW + rows[i].renewal_ms : UINT64_MAX;
+        uint64_t due_ms = rows[i].renewal_ms != 0 ? NOW + rows[i].renewal_ms : ends_ms + ANSWER_MS;
         check_ms(rows[i].name, "the renewal", lease_due_ms(&strategy_normal, &mapping, NOW), due_ms);
         if (rows[i].renewal_ms == 0)
             continue;
@@ -157,7 +158,9 @@ static void test_when_it_is_due(void **state)
         struct mapping mapping;
         uint64_t due_ms;
     } rows[] = {
-        {"nothing is wanted", {WANTED, ADVERTISED, .lease = {GRANTED, .retry_ms = NOW + 5}}, UINT64_MAX},
+        {"nothing is wanted but its end",
+         {WANTED, ADVERTISED, .lease = {GRANTED, .retry_ms = NOW + 5}},
+         NOW + 90000 + ANSWER_MS},
         {"a pause before it is asked", {WANTED, JOB, .lease = {.due = true, .retry_ms = NOW + 5}}, NOW + 5},
         {"the pause is over", {WANTED, JOB, .lease = {.due = true, .retry_ms = NOW}}, UINT64_MAX},
         {"a renewal comes first",

@@ -12,6 +12,7 @@ enum { ROUTER_PORT = 7000, SNAPSHOT = 5, ID = 0x1A };
 #define WANTED .wanted = true, .router_port = ROUTER_PORT
 #define GRANTED .lease = {.state = LEASE_GRANTED, .external_port = 41000, .granted_s = 60}
 #define PRESENT .state = RULE_PRESENT, .id = ID
+#define ENDED .lease = {.state = LEASE_GRANTED, .external_port = 41000, .granted_s = 60, .ended = true}
 #define COMMENT .comment = {.external_port = 41000, .lease_s = 60}
 
 static const struct want {
@@ -82,6 +83,10 @@ static const struct want {
     {"the lease is unsure",
      {WANTED, .lease = {.state = LEASE_UNSURE, .external_port = 41000}, .rule = {PRESENT}},
      RULE_WANTS_NOTHING},
+    {"the lease has ended", {WANTED, ENDED, .rule = {PRESENT, COMMENT}}, RULE_WANTS_COMMENT},
+    {"the lease has ended, and the comment says so",
+     {WANTED, ENDED, .rule = {PRESENT, .comment = {.lease_s = 60}}},
+     RULE_WANTS_NOTHING},
     {"it has an old form of the comment, and there is no lease",
      {WANTED, .rule = {PRESENT, COMMENT, .comment_stale = true}},
      RULE_WANTS_COMMENT},
@@ -131,6 +136,7 @@ static void test_the_comment_that_it_ought_to_have(void **state)
     } rows[] = {
         {"pending", {.state = LEASE_NONE}, {.external_port = 0, .lease_s = 3600}},
         {"granted", {.state = LEASE_GRANTED, .external_port = 41000, .granted_s = 60}, {41000, 60}},
+        {"ended", {.state = LEASE_GRANTED, .external_port = 41000, .granted_s = 60, .ended = true}, {0, 60}},
         {"unsure", {.state = LEASE_UNSURE, .external_port = 41000, .granted_s = 60}, {41000, 3600}},
     };
     (void)state;

@@ -616,6 +616,18 @@ static void check_statics_at_rest(struct world *w)
     }
 }
 
+/* A script on the router may read it. */
+static void check_comment_at_rest(struct world *w, const struct book_rule *rule)
+{
+    const char *comment = router_model_rule_text(router_model_rule_find(w->router, rule->id), "comment");
+    const struct gateway_lease *lease = gateway_find(
+        &w->gateway, w->now_ms > REST_SLACK_MS ? w->now_ms - REST_SLACK_MS : 0, rule->tcp, rule->router_port);
+
+    if (!lease && strstr(comment, " external pending ") == NULL && strchr(comment, '/') != NULL)
+        world_fail(w, "at rest: the comment of the rule for %s port %u names an external port without lease",
+                   address_text(rule->address).text, rule->port);
+}
+
 static void check_rule_at_rest(struct world *w, const struct book_rule *rule)
 {
     const struct book_mapping *m = book_find(&w->book, rule->address, rule->tcp, rule->port);
@@ -626,8 +638,10 @@ static void check_rule_at_rest(struct world *w, const struct book_rule *rule)
     if (!rule->enabled)
         world_fail(w, "at rest: the rule for %s port %u is not in force", client, rule->port);
     inv_check_way(w, rule);
-    if (inv_is_static(w, rule->address, rule->tcp, rule->port))
+    if (inv_is_static(w, rule->address, rule->tcp, rule->port)) {
+        check_comment_at_rest(w, rule);
         return;
+    }
     if (!m ||
         (!m->doubtful && m->until_ms + REST_SLACK_MS <= w->now_ms && m->kept_ms + REST_SLACK_MS <= w->now_ms))
         world_fail(w, "at rest: the rule for %s %s port %u has no client", client, rule->tcp ? "tcp" : "udp",

@@ -62,6 +62,13 @@ static void note_rule(struct proxy *p, uint16_t m, const struct nat_rule *row, c
     mapping_touch(t, m);
 }
 
+/* Who ends makes no claim. */
+static void note_strange_rule(struct proxy *p, const struct step *step)
+{
+    if (!p->stopping)
+        router_suspect(&p->router, step->now_ms);
+}
+
 static void drop_rule(struct proxy *p, const struct nat_rule *row, const char *why, const struct step *step)
 {
     /* A rule that the router refuses to remove appears in each resync. Only the first time is worth a
@@ -70,7 +77,7 @@ static void drop_rule(struct proxy *p, const struct nat_rule *row, const char *w
     actions_log(step->out, level, component,
                 "removing a rule with the mark of this instance: %s id=*%X router=%u client=%s", why,
                 (unsigned)row->id, (unsigned)row->router_port, address_text(row->client).text);
-    router_suspect(&p->router, step->now_ms);
+    note_strange_rule(p, step);
     router_orphan(&p->router, row->id, step->now_ms);
 }
 
@@ -83,7 +90,7 @@ static void adopt(struct proxy *p, const struct nat_rule *row, const struct step
         drop_rule(p, row, why, step);
         return;
     }
-    router_suspect(&p->router, step->now_ms);
+    note_strange_rule(p, step);
     note_rule(p, m, row, step);
     adoption_begin(p, m, row, step);
 }

@@ -55,7 +55,7 @@ struct router_way {
 
     /* on the present connection */
     bool listening;
-    bool tracked; /* the connection table has shown our connection */
+    bool tracked;   /* the connection table has shown our connection */
     bool flow_slow; /* the table was given up once: a large one on a slow board takes long */
     bool flow_hangs;
     bool check_hangs;

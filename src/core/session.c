@@ -163,8 +163,7 @@ static uint64_t time_limit_ms(const struct command *c)
 {
     if (c->kind == COMMAND_SNAPSHOT)
         return c->sent_ms + SNAPSHOT_TIMEOUT_MS;
-    bool is_short =
-        c->kind == COMMAND_ROUTE_CHECK || c->kind == COMMAND_SESSIONS || c->kind == COMMAND_FLOW;
+    bool is_short = c->kind == COMMAND_ROUTE_CHECK || c->kind == COMMAND_SESSIONS || c->kind == COMMAND_FLOW;
     return c->sent_ms + (is_short ? SHORT_TIMEOUT_MS : COMMAND_TIMEOUT_MS);
 }
 
@@ -174,8 +173,8 @@ static bool is_dispensable(const struct command *c)
     return c->kind == COMMAND_ROUTE_CHECK || c->kind == COMMAND_RESOURCE || c->kind == COMMAND_LISTS ||
            c->kind == COMMAND_MEMBERS || c->kind == COMMAND_LISTENERS || c->kind == COMMAND_ADDRESS_LISTS ||
            c->kind == COMMAND_SESSIONS || c->kind == COMMAND_FLOW || c->kind == COMMAND_FLOW_AGAIN ||
-           c->kind == COMMAND_TUNNELS || c->kind == COMMAND_SCRIPT || c->kind == COMMAND_ENTRIES || c->kind == COMMAND_FORGET ||
-           c->kind == COMMAND_COUNTERS;
+           c->kind == COMMAND_TUNNELS || c->kind == COMMAND_SCRIPT || c->kind == COMMAND_ENTRIES ||
+           c->kind == COMMAND_FORGET || c->kind == COMMAND_COUNTERS;
 }
 
 /* It does not end by itself. */

@@ -314,7 +314,7 @@ static bool parse_target(const struct ros_sentence *row, struct nat_rule *rule)
 /* The numbers are such that hardly any word of our own rules shares its bit with a condition. */
 static uint64_t bit_of(size_t len, uint8_t first, uint8_t last)
 {
-    return UINT64_C(1) << ((41 * len + 33U * first + last) % 64);
+    return UINT64_C(1) << ((41 * len + (size_t)33 * first + last) % 64);
 }
 
 static bool is_condition(struct span name)

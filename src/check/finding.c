@@ -65,28 +65,40 @@ struct finding *finding_add(struct findings *out, enum finding_id id, enum findi
     return finding;
 }
 
+/* Of the last command, if it adds something: by the comment, the owner and `setup --remove` know whose it is.
+ */
+static void format_cure(char text[FINDING_CURE_MAX], const char *format, va_list arguments)
+{
+    static const char comment[] = " comment=\"double-natpmp: check\"";
+    int len = vsnprintf(text, FINDING_CURE_MAX, format, arguments);
+    const char *last = strrchr(text, ';');
+    last = last != NULL ? last + 2 : text;
+    bool adds = last[0] == '/' && strstr(last, "add ") != NULL && strstr(last, "comment=") == NULL;
+    if (len < 0 || (size_t)len + (adds ? sizeof(comment) : 1) > FINDING_CURE_MAX)
+        text[0] = '\0';
+    else if (adds)
+        memcpy(text + len, comment, sizeof(comment));
+}
+
 void finding_cure(struct finding *finding, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int len = vsnprintf(finding->cure, sizeof(finding->cure), format, arguments);
+    format_cure(finding->cure, format, arguments);
     va_end(arguments);
-    if (len < 0 || (size_t)len >= sizeof(finding->cure))
-        finding->cure[0] = '\0';
 }
 
 bool finding_cure_add(struct finding *finding, const char *format, ...)
 {
-    char before[FINDING_CURE_MAX];
     char command[FINDING_CURE_MAX];
+    size_t used = strlen(finding->cure);
     va_list arguments;
     va_start(arguments, format);
-    int len = vsnprintf(command, sizeof(command), format, arguments);
+    format_cure(command, format, arguments);
     va_end(arguments);
-    memcpy(before, finding->cure, sizeof(before));
-    if (len < 0 || (size_t)len >= sizeof(command))
+    int len =
+        snprintf(finding->cure + used, sizeof(finding->cure) - used, "%s%s", used > 0 ? "; " : "", command);
+    if (command[0] == '\0' || len < 0 || (size_t)len >= sizeof(finding->cure) - used)
         finding->cure[0] = '\0';
-    else
-        finding_cure(finding, "%s%s%s", before, before[0] != '\0' ? "; " : "", command);
     return finding->cure[0] != '\0';
 }

@@ -334,13 +334,14 @@ static void judge_fasttrack(struct scene *scene, const struct trip *there, const
         marked = marked && marks->at[i].connection_mark[0] != '\0';
     if (marked)
         finding_cure(f, "/ip/firewall/filter/set *%X connection-mark=no-mark", (unsigned)rule.id);
-    else
-        finding_cure(
-            f,
-            "/ip/firewall/filter/add chain=forward in-interface=%s connection-state=established,related "
-            "action=accept place-before=*%X; /ip/firewall/filter/add chain=forward out-interface=%s "
-            "connection-state=established,related action=accept place-before=*%X",
-            tunnel.text, (unsigned)rule.id, tunnel.text, (unsigned)rule.id);
+    else if (finding_cure_add(f,
+                              "/ip/firewall/filter/add chain=forward in-interface=%s "
+                              "connection-state=established,related action=accept place-before=*%X",
+                              tunnel.text, (unsigned)rule.id))
+        (void)finding_cure_add(f,
+                               "/ip/firewall/filter/add chain=forward out-interface=%s "
+                               "connection-state=established,related action=accept place-before=*%X",
+                               tunnel.text, (unsigned)rule.id);
 }
 
 static void judge_return(struct scene *scene)

@@ -417,6 +417,7 @@ void setup_write_removal(const struct setup *s, struct writer *w)
                      "/ip/firewall/nat/remove [find comment=\"NAT-PMP to double-natpmp\"]\n"
                      "/ip/firewall/filter/remove [find comment~\"^double-natpmp: \"]\n"
                      "/ip/firewall/mangle/remove [find comment~\"^double-natpmp: \"]\n"
+                     "/ip/firewall/raw/remove [find comment~\"^double-natpmp: \"]\n"
                      "/ip/firewall/address-list/remove [find comment~\"^double-natpmp: \"]\n"
                      "/routing/rule/remove [find comment~\"^double-natpmp: \"]\n"
                      "/ip/route/remove [find comment~\"^double-natpmp: \"]\n"

@@ -3,6 +3,9 @@
 
 #include "check_unit.h"
 
+/* At the end of each command that adds something. */
+#define COMMENT "comment=\"double-natpmp: check\""
+
 #define FILTER(words) set_table(TABLE_FILTER, ROWS(words))
 #define MANGLE(...) set_table(TABLE_MANGLE, ROWS(__VA_ARGS__))
 
@@ -247,7 +250,7 @@ static void test_what_is_missing_for_the_answers(void **state)
     set_table(TABLE_ROUTE, ROWS(DEFAULT_ROUTE));
     set_table(TABLE_RULE, ROWS("=.id=*5 =action=lookup =table=vpn-in =src-address=192.168.99.0/24"));
     check_finding(FINDING_RETURN, FINDING_FAIL, "the main routing table sends",
-                  "/ip/route/add dst-address=0.0.0.0/0 gateway=wg1 routing-table=vpn-in; ");
+                  "/ip/route/add dst-address=0.0.0.0/0 gateway=wg1 routing-table=vpn-in " COMMENT "; ");
     assert_non_null(strstr(find(FINDING_RETURN)->cure, out));
     assert_null(strstr(find(FINDING_RETURN)->cure, in));
     assert_null(strstr(find(FINDING_RETURN)->cure, "/routing/table"));
@@ -284,11 +287,12 @@ static void test_answers_leave_by_another_way(void **state)
     assert_null(strstr(find(FINDING_RETURN)->cure, "/routing/table"));
     set_table(TABLE_ROUTE, ROWS(DEFAULT_ROUTE));
     check_finding(FINDING_RETURN, FINDING_FAIL, "",
-                  "/routing/table/add name=vpn-in fib; /ip/route/add dst-address=0.0.0.0/0 gateway=wg1 "
-                  "routing-table=vpn-in; /ip/firewall/mangle/add");
+                  "/routing/table/add name=vpn-in fib " COMMENT
+                  "; /ip/route/add dst-address=0.0.0.0/0 gateway=wg1 "
+                  "routing-table=vpn-in " COMMENT "; /ip/firewall/mangle/add");
     set_table(TABLE_RESOURCE, ROWS("=version=6.49.10_(long-term)"));
     check_finding(FINDING_RETURN, FINDING_FAIL, "",
-                  "gateway=wg1 routing-mark=vpn-in; /ip/firewall/mangle/add");
+                  "gateway=wg1 routing-mark=vpn-in " COMMENT "; /ip/firewall/mangle/add");
     assert_null(strstr(find(FINDING_RETURN)->cure, "/routing/table"));
     set_table(TABLE_ROUTE, ROWS("=dst-address=0.0.0.0/0 =immediate-gw=wg1"));
     check_finding(FINDING_RETURN, FINDING_PASS, "", NULL);
@@ -444,7 +448,7 @@ static void test_fasttrack(void **state)
     check_finding(
         FINDING_FASTTRACK, FINDING_FAIL, "filter rule *5 fasttracks",
         "/ip/firewall/filter/add chain=forward in-interface=wg1 connection-state=established,related "
-        "action=accept place-before=*5; /ip/firewall/filter/add chain=forward out-interface=wg1");
+        "action=accept place-before=*5 " COMMENT "; /ip/firewall/filter/add chain=forward out-interface=wg1");
     /* A routing rule and the default route need no mark. */
     set_table(TABLE_MANGLE, NULL);
     set_table(TABLE_RULE, ROWS("=.id=*5 =action=lookup =table=vpn-in =interface=bridge"));

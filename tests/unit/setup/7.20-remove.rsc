@@ -10,6 +10,7 @@
 /ip/firewall/nat/remove [find comment="NAT-PMP to double-natpmp"]
 /ip/firewall/filter/remove [find comment~"^double-natpmp: "]
 /ip/firewall/mangle/remove [find comment~"^double-natpmp: "]
+/ip/firewall/raw/remove [find comment~"^double-natpmp: "]
 /ip/firewall/address-list/remove [find comment~"^double-natpmp: "]
 /routing/rule/remove [find comment~"^double-natpmp: "]
 /ip/route/remove [find comment~"^double-natpmp: "]

@@ -34,10 +34,21 @@ static void ask_deletion(struct check *c, const struct step *step)
     upstream_ask(&c->upstream, OWNER_TEST, NATPMP_UDP, port, 0, 0, step);
 }
 
+/* The gateway may have granted the mapping all the same. */
+static void not_granted(struct check *c, const struct step *step)
+{
+    c->survey.upstream.trial = c->survey.upstream.wrong != NULL ? GATEWAY_TRIAL_WRONG : GATEWAY_TRIAL_SILENT;
+    ask_deletion(c, step);
+}
+
 static void take_outcome(struct check *c, const struct upstream_outcome *o, const struct step *step)
 {
+    if (o->type == UPSTREAM_UNSOLICITED)
+        upstream_on_stranger(&c->upstream, o, false);
     if (o->owner != OWNER_TEST)
         return;
+    if (o->type == UPSTREAM_WRONG || o->type == UPSTREAM_NOT_GRANTED)
+        c->survey.upstream.wrong = upstream_wrong_text(o, NATPMP_UDP, c->survey.upstream.internal_port);
     if (c->gateway_phase == GATEWAY_DELETING) {
         c->survey.upstream.deleted = o->type == UPSTREAM_DELETED;
         c->gateway_phase = GATEWAY_ENDED;
@@ -50,6 +61,8 @@ static void take_outcome(struct check *c, const struct upstream_outcome *o, cons
         c->survey.upstream.trial = GATEWAY_TRIAL_FAILED;
         c->survey.upstream.trial_result = o->result;
         c->gateway_phase = GATEWAY_ENDED;
+    } else if (c->gateway_phase == GATEWAY_MAPPING && o->type == UPSTREAM_NOT_GRANTED) {
+        not_granted(c, step);
     }
 }
 
@@ -91,11 +104,8 @@ void check_tick_gateway(struct check *c, const struct step *step)
         ask_mapping(c, step);
         upstream_tick(&c->upstream, step); /* a slow router may have taken minutes */
     }
-    if (c->gateway_phase == GATEWAY_MAPPING && (c->stopping || gateway_limit_ms(c) <= step->now_ms)) {
-        c->survey.upstream.trial = GATEWAY_TRIAL_SILENT;
-        /* The gateway may have granted the mapping without an answer. */
-        ask_deletion(c, step);
-    }
+    if (c->gateway_phase == GATEWAY_MAPPING && (c->stopping || gateway_limit_ms(c) <= step->now_ms))
+        not_granted(c, step);
 }
 
 uint64_t check_gateway_deadline_ms(const struct check *c)

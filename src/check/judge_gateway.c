@@ -1,6 +1,7 @@
 /* The gateway: does it answer, does it grant mappings, and can the internet reach its address? */
 #include "check/judge_parts.h"
 #include "base/address_use.h"
+#include "core/lease.h"
 
 static void judge_silent(const struct survey *s, struct findings *out)
 {
@@ -65,20 +66,28 @@ static void judge_refused_mapping(const struct survey *s, struct findings *out)
 static void judge_mapping(const struct survey *s, struct findings *out)
 {
     struct finding *f;
+    bool brief;
     switch ((enum gateway_trial)s->upstream.trial) {
     case GATEWAY_TRIAL_NONE:
         break;
     case GATEWAY_TRIAL_GRANTED:
-        (void)finding_add(out, FINDING_GATEWAY_MAPPING,
-                          s->upstream.deleted && s->upstream.lifetime_s > 0 ? FINDING_PASS : FINDING_WARN,
-                          "the gateway granted a test mapping for %u s (external port %u), which %s",
-                          (unsigned)s->upstream.lifetime_s, (unsigned)s->upstream.external_port,
-                          s->upstream.deleted
-                              ? "was deleted again"
-                              : "may remain until it expires: its deletion was not confirmed");
+        brief = lease_lifetime_is_too_short(s->upstream.lifetime_s);
+        (void)finding_add(
+            out, FINDING_GATEWAY_MAPPING, s->upstream.deleted && !brief ? FINDING_PASS : FINDING_WARN,
+            "the gateway granted a test mapping for %u s%s (external port %u), which %s",
+            (unsigned)s->upstream.lifetime_s, brief ? ", too short for the daemon to keep it alive" : "",
+            (unsigned)s->upstream.external_port,
+            s->upstream.deleted ? "was deleted again"
+                                : "may remain until it expires: its deletion was not confirmed");
         break;
     case GATEWAY_TRIAL_FAILED:
         judge_refused_mapping(s, out);
+        break;
+    case GATEWAY_TRIAL_WRONG:
+        f = finding_add(out, FINDING_GATEWAY_MAPPING, FINDING_FAIL,
+                        "the gateway answers the request for a mapping with success, but %s",
+                        s->upstream.wrong);
+        finding_cure(f, "use another server of the provider");
         break;
     case GATEWAY_TRIAL_SILENT:
         f = finding_add(

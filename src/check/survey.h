@@ -98,6 +98,7 @@ enum gateway_trial {
     GATEWAY_TRIAL_GRANTED,
     GATEWAY_TRIAL_FAILED, /* trial_result */
     GATEWAY_TRIAL_SILENT,
+    GATEWAY_TRIAL_WRONG, /* it granted nothing of what was requested, see wrong */
 };
 
 struct survey {
@@ -129,6 +130,7 @@ struct survey {
         uint32_t address;
         uint8_t trial; /* enum gateway_trial */
         uint16_t trial_result;
+        const char *wrong; /* what was wrong with the last such answer; NULL: there was none */
         uint16_t internal_port;
         uint16_t external_port;
         uint32_t lifetime_s;

@@ -393,9 +393,14 @@ bool lease_is_fresh(const struct mapping *mapping, uint64_t now_ms)
     return lease->state == LEASE_GRANTED && (lease->offered_port != 0 || lease_settles_ms(mapping) > now_ms);
 }
 
+bool lease_lifetime_is_too_short(uint32_t lifetime_s)
+{
+    return lifetime_s <= RENEWALS_APART_MS / 1000;
+}
+
 bool lease_is_too_short(const struct mapping *mapping)
 {
-    return mapping->lease.state == LEASE_GRANTED && mapping->lease.granted_s * 1000 <= RENEWALS_APART_MS;
+    return mapping->lease.state == LEASE_GRANTED && lease_lifetime_is_too_short(mapping->lease.granted_s);
 }
 
 bool lease_is_answered_from_memory(const struct mapping *mapping, uint64_t now_ms)

@@ -85,7 +85,8 @@ bool lease_may_live(const struct mapping *mapping, uint64_t now_ms);
 bool lease_is_contradicted(const struct mapping *mapping, uint64_t now_ms);
 /* One more contradiction, and asking the gateway again settles nothing. */
 bool lease_is_contradicted_often(const struct mapping *mapping, uint64_t now_ms);
-/* True if it ends before the daemon renews it. */
+/* True if a lease of that lifetime ends before the daemon renews it. */
+bool lease_lifetime_is_too_short(uint32_t lifetime_s);
 bool lease_is_too_short(const struct mapping *mapping);
 /* The lifetime to request from the gateway: what the client requested last, or for a static mapping more. */
 uint32_t lease_lifetime_s(const struct mapping *mapping);

@@ -152,23 +152,17 @@ static void report_refusal(struct proxy *p, uint16_t m, uint16_t result, const s
 static void wrongly_answered(struct proxy *p, const struct upstream_outcome *o, const struct step *step)
 {
     const struct mapping *mapping = mapping_at(&p->tables, o->owner);
-    const char *what = "without an external port";
     upstream_heard(&p->upstream, step);
-    if (o->lifetime_s == 0) {
-        what = "with a lifetime of 0 s";
+    if (o->lifetime_s == 0)
         lease_on_late(&p->tables, o->owner, 0); /* the lease may be gone */
-    }
-    if (o->internal_port != p->strategy->request_port(mapping))
-        what = "for another internal port";
-    if (o->protocol != mapping_protocol(mapping))
-        what = "for the other protocol";
     if (p->wrong_answers == GATEWAY_CONTRADICTIONS_NOTED || ++p->wrong_answers < GATEWAY_CONTRADICTIONS_NOTED)
         return;
     actions_log(step->out, LOG_LEVEL_WARN, component,
                 "the gateway answers with success, but %s; after three such answers a mapping is refused "
                 "%s lifetime=%u answered_protocol=%s answered_internal=%u answered_external=%u "
                 "answered_lifetime=%u fix=\"choose another server if this lasts\"",
-                what, mapping_text(&p->tables, o->owner).text, (unsigned)lease_lifetime_s(mapping),
+                upstream_wrong_text(o, mapping_protocol(mapping), p->strategy->request_port(mapping)),
+                mapping_text(&p->tables, o->owner).text, (unsigned)lease_lifetime_s(mapping),
                 o->protocol == NATPMP_TCP ? "tcp" : "udp", (unsigned)o->internal_port,
                 (unsigned)o->external_port, (unsigned)o->lifetime_s);
 }

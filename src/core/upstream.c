@@ -474,6 +474,16 @@ void upstream_on_stranger(struct upstream *u, const struct upstream_outcome *o, 
         note_wrong(u, i);
 }
 
+const char *upstream_wrong_text(const struct upstream_outcome *o, enum natpmp_protocol protocol,
+                                uint16_t internal_port)
+{
+    if (o->protocol != protocol)
+        return "for the other protocol";
+    if (o->internal_port != internal_port)
+        return "for another internal port";
+    return o->lifetime_s == 0 ? "with a lifetime of 0 s" : "without an external port";
+}
+
 static void take_wrong(struct upstream *u, uint64_t now_ms, struct upstream_outcome *o)
 {
     int i = u->wrong - 1;

@@ -143,6 +143,10 @@ void upstream_start(struct upstream *u, uint64_t now_ms);
  * epoch: they may be others by the next start. */
 void upstream_stop(struct upstream *u, uint64_t now_ms);
 
+/* What is wrong with an answer that says success and grants nothing of what was requested. */
+const char *upstream_wrong_text(const struct upstream_outcome *o, enum natpmp_protocol protocol,
+                                uint16_t internal_port);
+
 /* True if there is room for another transaction. */
 bool upstream_free(const struct upstream *u);
 /* Sends a request for a lease of lifetime_s seconds, or a deletion (0). No transaction for the same

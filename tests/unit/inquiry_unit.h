@@ -22,6 +22,9 @@ static int session; /* of the model; 0: none */
 static bool ended;
 static bool gateway_answers;
 static uint16_t gateway_address_result;
+enum { WRONG_NOTHING, WRONG_LIFETIME, WRONG_PORT, WRONG_INTERNAL };
+static unsigned gateway_wrong;
+static uint32_t gateway_lifetime_s; /* 0: as requested */
 static unsigned gateway_mappings;
 static struct {
     size_t len;
@@ -67,8 +70,14 @@ static inline void gateway_takes(struct span bytes)
         len = natpmp_encode_address_reply(reply, gateway_address_result, epoch_s, 0x0b16212c);
     } else {
         gateway_mappings = request.lifetime_s > 0;
-        len = natpmp_encode_map_reply(reply, request.protocol, NATPMP_SUCCESS, epoch_s, request.internal_port,
-                                      request.lifetime_s > 0 ? 45001 : 0, request.lifetime_s);
+        bool deletes = request.lifetime_s == 0;
+        uint32_t lifetime_s = gateway_lifetime_s != 0 && !deletes ? gateway_lifetime_s : request.lifetime_s;
+        uint16_t port = request.internal_port;
+        len =
+            natpmp_encode_map_reply(reply, request.protocol, NATPMP_SUCCESS, epoch_s,
+                                    gateway_wrong == WRONG_INTERNAL && !deletes ? (uint16_t)(port ^ 1) : port,
+                                    deletes || gateway_wrong == WRONG_PORT ? 0 : 45001,
+                                    gateway_wrong == WRONG_LIFETIME ? 0 : lifetime_s);
     }
     assert_true(replies < PIECES_MAX);
     memcpy(from_gateway[replies].bytes, reply, len);
@@ -207,6 +216,8 @@ static inline void start_inquiry(const struct router_model_options *options, con
     ended = opening = false;
     gateway_answers = true;
     gateway_address_result = NATPMP_SUCCESS;
+    gateway_wrong = WRONG_NOTHING;
+    gateway_lifetime_s = 0;
     gateway_mappings = 0;
 }
 

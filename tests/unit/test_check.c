@@ -179,6 +179,24 @@ static void test_a_gateway_without_an_address(void **state)
     tear_down();
 }
 
+/* It answers, but grants nothing of what was requested, and nothing stays there. */
+static void test_a_gateway_that_answers_wrongly(void **state)
+{
+    static const char *const what[] = {[WRONG_LIFETIME] = "with a lifetime of 0 s",
+                                       [WRONG_PORT] = "without an external port",
+                                       [WRONG_INTERNAL] = "for another internal port"};
+    (void)state;
+    for (unsigned i = WRONG_LIFETIME; i <= WRONG_INTERNAL; i++) {
+        set_up(false);
+        gateway_wrong = i;
+        run(UINT32_MAX);
+        assert_int_equal(subject->survey.upstream.trial, GATEWAY_TRIAL_WRONG);
+        assert_string_equal(subject->survey.upstream.wrong, what[i]);
+        assert_int_equal(gateway_mappings, 0);
+        tear_down();
+    }
+}
+
 /* [R1] The check has the daemon's patience, and tells whoever looks on that it waits. */
 static void test_a_slow_router(void **state)
 {
@@ -229,6 +247,7 @@ UNIT(check)
         cmocka_unit_test(test_the_tables_alone),
         cmocka_unit_test(test_a_silent_gateway),
         cmocka_unit_test(test_a_gateway_without_an_address),
+        cmocka_unit_test(test_a_gateway_that_answers_wrongly),
         cmocka_unit_test(test_a_slow_router),
         cmocka_unit_test(test_a_route_check_that_hangs),
     };

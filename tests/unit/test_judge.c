@@ -501,6 +501,19 @@ static void test_results_of_the_gateway(void **state)
     check_finding(FINDING_GATEWAY, FINDING_FAIL, "nothing can be sent to the gateway", "outgoing UDP");
 }
 
+static void test_what_the_gateway_grants(void **state)
+{
+    (void)state;
+    check_finding(FINDING_GATEWAY_MAPPING, FINDING_PASS, "for 60 s (external", NULL);
+    survey->upstream.lifetime_s = 3;
+    check_finding(FINDING_GATEWAY_MAPPING, FINDING_WARN, "for 3 s, too short", NULL);
+    survey->upstream.lifetime_s = 4;
+    check_finding(FINDING_GATEWAY_MAPPING, FINDING_PASS, "for 4 s (external", NULL);
+    survey->upstream.trial = GATEWAY_TRIAL_WRONG;
+    survey->upstream.wrong = "for another internal port";
+    check_finding(FINDING_GATEWAY_MAPPING, FINDING_FAIL, "success, but for another internal port", "server");
+}
+
 static void test_text_from_outside_is_made_safe(void **state)
 {
     (void)state;
@@ -538,6 +551,7 @@ UNIT(judge)
         TEST(test_composed_lists),
         TEST(test_external_addresses),
         TEST(test_results_of_the_gateway),
+        TEST(test_what_the_gateway_grants),
         TEST(test_text_from_outside_is_made_safe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
  * router's owner has chosen (addresses, names, comments, keys, passwords) is not in it. */
 #include "app/report.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "app/version.h"
@@ -94,9 +95,45 @@ static bool is_private(const struct survey *s, struct span word)
     return false;
 }
 
-/* The router's own words of a message; "..." for all others. */
-static void write_message(const struct survey *s, const char *message, FILE *out)
+/* Puts "..." in the place of the values that open or name this router, whatever they look like. False: one of
+ * them is too short for that. */
+static bool hide(const struct survey *s, char *text)
 {
+    enum { SHORTEST = 4 }; /* less would be found everywhere */
+    struct table_rows t = table_rows_of(s, TABLE_IDENTITY);
+    struct span name = span_of(NULL, 0);
+    bool named = strcmp(s->config->instance, "default") != 0;
+    bool all = true;
+    if (table_rows_next(&t) != NULL)
+        (void)row_get(t.row, "name", &name);
+    const struct log_safe secrets[] = {log_safe(span_text(s->config->password)),
+                                       log_safe(span_text(s->config->user)),
+                                       log_safe(span_text(named ? s->config->instance : "")), log_safe(name)};
+    for (size_t i = 0; i < ARRAY_LEN(secrets); i++)
+        all = all && (secrets[i].text[0] == '\0' || strlen(secrets[i].text) >= SHORTEST);
+    while (*text != '\0') {
+        size_t longest = 0;
+        for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
+            size_t len = strlen(secrets[i].text);
+            if (len >= SHORTEST && len > longest && strncmp(text, secrets[i].text, len) == 0)
+                longest = len;
+        }
+        if (longest > 0) {
+            memcpy(text, "...", 3);
+            memmove(text + 3, text + longest, strlen(text + longest) + 1);
+        }
+        text += longest > 0 ? 3 : 1;
+    }
+    return all;
+}
+
+/* The router's own words of a message; "..." for all others. */
+static void write_message(const struct survey *s, const struct log_safe *text, FILE *out)
+{
+    struct log_safe copy = *text;
+    const char *message = copy.text;
+    bool cut = strlen(message) == sizeof(copy.text) - 1; /* in the middle of a word */
+    (void)hide(s, copy.text);
     while (*message != '\0') {
         size_t len = strcspn(message, " ");
         size_t core = len;
@@ -104,7 +141,8 @@ static void write_message(const struct survey *s, const char *message, FILE *out
             core--;
         struct span word = span_of(message, core);
         bool number = core >= 3 && message[0] == '(' && strspn(message + 1, "0123456789") == core - 2;
-        if (number || (is_word(word) && !is_private(s, word)))
+        bool half = cut && message[len] == '\0';
+        if (!half && (number || (is_word(word) && !is_private(s, word))))
             (void)fprintf(out, " %.*s", (int)len, message);
         else if (len > 0)
             (void)fputs(" ...", out);
@@ -139,7 +177,7 @@ static void write_tables(const struct survey *s, FILE *out)
                           table->incomplete ? " incomplete" : "");
         if (table->state == TABLE_REFUSED) {
             (void)fputs(" refused:", out);
-            write_message(s, table->message.text, out);
+            write_message(s, &table->message, out);
         }
         if (table->columns[0] != '\0')
             (void)fprintf(out, " columns=%s", table->columns);
@@ -231,10 +269,8 @@ static void write_gateway(const struct survey *s, FILE *out)
         s->upstream.internal_port == s->upstream.external_port ? "yes" : "no");
 }
 
-void report_for_developers(const struct survey *s, const struct findings *findings, FILE *out)
+static void write_parts(const struct survey *s, const struct findings *findings, FILE *out)
 {
-    (void)fprintf(out, "double-natpmp %s report. It contains no address, name, comment, key or password.\n",
-                  version);
     (void)fprintf(out, "settings: tls=%s in-interface=%s listen-address=%s instance=%s\n",
                   s->config->tls ? "yes" : "no", s->config->in_interface[0] != '\0' ? "set" : "found",
                   s->config->listen_address != 0 ? "set" : "any",
@@ -242,7 +278,7 @@ void report_for_developers(const struct survey *s, const struct findings *findin
     write_resource(s, out);
     write_tables(s, out);
     (void)fprintf(out, "trial rule: %u", (unsigned)s->trial);
-    write_message(s, s->trial_message.text, out);
+    write_message(s, &s->trial_message, out);
     (void)fputc('\n', out);
     write_types(s, out);
     write_unknown(s, out);
@@ -252,4 +288,23 @@ void report_for_developers(const struct survey *s, const struct findings *findin
         (void)fprintf(out, " %s=%s", finding_name((enum finding_id)findings->at[i].id),
                       finding_status_name((enum finding_status)findings->at[i].status));
     (void)fputc('\n', out);
+}
+
+void report_for_developers(const struct survey *s, const struct findings *findings, FILE *out)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *memory = open_memstream(&text, &size);
+    (void)fprintf(out, "double-natpmp %s report. It contains no address, name, comment, key or password.\n",
+                  version);
+    if (memory == NULL)
+        return;
+    write_parts(s, findings, memory);
+    if (fclose(memory) == 0) {
+        if (!hide(s, text))
+            (void)fputs("note: a password, user, INSTANCE or identity is too short to be searched for here\n",
+                        out);
+        (void)fputs(text, out);
+    }
+    free(text);
 }

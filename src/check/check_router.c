@@ -198,6 +198,8 @@ static void table_done(struct check *c, const struct command *command, const str
         c->table++;
         if (c->table == TABLE_ADDRESS_LIST && !address_lists_needed(&c->survey))
             c->survey.table[c->table++].state = TABLE_READ;
+        if (c->table == TABLE_IDENTITY && !c->config->all_columns)
+            c->survey.table[c->table++].state = TABLE_READ;
         if (c->table == TABLE_SCRIPT && c->config->change_script[0] == '\0')
             c->table++;
     } while (!all && c->table < TABLES && c->table != TABLE_ROUTE_CHECK);

@@ -58,6 +58,7 @@ const char *survey_path(const struct survey *s, enum table_name name)
         [TABLE_USER] = "/user/print",
         [TABLE_GROUP] = "/user/group/print",
         [TABLE_PEER] = "/interface/wireguard/peers/print",
+        [TABLE_IDENTITY] = "/system/identity/print",
     };
     struct ros_version version;
     if (name == TABLE_RULE && survey_version(s, &version) && version.major < 7)

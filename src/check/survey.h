@@ -57,7 +57,8 @@ enum table_name {
     TABLE_SCRIPT, /* only with ON_CHANGE_SCRIPT */
     TABLE_USER,
     TABLE_GROUP,
-    TABLE_PEER, /* never with keys */
+    TABLE_PEER,     /* never with keys */
+    TABLE_IDENTITY, /* only for a report, which must not contain it */
     TABLES,
 };
 

@@ -678,6 +678,8 @@ PRIVATE = {
     "mangle": ("chain=prerouting action=mark-connection new-connection-mark=markmine in-bridge-port=brmine",
                "chain=prerouting action=newaction new-routing-mark=routemine"),
     "routing-rule": ("src-address=192.168.99.9/32 action=lookup table=tablemine",),
+    "peer": ("interface=tunmine allowed-address=198.51.100.0/24 public-key=keymine comment=peermine",),
+    "vrf": ("name=vrfmine interfaces=uplink-mine",),
     "address-list": ("list=listmine address=198.51.100.99", "list=listmine address=mydomain.example"),
 }
 SECRETS = ["mine", "mymother", "camera", "bad guys", "4711", "192.168.99", "203.0.113", "198.51.100", "172.17.0", "10.2.0",

@@ -10,8 +10,8 @@ FIRST, LAST = (7, 9), (7, 24)
 
 # The vendor's manual has these. The inspection from which the table was taken did not look at them. The last one is of
 # RouterOS 6.
-NOT_IN_THE_TABLE = {"/system/package/print", "/system/package/update/install", "/interface/enable", "/ip/settings/set",
-                    "/ip/route/rule/print"}
+NOT_IN_THE_TABLE = {"/system/package/print", "/system/package/update/install", "/interface/enable", "/ip/settings/print",
+                    "/ip/settings/set", "/ip/vrf/print", "/ip/route/rule/print"}
 # Columns that can be asked for, but not set.
 READ_ONLY = {".id", "name", "dynamic", "invalid", "running", "active", "topics", "status", "type", "fasttrack", "srcnat", "protocol",
              "dst-address", "reply-dst-address"}

@@ -172,6 +172,17 @@ def test_another_mark_replaces_ours(build):
     assert works(lab)
 
 
+def test_a_rule_for_a_queue_replaces_our_mark(build):
+    """[S13] The remedy is a condition of that rule, and no second copy of ours."""
+    lab, router = build(commands, "/ip/firewall/mangle/add chain=forward action=mark-connection new-connection-mark=qos "
+                        "passthrough=yes")
+    lab.daemon()
+    assert served(lab) and dies(lab)
+    found = heal(lab, router, "return-path")
+    assert found["return-path"]["cure"] == "/ip/firewall/mangle/set *3 connection-mark=no-mark"
+    assert works(lab)
+
+
 def test_nothing_translates_the_container(build):
     """[S4] The gateway does not answer an address that it does not know."""
     lab, router = build(commands, "/ip/firewall/nat/remove [find comment=\"double-natpmp: gateway\"]")

@@ -88,10 +88,13 @@ static bool is_private(const struct survey *s, struct span word)
             return true;
     if (is_builtin_chain(word))
         return false;
-    for (unsigned i = 0; i < TABLES; i++)
+    for (unsigned i = 0; i < TABLES; i++) {
+        if (i == TABLE_SETTINGS)
+            continue; /* these values are the router's own words, such as "no" */
         for (struct table_rows t = table_rows_of(s, (enum table_name)i); table_rows_next(&t) != NULL;)
             if (is_value(t.row, word))
                 return true;
+    }
     return false;
 }
 

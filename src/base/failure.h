@@ -93,6 +93,9 @@
     X(BAD_INTERFACE, .must_act = true, .state = "the router refuses rules for MIKROTIK_IN_INTERFACE",        \
       .cause = "it has no interface of that name, so nothing is mapped",                                     \
       .remedy = "correct MIKROTIK_IN_INTERFACE, or remove it; the names: /interface/print")                  \
+    /* Two in a row; of the first one only the line of COMMAND tells, with the router's words. */            \
+    X(REFUSES_RULES, .state = "the router refuses to add rules",                                             \
+      .cause = "an earlier line has its reason, so nothing new is mapped", .remedy = "/log/print")           \
     X(INVALID_RULES, .state = "the router says that rules of double-natpmp are invalid",                     \
       .cause = "their interface is gone or disabled", .remedy = FAILURE_SHOW_INVALID)                        \
     X(SLOW, .state = "the router needs longer than 12 s to add a rule",                                      \

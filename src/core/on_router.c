@@ -177,6 +177,7 @@ static void found_rule(struct proxy *p, uint16_t m, const struct nat_rule *row, 
     switch ((enum rule_state)mapping_at(&p->tables, m)->rule.state) {
     case RULE_ABSENT:
     case RULE_UNSURE:
+        router_rule_is_made(&p->router, step->out);
         mapping_wake(&p->tables, m);
         note_rule(p, m, row, step);
         return;

@@ -232,6 +232,23 @@ static bool is_refused_place(const struct router *r, const struct command *c)
            (c->error == ROS_ERROR_NO_SUCH_ITEM || mentions(c->message.text, "place-before"));
 }
 
+/* What is wrong with one interface or one item is found out otherwise. */
+static enum failure refusal_of(struct router *r, const struct command *c)
+{
+    if (c->kind != COMMAND_ADD || c->error == ROS_ERROR_INPUT)
+        return FAILURE_COMMAND;
+    bool again = r->refused_add;
+    r->refused_add = true;
+    return again ? FAILURE_REFUSES_RULES : FAILURE_COMMAND;
+}
+
+void router_rule_is_made(struct router *r, struct actions *out)
+{
+    r->refused_add = false;
+    if (r->trouble == FAILURE_REFUSES_RULES)
+        router_report(r, FAILURE_NONE, span_of(NULL, 0), out);
+}
+
 static bool change_failed(struct router *r, const struct command *c, struct router_outcome *o,
                           const struct step *step)
 {
@@ -251,7 +268,7 @@ static bool change_failed(struct router *r, const struct command *c, struct rout
     else if (c->kind == COMMAND_ADD && r->way.configured[0] != '\0' && mentions(c->message.text, "interface"))
         router_report(r, FAILURE_BAD_INTERFACE, span_of(NULL, 0), step->out);
     else if (c->error != ROS_ERROR_NO_SUCH_ITEM)
-        router_report(r, FAILURE_COMMAND, span_text(c->message.text), step->out);
+        router_report(r, refusal_of(r, c), span_text(c->message.text), step->out);
     o->type = ROUTER_FAILED;
     o->error = (enum ros_error)c->error;
     return true;
@@ -266,7 +283,9 @@ static bool change_done(struct router *r, const struct command *c, struct router
         return change_failed(r, c, o, step);
     /* What concerns the addition of rules ends with one that is as it should be. */
     bool added = c->kind == COMMAND_ADD;
-    bool stays = !added && (r->trouble == FAILURE_BAD_INTERFACE || r->trouble == FAILURE_SLOW);
+    bool stays = !added && (r->trouble == FAILURE_BAD_INTERFACE || r->trouble == FAILURE_SLOW ||
+                            r->trouble == FAILURE_REFUSES_RULES);
+    r->refused_add = r->refused_add && !added;
     if (added && c->sent_ms + SLOW_MS <= step->now_ms)
         router_report(r, FAILURE_SLOW, span_of(NULL, 0), step->out);
     else if (!stays)

@@ -185,7 +185,8 @@ struct router {
     bool ready; /* a resync was completed on the present main connection */
     bool listening;
     bool listen_refused;
-    uint8_t trouble; /* enum failure: what was logged last */
+    uint8_t trouble;  /* enum failure: what was logged last */
+    bool refused_add; /* and no rule was made since then */
     char version[32];
 
     uint8_t stage;    /* enum router_stage */
@@ -343,6 +344,8 @@ void router_read_context(struct router *r, const char *interface, const struct s
 
 /* The rule before which ours are added is gone: a resync finds another one. */
 void router_place_lost(struct router *r, uint64_t now_ms);
+/* The router's table shows a rule of ours whose addition failed. */
+void router_rule_is_made(struct router *r, struct actions *out);
 void router_report(struct router *r, enum failure failure, struct span message, struct actions *out);
 /* Requests a resync like router_resync, but the running one is good enough. */
 void router_resync_later(struct router *r, uint64_t at_ms);

@@ -24,7 +24,9 @@ void router_report(struct router *r, enum failure failure, struct span message, 
     /* Answers to other commands do not show the way. */
     bool hidden = r->trouble == FAILURE_NO_INTERFACE && failure == FAILURE_NONE && r->ready &&
                   r->way.interface[0] == '\0';
-    if (r->trouble == (uint8_t)failure || hidden)
+    /* `health` does not count it, so it does not end what counts. */
+    bool lesser = failure == FAILURE_COMMAND && r->trouble >= FAILURE_READ_POLICY;
+    if (r->trouble == (uint8_t)failure || hidden || lesser)
         return;
     r->trouble = (uint8_t)failure;
     if (failure == FAILURE_COMMAND)

@@ -58,15 +58,18 @@ static const struct {
     {FAILURE_PROTOCOL, LOG_LEVEL_ERROR,
      "the router does not speak the RouterOS API: MIKROTIK_API_ADDRESS names another port",
      "fix=\"check MIKROTIK_API_ADDRESS", "set MIKROTIK_API_ADDRESS"},
-    {FAILURE_READ_POLICY, LOG_LEVEL_ERROR, "the API user may not read the router's tables", "/user/group/print",
+    {FAILURE_READ_POLICY, LOG_LEVEL_ERROR, "the API user may not read the router's tables",
+     "/user/group/print", NULL},
+    {FAILURE_WRITE_POLICY, LOG_LEVEL_ERROR, "the API user may not change NAT rules", "/user/group/print",
      NULL},
-    {FAILURE_WRITE_POLICY, LOG_LEVEL_ERROR, "the API user may not change NAT rules", "/user/group/print", NULL},
     {FAILURE_NO_INTERFACE, LOG_LEVEL_WARN,
      "the router does not show the way to the gateway: the interface for the rules is unknown",
      "set MIKROTIK_IN_INTERFACE", NULL},
     {FAILURE_BAD_INTERFACE, LOG_LEVEL_ERROR,
      "the router refuses rules for MIKROTIK_IN_INTERFACE: it has no interface of that name",
      "correct MIKROTIK_IN_INTERFACE", NULL},
+    {FAILURE_REFUSES_RULES, LOG_LEVEL_WARN, "the router refuses to add rules: an earlier line has its reason",
+     "/log/print", NULL},
     {FAILURE_INVALID_RULES, LOG_LEVEL_WARN, "the router says that rules of double-natpmp are invalid",
      "/ip/firewall/nat/print detail where invalid", NULL},
     {FAILURE_SLOW, LOG_LEVEL_WARN, "the router needs longer than 12 s to add a rule",
@@ -133,6 +136,7 @@ static void test_log(void **state)
     for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
         actions_clear(&out, LOG_LEVEL_WARN);
         bool refused = rows[i].failure == FAILURE_COMMAND;
+        router.trouble = FAILURE_NONE;
         router_report(&router, rows[i].failure, span_text(refused ? "failure: busy" : ""), &out);
         check_state(i, failure_text(rows[i].failure)->state, rows[i].what);
         check_line(i, only_line(&out, rows[i].level), rows[i].what, rows[i].log);

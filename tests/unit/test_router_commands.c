@@ -47,6 +47,36 @@ static void test_a_slow_router(void **state)
     assert_int_equal(router->trouble, FAILURE_NONE);
 }
 
+/* One rule may be refused for a reason of its own, the second one in a row shows that all are. A rule that is
+ * made ends it, and nothing else does. */
+static void test_a_router_that_refuses_rules(void **state)
+{
+    (void)state;
+    assert_true(router_add(router, 5, &rule, at(now_ms)));
+    note_sent();
+    answer("/ip/firewall/nat/add", "!trap =message=failure:_no_space_left_on_device|");
+    assert_int_equal(router->trouble, FAILURE_COMMAND);
+    assert_true(router_remove(router, 6, 0x1A, at(now_ms)));
+    note_sent();
+    answer("/ip/firewall/nat/remove", "");
+    assert_int_equal(router->trouble, FAILURE_NONE);
+    assert_true(router_add(router, 5, &rule, at(now_ms)));
+    note_sent();
+    answer("/ip/firewall/nat/add", "!trap =message=failure:_no_space_left_on_device|");
+    assert_int_equal(router->trouble, FAILURE_REFUSES_RULES);
+    assert_true(router_set_comment(router, 6, 0x1A, 0, 60, at(now_ms)));
+    note_sent();
+    answer("/ip/firewall/nat/set", "!trap =message=failure:_no_space_left_on_device|");
+    assert_true(router_remove(router, 6, 0x1A, at(now_ms)));
+    note_sent();
+    answer("/ip/firewall/nat/remove", "");
+    assert_int_equal(router->trouble, FAILURE_REFUSES_RULES);
+    assert_true(router_add(router, 5, &rule, at(now_ms)));
+    note_sent();
+    answer("/ip/firewall/nat/add", "");
+    assert_int_equal(router->trouble, FAILURE_NONE);
+}
+
 /* Reads the tables again: one address on the interface, and these NAT rules. The commands begin with this
  * tag. */
 static void resync_with(unsigned tag, const char *rules)
@@ -468,6 +498,7 @@ UNIT(router_commands)
     const struct CMUnitTest tests[] = {
         READY_TEST(test_add),
         READY_TEST(test_a_slow_router),
+        READY_TEST(test_a_router_that_refuses_rules),
         READY_TEST(test_where_a_rule_is_added),
         READY_TEST(test_a_place_that_is_refused),
         READY_TEST(test_remove_and_set),

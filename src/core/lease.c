@@ -493,7 +493,7 @@ void lease_retry_soon(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
     lease->retry_ms = now_ms + backoff_ms(ROOM_RETRY_MS, ROOM_RETRY_MAX_MS, lease->failures - 1u);
 }
 
-void lease_on_rejoin_failed(struct mapping_tables *t, uint16_t m)
+void lease_on_not_released(struct mapping_tables *t, uint16_t m)
 {
     struct lease *lease = lease_of(t, m);
     set_state(t, m, LEASE_UNSURE);

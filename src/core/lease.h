@@ -183,8 +183,8 @@ void lease_retry_at(struct mapping_tables *t, uint16_t m, uint64_t retry_ms);
 void lease_retry_later(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
 /* Sets the delay after a refusal while another mapping releases its port: 250 ms at first, 4 s at most. */
 void lease_retry_soon(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
-/* The deletion before a new request (PAIR_REJOINS) failed: the lease is requested without it. */
-void lease_on_rejoin_failed(struct mapping_tables *t, uint16_t m);
+/* The deletion failed, and the mapping is wanted: the lease is requested without it. */
+void lease_on_not_released(struct mapping_tables *t, uint16_t m);
 void lease_set_pair(struct mapping_tables *t, uint16_t m, enum lease_pair pair);
 /* The lease will be deleted and requested again, to get the companion's external port. */
 void lease_rejoin(struct mapping_tables *t, uint16_t m, uint64_t now_ms);

@@ -126,7 +126,7 @@ void client_release(struct mapping_tables *t, uint16_t c)
         client->delete_all_pending[1] != 0)
         return;
     assert(client->live == 0 && client->map_jobs == 0 && client->asking == 0 && client->queue.first == 0 &&
-           client->changes.first == 0);
+           client->releases.first == 0 && client->changes.first == 0);
     list_remove(&t->client_ready, t->client_ready_link, c);
     list_remove(&t->change_ready, t->change_ready_link, c);
     list_remove(&t->address_waiting, t->address_waiting_link, c);
@@ -235,8 +235,7 @@ void mapping_free(struct mapping_tables *t, uint16_t m)
     assert(!list_has(&client->changes, t->to_change, m));
 
     mapping_wake(t, m);
-    if (mapping->released)
-        index_remove(&t->by_released_port, m);
+    mapping_unrelease(t, m);
     mapping_set_router_port(t, m, 0);
     mapping_index_external_port(t, m, 0);
     list_remove(&t->drive, t->to_drive, m);
@@ -244,6 +243,7 @@ void mapping_free(struct mapping_tables *t, uint16_t m)
     list_remove(&t->spare, t->spare_link, m);
     list_remove(&t->fresh, t->fresh_link, m);
     list_remove(&client->queue, t->to_ask, m);
+    list_remove(&client->releases, t->to_release, m);
     heap_set(&t->due, m, UINT64_MAX);
     index_remove(&t->by_key, m);
     list_remove(&client->mappings, t->of_client, m);
@@ -263,12 +263,17 @@ void mapping_note_fresh(struct mapping_tables *t, uint16_t m)
 static void note_released(struct mapping_tables *t, uint16_t m)
 {
     struct mapping *mapping = &t->mapping[m];
-    bool released = !mapping->wanted && mapping->promise.port != 0;
-    if (released && !mapping->released)
-        index_add(&t->by_released_port, index_hash(mapping->promise.port), m);
-    else if (!released && mapping->released)
+    if (mapping->promise.port == 0 || mapping->released)
+        return;
+    index_add(&t->by_released_port, index_hash(mapping->promise.port), m);
+    mapping->released = true;
+}
+
+void mapping_unrelease(struct mapping_tables *t, uint16_t m)
+{
+    if (t->mapping[m].released)
         index_remove(&t->by_released_port, m);
-    mapping->released = released;
+    t->mapping[m].released = false;
 }
 
 void mapping_quarantine(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
@@ -341,9 +346,10 @@ void mapping_set_wanted(struct mapping_tables *t, uint16_t m, bool wanted)
         return;
     mapping->wanted = wanted;
     mapping->moving = false;
-    note_released(t, m);
-    if (!wanted)
+    if (!wanted) {
+        note_released(t, m);
         t->client[mapping->client].full_noted = false;
+    }
     uint16_t *live = &t->client[mapping->client].live;
     *live = (uint16_t)(wanted ? *live + 1 : *live - 1);
     t->live = (uint16_t)(wanted ? t->live + 1 : t->live - 1);

@@ -70,7 +70,8 @@ struct client {
     uint16_t delete_all_pending[2]; /* pending replies to deletions of all mappings, by protocol */
     bool late;                      /* the client renewed a mapping after its lifetime had ended */
     struct list mappings;           /* all its mapping records, linked by of_client */
-    struct list queue;              /* mappings whose turn at the gateway comes next, linked by to_ask */
+    struct list queue;              /* mappings whose turn at the gateway comes next, linked by to_ask ... */
+    struct list releases;           /* ... and after them deletions that the gateway may not confirm */
     struct list changes;            /* mappings whose rule waits for a change, linked by to_change */
     struct bucket change_budget;    /* changes on the router that the client may still cause */
     bool changes_noted;             /* the log has reported that its changes wait */
@@ -80,6 +81,7 @@ struct mapping_tables {
     struct mapping mapping[MAPPINGS_MAX + 1];
     struct list_link of_client[MAPPINGS_MAX + 1];
     struct list_link to_ask[MAPPINGS_MAX + 1];
+    struct list_link to_release[MAPPINGS_MAX + 1];
     struct list_link to_drive[MAPPINGS_MAX + 1];
     struct list_link to_router[MAPPINGS_MAX + 1];
     struct list_link to_change[MAPPINGS_MAX + 1];
@@ -174,6 +176,8 @@ void mapping_free(struct mapping_tables *t, uint16_t m);
 void mapping_quarantine(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
 /* Takes the record out of quarantine, because it is used again. */
 void mapping_wake(struct mapping_tables *t, uint16_t m);
+/* The port that it was advertised before it ended is forgotten, because it is advertised another time. */
+void mapping_unrelease(struct mapping_tables *t, uint16_t m);
 /* True if another client was advertised this external port, of either protocol, and released it at since_ms
  * or later. Peers of that client may still send to it. */
 bool mapping_port_is_quarantined(const struct mapping_tables *t, uint16_t m, uint16_t external_port,

@@ -110,18 +110,25 @@ static void granted(struct proxy *p, uint16_t m, const struct upstream_outcome *
 
 /* ---- refusals and silence ---- */
 
-/* The gateway did not confirm a deletion, so it is repeated later. A lease that was deleted only in order to
- * request it again is requested at once instead. */
+/* The gateway did not confirm a deletion, so it is repeated later. A mapping that is wanted does not wait for
+ * that: a lease that will be requested again is requested now, which replaces it, and one whose port cannot
+ * be used ends by itself. */
 static void not_released(struct proxy *p, uint16_t m, uint64_t retry_ms, const struct step *step)
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);
-    if (mapping->lease.pair != PAIR_REJOINS || !mapping_ought(mapping)) {
+    bool rejoins = mapping->lease.pair == PAIR_REJOINS;
+    p->keeps_leases = true;
+    if (!mapping->wanted) {
         lease_retry_at(&p->tables, m, retry_ms);
-        return;
+    } else if (mapping->moving) {
+        lease_on_gone(&p->tables, m);
+    } else {
+        lease_on_not_released(&p->tables, m);
+        if (rejoins) {
+            statics_not_given_back(p, m, step);
+            external_port_pair_settled(p, m, step);
+        }
     }
-    lease_on_rejoin_failed(&p->tables, m);
-    statics_not_given_back(p, m, step);
-    external_port_pair_settled(p, m, step);
 }
 
 /* A permanent error is sent to the client at once and unchanged [N-05] [R-10]. Any other error, even an
@@ -221,6 +228,7 @@ static void unanswered(struct proxy *p, uint16_t m, const struct step *step)
 
 static void deleted(struct proxy *p, uint16_t m, const struct step *step)
 {
+    p->keeps_leases = false;
     lease_on_gone(&p->tables, m);
     statics_on_deleted(p, m, step);
 }

@@ -83,6 +83,7 @@ void promise_on_repeated(struct mapping_tables *t, uint16_t m)
     bool changed = promise->port != 0 && promise->port != port;
     if (changed && promise->changes < UINT16_MAX)
         promise->changes++;
+    mapping_unrelease(t, m);
     promise->port = port;
 }
 

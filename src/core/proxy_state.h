@@ -58,8 +58,9 @@ struct proxy {
     uint8_t wrong_answers;            /* since the last grant at once; the third one was logged */
     bool ports_short_noted;           /* the gateway has no port left */
     uint64_t displaces_from_ms;       /* no static mapping takes a client's port before */
-    uint8_t refusals;                 /* of mappings in a row, each for a reason that concerns all of them */
-    uint16_t refusal;                 /* the last result */
+    bool keeps_leases; /* it did not confirm the last deletion: others go before the next one */
+    uint8_t refusals;  /* of mappings in a row, each for a reason that concerns all of them */
+    uint16_t refusal;  /* the last result */
     uint64_t refusals_since_ms;
     bool refuses;                  /* there were so many, for so long */
     uint64_t leased_until_ms;      /* no lease that the gateway granted lasts longer */

@@ -47,8 +47,8 @@ void turn_client(struct proxy *p, uint16_t c)
 {
     struct mapping_tables *t = &p->tables;
     unsigned limit = p->stopping ? UPSTREAM_PARALLEL_MAX : 1;
-    bool may = t->client[c].queue.first != 0 && t->client[c].asking < limit;
-    if (may)
+    bool waits = t->client[c].queue.first != 0 || t->client[c].releases.first != 0;
+    if (waits && t->client[c].asking < limit)
         list_push(&t->client_ready, t->client_ready_link, c);
 }
 
@@ -61,9 +61,15 @@ uint16_t turn_next(struct proxy *p, enum lease_want *ret_want, const struct step
             return 0;
         }
         uint16_t c = list_pop(&t->client_ready, t->client_ready_link);
-        uint16_t m = list_pop(&t->client[c].queue, t->to_ask);
+        struct client *client = &t->client[c];
+        uint16_t m = list_pop(&client->queue, t->to_ask);
+        bool waits = m != 0;
+        if (!waits)
+            m = list_pop(&client->releases, t->to_release);
         *ret_want = m != 0 ? wants(p, m, step->now_ms) : LEASE_WANTS_NOTHING;
-        if (*ret_want != LEASE_WANTS_NOTHING) {
+        if (waits && p->keeps_leases && *ret_want == LEASE_WANTS_RELEASE) {
+            list_push(&client->releases, t->to_release, m);
+        } else if (*ret_want != LEASE_WANTS_NOTHING) {
             if (p->strategy->claim == NULL ||
                 p->strategy->claim(p, m, *ret_want == LEASE_WANTS_RELEASE, step))
                 return m;

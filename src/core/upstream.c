@@ -518,6 +518,8 @@ static bool take_answer(struct upstream *u, int i, uint64_t now_ms, struct upstr
     o->asked_ms = t->first_ms;
     o->gone_ms = t->last_ms + UNDER_WAY_MS + (uint64_t)reply->lifetime_s * 1000;
     o->wrong = t->wrong > 0;
+    if (t->deleting)
+        note_deleted(u, key, t, now_ms);
     if (reply->result != NATPMP_SUCCESS) {
         o->type = UPSTREAM_FAILED;
     } else if (!t->deleting) {
@@ -525,7 +527,6 @@ static bool take_answer(struct upstream *u, int i, uint64_t now_ms, struct upstr
         note_under_way(u, key, UNDER_WAY_GRANT, now_ms + UNDER_WAY_MS);
     } else {
         o->type = UPSTREAM_DELETED;
-        note_deleted(u, key, t, now_ms);
     }
     end(u, i, now_ms);
     return true;
@@ -561,6 +562,8 @@ static bool take_unanswered(struct upstream *u, uint64_t now_ms, struct upstream
         if (!t->used || t->sends < t->sends_max || t->next_ms > now_ms)
             continue;
         *o = (struct upstream_outcome){.type = UPSTREAM_UNANSWERED, .owner = t->owner};
+        if (t->deleting)
+            note_deleted(u, u->key[i], t, now_ms);
         end(u, i, now_ms);
         return true;
     }

@@ -22,6 +22,7 @@ enum {
     CREATED_MS = 3000, /* a new mapping in calm weather */
     TURN_MS = 700,     /* and each of its client's that may be before it at the gateway */
     ANSWERED_MS = 1000,
+    ASKED_MS = 3000, /* whatever is in the way of it at the gateway */
     GIVEN_UP_MS = 64000,
     RULE_GONE_MS = 5000,
     /* After a start or a lost connection, a process may not know for so long that another one serves: both
@@ -233,6 +234,43 @@ static void check_created(const struct book *b, uint64_t now_ms, const struct bo
                   now_ms - m->work_ms);
 }
 
+/* Another request of that client is in work at the gateway: it has one at a time (section 3.1). One that no
+ * rule shows the owner of may be that client's. */
+static bool waits_for_turn(const struct book *b, uint32_t address, const struct book_lease *own)
+{
+    for (unsigned i = 0; i < b->own.lease_count; i++) {
+        const struct book_lease *lease = &b->own.leases[b->own.lease_of[i]];
+
+        if (lease != own && (lease->owner == address || !book_owner_of(b, lease)) &&
+            (lease->open || lease->maybe_open) && !lease->deletes)
+            return true;
+    }
+    return false;
+}
+
+/* Whatever the weather, the gateway is asked for what a client waits for: no deletion, answered or not, may
+ * be in the way of that for long. */
+static void check_asked(const struct book *b, uint64_t now_ms, const struct book_mapping *m)
+{
+    uint64_t for_ms = ASKED_MS + b->config.late_ms + b->config.router_ms;
+    const struct book_rule *rule;
+    const struct book_lease *lease;
+    char text[48];
+
+    if (m->work_ms == 0 || m->work_ms + for_ms > now_ms || b->config.symmetric ||
+        b->own.error_ms >= m->work_ms || b->own.stalled_ms + for_ms > now_ms ||
+        !book_router_is_calm(b, now_ms, BOOK_CALM_MS))
+        return;
+    rule = book_rule_of(b, m->address, m->tcp, m->port);
+    lease = rule ? book_lease_of(b, rule->tcp, rule->router_port) : NULL;
+    if (!lease || !rule->enabled || m->rule_ms + for_ms > now_ms || lease->contradicted_ms >= m->work_ms ||
+        (!lease->deletes && (lease->open || lease->sent_ms >= m->work_ms)) ||
+        waits_for_turn(b, m->address, lease))
+        return;
+    book_fail(b, "%s waits for %" PRIu64 " ms, and the gateway was not asked for it", book_name(m, text),
+              now_ms - m->work_ms);
+}
+
 /* The client believes in a port that the gateway gave up, and nobody tells it. */
 static void check_learns(const struct book *b, uint64_t now_ms, const struct book_mapping *m)
 {
@@ -307,13 +345,16 @@ static void check_rule_ends(const struct book *b, uint64_t now_ms, const struct 
                   now_ms - ends_ms);
 }
 
-/* A request whose first datagram was lost, or its answer. */
+/* A request whose first datagram was lost, or its answer. A deletion is given up soon, and nobody waits for
+ * it.
+ */
 static void note_unanswered(struct book *b, uint64_t now_ms)
 {
     for (unsigned i = 0; i < b->own.lease_count; i++) {
         const struct book_lease *lease = &b->own.leases[b->own.lease_of[i]];
 
-        if (lease->open && lease->asked_ms + ANSWERED_MS < now_ms && now_ms < lease->sent_ms + GIVEN_UP_MS)
+        if (lease->open && !lease->deletes && lease->asked_ms + ANSWERED_MS < now_ms &&
+            now_ms < lease->sent_ms + GIVEN_UP_MS)
             b->own.gateway_ms = now_ms;
     }
 }
@@ -328,6 +369,7 @@ static void slow_scan(struct book *b, uint64_t now_ms)
         if (!b->mappings[i].used)
             continue;
         check_created(b, now_ms, &b->mappings[i]);
+        check_asked(b, now_ms, &b->mappings[i]);
         check_learns(b, now_ms, &b->mappings[i]);
         check_kept(b, now_ms, &b->mappings[i]);
     }

@@ -315,6 +315,11 @@ static void take_delete(struct gateway_model *g, uint64_t now_ms, uint64_t sent_
         reply_map(g, now_ms, request, g->faults.refuse_delete, 0, 0);
         return;
     }
+    if (g->faults.grants_delete) {
+        reply_map(g, now_ms, request, RESULT_SUCCESS, lease ? lease->external_port : internal_port,
+                  PROTON_LIFETIME_S);
+        return;
+    }
     if (lease && sent_ms < lease->asked_ms)
         lose(g, lease, now_ms, false);
     if (lease)

@@ -57,6 +57,8 @@ struct gateway_faults {
     /* The result of each request of a kind, or GATEWAY_NO_ANSWER; 0: the request is served. */
     uint16_t refuse; /* a mapping */
     uint16_t refuse_delete;
+    bool grants_delete; /* it answers a deletion as it answers a request for the mapping, and keeps the lease
+                         */
     uint16_t refuse_address;
     enum gateway_wrong wrong; /* a mapping */
     bool in_turn;             /* `refuse` and `wrong` concern each second request for a mapping only */

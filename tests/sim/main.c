@@ -59,8 +59,8 @@ static bool all_happened(const struct sim_result *total, uint64_t runs)
 {
     bool all = true;
 
-    for (unsigned i = 0; i < SIM_TWIN && runs >= RUNS_WITH_ALL; i++) {
-        if (total->happened[i] > 0)
+    for (unsigned i = 0; i < SIM_EVENTS && runs >= RUNS_WITH_ALL; i++) {
+        if (total->happened[i] > 0 || i == SIM_TWIN)
             continue;
         fprintf(stderr, "%s never happened in %" PRIu64 " runs\n", sim_event_name((enum sim_event)i), runs);
         all = false;

@@ -61,6 +61,10 @@ enum sim_event {
     SIM_GATEWAY_WRONG, /* answers that grant nothing, or each second request is refused */
 
     SIM_TWIN, /* a second daemon with the same INSTANCE starts, or dies */
+
+    SIM_AGAIN,         /* a client deletes a mapping and requests it, or another one, a moment later */
+    SIM_GATEWAY_KEEPS, /* what it is asked to delete: it does not answer, refuses, or answers with a grant */
+    SIM_GATEWAY_UNASKED, /* it grants ports of mappings that have ended */
     SIM_EVENTS,
 };
 
@@ -82,6 +86,14 @@ struct sim_arrived {
     uint64_t connections;
 };
 
+/* A mapping that a client deleted had this port on the router. */
+struct sim_ended {
+    bool tcp;
+    uint16_t router_port;
+};
+
+enum { SIM_ENDED = 16 };
+
 struct sim {
     uint64_t seed;
     bool reads; /* somebody reads the status, again and again */
@@ -95,6 +107,8 @@ struct sim {
     unsigned next_address;
     struct sim_arrived *arrived;
     unsigned arrivals;
+    struct sim_ended ended[SIM_ENDED]; /* a ring */
+    unsigned ended_next;
     bool second_shares; /* the second tunnel has the address of the first one */
 };
 
@@ -108,6 +122,9 @@ const char *sim_event_name(enum sim_event event);
 void sim_happens(struct sim *sim, enum sim_event event);
 void sim_gateway_lies(struct sim *sim, enum sim_event event);
 void sim_faults_off(struct sim *sim);
+/* Those of sim_deletions.c. */
+void sim_deletions_happen(struct sim *sim, enum sim_event event);
+void sim_deletions_off(struct world *w);
 
 /* What arrives from the internet, and who reads that in the status (sim_readers.c). */
 void sim_readers_begin(struct sim *sim);

@@ -654,8 +654,10 @@ void sim_happens(struct sim *sim, enum sim_event event)
         way_moves(sim);
     else if (event < SIM_TWIN)
         sim_gateway_lies(sim, event);
-    else
+    else if (event == SIM_TWIN)
         twin_happens(sim);
+    else
+        sim_deletions_happen(sim, event);
 }
 
 void sim_faults_off(struct sim *sim)
@@ -669,6 +671,7 @@ void sim_faults_off(struct sim *sim)
     for (unsigned event = SIM_GATEWAY_SILENT; event < SIM_HAND_REMOVE; event++)
         fault_ends(w, event);
     fault_ends(w, SIM_GATEWAY_WRONG);
+    sim_deletions_off(w);
     if (sim->options.weight[SIM_ROUTER_WAY] != 0) {
         router_model_routing_rules_clear(w->router);
         fault_ends(w, SIM_ROUTER_WAY);

@@ -59,6 +59,9 @@ static const struct {
     [SIM_ROUTER_WAY] = {"router-way", 6, 30},
     [SIM_GATEWAY_WRONG] = {"gateway-wrong", 6, 30},
     [SIM_TWIN] = {"twin", 5, 12},
+    [SIM_AGAIN] = {"again", 30, 50},
+    [SIM_GATEWAY_KEEPS] = {"gateway-keeps", 6, 30},
+    [SIM_GATEWAY_UNASKED] = {"gateway-unasked", 2, 20},
 };
 
 const char *sim_event_name(enum sim_event event)
@@ -109,6 +112,15 @@ static void choose_lies(uint64_t seed, struct sim_options *options)
     struct prng prng = prng_seeded(seed ^ 0x4c494553);
 
     for (unsigned i = SIM_GATEWAY_CLOCK; i < SIM_TWIN; i++)
+        options->weight[i] = prng_below(&prng, 100) < kinds[i].percent ? kinds[i].weight : 0;
+}
+
+/* Drawn apart as well. */
+static void choose_deletions(uint64_t seed, struct sim_options *options)
+{
+    struct prng prng = prng_seeded(seed ^ 0x44454c45);
+
+    for (unsigned i = SIM_AGAIN; i < SIM_EVENTS; i++)
         options->weight[i] = prng_below(&prng, 100) < kinds[i].percent ? kinds[i].weight : 0;
 }
 
@@ -238,6 +250,7 @@ struct sim_options sim_options(uint64_t seed)
     choose_gateway(&prng, &options);
     choose_symmetric(seed, &options);
     choose_lies(seed, &options);
+    choose_deletions(seed, &options);
     choose_statics(seed, &options.world.config);
     if (with_limits)
         choose_limits(seed, &options);

@@ -434,7 +434,7 @@ static void test_the_pair(void **state)
     assert_int_equal(lease->pair, PAIR_REJOINS);
     assert_int_equal(lease->rejoined_ms, NOW);
     lease->retry_ms = NOW + 5;
-    lease_on_rejoin_failed(t, m);
+    lease_on_not_released(t, m);
     assert_int_equal(lease->state, LEASE_UNSURE);
     assert_int_equal(lease->retry_ms, 0);
     assert_true(lease->due);

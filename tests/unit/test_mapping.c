@@ -314,6 +314,8 @@ static void test_an_external_port_is_quarantined_for_its_client(void **state)
     assert_false(mapping_port_is_quarantined(t, own, 41000, 0));
     mapping_wake(t, a);
     mapping_set_wanted(t, a, true);
+    assert_true(mapping_port_is_quarantined(t, other, 41000, 1001)); /* requested, and not granted yet */
+    mapping_unrelease(t, a);
     assert_false(mapping_port_is_quarantined(t, other, 41000, 0));
     mapping_set_wanted(t, a, false);
     mapping_quarantine(t, a, 2000);

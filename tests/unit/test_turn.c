@@ -150,6 +150,23 @@ static void test_a_deletion_has_a_turn(void **state)
     assert_int_equal(next(LEASE_WANTS_RELEASE), 1);
 }
 
+/* [G11] Somebody waits for a request, and nobody for a deletion. */
+static void test_deletions_that_are_not_confirmed(void **state)
+{
+    static const struct given given[] = {
+        {A, NATPMP_TCP, 1, 7000, WANTS_RELEASE},
+        {A, NATPMP_TCP, 2, 7001, WANTS_RELEASE},
+        {A, NATPMP_TCP, 3, 7002, WANTS_GRANT},
+    };
+    (void)state;
+    give_proxy(&strategy_normal, given, ARRAY_LEN(given));
+    p->keeps_leases = true;
+    queue_all();
+    assert_int_equal(ask_next(), 3);
+    answer(3);
+    assert_int_equal(next(LEASE_WANTS_RELEASE), 1);
+}
+
 /* A symmetric gateway is being asked for another one: the mapping loses its turn, and is looked at again for
  * the time of its next try. */
 static void test_a_turn_that_is_held_back(void **state)
@@ -309,6 +326,7 @@ UNIT(turn)
         PROXY_TEST(test_at_the_end_nobody_waits),
         PROXY_TEST(test_a_turn_that_is_not_needed),
         PROXY_TEST(test_a_deletion_has_a_turn),
+        PROXY_TEST(test_deletions_that_are_not_confirmed),
         PROXY_TEST(test_a_turn_that_is_held_back),
         PROXY_TEST(test_no_room_for_a_turn),
         PROXY_TEST(test_deletions_hurry),

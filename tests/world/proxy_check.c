@@ -55,7 +55,8 @@ static void check_mapping(const struct proxy *p, uint16_t m)
     bool in_hand = mapping->lease.asking || rule->comment_setting || rule->state == RULE_ADDING ||
                    rule->state == RULE_REMOVING || rule->state == RULE_UNSURE || heap_has(&t->due, m) ||
                    list_has(&t->drive, t->to_drive, m) || list_has(&t->router, t->to_router, m) ||
-                   list_has(&t->client[mapping->client].queue, t->to_ask, m) || change_waits(t, m);
+                   list_has(&t->client[mapping->client].queue, t->to_ask, m) ||
+                   list_has(&t->client[mapping->client].releases, t->to_release, m) || change_waits(t, m);
     /* A client's mapping has a time at which its lifetime ends. A static one waits for the delay of
      * section 3.7, or for the router, to get another router port. */
     bool waits = p->recover_ms != UINT64_MAX || (mapping->moving && !router_is_ready(&p->router));
@@ -90,7 +91,7 @@ static unsigned check_client(const struct proxy *p, uint16_t c)
     assert(live <= p->config.client_mappings_max + statics || p->adopted > 0);
     assert(client_find(t, client->address) == c);
     assert((client->address_pending != 0) == list_has(&t->address_waiting, t->address_waiting_link, c));
-    assert(client->queue.first == 0 || client->asking > 0 ||
+    assert((client->queue.first == 0 && client->releases.first == 0) || client->asking > 0 ||
            list_has(&t->client_ready, t->client_ready_link, c));
     return asking;
 }

@@ -1,6 +1,8 @@
 /* The subcommands. They take the arguments behind their name and return the exit status of the program. */
 #pragma once
 
+#include "base/attributes.h"
+
 #include <stdbool.h>
 
 enum exit_status {
@@ -9,11 +11,11 @@ enum exit_status {
     EXIT_STATUS_USAGE = 2,  /* wrong arguments or configuration */
 };
 
-int command_check(int count, char **arguments);
+cold_ int command_check(int count, char **arguments);
 int command_health(int count, char **arguments);
-int command_setup(int count, char **arguments);
-int command_status(int count, char **arguments);
-int command_watch(int count, char **arguments);
+cold_ int command_setup(int count, char **arguments);
+cold_ int command_status(int count, char **arguments);
+cold_ int command_watch(int count, char **arguments);
 
 struct config;
 /* Reads the environment and the password file; if something is wrong with them, prints what to stderr and

@@ -21,21 +21,9 @@ static inline struct span span_text(const char *text)
     return span_of(text, strlen(text));
 }
 
-static inline bool span_equal(struct span a, struct span b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
-}
-
-static inline bool span_is(struct span a, const char *text)
-{
-    return span_equal(a, span_text(text));
-}
-
-static inline bool span_starts(struct span a, const char *prefix)
-{
-    size_t len = strlen(prefix);
-    return a.len >= len && (len == 0 || memcmp(a.data, prefix, len) == 0);
-}
+bool span_equal(struct span a, struct span b);
+bool span_is(struct span a, const char *text);
+bool span_starts(struct span a, const char *prefix);
 
 /* The rest of a span after its first `count` bytes; count <= a.len. */
 static inline struct span span_skip(struct span a, size_t count)

@@ -45,7 +45,7 @@ struct check {
 /* The memory must be zero. The configuration is borrowed. The caller writes this machine's addresses into the
  * survey before EVENT_START. With tables_only, it
  * reads the router's tables, changes nothing and does not ask the gateway. */
-void check_init(struct check *c, const struct check_config *config, bool tables_only, uint64_t seed);
+cold_ void check_init(struct check *c, const struct check_config *config, bool tables_only, uint64_t seed);
 /* Takes all events but those of the LAN. */
-void check_step(struct check *c, const struct event *event, struct actions *out);
+cold_ void check_step(struct check *c, const struct event *event, struct actions *out);
 uint64_t check_deadline_ms(const struct check *c);

@@ -15,4 +15,4 @@ struct judge_room {
     bool most_is_here; /* it names the VPN interface itself */
 };
 
-void judge(const struct survey *s, struct judge_room *room, struct findings *ret_findings);
+cold_ void judge(const struct survey *s, struct judge_room *room, struct findings *ret_findings);

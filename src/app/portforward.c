@@ -7,9 +7,15 @@ struct port {
     uint16_t external;
 };
 
+/* While the router does not answer, its rules most likely forward. */
+static bool stays(const struct mapping_status *mapping)
+{
+    return mapping->condition == MAPPING_WAITS_ROUTER && mapping->noted != 0 && mapping->external_port != 0;
+}
+
 static bool fits(struct port_filter filter, const struct mapping_status *mapping)
 {
-    return mapping->client == filter.client && status_forwards(mapping) &&
+    return mapping->client == filter.client && (status_forwards(mapping) || stays(mapping)) &&
            (filter.internal_port == 0 || mapping->internal_port == filter.internal_port) &&
            (filter.protocol < 0 || mapping->protocol == (unsigned)filter.protocol);
 }

@@ -68,7 +68,7 @@ static enum mapping_condition condition_of(const struct proxy *p, const struct m
 {
     if (!mapping->wanted || lease_is_refused(mapping))
         return mapping->job.failure != 0 ? MAPPING_REFUSED : MAPPING_ENDING;
-    if (!rule_forwards(mapping))
+    if (!rule_forwards(mapping) || router_is_away(&p->router, now_ms))
         return MAPPING_WAITS_ROUTER;
     if (mapping->promise.adopted && !mapping->is_static)
         return MAPPING_ADOPTED;

@@ -83,7 +83,7 @@ enum mapping_condition {
     MAPPING_ACTIVE,        /* a client was advertised the mapping, and it forwards */
     MAPPING_KEPT_ALIVE,    /* it forwards, and its client renews too late */
     MAPPING_ADOPTED,       /* of a rule of an earlier run; no client has renewed it yet */
-    MAPPING_WAITS_ROUTER,  /* its rule is not on the router */
+    MAPPING_WAITS_ROUTER,  /* its rule is not on the router, or the router has not answered for a minute */
     MAPPING_WAITS_GATEWAY, /* the gateway has granted no lease */
     MAPPING_REFUSED,       /* the last request was refused with `result`, or no mapping is made: `refusal` */
     MAPPING_STATIC,        /* of the configuration, and it forwards */

@@ -9,6 +9,7 @@ enum {
     EXTRA_IDLE_MS = 60 * 1000,
     /* Another session is opened when each open one has this many commands in flight. */
     SESSION_BUSY = 8,
+    AWAY_MS = 60 * 1000,     /* what is known of the rules is that old */
     SLOW_MS = 12 * 1000,     /* no client waits longer for an answer */
     ORPHAN_RETRY_MS = 1000,  /* after the first failed removal; each later delay is four times as long ... */
     ORPHAN_RETRY_LONGER = 3, /* ... up to this many times: 64 s */
@@ -41,6 +42,11 @@ void router_init(struct router *r, const char *user, const char *password, const
 bool router_is_ready(const struct router *r)
 {
     return r->ready;
+}
+
+bool router_is_away(const struct router *r, uint64_t now_ms)
+{
+    return !r->ready && r->ready_until_ms + AWAY_MS <= now_ms;
 }
 
 static bool may_change(const struct router *r, uint64_t now_ms)
@@ -112,6 +118,8 @@ void router_hurry(struct router *r, uint64_t now_ms)
 static void go_down(struct router *r, const struct step *step)
 {
     router_report(r, (enum failure)r->session[MAIN].failure, span_of(NULL, 0), step->out);
+    if (r->ready)
+        r->ready_until_ms = step->now_ms;
     r->ready = false;
     r->listening = false;
     router_counters_lost(r);

@@ -185,8 +185,9 @@ struct router {
     bool ready; /* a resync was completed on the present main connection */
     bool listening;
     bool listen_refused;
-    uint8_t trouble;  /* enum failure: what was logged last */
-    bool refused_add; /* and no rule was made since then */
+    uint8_t trouble;         /* enum failure: what was logged last */
+    uint64_t ready_until_ms; /* while it is not ready; 0: it never was */
+    bool refused_add;        /* and no rule was made since then */
     char version[32];
 
     uint8_t stage;    /* enum router_stage */
@@ -272,6 +273,8 @@ uint64_t router_deadline_ms(const struct router *r);
 
 /* The NAT table is known: rules can be added, and router_port_taken is reliable. */
 bool router_is_ready(const struct router *r);
+/* It has not answered for a minute: whether the rules are still there is not known. */
+bool router_is_away(const struct router *r, uint64_t now_ms);
 /* A foreign rule may take this port from us. */
 bool router_port_taken(const struct router *r, enum natpmp_protocol protocol, uint16_t port);
 /* It cannot be known whether a foreign rule takes this port from us. */

@@ -77,7 +77,8 @@ static enum mapping_condition condition_of(const struct proxy *p, const struct m
         return MAPPING_WAITS_GATEWAY;
     if (mapping->is_static)
         return MAPPING_STATIC;
-    return promise_is_in_use(mapping, now_ms) ? MAPPING_ACTIVE : MAPPING_KEPT_ALIVE;
+    bool renewed = mapping->lease.ends_ms < mapping->promise.kept_until_ms;
+    return promise_is_in_use(mapping, now_ms) || !renewed ? MAPPING_ACTIVE : MAPPING_KEPT_ALIVE;
 }
 
 /* A mapping that has ended, and of which nothing is to be said. */

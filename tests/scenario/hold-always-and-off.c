@@ -9,6 +9,17 @@ static void options(struct world_options *options)
     options->config.lease_hold = LEASE_HOLD_ALWAYS;
 }
 
+static enum mapping_condition condition(struct world *w, unsigned last_byte)
+{
+    struct mapping_status row = {.condition = MAPPING_ENDING};
+
+    for (uint16_t m = 0; (m = mapping_status_from(w->proxy, m, w->now_ms, &row)) != 0; m++) {
+        if (row.client == lan_address(last_byte))
+            break;
+    }
+    return (enum mapping_condition)row.condition;
+}
+
 static void tell(struct world *w)
 {
     struct lan_client *a = lan_add(&w->lan, lan_address(10), LAN_LATE);
@@ -47,6 +58,21 @@ static void tell(struct world *w)
     world_run_for(w, 70000);
     expect(w, our_rules(w) == 0);
     expect_rest(w);
+    note(w, "off: a renewal fails at the router; nothing keeps the mapping alive until its lease ends");
+    asks_map(w, 12, 40000, TCP, 7000, 7000, 3600);
+    world_run_for(w, 20000);
+    world_hand_begin(w, "somebody removes its rule");
+    router_model_rule_remove(w->router, rule_of(w, 12, TCP, 7000));
+    world_hand_end(w);
+    show(w, false);
+    asks_map(w, 12, 40000, TCP, 7000, 7000, 3600);
+    for (unsigned i = 0; i < 13; i++) {
+        router_model_fail_next(w->router, "/ip/firewall/nat/add", "failure: busy");
+        world_run_for(w, 1000);
+    }
+    router_model_fail_next(w->router, "/no/such/command", "");
+    world_run_for(w, 20000);
+    expect(w, condition(w, 12) == MAPPING_ACTIVE);
 }
 
 const struct story story_hold_always_and_off = {.options = options, .tell = tell};

@@ -57,6 +57,12 @@ enum {
      * gateway sends two copies of an answer at the most; a broken one costs two requests a minute and one
      * line in the log. */
     GATEWAY_UNASKED_INTERVAL_S = 60,
+    /* A grant that nobody asked for, of a port whose mapping has ended, may be the answer to a copy that was
+     * late, so its lease is deleted: once in GATEWAY_UNASKED_INTERVAL_S for each port, for that long at most,
+     * and in all so many at once and then one in so many seconds. With three copies of each, twice, it stays
+     * below MINUTE_GATEWAY. The other ones end by themselves. */
+    GATEWAY_UNASKED_DELETIONS = 8,
+    GATEWAY_UNASKED_DELETION_S = 10,
     GATEWAY_CONTRADICTION_PAUSE_MAX_S = 30,
     GATEWAY_CONTRADICTIONS_APART_S = 60,
     /* This one is logged, and after so many answers that say success and grant nothing, a request is refused.

@@ -322,7 +322,10 @@ bool lease_on_unsolicited(struct mapping_tables *t, uint16_t m, const struct ups
         return false;
     mapping_wake(t, m);
     set_state(t, m, LEASE_UNSURE);
-    lease->ends_ms = now_ms + (uint64_t)o->lifetime_s * 1000;
+    lease->contradicted_ms = now_ms;
+    lease->ends_ms =
+        now_ms + UINT64_C(1000) * (o->lifetime_s < GATEWAY_UNASKED_INTERVAL_S ? o->lifetime_s
+                                                                              : GATEWAY_UNASKED_INTERVAL_S);
     return true;
 }
 

@@ -27,7 +27,8 @@ static const char component[] = "gateway";
  * has the port, the gateway has only this one, and the holder keeps it unless it is only kept alive for a
  * client that is silent. The new lease is not deleted, because a deletion could end the holder's lease
  * [M-11]. */
-static void conflict(struct proxy *p, uint16_t m, uint16_t holder, const struct step *step)
+static void conflict(struct proxy *p, uint16_t m, uint16_t holder, const struct upstream_outcome *o,
+                     const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
     if (!mapping_at(t, holder)->lease.asking) {
@@ -43,6 +44,13 @@ static void conflict(struct proxy *p, uint16_t m, uint16_t holder, const struct 
     } else if (turn_yield(p, m, holder, step)) {
         lease_on_conflict_solved(t, m, step->now_ms);
     } else {
+        actions_log(
+            step->out, LOG_LEVEL_WARN, component,
+            "the gateway granted one external port to two mappings; the second one is refused, and its "
+            "lease is left to end by itself %s external=%u lifetime=%u first=%s",
+            mapping_text(t, m).text, (unsigned)o->external_port, (unsigned)o->lifetime_s,
+            address_text(mapping_address(t, holder)).text);
+        p->left_until_ms = later_ms(p->left_until_ms, step->now_ms + UINT64_C(1000) * o->lifetime_s);
         turn_refuse(p, m, step);
     }
 }
@@ -103,7 +111,7 @@ static void granted(struct proxy *p, uint16_t m, const struct upstream_outcome *
     if (verdict == PORT_USABLE)
         usable(p, m, o, step);
     else if (verdict == PORT_CONFLICTS)
-        conflict(p, m, mapping_find_external_port(t, protocol, o->external_port), step);
+        conflict(p, m, mapping_find_external_port(t, protocol, o->external_port), o, step);
     else
         unusable(p, m, o, step);
 }
@@ -335,6 +343,27 @@ static bool take_offered(struct proxy *p, uint16_t m, const struct upstream_outc
     return true;
 }
 
+/* A grant that nobody requested, of a port whose mapping has ended. The deletions of such leases have a
+ * budget, because a gateway may send any number. */
+static bool may_delete_unasked(struct proxy *p, uint16_t m, const struct upstream_outcome *o,
+                               const struct step *step)
+{
+    static const struct bucket_limit limit = {.burst = GATEWAY_UNASKED_DELETIONS,
+                                              .period_us = GATEWAY_UNASKED_DELETION_S * 1000000u};
+    uint64_t before_ms = mapping_at(&p->tables, m)->lease.contradicted_ms;
+    bool again = before_ms != 0 && before_ms + UINT64_C(1000) * GATEWAY_UNASKED_INTERVAL_S > step->now_ms;
+    if (!again && bucket_due_ms(&p->unasked_deletions, limit, 1) <= step->now_ms) {
+        bucket_take(&p->unasked_deletions, limit, step->now_ms);
+        return true;
+    }
+    if (p->unasked < GATEWAY_CONTRADICTIONS_NOTED && ++p->unasked == GATEWAY_CONTRADICTIONS_NOTED)
+        actions_log(step->out, LOG_LEVEL_WARN, component,
+                    "the gateway grants mappings that nobody requested; most of them are left to end by "
+                    "themselves %s external=%u lifetime=%u fix=\"choose another server if this lasts\"",
+                    mapping_text(&p->tables, m).text, (unsigned)o->external_port, (unsigned)o->lifetime_s);
+    return false;
+}
+
 /* Handles a success that belongs to no transaction, or that arrives too late to be news. */
 static void unexpected(struct proxy *p, const struct upstream_outcome *o, const struct step *step)
 {
@@ -348,6 +377,9 @@ static void unexpected(struct proxy *p, const struct upstream_outcome *o, const 
         lease_on_late(&p->tables, m, o->external_port);
         return;
     }
+    if (lease->state == LEASE_NONE && !mapping_at(&p->tables, m)->wanted && o->lifetime_s != 0 &&
+        !may_delete_unasked(p, m, o, step))
+        return;
     if (lease->state == LEASE_GRANTED && (o->lifetime_s == 0 || o->external_port != lease->external_port))
         note_contradiction(p, m, o, step);
     if (take_offered(p, m, o, step) || lease_on_unsolicited(&p->tables, m, o, step->now_ms))

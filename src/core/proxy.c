@@ -138,6 +138,11 @@ static void report_end(const struct proxy *p, const struct step *step)
             "fix=\"start double-natpmp again, or remove the rules whose comment begins with "
             "double-natpmp/%s\"",
             p->config.instance);
+    else if (confirmed && p->left_until_ms > step->now_ms)
+        actions_log(step->out, LOG_LEVEL_INFO, "proxy",
+                    "stopped; nothing is left on the router; at the gateway, leases that share a port with "
+                    "another one end by themselves seconds=%u",
+                    (unsigned)((p->left_until_ms - step->now_ms) / 1000 + 1));
     else if (confirmed)
         actions_log(step->out, LOG_LEVEL_INFO, "proxy",
                     "stopped; nothing is left on the router or at the gateway");

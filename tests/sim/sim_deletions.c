@@ -9,8 +9,8 @@ enum {
     PORTS_WANTED = 12, /* as sim_events.c has them */
     FIRST_PORT = 6000,
     SILENT_MAX_MS = 2000,
-    UNASKED_MAX = 300,
-    UNASKED_EVERY_MS = 10,
+    UNASKED_MAX = 2000,
+    UNASKED_EVERY_MS = 15,
 };
 
 static uint32_t below(struct sim *sim, uint32_t bound)
@@ -90,7 +90,7 @@ static void gateway_keeps(struct sim *sim)
              gateway_deletes, SIM_GATEWAY_KEEPS);
 }
 
-/* ---- grants that nobody asked for ---- */
+/* ---- [G12] grants that nobody asked for ---- */
 
 static bool is_in_use(const struct world *w, const struct sim_ended *ended)
 {
@@ -101,11 +101,27 @@ static bool is_in_use(const struct world *w, const struct sim_ended *ended)
     return false;
 }
 
+static void client_deletes_all(struct sim *sim)
+{
+    struct world *w = sim->world;
+    struct lan_client *client = &w->lan.clients[below(sim, w->lan.count)];
+
+    for (unsigned i = 0; i < LAN_MAPPINGS_MAX && !client->gone && client->behaviour != LAN_LIAR; i++) {
+        if (client->mappings[i].state == LAN_UNUSED)
+            continue;
+        remember_port(sim, client, &client->mappings[i]);
+        lan_unmap(&w->lan, w->now_ms, client, &client->mappings[i]);
+    }
+    world_run_for(w, below(sim, SILENT_MAX_MS));
+}
+
 static void gateway_grants_unasked(struct sim *sim)
 {
     struct world *w = sim->world;
-    unsigned ended = sim->ended_next < SIM_ENDED ? sim->ended_next : SIM_ENDED;
+    unsigned ended;
 
+    client_deletes_all(sim);
+    ended = sim->ended_next < SIM_ENDED ? sim->ended_next : SIM_ENDED;
     for (unsigned i = 0; ended > 0 && i < UNASKED_MAX; i++) {
         const struct sim_ended *one = &sim->ended[below(sim, ended)];
         uint8_t reply[16] = {0};

@@ -61,7 +61,7 @@ static const struct {
     [SIM_TWIN] = {"twin", 5, 12},
     [SIM_AGAIN] = {"again", 30, 50},
     [SIM_GATEWAY_KEEPS] = {"gateway-keeps", 6, 30},
-    [SIM_GATEWAY_UNASKED] = {"gateway-unasked", 2, 20},
+    [SIM_GATEWAY_UNASKED] = {"gateway-unasked", 3, 20},
 };
 
 const char *sim_event_name(enum sim_event event)

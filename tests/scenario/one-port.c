@@ -1,7 +1,7 @@
-/* A gateway that has one external port. The first client keeps it. Other clients are refused at once [M-11],
- * however often they request it, with the internal port of their request in the answer [R-08]. That is also
- * so for the other protocol, because both protocols of a port belong to one client (RFC 6886 section 3.3
- * [M-10]), and that client can have it [M-09]. */
+/* [G13] A gateway that has one external port. The first client keeps it. Other clients are refused at once
+ * [M-11], however often they request it, with the internal port of their request in the answer [R-08]. That
+ * is also so for the other protocol, because both protocols of a port belong to one client (RFC 6886
+ * section 3.3 [M-10]), and that client can have it [M-09]. */
 #include "scenario.h"
 
 static void options(struct world_options *options)
@@ -45,6 +45,10 @@ static void tell(struct world *w)
     expect(w, refused->answers > 8 && refused->result == 4);
     expect(w, first->state == LAN_HELD && our_rules(w) == 2);
     expect_rest(w);
+    note(w, "the daemon stops, and its last line says what is left at the gateway");
+    world_stop(w);
+    world_run_for(w, 3000);
+    expect(w, w->proxy == NULL);
 }
 
 const struct story story_one_port = {.options = options, .tell = tell};

@@ -156,11 +156,6 @@ uint64_t lease_left_ms(const struct mapping *mapping, uint64_t now_ms)
     return lease->state == LEASE_GRANTED && lease->sure_ms > now_ms ? lease->sure_ms - now_ms : 0;
 }
 
-uint16_t lease_port(const struct mapping *mapping)
-{
-    return mapping->lease.ended ? 0 : mapping->lease.external_port;
-}
-
 bool lease_is_refused(const struct mapping *mapping)
 {
     return mapping->is_static && mapping->job.failure != 0 && mapping->lease.state == LEASE_NONE;

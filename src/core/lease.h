@@ -93,7 +93,10 @@ uint32_t lease_lifetime_s(const struct mapping *mapping);
 /* The milliseconds for which the lease is certainly valid; 0: no valid lease is known. */
 uint64_t lease_left_ms(const struct mapping *mapping, uint64_t now_ms);
 /* The external port on which packets may arrive; 0: none. */
-uint16_t lease_port(const struct mapping *mapping);
+static inline uint16_t lease_port(const struct lease *lease)
+{
+    return lease->ended ? 0 : lease->external_port;
+}
 /* True if the mapping is static, and the gateway refuses it. */
 bool lease_is_refused(const struct mapping *mapping);
 /* True if an unwanted lease has ended at the gateway by itself, or cannot be deleted. */

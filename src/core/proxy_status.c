@@ -103,7 +103,7 @@ uint16_t mapping_status_from(const struct proxy *p, uint16_t from, uint64_t now_
             .age_s = age_s(added, mapping->rule.added_ms, now_ms),
             .internal_port = mapping->internal_port,
             .router_port = mapping->router_port,
-            .external_port = lease_port(mapping),
+            .external_port = lease_port(&mapping->lease),
             .changes = mapping->promise.changes,
             .noted = mapping->promise.noted,
             .result = mapping->job.failure,

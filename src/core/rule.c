@@ -112,7 +112,7 @@ struct rule_comment rule_comment_wanted(const struct mapping *mapping)
 {
     const struct lease *lease = &mapping->lease;
     return (struct rule_comment){
-        .external_port = lease_port(mapping),
+        .external_port = lease_port(lease),
         .lease_s = lease->state == LEASE_GRANTED ? lease->granted_s : mapping->job.asked_s,
     };
 }

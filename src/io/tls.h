@@ -1,5 +1,6 @@
-/* TLS 1.2 and 1.3 as a client, between ciphertext that the caller carries and plain text. It has no socket,
- * never waits and keeps nothing back: input is used up and output is sent at once.
+/* TLS 1.2, and 1.3 where the library has it, as a client, between ciphertext that the caller carries and
+ * plain text. It has no socket, never waits and keeps nothing back: input is used up and output is sent at
+ * once.
  *
  * A context is made once and serves all connections. Before it is made, the library is not used at all. */
 #pragma once

@@ -3,6 +3,8 @@
 
 #include <sys/resource.h>
 
+#include <wolfssl/options.h>
+
 #include "tls_unit.h"
 
 enum { ANY = 4096 };
@@ -266,7 +268,9 @@ static void test_versions_and_suites(void **state)
 {
     static const struct row rows[] = {
         {.options = "-tls1_2 " SERVER, .ca = "ca.pem", .expected = FAILURE_NONE},
+#ifdef WOLFSSL_TLS13
         {.options = "-tls1_3 " SERVER, .ca = "ca.pem", .expected = FAILURE_NONE},
+#endif
         {.options = "-tls1_2 -cert $d/ec.pem -key $d/ec.key", .ca = "ca.pem", .expected = FAILURE_NONE},
         {.options = "-tls1_2 -cipher ECDHE-RSA-AES256-GCM-SHA384 " SERVER,
          .ca = "ca.pem",
@@ -292,7 +296,7 @@ static void test_versions_and_suites(void **state)
 
 static void test_one_byte_at_a_time(void **state)
 {
-    static const char *const options[] = {"-tls1_2 " SERVER, "-tls1_3 " SERVER, NO_CERTIFICATE};
+    static const char *const options[] = {"-tls1_2 " SERVER, SERVER, NO_CERTIFICATE};
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(options); i++) {
         struct tls_settings settings = {.ca_file = in_folder("ca.pem")};

@@ -1,6 +1,6 @@
 cmake_minimum_required(VERSION 3.25)
 project(wolfssl LANGUAGES C)
-foreach(name src/internal src/keys src/ssl src/tls src/tls13 src/wolfio wolfcrypt/src/aes wolfcrypt/src/error wolfcrypt/src/hash
+foreach(name src/internal src/keys src/ssl src/tls src/wolfio wolfcrypt/src/aes wolfcrypt/src/error wolfcrypt/src/hash
         wolfcrypt/src/logging wolfcrypt/src/memory wolfcrypt/src/wc_encrypt wolfcrypt/src/wc_port)
   list(APPEND sources ${WOLFSSL_SOURCE}/${name}.c)
 endforeach()

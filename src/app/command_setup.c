@@ -255,7 +255,7 @@ int command_setup(int count, char **arguments)
     bool hanging = false;
     if (!parse_arguments(count, arguments, &wanted)) {
         (void)fputs("usage: double-natpmp setup [--routeros VERSION] [--image NAME] [--via main|rule|mangle] "
-                    "[--remove]\nNAME is that of an image, such as ghcr.io/owner/double-natpmp:0.1.0\n",
+                    "[--remove]; NAME is such as ghcr.io/owner/double-natpmp:0.1.0\n",
                     stderr);
         return EXIT_STATUS_USAGE;
     }

@@ -310,7 +310,8 @@ static void judge_lan(struct scene *scene)
                         "rule *%X takes requests from %s, which has no address; if it is a port of a bridge, "
                         "use the bridge",
                         id, log_safe(span_text(scene->lan.interface)).text);
-        cure_limit(scene, f, "");
+        if (scene_list_exists(scene->s, "LAN"))
+            finding_cure(f, "/ip/firewall/nat/set *%X !in-interface in-interface-list=LAN", id);
     } else {
         (void)finding_add(scene->out, FINDING_REDIRECT_LAN, FINDING_PASS, "rule *%X is limited to the LAN",
                           id);

@@ -258,7 +258,7 @@ static bool is_path(struct span text, size_t kind, const char *marks)
     bool letter = false;
     for (size_t i = 0; i < text.len; i++) {
         uint8_t byte = text.data[i];
-        bool mark = letter && memchr(marks, byte, strlen(marks)) != NULL;
+        bool mark = letter && byte != '\0' && strchr(marks, byte) != NULL;
         bool again =
             i > 1 && text.data[i - 1] == byte && (byte == '-' || (byte == '_' && text.data[i - 2] != byte));
         letter = is_of(byte, kind);

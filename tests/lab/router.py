@@ -67,7 +67,7 @@ class Router:
 
     def rule_for(self, protocol, client, port, instance="default"):
         """The daemon's only enabled rule that leads to the client's port, or None. A second one is a failure."""
-        found = [r for r in self.own_rules(instance) if r["protocol"] == protocol and r["disabled"] == "false"
+        found = [r for r in self.own_rules(instance) if r["disabled"] == "false" and r["protocol"] == protocol
                  and (r["to-addresses"], r["to-ports"]) == (client, str(port))]
         assert len(found) <= 1, found
         return found[0] if found else None

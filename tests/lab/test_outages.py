@@ -164,7 +164,7 @@ def test_kill_and_restart_of_the_daemon(lab):
     before = lab.router.own_rules()
     first.kill()
     lab.daemon("second")
-    assert lab.router.own_rules() == before
+    wait_until(lambda: lab.router.own_rules() == before, what="its claim has been removed")
     assert client.map("udp", 5000, 45001).external == 45001
     assert client.address().epoch < 5
     assert lab.listener("lan1", "tcp", 5001).reached(45002)

@@ -1,6 +1,7 @@
 """What the daemon does when something does not work for a while: it runs the reading part of the check by itself. Its log,
 `status` and the page say what is wrong, with the remedy."""
 
+import html
 import json
 import time
 
@@ -40,14 +41,15 @@ def test_a_filter_rule_that_drops_the_requests(make_lab):
     found = findings(lab)["gateway-path"]
     assert found["text"] == "filter rule *1 drops this machine's requests to the gateway"
     assert found["remedy"] == ("/ip/firewall/filter/add chain=forward src-address=172.17.0.2 dst-address=10.2.0.1 "
-                               "protocol=udp dst-port=5351 action=accept place-before=*1")
+                               "protocol=udp dst-port=5351 action=accept place-before=*1 "
+                               'comment="double-natpmp: check"')
     assert found["since_s"] <= 20 and document(lab)["check"]["time_s"] <= 20
     line, = [one["line"] for one in daemon.log_lines("warn") if one.get("finding") == "gateway-path"]
     assert line.endswith(f'fix="{found["remedy"]}"') and found["text"] in line
     text = status(lab)[1]
     assert f"gateway-path: {found['text']}" in text and f"what to do: {found['remedy']}" in text
     page = request("/")[2]
-    assert found["remedy"] in page and "What the check found" in page
+    assert html.escape(found["remedy"]) in page and "What the check found" in page
     assert json.loads(request("/status.json")[2])["check"]["findings"] == document(lab)["check"]["findings"]
     for told in (daemon.log(), text, page, json.dumps(document(lab))):
         assert PASSWORD not in told and SECRET not in told

@@ -152,6 +152,8 @@ static void test_names_of_images(void **state)
 {
     (void)state;
 #define DIGEST "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+static const char long_digest[] = "a@" DIGEST "0";
+static const char two_digests[] = "a@" DIGEST "@" DIGEST;
     static const char *const right[] = {"a",
                                         "double-natpmp",
                                         "localhost:5000/double-natpmp",
@@ -189,8 +191,8 @@ static void test_names_of_images(void **state)
         "a-",
         "a@",
         "a@sha256:0123",
-        "a@" DIGEST "0",
-        "a@" DIGEST "@" DIGEST,
+        long_digest,
+        two_digests,
     };
     char longest[SETUP_IMAGE_MAX + 2];
     for (size_t i = 0; i < ARRAY_LEN(right); i++)

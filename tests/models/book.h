@@ -189,8 +189,9 @@ struct book_lease {
     uint16_t answered_port;
     uint32_t answered_epoch_s;
     unsigned told_wrong; /* contradictions in a row of what its client had been told a moment before */
-    uint64_t clash_ms;   /* it granted a port of another client */
-    uint32_t owner;      /* the mapping whose rule has the port, or had it last */
+    uint64_t told_wrong_ms;
+    uint64_t clash_ms; /* it granted a port of another client */
+    uint32_t owner;    /* the mapping whose rule has the port, or had it last */
     uint16_t owner_port;
 };
 

@@ -169,7 +169,7 @@ static void contradicted(struct book *b, uint64_t now_ms, struct book_lease *lea
 
     if (lease->contradicted_ms + BOOK_CONTRADICTED_MS < now_ms)
         lease->contradictions = 0;
-    if (lease->contradicted_ms + IN_A_ROW_MS < now_ms)
+    if (lease->told_wrong_ms + IN_A_ROW_MS < now_ms)
         lease->told_wrong = 0;
     lease->contradictions++;
     lease->contradicted_ms = now_ms;
@@ -179,9 +179,11 @@ static void contradicted(struct book *b, uint64_t now_ms, struct book_lease *lea
         b->own.cause_ms = now_ms;
     }
     if (!m || m->external_port == port || m->external_port != lease->answered_port || m->until_ms <= now_ms ||
-        m->told_ms + AT_ONCE_MS < now_ms || m->told_ms < lease->answered_ms || !book_told_by_us(b, m) ||
+        m->told_ms + AT_ONCE_MS < now_ms || m->told_ms < lease->answered_ms ||
+        m->told_ms < lease->told_wrong_ms || !book_told_by_us(b, m) ||
         !is_after_answer(lease, now_ms, reply->epoch_s))
         return;
+    lease->told_wrong_ms = now_ms;
     if (++lease->told_wrong > TOLD_AND_CONTRADICTED_MAX)
         book_fail(b, "%s was told port %u, and the gateway says %u at once, as so often before",
                   book_name(m, text), m->external_port, port);

@@ -202,8 +202,9 @@ static void router_is_quick(struct world *w)
 {
     for (unsigned i = 0; i < ARRAY_LEN(slow_commands); i++)
         router_model_slow(w->router, slow_commands[i], 0);
+    w->invariants.slow_until_ms = w->now_ms + GIVEN_UP_MS; /* what the router executes already stays slow */
     inv_router_trouble_over(w);
-    trouble_until(w, w->now_ms + GIVEN_UP_MS); /* what the router executes already stays slow */
+    trouble_until(w, w->invariants.slow_until_ms);
 }
 
 static const char *first_tunnel(const struct world *w)
@@ -254,6 +255,7 @@ static void fault_ends(struct world *w, unsigned event)
     } else if (event == SIM_ROUTER_PERMISSION) {
         router_model_set_policies(w->router, "natpmp", ROUTER_MODEL_ALL);
         inv_router_trouble_over(w);
+        trouble_until(w, w->invariants.slow_until_ms);
     } else if (event == SIM_ROUTER_PASSWORD) {
         router_model_set_password(w->router, "natpmp", w->options.config.password);
     } else if (event == SIM_ROUTER_ACCESS) {
@@ -452,7 +454,8 @@ static void router_happens(struct sim *sim, enum sim_event event)
         logins_fail(sim, event);
     } else if (event == SIM_ROUTER_SLOW) {
         command_is_slow(sim);
-        trouble_until(w, w->now_ms + LONGEST_MS);
+        w->invariants.slow_until_ms = w->now_ms + LONGEST_MS;
+        trouble_until(w, w->invariants.slow_until_ms);
         ends_later(sim, event);
     } else if (event == SIM_ROUTER_RENAME) {
         world_hand_begin(w, "the tunnel's interface has another name");

@@ -95,7 +95,8 @@ struct invariants {
     bool restart_unseen;    /* the gateway restarted twice within seconds: no epoch shows the second time */
     uint64_t failed_commands;
     uint64_t
-        router_trouble_ms; /* last time at which the API connections did not work; may be in the future */
+        router_trouble_ms;  /* last time at which the API connections did not work; may be in the future */
+    uint64_t slow_until_ms; /* the router may execute a slow command until then */
     bool hand;
     uint64_t foreign_hash;
     unsigned foreign_count;

@@ -1,6 +1,6 @@
 /* The parts of wolfSSL that the images contain, as its <wolfssl/options.h>: a client for TLS 1.2 with the
  * suites and keys that RouterOS and a program in front of it may choose. src/io/tls.c names the suites.
- * TLS 1.3 would make a layer 20 kB larger, and no RouterOS up to 7.24 requires it: `only-1.2` is the strictest
+ * TLS 1.3 would make a layer 13 kB larger, and no RouterOS up to 7.24 requires it: `only-1.2` is the strictest
  * value of tls-version in /ip/service. */
 #pragma once
 

@@ -113,8 +113,9 @@ struct twin {
     uint32_t guess; /* the session that we took for ours then, even if it turned out that it may not be */
     bool sessions_known;  /* the router showed ours at least */
     unsigned rows;        /* API sessions */
+    unsigned rows_here;   /* of these from our address */
     uint32_t newest;      /* of those of our user; 0: there is none */
-    uint32_t newest_here; /* of these from our address */
+    uint32_t newest_here; /* of those of our user, from our address */
     bool other_is_active;
     unsigned others; /* that are not ours */
 
@@ -124,6 +125,7 @@ struct twin {
     uint32_t claim_id;   /* of our claim, until it is removed */
     uint32_t last_id;    /* the same, but it remains until the connection ends */
     uint64_t claimed_ms; /* when we made a claim; 0: never */
+    uint8_t signs;       /* claims in a row because of rules that somebody else made */
     uint64_t settled_ms; /* no rule may be changed before */
     uint64_t settle_due_ms;
     uint64_t read_due_ms;

@@ -22,9 +22,11 @@ enum {
     /* Without listen it reads the table every 30 s. */
     CLAIM_BLIND_MS = 35 * 1000,
     CLAIMS_APART_MS = 2000,
-    /* Rules that somebody else made lead to a claim only so often: the router writes it to its flash memory.
-     */
-    SIGNS_APART_MS = 10 * 60 * 1000,
+    /* Rules that somebody else made lead to a claim only so often: at first, and after that in doubled
+       intervals up to the last. The router writes each claim to its flash memory. */
+    SIGNS_APART_MS = 10 * 1000,
+    SIGNS_APART_MAX_MS = 10 * 60 * 1000,
+    SIGNS_QUIET_MS = 60 * 60 * 1000, /* without a sign for so long, it begins at first again */
     /* Of two that started at the same time, the one that stands by counts as older by so much: more than what
        the rounding of the times can hide. */
     OLDER_S = 5,
@@ -65,6 +67,7 @@ static void read_sessions(struct router *r, const struct step *step)
     t->reading = true;
     t->read_due_ms = UINT64_MAX;
     t->rows = 0;
+    t->rows_here = 0;
     t->newest = 0;
     t->newest_here = 0;
     t->other_is_active = false;
@@ -112,6 +115,7 @@ static void session_row(struct router *r, const struct ros_sentence *row)
     if (!ros_attribute(row, "address", &value) || !parse_address(value, &address))
         address = 0;
     t->rows++;
+    t->rows_here += address != 0 && address == t->local;
     bool of_our_user = !ros_attribute(row, "name", &value) || span_is(value, main_session(r)->user);
     if (of_our_user && id > t->newest)
         t->newest = id;
@@ -136,16 +140,24 @@ void router_twin_row(struct router *r, const struct command *c, uint64_t now_ms)
 
 /* ---- claims of others ---- */
 
-static void note_sign(struct twin *t, bool counts, uint64_t now_ms)
+/* False: a claim is about to be made, or is not ours to make. */
+static bool note_sign(struct twin *t, uint64_t now_ms)
 {
-    if (counts && !t->standing_by && !t->claiming && t->claim_due_ms == UINT64_MAX)
-        t->claim_due_ms = now_ms;
+    if (t->standing_by || t->claiming || t->claim_due_ms != UINT64_MAX)
+        return false;
+    t->claim_due_ms = now_ms;
+    return true;
 }
 
 void router_suspect(struct router *r, uint64_t now_ms)
 {
     struct twin *t = &r->twin;
-    note_sign(t, t->claimed_ms == 0 || now_ms >= t->claimed_ms + SIGNS_APART_MS, now_ms);
+    uint64_t apart_ms = backoff_ms(SIGNS_APART_MS, SIGNS_APART_MAX_MS, t->signs);
+    if (t->claimed_ms != 0 && now_ms < t->claimed_ms + apart_ms)
+        return;
+    bool is_quiet = now_ms >= t->claimed_ms + SIGNS_QUIET_MS;
+    if (note_sign(t, now_ms))
+        t->signs = is_quiet ? 0 : (uint8_t)(t->signs + (t->signs < UINT8_MAX));
 }
 
 static void stand_by(struct twin *t, bool tie, uint64_t now_ms)
@@ -218,7 +230,8 @@ bool router_twin_claim(struct router *r, const struct ros_sentence *row, uint32_
         if (!t->claiming)
             judge_claim(t, now_ms);
     } else if (!t->standing_by) {
-        note_sign(t, t->last_id == 0, now_ms); /* whoever lives has not seen one of this connection */
+        if (t->last_id == 0) /* whoever lives has not seen one of this connection */
+            (void)note_sign(t, now_ms);
         if (t->dead_id == 0)
             t->dead_id = id;
         else
@@ -292,7 +305,10 @@ static void sessions_done(struct router *r, bool failed, uint64_t now_ms)
         own += r->session[i].state == SESSION_READY;
     t->reading = false;
     t->sessions_known = !failed && t->newest != 0; /* at least ours */
-    t->others = t->rows > own ? t->rows - own : 0;
+    /* A session of ours whose connection has died counts, although the router may not list it any more. So
+     * sessions from other addresses are told apart, if ours are not behind a NAT. */
+    unsigned here = t->rows_here > 0 ? t->rows_here : t->rows;
+    t->others = t->rows - here + (here > own ? here - own : 0);
     bool first = first_time(&t->read);
     if (first)
         t->own.session = t->guess = t->newest_here != 0 ? t->newest_here : t->newest;

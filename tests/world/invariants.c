@@ -153,7 +153,7 @@ void inv_process_changed(struct world *w)
 
 void inv_started(struct world *w)
 {
-    w->invariants.adopting = true;
+    w->adopting = true;
     inv_process_changed(w);
 }
 

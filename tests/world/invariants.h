@@ -109,7 +109,6 @@ struct invariants {
     bool listen_refused;   /* the router may have refused to report what moves the way, on this connection */
     uint64_t way_known_ms; /* by then the rules must have followed the last move of the way */
 
-    bool adopting; /* the process has not seen the router's rules yet */
     uint64_t stalled_until_ms;
     struct inv_log_kind log_kind[INV_LOG_KINDS];
     unsigned log_kinds;

@@ -81,15 +81,15 @@ static void do_log(struct world *w, const struct action *action)
     }
     if (span_starts(action->log.text, "the other double-natpmp ")) {
         inv_process_changed(w);
-        w->invariants.adopting = true;
+        w->adopting = true;
     }
     if (action->log.level <= LOG_LEVEL_INFO)
         budgets_use(w, BUDGET_LOG, 1);
     if (strcmp(action->log.component, "router") == 0 &&
         span_starts(action->log.text, "the router is ready ")) {
-        if (w->invariants.adopting)
+        if (w->adopting)
             book_adopted(&w->book, w->now_ms);
-        w->invariants.adopting = false;
+        w->adopting = false;
     }
 }
 

@@ -96,6 +96,7 @@ struct world_process {
     uint64_t deadline_seen_ms;
     uint64_t stalled_until_ms;
     uint64_t stop_ms;
+    bool adopting;
     uint64_t socket;
     bool exited;
     struct world_stream streams[ROUTER_SESSIONS_MAX];
@@ -140,6 +141,7 @@ struct world {
     uint64_t kill_after_actions;     /* the process dies after this action; 0: never */
     bool kill_is_power_loss;         /* and its machine with it */
     uint64_t stop_ms;                /* of SIGTERM; 0: none */
+    bool adopting;                   /* the process has not seen the router's rules yet */
     uint32_t gateway_local;          /* the daemon's address towards the gateway, and ... */
     uint32_t router_local;           /* ... towards the router; 0: not known */
     uint32_t second_router_local;    /* the same of the second daemon */

@@ -438,7 +438,7 @@ void inv_hand_end(struct world *w)
     /* A second time, because only now it is known which rules have lost the daemon's mark. */
     inv_rules_read(w);
     inv->hand = false;
-    if (inv->adopting)
+    if (w->adopting)
         inv_hand_unnoticed(w);
 }
 

@@ -24,6 +24,7 @@ void world_turn(struct world *w, unsigned process)
     SWAP(deadline_seen_ms);
     SWAP(stalled_until_ms);
     SWAP(stop_ms);
+    SWAP(adopting);
     SWAP(socket);
     SWAP(exited);
     for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++) {

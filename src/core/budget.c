@@ -65,15 +65,15 @@ static bool is_better(const struct mapping *a, const struct mapping *b, uint8_t 
 
 /* A static mapping without a lease comes first: if clients use all ports, it gets that of the client that
  * renewed longest ago. A rule of an earlier run that no client has renewed yet comes before those. */
-static struct budget_decision displace(const struct mapping_tables *t, uint8_t protocol)
+static struct budget_decision displace(const struct mapping_tables *t, uint8_t protocol, uint64_t now_ms)
 {
     struct budget_decision decision = {.verdict = BUDGET_NOTHING};
     for (unsigned i = 1; i <= t->used_mappings; i++) {
         uint16_t m = (uint16_t)i;
         const struct mapping *mapping = &t->mapping[m];
         uint16_t twin = mapping->client != 0 ? twin_of(t, m) : 0;
-        if (mapping->client == 0 || !mapping->wanted || mapping->lease.external_port == 0 ||
-            is_firm(mapping) || (twin != 0 && is_firm(&t->mapping[twin])))
+        if (mapping->client == 0 || !mapping->wanted || !lease_lives(mapping, now_ms) || is_firm(mapping) ||
+            (twin != 0 && is_firm(&t->mapping[twin])))
             continue;
         if (decision.verdict == BUDGET_NOTHING || is_better(mapping, &t->mapping[decision.mapping], protocol))
             decision = (struct budget_decision){.verdict = BUDGET_RELEASE, .mapping = m, .twin = twin};
@@ -96,7 +96,17 @@ struct budget_decision budget_make_room(const struct mapping_tables *t, uint16_t
             break;
     }
     bool needs_port = t->mapping[m].is_static && !lease_lives(&t->mapping[m], now_ms);
-    return decision.verdict == BUDGET_NOTHING && needs_port ? displace(t, t->mapping[m].protocol) : decision;
+    return decision.verdict == BUDGET_NOTHING && needs_port ? displace(t, t->mapping[m].protocol, now_ms)
+                                                            : decision;
+}
+
+struct budget_decision budget_take_number(const struct mapping_tables *t, uint16_t m, uint16_t external_port)
+{
+    const struct mapping *mapping = &t->mapping[m];
+    uint16_t neighbour = mapping_find_external_port(t, mapping_other_protocol(mapping), external_port);
+    if (!mapping->is_static || neighbour == 0 || is_firm(&t->mapping[neighbour]))
+        return (struct budget_decision){.verdict = BUDGET_NOTHING};
+    return (struct budget_decision){.verdict = BUDGET_RELEASE, .mapping = neighbour};
 }
 
 /* Both protocols of one external port count once. */

@@ -26,6 +26,9 @@ struct budget_decision budget_make_room(const struct mapping_tables *t, uint16_t
 /* The gateway granted m the external port of `holder`: decides whether `holder` is released. */
 struct budget_decision budget_yield(const struct mapping_tables *t, uint16_t m, uint16_t holder,
                                     uint64_t now_ms);
+/* The gateway has one port number for both protocols and granted it to m, and another client has its other
+ * protocol: decides whether that one is released for a static mapping. */
+struct budget_decision budget_take_number(const struct mapping_tables *t, uint16_t m, uint16_t external_port);
 
 /* The number of unused mappings that one decision examines; a gateway has fewer ports than this. */
 enum { BUDGET_SEARCH_MAX = 64 };

@@ -17,9 +17,6 @@ enum {
     LEASE_MAX_S = 7 * 24 * 60 * 60,
     RETRY_FIRST_MS = 1000,
     RETRY_MAX_MS = 30 * 1000,
-    /* While another mapping releases its port at the gateway, requests are repeated after these delays. */
-    ROOM_RETRY_MS = 250,
-    ROOM_RETRY_MAX_MS = ROOM_RETRY_MS * 16,
     /* Not more of the daemon's own renewals than MINUTE_GATEWAY_PER_MAPPING: a shorter lease ends before. */
     RENEWALS_APART_MS = 60 * 1000 / (MINUTE_GATEWAY_PER_MAPPING - 2),
     /* A contradiction follows its grant within this time. */
@@ -229,7 +226,21 @@ unsigned lease_on_conflict(struct mapping_tables *t, uint16_t m)
 void lease_on_conflict_solved(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
 {
     lease_of(t, m)->conflicts = 0;
-    lease_of(t, m)->retry_ms = now_ms + ROOM_RETRY_MS;
+    lease_of(t, m)->retry_ms = now_ms + LEASE_ROOM_RETRY_MS;
+}
+
+void lease_on_taken(struct mapping_tables *t, uint16_t m)
+{
+    if (lease_of(t, m)->state == LEASE_GRANTED)
+        set_state(t, m, LEASE_UNSURE);
+}
+
+void lease_on_unwanted(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o)
+{
+    struct lease *lease = lease_of(t, m);
+    set_state(t, m, LEASE_UNSURE);
+    lease->ends_ms = o->asked_ms + (uint64_t)o->lifetime_s * 1000;
+    lease->gone_ms = o->gone_ms;
 }
 
 bool lease_on_unusable(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o,
@@ -238,9 +249,7 @@ bool lease_on_unusable(struct mapping_tables *t, uint16_t m, const struct upstre
     struct lease *lease = lease_of(t, m);
     /* The gateway granted this port again after a move, so it has no other port. */
     bool moves = strategy->moves && lease->moves < MOVES_MAX && lease->moved_from != o->external_port;
-    set_state(t, m, LEASE_UNSURE);
-    lease->ends_ms = o->asked_ms + (uint64_t)o->lifetime_s * 1000;
-    lease->gone_ms = o->gone_ms;
+    lease_on_unwanted(t, m, o);
     if (!strategy->moves)
         set_external_port(t, m, o->external_port); /* the deletion names the external port */
     lease->moved_from = o->external_port;
@@ -488,7 +497,7 @@ void lease_retry_soon(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
 {
     struct lease *lease = lease_of(t, m);
     assert(lease->failures > 0); /* lease_on_refused has counted this one */
-    lease->retry_ms = now_ms + backoff_ms(ROOM_RETRY_MS, ROOM_RETRY_MAX_MS, lease->failures - 1u);
+    lease->retry_ms = now_ms + backoff_ms(LEASE_ROOM_RETRY_MS, LEASE_ROOM_RETRY_MAX_MS, lease->failures - 1u);
 }
 
 void lease_on_not_released(struct mapping_tables *t, uint16_t m)

@@ -120,6 +120,10 @@ void lease_on_granted(struct mapping_tables *t, uint16_t m, const struct upstrea
 unsigned lease_on_conflict(struct mapping_tables *t, uint16_t m);
 /* The other mapping releases that external port, so the request is repeated soon. */
 void lease_on_conflict_solved(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
+/* Another mapping has its external port from now on. It is deleted, or requested again. */
+void lease_on_taken(struct mapping_tables *t, uint16_t m);
+/* The lease was granted and is not wanted any more, so it will be deleted. */
+void lease_on_unwanted(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o);
 /* The granted external port cannot be used, so the lease will be deleted. True: the mapping should move to
  * another router port, because the gateway may grant it another external port. */
 bool lease_on_unusable(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o,
@@ -184,7 +188,8 @@ void lease_recovered(struct mapping_tables *t, uint16_t m);
 void lease_retry_at(struct mapping_tables *t, uint16_t m, uint64_t retry_ms);
 /* Sets the delay after a failure: 1 s at first, doubled after each failure, 30 s at most. */
 void lease_retry_later(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
-/* Sets the delay after a refusal while another mapping releases its port: 250 ms at first, 4 s at most. */
+/* Sets the delay after a refusal while another mapping releases its port, doubled after each refusal. */
+enum { LEASE_ROOM_RETRY_MS = 250, LEASE_ROOM_RETRY_MAX_MS = 4000 };
 void lease_retry_soon(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
 /* The deletion failed, and the mapping is wanted: the lease is requested without it. */
 void lease_on_not_released(struct mapping_tables *t, uint16_t m);

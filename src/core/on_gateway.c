@@ -67,6 +67,15 @@ static void unusable(struct proxy *p, uint16_t m, const struct upstream_outcome 
     lease_recovered(&p->tables, m);
 }
 
+/* The gateway granted it all the same: the request was under way when the others turned out to come first.
+ * The lease is deleted, so that one of them can have its port. */
+static void comes_later(struct proxy *p, uint16_t m, const struct upstream_outcome *o,
+                        const struct step *step)
+{
+    lease_on_unwanted(&p->tables, m, o);
+    turn_refuse(p, m, step);
+}
+
 static void note_short(struct proxy *p, uint16_t m, const struct step *step)
 {
     const struct lease *lease = &mapping_at(&p->tables, m)->lease;
@@ -108,7 +117,11 @@ static void granted(struct proxy *p, uint16_t m, const struct upstream_outcome *
         return;
     enum port_verdict verdict = port_judge_grant(t, p->strategy, m, o->external_port, step->now_ms);
     external_port_forget_expired(p, m, o->external_port, step);
-    if (verdict == PORT_USABLE)
+    if (verdict == PORT_UNUSABLE && !p->strategy->moves && turn_take_number(p, m, o->external_port, step))
+        verdict = PORT_USABLE;
+    if (verdict == PORT_USABLE && turn_comes_later(p, m, step->now_ms))
+        comes_later(p, m, o, step);
+    else if (verdict == PORT_USABLE)
         usable(p, m, o, step);
     else if (verdict == PORT_CONFLICTS)
         conflict(p, m, mapping_find_external_port(t, protocol, o->external_port), o, step);

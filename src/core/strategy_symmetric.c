@@ -33,7 +33,7 @@ static bool fits(const struct mapping *mapping)
 /* ---- the router port follows the external port ---- */
 
 /* The gateway has chosen this port, so records in quarantine that have it are freed. True: a mapping that is
- * ending still has the port. */
+ * ending still has the port, or its other protocol for another client. */
 static bool evict_quarantined(struct mapping_tables *t, uint16_t m, uint16_t port)
 {
     bool ending = false;
@@ -43,8 +43,9 @@ static bool evict_quarantined(struct mapping_tables *t, uint16_t m, uint16_t por
             continue;
         if (mapping_is_quarantined(t, other))
             mapping_free(t, other);
-        else if (protocol == mapping_at(t, m)->protocol)
-            ending = !mapping_at(t, other)->wanted;
+        else if (protocol == mapping_at(t, m)->protocol ||
+                 mapping_at(t, other)->client != mapping_at(t, m)->client)
+            ending = ending || !mapping_at(t, other)->wanted;
     }
     return ending;
 }
@@ -61,10 +62,9 @@ static void settle_port(struct proxy *p, uint16_t m, const struct step *step)
         rule_replace(t, m);
         return;
     }
-    if (evict_quarantined(t, m, port))
-        return;
-    mapping_set_router_port(t, m, port_is_available(t, &p->router, m, port) ? port : 0);
-    if (mapping->router_port != 0)
+    bool ending = evict_quarantined(t, m, port);
+    mapping_set_router_port(t, m, !ending && port_is_available(t, &p->router, m, port) ? port : 0);
+    if (ending || mapping->router_port != 0)
         return;
     turn_refuse(p, m, step);
     if (mapping->is_static) {
@@ -143,10 +143,12 @@ static uint16_t owner(const struct proxy *p, const struct upstream_outcome *o)
 /* Another mapping may wait for this router port. */
 static void ended(struct mapping_tables *t, uint16_t m)
 {
-    const struct mapping *mapping = mapping_at(t, m);
-    uint16_t next = mapping_find_external_port(t, mapping_protocol(mapping), mapping->router_port);
-    if (next != 0)
-        mapping_touch(t, next);
+    for (unsigned protocol = 0; protocol < 2; protocol++) {
+        uint16_t next =
+            mapping_find_external_port(t, (enum natpmp_protocol)protocol, mapping_at(t, m)->router_port);
+        if (next != 0)
+            mapping_touch(t, next);
+    }
 }
 
 const struct strategy strategy_symmetric = {

@@ -52,6 +52,29 @@ void turn_client(struct proxy *p, uint16_t c)
         list_push(&t->client_ready, t->client_ready_link, c);
 }
 
+/* A static mapping has no port, and asks for one or is about to: what was released for it must not go to a
+ * client that happens to ask first. */
+static bool static_is_next(const struct proxy *p, uint64_t now_ms)
+{
+    const struct mapping_tables *t = &p->tables;
+    for (unsigned i = 0; i < p->config.static_mappings; i++) {
+        const struct static_mapping *one = &p->config.static_mapping[i];
+        uint16_t m = mapping_find(t, one->address, (enum natpmp_protocol)one->protocol, one->internal_port);
+        const struct lease *lease = &t->mapping[m].lease;
+        if (m != 0 && t->mapping[m].is_static && lease->state == LEASE_NONE &&
+            (lease->asking || lease->retry_ms <= now_ms + LEASE_ROOM_RETRY_MAX_MS))
+            return true;
+    }
+    return false;
+}
+
+bool turn_comes_later(const struct proxy *p, uint16_t m, uint64_t now_ms)
+{
+    const struct mapping *mapping = &p->tables.mapping[m];
+    return p->ports_short_noted && p->upstream.trouble == GATEWAY_FINE && !mapping->is_static &&
+           !promise_lives(mapping, now_ms) && (recovery_due_ms(p) != UINT64_MAX || static_is_next(p, now_ms));
+}
+
 uint16_t turn_next(struct proxy *p, enum lease_want *ret_want, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
@@ -69,6 +92,9 @@ uint16_t turn_next(struct proxy *p, enum lease_want *ret_want, const struct step
         *ret_want = m != 0 ? wants(p, m, step->now_ms) : LEASE_WANTS_NOTHING;
         if (waits && p->keeps_leases && *ret_want == LEASE_WANTS_RELEASE) {
             list_push(&client->releases, t->to_release, m);
+        } else if (*ret_want == LEASE_WANTS_GRANT && turn_comes_later(p, m, step->now_ms)) {
+            turn_refuse(p, m, step);
+            mapping_touch(t, m);
         } else if (*ret_want != LEASE_WANTS_NOTHING) {
             if (p->strategy->claim == NULL ||
                 p->strategy->claim(p, m, *ret_want == LEASE_WANTS_RELEASE, step))
@@ -164,6 +190,15 @@ bool turn_make_room(struct proxy *p, uint16_t m, const struct step *step)
 bool turn_yield(struct proxy *p, uint16_t m, uint16_t holder, const struct step *step)
 {
     return carry_out(p, budget_yield(&p->tables, m, holder, step->now_ms), step);
+}
+
+bool turn_take_number(struct proxy *p, uint16_t m, uint16_t external_port, const struct step *step)
+{
+    struct budget_decision decision = budget_take_number(&p->tables, m, external_port);
+    if (!may_displace(p, decision, step) || !carry_out(p, decision, step))
+        return false;
+    lease_on_taken(&p->tables, decision.mapping);
+    return true;
 }
 
 void turn_refuse(struct proxy *p, uint16_t m, const struct step *step)

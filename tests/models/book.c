@@ -10,7 +10,9 @@ enum {
     MEMORY_MS = 200,
     KEPT_MAX_S = 7200,
     REFUSED_MS = 2000, /* a refusal is repeated so long */
-    SHORT_MS = 1000,   /* lifetimes are whole seconds, rounded up */
+    /* The daemon has requested again what existed before a restart of the gateway. */
+    OTHERS_FIRST_MS = 20000,
+    SHORT_MS = 1000, /* lifetimes are whole seconds, rounded up */
 };
 
 /* ---- answers ---- */
@@ -334,16 +336,31 @@ unsigned book_mappings_of(const struct book *b, uint32_t address)
     return count;
 }
 
+static bool has_statics(const struct book *b)
+{
+    for (size_t i = 0; i < b->mappings_room; i++)
+        if (b->mappings[i].used && b->mappings[i].is_static)
+            return true;
+    return false;
+}
+
 /* The gateway answered so for a router port that can be this mapping's, or granted it a port of another
  * client. */
 static bool gateway_said(const struct book *b, const struct book_mapping *m, unsigned result)
 {
+    /* The gateway is short of ports. When it has restarted, they belong to the mappings that exist, and
+     * static ones come first always. */
+    bool restarted = b->own.cause_ms != 0 && b->own.cause_ms + OTHERS_FIRST_MS >= m->work_ms;
+    bool others_first = result == 4 && (restarted || has_statics(b));
+
     for (unsigned i = 0; i < b->own.lease_count; i++) {
         const struct book_lease *lease = &b->own.leases[b->own.lease_of[i]];
         const struct book_rule *rule = book_rule_of(b, lease->owner, lease->tcp, lease->owner_port);
         bool others = rule && rule->router_port == lease->router_port &&
                       (lease->owner != m->address || lease->owner_port != m->port);
 
+        if (others_first && lease->refused_ms[4] != 0)
+            return true;
         if (lease->tcp != m->tcp || (others && !b->config.symmetric))
             continue;
         if (result < BOOK_RESULTS && lease->refused_ms[result] != 0 &&

@@ -232,7 +232,12 @@ static void ended(struct book *b, uint64_t now_ms, struct book_lease *lease, con
     }
     lease->open = false;
     lease->grants = 0;
-    lease->quiet_ms = lease->sends > 1 && lease->sends < BOOK_ATTEMPTS_MAX ? lease->sent_ms + COPY_MS : 0;
+    /* What was sent so long before that it cannot be answered any more was perhaps given up, and the last one
+     * was the first of a new deletion. */
+    bool copied = lease->sends > 1 && lease->sends < BOOK_ATTEMPTS_MAX &&
+                  lease->sent_ms < lease->sent_before_ms + COPY_MS;
+
+    lease->quiet_ms = copied ? lease->sent_ms + COPY_MS : 0;
 }
 
 static void refused(struct book *b, uint64_t now_ms, struct book_lease *lease, const struct reply *reply)

@@ -136,6 +136,7 @@ static void ask_mapping(struct book *b, uint64_t now_ms, const uint8_t *bytes)
     if (!same)
         lease->is_first = lease->unanswered == 0;
     lease->unanswered++;
+    lease->sent_before_ms = lease->sent_ms;
     lease->sent_ms = now_ms;
     lease->router_port = get16(bytes + 4);
     find_owner(b, lease);

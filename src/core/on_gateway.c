@@ -195,6 +195,15 @@ static void wrongly_answered(struct proxy *p, const struct upstream_outcome *o, 
                 (unsigned)o->external_port, (unsigned)o->lifetime_s);
 }
 
+/* The gateway refuses the request, and did not confirm that it deleted the lease before: the lease lives on,
+ * and is deleted later. */
+static bool is_left(const struct proxy *p, const struct mapping *mapping, uint64_t now_ms)
+{
+    const struct lease *lease = &mapping->lease;
+    return lease->state == LEASE_UNSURE && lease->granted_ms != 0 && lease->ends_ms > now_ms &&
+           !lease_is_of_before(mapping, p->lost_ms);
+}
+
 static void refused(struct proxy *p, uint16_t m, const struct upstream_outcome *o, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
@@ -220,10 +229,11 @@ static void refused(struct proxy *p, uint16_t m, const struct upstream_outcome *
     /* A temporary error does not prove that a lease is gone which may have been granted before our start. */
     if (!gone && (lease_lives(mapping, step->now_ms) || (!final && lease_may_live(mapping, step->now_ms))))
         return;
-    /* The lease is gone. A client that still uses the external port must learn that. */
+    /* A client that still uses the external port must learn that it has none any more. */
     if (mapping->lease.state != LEASE_NONE)
         recovery_note_broken(p, m, step);
-    lease_on_gone(t, m);
+    if (gone || !is_left(p, mapping, step->now_ms))
+        lease_on_gone(t, m);
     if (final && mapping->is_static)
         statics_refused(p, m, (enum natpmp_result)result, step);
     if (!final || mapping->is_static || !promise_lives(mapping, step->now_ms))

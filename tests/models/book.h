@@ -168,9 +168,9 @@ struct book_lease {
     bool open;       /* a request is unanswered ... */
     bool maybe_open; /* ... or was refused by a packet that may be late */
     bool deletes;
-    uint64_t asked_ms;     /* its first datagram */
-    uint64_t restarted_ms; /* the last one that may be the first of another request */
-    uint64_t sent_ms;      /* its last one */
+    uint64_t asked_ms;       /* its first datagram */
+    uint64_t restarted_ms;   /* the last one that may be the first of another request */
+    uint64_t sent_ms;        /* its last one */
     uint64_t sent_before_ms; /* the one before it */
     uint64_t deleted_ms;
     uint64_t quiet_ms; /* until then a copy of the deletion may arrive at the gateway */

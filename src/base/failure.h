@@ -1,5 +1,6 @@
-/* The ways in which a connection to the router or to the gateway fails: one row each, with all that the
- * program says about it. The columns are the fields of struct failure_text.
+/* The ways in which a connection to the router or to the gateway fails: one row each, with what is wrong,
+ * why, and what to do about it. The columns are the fields of struct failure_text. Remedies that several
+ * places name are macros below the rows.
  *
  * The table is in base because io reports the failure, core logs it, and check makes a finding of it. */
 #pragma once
@@ -166,6 +167,11 @@
 
 #define FAILURE_MAKE_KEY                                                                                     \
     "with ProtonVPN: make a new WireGuard key with NAT-PMP (port forwarding) enabled, for a P2P server"
+/* The gateway does not authorize the client (result 2). */
+#define FAILURE_GET_AUTHORIZED                                                                               \
+    "with ProtonVPN: use a paid plan, a key made with NAT-PMP enabled, and a P2P server"
+/* The gateway misbehaves, which only its operator can mend. */
+#define FAILURE_CHANGE_SERVER "choose another server if this lasts"
 
 /* ---- what the rows become ---- */
 

@@ -170,10 +170,9 @@ static void report_refusal(struct proxy *p, uint16_t m, uint16_t result, const s
                     "the gateway answered with an error; retrying result=%u %s", (unsigned)result,
                     mapping_text(&p->tables, m).text);
     if (result == NATPMP_NOT_AUTHORIZED && first_time(&p->unauthorized_noted))
-        actions_log(
-            step->out, LOG_LEVEL_WARN, component,
-            "the gateway does not authorize mappings; clients are refused until it does result=2 "
-            "fix=\"with ProtonVPN: use a paid plan, a key made with NAT-PMP enabled, and a P2P server\"");
+        actions_log(step->out, LOG_LEVEL_WARN, component,
+                    "the gateway does not authorize mappings; clients are refused until it does result=2 "
+                    "fix=\"" FAILURE_GET_AUTHORIZED "\"");
 }
 
 /* An answer that says success and grants nothing. After three of them the request is refused. */
@@ -188,7 +187,7 @@ static void wrongly_answered(struct proxy *p, const struct upstream_outcome *o, 
     actions_log(step->out, LOG_LEVEL_WARN, component,
                 "the gateway answers with success, but %s; after three such answers a mapping is refused "
                 "%s lifetime=%u answered_protocol=%s answered_internal=%u answered_external=%u "
-                "answered_lifetime=%u fix=\"choose another server if this lasts\"",
+                "answered_lifetime=%u fix=\"" FAILURE_CHANGE_SERVER "\"",
                 upstream_wrong_text(o, mapping_protocol(mapping), p->strategy->request_port(mapping)),
                 mapping_text(&p->tables, o->owner).text, (unsigned)lease_lifetime_s(mapping),
                 o->protocol == NATPMP_TCP ? "tcp" : "udp", (unsigned)o->internal_port,
@@ -339,8 +338,8 @@ static void note_contradiction(struct proxy *p, uint16_t m, const struct upstrea
     if (!known && third)
         actions_log(
             step->out, LOG_LEVEL_WARN, component,
-            "the gateway contradicts what it granted; %s %s granted=%u sent=%u fix=\"choose another server "
-            "if this lasts\"",
+            "the gateway contradicts what it granted; %s %s granted=%u sent=%u fix=\"" FAILURE_CHANGE_SERVER
+            "\"",
             symmetric ? "it is asked again each time"
                       : "what it sends last counts, and a mapping that it takes back is refused",
             mapping_text(&p->tables, m).text, (unsigned)mapping->lease.external_port,
@@ -382,7 +381,7 @@ static bool may_delete_unasked(struct proxy *p, uint16_t m, const struct upstrea
     if (p->unasked < GATEWAY_CONTRADICTIONS_NOTED && ++p->unasked == GATEWAY_CONTRADICTIONS_NOTED)
         actions_log(step->out, LOG_LEVEL_WARN, component,
                     "the gateway grants mappings that nobody requested; most of them are left to end by "
-                    "themselves %s external=%u lifetime=%u fix=\"choose another server if this lasts\"",
+                    "themselves %s external=%u lifetime=%u fix=\"" FAILURE_CHANGE_SERVER "\"",
                     mapping_text(&p->tables, m).text, (unsigned)o->external_port, (unsigned)o->lifetime_s);
     return false;
 }

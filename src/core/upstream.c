@@ -420,7 +420,7 @@ void upstream_receive(struct upstream *u, struct span datagram, const struct ste
         actions_log(
             step->out, LOG_LEVEL_WARN, component,
             "the gateway's clock is set again and again; it is ignored for a while, so that a restart of "
-            "the gateway is noticed later minutes=%u fix=\"choose another server if this lasts\"",
+            "the gateway is noticed later minutes=%u fix=\"" FAILURE_CHANGE_SERVER "\"",
             (unsigned)(CLOCK_VOID_MS / 60000));
     if (question.open && !u->reply_late)
         upstream_heard(u, step);

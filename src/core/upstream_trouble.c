@@ -4,12 +4,10 @@
 
 static const char component[] = "gateway";
 
-#define ANOTHER_SERVER "choose another server if this lasts"
-
 static void report_impossible(uint32_t address, struct actions *out)
 {
     actions_log_state(out, LOG_LEVEL_WARN, component,
-                      "%s: what it reports is %s; retrying address=%s fix=\"" ANOTHER_SERVER "\"",
+                      "%s: what it reports is %s; retrying address=%s fix=\"" FAILURE_CHANGE_SERVER "\"",
                       gateway_trouble_text(GATEWAY_REFUSES)->state, address_use(address),
                       address_text(address).text);
 }
@@ -18,7 +16,7 @@ static void report_impossible(uint32_t address, struct actions *out)
 static void report_refusal(uint16_t result, struct actions *out)
 {
     const char *cause = "it reports an error";
-    const char *remedy = ANOTHER_SERVER;
+    const char *remedy = FAILURE_CHANGE_SERVER;
     switch ((enum natpmp_result)result) {
     case NATPMP_SUCCESS:
         cause = "it reports 0.0.0.0, so its own connection to the internet is down";
@@ -30,7 +28,7 @@ static void report_refusal(uint16_t result, struct actions *out)
         break;
     case NATPMP_NOT_AUTHORIZED:
         cause = "it does not authorize this client";
-        remedy = "with ProtonVPN: use a paid plan, a key made with NAT-PMP enabled, and a P2P server";
+        remedy = FAILURE_GET_AUTHORIZED;
         break;
     case NATPMP_NETWORK_FAILURE:
         cause = "its own network failed";
@@ -46,12 +44,11 @@ static void report_refusal(uint16_t result, struct actions *out)
  * begins there. */
 static void report_other_way(const struct upstream *u, struct actions *out)
 {
-    actions_log_state(
-        out, LOG_LEVEL_WARN, component,
-        "the gateway does not answer: requests to it do not leave through the router; retrying from=%s "
-        "router_from=%s fix=\"route VPN_GATEWAY through the router, or set GATEWAY_SOURCE or "
-        "GATEWAY_DEVICE\"",
-        address_text(u->local).text, address_text(u->router_local).text);
+    actions_log_state(out, LOG_LEVEL_WARN, component,
+                      "%s: requests to it do not leave through the router; retrying from=%s router_from=%s "
+                      "fix=\"route VPN_GATEWAY through the router, or set GATEWAY_SOURCE or GATEWAY_DEVICE\"",
+                      gateway_trouble_text(GATEWAY_SILENT)->state, address_text(u->local).text,
+                      address_text(u->router_local).text);
 }
 
 void upstream_report(struct upstream *u, enum gateway_trouble trouble, struct actions *out)

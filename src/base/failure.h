@@ -74,7 +74,7 @@
     X(LOGIN, .must_act = true, .state = "the router refuses the login",                                      \
       .cause = "wrong password, an address that the user may not use, or no policy api",                     \
       .remedy = "check MIKROTIK_API_USER, the password, and the user's address; " FAILURE_SET_POLICIES,      \
-      .cure = FAILURE_CURE_LOG)                                                                              \
+      .cure = "/user/set [find name={user}] password=CHANGE-ME")                                             \
     /* It did not answer a command in time. */                                                               \
     X(SILENT, .state = "the router stopped answering", .cure = FAILURE_CURE_LOG)                             \
     X(PROTOCOL, .must_act = true, .state = "the router does not speak the RouterOS API",                     \
@@ -203,7 +203,8 @@ struct failure_text {
     const char *state;  /* what is wrong, a sentence; NULL: nothing is */
     const char *cause;  /* most likely; NULL: the state says it all */
     const char *remedy; /* for the log, which does not know this set-up; NULL: wait */
-    /* For `check`: what to paste, with {service}, {host}, {port}, {gateway} and this machine's {address}. */
+    /* For `check`: what to paste, with {service}, {host}, {port}, {user}, {gateway} and this machine's
+     * {address}. */
     const char *cure;
 };
 

@@ -45,16 +45,13 @@ static void judge_login(const struct survey *s, struct findings *out)
                           "the router accepts the login as %s, whose group has the policy api", user.text);
         return;
     }
-    struct finding *f = finding_add(
-        out, FINDING_LOGIN, FINDING_FAIL,
-        "the router refuses the login as %s: check its password, its allowed addresses and the policy api",
-        user.text);
+    char who[sizeof(struct log_safe) + sizeof "user "];
+    (void)snprintf(who, sizeof who, "user %s", user.text);
+    struct finding *f = judge_failure(s, out, FINDING_LOGIN, failure_text(FAILURE_LOGIN), who);
+    /* The password of admin is not for programs. */
     if (strcmp(s->config->user, "admin") == 0)
         finding_cure(f, "set MIKROTIK_API_USER and the password to those of a user for this program alone, "
                         "with the policies read, write, test and api");
-    else
-        finding_cure(f, "/user/set [find name=%s] password=CHANGE-ME",
-                     ros_quote(span_text(s->config->user)).text);
 }
 
 /* ---- policies ---- */
@@ -97,10 +94,7 @@ static void cure_policies(const struct survey *s, struct finding *f)
     char text[256];
     struct writer w = writer_of(text, sizeof text);
     if (!judge_find_policies(s, &groups, &granted) || !row_get(groups.row, "name", &name)) {
-        finding_cure(
-            f,
-            "give the group of the user %s the policies read, write, test and api, and leave it the others",
-            log_safe(span_text(s->config->user)).text);
+        finding_cure(f, FAILURE_SET_POLICIES);
         return;
     }
     for (size_t i = 0; i < ARRAY_LEN(needed); i++) {

@@ -13,6 +13,7 @@ static void write_filled(struct writer *w, const struct survey *s, const char *t
     const struct check_config *c = s->config;
     char port[sizeof "65535"];
     (void)snprintf(port, sizeof port, "%u", (unsigned)c->router_port);
+    struct ros_quoted user = ros_quote(span_text(c->user));
     struct log_safe host = log_safe(span_text(c->router_host));
     struct address_text gateway = address_text(c->gateway);
     struct address_text local = address_text(s->local != 0 ? s->local : s->owns > 0 ? s->own[0] : 0);
@@ -23,6 +24,7 @@ static void write_filled(struct writer *w, const struct survey *s, const char *t
                   {"{service}", judge_service_name(s)},
                   {"{port}", port},
                   {"{host}", host.text},
+                  {"{user}", user.text},
                   {"{address}", local.text}};
     while (*text != '\0') {
         unsigned i = 0;

@@ -53,7 +53,7 @@ static const struct {
      "reached",
      "/ip/service/print detail", "/ip/service/print detail where name=api-ssl"},
     {FAILURE_LOGIN, LOG_LEVEL_ERROR, "the router refuses the login: wrong password",
-     "check MIKROTIK_API_USER", NULL},
+     "check MIKROTIK_API_USER", "/user/set [find name=natpmp] password="},
     {FAILURE_SILENT, LOG_LEVEL_WARN, "the router stopped answering", "answering; retrying", "/log/print"},
     {FAILURE_PROTOCOL, LOG_LEVEL_ERROR,
      "the router does not speak the RouterOS API: MIKROTIK_API_ADDRESS names another port",
@@ -167,8 +167,10 @@ static void test_check(void **state)
     config.router_port = 8729;
     for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
         survey->failure = (uint8_t)rows[i].failure;
+        bool login = rows[i].failure == FAILURE_LOGIN;
         if (rows[i].cure != NULL)
-            check_row(i, FINDING_API, rows[i].what, " (172.17.0.1 port 8729)", rows[i].cure);
+            check_row(i, login ? FINDING_LOGIN : FINDING_API, rows[i].what,
+                      login ? " (user natpmp)" : " (172.17.0.1 port 8729)", rows[i].cure);
     }
 }
 

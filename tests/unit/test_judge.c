@@ -57,7 +57,8 @@ static void test_a_refused_login(void **state)
     survey->trial = TRIAL_NONE;
     survey->failure = FAILURE_LOGIN;
     check_finding(FINDING_API, FINDING_PASS, "answers", NULL);
-    check_finding(FINDING_LOGIN, FINDING_FAIL, "refuses the login as natpmp", "/user/set [find name=natpmp]");
+    check_finding(FINDING_LOGIN, FINDING_FAIL, "refuses the login: wrong password",
+                  "/user/set [find name=natpmp]");
 }
 
 /* An inquiry that ended before anything could fail. */
@@ -520,7 +521,8 @@ static void test_text_from_outside_is_made_safe(void **state)
     config.user = "o'\"n\\$\x01\x7f?";
     survey->logged_in = false;
     survey->failure = FAILURE_LOGIN;
-    check_finding(FINDING_LOGIN, FINDING_FAIL, "as o'?n?$???:", "[find name=\"o'\\\"n\\\\\\$\\01\\7F\\3F\"]");
+    check_finding(FINDING_LOGIN, FINDING_FAIL, "(user o'?n?$?\?\?)",
+                  "[find name=\"o'\\\"n\\\\\\$\\01\\7F\\3F\"]");
 }
 
 UNIT(judge)

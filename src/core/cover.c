@@ -534,7 +534,8 @@ enum cover cover_of_word(struct span word, const struct packet *packet, struct s
     return matcher != NULL ? cover_value(matcher, value, packet) : COVER_MAYBE;
 }
 
-bool cover_has_protocol(const struct ros_sentence *row, enum natpmp_protocol protocol)
+/* True if the row accepts packets of the protocol. A missing condition does. */
+static bool has_protocol(const struct ros_sentence *row, enum natpmp_protocol protocol)
 {
     static const char *const names[2][2] = {[NATPMP_UDP] = {"udp", "17"}, [NATPMP_TCP] = {"tcp", "6"}};
     struct span value;
@@ -547,9 +548,9 @@ bool cover_has_protocol(const struct ros_sentence *row, enum natpmp_protocol pro
 
 enum cover cover_of_row(const struct ros_sentence *row, const struct packet *packet)
 {
-    enum cover least = !cover_has_protocol(row, packet->protocol) ? COVER_NONE
-                       : row->skipped > 0                         ? COVER_MAYBE
-                                                                  : COVER_ALL;
+    enum cover least = !has_protocol(row, packet->protocol) ? COVER_NONE
+                       : row->skipped > 0                   ? COVER_MAYBE
+                                                            : COVER_ALL;
     for (unsigned i = 1; i < row->words && least != COVER_NONE; i++) {
         struct span name;
         enum cover cover = cover_of_word(ros_word(row, i), packet, &name);

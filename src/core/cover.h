@@ -55,5 +55,3 @@ enum cover cover_of_word(struct span word, const struct packet *packet, struct s
 enum cover cover_of_list(const struct nat_context *at, struct span name);
 /* How much of the class one row covers, whatever its chain and action. */
 enum cover cover_of_row(const struct ros_sentence *row, const struct packet *packet);
-/* True if the row accepts packets of the protocol. A missing condition does. */
-bool cover_has_protocol(const struct ros_sentence *row, enum natpmp_protocol protocol);

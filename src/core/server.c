@@ -62,10 +62,6 @@ bool server_receive(struct server *s, struct span datagram, const struct reply_p
         push_reply(path, place, natpmp_encode_unsupported_version(place, epoch_s), step->out);
         return false;
     case NATPMP_REQUEST_UNSUPPORTED_OPCODE:
-        if (datagram.len > DATAGRAM_MAX) {
-            s->dropped++;
-            return false;
-        }
         place = actions_bytes(step->out, DATAGRAM_MAX);
         push_reply(path, place, natpmp_encode_unsupported_opcode(place, datagram, epoch_s), step->out);
         return false;
@@ -96,8 +92,8 @@ void server_reply_address(const struct server *s, const struct reply_path *path,
                           uint32_t address, const struct step *step)
 {
     uint8_t *place = actions_bytes(step->out, NATPMP_REPLY_MAX);
-    size_t len = natpmp_encode_address_reply(place, (uint16_t)result, server_epoch_s(s, step->now_ms),
-                                             result == NATPMP_SUCCESS ? address : 0);
+    size_t len =
+        natpmp_encode_address_reply(place, (uint16_t)result, server_epoch_s(s, step->now_ms), address);
     push_reply(path, place, len, step->out);
 }
 
@@ -106,10 +102,8 @@ void server_reply_map(const struct server *s, const struct reply_path *path, enu
                       uint32_t lifetime_s, const struct step *step)
 {
     uint8_t *place = actions_bytes(step->out, NATPMP_REPLY_MAX);
-    bool success = result == NATPMP_SUCCESS;
-    size_t len =
-        natpmp_encode_map_reply(place, protocol, (uint16_t)result, server_epoch_s(s, step->now_ms),
-                                internal_port, success ? external_port : 0, success ? lifetime_s : 0);
+    size_t len = natpmp_encode_map_reply(place, protocol, (uint16_t)result, server_epoch_s(s, step->now_ms),
+                                         internal_port, external_port, lifetime_s);
     push_reply(path, place, len, step->out);
 }
 

@@ -231,12 +231,6 @@ static uint64_t due_ms(const struct session *s, const struct waits *waits)
     return earlier_ms(silent_ms(s, waits), earlier_ms(probe_ms, waits->give_up_ms));
 }
 
-uint64_t session_silent_ms(const struct session *s)
-{
-    struct waits waits = waits_of(s);
-    return silent_ms(s, &waits);
-}
-
 uint64_t session_due_ms(const struct session *s)
 {
     struct waits waits = waits_of(s);

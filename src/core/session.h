@@ -132,8 +132,6 @@ bool session_take_lost(struct session *s, struct command *ret_command);
 /* The cookies of the commands in flight become 0. */
 void session_disown(struct session *s);
 
-/* When the session times out; UINT64_MAX: never. */
-uint64_t session_silent_ms(const struct session *s);
 /* When session_wait has something to do; UINT64_MAX: never. */
 uint64_t session_due_ms(const struct session *s);
 

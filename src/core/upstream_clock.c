@@ -7,15 +7,22 @@ enum {
      * an answer that arrives so long after the request decides. Two such requests in a row take less than 2
      * s. */
     DOUBT_MS = 700,
-    /* If for so long no answer to an address request tells the epoch, the answer to any request decides: some
-     * gateways answer them with errors, or not at all. */
+    /* If no answer to an address request has contained the epoch for so long, the answer to any request
+     * decides: some gateways answer address requests with errors, or not at all. */
     NO_CLOCK_MS = 1400,
     /* After so long no answer to an address request is expected any more. */
     ADDRESS_LATE_MS = 30 * 1000,
-    /* A clock that was set so often, each time so soon after the last one, tells nothing for a while: each
-     * change costs a request for each mapping. */
+    /* A clock that was set so often, each time so soon after the last one, is ignored for a while, because
+     * each change costs a request for each mapping. */
     CLOCKS_MAX = 4,
     CLOCKS_APART_MS = 60 * 1000,
+};
+
+/* How the epoch of a packet that came now fits to the clock that is known. */
+enum epoch {
+    EPOCH_FITS,
+    EPOCH_LATE,  /* a reply that was long under way, or the gateway's clock was set back */
+    EPOCH_OTHER, /* the gateway restarted, or another one answers */
 };
 
 bool upstream_clock_is_void(const struct upstream *u, uint64_t now_ms)
@@ -28,7 +35,8 @@ uint32_t upstream_epoch_at_least_s(const struct upstream *u, uint64_t now_ms)
     return u->epoch_known ? u->epoch_s + (uint32_t)((now_ms - u->epoch_ms) * 7 / 8 / 1000) : 0;
 }
 
-uint64_t upstream_epoch_at_most_s(const struct upstream *u, uint64_t now_ms)
+/* The most that the epoch should be by now, by a fast reckoning. */
+static uint64_t epoch_at_most_s(const struct upstream *u, uint64_t now_ms)
 {
     return u->epoch_s + (now_ms - u->epoch_ms) / 1000 * 9 / 8;
 }
@@ -37,13 +45,13 @@ uint64_t upstream_epoch_at_most_s(const struct upstream *u, uint64_t now_ms)
  * seconds. A late reply fails this as well, but by no more than a reply can be late; and a restart cannot be
  * longer ago than the last packet that fitted. Far ahead is wrong, too: a reply from before a restart, or the
  * tunnel ends at another server now. */
-enum epoch upstream_judge_epoch(const struct upstream *u, uint32_t epoch_s, uint64_t now_ms)
+static enum epoch judge_epoch(const struct upstream *u, uint32_t epoch_s, uint64_t now_ms)
 {
     uint64_t elapsed_s = (now_ms - u->epoch_ms) / 1000;
     uint32_t expected_s = upstream_epoch_at_least_s(u, now_ms);
     if (!u->epoch_known)
         return EPOCH_FITS;
-    if (epoch_s > upstream_epoch_at_most_s(u, now_ms) + LATE_MAX_S)
+    if (epoch_s > epoch_at_most_s(u, now_ms) + LATE_MAX_S)
         return EPOCH_OTHER;
     if ((uint64_t)epoch_s + EPOCH_TOLERANCE_S >= expected_s)
         return EPOCH_FITS;
@@ -51,7 +59,7 @@ enum epoch upstream_judge_epoch(const struct upstream *u, uint32_t epoch_s, uint
     return restarted || expected_s - epoch_s > LATE_MAX_S ? EPOCH_OTHER : EPOCH_LATE;
 }
 
-/* Whether the packet was late or the clock was set, the answer to one address request tells. Answers to
+/* The answer to one address request shows whether the packet was late or the clock was set. Answers to
  * earlier ones may still be under way. */
 static void suspect(struct upstream *u, enum epoch epoch, uint64_t now_ms)
 {
@@ -124,8 +132,6 @@ static bool watch_unasked(struct upstream *u, enum epoch epoch, uint64_t now_ms)
     return epoch == EPOCH_FITS;
 }
 
-/* The gateway's epoch when the question was asked, at least, by the clock as it is known now: that clock may
- * have been set since. An older reply answers an earlier request. */
 uint32_t upstream_floor_of(const struct upstream *u, const struct question *question)
 {
     if (!u->epoch_known || question->asked_ms >= u->epoch_ms)
@@ -135,11 +141,10 @@ uint32_t upstream_floor_of(const struct upstream *u, const struct question *ques
     return floor_s > question->floor_s ? floor_s : question->floor_s;
 }
 
-/* False: the packet is no answer to anything, because it was sent before the question. */
 bool upstream_watch_epoch(struct upstream *u, const struct natpmp_reply *reply,
                           const struct question *question, uint64_t now_ms)
 {
-    enum epoch epoch = upstream_judge_epoch(u, reply->epoch_s, now_ms);
+    enum epoch epoch = judge_epoch(u, reply->epoch_s, now_ms);
     if (!question->open)
         return watch_unasked(u, epoch, now_ms);
     bool after = question->decided || upstream_clock_is_void(u, now_ms) ||
@@ -151,7 +156,7 @@ bool upstream_watch_epoch(struct upstream *u, const struct natpmp_reply *reply,
     else if (u->suspected)
         u->late_until_ms = now_ms + UINT64_C(1000) * LATE_MAX_S;
     /* Ahead: this may be another server, which has another address. */
-    bool ahead = u->epoch_known && reply->epoch_s > upstream_epoch_at_most_s(u, now_ms) + EPOCH_TOLERANCE_S;
+    bool ahead = u->epoch_known && reply->epoch_s > epoch_at_most_s(u, now_ms) + EPOCH_TOLERANCE_S;
     if (ahead && !upstream_clock_is_void(u, now_ms) && reply->type != NATPMP_REPLY_ADDRESS &&
         upstream_may_ask_unasked(u, now_ms))
         upstream_want_address(u, now_ms);

@@ -330,21 +330,21 @@ static void note_contradiction(struct proxy *p, uint16_t m, const struct upstrea
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);
     bool known = proxy_is_contradicted(p, step->now_ms);
-    /* Behind a symmetric gateway there is one port for all, so it is advertised to no other client meanwhile,
-     * and the mapping is requested again each time. */
-    bool symmetric = !p->strategy->rule_first;
+    /* A gateway's only port is advertised to no other client meanwhile, and the mapping is requested again
+     * each time. */
+    bool one_port = p->strategy->one_port;
     bool third = lease_is_contradicted_often(mapping, step->now_ms) &&
-                 (!symmetric || mapping->lease.contradictions + 1 == GATEWAY_CONTRADICTIONS_NOTED);
+                 (!one_port || mapping->lease.contradictions + 1 == GATEWAY_CONTRADICTIONS_NOTED);
     if (!known && third)
         actions_log(
             step->out, LOG_LEVEL_WARN, component,
             "the gateway contradicts what it granted; %s %s granted=%u sent=%u fix=\"" FAILURE_CHANGE_SERVER
             "\"",
-            symmetric ? "it is asked again each time"
-                      : "what it sends last counts, and a mapping that it takes back is refused",
+            one_port ? "it is asked again each time"
+                     : "what it sends last counts, and a mapping that it takes back is refused",
             mapping_text(&p->tables, m).text, (unsigned)mapping->lease.external_port,
             (unsigned)o->external_port);
-    if (symmetric || (!known && !third))
+    if (one_port || (!known && !third))
         return;
     p->contradicts_until_ms = step->now_ms + UINT64_C(1000) * GATEWAY_CONTRADICTS_S;
 }

@@ -1,5 +1,5 @@
-/* How the gateway forwards (GATEWAY_MODE). The daemon chooses one of two strategies at the start, and no
- * other module depends on the mode.
+/* How the gateway forwards (GATEWAY_MODE). The daemon chooses one of two strategies at the start. The other
+ * modules ask the strategy, each question by a field of its own, and do not know the mode.
  *
  * The normal strategy is for RFC 6886: the gateway forwards an external port to the internal port of the
  * request, which is the rule's port on the router. The symmetric strategy is for a gateway that forwards port
@@ -25,6 +25,8 @@ struct strategy {
     bool rule_first;     /* the router port must be known before the gateway can be asked */
     bool withdraws;      /* a request can be withdrawn before its answer, and a deletion follows */
     bool moves;          /* another router port may get another external port */
+    bool suggests_own;   /* the router port may be suggested as the external port */
+    bool one_port;       /* all mappings of a protocol share the gateway's one port */
     const char *no_port; /* the log text if the gateway has no port left; NULL: the usual text */
 
     /* True if the rule's port fits the lease. NULL: it always does. */

@@ -73,6 +73,7 @@ const struct strategy strategy_normal = {
     .rule_first = true,
     .withdraws = true,
     .moves = true,
+    .suggests_own = true,
     .companion = companion,
     .settle_port = settle_port,
     .owner = owner,

@@ -154,6 +154,7 @@ static void ended(struct mapping_tables *t, uint16_t m)
 const struct strategy strategy_symmetric = {
     .request_port = request_port,
     .release_port = release_port,
+    .one_port = true,
     .no_port = "the gateway's one port is in use; other mappings are refused until it is free "
                "GATEWAY_MODE=symmetric",
     .fits = fits,

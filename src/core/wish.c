@@ -12,7 +12,7 @@ static enum wish_kind kind_of(uint16_t suggested)
 static uint16_t alternative(const struct proxy *p, uint16_t m, uint16_t suggested, uint64_t now_ms)
 {
     const struct mapping *mapping = &p->tables.mapping[m];
-    bool new_lease = p->strategy->rule_first && mapping->lease.external_port == 0;
+    bool new_lease = p->strategy->suggests_own && mapping->lease.external_port == 0;
     uint16_t own = new_lease ? port_own_suggestion(&p->tables, m, now_ms) : 0;
     return own != suggested ? own : 0;
 }

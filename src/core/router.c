@@ -338,11 +338,11 @@ static bool next_input(struct router *r, struct router_outcome *o, const struct 
             session_up(r, r->input_session, step);
             break;
         case SESSION_ROW:
-            if (r->input_session == MAIN && router_resync_row(r, &c, step->now_ms, o))
+            if (r->input_session == MAIN && router_answer_row(r, &c, step->now_ms, o))
                 return true;
             break;
         case SESSION_DONE:
-            if (is_change(&c) ? change_done(r, &c, o, step) : router_resync_done(r, &c, o, step))
+            if (is_change(&c) ? change_done(r, &c, o, step) : router_answer_done(r, &c, o, step))
                 return true;
             break;
         case SESSION_FAILED:
@@ -354,7 +354,7 @@ static bool next_input(struct router *r, struct router_outcome *o, const struct 
     }
 }
 
-static bool next_turn(struct router *r, struct router_outcome *o)
+static bool next_role(struct router *r, struct router_outcome *o)
 {
     if (r->twin.turn == TWIN_STAYS)
         return false;
@@ -375,7 +375,7 @@ static bool next_news(struct router *r, struct router_outcome *o)
 bool router_next(struct router *r, struct router_outcome *ret_outcome, const struct step *step)
 {
     return next_news(r, ret_outcome) || (r->input.len > 0 && next_input(r, ret_outcome, step)) ||
-           next_lost(r, step->now_ms, ret_outcome) || next_turn(r, ret_outcome);
+           next_lost(r, step->now_ms, ret_outcome) || next_role(r, ret_outcome);
 }
 
 /* ---- time ---- */
@@ -393,7 +393,7 @@ static void wait_on(struct router *r, unsigned i, const struct step *step)
     struct command c;
     enum session_wait wait;
     while ((wait = session_wait(s, &c, step)) == SESSION_GIVES_UP)
-        router_resync_given_up(r, &c, step);
+        router_answer_given_up(r, &c, step);
     if (wait != SESSION_TIMES_OUT)
         return;
     session_break(s, session_timeout(s), &r->prng, step);

@@ -356,13 +356,21 @@ void router_report(struct router *r, enum failure failure, struct span message, 
 void router_resync_later(struct router *r, uint64_t at_ms);
 /* `looks`: it begins with a look at the way to the gateway. */
 void router_begin_resync(struct router *r, bool looks, const struct step *step);
-/* One row, or the end, of a command that reads. True: *ret_outcome is set. */
+/* One row, or the end, of a command that belongs to the resync. True: *ret_outcome is set. */
 bool router_resync_row(struct router *r, const struct command *c, uint64_t now_ms,
                        struct router_outcome *ret_outcome);
 bool router_resync_done(struct router *r, const struct command *c, struct router_outcome *ret_outcome,
                         const struct step *step);
-/* The router does not answer a command that the resync can do without. */
-void router_resync_given_up(struct router *r, const struct command *c, const struct step *step);
+/* A command of the stage has ended; after the last one the next stage begins. True: *ret_outcome is set. */
+bool router_stage_answered(struct router *r, struct router_outcome *ret_outcome, const struct step *step);
+
+/* One row, or the end, of any command that is no change. True: *ret_outcome is set. */
+bool router_answer_row(struct router *r, const struct command *c, uint64_t now_ms,
+                       struct router_outcome *ret_outcome);
+bool router_answer_done(struct router *r, const struct command *c, struct router_outcome *ret_outcome,
+                        const struct step *step);
+/* The router does not answer a command that the daemon can do without. */
+void router_answer_given_up(struct router *r, const struct command *c, const struct step *step);
 
 void router_entries_row(struct router *r, const struct ros_sentence *row);
 void router_entries_done(struct router *r, const struct command *c, const struct step *step);

@@ -345,62 +345,16 @@ bool router_resync_row(struct router *r, const struct command *c, uint64_t now_m
                        struct router_outcome *ret_outcome)
 {
     const struct ros_sentence *row = &main_session(r)->reader.sentence;
-    struct span value;
-    switch ((enum command_kind)c->kind) {
-    case COMMAND_RESOURCE:
-        if (ros_attribute(row, "version", &value)) {
-            struct log_safe version = log_safe(value);
-            for (size_t i = 0; i < sizeof r->version - 1 && version.text[i] != ' '; i++)
-                r->version[i] = version.text[i];
-        }
-        router_twin_row(r, c, now_ms);
-        return false;
-    case COMMAND_SESSIONS:
-        router_twin_row(r, c, now_ms);
-        return false;
-    case COMMAND_INTERFACE:
-    case COMMAND_ADDRESSES:
-    case COMMAND_LISTS:
-    case COMMAND_MEMBERS:
-        if (r->stage == STAGE_CONTEXT)
-            context_row(r, row, (enum command_kind)c->kind);
-        else
-            router_way_row(r, c, now_ms);
-        return false;
-    case COMMAND_FLOW:
-    case COMMAND_FLOW_AGAIN:
-    case COMMAND_TUNNELS:
-    case COMMAND_ROUTE_CHECK:
-    case COMMAND_ROUTES:
-    case COMMAND_LISTEN_WAY:
-        router_way_row(r, c, now_ms);
-        return false;
-    case COMMAND_LISTENERS:
-        listener_row(r, row);
-        return false;
-    case COMMAND_ADDRESS_LISTS:
-        named_lists_row(&r->lists, row);
-        return false;
-    case COMMAND_ENTRIES:
-        router_entries_row(r, row);
-        return false;
-    case COMMAND_LISTEN:
+    if (c->kind == COMMAND_LISTEN)
         return listen_row(r, row, now_ms, ret_outcome);
-    case COMMAND_SNAPSHOT:
+    if (c->kind == COMMAND_SNAPSHOT)
         return snapshot_row(r, row, now_ms, ret_outcome);
-    case COMMAND_COUNTERS:
-        return router_counters_row(r, c, row, ret_outcome);
-    case COMMAND_LOGIN:
-    case COMMAND_ADD:
-    case COMMAND_REMOVE:
-    case COMMAND_SET:
-    case COMMAND_CLAIM:
-    case COMMAND_UNCLAIM:
-    case COMMAND_SCRIPT:
-    case COMMAND_FORGET:
-    case COMMAND_KEEP_ALIVE:
-        break;
-    }
+    if (c->kind == COMMAND_LISTENERS)
+        listener_row(r, row);
+    else if (c->kind == COMMAND_ADDRESS_LISTS)
+        named_lists_row(&r->lists, row);
+    else
+        context_row(r, row, (enum command_kind)c->kind);
     return false;
 }
 
@@ -457,77 +411,25 @@ static bool stage_done(struct router *r, struct router_outcome *o, const struct 
     return false;
 }
 
-bool router_resync_done(struct router *r, const struct command *c, struct router_outcome *ret_outcome,
-                        const struct step *step)
+bool router_stage_answered(struct router *r, struct router_outcome *ret_outcome, const struct step *step)
 {
-    switch ((enum command_kind)c->kind) {
-    case COMMAND_LISTEN:
-        listen_ended(r, c, step);
-        return false;
-    case COMMAND_FLOW:
-    case COMMAND_FLOW_AGAIN:
-    case COMMAND_TUNNELS:
-    case COMMAND_ROUTE_CHECK:
-    case COMMAND_LISTEN_WAY:
-        if (!router_way_done(r, c, step))
-            return false;
-        break;
-    case COMMAND_LISTS:
-    case COMMAND_MEMBERS:
-        /* The lists are not essential: without them, the daemon assumes that any list may contain the
-         * interface. */
-        if (c->failed)
-            r->next_context.lists_incomplete = true;
-        break;
-    case COMMAND_INTERFACE: /* without its type, it may be of any kind */
-    case COMMAND_LISTENERS: /* version 6 has no WireGuard */
-        break;
-    case COMMAND_ADDRESS_LISTS:
-        named_lists_end(&r->lists, c->failed);
-        break;
-    case COMMAND_ROUTES:
-    case COMMAND_ADDRESSES:
-    case COMMAND_SNAPSHOT:
-        if (c->failed)
-            reading_failed(r, c, step->out);
-        break;
-    case COMMAND_SESSIONS:
-    case COMMAND_CLAIM:
-    case COMMAND_UNCLAIM:
-        router_twin_done(r, c, step->now_ms);
-        return false;
-    case COMMAND_SCRIPT:
-        router_script_done(r, c, step);
-        return false;
-    case COMMAND_ENTRIES:
-    case COMMAND_FORGET:
-        router_entries_done(r, c, step);
-        return false;
-    case COMMAND_COUNTERS:
-        router_counters_done(r, c, step);
-        return false;
-    case COMMAND_RESOURCE:
-    case COMMAND_LOGIN:
-    case COMMAND_ADD:
-    case COMMAND_REMOVE:
-    case COMMAND_SET:
-    case COMMAND_KEEP_ALIVE:
-        return false;
-    }
     return --r->reading == 0 && stage_done(r, ret_outcome, step);
 }
 
-void router_resync_given_up(struct router *r, const struct command *c, const struct step *step)
+bool router_resync_done(struct router *r, const struct command *c, struct router_outcome *ret_outcome,
+                        const struct step *step)
 {
-    if (c->kind == COMMAND_SCRIPT) {
-        router_script_given_up(r, step);
-        return;
+    bool essential = c->kind == COMMAND_ROUTES || c->kind == COMMAND_ADDRESSES || c->kind == COMMAND_SNAPSHOT;
+    if (c->kind == COMMAND_LISTEN) {
+        listen_ended(r, c, step);
+        return false;
     }
-    if (c->kind == COMMAND_COUNTERS) {
-        router_counters_lost(r);
-        return;
-    }
-    struct router_outcome none; /* only a snapshot has one, and it is not given up */
-    router_way_given_up(r, c, step->out);
-    router_resync_done(r, c, &none, step);
+    if (c->kind == COMMAND_ADDRESS_LISTS)
+        named_lists_end(&r->lists, c->failed);
+    else if (c->failed && essential)
+        reading_failed(r, c, step->out);
+    else if (c->failed && (c->kind == COMMAND_LISTS || c->kind == COMMAND_MEMBERS))
+        /* Without the lists, the daemon assumes that any list may contain the interface. */
+        r->next_context.lists_incomplete = true;
+    return router_stage_answered(r, ret_outcome, step);
 }

@@ -80,13 +80,13 @@ void router_way_sign(struct router *r, uint64_t now_ms);
 bool router_way_note(struct router *r, uint32_t source, uint64_t sent_ms, enum gateway_trouble trouble,
                      uint64_t now_ms);
 
-/* ---- for router.c and router_resync.c ---- */
+/* ---- for the other files of the router ---- */
 
 void router_way_down(struct router *r, uint64_t now_ms); /* the main connection ended */
 /* When router_way_take_due may become true; UINT64_MAX: never. */
 uint64_t router_way_due_ms(const struct router *r);
-/* A look is due, and a packet of ours has crossed the router before it. A resync needs a look only if the way
- * is not known, or the connection to the router is new. */
+/* If a look is due, waits until a packet of ours has crossed the router. True: the caller begins the look
+ * now. A resync needs a look only if the way is not known, or the connection to the router is new. */
 bool router_way_take_due(struct router *r, uint64_t now_ms);
 void router_way_begin(struct router *r, const struct step *step);
 void router_way_row(struct router *r, const struct command *c, uint64_t now_ms);

@@ -45,7 +45,7 @@ static void flush(struct driver *d)
 }
 
 /* Sends the datagrams that were queued for the last events and sets the timer to the next deadline. */
-static void settle(struct driver *d)
+static void send_and_arm(struct driver *d)
 {
     if (d->exiting)
         return;
@@ -86,7 +86,7 @@ static void on_lan(void *context, const struct udp_datagram *datagram)
 
 static void on_batch(void *context)
 {
-    settle(context);
+    send_and_arm(context);
 }
 
 static void on_gateway(void *context, struct span bytes)
@@ -99,7 +99,7 @@ static void on_gateway_failed(void *context, enum gateway_trouble error)
 {
     struct event event = {.type = EVENT_GATEWAY_ERROR, .gateway_error = error};
     dispatch(context, &event);
-    settle(context);
+    send_and_arm(context);
 }
 
 static void router_event(struct driver_session *session, struct event *event)
@@ -107,7 +107,7 @@ static void router_event(struct driver_session *session, struct event *event)
     struct driver *d = session->driver;
     event->router.session = (unsigned)(session - d->session);
     dispatch(d, event);
-    settle(d);
+    send_and_arm(d);
 }
 
 static void on_router_open(void *context, uint32_t peer)
@@ -139,7 +139,7 @@ static void on_deadline(void *context)
 {
     struct event event = {.type = EVENT_DEADLINE};
     dispatch(context, &event);
-    settle(context);
+    send_and_arm(context);
 }
 
 /* Somebody reads the status. What has arrived is read from the router, if need be: who asks again in a moment
@@ -148,7 +148,7 @@ static void on_asked(void *context)
 {
     struct event event = {.type = EVENT_ASKED};
     dispatch(context, &event);
-    settle(context);
+    send_and_arm(context);
 }
 
 /* Anybody here may ask for the health, but what clients have is for root and for the daemon's own user. */
@@ -223,7 +223,7 @@ static void on_signal(uv_signal_t *handle, int number)
     self_check_stop(&d->self_check);
     struct event event = {.type = EVENT_STOP};
     dispatch(d, &event);
-    settle(d);
+    send_and_arm(d);
 }
 
 static const struct udp_handlers lan_handlers = {
@@ -385,7 +385,7 @@ static void open_probe_and_feed(struct driver *d)
     report_socket(d, "watch", &feed, feed_open(&d->feed, &d->loop, feed.text, &watch_handlers, &d->changes));
 }
 
-static const char *web_advice(int error)
+static const char *web_remedy(int error)
 {
     switch (error) {
     case EADDRINUSE:
@@ -416,7 +416,7 @@ static void open_web(struct driver *d, const struct proxy *proxy)
                    (unsigned)config->status_port);
     else
         log_printf(d->log, LOG_LEVEL_ERROR, "driver",
-                   "there is no status page: %s STATUS_LISTEN=%s:%u error=\"%s\"", web_advice(-result),
+                   "there is no status page: %s STATUS_LISTEN=%s:%u error=\"%s\"", web_remedy(-result),
                    address.text, (unsigned)config->status_port, strerror(-result));
 }
 
@@ -509,7 +509,7 @@ void driver_run(struct driver *d)
 {
     struct event start = {.type = EVENT_START};
     dispatch(d, &start);
-    settle(d);
+    send_and_arm(d);
     if (!d->exiting)
         (void)uv_run(&d->loop, UV_RUN_DEFAULT);
 }

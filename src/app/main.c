@@ -225,7 +225,7 @@ static struct proxy *make_proxy(struct config *config)
     return memory;
 }
 
-static const char *bind_advice(int error)
+static const char *bind_remedy(int error)
 {
     switch (error) {
     case EADDRINUSE:
@@ -251,7 +251,7 @@ static void report_failed_open(struct log *log, const struct config *config, int
                    descriptors, needed);
     else
         log_printf(log, LOG_LEVEL_ERROR, "main", "cannot listen: %s LISTEN_ADDR=%s:%u error=\"%s\"",
-                   bind_advice(error), address_text(config->listen_address).text,
+                   bind_remedy(error), address_text(config->listen_address).text,
                    (unsigned)config->listen_port, strerror(error));
 }
 

@@ -46,7 +46,7 @@ static void sift_down(struct heap *heap, unsigned position, uint16_t record, uin
 }
 
 /* Puts the record where it belongs, beginning at a position that has become free. */
-static void settle(struct heap *heap, unsigned position, uint16_t record, uint64_t due_ms)
+static void sift(struct heap *heap, unsigned position, uint16_t record, uint64_t due_ms)
 {
     if (position > 1 && heap->due_ms[parent_of(position)] > due_ms)
         sift_up(heap, position, record, due_ms);
@@ -60,7 +60,7 @@ static void take_out(struct heap *heap, uint16_t record)
     unsigned last = heap->count--;
     heap->position[record] = 0;
     if (position != last)
-        settle(heap, position, heap->at[last], heap->due_ms[last]);
+        sift(heap, position, heap->at[last], heap->due_ms[last]);
 }
 
 void heap_set(struct heap *heap, uint16_t record, uint64_t due_ms)
@@ -72,7 +72,7 @@ void heap_set(struct heap *heap, uint16_t record, uint64_t due_ms)
     } else if (position == 0) {
         sift_up(heap, ++heap->count, record, due_ms);
     } else if (heap->due_ms[position] != due_ms) {
-        settle(heap, position, record, due_ms);
+        sift(heap, position, record, due_ms);
     }
 }
 

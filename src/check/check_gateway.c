@@ -75,7 +75,7 @@ static uint64_t gateway_limit_ms(const struct check *c)
 }
 
 /* To be called when the address is known, or the gateway did not give it in time. */
-static void address_settled(struct check *c)
+static void note_address(struct check *c)
 {
     c->survey.upstream.trouble = c->upstream.trouble;
     c->survey.upstream.result = c->upstream.trouble_result;
@@ -97,7 +97,7 @@ void check_tick_gateway(struct check *c, const struct step *step)
         take_outcome(c, &outcome, step);
     bool over = c->stopping || gateway_limit_ms(c) <= step->now_ms;
     if (c->gateway_phase == GATEWAY_ADDRESS && (c->upstream.address_known || over))
-        address_settled(c);
+        note_address(c);
     if (c->gateway_phase == GATEWAY_WAITING && c->stopping)
         c->gateway_phase = GATEWAY_ENDED;
     if (c->gateway_phase == GATEWAY_WAITING && c->phase > PHASE_READING) {

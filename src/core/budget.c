@@ -15,7 +15,7 @@ bool budget_is_spare(const struct mapping *mapping, uint64_t now_ms)
     return mapping->lease.state != LEASE_NONE && !promise_is_in_use(mapping, now_ms);
 }
 
-static uint16_t twin_of(const struct mapping_tables *t, uint16_t m)
+static uint16_t other_of(const struct mapping_tables *t, uint16_t m)
 {
     const struct mapping *mapping = &t->mapping[m];
     uint16_t port = mapping->lease.external_port;
@@ -26,11 +26,11 @@ static uint16_t twin_of(const struct mapping_tables *t, uint16_t m)
  * in use. */
 static struct budget_decision release(const struct mapping_tables *t, uint16_t m, uint64_t now_ms)
 {
-    uint16_t twin = twin_of(t, m);
+    uint16_t other = other_of(t, m);
     if (promise_is_in_use(&t->mapping[m], now_ms) ||
-        (twin != 0 && promise_is_in_use(&t->mapping[twin], now_ms)))
+        (other != 0 && promise_is_in_use(&t->mapping[other], now_ms)))
         return (struct budget_decision){.verdict = BUDGET_NOTHING};
-    return (struct budget_decision){.verdict = BUDGET_RELEASE, .mapping = m, .twin = twin};
+    return (struct budget_decision){.verdict = BUDGET_RELEASE, .mapping = m, .other = other};
 }
 
 struct budget_decision budget_yield(const struct mapping_tables *t, uint16_t m, uint16_t holder,
@@ -71,12 +71,12 @@ static struct budget_decision displace(const struct mapping_tables *t, uint8_t p
     for (unsigned i = 1; i <= t->used_mappings; i++) {
         uint16_t m = (uint16_t)i;
         const struct mapping *mapping = &t->mapping[m];
-        uint16_t twin = mapping->client != 0 ? twin_of(t, m) : 0;
+        uint16_t other = mapping->client != 0 ? other_of(t, m) : 0;
         if (mapping->client == 0 || !mapping->wanted || !lease_lives(mapping, now_ms) || is_firm(mapping) ||
-            (twin != 0 && is_firm(&t->mapping[twin])))
+            (other != 0 && is_firm(&t->mapping[other])))
             continue;
         if (decision.verdict == BUDGET_NOTHING || is_better(mapping, &t->mapping[decision.mapping], protocol))
-            decision = (struct budget_decision){.verdict = BUDGET_RELEASE, .mapping = m, .twin = twin};
+            decision = (struct budget_decision){.verdict = BUDGET_RELEASE, .mapping = m, .other = other};
     }
     return decision;
 }
@@ -113,7 +113,7 @@ struct budget_decision budget_take_number(const struct mapping_tables *t, uint16
 static bool has_port(const struct mapping_tables *t, uint16_t m)
 {
     const struct mapping *mapping = &t->mapping[m];
-    bool counted = mapping->protocol == NATPMP_UDP && twin_of(t, m) != 0;
+    bool counted = mapping->protocol == NATPMP_UDP && other_of(t, m) != 0;
     return mapping->client != 0 && mapping->lease.external_port != 0 && !counted;
 }
 

@@ -18,7 +18,7 @@ enum budget_verdict {
 struct budget_decision {
     enum budget_verdict verdict;
     uint16_t mapping; /* RELEASE */
-    uint16_t twin;    /* RELEASE: the mapping of the other protocol with the same external port; 0: none */
+    uint16_t other;   /* RELEASE: the mapping of the other protocol with the same external port; 0: none */
 };
 
 /* The gateway has no port left for this mapping: decides how one can become free. */

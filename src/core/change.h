@@ -8,7 +8,8 @@
 
 /* Queues the mapping if its rule wants a command now, or takes it out of the queues. */
 void change_queue(struct proxy *p, uint16_t m, const struct step *step);
-/* The next mapping whose command may be sent now; 0: none. */
+/* The next mapping whose command may be sent now; 0: none. Logs once if one waits for the budget of all
+ * clients. */
 uint16_t change_next(struct proxy *p, const struct step *step);
 /* The command for the mapping that change_next returned was sent, or is not wanted any more. */
 void change_done(struct proxy *p, uint16_t m, bool sent, const struct step *step);

@@ -89,13 +89,13 @@ static struct job_facts facts_of(const struct proxy *p, uint16_t m, uint64_t now
         .comment_s = mapping->rule.comment_sure_s,
         .comment_pending = comment_is_short(p, mapping),
         .refusal = mapping->job.refusal,
-        .ought = mapping_ought(mapping),
+        .wanted_here = mapping_is_wanted_here(mapping),
         .rule_forwards = rule_forwards(mapping) && (p->strategy->fits == NULL || p->strategy->fits(mapping)),
         .grant_due = mapping->lease.due,
         .pair_open = mapping->lease.pair != PAIR_SETTLED,
         .rejoins = mapping->lease.pair == PAIR_REJOINS,
         .lease_doubted = p->upstream.epoch_doubted || mapping->lease.recover,
-        .lease_fresh = proxy_is_unsettled(p, mapping, now_ms),
+        .lease_fresh = proxy_may_be_contradicted(p, mapping, now_ms),
         .again = mapping->job.again,
         .no_resources =
             mapping->lease.result == NATPMP_OUT_OF_RESOURCES || change_is_over_budget(p, m, now_ms),
@@ -147,7 +147,7 @@ static void withdraw(struct proxy *p, uint16_t m, const struct step *step)
     const struct mapping *mapping = mapping_at(&p->tables, m);
     /* If the gateway chooses the port, only its answer names the port to delete, so the request
      * cannot be withdrawn. */
-    if (!mapping->lease.asking || mapping->lease.releasing || mapping_ought(mapping) ||
+    if (!mapping->lease.asking || mapping->lease.releasing || mapping_is_wanted_here(mapping) ||
         !p->strategy->withdraws)
         return;
     upstream_withdraw(&p->upstream, mapping_protocol(mapping), p->strategy->request_port(mapping),
@@ -162,7 +162,7 @@ static void settle_lease(struct proxy *p, uint16_t m, const struct step *step)
     const struct mapping *mapping = mapping_at(t, m);
     withdraw(p, m, step);
     lease_on_time(t, m, step->now_ms);
-    if (!mapping_ought(mapping)) {
+    if (!mapping_is_wanted_here(mapping)) {
         lease_recovered(t, m);
         lease_set_pair(t, m, PAIR_SETTLED);
     }
@@ -192,7 +192,7 @@ static uint64_t due_ms(const struct proxy *p, uint16_t m, uint64_t now_ms)
     if (mapping->job.kind == JOB_MAP && comment_is_short(p, mapping))
         job_ms = sooner_ms(job_ms, mapping->job.since_ms + COMMENT_MS, now_ms);
     if (proxy_is_contradicted(p, now_ms))
-        job_ms = sooner_ms(job_ms, lease_settles_ms(mapping), now_ms);
+        job_ms = sooner_ms(job_ms, lease_fresh_until_ms(mapping), now_ms);
     uint64_t rule_ms = earlier_ms(rule_due_ms(mapping, now_ms), change_due_ms(p, m, now_ms));
     return earlier_ms(job_ms, earlier_ms(rule_ms, turn_due_ms(p, m, now_ms)));
 }
@@ -207,7 +207,7 @@ static void drive_one(struct proxy *p, uint16_t m, const struct step *step)
         return;
     }
     p->strategy->settle_port(p, m, step);
-    external_port_settle(p, m, step);
+    external_port_take_offer(p, m, step);
     if (mapping->job.kind == JOB_MAP)
         settle_map(p, m, step);
     else if (mapping->job.kind == JOB_DELETE)

@@ -1,4 +1,4 @@
-/* Brings each mapping closer to what it ought to be: asks the parts of the mapping what they want, answers
+/* Brings each mapping closer to what it should be: asks the parts of the mapping what they want, answers
  * the clients, and sends commands to the router and requests to the gateway. */
 #pragma once
 

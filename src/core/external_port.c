@@ -132,20 +132,20 @@ void external_port_refuse_contradicted(struct proxy *p, uint16_t m, const struct
 }
 
 /* What the gateway said last counts, unless it gives the mapping a port that another client has. */
-void external_port_settle(struct proxy *p, uint16_t m, const struct step *step)
+void external_port_take_offer(struct proxy *p, uint16_t m, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
     const struct mapping *mapping = mapping_at(t, m);
     uint16_t old = mapping->lease.external_port;
     uint16_t port = mapping->lease.offered_port;
-    if (!lease_offer_is_settled(mapping, step->now_ms) || !mapping->wanted)
+    if (!lease_offer_counts(mapping, step->now_ms) || !mapping->wanted)
         return;
     if (port_judge_grant(t, p->strategy, m, port, step->now_ms) != PORT_USABLE) {
         external_port_refuse_contradicted(p, m, step);
         return;
     }
     external_port_forget_expired(p, m, port, step);
-    lease_on_offer_settled(t, m, step->now_ms);
+    lease_on_offer_taken(t, m, step->now_ms);
     promise_on_granted(t, m);
     external_port_granted(p, m, old, true, step);
 }

@@ -19,4 +19,4 @@ void external_port_forget_expired(struct proxy *p, uint16_t m, uint16_t external
 void external_port_refuse_contradicted(struct proxy *p, uint16_t m, const struct step *step);
 /* A port that the gateway said last, and did not contradict for a while, counts, unless another client has
  * it. */
-void external_port_settle(struct proxy *p, uint16_t m, const struct step *step);
+void external_port_take_offer(struct proxy *p, uint16_t m, const struct step *step);

@@ -7,7 +7,7 @@ static uint32_t whole_seconds(uint64_t ms)
     return (uint32_t)((ms + 999) / 1000);
 }
 
-static struct job_decision refused(enum natpmp_result result)
+static struct job_decision refuse_with(enum natpmp_result result)
 {
     return (struct job_decision){.verdict = JOB_REFUSED, .result = result};
 }
@@ -25,13 +25,13 @@ static struct job_decision success(const struct job_facts *f, uint32_t lifetime_
 /* Success requires both the rule and the lease [N-08]. */
 static bool is_valid(const struct job_facts *f)
 {
-    return f->ought && f->rule_forwards && f->lease_left_ms > 0 && !f->rejoins && !f->lease_fresh;
+    return f->wanted_here && f->rule_forwards && f->lease_left_ms > 0 && !f->rejoins && !f->lease_fresh;
 }
 
 static struct job_decision no_success_yet(const struct job_facts *f)
 {
     if (f->waited_ms >= ANSWER_MS) /* RFC 6886 section 3.5: always an answer */
-        return refused(f->no_resources ? NATPMP_OUT_OF_RESOURCES : NATPMP_NETWORK_FAILURE);
+        return refuse_with(f->no_resources ? NATPMP_OUT_OF_RESOURCES : NATPMP_NETWORK_FAILURE);
     /* A short lease may have ended while the router was not reachable. */
     bool needs_grant = f->rule_forwards && f->lease_left_ms == 0;
     return (struct job_decision){.verdict = needs_grant ? JOB_NEEDS_GRANT : JOB_WAITS};
@@ -43,7 +43,7 @@ struct job_decision job_decide(const struct job_facts *f)
     bool again = f->again && f->advertised_left_ms > 0;
     bool granted = is_valid(f) && !f->grant_due && !f->pair_open;
     if (f->refusal != 0)
-        return refused((enum natpmp_result)f->refusal);
+        return refuse_with((enum natpmp_result)f->refusal);
     if (again && from_memory)
         return (struct job_decision){
             .verdict = JOB_REPEATS,

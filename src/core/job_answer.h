@@ -28,7 +28,7 @@ struct job_facts {
     uint32_t comment_s;   /* the lease in the rule's comment, or less */
     bool comment_pending; /* a longer one is being written [M-20] */
     uint8_t refusal;      /* the result code with which the job is refused; 0: none */
-    bool ought;           /* the mapping is wanted on its present router port */
+    bool wanted_here;     /* the mapping is wanted on its present router port */
     bool rule_forwards;   /* the rule is on the router and fits the lease */
     bool grant_due;       /* the gateway has granted no lease since the client's request */
     bool pair_open;       /* the external ports of TCP and UDP are still being compared or made equal */

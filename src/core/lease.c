@@ -20,7 +20,7 @@ enum {
     /* Not more of the daemon's own renewals than MINUTE_GATEWAY_PER_MAPPING: a shorter lease ends before. */
     RENEWALS_APART_MS = 60 * 1000 / (MINUTE_GATEWAY_PER_MAPPING - 2),
     /* A contradiction follows its grant within this time. */
-    SETTLES_MS = 1200,
+    FRESH_MS = 1200,
     MOVES_MAX = 3,
     /* A gateway that changes the port of one mapping this often in this time does not do so by accident. */
     OFTEN = 3,
@@ -68,7 +68,7 @@ static uint64_t self_renewal_ms(const struct mapping *mapping)
 /* A lease is deleted because the mapping has ended, or in order to be requested again. */
 static bool wants_release(const struct strategy *strategy, const struct mapping *mapping)
 {
-    bool unwanted = !mapping_ought(mapping) || mapping->lease.pair == PAIR_REJOINS;
+    bool unwanted = !mapping_is_wanted_here(mapping) || mapping->lease.pair == PAIR_REJOINS;
     return unwanted && mapping->lease.state != LEASE_NONE && strategy->release_port(mapping) != 0;
 }
 
@@ -79,7 +79,7 @@ enum lease_want lease_wants(const struct strategy *strategy, const struct mappin
     bool in_use = mapping->job.kind == JOB_MAP || promised;
     if (wants_release(strategy, mapping))
         return LEASE_WANTS_RELEASE;
-    if (!mapping_ought(mapping) || (mapping->router_port == 0 && strategy->rule_first) ||
+    if (!mapping_is_wanted_here(mapping) || (mapping->router_port == 0 && strategy->rule_first) ||
         lease->offered_port != 0)
         return LEASE_WANTS_NOTHING;
     bool wanted = (in_use && lease->due) || lease->recover || (lease->state == LEASE_NONE && promised) ||
@@ -103,12 +103,12 @@ uint64_t lease_due_ms(const struct strategy *strategy, const struct mapping *map
 {
     uint64_t due_ms = sooner_ms(UINT64_MAX, self_renewal_ms(mapping), now_ms);
     if (mapping->lease.offered_port != 0)
-        due_ms = sooner_ms(due_ms, lease_settles_ms(mapping), now_ms);
+        due_ms = sooner_ms(due_ms, lease_fresh_until_ms(mapping), now_ms);
     if (lease_wants(strategy, mapping, now_ms) != LEASE_WANTS_NOTHING)
         due_ms = sooner_ms(due_ms, mapping->lease.retry_ms, now_ms);
     if (mapping->lease.state != LEASE_NONE)
         due_ms = sooner_ms(due_ms, ended_ms(mapping), now_ms);
-    if (!mapping_ought(mapping) && mapping->lease.state != LEASE_NONE)
+    if (!mapping_is_wanted_here(mapping) && mapping->lease.state != LEASE_NONE)
         due_ms = sooner_ms(due_ms, gone_ms(mapping), now_ms);
     return due_ms;
 }
@@ -162,7 +162,7 @@ bool lease_is_over(const struct strategy *strategy, const struct mapping *mappin
 {
     const struct lease *lease = &mapping->lease;
     bool ended = gone_ms(mapping) <= now_ms || strategy->release_port(mapping) == 0;
-    return !lease->asking && !mapping_ought(mapping) && lease->state != LEASE_NONE && ended;
+    return !lease->asking && !mapping_is_wanted_here(mapping) && lease->state != LEASE_NONE && ended;
 }
 
 bool lease_is_of_before(const struct mapping *mapping, uint64_t lost_ms)
@@ -291,7 +291,7 @@ void lease_on_port_lost(struct mapping_tables *t, uint16_t m)
     set_external_port(t, m, 0);
 }
 
-static void note_contradiction(struct lease *lease, uint64_t now_ms)
+static void count_contradiction(struct lease *lease, uint64_t now_ms)
 {
     if (lease->contradicted_ms + UINT64_C(1000) * GATEWAY_CONTRADICTIONS_APART_S <= now_ms)
         lease->contradictions = 0;
@@ -319,7 +319,7 @@ bool lease_on_unsolicited(struct mapping_tables *t, uint16_t m, const struct ups
         lease->due = mapping->job.kind == JOB_MAP;
         if (mapping->wanted)
             lease_recover(t, m);
-        note_contradiction(lease, now_ms);
+        count_contradiction(lease, now_ms);
         return true;
     }
     if (o->lifetime_s == 0 || mapping->wanted || lease->state != LEASE_NONE)
@@ -363,11 +363,11 @@ bool lease_on_offered(struct mapping_tables *t, uint16_t m, const struct upstrea
         lease_recovered(t, m);
     }
     if (same)
-        lease_on_offer_settled(t, m, now_ms);
+        lease_on_offer_taken(t, m, now_ms);
     return true;
 }
 
-void lease_on_offer_settled(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
+void lease_on_offer_taken(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
 {
     struct lease *lease = lease_of(t, m);
     set_external_port(t, m, lease->offered_port);
@@ -380,24 +380,25 @@ void lease_on_offer_settled(struct mapping_tables *t, uint16_t m, uint64_t now_m
     lease->offered_port = 0;
 }
 
-uint64_t lease_settles_ms(const struct mapping *mapping)
+uint64_t lease_fresh_until_ms(const struct mapping *mapping)
 {
     const struct lease *lease = &mapping->lease;
     bool offered = lease->offered_port != 0;
     uint32_t lifetime_s = offered ? lease->offered_s : lease->granted_s;
     uint64_t half_ms = UINT64_C(500) * lifetime_s; /* a client has to learn of it before the end */
-    return (offered ? lease->offered_ms : lease->granted_ms) + earlier_ms(SETTLES_MS, half_ms);
+    return (offered ? lease->offered_ms : lease->granted_ms) + earlier_ms(FRESH_MS, half_ms);
 }
 
-bool lease_offer_is_settled(const struct mapping *mapping, uint64_t now_ms)
+bool lease_offer_counts(const struct mapping *mapping, uint64_t now_ms)
 {
-    return mapping->lease.offered_port != 0 && lease_settles_ms(mapping) <= now_ms;
+    return mapping->lease.offered_port != 0 && lease_fresh_until_ms(mapping) <= now_ms;
 }
 
 bool lease_is_fresh(const struct mapping *mapping, uint64_t now_ms)
 {
     const struct lease *lease = &mapping->lease;
-    return lease->state == LEASE_GRANTED && (lease->offered_port != 0 || lease_settles_ms(mapping) > now_ms);
+    return lease->state == LEASE_GRANTED &&
+           (lease->offered_port != 0 || lease_fresh_until_ms(mapping) > now_ms);
 }
 
 bool lease_lifetime_is_too_short(uint32_t lifetime_s)
@@ -433,7 +434,7 @@ void lease_on_adopted(struct mapping_tables *t, uint16_t m, uint16_t external_po
 
 /* ---- what is to be done ---- */
 
-void lease_begin(struct mapping_tables *t, uint16_t m, bool again)
+void lease_begin(struct mapping_tables *t, uint16_t m, bool asks)
 {
     struct lease *lease = lease_of(t, m);
     lease->conflicts = 0;
@@ -441,7 +442,7 @@ void lease_begin(struct mapping_tables *t, uint16_t m, bool again)
     lease->moved_from = 0;
     lease->result = 0;
     lease->suggest_own = false;
-    if (again)
+    if (!asks)
         return;
     lease->due = true;
     lease->failures = 0;

@@ -141,22 +141,21 @@ void lease_on_port_lost(struct mapping_tables *t, uint16_t m);
  * grant, the gateway is asked again, after a pause that doubles each time. */
 bool lease_on_unsolicited(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o,
                           uint64_t now_ms);
-/* ---- a gateway that contradicts itself: asking it again settles nothing, and what it says last counts ----
- */
+/* ---- a gateway that contradicts itself again and again: what it says last counts ---- */
 
 /* While the lease is valid, the gateway offered the port o->external_port, in an answer (`answers`) or
- * unsolicited. Another port than the lease's is not taken until nothing else came for
- * a while. False: that changes nothing, or the lease is not valid. */
+ * unsolicited. Another port than the lease's is not taken until nothing else came for a while. False: that
+ * changes nothing, or the lease is not valid. */
 bool lease_on_offered(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o, bool answers,
                       uint64_t now_ms);
 /* It offered no other port: the lease has the offered one. */
-void lease_on_offer_settled(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
+void lease_on_offer_taken(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
 /* True if a port was offered, and no other one for a while. */
-bool lease_offer_is_settled(const struct mapping *mapping, uint64_t now_ms);
+bool lease_offer_counts(const struct mapping *mapping, uint64_t now_ms);
 /* True if the gateway may contradict what it said last. */
 bool lease_is_fresh(const struct mapping *mapping, uint64_t now_ms);
 /* When that ends. */
-uint64_t lease_settles_ms(const struct mapping *mapping);
+uint64_t lease_fresh_until_ms(const struct mapping *mapping);
 /* True in the first half of the lease, in which clients are answered from memory. */
 bool lease_is_answered_from_memory(const struct mapping *mapping, uint64_t now_ms);
 
@@ -172,8 +171,9 @@ void lease_on_adopted(struct mapping_tables *t, uint16_t m, uint16_t external_po
 
 /* ---- what is to be done ---- */
 
-/* A client's request begins. `again`: it repeats a request that was answered a moment ago. */
-void lease_begin(struct mapping_tables *t, uint16_t m, bool again);
+/* A client's request begins. `asks`: the gateway is asked for the lease. False: the request repeats one that
+ * was answered a moment ago, or is answered from memory. */
+void lease_begin(struct mapping_tables *t, uint16_t m, bool asks);
 /* The mapping is not wanted any more: its lease is deleted at once, whatever delay an earlier failure set. */
 void lease_end(struct mapping_tables *t, uint16_t m);
 /* The lease is requested again at once, with the internal port as the suggestion. */

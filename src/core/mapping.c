@@ -46,7 +46,7 @@ struct mapping_text mapping_text(const struct mapping_tables *t, uint16_t m)
     return text;
 }
 
-bool mapping_ought(const struct mapping *mapping)
+bool mapping_is_wanted_here(const struct mapping *mapping)
 {
     return mapping->wanted && !mapping->moving;
 }

@@ -1,10 +1,10 @@
 /* The tables of mappings, of the clients that own them, and of pending replies. This module makes no
  * decisions.
  *
- * A mapping consists of an identity, of what ought to be (`wanted`), and of four parts; each part is written
- * only by its own file. When a mapping is not wanted and nothing of it is left on the router or at the
- * gateway, its record stays in quarantine for a while, and its router port is given to the same client only.
- * All times are milliseconds of CLOCK_BOOTTIME.
+ * A mapping consists of an identity, of what ought to be (`wanted`), and of parts; each part is written only
+ * by its own file. When a mapping is not wanted and nothing of it is left on the router or at the gateway,
+ * its record stays in quarantine for a while, and its router port is given to the same client only. All times
+ * are milliseconds of CLOCK_BOOTTIME.
  *
  * Records have the numbers 1 to MAPPINGS_MAX (m) and 1 to CLIENTS_MAX (c); 0 means none. */
 #pragma once
@@ -40,7 +40,7 @@ struct mapping {
     uint16_t internal_port;
     uint16_t router_port; /* 0: not chosen yet, and neither a rule nor a lease exists */
     uint8_t protocol;     /* enum natpmp_protocol */
-    bool wanted : 1;      /* a client uses the mapping, or it is kept alive or adopted */
+    bool wanted : 1;      /* a client or the configuration wants it, or it is kept alive or adopted */
     bool moving : 1;      /* rule and lease are removed first, then made for another router port */
     bool released : 1;    /* the mapping is in by_released_port */
     bool is_static : 1;   /* the configuration wants it: it is kept for ever */
@@ -137,7 +137,7 @@ struct mapping *mapping_at(struct mapping_tables *t, uint16_t m);
 uint32_t mapping_address(const struct mapping_tables *t, uint16_t m);
 struct mapping_text mapping_text(const struct mapping_tables *t, uint16_t m);
 /* True if the mapping is wanted on its present router port. */
-bool mapping_ought(const struct mapping *mapping);
+bool mapping_is_wanted_here(const struct mapping *mapping);
 enum natpmp_protocol mapping_protocol(const struct mapping *mapping);
 enum natpmp_protocol mapping_other_protocol(const struct mapping *mapping);
 /* Returns the mapping of the other protocol with the same client and internal port; 0: none. */

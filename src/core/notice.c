@@ -21,7 +21,7 @@ static uint16_t port_now(const struct proxy *p, const struct mapping *mapping, u
         return 0;
     bool fits = p->strategy->fits == NULL || p->strategy->fits(mapping);
     bool forwards = fits && rule_forwards(mapping) && lease_left_ms(mapping, now_ms) > 0 &&
-                    !proxy_is_unsettled(p, mapping, now_ms);
+                    !proxy_may_be_contradicted(p, mapping, now_ms);
     return forwards ? mapping->lease.external_port : mapping->promise.noted;
 }
 

@@ -448,7 +448,7 @@ void on_gateway(struct proxy *p, const struct step *step)
             unexpected(p, &o, step);
             break;
         case UPSTREAM_ADDRESS:
-            if (p->address_settled) /* another server may answer, behind another tunnel */
+            if (p->address_decided) /* another server may answer, behind another tunnel */
                 router_way_sign(&p->router, step->now_ms);
             address_known(p, step);
             break;
@@ -464,7 +464,7 @@ void on_gateway(struct proxy *p, const struct step *step)
             break;
         }
     }
-    bool settled = upstream_external_is_settled(&p->upstream);
-    p->address_flush = p->address_flush || (settled && !p->address_settled);
-    p->address_settled = settled;
+    bool decided = upstream_external_is_decided(&p->upstream);
+    p->address_flush = p->address_flush || (decided && !p->address_decided);
+    p->address_decided = decided;
 }

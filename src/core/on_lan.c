@@ -143,16 +143,18 @@ static void begin_map(struct proxy *p, uint16_t m, const struct natpmp_request *
         job_begin_map(t, m, request, again, step->now_ms);
         bool from_memory =
             proxy_is_contradicted(p, step->now_ms) && lease_is_answered_from_memory(mapping, step->now_ms);
-        lease_begin(t, m, again || from_memory);
+        bool asks = !again && !from_memory;
+        lease_begin(t, m, asks);
         rule_hurry(t, m);
         mapping_set_wanted(t, m, true);
-        if (mapping->lease.asking && !again && !from_memory)
+        if (mapping->lease.asking && asks)
             upstream_again(&p->upstream, request->protocol, p->strategy->request_port(mapping), step->now_ms);
     }
     job_set_lifetime(t, m, request->lifetime_s);
     mapping_touch(t, m);
 }
 
+/* At the end of the step `drive` asks the touched mapping what it needs, and answers the client. */
 static void request_map(struct proxy *p, const struct event *event, const struct natpmp_request *request,
                         const struct step *step)
 {

@@ -165,7 +165,7 @@ static void disabled_rule(struct proxy *p, uint16_t m, const struct step *step)
 
 /* The outdated rule was being replaced when the connection ended: the new one is there, and the old one is
  * left. */
-static void succeed(struct proxy *p, uint16_t m, const struct nat_rule *row, const struct step *step)
+static void take_replacement(struct proxy *p, uint16_t m, const struct nat_rule *row, const struct step *step)
 {
     router_orphan(&p->router, mapping_at(&p->tables, m)->rule.id, step->now_ms);
     note_rule(p, m, row, step);
@@ -197,7 +197,7 @@ static void found_rule(struct proxy *p, uint16_t m, const struct nat_rule *row, 
             return;
         }
         if (mapping_at(&p->tables, m)->rule.wrong && row->as_wanted) {
-            succeed(p, m, row, step);
+            take_replacement(p, m, row, step);
             return;
         }
         break;
@@ -267,7 +267,8 @@ static void note_place(struct proxy *p, const struct router_outcome *o, const st
 {
     uint16_t m = o->place != PLACE_GOOD ? find_rule(p, o->rule.id) : 0;
     const struct mapping *mapping = &p->tables.mapping[m];
-    if (m == 0 || mapping->rule.state != RULE_PRESENT || mapping->rule.wrong || !mapping_ought(mapping))
+    if (m == 0 || mapping->rule.state != RULE_PRESENT || mapping->rule.wrong ||
+        !mapping_is_wanted_here(mapping))
         return;
     if (o->place == PLACE_BEHIND && may_move_to_front(p, o->doubtful, step))
         rule_on_behind(&p->tables, m);

@@ -42,7 +42,7 @@ struct proxy {
 
     /* replies to external address requests */
     bool address_flush;   /* waiting replies may be sent now */
-    bool address_settled; /* as it was when the replies were last looked through */
+    bool address_decided; /* as it was when the replies were last looked through */
 
     /* what the gateway has made of requests since it started, by enum wish_kind */
     struct {
@@ -114,7 +114,8 @@ static inline bool proxy_is_contradicted(const struct proxy *p, uint64_t now_ms)
 }
 
 /* The gateway contradicts itself, and may contradict what it said last of this mapping. */
-static inline bool proxy_is_unsettled(const struct proxy *p, const struct mapping *mapping, uint64_t now_ms)
+static inline bool proxy_may_be_contradicted(const struct proxy *p, const struct mapping *mapping,
+                                             uint64_t now_ms)
 {
     return proxy_is_contradicted(p, now_ms) && lease_is_fresh(mapping, now_ms);
 }

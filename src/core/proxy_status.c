@@ -72,8 +72,8 @@ static enum mapping_condition condition_of(const struct proxy *p, const struct m
         return MAPPING_WAITS_ROUTER;
     if (mapping->promise.adopted && !mapping->is_static)
         return MAPPING_ADOPTED;
-    bool unsettled = proxy_is_unsettled(p, mapping, now_ms) && mapping->promise.noted == 0;
-    if (lease_left_ms(mapping, now_ms) == 0 || unsettled)
+    bool doubted = proxy_may_be_contradicted(p, mapping, now_ms) && mapping->promise.noted == 0;
+    if (lease_left_ms(mapping, now_ms) == 0 || doubted)
         return MAPPING_WAITS_GATEWAY;
     if (mapping->is_static)
         return MAPPING_STATIC;

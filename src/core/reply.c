@@ -26,7 +26,7 @@ static void answer_address(struct proxy *p, const struct pending_reply *reply, c
  * known not to answer. */
 static bool address_must_wait(const struct proxy *p, uint16_t c)
 {
-    return !upstream_external_is_settled(&p->upstream) || p->tables.client[c].map_jobs > 0;
+    return !upstream_external_is_decided(&p->upstream) || p->tables.client[c].map_jobs > 0;
 }
 
 void reply_address_request(struct proxy *p, const struct event *event, const struct step *step)

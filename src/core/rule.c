@@ -81,17 +81,17 @@ static uint64_t remake_ms(const struct rule *rule)
 enum rule_want rule_wants(const struct mapping *mapping, uint64_t now_ms)
 {
     const struct rule *rule = &mapping->rule;
-    bool ought = mapping_ought(mapping);
+    bool wanted = mapping_is_wanted_here(mapping);
     if (rule->retry_ms > now_ms)
         return RULE_WANTS_NOTHING;
     if (rule->state == RULE_ABSENT)
-        return ought && mapping->router_port != 0 && remake_ms(rule) <= now_ms ? RULE_WANTS_ADD
-                                                                               : RULE_WANTS_NOTHING;
+        return wanted && mapping->router_port != 0 && remake_ms(rule) <= now_ms ? RULE_WANTS_ADD
+                                                                                : RULE_WANTS_NOTHING;
     if (rule->state != RULE_PRESENT || rule->comment_setting)
         return RULE_WANTS_NOTHING;
-    if (ought && rule->outdated)
+    if (wanted && rule->outdated)
         return RULE_WANTS_ADD; /* what the router then shows under the old id is removed as a second one */
-    if (!ought || rule->wrong)
+    if (!wanted || rule->wrong)
         return RULE_WANTS_REMOVE;
     return comment_is_outdated(mapping) ? RULE_WANTS_COMMENT : RULE_WANTS_NOTHING;
 }
@@ -99,7 +99,7 @@ enum rule_want rule_wants(const struct mapping *mapping, uint64_t now_ms)
 uint64_t rule_due_ms(const struct mapping *mapping, uint64_t now_ms)
 {
     uint64_t due_ms = sooner_ms(UINT64_MAX, mapping->rule.retry_ms, now_ms);
-    bool waits = mapping->rule.state == RULE_ABSENT && mapping_ought(mapping);
+    bool waits = mapping->rule.state == RULE_ABSENT && mapping_is_wanted_here(mapping);
     return waits ? sooner_ms(due_ms, remake_ms(&mapping->rule), now_ms) : due_ms;
 }
 

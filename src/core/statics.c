@@ -23,8 +23,8 @@ bool statics_has(const struct proxy *p, uint32_t address, enum natpmp_protocol p
 
 /* ---- beginning ---- */
 
-static void report_refusal(const struct static_mapping *one, enum target_refusal refusal,
-                           const struct step *step)
+static void report_bad_target(const struct static_mapping *one, enum target_refusal refusal,
+                              const struct step *step)
 {
     actions_log(
         step->out, LOG_LEVEL_ERROR, component,
@@ -67,7 +67,7 @@ void statics_begin(struct proxy *p, const struct step *step)
             continue;
         enum target_refusal refusal = begin(p, one);
         if (refusal != TARGET_ALLOWED && refusal != p->static_refusal[i])
-            report_refusal(one, refusal, step);
+            report_bad_target(one, refusal, step);
         p->static_refusal[i] = (uint8_t)refusal;
     }
 }

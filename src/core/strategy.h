@@ -33,7 +33,8 @@ struct strategy {
     bool (*fits)(const struct mapping *mapping);
     /* Returns the mapping of the other protocol that should have the same external port; 0: none. */
     uint16_t (*companion)(const struct mapping_tables *t, uint16_t m);
-    /* Chooses the router port, unless it is already fixed. */
+    /* Chooses the router port, unless it is already fixed. If no port can be used, the client's request is
+     * refused. */
     void (*settle_port)(struct proxy *p, uint16_t m, const struct step *step);
     /* Claims the gateway's port for this request or deletion. False: it cannot be sent now, and the function
      * has set the time of the next attempt, or refused the request. NULL: everything can be sent. */

@@ -20,6 +20,7 @@ static uint16_t companion(const struct mapping_tables *t, uint16_t m)
     return mapping_find_router_port(t, mapping_other_protocol(mapping), mapping->router_port);
 }
 
+/* If no port is free, mappings in quarantine are freed until one is; 0: none. */
 static uint16_t random_port(struct proxy *p, uint16_t m)
 {
     struct mapping_tables *t = &p->tables;

@@ -160,8 +160,8 @@ static bool carry_out(struct proxy *p, struct budget_decision decision, const st
         break;
     case BUDGET_RELEASE:
         release(p, decision.mapping, step);
-        if (decision.twin != 0)
-            release(p, decision.twin, step);
+        if (decision.other != 0)
+            release(p, decision.other, step);
         break;
     }
     return true;

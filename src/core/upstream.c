@@ -277,8 +277,6 @@ uint64_t upstream_deadline_ms(const struct upstream *u)
 
 /* ---- receiving ---- */
 
-/* ---- the gateway's clock ---- */
-
 /* Returns the transaction to which a reply belongs [C-29]. Some servers send errors without the ports. Such
  * an error is accepted if it can belong to one transaction only. */
 static int match(const struct upstream *u, const struct natpmp_reply *reply)
@@ -343,7 +341,7 @@ void upstream_heard(struct upstream *u, const struct step *step)
         upstream_report(u, GATEWAY_FINE, step->out);
 }
 
-static void refused(struct upstream *u, uint16_t result, uint32_t address, struct actions *out)
+static void no_address(struct upstream *u, uint16_t result, uint32_t address, struct actions *out)
 {
     if (u->trouble_result != result || u->trouble_address != address)
         u->trouble = GATEWAY_UNKNOWN;
@@ -377,7 +375,7 @@ static void receive_address(struct upstream *u, const struct natpmp_reply *reply
      * multicast one. The question stays open: the next attempt is due as if nothing had come. */
     u->address_lost = u->address_known;
     u->address_known = false;
-    refused(u, reply->result, reply->result == NATPMP_SUCCESS ? reply->address : 0, step->out);
+    no_address(u, reply->result, reply->result == NATPMP_SUCCESS ? reply->address : 0, step->out);
 }
 
 static void take_content(struct upstream *u, const struct natpmp_reply *reply, const struct step *step)
@@ -390,7 +388,7 @@ static void take_content(struct upstream *u, const struct natpmp_reply *reply, c
         break;
     case NATPMP_REPLY_UNSUPPORTED_VERSION:
         if (u->address_asking || u->used > 0)
-            refused(u, reply->result, 0, step->out);
+            no_address(u, reply->result, 0, step->out);
         break;
     case NATPMP_REPLY_MAP:
     case NATPMP_REPLY_UNSUPPORTED_OPCODE:

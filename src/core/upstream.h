@@ -160,7 +160,7 @@ void upstream_set_fallback(struct upstream *u, enum natpmp_protocol protocol, ui
 /* The external address as clients may get it: 0 while none is known, and while the gateway is in trouble. */
 uint32_t upstream_external(const struct upstream *u);
 /* True when it is known, or known that there is none for now. */
-bool upstream_external_is_settled(const struct upstream *u);
+bool upstream_external_is_decided(const struct upstream *u);
 /* True if a transaction of that protocol is in flight. */
 bool upstream_is_busy(const struct upstream *u, enum natpmp_protocol protocol);
 /* Ends the transaction of (protocol, internal_port), if there is one, without an outcome. */

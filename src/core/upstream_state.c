@@ -11,7 +11,7 @@ uint32_t upstream_external(const struct upstream *u)
     return u->address_known && u->trouble <= GATEWAY_FINE ? u->address : 0;
 }
 
-bool upstream_external_is_settled(const struct upstream *u)
+bool upstream_external_is_decided(const struct upstream *u)
 {
     return u->address_known || u->trouble > GATEWAY_FINE;
 }

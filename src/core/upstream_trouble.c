@@ -13,7 +13,7 @@ static void report_impossible(uint32_t address, struct actions *out)
 }
 
 /* Logs why the gateway gives no external address, as its result code says (RFC 6886 section 3.5). */
-static void report_refusal(uint16_t result, struct actions *out)
+static void report_no_address(uint16_t result, struct actions *out)
 {
     const char *cause = "it reports an error";
     const char *remedy = FAILURE_CHANGE_SERVER;
@@ -62,7 +62,7 @@ void upstream_report(struct upstream *u, enum gateway_trouble trouble, struct ac
     else if (trouble == GATEWAY_REFUSES && u->trouble_address != 0)
         report_impossible(u->trouble_address, out);
     else if (trouble == GATEWAY_REFUSES)
-        report_refusal(u->trouble_result, out);
+        report_no_address(u->trouble_result, out);
     else if (trouble == GATEWAY_SILENT && other_way)
         report_other_way(u, out);
     else if (trouble != GATEWAY_UNKNOWN)

@@ -56,7 +56,7 @@ bool wish_refused(struct proxy *p, uint16_t m, uint16_t suggested, uint64_t now_
     if (mapping->lease.suggest_own)
         p->wishes_refused_until_ms = now_ms + UINT64_C(1000) * GATEWAY_REFUSES_S;
     if (p->wishes_refused_until_ms > now_ms || p->wish[kind_of(suggested)].granted ||
-        !mapping_ought(mapping) || alternative(p, m, suggested, now_ms) == 0)
+        !mapping_is_wanted_here(mapping) || alternative(p, m, suggested, now_ms) == 0)
         return false;
     lease_suggest_own(&p->tables, m);
     return true;

@@ -53,7 +53,7 @@ static void check_decision(const char *name, struct budget_decision decision, st
 {
     check_number(name, "the verdict", decision.verdict, expected.verdict);
     check_number(name, "the mapping", decision.mapping, expected.mapping);
-    check_number(name, "its twin", decision.twin, expected.twin);
+    check_number(name, "the other protocol", decision.other, expected.other);
 }
 
 static void test_room(void **state)
@@ -128,7 +128,7 @@ static void test_it_does_not_look_for_ever(void **state)
             else if (in_front < BUDGET_SEARCH_MAX)
                 expected = (struct budget_decision){.verdict = BUDGET_RELEASE, .mapping = m};
         }
-        check_decision("after others whose twin is in use", budget_make_room(t, MINE, NOW), expected);
+        check_decision("after others whose other protocol is in use", budget_make_room(t, MINE, NOW), expected);
     }
     static const struct given ending = {B, NATPMP_TCP, 1, 1, ENDING, HOLDS(42000)};
     uint16_t m = give(&ending);
@@ -233,7 +233,7 @@ static void test_static(void **state)
     mapping_set_static(t, MINE, true);
     mapping_set_static(t, 4, true);
     check_decision("a static mapping", budget_make_room(t, MINE, NOW),
-                   (struct budget_decision){.verdict = BUDGET_RELEASE, .mapping = 5, .twin = 6});
+                   (struct budget_decision){.verdict = BUDGET_RELEASE, .mapping = 5, .other = 6});
     mapping_set_static(t, MINE, false);
     check_decision("a client", budget_make_room(t, MINE, NOW),
                    (struct budget_decision){.verdict = BUDGET_NOTHING});

@@ -8,7 +8,7 @@
 
 /* The facts that most rows have in common: the mapping is wanted, its rule is on the router, and the client
  * requested an hour. */
-#define RULE_HOLDS .ought = true, .rule_forwards = true
+#define RULE_HOLDS .wanted_here = true, .rule_forwards = true
 #define HOUR .asked_s = 3600, .comment_s = 3600
 
 #define WAITS JOB_WAITS, 0
@@ -24,16 +24,18 @@ static const struct answer {
     unsigned number; /* of a success: the lifetime in seconds; of a refusal: the result code */
 } answers[] = {
     /* Success needs both halves of the mapping: the rule on the router and the lease at the gateway. */
-    {"nothing is known yet", {.ought = true, HOUR, .grant_due = true}, WAITS},
+    {"nothing is known yet", {.wanted_here = true, HOUR, .grant_due = true}, WAITS},
     {"both halves are there", {RULE_HOLDS, HOUR, .lease_left_ms = 60000}, SUCCEEDS(60)},
     {"the rule is there, and the gateway has not granted",
      {RULE_HOLDS, HOUR, .grant_due = true},
      NEEDS_GRANT},
-    {"the gateway granted, and the rule is not there", {.ought = true, HOUR, .lease_left_ms = 60000}, WAITS},
+    {"the gateway granted, and the rule is not there",
+     {.wanted_here = true, HOUR, .lease_left_ms = 60000},
+     WAITS},
     {"it is not wanted where it stands", {.rule_forwards = true, HOUR, .lease_left_ms = 60000}, WAITS},
     {"not wanted there, and no lease", {.rule_forwards = true, HOUR}, NEEDS_GRANT},
     {"a short lease ended while the router was unreachable", {RULE_HOLDS, HOUR}, NEEDS_GRANT},
-    {"neither half is there", {.ought = true, HOUR}, WAITS},
+    {"neither half is there", {.wanted_here = true, HOUR}, WAITS},
 
     /* The lifetime is what is left of the lease, rounded up to whole seconds: a lease that was granted a
      * moment ago is advertised as the gateway granted it. */
@@ -79,7 +81,7 @@ static const struct answer {
      WAITS},
     {"nothing is left", {RULE_HOLDS, HOUR, .grant_due = true, .waited_ms = 200}, NEEDS_GRANT},
     {"after 200 ms the rule is not there",
-     {.ought = true, HOUR, .lease_left_ms = 60000, .grant_due = true, .waited_ms = 200},
+     {.wanted_here = true, HOUR, .lease_left_ms = 60000, .grant_due = true, .waited_ms = 200},
      WAITS},
     {"after 200 ms it is not wanted where it stands",
      {.rule_forwards = true, HOUR, .lease_left_ms = 60000, .grant_due = true, .waited_ms = 200},
@@ -153,7 +155,7 @@ static const struct answer {
      {RULE_HOLDS, HOUR, .lease_left_ms = 60000, .grant_due = true, .again = true, .waited_ms = 199},
      WAITS},
     {"a repeated request, and the rule is gone",
-     {.ought = true, HOUR, .lease_left_ms = 60000, .again = true, .advertised_left_ms = 58000},
+     {.wanted_here = true, HOUR, .lease_left_ms = 60000, .again = true, .advertised_left_ms = 58000},
      WAITS},
     {"a repeated request, and the lease is gone",
      {RULE_HOLDS, HOUR, .again = true, .advertised_left_ms = 58000},
@@ -164,22 +166,22 @@ static const struct answer {
      WAITS},
 
     /* After 12 s the client gets an answer in any case. */
-    {"after 11,999 ms", {.ought = true, HOUR, .grant_due = true, .waited_ms = 11999}, WAITS},
+    {"after 11,999 ms", {.wanted_here = true, HOUR, .grant_due = true, .waited_ms = 11999}, WAITS},
     {"after exactly 12,000 ms",
-     {.ought = true, HOUR, .grant_due = true, .waited_ms = 12000},
+     {.wanted_here = true, HOUR, .grant_due = true, .waited_ms = 12000},
      REFUSED(NATPMP_NETWORK_FAILURE)},
     {"after 11,999 ms the rule is there alone", {RULE_HOLDS, HOUR, .waited_ms = 11999}, NEEDS_GRANT},
     {"after 12,000 ms the rule is there alone",
      {RULE_HOLDS, HOUR, .waited_ms = 12000},
      REFUSED(NATPMP_NETWORK_FAILURE)},
     {"after 12,000 ms the lease is there alone",
-     {.ought = true, HOUR, .lease_left_ms = 60000, .waited_ms = 12000},
+     {.wanted_here = true, HOUR, .lease_left_ms = 60000, .waited_ms = 12000},
      REFUSED(NATPMP_NETWORK_FAILURE)},
     {"the gateway's last word was that it has no port",
-     {.ought = true, HOUR, .grant_due = true, .no_resources = true, .waited_ms = 12000},
+     {.wanted_here = true, HOUR, .grant_due = true, .no_resources = true, .waited_ms = 12000},
      REFUSED(NATPMP_OUT_OF_RESOURCES)},
     {"the gateway has no port, and the client may still wait",
-     {.ought = true, HOUR, .grant_due = true, .no_resources = true, .waited_ms = 11999},
+     {.wanted_here = true, HOUR, .grant_due = true, .no_resources = true, .waited_ms = 11999},
      WAITS},
     {"after 12,000 ms both halves are there",
      {RULE_HOLDS, HOUR, .lease_left_ms = 60000, .no_resources = true, .waited_ms = 12000},
@@ -193,7 +195,7 @@ static const struct answer {
 
     /* A refusal comes before anything else, and at once. */
     {"refused at once",
-     {.ought = true, HOUR, .refusal = NATPMP_NOT_AUTHORIZED, .grant_due = true},
+     {.wanted_here = true, HOUR, .refusal = NATPMP_NOT_AUTHORIZED, .grant_due = true},
      REFUSED(NATPMP_NOT_AUTHORIZED)},
     {"refused although both halves are there",
      {RULE_HOLDS, HOUR, .refusal = NATPMP_OUT_OF_RESOURCES, .lease_left_ms = 60000},
@@ -203,7 +205,7 @@ static const struct answer {
       .advertised_left_ms = 58000},
      REFUSED(NATPMP_NOT_AUTHORIZED)},
     {"refused with its own code after 12 s",
-     {.ought = true, HOUR, .refusal = NATPMP_NOT_AUTHORIZED, .no_resources = true, .waited_ms = 12000},
+     {.wanted_here = true, HOUR, .refusal = NATPMP_NOT_AUTHORIZED, .no_resources = true, .waited_ms = 12000},
      REFUSED(NATPMP_NOT_AUTHORIZED)},
 };
 
@@ -223,7 +225,7 @@ static void test_the_answer(void **state)
 static void check_answer(const struct job_facts *known, struct job_decision decision)
 {
     bool success = decision.verdict == JOB_SUCCEEDS || decision.verdict == JOB_REPEATS;
-    bool holds = known->ought && known->rule_forwards && known->lease_left_ms > 0 && !known->rejoins;
+    bool holds = known->wanted_here && known->rule_forwards && known->lease_left_ms > 0 && !known->rejoins;
     assert_true((known->refusal != 0) <= (decision.verdict == JOB_REFUSED));
     assert_true(success <= holds);
     assert_int_equal(success, decision.lifetime_s > 0);
@@ -256,7 +258,7 @@ static void test_what_every_answer_keeps(void **state)
             .asked_s = bits & 1 ? 3600 : 30,
             .comment_s = bits & 2 ? 3600 : 20,
             .refusal = bits & 4 ? NATPMP_OUT_OF_RESOURCES : 0,
-            .ought = (bits & 8) != 0,
+            .wanted_here = (bits & 8) != 0,
             .rule_forwards = (bits & 16) != 0,
             .grant_due = (bits & 32) != 0,
             .pair_open = (bits & 64) != 0,

@@ -40,7 +40,7 @@ static void test_granted(void **state)
 {
     (void)state;
     uint16_t m = new_mapping();
-    lease_begin(t, m, false);
+    lease_begin(t, m, true);
     lease_on_conflict(t, m);
     lease_on_refused(t, m, NATPMP_NETWORK_FAILURE, NOW - 5000);
     grant(m, 41000);
@@ -169,13 +169,13 @@ static void test_it_begins_anew(void **state)
     struct lease before = {
         .conflicts = 2, .moves = 1, .moved_from = 41000, .result = 3, .failures = 4, .retry_ms = NOW + 5};
     *lease = before;
-    lease_begin(t, m, true); /* the gateway was asked a moment ago */
+    lease_begin(t, m, false); /* the gateway was asked a moment ago */
     assert_int_equal(lease->conflicts + lease->moves + lease->moved_from + lease->result, 0);
     assert_int_equal(lease->failures, 4);
     assert_int_equal(lease->retry_ms, NOW + 5);
     assert_false(lease->due);
     *lease = before;
-    lease_begin(t, m, false);
+    lease_begin(t, m, true);
     assert_int_equal(lease->conflicts + lease->moves + lease->moved_from + lease->result, 0);
     assert_int_equal(lease->failures + lease->retry_ms, 0);
     assert_true(lease->due);

@@ -2,80 +2,53 @@
  * adds a dst-nat rule to the router, by the RouterOS API, and requests a mapping from the VPN gateway behind
  * it.
  *
- * The map of the program. Each folder includes only the folders above it.
+ * The map of the program. Each folder includes only folders above it. The modules of core are listed in
+ * ARCHITECTURE.md, under "The core in a line".
  *
  * base/   for every program
- *   span.h, cursor   borrowed bytes; checked readers and writers
- *   limits.h         every capacity of the core, with its reason
- *   attributes.h     what the compiler is told about a function
+ *   span, cursor     borrowed bytes; checked readers and writers
+ *   limits           every capacity of the core, with its reason
+ *   attributes       what the compiler is told about a function
  *   address_use      what an address is reserved for
  *   failure          each way in which a connection fails, and the words for it: one row
  *   portset, list, index, heap, prng   the containers and the random numbers of the core
- *   bucket           how often something may happen
+ *   bucket, log_rate   how often something may happen; how often a line may be written
  * wire/   bytes to structs and back, without state
  *   natpmp           the messages of RFC 6886
  *   routeros, login  the RouterOS API: words, sentences, the old login
  * core/   the program itself, without I/O: one event in, actions out
- *   event.h          the contract
- *   proxy            one step, the deadline, start and stop
- *   on_lan, on_router, on_gateway   what an event does to the parts of the mappings
- *   drive            asks the parts what they want, answers clients, and sends
- *   strategy         how the gateway forwards: normal or symmetric
- *   adoption         rules of an earlier run become mappings again
- *   deletion, reply, recovery   deletions; pending replies; a gateway that lost its state
- *   external_port    what it means that the gateway granted or changed an external port
- *   wish             which port to suggest to a gateway that is particular about it
- *   turn, change     whose turn it is at the gateway, and at the router
- *   port, budget, pair, target   choices: ports, the gateway's few ports, TCP and UDP of one port, and where
- *                    no rule may lead to
- *   statics          mappings that the configuration wants
- *   notice           what has changed, for those who watch
- *   rule, lease, promise, job   the four parts of a mapping; job_answer decides what a client is answered
- *   mapping          the tables
- *   proxy_state      the whole state
- *   upstream         the gateway's side: transactions and retransmissions
- *   router, session, nat_rule   the router's side: connections, a copy of its NAT table, our rules in it
- *   router_way       the interface at which the gateway's packets arrive
- *   taken_ports      the ports that other rules of the NAT table take
- *   chain_walk, cover   which rules of a table decide over a class of packets
- *   server           the LAN's side: requests, replies, epoch, announcements
- *   step             what one step hands on: the time, and its actions
  * check/  will a set-up work? Rows in, findings out, without I/O
- *   check, check_router, check_gateway   ask; one event in, actions out
+ *   check*           asks the router and the gateway; one event in, actions out
  *   survey           the answers
- *   judge*, scene, firewall   the judgement
- *   finding          its results
- *   ros_version, setup   what depends on the router's version; the commands that set it up
+ *   judge*, scene*   the judgement
+ *   trip, firewall, marks, ways, address_lists   what the router does with a packet
+ *   finding          the results
+ *   setup*, script, ros_version   the commands that set a router up; what depends on its version
  * io/     sockets and time on the event loop, without knowledge of protocols
  *   udp, udp_client  the socket to the LAN; the socket to the gateway
  *   flood            blocks a host that floods the socket to the LAN
- *   stream, tls      connections to the router
- *   probe            one question to the running daemon, and its reply
- *   feed             messages from the running daemon, for all who watch
+ *   stream, tls*     connections to the router
+ *   probe, feed      one question to the running daemon; messages from it, for all who watch
+ *   abstract         the names of these two sockets
  *   links            this machine's addresses
- *   http             a server for a few short HTTP requests
+ *   http*            a server for a few short HTTP requests
  *   clock            time, the deadline, the seed
  *   file             reads a small file
  *   notify           reports to systemd
  *   confine          the seccomp filter
  *   resident         gives back memory that a rare task needed
  * app/    makes it a daemon
- *   config           environment to struct
- *   config_names     names that look like settings and are none
+ *   config*          environment to struct; names that look like settings and are none
  *   secure           sets up TLS from the configuration
  *   log              lines on stderr
  *   driver           turns callbacks of io into events, and actions into calls of io
- *   health           the reply to `double-natpmp health`
+ *   self_*           runs the reading part of a check when something has not worked for a while
+ *   health, status*  the replies to `double-natpmp health` and `double-natpmp status`
+ *   changes, watch, change_report   the last changes; what `double-natpmp watch` gets and prints
+ *   web, document    the status page: who may ask for what; one document in pieces
+ *   page*, metrics, portforward, history   what it answers; the external ports of the last day
+ *   command*, inquiry, report*, json   the subcommands; how a check is run; its findings as text and JSON
  *   version          which version and commit this is
- *   self_check       runs the reading part of a check when something has not worked for a while
- *   self_check_when, self_findings   when that is; what it has found
- *   status, status_ask, status_report   the reply to `double-natpmp status`, who asks for it, and how it is
- *                    printed
- *   changes          the last changes that the core told of
- *   watch, change_report   what `double-natpmp watch` gets, and how it is printed
- *   web, document    the status page: who may ask what; one document in pieces
- *   page, metrics, portforward, history   what it answers; the external ports of the last day
- *   command_*, inquiry, report, json   the subcommands; how a check is run; its findings as text and JSON
  *   main             this file: arguments, start, end */
 
 #include <errno.h>

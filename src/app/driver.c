@@ -331,8 +331,10 @@ static void step(struct driver *d, struct event *event)
     for (unsigned i = 0; i < d->actions.count && !d->exiting; i++)
         perform(d, &d->actions.at[i], event->now_ms);
     if (d->actions.dropped_logs > 0) {
-        log_printf(d->log, LOG_LEVEL_WARN, "driver", "log lines are missing: one step had too many count=%u",
-                   d->actions.dropped_logs);
+        log_printf(
+            d->log, LOG_LEVEL_WARN, "driver",
+            "log lines were left out, because one event caused too many; nothing else was lost count=%u",
+            d->actions.dropped_logs);
     }
     d->stepping = false;
 }

@@ -63,7 +63,7 @@ static void report_all(struct proxy *p, const struct step *step)
         actions_log(
             step->out, LOG_LEVEL_WARN, component,
             "clients change their mappings too often; their changes wait ROUTER_CHANGES_PER_SECOND=%u "
-            "fix=\"check which hosts map ports; a fast router can make more changes\"",
+            "fix=\"check which hosts map ports; if the router is fast, raise ROUTER_CHANGES_PER_SECOND\"",
             (unsigned)p->config.router_changes_per_s);
 }
 

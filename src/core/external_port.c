@@ -25,8 +25,7 @@ static void compare(struct proxy *p, uint16_t m, uint16_t companion, const struc
     if (differs && !one->pair_noted && !other->pair_noted)
         actions_log(step->out, LOG_LEVEL_WARN, component,
                     "TCP and UDP of one port have different external ports; a program that announces one "
-                    "number can be "
-                    "reached by one protocol only %s external=%u other=%u",
+                    "number is reached by one of them %s external=%u other=%u",
                     mapping_text(t, m).text, (unsigned)one->external_port, (unsigned)other->external_port);
     lease_note_pair(t, m, differs);
     lease_note_pair(t, companion, differs);
@@ -39,12 +38,12 @@ static void count_rotation(struct proxy *p, uint16_t m, const struct step *step)
     if (changes == 0)
         return;
     if (p->rotation_noted_until_ms <= step->now_ms)
-        actions_log(step->out, LOG_LEVEL_WARN, component,
-                    "the gateway changes external ports often; another device may use the same WireGuard key "
-                    "changes=%u "
-                    "minutes=%u fix=\"make a key for this tunnel alone; if that does not help, choose "
-                    "another server\"",
-                    changes, (unsigned)((step->now_ms - since_ms) / 60000 + 1));
+        actions_log(
+            step->out, LOG_LEVEL_WARN, component,
+            "the gateway changes external ports often; another device may use the same WireGuard key "
+            "changes=%u minutes=%u fix=\"make a key for this tunnel alone; if that does not help, choose "
+            "another server\"",
+            changes, (unsigned)((step->now_ms - since_ms) / 60000 + 1));
     p->rotation_noted_until_ms = step->now_ms + ROTATION_NOTED_MS;
 }
 

@@ -453,7 +453,9 @@ void on_gateway(struct proxy *p, const struct step *step)
             address_known(p, step);
             break;
         case UPSTREAM_NO_ADDRESS:
-            actions_log(step->out, LOG_LEVEL_WARN, component, "the gateway lost its external address");
+            actions_log(step->out, LOG_LEVEL_WARN, component,
+                        "the gateway lost its external address; clients that ask for the address are refused "
+                        "until it has one");
             break;
         case UPSTREAM_STATE_LOST:
             wish_forget(p);

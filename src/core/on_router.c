@@ -109,8 +109,8 @@ static bool note_undone(struct proxy *p, uint16_t m, const struct step *step)
         return false;
     actions_log(
         step->out, LOG_LEVEL_WARN, component,
-        "somebody removes or changes the rule again and again, just after it was added; the mapping does "
-        "not work, and double-natpmp adds the next rule in %u s %s fix=\"find the script or program that "
+        "somebody removes or changes the rule again and again; the mapping does not work, the next rule is "
+        "added in %u s %s fix=\"find the script or program that "
         "does it, and remove the rules that it left under another comment\"",
         pause_s, mapping_text(&p->tables, m).text);
     return true;
@@ -218,12 +218,11 @@ static bool may_move_to_front(struct proxy *p, bool doubtful, const struct step 
         return true;
     if (bucket_due_ms(&p->front_budget, limit, 1) > step->now_ms) {
         if (!p->front_given_up)
-            actions_log(
-                step->out, LOG_LEVEL_WARN, component,
-                "another rule is put before the rules of double-natpmp again and again and takes their "
-                "connections; double-natpmp puts its rules in front again in %u min rule=*%X "
-                "fix=\"/ip/firewall/nat/print where .id=*%X; find out what adds or moves that rule\"",
-                FRONT_INTERVAL_S / 60U, place, place);
+            actions_log(step->out, LOG_LEVEL_WARN, component,
+                        "another rule is put before those of double-natpmp again and again and takes their "
+                        "connections; retrying in %u min rule=*%X "
+                        "fix=\"/ip/firewall/nat/print where .id=*%X; find out what adds or moves that rule\"",
+                        FRONT_INTERVAL_S / 60U, place, place);
         p->front_given_up = true;
         return false;
     }

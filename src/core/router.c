@@ -141,7 +141,7 @@ static void broken(struct router *r, unsigned i, const struct step *step)
     if (i == MAIN)
         go_down(r, step);
     else
-        actions_log(step->out, LOG_LEVEL_DEBUG, component, "an extra connection ended session=%u", i);
+        actions_log(step->out, LOG_LEVEL_DEBUG, component, "an additional API session ended session=%u", i);
 }
 
 void router_start(struct router *r, uint64_t now_ms)
@@ -196,7 +196,8 @@ void router_event(struct router *r, const struct event *event, const struct step
 static void session_up(struct router *r, unsigned i, const struct step *step)
 {
     if (i != MAIN) {
-        actions_log(step->out, LOG_LEVEL_DEBUG, component, "an extra connection is ready session=%u", i);
+        actions_log(step->out, LOG_LEVEL_DEBUG, component, "an additional API session is ready session=%u",
+                    i);
         return;
     }
     memset(r->version, 0, sizeof r->version);

@@ -152,8 +152,8 @@ static void refuse(struct router *r, const struct command *c, struct actions *ou
     struct old_entries *e = &r->entries;
     if (!e->refused)
         actions_log(out, LOG_LEVEL_WARN, component,
-                    "the router does not let double-natpmp %s connections, so a peer that was sending to a "
-                    "port before its rule was made may not reach the client message=\"%s\"%s",
+                    "the router does not let double-natpmp %s old connections; their peers may not reach the "
+                    "client through a new rule message=\"%s\"%s",
                     c->kind == COMMAND_ENTRIES ? "see" : "remove", c->message.text,
                     c->error == ROS_ERROR_PERMISSION ? " fix=\"" FAILURE_SET_POLICIES "\"" : "");
     e->refused = true;
@@ -225,9 +225,8 @@ void router_entries_tick(struct router *r, const struct step *step)
     if (e->more_port != 0)
         actions_log(
             step->out, LOG_LEVEL_WARN, component,
-            "more connections are older than a new rule than double-natpmp removes; the peers of those "
-            "that are left do not reach the client, until they are silent for so long that the router "
-            "forgets them router=%u removed=%u",
+            "too many connections are older than a new rule; their peers do not reach the client until the "
+            "router forgets them router=%u removed=%u",
             (unsigned)e->more_port, (unsigned)ENTRY_ROUNDS_MAX * (unsigned)ENTRY_REMOVALS_MAX);
     e->targets = 0;
 }

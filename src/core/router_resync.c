@@ -305,8 +305,8 @@ static void report_limit(struct router *r, const struct step *step)
     if (incomplete && !r->limit_reported)
         actions_log(
             step->out, LOG_LEVEL_WARN, component,
-            "the router's NAT table has more chains or jumps than double-natpmp follows; a port that a "
-            "rule in the rest names is used only when no other is left chains=%u ports_of=%u steps=%u "
+            "double-natpmp cannot follow all chains and jumps of the NAT table; ports that rules in the rest "
+            "name are used last chains=%u ports_of=%u steps=%u "
             "fix=\"/ip/firewall/nat/print where action=jump; remove chains and jumps that nothing needs\"",
             (unsigned)WALK_CHAINS_MAX, (unsigned)TAKEN_CHAINS_MAX, (unsigned)WALK_STEPS_MAX);
     r->limit_reported = incomplete;

@@ -225,7 +225,7 @@ class Lab:
     def open_sessions(self, daemon, count):
         """Makes the daemon open so many sessions at the router's API. Returns how many mappings that took."""
         def ready():
-            return sum(one["message"] == "an extra connection is ready" for one in daemon.log_lines("debug"))
+            return sum(one["message"] == "an additional API session is ready" for one in daemon.log_lines("debug"))
 
         client = self.client("lan1")
         assert client.map("udp", 5000).result == 0

@@ -1,4 +1,4 @@
-/* The last changes that the core told of (ACTION_NOTICE), for `double-natpmp watch` and for whoever shows
+/* The last changes that the core reported (ACTION_NOTICE), for `double-natpmp watch` and for whoever shows
  * them. */
 #pragma once
 

@@ -54,7 +54,7 @@ static void ask_daemon(const struct config *config, struct survey *survey)
     free(report.finding);
 }
 
-static int tell(const struct survey *survey, enum form form)
+static int print(const struct survey *survey, enum form form)
 {
     static struct findings findings;
     static struct judge_room room;
@@ -70,8 +70,8 @@ static int tell(const struct survey *survey, enum form form)
         report_for_developers(survey, &findings, stdout);
         break;
     }
-    bool told = fflush(stdout) == 0;
-    return told && report_count(&findings, FINDING_FAIL) == 0 ? EXIT_STATUS_DONE : EXIT_STATUS_FAILED;
+    bool printed = fflush(stdout) == 0;
+    return printed && report_count(&findings, FINDING_FAIL) == 0 ? EXIT_STATUS_DONE : EXIT_STATUS_FAILED;
 }
 
 int command_check(int count, char **arguments)
@@ -95,7 +95,7 @@ int command_check(int count, char **arguments)
     else if (inquiry.signal != 0)
         status = 128 + inquiry.signal;
     else
-        status = tell(inquiry.survey, json ? FORM_JSON : report ? FORM_REPORT : FORM_TEXT);
+        status = print(inquiry.survey, json ? FORM_JSON : report ? FORM_REPORT : FORM_TEXT);
     explicit_bzero(config.password, sizeof(config.password));
     /* exit() would wait for libuv's thread, which waits for a name server. */
     if (inquiry.hanging)

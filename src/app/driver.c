@@ -142,8 +142,8 @@ static void on_deadline(void *context)
     send_and_arm(context);
 }
 
-/* Somebody reads the status. What has arrived is read from the router, if need be: who asks again in a moment
- * gets it. */
+/* Somebody reads the status. If the counters are old, the daemon reads them from the router, and the next
+ * reply contains them. */
 static void on_asked(void *context)
 {
     struct event event = {.type = EVENT_ASKED};

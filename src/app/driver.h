@@ -38,7 +38,7 @@ enum {
 struct driver_session {
     struct driver *driver;
     struct stream *stream; /* NULL: none */
-    bool failed;           /* no memory for a stream: the core must be told */
+    bool failed;           /* no memory for a stream: the core must learn of it */
 };
 
 /* What the log has said of a counter. */

@@ -1,4 +1,5 @@
-/* The external ports of the last 24 hours, for the status page and the metrics: what notices told of them. */
+/* The external ports of the last 24 hours, for the status page and the metrics: as the notices report them.
+ */
 #pragma once
 
 #include "core/event.h"
@@ -27,6 +28,6 @@ struct history {
 
 void history_add(struct history *h, const struct notice *notice, uint64_t at_ms);
 /* The first entry of a mapping, or of all, from that number on; NULL: there is none. Entries that are not
- * stored any more are left out. *ret_next is where to go on. */
+ * stored any more are left out. *ret_next is the number from which the next call continues. */
 const struct history_entry *history_find(const struct history *h, uint64_t from, uint32_t client,
                                          uint8_t protocol, uint16_t internal_port, uint64_t *ret_next);

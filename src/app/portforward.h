@@ -1,4 +1,4 @@
-/* The external ports of one host, as gluetun's HTTP control server tells them: {"port":N,"ports":[N,...]}.
+/* The external ports of one host, in the form of gluetun's HTTP control server: {"port":N,"ports":[N,...]}.
  * Programs that give a torrent client its port read it. */
 #pragma once
 

@@ -10,7 +10,7 @@ enum {
     STATUS_JSON_VERSION =
         1, /* of the document: it counts up when a member is removed or changes its meaning */
     STATUS_WIDTH_MIN = 60,
-    /* Who reads the counters more seldom than that is told how old they are. */
+    /* Counters that are older than this are shown with their age. */
     STATUS_COUNTERS_OLD_S = 2 * COUNTERS_PERIOD_S,
 };
 

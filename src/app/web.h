@@ -26,7 +26,7 @@ nodiscard_ int web_open(struct web *w, uv_loop_t *loop, const struct proxy *prox
                         const struct config *config, const struct changes *changes,
                         const struct self_findings *findings);
 void web_close(struct web *w);
-/* To be told of each notice. */
+/* To be called for each notice. */
 void web_notice(struct web *w, const struct notice *notice, uint64_t at_ms);
 
 /* What is answered to a request. */

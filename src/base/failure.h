@@ -65,7 +65,7 @@
       .remedy = "check that the port in MIKROTIK_API_ADDRESS is 8729; /ip/service/print detail",             \
       .cure = FAILURE_CURE_SERVICE)
 
-/* What only the session over the connection can tell. */
+/* What only the session over the connection can show. */
 #define FAILURES_OF_SESSION(X)                                                                               \
     /* The router accepted the connection, and then it closed it or stayed silent. */                        \
     X(SILENT_LOGIN, .state = "the router does not answer the login",                                         \
@@ -94,7 +94,7 @@
     X(BAD_INTERFACE, .must_act = true, .state = "the router refuses rules for MIKROTIK_IN_INTERFACE",        \
       .cause = "it has no interface of that name, so nothing is mapped",                                     \
       .remedy = "correct MIKROTIK_IN_INTERFACE, or remove it; the names: /interface/print")                  \
-    /* Two in a row; of the first one only the line of COMMAND tells, with the router's words. */            \
+    /* Two in a row. The first one causes the line of COMMAND alone, with the router's words. */             \
     X(REFUSES_RULES, .state = "the router refuses to add rules",                                             \
       .cause = "an earlier line has its reason, so nothing new is mapped", .remedy = "/log/print")           \
     X(INVALID_RULES, .state = "the router says that rules of double-natpmp are invalid",                     \

@@ -393,7 +393,7 @@ static void judge_subnet(struct scene *scene)
 void judge_redirect(struct scene *scene)
 {
     if (scene->s->table[TABLE_NAT].state != TABLE_READ)
-        return; /* policy-read has said so */
+        return; /* the finding policy-read says so */
     bool in_force = judge_presence(scene);
     if (in_force && scene->lan.interface[0] != '\0')
         judge_order(scene);

@@ -154,7 +154,7 @@ static void find_vpn(struct scene *scene)
 }
 
 /* Routing rules and marks may lead our packets into a tunnel without the connection table showing it. The
- * daemon maps nothing then, but what becomes of the packets can be told. */
+ * daemon maps nothing then, but what becomes of the packets can be judged. */
 static void find_vpn_by_policy(struct scene *scene)
 {
     const struct survey *s = scene->s;

@@ -63,7 +63,7 @@ static uint32_t state_now(const struct proxy *p)
            (uint32_t)p->standing_by << 9 | (uint32_t)proxy_gateway_trouble(p) << 16;
 }
 
-/* The notice of that state, as router_trouble_text tells it. */
+/* The notice of that state, as router_trouble_text describes it. */
 static struct notice about_router(uint32_t state)
 {
     uint8_t trouble = (uint8_t)state;

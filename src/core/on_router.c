@@ -62,7 +62,7 @@ static void note_rule(struct proxy *p, uint16_t m, const struct nat_rule *row, c
     mapping_touch(t, m);
 }
 
-/* Who ends makes no claim. */
+/* A daemon that stops makes no claim. */
 static void note_strange_rule(struct proxy *p, const struct step *step)
 {
     if (!p->stopping)

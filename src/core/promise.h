@@ -15,8 +15,8 @@ struct promise {
     uint64_t kept_until_ms;  /* the daemon keeps the mapping until then; 0: not at all */
     uint16_t port;           /* the external port that was advertised last; 0: none */
     uint16_t changes;        /* how often another port was advertised than before */
-    uint16_t noted;          /* the external port of the last notice; 0: none, or it told the end */
-    bool adopted;            /* from a rule of an earlier run: advertised_until_ms is only an estimate */
+    uint16_t noted; /* the external port of the last notice; 0: none, or it said that the mapping ended */
+    bool adopted;   /* from a rule of an earlier run: advertised_until_ms is only an estimate */
 };
 
 enum promise_want {
@@ -57,7 +57,7 @@ void promise_on_adopted(struct mapping_tables *t, uint16_t m, uint64_t kept_unti
 void promise_on_found(struct mapping_tables *t, uint16_t m, uint16_t external_port);
 /* The gateway granted the lease: an adopted mapping is kept no longer than the lease. */
 void promise_on_granted(struct mapping_tables *t, uint16_t m);
-/* Those who watch were told that this is the external port; 0: that there is none. */
+/* A notice said that this is the external port; 0: that there is none. */
 void promise_on_noted(struct mapping_tables *t, uint16_t m, uint16_t external_port);
 /* The mapping is not kept any longer, and its advertised lifetime has ended. */
 void promise_end(struct mapping_tables *t, uint16_t m);

@@ -83,7 +83,7 @@ struct proxy {
     uint64_t grants;
     uint64_t failures;
 
-    /* what the last notices told */
+    /* what the last notices said */
     uint64_t notices;
     uint32_t noted_address;
     uint32_t noted_state; /* of router and gateway, as notice.c puts it together */

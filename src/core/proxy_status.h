@@ -59,7 +59,7 @@ static inline const char *gateway_state_text(const struct proxy_status *status)
 /* The same in a word, at little cost. */
 enum proxy_condition {
     PROXY_WORKS,
-    PROXY_TROUBLED,  /* with the router or the gateway, as the two functions above tell it */
+    PROXY_TROUBLED,  /* with the router or the gateway, as the two functions above describe it */
     PROXY_STANDS_BY, /* another daemon with the same INSTANCE serves */
 };
 enum proxy_condition proxy_condition(const struct proxy *p);

@@ -3,7 +3,7 @@
  * Rules that name no port do not count, because ours stand before them.
  *
  * The table is read as a stream, and a jump may come after the chain to which it leads. So the ports are
- * collected for each chain, and at the end the walk tells which chains are reached. A chain counts as reached
+ * collected for each chain, and at the end the walk finds which chains are reached. A chain counts as reached
  * from its beginning: at most too many ports are taken. */
 #pragma once
 

@@ -33,8 +33,8 @@ enum upstream_outcome_type {
     UPSTREAM_DELETED,
     UPSTREAM_FAILED,      /* a result code other than success */
     UPSTREAM_UNANSWERED,  /* all attempts went unanswered */
-    UPSTREAM_NOT_GRANTED, /* several answers said success and granted nothing of what was requested ... */
-    UPSTREAM_WRONG,       /* ... and this is the first or second of them: the request goes on */
+    UPSTREAM_NOT_GRANTED, /* a third answer said success and granted nothing of what was requested */
+    UPSTREAM_WRONG,       /* the first or second such answer: the request goes on */
     UPSTREAM_UNSOLICITED, /* a success for (protocol, internal port) without a transaction; lifetime 0: a
                              deletion */
     UPSTREAM_LATE,        /* a success that arrived late and may be out of date */
@@ -103,12 +103,12 @@ struct upstream {
     /* A packet did not fit: it was late, or the gateway's clock was set. The address is requested to find
      * out. */
     bool suspected;
-    bool epoch_doubted; /* the gateway may have restarted: nothing of before is relied on until then */
+    bool epoch_doubted; /* the gateway may have restarted: its earlier grants do not count until then */
     bool late_likely;   /* an answer to an earlier address request may come first */
     uint64_t suspected_ms;
     uint8_t clocks;               /* how often the clock was set, each time soon after the last one */
     uint64_t clock_ms;            /* when it was set last */
-    uint64_t clock_void_until_ms; /* it is set so often that it tells nothing until then */
+    uint64_t clock_void_until_ms; /* it is set so often that it is ignored until then */
     uint64_t late_until_ms;       /* a packet was late a while ago: more of them may be */
     uint64_t unasked_until_ms;    /* until then packets that answer nothing cause no request */
 

@@ -166,7 +166,7 @@ static enum MHD_Result send_reply(const struct http_server *s, struct MHD_Connec
     return result;
 }
 
-/* The first call tells of the header alone. A request with content is answered then, so that the content is
+/* The first call comes after the header. A request with content is answered then, so that the content is
  * not read; any other one when it is complete. */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *path,
                                   const char *method, const char *http_version, const char *content,

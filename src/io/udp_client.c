@@ -320,7 +320,7 @@ void udp_client_open(struct udp_client *c, uv_loop_t *loop, uint32_t address, ui
     c->context = context;
     (void)uv_timer_init(loop, &c->report);
     c->report.data = c;
-    /* This tells our address towards the peer. Without a route now, a send tries again. */
+    /* This shows our address towards the peer. Without a route now, a send tries again. */
     (void)ensure_connected(c);
 }
 

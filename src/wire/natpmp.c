@@ -147,7 +147,7 @@ size_t natpmp_encode_map_request(uint8_t *buffer, enum natpmp_protocol protocol,
 }
 
 /* With result 5 the server returns the request (section 3.5), where a map request has its internal port at
- * offset 4. Some servers send a whole map reply instead, with the port at offset 8. The length tells which:
+ * offset 4. Some servers send a whole map reply instead, with the port at offset 8. The length shows which:
  * our requests have 12 bytes, a map reply has 16. */
 static struct natpmp_reply decode_unsupported_opcode(struct span datagram, struct natpmp_reply reply)
 {

@@ -1,5 +1,6 @@
 /* [M-20] A host requests a mapping for 20 s, and renews it for two hours. The gateway grants that, so the
- * host is told the two hours as soon as the comment of its rule says so, and the mapping outlives the 20 s.
+ * host is advertised the two hours as soon as the comment of its rule says so, and the mapping outlives the
+ * 20 s.
  */
 #include "scenario.h"
 

@@ -1,6 +1,6 @@
-/* Who watches learns what is mapped, under which port, and what does not work: each change once, when it is
- * true. A renewal is no change, and neither is a rule that somebody removes and the daemon adds again. The
- * trace shows the notices alone. */
+/* A reader of `watch` learns what is mapped, under which port, and what does not work. Each change is
+ * reported once, when it is true. A renewal is no change, and neither is a rule that somebody removes and the
+ * daemon adds again. The trace shows the notices alone. */
 #include "scenario.h"
 
 static void say(struct world *w, const char *text)

@@ -71,7 +71,8 @@ static void check_clients(struct sim *sim)
     }
 }
 
-/* [G2] Whatever happened before, and whatever the gateway's clock does: who asks anew is answered. */
+/* [G2] Whatever happened before, and whatever the gateway's clock does, a new request of a client is
+ * answered. */
 static void check_hears(struct sim *sim)
 {
     struct world *w = sim->world;

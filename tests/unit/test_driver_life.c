@@ -157,7 +157,7 @@ static void test_health(void **state)
     assert_int_equal(status, 0);
 }
 
-/* Who reads the status is told what has arrived; who asks for the health is not. */
+/* The counters are read from the router for a reader of the status, and not for one of the health. */
 static void test_status_is_asked_for(void **state)
 {
     struct world *w = *state;

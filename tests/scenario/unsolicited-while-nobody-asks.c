@@ -34,4 +34,4 @@ static void tell(struct world *w)
     expect_rest(w);
 }
 
-const struct story story_stray_while_nobody_asks = {.options = like_proton, .tell = tell};
+const struct story story_unsolicited_while_nobody_asks = {.options = like_proton, .tell = tell};

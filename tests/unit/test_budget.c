@@ -128,7 +128,8 @@ static void test_it_does_not_look_for_ever(void **state)
             else if (in_front < BUDGET_SEARCH_MAX)
                 expected = (struct budget_decision){.verdict = BUDGET_RELEASE, .mapping = m};
         }
-        check_decision("after others whose other protocol is in use", budget_make_room(t, MINE, NOW), expected);
+        check_decision("after others whose other protocol is in use", budget_make_room(t, MINE, NOW),
+                       expected);
     }
     static const struct given ending = {B, NATPMP_TCP, 1, 1, ENDING, HOLDS(42000)};
     uint16_t m = give(&ending);

@@ -125,11 +125,10 @@ static void note_late(struct proxy *p, uint16_t m, const struct step *step)
         !promise_was_outlived(mapping, step->now_ms))
         return;
     client->late = true;
-    actions_log(
-        step->out, LOG_LEVEL_INFO, "mapping",
-        "the client renewed after its lifetime had ended; from now on its mappings are kept for the lifetime "
-        "that it requests, 2 h at most client=%s advertised=%u",
-        address_text(client->address).text, (unsigned)(promise_lifetime_ms(mapping) / 1000));
+    actions_log(step->out, LOG_LEVEL_INFO, "mapping",
+                "the client renewed too late; its mappings are kept from now on, for the lifetime that it "
+                "requests (2 h at most) client=%s advertised=%u",
+                address_text(client->address).text, (unsigned)(promise_lifetime_ms(mapping) / 1000));
 }
 
 static void begin_map(struct proxy *p, uint16_t m, const struct natpmp_request *request,

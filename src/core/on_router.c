@@ -250,13 +250,11 @@ static void leave_port(struct proxy *p, uint16_t m, const struct router_outcome 
     /* Connections may arrive as well, and then nothing is to be done. */
     if (o->doubtful && (!moves || only_doubt_is_left(p, m)))
         return;
-    actions_log(
-        step->out, LOG_LEVEL_WARN, component,
-        "another rule on the router %s the connections of a mapping, and double-natpmp cannot put its own "
-        "before it; %s %s",
-        o->doubtful ? "may take" : "takes",
-        moves ? "the mapping gets another router port" : "they do not arrive",
-        mapping_text(&p->tables, m).text);
+    actions_log(step->out, LOG_LEVEL_WARN, component,
+                "another rule %s the connections of a mapping, and none can be put before it; %s %s",
+                o->doubtful ? "may take" : "takes",
+                moves ? "the mapping gets another router port" : "they do not arrive",
+                mapping_text(&p->tables, m).text);
     if (moves)
         mapping_set_moving(&p->tables, m, true);
 }

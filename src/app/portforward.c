@@ -10,7 +10,8 @@ struct port {
 /* While the router does not answer, its rules most likely forward. */
 static bool stays(const struct mapping_status *mapping)
 {
-    return mapping->condition == MAPPING_WAITS_ROUTER && mapping->noted != 0 && mapping->external_port != 0;
+    return mapping->condition == MAPPING_WAITS_ROUTER && mapping->has_rule && mapping->noted != 0 &&
+           mapping->external_port != 0;
 }
 
 static bool fits(struct port_filter filter, const struct mapping_status *mapping)

@@ -83,13 +83,14 @@ enum {
      * gateway: so many for its address and clock, so many for each mapping (a request that it does not answer
      * is sent eight times in a minute, by RFC 6886 section 3.1; a contradiction, a conflict or a refusal is
      * followed by a pause), and so many for each request of a client, whose request starts the pauses of that
-     * mapping again. On the router, beyond what clients may cause: a rule is put back, replaced or removed so
-     * often. An epoch restarts every ten seconds at most, which fits six announcements of a series; a new
-     * address begins a series, too. Of each kind of log line, LOG_BURST and one in LOG_INTERVAL_S. */
+     * mapping again. On the router, beyond what clients may cause: a rule is put back, replaced or removed
+     * six times, and each grant may change its comment. An epoch restarts every ten seconds at most, which
+     * fits six announcements of a series; a new address begins a series, too. Of each kind of log line,
+     * LOG_BURST and one in LOG_INTERVAL_S. */
     MINUTE_GATEWAY = 100,
     MINUTE_GATEWAY_PER_MAPPING = 20,
     MINUTE_GATEWAY_PER_REQUEST = 4,
-    MINUTE_ROUTER_PER_MAPPING = 6,
+    MINUTE_ROUTER_PER_MAPPING = 6 + MINUTE_GATEWAY_PER_MAPPING,
     MINUTE_ANNOUNCEMENTS = 60,
     MINUTE_LOG_PER_KIND = 16,
 

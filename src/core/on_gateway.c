@@ -237,10 +237,10 @@ static void refused(struct proxy *p, uint16_t m, const struct upstream_outcome *
         statics_refused(p, m, (enum natpmp_result)result, step);
     if (!final || mapping->is_static || !promise_lives(mapping, step->now_ms))
         return;
-    actions_log(
-        step->out, LOG_LEVEL_WARN, component,
-        "the gateway refused to renew a mapping that it had granted; the mapping is removed result=%u %s",
-        (unsigned)result, mapping_text(t, m).text);
+    actions_log(step->out, LOG_LEVEL_WARN, component, "%s; the mapping is removed result=%u %s",
+                mapping->promise.port != 0 ? "the gateway refused to renew a mapping that it had granted"
+                                           : "the gateway grants no port for a rule of an earlier run",
+                (unsigned)result, mapping_text(t, m).text);
     promise_end(t, m);
 }
 

@@ -97,19 +97,21 @@ uint16_t mapping_status_from(const struct proxy *p, uint16_t from, uint64_t now_
         if (m == 0 || mapping->client == 0 || is_quiet(t, m))
             continue;
         bool added = rule_forwards(mapping) && mapping->rule.added_ms != 0;
+        enum mapping_condition condition = condition_of(p, mapping, now_ms);
         *ret_status = (struct mapping_status){
             .client = mapping_address(t, m),
             .lease_left_s = (uint32_t)(lease_left_ms(mapping, now_ms) / 1000),
             .age_s = age_s(added, mapping->rule.added_ms, now_ms),
             .internal_port = mapping->internal_port,
             .router_port = mapping->router_port,
-            .external_port = lease_port(&mapping->lease),
+            .external_port = condition != MAPPING_REFUSED ? lease_port(&mapping->lease) : 0,
             .changes = mapping->promise.changes,
             .noted = mapping->promise.noted,
             .result = mapping->job.failure,
             .protocol = (uint8_t)mapping->protocol,
-            .condition = (uint8_t)condition_of(p, mapping, now_ms),
+            .condition = (uint8_t)condition,
             .counted = arrivals_are_known(mapping),
+            .has_rule = rule_forwards(mapping),
             .connections = mapping->arrivals.connections,
             .first_bytes = mapping->arrivals.bytes,
             .arrival_age_s = age_s(mapping->arrivals.not_before_s != 0,

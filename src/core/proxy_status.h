@@ -108,6 +108,7 @@ struct mapping_status {
     uint8_t condition;      /* enum mapping_condition */
     uint8_t refusal;        /* REFUSED: enum target_refusal */
     bool counted;           /* the router has shown counters */
+    bool has_rule;          /* that forwards, as far as is known */
 };
 
 /* Whole seconds of the clock since then, so that the moment that a reader computes from it does not move

@@ -28,7 +28,7 @@ void upstream_hurry(struct upstream *u, uint64_t now_ms)
             t->next_ms = now_ms;
     }
     u->due_ms = now_ms;
-    if (!u->address_asking || u->address_next_ms <= now_ms + FIRST_INTERVAL_MS)
+    if (u->address_next_ms <= now_ms + FIRST_INTERVAL_MS)
         return;
     u->address_sends = 0;
     u->address_next_ms = now_ms;

@@ -9,6 +9,8 @@ enum {
     OPCODE_MAP_UDP = 1,
     OPCODE_MAP_TCP = 2,
     RESPONSE_BIT = 0x80, /* section 3: 128 and above are responses */
+    PCP_VERSION = 2,
+    PCP_HEADER_LENGTH = 24,
 
     REQUEST_LENGTH_MIN = 2,
     MAP_REQUEST_LENGTH = 12,
@@ -194,9 +196,13 @@ struct natpmp_reply natpmp_decode_reply(struct span datagram)
     uint8_t first = read_u8(&r);
     uint8_t opcode = (uint8_t)(first & ~RESPONSE_BIT);
     uint16_t result = read_u16(&r);
+    bool is_response = (first & RESPONSE_BIT) != 0;
+    /* A server that speaks PCP alone answers as RFC 6887 section 9 and appendix A say. */
+    if (version == PCP_VERSION && is_response && result == NATPMP_UNSUPPORTED_VERSION &&
+        datagram.len >= PCP_HEADER_LENGTH)
+        return (struct natpmp_reply){.type = NATPMP_REPLY_UNSUPPORTED_VERSION, .result = result};
     if (r.failed || version != 0)
         return malformed;
-    bool is_response = (first & RESPONSE_BIT) != 0;
     struct natpmp_reply reply = {.opcode = opcode, .result = result};
     if (is_map(opcode))
         reply.protocol = protocol_of(opcode);

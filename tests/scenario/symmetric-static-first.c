@@ -13,12 +13,26 @@ static void options(struct world_options *options)
     options->config.static_mappings = 1;
 }
 
+/* The gateway's port is not shown as that of a mapping that was refused. */
+static bool refused_have_no_port(struct world *w)
+{
+    struct mapping_status status;
+
+    for (uint16_t m = mapping_status_from(w->proxy, 0, w->now_ms, &status); m != 0;
+         m = mapping_status_from(w->proxy, (uint16_t)(m + 1), w->now_ms, &status))
+        if (status.condition == MAPPING_REFUSED && status.external_port != 0)
+            return false;
+    return true;
+}
+
 /* The client asks for both protocols again and again. */
 static void clients_ask(struct world *w, unsigned seconds)
 {
     for (unsigned i = 0; i < seconds / 2; i++) {
         asks_map(w, 10, 40000, UDP, 6881, 6881, 3600);
-        world_run_for(w, 1000);
+        world_run_for(w, 50);
+        expect(w, refused_have_no_port(w));
+        world_run_for(w, 950);
         asks_map(w, 10, 40001, TCP, 6881, 6881, 3600);
         world_run_for(w, 1000);
     }

@@ -17,10 +17,18 @@ static void test_what_is_broken(void **state)
         struct given given;
         bool broken;
     } rows[] = {
-        {"a client relies on it", {A, NATPMP_TCP, 1, 7000, .promise = {.kept_until_ms = NOW + 1}}, true},
-        {"its time is over", {A, NATPMP_TCP, 1, 7000, .promise = {.kept_until_ms = NOW}}, false},
+        {"a client relies on it",
+         {A, NATPMP_TCP, 1, 7000, .promise = {.kept_until_ms = NOW + 1, .port = 41000}},
+         true},
+        {"no client was ever advertised a port",
+         {A, NATPMP_TCP, 1, 7000, .promise = {.kept_until_ms = NOW + 1}},
+         false},
+        {"its time is over",
+         {A, NATPMP_TCP, 1, 7000, .promise = {.kept_until_ms = NOW, .port = 41000}},
+         false},
         {"a client waits for the answer",
-         {A, NATPMP_TCP, 1, 7000, .promise = {.kept_until_ms = NOW + 1}, .job = {.kind = JOB_MAP}},
+         {A, NATPMP_TCP, 1, 7000, .promise = {.kept_until_ms = NOW + 1, .port = 41000},
+          .job = {.kind = JOB_MAP}},
          false},
     };
     (void)state;

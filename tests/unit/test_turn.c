@@ -203,7 +203,8 @@ static void test_no_room_for_a_turn(void **state)
 #define LEASE(port)                                                                                          \
     .lease = {.state = LEASE_GRANTED, .external_port = (port), .ends_ms = NOW + 60000, .retry_ms = NOW + 5}
 #define KEPT_ALIVE .wanted = true, .promise = {.advertised_until_ms = NOW, .kept_until_ms = NOW + 1}
-#define IN_USE .wanted = true, .promise = {.advertised_until_ms = NOW + 1, .kept_until_ms = NOW + 1}
+#define IN_USE                                                                                               \
+    .wanted = true, .promise = {.advertised_until_ms = NOW + 1, .kept_until_ms = NOW + 1, .port = 41000}
 
 static void give_spare(const struct given *given, size_t count)
 {

@@ -73,7 +73,7 @@ static void test_an_answer_after_silence_sends_the_others_at_once(void **state)
     receive_map((struct reply){2, 0, 500, PORT, 41000, 3600}, START_MS + 17000);
     assert_true(next(START_MS + 17000));
     upstream_tick(&upstream, at(START_MS + 17000));
-    assert_int_equal(sends(), 1);
+    assert_int_equal(sends(), 2); /* the other port, and the address, which may be another one now */
 }
 
 static void test_slots(void **state)

@@ -12,7 +12,8 @@ struct judge_room {
     struct taken_set one; /* of a single rule */
     uint32_t most_id;     /* the rule that takes the most ports */
     unsigned most;
-    bool most_is_here; /* it names the VPN interface itself */
+    bool most_is_here;    /* it names the VPN interface itself */
+    bool most_is_dynamic; /* RouterOS refuses to change it */
 };
 
 cold_ void judge(const struct survey *s, struct judge_room *room, struct findings *ret_findings);

@@ -65,12 +65,22 @@ static void find_most(const struct scene *scene, struct judge_room *taken)
         taken->most = count;
         taken->most_id = row_id(t.row);
         taken->most_is_here = row_is(t.row, "in-interface", scene->vpn.interface);
+        taken->most_is_dynamic = ros_flag(t.row, "dynamic");
     }
+    for (unsigned i = 0; i < 2; i++)
+        if (taken->taken_ports[i].bar != 0) {
+            taken->most_id = taken->taken_ports[i].bar;
+            taken->most_is_dynamic = true; /* or the jump to it */
+        }
 }
 
-static void cure_taker(const struct scene *scene, struct finding *f, uint32_t id, bool names_interface)
+static void cure_taker(const struct scene *scene, struct finding *f, const struct judge_room *taken)
 {
-    if (names_interface)
+    uint32_t id = taken->most_id;
+    if (taken->most_is_dynamic)
+        finding_cure(f, "find out what makes that rule: /ip/firewall/nat/print detail where .id=*%X",
+                     (unsigned)id);
+    else if (taken->most_is_here)
         finding_cure(f, "/ip/firewall/nat/disable *%X", (unsigned)id);
     else
         finding_cure(f, "/ip/firewall/nat/set *%X in-interface=!%s", (unsigned)id,
@@ -99,7 +109,7 @@ static void judge_ports(struct scene *scene, struct judge_room *taken)
         scene->out, FINDING_PORTS, udp == 0 || tcp == 0 ? FINDING_FAIL : FINDING_WARN,
         "other rules use the ports of the tunnel, rule *%X most of them: %u are free for UDP, %u for TCP",
         (unsigned)taken->most_id, udp, tcp);
-    cure_taker(scene, f, taken->most_id, taken->most_is_here);
+    cure_taker(scene, f, taken);
 }
 
 /* ---- the router's own server ---- */

@@ -247,13 +247,14 @@ static bool only_doubt_is_left(const struct proxy *p, uint16_t m)
 static void leave_port(struct proxy *p, uint16_t m, const struct router_outcome *o, const struct step *step)
 {
     bool moves = o->port_named && p->strategy->moves;
+    bool barred = p->router.bar[o->rule.protocol] != 0;
     /* Connections may arrive as well, and then nothing is to be done. */
     if (o->doubtful && (!moves || only_doubt_is_left(p, m)))
         return;
     actions_log(step->out, LOG_LEVEL_WARN, component,
                 "another rule %s the connections of a mapping, and none can be put before it; %s %s",
                 o->doubtful ? "may take" : "takes",
-                moves ? "the mapping gets another router port" : "they do not arrive",
+                moves && !barred ? "the mapping gets another router port" : "they do not arrive",
                 mapping_text(&p->tables, m).text);
     if (moves)
         mapping_set_moving(&p->tables, m, true);

@@ -213,7 +213,8 @@ struct router {
      * found so far. */
     struct taken_set taken[2];
     struct taken_ports taken_ports[2];
-    bool any_taken; /* false: the sets are empty and untouched, so that their pages stay unused */
+    uint32_t bar[2]; /* by protocol: the rule of the last snapshot that takes all ports; 0: none */
+    bool any_taken;  /* false: the sets are empty and untouched, so that their pages stay unused */
     /* The first static rule of the chain dstnat that is not ours: ours are added before it. 0: there is none.
      */
     uint32_t place;

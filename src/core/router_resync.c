@@ -163,11 +163,11 @@ static void note_questions(struct router *r, const struct ros_sentence *row)
     }
 }
 
-/* Before a dynamic rule nothing can be added. */
-static bool is_place(const struct ros_sentence *row)
+/* A dynamic rule that names no port, or a jump of which only the end of the snapshot tells where it leads. */
+static void judge_blocked(const struct router *r, struct router_outcome *o)
 {
-    struct span chain;
-    return !ros_flag(row, "dynamic") && ros_attribute(row, "chain", &chain) && span_is(chain, "dstnat");
+    o->port_named = o->port_named || r->bar[o->rule.protocol] != 0;
+    o->doubtful = !o->port_named;
 }
 
 /* What stands before ours is what the snapshot has shown so far. */
@@ -183,6 +183,8 @@ static void note_place(struct router *r, struct router_outcome *o)
     o->place = r->next_place != 0 && r->next_place != r->refused_place ? PLACE_BEHIND : PLACE_BLOCKED;
     if (o->place == PLACE_BEHIND)
         r->place = r->next_place; /* ours may be put there before the snapshot has ended */
+    else if (cover == COVER_ALL && r->next_place == 0)
+        judge_blocked(r, o);
     if (!o->port_named)
         return;
     /* Our rule may get another port before the snapshot has ended. */
@@ -231,7 +233,7 @@ static bool snapshot_row(struct router *r, const struct ros_sentence *row, uint6
         taken_ports_add(&r->taken_ports[i], row);
     note_questions(r, row);
     note_other(r, row);
-    if (r->next_place == 0 && is_place(row))
+    if (r->next_place == 0 && taken_ports_is_place(row))
         r->next_place = rule.id;
     return false;
 }
@@ -268,7 +270,7 @@ static bool foreign_row(struct router *r, const struct ros_sentence *row, uint32
     /* It may also stand before ours. */
     if (chain_walk_row_acts(row))
         router_foreign_changed(r, now_ms);
-    if (r->place == 0 && is_place(row))
+    if (r->place == 0 && taken_ports_is_place(row))
         r->place = id;
     *o = (struct router_outcome){.type = ROUTER_RULE_FOREIGN, .id = id};
     return id != 0;
@@ -312,6 +314,29 @@ static void report_limit(struct router *r, const struct step *step)
     r->limit_reported = incomplete;
 }
 
+/* A rule before which ours cannot be put takes all ports of a protocol. Another snapshot, now that this is
+ * known, shows which of our rules it concerns. */
+static void report_bar(struct router *r, const struct step *step)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        uint32_t bar = r->taken_ports[i].bar;
+        bool news = bar != r->bar[i];
+        r->bar[i] = bar;
+        r->resync_again = r->resync_again || (news && bar != 0);
+        if (news && bar != 0 && (i == 0 || bar != r->bar[0]))
+            actions_log(
+                step->out, LOG_LEVEL_WARN, component,
+                "a rule takes all connections from the tunnel, and it or the jump to it is dynamic, so no "
+                "rule can be put before it; nothing can be mapped protocol=%s rule=*%X "
+                "fix=\"/ip/firewall/nat/print detail where .id=*%X; find out what makes that rule, and "
+                "limit it to ports or remove it\"",
+                i == NATPMP_UDP && r->taken_ports[NATPMP_TCP].bar == bar ? "both"
+                : i == NATPMP_UDP                                        ? "udp"
+                                                                         : "tcp",
+                (unsigned)bar, (unsigned)bar);
+    }
+}
+
 static bool snapshot_done(struct router *r, struct router_outcome *o, const struct step *step)
 {
     for (unsigned i = 0; i < 2 && r->any_taken; i++)
@@ -320,6 +345,7 @@ static bool snapshot_done(struct router *r, struct router_outcome *o, const stru
     for (unsigned i = 0; i < 2; i++)
         r->any_taken = taken_ports_end(&r->taken_ports[i], &r->taken[i]) || r->any_taken;
     report_limit(r, step);
+    report_bar(r, step);
     r->place = r->next_place != r->refused_place ? r->next_place : 0;
     r->place_lost = false;
     r->unread = false;

@@ -10,6 +10,9 @@ void taken_ports_begin(struct taken_ports *c, const struct nat_context *context,
     c->elsewhere = false;
     c->crowded = false;
     c->general = COVER_NONE;
+    c->placed = false;
+    c->border = 0;
+    c->bar = 0;
     chain_walk_init(&c->walk, 0);
 }
 
@@ -66,11 +69,30 @@ static bool is_of_dstnat(const struct taken_ports *c, unsigned chain)
     return chain < WALK_CHAINS_MAX && span_is(span_of(named->name, named->name_len), name);
 }
 
+/* The last step of dstnat so far; 0: none. */
+static uint16_t last_of_dstnat(const struct taken_ports *c)
+{
+    for (unsigned i = 0; i < c->walk.chains; i++)
+        if (is_of_dstnat(c, i))
+            return c->walk.chain[i].last;
+    return 0;
+}
+
+bool taken_ports_is_place(const struct ros_sentence *row)
+{
+    struct span chain;
+    return !ros_flag(row, "dynamic") && ros_attribute(row, "chain", &chain) && span_is(chain, "dstnat");
+}
+
 void taken_ports_add(struct taken_ports *c, const struct ros_sentence *row)
 {
     struct span text;
     unsigned chain;
     bool names = names_ports(row, &text);
+    if (!c->placed && taken_ports_is_place(row)) {
+        c->placed = true;
+        c->border = last_of_dstnat(c);
+    }
     enum cover cover = cover_of_row(row, &c->packet);
     /* A rule that names ports does not decide over the whole class. */
     cover = chain_walk_add(&c->walk, row, names && cover == COVER_ALL ? COVER_PART : cover, &chain);
@@ -131,10 +153,26 @@ static void join(struct portset *to, const struct portset *from)
         to->word[i] |= from->word[i];
 }
 
+/* Follows the class through the rules before which ours cannot be put. A rule for all packets ends its chain,
+ * so what follows the border is not there if such a rule stands before it. */
+static void find_bar(struct taken_ports *c)
+{
+    struct verdict verdict;
+    uint16_t border = c->placed ? c->border : last_of_dstnat(c);
+    uint16_t behind = c->walk.step[border].next;
+    if (border == 0)
+        return;
+    c->walk.step[border].next = 0;
+    chain_walk_judge(&c->walk, "dstnat", &verdict);
+    c->walk.step[border].next = behind;
+    c->bar = verdict.sure.found ? verdict.sure.id : 0;
+}
+
 bool taken_ports_end(struct taken_ports *c, struct taken_set *ports)
 {
     struct verdict verdict;
     bool any = c->elsewhere;
+    find_bar(c);
     chain_walk_judge(&c->walk, "dstnat", &verdict);
     for (unsigned i = 0; i < c->chains; i++) {
         enum cover reached = chain_walk_reached(&c->walk, c->chain[i]);
@@ -148,5 +186,7 @@ bool taken_ports_end(struct taken_ports *c, struct taken_set *ports)
         join(&ports->sure, &c->ports[ELSEWHERE].sure);
         join(&ports->doubted, &c->ports[ELSEWHERE].doubted);
     }
-    return any;
+    if (c->bar != 0)
+        portset_fill(&ports->sure);
+    return any || c->bar != 0;
 }

@@ -384,7 +384,8 @@ static void check_refusal(const struct book *b, uint64_t now_ms, const struct bo
     if (result == 2 && b->config.forbidden(b->config.context, m->address))
         return;
     if (!gateway_said(b, m, result) && book_router_is_calm(b, now_ms, BOOK_CALM_MS) &&
-        !(result == 4 && (b->config.symmetric || book_may_be_full(b, m, now_ms))))
+        !(result == 4 && (b->config.symmetric || book_may_be_full(b, m, now_ms) ||
+                          b->config.barred(b->config.context, m->tcp))))
         book_fail(b, "%s is refused with result %u, and nothing is the reason", book_name(m, text), result);
     if (m->until_ms > now_ms && book_told_by_us(b, m) && rule && rule->enabled && lease &&
         lease->clash_ms < m->work_ms && book_lease_is_sure(b, lease, now_ms + SHORT_MS) &&

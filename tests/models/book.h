@@ -74,6 +74,8 @@ struct book_config {
     bool (*excused)(void *context, uint32_t address, bool tcp, uint16_t port);
     /* No mapping may lead there: the daemon's own address, or loopback. */
     bool (*forbidden)(void *context, uint32_t address);
+    /* True while no rule of the daemon's can be the first for a port of that protocol. */
+    bool (*barred)(void *context, bool tcp);
 };
 
 /* A rule on the router with the daemon's mark. */

@@ -317,7 +317,8 @@ static void check_kept(const struct book *b, uint64_t now_ms, const struct book_
     no_rule = !rule || !rule->enabled;
     no_lease = book_gateway_is_calm(b, now_ms, BOOK_CALM_MS) && lease && !lease->open &&
                book_lease_gone_ms(lease) + SLOW_SCAN_MS < now_ms;
-    if ((no_rule || no_lease) && !b->config.forbidden(b->config.context, m->address))
+    if ((no_rule || no_lease) && !b->config.forbidden(b->config.context, m->address) &&
+        !b->config.barred(b->config.context, m->tcp))
         book_fail(b, "%s is kept for %" PRIu64 " ms more, and has no %s", book_name(m, text),
                   m->kept_ms - now_ms, no_rule ? "rule" : "lease");
 }

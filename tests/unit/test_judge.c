@@ -308,6 +308,47 @@ static void test_more_chains_than_are_followed(void **state)
                   "/ip/firewall/filter/print where action=jump");
 }
 
+/* [P14] */
+static void test_a_dynamic_rule_that_takes_everything(void **state)
+{
+    static const struct {
+        const char *rows[2];
+        enum finding_status status;
+        const char *cure;
+    } rows[] = {
+        {{"=.id=*6 =chain=dstnat =action=dst-nat =in-interface=wg1 =to-addresses=192.168.88.7 =dynamic=true"},
+         FINDING_FAIL,
+         "print detail where .id=*6"},
+        {{"=.id=*6 =chain=dstnat =action=redirect =protocol=udp =in-interface=wg1 =dynamic=true"},
+         FINDING_FAIL,
+         "print detail where .id=*6"},
+        {{"=.id=*6 =chain=dstnat =action=jump =jump-target=vpn =dynamic=true",
+          "=.id=*7 =chain=vpn =action=accept =in-interface=wg1"},
+         FINDING_FAIL,
+         "print detail where .id=*7"},
+        {{"=.id=*6 =chain=dstnat =action=dst-nat =protocol=tcp =dst-port=1024-65535 =in-interface=wg1 "
+          "=to-addresses=192.168.88.7 =dynamic=true"},
+         FINDING_FAIL,
+         "print detail where .id=*6"},
+        {{"=.id=*6 =chain=dstnat =action=dst-nat =connection-mark=games =to-addresses=192.168.88.7 "
+          "=dynamic=true"},
+         FINDING_PASS,
+         NULL},
+        {{"=.id=*6 =chain=dstnat =action=dst-nat =in-interface=wg1 =to-addresses=192.168.88.7"},
+         FINDING_PASS,
+         NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        set_table(TABLE_NAT, NULL);
+        add_row(TABLE_NAT, rows[i].rows[0]);
+        if (rows[i].rows[1] != NULL)
+            add_row(TABLE_NAT, rows[i].rows[1]);
+        add_row(TABLE_NAT, REDIRECT);
+        check_finding(FINDING_PORTS, rows[i].status, "free for", rows[i].cure);
+    }
+}
+
 static void test_the_interface(void **state)
 {
     (void)state;
@@ -542,6 +583,7 @@ UNIT(judge)
         TEST(test_the_script),
         TEST(test_versions),
         TEST(test_the_interface),
+        TEST(test_a_dynamic_rule_that_takes_everything),
         TEST(test_more_chains_than_are_followed),
         TEST(test_a_gateway_without_a_tunnel),
         TEST(test_a_tunnel_of_another_kind),

@@ -31,6 +31,11 @@ static bool is_forbidden(void *context, uint32_t address)
            address == w->router_local || inv_is_routers(w, address);
 }
 
+static bool is_barred(void *context, bool tcp)
+{
+    return inv_is_barred(context, tcp);
+}
+
 static enum book_keeps keeps(const struct world *w)
 {
     switch (w->options.config.lease_hold) {
@@ -59,6 +64,7 @@ void inv_init(struct world *w)
         .fail = book_failed,
         .excused = is_excused,
         .forbidden = is_forbidden,
+        .barred = is_barred,
     };
 
     book_init(&w->book, &config);

@@ -171,5 +171,7 @@ void inv_rules_init(struct world *w);
 /* One of the router's addresses. */
 bool inv_is_routers(const struct world *w, uint32_t address);
 void inv_rules_read(struct world *w);
+/* A dynamic rule takes what comes from the tunnel, whatever the port: no rule can be put before it. */
+bool inv_is_barred(const struct world *w, bool tcp);
 /* The router's first address on that interface; false: there is none. */
 bool inv_interface_address(const struct world *w, const char *interface, uint32_t *ret_address);

@@ -323,6 +323,20 @@ void inv_check_reach(struct world *w, const struct book_rule *rule)
                    address_text(rule->address).text, rule->port, (unsigned)fate.rule);
 }
 
+bool inv_is_barred(const struct world *w, bool tcp)
+{
+    const char *way = world_way(w);
+    struct router_model_packet packet = {
+        .interface = way, .tcp = tcp, .source = 0xc6336407, .source_port = 40000, .destination_port = 1};
+
+    if (!way || !inv_interface_address(w, way, &packet.destination))
+        return false;
+    const struct router_model_rule *row =
+        router_model_rule_find(w->router, router_model_arrive(w->router, &packet).rule);
+    return row &&
+           (router_model_rule_dynamic(row) || strcmp(router_model_rule_text(row, "chain"), "dstnat") != 0);
+}
+
 /* What comes from the gateway must match the rule. With MIKROTIK_IN_INTERFACE the operator is responsible. */
 void inv_check_way(struct world *w, const struct book_rule *rule)
 {

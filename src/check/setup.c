@@ -380,11 +380,16 @@ void setup_write(const struct setup *s, struct writer *w)
 
 /* ---- the removal ---- */
 
-/* The rules of the daemon's mappings, of its INSTANCE alone. */
+/* The rules of the daemon's mappings, of its INSTANCE alone. Of its characters only the dot has a meaning in
+ * a regular expression. */
 static void write_removed_mappings(const struct setup *s, struct writer *w)
 {
     write_text(w, "/ip/firewall/nat/remove [find comment~\"^double-natpmp/");
-    write_text(w, s->instance);
+    for (const char *c = s->instance; *c != '\0'; c++)
+        if (*c == '.')
+            write_text(w, "[.]");
+        else
+            write_bytes(w, span_of((const uint8_t *)c, 1));
     setup_write_line(w, " \" dynamic=no]");
 }
 

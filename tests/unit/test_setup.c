@@ -1,5 +1,6 @@
 /* The complete commands that `setup` prints, for each dialect: tests/unit/setup/NAME.rsc. UPDATE=1 rewrites
  * them; read the difference line by line. Then their parts: quoting and versions. */
+#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -132,6 +133,28 @@ static void test_removal(void **state)
     compare("7.21-remove-home");
 }
 
+/* Of the rules of mappings, those of this INSTANCE alone are removed: `~` is a regular expression. */
+static void test_the_removal_of_an_instance_with_a_dot(void **state)
+{
+    static const char before[] = "/ip/firewall/nat/remove [find comment~\"";
+    static uint8_t bytes[SETUP_BYTES_MAX];
+    struct writer w = writer_of(bytes, sizeof(bytes) - 1);
+    regex_t expression;
+    (void)state;
+    setup.instance = "a.b-c_";
+    setup_write_removal(&setup, &w);
+    char *pattern = strstr((char *)bytes, before);
+    assert_non_null(pattern);
+    pattern += sizeof(before) - 1;
+    *strchr(pattern, '"') = '\0';
+    assert_int_equal(regcomp(&expression, pattern, REG_EXTENDED | REG_NOSUB), 0);
+    assert_int_equal(regexec(&expression, "double-natpmp/a.b-c_ external 41000 lease 60 s", 0, NULL, 0), 0);
+    assert_int_not_equal(regexec(&expression, "double-natpmp/a-b-c_ external 41000 lease 60 s", 0, NULL, 0),
+                         0);
+    assert_int_not_equal(regexec(&expression, "double-natpmp/a.b-c_d external 4 lease 60 s", 0, NULL, 0), 0);
+    regfree(&expression);
+}
+
 static void test_an_image_in_a_registry(void **state)
 {
     (void)state;
@@ -152,8 +175,8 @@ static void test_names_of_images(void **state)
 {
     (void)state;
 #define DIGEST "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-static const char long_digest[] = "a@" DIGEST "0";
-static const char two_digests[] = "a@" DIGEST "@" DIGEST;
+    static const char long_digest[] = "a@" DIGEST "0";
+    static const char two_digests[] = "a@" DIGEST "@" DIGEST;
     static const char *const right[] = {"a",
                                         "double-natpmp",
                                         "localhost:5000/double-natpmp",
@@ -302,6 +325,7 @@ UNIT(setup)
         cmocka_unit_test_setup(test_a_router_of_ones_own_making, start),
         cmocka_unit_test_setup(test_several_tunnels, start),
         cmocka_unit_test_setup(test_removal, start),
+        cmocka_unit_test_setup(test_the_removal_of_an_instance_with_a_dot, start),
         cmocka_unit_test_setup(test_an_image_in_a_registry, start),
         cmocka_unit_test(test_names_of_images),
         cmocka_unit_test_setup(test_all_that_a_configuration_may_ask_for, start),

@@ -57,6 +57,7 @@ enum kind {
     KIND_WORD,
     KIND_NUMBER,
     KIND_INSTANCE,
+    KIND_INTERFACE,
     KIND_FINGERPRINT,
     KIND_ROUTER, /* router_host and router_port */
     KIND_LISTEN, /* listen_address and listen_port */
@@ -133,8 +134,10 @@ static const struct variable variables[] = {
      .allowed = "64 hexadecimal digits, as :put [/certificate/get <name> fingerprint] shows them"},
     {.name = TLS_INSECURE, .kind = KIND_BOOL, FIELD(tls_insecure), .allowed = BOOLS},
     {.name = "MIKROTIK_IN_INTERFACE",
+     .kind = KIND_INTERFACE,
      FIELD(in_interface),
-     .allowed = "the name of a RouterOS interface, at most 63 bytes without control characters"},
+     .allowed = "the name of one RouterOS interface, at most 63 bytes without control characters; not !name, "
+                "all, none or a kind such as all-ethernet"},
     {.name = "LISTEN_ADDR",
      .kind = KIND_LISTEN,
      .allowed =
@@ -194,6 +197,8 @@ static bool take(struct config *c, const struct variable *variable, struct span 
         return config_parse_number(text, variable->min, variable->max, field);
     case KIND_INSTANCE:
         return config_parse_instance(text, field);
+    case KIND_INTERFACE:
+        return config_parse_interface(text, field, variable->size);
     case KIND_FINGERPRINT:
         c->tls_pinned = true;
         return config_parse_fingerprint(text, field);
@@ -391,6 +396,7 @@ static void print_value(const struct config *c, const struct variable *variable,
     switch (variable->kind) {
     case KIND_TEXT:
     case KIND_INSTANCE:
+    case KIND_INTERFACE:
         (void)fputs(field, out);
         break;
     case KIND_ADDRESS:

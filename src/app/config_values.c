@@ -175,6 +175,13 @@ bool config_parse_word(struct span text, const char *const *words, unsigned *ret
     return false;
 }
 
+bool config_parse_interface(struct span text, char *ret_name, size_t capacity)
+{
+    bool several =
+        span_starts(text, "!") || span_starts(text, "all-") || span_is(text, "all") || span_is(text, "none");
+    return !several && config_parse_text(text, ret_name, capacity);
+}
+
 bool config_parse_instance(struct span text, char ret_name[INSTANCE_NAME_MAX + 1])
 {
     for (size_t i = 0; i < text.len; i++) {

@@ -17,5 +17,7 @@ bool config_parse_bool(struct span text, bool *ret_value);
 bool config_parse_word(struct span text, const char *const *words, unsigned *ret_number);
 /* A number from `min` to `max`. */
 bool config_parse_number(struct span text, uint16_t min, uint16_t max, uint16_t *ret_number);
+/* The name of one RouterOS interface, not what RouterOS takes in a rule for several: !name, all-ppp. */
+bool config_parse_interface(struct span text, char *ret_name, size_t capacity);
 bool config_parse_instance(struct span text, char ret_name[INSTANCE_NAME_MAX + 1]);
 bool config_parse_fingerprint(struct span text, uint8_t ret_fingerprint[TLS_FINGERPRINT_SIZE]);

@@ -446,6 +446,16 @@ static void test_interface(void **state)
     assert_string_equal(config.in_interface, "wg proton=1");
     check_good("MIKROTIK_IN_INTERFACE=123456789012345678901234567890123456789012345678901234567890123");
     check_bad("MIKROTIK_IN_INTERFACE=1234567890123456789012345678901234567890123456789012345678901234");
+    /* What RouterOS takes in a rule for several interfaces is no name of one. */
+    check_bad("MIKROTIK_IN_INTERFACE=!wg1");
+    check_bad("MIKROTIK_IN_INTERFACE=!all-ppp");
+    check_bad("MIKROTIK_IN_INTERFACE=all");
+    check_bad("MIKROTIK_IN_INTERFACE=none");
+    check_bad("MIKROTIK_IN_INTERFACE=all-ethernet");
+    check_bad("MIKROTIK_IN_INTERFACE=all-wireless");
+    assert_non_null(strstr(error.text, "all-ethernet"));
+    check_good("MIKROTIK_IN_INTERFACE=allianz");
+    check_good("MIKROTIK_IN_INTERFACE=wg!1");
 }
 
 static void check_listen(const char *value, uint32_t address, unsigned port)

@@ -138,6 +138,10 @@ static void report_end(const struct proxy *p, const struct step *step)
             "fix=\"start double-natpmp again, or remove the rules whose comment begins with "
             "double-natpmp/%s\"",
             p->config.instance);
+    else if (p->standing_by)
+        actions_log(
+            step->out, LOG_LEVEL_INFO, "proxy",
+            "stopped; another double-natpmp with this INSTANCE serves, and its rules and leases stay");
     else if (confirmed && p->left_until_ms > step->now_ms)
         actions_log(step->out, LOG_LEVEL_INFO, "proxy",
                     "stopped; nothing is left on the router; at the gateway, leases that share a port with "

@@ -64,13 +64,17 @@ static void check_rate(struct world *w, struct span text)
     *oldest_ms = w->now_ms;
 }
 
-/* The last line of a stop may say that nothing is left only if that is so. */
+/* The last line of a stop may say that nothing is left only if that is so. Of the rules of the daemon for
+ * which it stands by it knows nothing. */
 static void check_the_end(struct world *w, struct span text)
 {
     bool excused = !w->book.own.serves || w->other.proxy || w->now_ms <= w->invariants.hand_known_ms;
+    bool empty = span_starts(text, "stopped; nothing is left");
 
-    if (span_starts(text, "stopped; nothing is left") && w->invariants.rule_count > 0 && !excused)
+    if (empty && w->invariants.rule_count > 0 && !excused)
         world_fail(w, "%u rules are left", w->invariants.rule_count);
+    if (empty && proxy_status(w->proxy, w->now_ms).standing_by)
+        world_fail(w, "the rules of another daemon are left");
 }
 
 void inv_log(struct world *w, enum log_level level, struct span text)

@@ -145,6 +145,9 @@ static void begin_map(struct proxy *p, uint16_t m, const struct natpmp_request *
         bool asks = !again && !from_memory;
         lease_begin(t, m, asks);
         rule_hurry(t, m);
+        if (!mapping->wanted && !router_is_ready(&p->router) &&
+            rule_on_wanted_blindly(t, m, p->router.snapshot))
+            router_resync(&p->router, step->now_ms); /* a snapshot that runs may have shown the rule */
         mapping_set_wanted(t, m, true);
         if (mapping->lease.asking && asks)
             upstream_again(&p->upstream, request->protocol, p->strategy->request_port(mapping), step->now_ms);

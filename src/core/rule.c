@@ -229,6 +229,14 @@ void rule_on_lost(struct mapping_tables *t, uint16_t m, enum command_kind comman
     set_state(t, m, RULE_UNSURE, 0);
 }
 
+bool rule_on_wanted_blindly(struct mapping_tables *t, uint16_t m, uint32_t snapshot)
+{
+    if (rule_of(t, m)->state != RULE_PRESENT)
+        return false;
+    rule_on_lost(t, m, COMMAND_REMOVE, snapshot);
+    return true;
+}
+
 void rule_on_failed_unsure(struct mapping_tables *t, uint16_t m, enum command_kind command, uint32_t snapshot,
                            uint64_t now_ms)
 {

@@ -84,6 +84,9 @@ void rule_on_failed(struct mapping_tables *t, uint16_t m, enum command_kind comm
 /* The same, but the router may have carried the command out nevertheless: the next snapshot shows it. */
 void rule_on_failed_unsure(struct mapping_tables *t, uint16_t m, enum command_kind command, uint32_t snapshot,
                            uint64_t now_ms);
+/* The mapping had ended and is wanted again while the router cannot be asked: the rule that stayed for want
+ * of an answer may be gone, and the next snapshot shows it. True: there is such a rule. */
+bool rule_on_wanted_blindly(struct mapping_tables *t, uint16_t m, uint32_t snapshot);
 /* The connection was lost before the answer to the command arrived. */
 void rule_on_lost(struct mapping_tables *t, uint16_t m, enum command_kind command, uint32_t snapshot);
 

@@ -11,9 +11,11 @@ static void step(void *machine, const struct event *event, struct actions *out)
     const struct check *check = machine;
     unsigned before_s = check->waiting_s;
     check_step(machine, event, out);
-    if (check->waiting_s > before_s)
-        (void)fprintf(stderr, "double-natpmp: the router has not answered for %u s; waiting\n",
-                      check->waiting_s);
+    if (check->waiting_s > before_s) {
+        const struct command *c = session_waits_for(&check->session);
+        (void)fprintf(stderr, "double-natpmp: the router has not answered for %u s; waiting for %s\n",
+                      check->waiting_s, c != NULL ? c->path : "it");
+    }
 }
 
 static uint64_t deadline_ms(const void *check)

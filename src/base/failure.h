@@ -77,6 +77,11 @@
       .cure = "/user/set [find name={user}] password=CHANGE-ME")                                             \
     /* It did not answer a command in time. */                                                               \
     X(SILENT, .state = "the router stopped answering", .cure = FAILURE_CURE_LOG)                             \
+    /* It answers others. */                                                                                 \
+    X(UNANSWERED, .state = "the router does not answer a command",                                           \
+      .cause = "until it does, nothing new is mapped",                                                       \
+      .remedy = "look what keeps it busy: /system/resource/print; restart it if this lasts",                 \
+      .cure = FAILURE_CURE_LOG)                                                                              \
     X(PROTOCOL, .must_act = true, .state = "the router does not speak the RouterOS API",                     \
       .cause = "MIKROTIK_API_ADDRESS names another port or another host",                                    \
       .remedy = "check MIKROTIK_API_ADDRESS", .cure = FAILURE_CURE_ADDRESS)

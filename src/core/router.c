@@ -414,6 +414,16 @@ static uint64_t resync_due_ms(const struct router *r)
     return r->ready && router_way_is_known(r) ? r->resync_due_ms : UINT64_MAX;
 }
 
+/* When the log says that the router does not answer a command without which the daemon cannot begin. */
+static uint64_t unanswered_ms(const struct router *r)
+{
+    const struct session *s = &r->session[MAIN];
+    const struct command *c = s->state == SESSION_READY && !r->ready && r->trouble != FAILURE_UNANSWERED
+                                  ? session_waits_for(s)
+                                  : NULL;
+    return c != NULL ? c->heard_ms + UNANSWERED_MS : UINT64_MAX;
+}
+
 static void tick_main(struct router *r, const struct step *step)
 {
     struct session *s = &r->session[MAIN];
@@ -421,6 +431,8 @@ static void tick_main(struct router *r, const struct step *step)
         session_open(s, step);
     if (s->state != SESSION_READY)
         return;
+    if (unanswered_ms(r) <= step->now_ms)
+        router_report(r, FAILURE_UNANSWERED, span_text(session_waits_for(s)->path), step->out);
     bool looks = r->stage == STAGE_IDLE && router_way_take_due(r, step->now_ms);
     if (looks || (r->stage == STAGE_IDLE && resync_due_ms(r) <= step->now_ms))
         router_begin_resync(r, looks, step);
@@ -453,7 +465,7 @@ void router_tick(struct router *r, const struct step *step)
 uint64_t router_deadline_ms(const struct router *r)
 {
     const struct session *s = &r->session[MAIN];
-    uint64_t deadline_ms = UINT64_MAX;
+    uint64_t deadline_ms = unanswered_ms(r);
     for (unsigned i = 0; i < ROUTER_SESSIONS_MAX; i++) {
         deadline_ms = earlier_ms(deadline_ms, session_due_ms(&r->session[i]));
         deadline_ms =

@@ -72,6 +72,9 @@ struct router_outcome {
     bool doubtful; /* RULE, not in a good place: it cannot be known whether the other takes them */
 };
 
+/* A router that is ready to work answers each command sooner. */
+enum { UNANSWERED_MS = 10 * 1000 };
+
 struct router_rule {
     enum natpmp_protocol protocol;
     uint16_t router_port;

@@ -32,6 +32,10 @@ void router_report(struct router *r, enum failure failure, struct span message, 
     if (failure == FAILURE_COMMAND)
         actions_log_state(out, level, component, "the router refused a command; retrying message=\"%s\"",
                           log_safe(message).text);
+    else if (failure == FAILURE_UNANSWERED)
+        actions_log_state(out, level, component, "%s: %s; retrying seconds=%u command=%s fix=\"%s\"",
+                          t->state, t->cause, (unsigned)UNANSWERED_MS / 1000, log_safe(message).text,
+                          t->remedy);
     else if (failure == FAILURE_NO_INTERFACE)
         log_no_way(r, t, log_safe(message).text, out);
     else if (failure != FAILURE_NONE)

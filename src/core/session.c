@@ -237,6 +237,18 @@ uint64_t session_due_ms(const struct session *s)
     return due_ms(s, &waits);
 }
 
+const struct command *session_waits_for(const struct session *s)
+{
+    const struct command *oldest = NULL;
+    for (unsigned i = 0; i < ROUTER_COMMANDS_MAX; i++) {
+        const struct command *c = &s->command[i];
+        if (c->used && !is_listen(c) && c->kind != COMMAND_KEEP_ALIVE &&
+            (oldest == NULL || c->heard_ms < oldest->heard_ms))
+            oldest = c;
+    }
+    return oldest;
+}
+
 static void give_up(struct session *s, struct command *ret_command, uint64_t now_ms)
 {
     for (unsigned i = 0; i < ROUTER_COMMANDS_MAX; i++) {
@@ -329,7 +341,9 @@ static struct writer begin(struct session *s, struct command command, const char
     c->kind = command.kind;
     c->cookie = command.cookie;
     c->id = command.id;
+    c->path = path;
     c->sent_ms = step->now_ms;
+    c->heard_ms = step->now_ms;
     s->used_ms = step->now_ms;
     if (!is_listen(c) && s->in_flight++ == 0)
         s->busy_ms = step->now_ms;
@@ -440,6 +454,7 @@ static enum session_reply take_sentence(struct session *s, struct command *ret_c
         return finish(s, c, ret_command, step);
     if (!ros_is(sentence, "!re"))
         return SESSION_NOTHING; /* !empty since RouterOS 7.18, and other replies of later versions */
+    c->heard_ms = step->now_ms;
     *ret_command = *c;
     return SESSION_ROW;
 }

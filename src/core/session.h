@@ -57,6 +57,8 @@ struct command {
     uint32_t cookie; /* chosen by the owner */
     uint32_t id;     /* of an addition: the new item, from `ret` of its !done; of a removal: the item */
     uint64_t sent_ms;
+    uint64_t heard_ms;       /* when its last row came, or else sent_ms */
+    const char *path;        /* a literal, for the log */
     struct log_safe message; /* of the first !trap */
 };
 
@@ -132,6 +134,8 @@ bool session_take_lost(struct session *s, struct command *ret_command);
 /* The cookies of the commands in flight become 0. */
 void session_disown(struct session *s);
 
+/* The command that has waited longest for its answer, or for the next row of it; NULL: none waits. */
+const struct command *session_waits_for(const struct session *s);
 /* When session_wait has something to do; UINT64_MAX: never. */
 uint64_t session_due_ms(const struct session *s);
 

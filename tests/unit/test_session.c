@@ -419,6 +419,25 @@ static void test_a_slow_command(void **state)
     assert_int_equal(reply("!done", add, "", START_MS + 60000), SESSION_DONE);
 }
 
+/* [R7] Of the commands that wait, the one whose answer or next row is missing for longest; a probe is none. */
+static void test_what_it_waits_for(void **state)
+{
+    (void)state;
+    log_in();
+    assert_null(session_waits_for(&session));
+    uint32_t rows = send_command(COMMAND_SNAPSHOT, 0, START_MS);
+    uint32_t other = send_command(COMMAND_LISTS, 0, START_MS + 1);
+    (void)send_command(COMMAND_LISTEN, 0, START_MS);
+    (void)send_command(COMMAND_KEEP_ALIVE, 0, START_MS);
+    assert_int_equal(session_waits_for(&session)->tag, rows);
+    assert_int_equal(reply("!re", rows, "=.id=*1", START_MS + 9), SESSION_ROW);
+    assert_int_equal(session_waits_for(&session)->tag, other);
+    assert_non_null(session_waits_for(&session)->path);
+    assert_int_equal(reply("!done", other, "", START_MS + 10), SESSION_DONE);
+    assert_int_equal(session_waits_for(&session)->tag, rows);
+    assert_int_equal(session_waits_for(&session)->heard_ms, START_MS + 9);
+}
+
 /* [R1] A connection whose probe is not answered is noticed as if there were none; one probe is
  * sent at a time. */
 static void test_a_dead_connection(void **state)
@@ -624,6 +643,7 @@ UNIT(session)
         TEST(test_a_look_at_the_way_finds_slots),
         TEST(test_silence),
         TEST(test_a_slow_command),
+        TEST(test_what_it_waits_for),
         TEST(test_a_dead_connection),
         TEST(test_patience),
         TEST(test_patience_of_a_slow_router),

@@ -265,6 +265,13 @@ static bool cure_late(struct finding *f, uint32_t id, const struct place *place)
                             place->text + sizeof(" place-before=") - 1);
 }
 
+static bool tunnel_is_down(const struct scene *scene)
+{
+    struct table_rows rows = table_rows_of(scene->s, TABLE_INTERFACE);
+    const struct ros_sentence *row = table_find(&rows, "name", scene->vpn.interface);
+    return row != NULL && (ros_flag(row, "disabled") || row_is(row, "running", "false"));
+}
+
 /* Only what is missing: the router refuses a second table of that name, and the commands behind it. */
 static void cure_astray(const struct scene *scene, struct finding *f, const struct outcomes *after,
                         const struct outcomes *back)
@@ -274,6 +281,10 @@ static void cure_astray(const struct scene *scene, struct finding *f, const stru
     struct place place = judge_first_of(scene->s, TABLE_MANGLE, "prerouting");
     bool old = scene->version_known && scene->version.major < 7;
     const char *attribute = old ? "routing-mark" : "routing-table";
+    if (tunnel_is_down(scene)) { /* its routes are not active, so the table of routes does not have them */
+        finding_cure(f, "bring %s up, and run the check again", tunnel.text);
+        return;
+    }
     find_table(scene, attribute, &p);
     find_marks(scene, after, back, &p);
     struct ros_quoted table = ros_quote(span_text(p.table.text));

@@ -32,7 +32,9 @@ static void judge_mistake(struct scene *scene)
         f = finding_add(scene->out, FINDING_INTERFACE, FINDING_FAIL,
                         "VPN_GATEWAY, %s, is an address of %s, and not of a gateway behind the tunnel",
                         gateway.text,
-                        scene->mistake == MISTAKE_GATEWAY_IS_ROUTER ? "this router" : "the LAN");
+                        scene->mistake == MISTAKE_GATEWAY_IS_US       ? "this machine"
+                        : scene->mistake == MISTAKE_GATEWAY_IS_ROUTER ? "this router"
+                                                                      : "the LAN");
     else
         f = finding_add(
             scene->out, FINDING_INTERFACE, FINDING_FAIL,
@@ -42,8 +44,10 @@ static void judge_mistake(struct scene *scene)
             scene->mistake == MISTAKE_INTERFACE_IS_LAN ? "an interface of the LAN" : "no tunnel",
             gateway.text);
     finding_cure(f, interface ? "correct MIKROTIK_IN_INTERFACE, or leave it out"
-                              : "correct VPN_GATEWAY, or, if it is right (at ProtonVPN it is 10.2.0.1), give "
-                                "that network of the router other addresses");
+                    : scene->mistake == MISTAKE_GATEWAY_IS_US
+                        ? "correct VPN_GATEWAY (at ProtonVPN it is 10.2.0.1)"
+                        : "correct VPN_GATEWAY, or, if it is right (at ProtonVPN it is 10.2.0.1), give "
+                          "that network of the router other addresses");
 }
 
 /* No remedy takes a member out of a list: other rules use the list, too, and may let the owner in. */

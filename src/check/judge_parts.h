@@ -28,6 +28,7 @@ struct redirect {
 /* A setting of ours that cannot be right. Nothing on the router is to be changed for it. */
 enum mistake {
     MISTAKE_NONE,
+    MISTAKE_GATEWAY_IS_US,
     MISTAKE_GATEWAY_IS_ROUTER,
     MISTAKE_GATEWAY_IN_LAN,
     MISTAKE_INTERFACE_IS_LAN,

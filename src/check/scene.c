@@ -382,7 +382,9 @@ static void find_mistake(struct scene *scene)
     const char *configured = s->config->in_interface;
     char near[INTERFACE_NAME_MAX + 1];
     bool close = scene_interface_of(s, s->config->gateway, near);
-    if (scene_is_router(s, s->config->gateway))
+    if (scene_is_own(scene, s->config->gateway))
+        scene->mistake = MISTAKE_GATEWAY_IS_US;
+    else if (scene_is_router(s, s->config->gateway))
         scene->mistake = MISTAKE_GATEWAY_IS_ROUTER;
     else if (close && strcmp(near, scene->lan.interface) == 0 && scene_is_plain_link(s, near))
         scene->mistake = MISTAKE_GATEWAY_IN_LAN;

@@ -245,6 +245,12 @@ static void test_what_is_missing_for_the_answers(void **state)
     check_finding(FINDING_RETURN, FINDING_FAIL, "mangle rule *2 sends",
                   "/ip/route/set [find dst-address=0.0.0.0/0 routing-table=vpn-in] gateway=wg1");
     assert_null(strstr(find(FINDING_RETURN)->cure, ";"));
+    /* Of a tunnel that is down the routes are not active, and the check does not see them. */
+    set_table(TABLE_ROUTE, ROWS(DEFAULT_ROUTE));
+    set_table(TABLE_INTERFACE, ROWS("=name=wg1 =type=wg =running=false =disabled=true"));
+    check_finding(FINDING_RETURN, FINDING_FAIL, "the main routing table sends", "run the check again");
+    assert_null(strstr(find(FINDING_RETURN)->cure, "/ip/route/add"));
+    set_table(TABLE_INTERFACE, ROWS("=name=wg1 =type=wg =running=true =disabled=false"));
     /* The table is known by a routing rule. */
     MANGLE(MARK_IN);
     set_table(TABLE_ROUTE, ROWS(DEFAULT_ROUTE));

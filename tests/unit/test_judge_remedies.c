@@ -40,6 +40,9 @@ static void test_the_gateway_is_the_router(void **state)
     config.gateway = 0xcb007102; /* of the provider's network */
     set_table(TABLE_ROUTE_CHECK, ROWS("=status=ok =interface=ether1"));
     check_setting(FINDING_INTERFACE, "203.0.113.2, is an address of this router", "correct VPN_GATEWAY");
+    config.gateway = 0xac110002; /* this machine */
+    set_table(TABLE_ROUTE_CHECK, ROWS("=status=ok =interface=veth1"));
+    check_setting(FINDING_INTERFACE, "172.17.0.2, is an address of this machine", "correct VPN_GATEWAY");
     /* It may be right: the LAN has the provider's network, and the route to the gateway is no route to hosts
      * of the LAN. */
     config.gateway = 0x0a020001;

@@ -1,5 +1,5 @@
-/* A daemon stands by, and somebody stops it. The rules and leases of its INSTANCE are there, because the other
- * daemon serves, and its last line says so. [R3] */
+/* A daemon stands by, and somebody stops it. The rules and leases of its INSTANCE are there, because the
+ * other daemon serves, and its last line says so. [R3] */
 #include "scenario.h"
 
 static void tell(struct world *w)

@@ -419,7 +419,8 @@ static void test_a_slow_command(void **state)
     assert_int_equal(reply("!done", add, "", START_MS + 60000), SESSION_DONE);
 }
 
-/* [R7] Of the commands that wait, the one whose answer or next row is missing for longest; a probe is none. */
+/* [R7] Of the commands that wait, the one whose answer or next row is missing for longest; a probe is none.
+ */
 static void test_what_it_waits_for(void **state)
 {
     (void)state;

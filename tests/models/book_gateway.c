@@ -232,6 +232,7 @@ static void ended(struct book *b, uint64_t now_ms, struct book_lease *lease, con
     }
     lease->open = false;
     lease->grants = 0;
+    lease->told_wrong = 0;
     /* What was sent so long before that it cannot be answered any more was perhaps given up, and the last one
      * was the first of a new deletion. */
     bool copied = lease->sends > 1 && lease->sends < BOOK_ATTEMPTS_MAX &&

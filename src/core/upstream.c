@@ -509,7 +509,8 @@ static bool take_answer(struct upstream *u, int i, uint64_t now_ms, struct upstr
     uint32_t key = u->key[i];
     if (!suits(t, reply)) {
         note_wrong(u, i);
-        return false;
+        /* Even if it does not count, the gateway may have ended the lease. */
+        return u->wrong == 0 && !t->deleting && reply->result == NATPMP_SUCCESS && reply->lifetime_s == 0;
     }
     o->owner = t->owner;
     o->suggested = t->external_port;

@@ -91,7 +91,7 @@ static void note_port(struct book *b, uint64_t now_ms, const struct book_lease *
                       const struct reply *reply, uint64_t since_ms)
 {
     struct book_mapping *m = book_owner_of(b, lease);
-    bool knows = m && since_ms < b->reset_ms && m->told_ms < b->reset_ms;
+    bool knows = m && since_ms <= b->reset_ms && m->told_ms < b->reset_ms;
 
     /* The client may know the port in the comment of an adopted rule, from an earlier run, and the host of a
      * static mapping any port. */

@@ -5,6 +5,11 @@
 #include "core/statics.h"
 #include "core/strategy.h"
 
+enum {
+    /* Clients that were refused ask again within this time, and so do static mappings. */
+    SHORT_MS = 60 * 1000,
+};
+
 /* ---- turns ---- */
 
 static bool may_ask(const struct proxy *p, uint16_t m, enum lease_want want, uint64_t now_ms)
@@ -61,7 +66,9 @@ static bool static_is_next(const struct proxy *p, uint64_t now_ms)
         const struct static_mapping *one = &p->config.static_mapping[i];
         uint16_t m = mapping_find(t, one->address, (enum natpmp_protocol)one->protocol, one->internal_port);
         const struct lease *lease = &t->mapping[m].lease;
-        if (m != 0 && t->mapping[m].is_static && lease->state == LEASE_NONE &&
+        enum natpmp_result failure = (enum natpmp_result)t->mapping[m].job.failure;
+        bool wants_port = failure == NATPMP_SUCCESS || failure == NATPMP_OUT_OF_RESOURCES;
+        if (m != 0 && t->mapping[m].is_static && wants_port && lease->state == LEASE_NONE &&
             (lease->asking || lease->retry_ms <= now_ms + LEASE_ROOM_RETRY_MAX_MS))
             return true;
     }
@@ -71,7 +78,7 @@ static bool static_is_next(const struct proxy *p, uint64_t now_ms)
 bool turn_comes_later(const struct proxy *p, uint16_t m, uint64_t now_ms)
 {
     const struct mapping *mapping = &p->tables.mapping[m];
-    return p->ports_short_noted && p->upstream.trouble == GATEWAY_FINE && !mapping->is_static &&
+    return p->ports_short_until_ms > now_ms && p->upstream.trouble == GATEWAY_FINE && !mapping->is_static &&
            !promise_lives(mapping, now_ms) && (recovery_due_ms(p) != UINT64_MAX || static_is_next(p, now_ms));
 }
 
@@ -110,6 +117,7 @@ uint16_t turn_next(struct proxy *p, enum lease_want *ret_want, const struct step
 
 static void report_no_port(struct proxy *p, const struct step *step)
 {
+    p->ports_short_until_ms = step->now_ms + SHORT_MS;
     if (!first_time(&p->ports_short_noted))
         return;
     struct budget_use use = budget_use(&p->tables);

@@ -12,7 +12,8 @@ enum {
     REFUSED_MS = 2000, /* a refusal is repeated so long */
     /* The daemon has requested again what existed before a restart of the gateway. */
     OTHERS_FIRST_MS = 20000,
-    SHORT_MS = 1000, /* lifetimes are whole seconds, rounded up */
+    PORTS_SHORT_MS = 62000, /* after a refusal the gateway counts as short of ports so long */
+    SHORT_MS = 1000,  /* lifetimes are whole seconds, rounded up */
 };
 
 /* ---- answers ---- */
@@ -359,7 +360,7 @@ static bool gateway_said(const struct book *b, const struct book_mapping *m, uns
         bool others = rule && rule->router_port == lease->router_port &&
                       (lease->owner != m->address || lease->owner_port != m->port);
 
-        if (others_first && lease->refused_ms[4] != 0)
+        if (others_first && lease->refused_ms[4] != 0 && lease->refused_ms[4] + PORTS_SHORT_MS >= m->work_ms)
             return true;
         if (lease->tcp != m->tcp || (others && !b->config.symmetric))
             continue;

@@ -236,9 +236,10 @@ static bool wrong_answer(struct reply reply, uint32_t epoch_s, uint64_t now_ms)
     reply.epoch_s = epoch_s;
     receive_map(reply, now_ms);
     while (next(now_ms)) {
-        if (outcome.type != UPSTREAM_UNSOLICITED)
+        if (outcome.type == UPSTREAM_WRONG || outcome.type == UPSTREAM_NOT_GRANTED)
             return true;
-        upstream_on_stranger(&upstream, &outcome, false);
+        if (outcome.type == UPSTREAM_UNSOLICITED)
+            upstream_on_stranger(&upstream, &outcome, false);
     }
     return false;
 }

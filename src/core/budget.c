@@ -81,17 +81,19 @@ static struct budget_decision displace(const struct mapping_tables *t, uint8_t p
     return decision;
 }
 
-struct budget_decision budget_make_room(const struct mapping_tables *t, uint16_t m, uint64_t now_ms)
+struct budget_decision budget_make_room(const struct mapping_tables *t, uint16_t m, bool may_hurry,
+                                        uint64_t now_ms)
 {
     struct budget_decision decision = {.verdict = BUDGET_NOTHING};
     if (!promise_is_in_use(&t->mapping[m], now_ms))
         return decision;
-    if (has_ending(t))
+    if (may_hurry && has_ending(t))
         return (struct budget_decision){.verdict = BUDGET_HURRY};
     /* The mapping whose client has been silent for the longest time is released first. */
     uint16_t spare = t->spare.first;
     for (unsigned i = 0; spare != 0 && i < BUDGET_SEARCH_MAX; i++, spare = t->spare_link[spare].next) {
-        decision = release(t, spare, now_ms);
+        if (t->mapping[spare].wanted)
+            decision = release(t, spare, now_ms);
         if (decision.verdict == BUDGET_RELEASE)
             break;
     }

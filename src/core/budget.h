@@ -21,8 +21,10 @@ struct budget_decision {
     uint16_t other;   /* RELEASE: the mapping of the other protocol with the same external port; 0: none */
 };
 
-/* The gateway has no port left for this mapping: decides how one can become free. */
-struct budget_decision budget_make_room(const struct mapping_tables *t, uint16_t m, uint64_t now_ms);
+/* The gateway has no port left for this mapping: decides how one can become free. `may_hurry`: deletions may
+ * be repeated. */
+struct budget_decision budget_make_room(const struct mapping_tables *t, uint16_t m, bool may_hurry,
+                                        uint64_t now_ms);
 /* The gateway granted m the external port of `holder`: decides whether `holder` is released. */
 struct budget_decision budget_yield(const struct mapping_tables *t, uint16_t m, uint16_t holder,
                                     uint64_t now_ms);

@@ -378,6 +378,7 @@ static bool may_delete_unasked(struct proxy *p, uint16_t m, const struct upstrea
         bucket_take(&p->unasked_deletions, limit, step->now_ms);
         return true;
     }
+    p->left_until_ms = later_ms(p->left_until_ms, step->now_ms + UINT64_C(1000) * o->lifetime_s);
     if (p->unasked < GATEWAY_CONTRADICTIONS_NOTED && ++p->unasked == GATEWAY_CONTRADICTIONS_NOTED)
         actions_log(step->out, LOG_LEVEL_WARN, component,
                     "the gateway grants mappings that nobody requested; most of them are left to end by "

@@ -143,10 +143,11 @@ static void report_end(const struct proxy *p, const struct step *step)
             step->out, LOG_LEVEL_INFO, "proxy",
             "stopped; another double-natpmp with this INSTANCE serves, and its rules and leases stay");
     else if (confirmed && p->left_until_ms > step->now_ms)
-        actions_log(step->out, LOG_LEVEL_INFO, "proxy",
-                    "stopped; nothing is left on the router; at the gateway, leases that share a port with "
-                    "another one end by themselves seconds=%u",
-                    (unsigned)((p->left_until_ms - step->now_ms) / 1000 + 1));
+        actions_log(
+            step->out, LOG_LEVEL_INFO, "proxy",
+            "stopped; nothing is left on the router; at the gateway, leases that could not be deleted "
+            "end by themselves seconds=%u",
+            (unsigned)((p->left_until_ms - step->now_ms) / 1000 + 1));
     else if (confirmed)
         actions_log(step->out, LOG_LEVEL_INFO, "proxy",
                     "stopped; nothing is left on the router or at the gateway");

@@ -55,16 +55,18 @@ struct proxy {
     uint64_t rotation_noted_until_ms; /* external ports change often: no new warning before */
     bool short_noted;                 /* leases end before the daemon renews them */
     bool unauthorized_noted;          /* the gateway does not authorize mappings */
-    uint64_t left_until_ms;           /* leases that share a port are not deleted, and end by then */
-    struct bucket unasked_deletions;  /* of what nobody requested */
-    uint8_t unasked;               /* grants of that kind that were not deleted; the third one was logged */
-    uint8_t wrong_answers;         /* since the last grant at once; the third one was logged */
-    bool ports_short_noted;        /* the gateway has no port left */
-    uint64_t ports_short_until_ms; /* the gateway had no port for a mapping a short time ago */
-    uint64_t displaces_from_ms;    /* no static mapping takes a client's port before */
-    bool keeps_leases;             /* it did not confirm the last deletion: others go before the next one */
-    uint8_t refusals;              /* of mappings in a row, each for a reason that concerns all of them */
-    uint16_t refusal;              /* the last result */
+    uint64_t left_until_ms; /* leases that are not deleted, because they share a port or are too many, end by
+                               then */
+    struct bucket unasked_deletions; /* of what nobody requested */
+    uint8_t unasked;                 /* grants of that kind that were not deleted; the third one was logged */
+    uint8_t wrong_answers;           /* since the last grant at once; the third one was logged */
+    bool ports_short_noted;          /* the gateway has no port left */
+    uint64_t ports_short_until_ms;   /* the gateway had no port for a mapping a short time ago */
+    uint64_t hurried_ms; /* deletions that the gateway does not confirm were repeated then for a request */
+    uint64_t displaces_from_ms; /* no static mapping takes a client's port before */
+    bool keeps_leases;          /* it did not confirm the last deletion: others go before the next one */
+    uint8_t refusals;           /* of mappings in a row, each for a reason that concerns all of them */
+    uint16_t refusal;           /* the last result */
     uint64_t refusals_since_ms;
     bool refuses;                  /* there were so many, for so long */
     uint64_t leased_until_ms;      /* no lease that the gateway granted lasts longer */

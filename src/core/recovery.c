@@ -14,7 +14,8 @@ void recovery_note_broken(struct proxy *p, uint16_t m, const struct step *step)
 {
     const struct mapping *mapping = mapping_at(&p->tables, m);
     bool advertised = !mapping->is_static || mapping->promise.advertised_until_ms > step->now_ms;
-    if (advertised && mapping->promise.port != 0 && promise_lives(mapping, step->now_ms) && mapping->job.kind != JOB_MAP)
+    if (advertised && mapping->promise.port != 0 && promise_lives(mapping, step->now_ms) &&
+        mapping->job.kind != JOB_MAP)
         p->promises_broken = true;
 }
 

@@ -8,6 +8,9 @@
 enum {
     /* Clients that were refused ask again within this time, and so do static mappings. */
     SHORT_MS = 60 * 1000,
+    /* Three copies of a deletion are sent in this time. */
+    HURRY_MS = 2000,
+    HURRY_APART_MS = 30 * 1000,
 };
 
 /* ---- turns ---- */
@@ -158,6 +161,15 @@ static void hurry_deletions(struct mapping_tables *t)
     }
 }
 
+/* While the gateway confirms no deletions, requests cause another attempt only so often, and wait for it only
+ * so long. */
+static bool may_hurry(struct proxy *p, uint64_t now_ms)
+{
+    if (p->keeps_leases && p->hurried_ms + HURRY_APART_MS <= now_ms)
+        p->hurried_ms = now_ms;
+    return !p->keeps_leases || now_ms < p->hurried_ms + HURRY_MS;
+}
+
 static bool carry_out(struct proxy *p, struct budget_decision decision, const struct step *step)
 {
     switch (decision.verdict) {
@@ -191,7 +203,8 @@ static bool may_displace(struct proxy *p, struct budget_decision decision, const
 bool turn_make_room(struct proxy *p, uint16_t m, const struct step *step)
 {
     report_no_port(p, step);
-    struct budget_decision decision = budget_make_room(&p->tables, m, step->now_ms);
+    struct budget_decision decision =
+        budget_make_room(&p->tables, m, may_hurry(p, step->now_ms), step->now_ms);
     return may_displace(p, decision, step) && carry_out(p, decision, step);
 }
 

@@ -116,8 +116,8 @@ static void push(struct actions *out, uint8_t *place, size_t len)
 }
 
 /* Silence is noticed however many requests are in work, and however often they begin anew. But a gateway may
- * ignore one request and answer all others: then it is asked for its address first. */
-static void note_sent(struct upstream *u, uint32_t key, unsigned sends, const struct step *step)
+ * ignore one request, or all deletions, and answer all others: then it is asked for its address first. */
+static void note_sent(struct upstream *u, uint32_t key, unsigned sends, bool deletes, const struct step *step)
 {
     u->sent_ms = step->now_ms;
     if (u->unheard == 0) {
@@ -127,7 +127,7 @@ static void note_sent(struct upstream *u, uint32_t key, unsigned sends, const st
     }
     if (u->unheard < SILENT_REQUESTS)
         u->unheard++;
-    u->unheard_others = u->unheard_others || (key != u->unheard_key && sends >= OTHER_SENDS);
+    u->unheard_others = u->unheard_others || (key != u->unheard_key && sends >= OTHER_SENDS && !deletes);
     if (u->unheard < SILENT_REQUESTS || step->now_ms < u->unheard_ms + SILENT_MS || u->trouble > GATEWAY_FINE)
         return;
     if (u->unheard_others || u->unheard_key == ADDRESS_KEY)
@@ -150,7 +150,7 @@ static void send_transaction(struct upstream *u, unsigned i, const struct step *
     t->last_ms = step->now_ms;
     t->next_ms = step->now_ms + interval_ms(t->sends);
     u->due_ms = earlier_ms(u->due_ms, t->next_ms);
-    note_sent(u, u->key[i], t->sends, step);
+    note_sent(u, u->key[i], t->sends, t->deleting, step);
 }
 
 void upstream_ask(struct upstream *u, uint16_t owner, enum natpmp_protocol protocol, uint16_t internal_port,
@@ -243,7 +243,7 @@ static void send_address_request(struct upstream *u, const struct step *step)
     u->address_last_ms = step->now_ms;
     u->address_sends++;
     u->address_next_ms = step->now_ms + interval_ms(u->address_sends);
-    note_sent(u, ADDRESS_KEY, u->address_sends, step);
+    note_sent(u, ADDRESS_KEY, u->address_sends, false, step);
 }
 
 static uint64_t transactions_deadline_ms(const struct upstream *u)

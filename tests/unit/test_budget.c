@@ -105,7 +105,7 @@ static void test_room(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         give_spare(rows[i].given, MAPPINGS);
-        check_decision(rows[i].name, budget_make_room(t, MINE, NOW), rows[i].decision);
+        check_decision(rows[i].name, budget_make_room(t, MINE, true, NOW), rows[i].decision);
     }
 }
 
@@ -128,13 +128,14 @@ static void test_it_does_not_look_for_ever(void **state)
             else if (in_front < BUDGET_SEARCH_MAX)
                 expected = (struct budget_decision){.verdict = BUDGET_RELEASE, .mapping = m};
         }
-        check_decision("after others whose other protocol is in use", budget_make_room(t, MINE, NOW),
+        check_decision("after others whose other protocol is in use", budget_make_room(t, MINE, true, NOW),
                        expected);
     }
     static const struct given ending = {B, NATPMP_TCP, 1, 1, ENDING, HOLDS(42000)};
     uint16_t m = give(&ending);
     mapping_set_spare(t, m, true);
-    check_decision("an ending one after them", budget_make_room(t, MINE, NOW), (struct budget_decision){0});
+    check_decision("an ending one after them", budget_make_room(t, MINE, true, NOW),
+                   (struct budget_decision){0});
 }
 
 /* ---- one port for two ---- */
@@ -233,10 +234,10 @@ static void test_static(void **state)
     give_all(given, ARRAY_LEN(given));
     mapping_set_static(t, MINE, true);
     mapping_set_static(t, 4, true);
-    check_decision("a static mapping", budget_make_room(t, MINE, NOW),
+    check_decision("a static mapping", budget_make_room(t, MINE, true, NOW),
                    (struct budget_decision){.verdict = BUDGET_RELEASE, .mapping = 5, .other = 6});
     mapping_set_static(t, MINE, false);
-    check_decision("a client", budget_make_room(t, MINE, NOW),
+    check_decision("a client", budget_make_room(t, MINE, true, NOW),
                    (struct budget_decision){.verdict = BUDGET_NOTHING});
 }
 

@@ -425,6 +425,9 @@ void upstream_receive(struct upstream *u, struct span datagram, const struct ste
     if (u->reply_late && reply.type == NATPMP_REPLY_MAP) {
         u->reply = reply;
         u->reply_pending = true;
+        int i = match(u, &reply);
+        if (i >= 0)
+            u->transaction[i].ignored = true;
     }
     if (u->reply_late) {
         actions_log(step->out, LOG_LEVEL_DEBUG, component,
@@ -574,6 +577,7 @@ bool upstream_next(struct upstream *u, uint64_t now_ms, struct upstream_outcome 
     *ret_outcome = (struct upstream_outcome){0};
     if (u->state_lost) {
         u->state_lost = false;
+        upstream_ask_ignored_again(u, now_ms);
         ret_outcome->type = UPSTREAM_STATE_LOST;
         ret_outcome->asked_ms = u->suspected_ms;
         return true;

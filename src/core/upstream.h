@@ -18,7 +18,8 @@ struct transaction {
     uint8_t unanswered;    /* datagrams */
     uint8_t wrong;         /* answers that say success and grant nothing of what was requested */
     uint8_t clock_changes; /* of the gateway's clock since the request was sent first */
-    uint16_t owner;        /* given by the caller, and returned in the outcome */
+    bool ignored;   /* an answer whose epoch was unlikely: it may be the one of a gateway that restarted */
+    uint16_t owner; /* given by the caller, and returned in the outcome */
     uint16_t external_port;
     uint16_t fallback_port; /* suggested by later attempts; 0: the same port as before */
     uint32_t lifetime_s;

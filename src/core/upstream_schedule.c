@@ -20,6 +20,16 @@ void upstream_ask_address_now(struct upstream *u, uint64_t now_ms)
     u->address_next_ms = now_ms;
 }
 
+void upstream_ask_ignored_again(struct upstream *u, uint64_t now_ms)
+{
+    for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX; i++) {
+        struct transaction *t = &u->transaction[i];
+        if (t->used && t->ignored && t->sends < t->sends_max)
+            t->next_ms = u->due_ms = now_ms;
+        t->ignored = false;
+    }
+}
+
 void upstream_hurry(struct upstream *u, uint64_t now_ms)
 {
     for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX; i++) {

@@ -258,6 +258,26 @@ static void test_ahead_by_much_the_address_is_requested(void **state)
     check_send_at(START_MS + 2000);
 }
 
+/* The first answer after a restart has an unlikely epoch and is ignored; its request, whose next attempt may
+ * be a minute away, is sent again when the restart is certain. */
+static void test_what_was_ignored_is_asked_again(void **state)
+{
+    (void)state;
+    clock_is(1000, START_MS);
+    ask(NATPMP_TCP, PORT, 3600, START_MS + 10);
+    for (uint64_t after_ms = 250; after_ms < 9000; after_ms += after_ms + 250)
+        upstream_tick(&upstream, at(START_MS + 10 + after_ms));
+    receive_map((struct reply){2, 0, 5, PORT, 42000, 3600}, START_MS + 9000);
+    expect_no_loss(START_MS + 9000);
+    check_send_at(START_MS + 9000);
+    receive_address(0, 5, 0xc6336407, START_MS + 9020);
+    assert_true(next(START_MS + 9020));
+    assert_int_equal(outcome.type, UPSTREAM_STATE_LOST);
+    actions_clear(&out, LOG_LEVEL_ERROR);
+    upstream_tick(&upstream, at(START_MS + 9020));
+    assert_int_equal(sends(), 1);
+}
+
 /* [C-26] */
 static void test_restart_of_the_gateway(void **state)
 {
@@ -373,6 +393,7 @@ UNIT(upstream_address)
         TEST(test_a_clock_that_runs_wild),
         TEST(test_unasked_epochs),
         TEST(test_ahead_by_much_the_address_is_requested),
+        TEST(test_what_was_ignored_is_asked_again),
         TEST(test_restart_of_the_gateway),
         TEST(test_one_odd_packet_is_no_restart),
         TEST(test_silence_is_logged_once),

@@ -431,6 +431,7 @@ static void router_happens(struct sim *sim, enum sim_event event)
     } else if (event == SIM_ROUTER_REBOOT) {
         world_hand_begin(w, "the router restarts");
         router_model_reboot(w->router, for_ms, below(sim, 2));
+        inv_router_restarted(w);
         world_hand_end(w);
         trouble_until(w, w->now_ms + for_ms);
     } else if (event == SIM_ROUTER_REFUSED) {

@@ -137,6 +137,8 @@ void inv_way_moves(struct world *w, bool has_sign);
 /* There is no way to the gateway until then at most: on a new connection the daemon reads no rules. */
 void inv_way_is_lost(struct world *w, uint64_t until_ms);
 void inv_way_is_back(struct world *w);
+/* The ids may belong to other rules. */
+void inv_router_restarted(struct world *w);
 /* A process begins, without connections. */
 void inv_router_begins(struct world *w);
 void inv_router_trouble(struct world *w);

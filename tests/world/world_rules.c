@@ -202,13 +202,17 @@ static bool is_replaced(struct world *w, const struct book_rule *a, const struct
     struct inv_pair *pair = NULL;
 
     bool elsewhere = a->place != b->place || a->foreign_before != b->foreign_before;
+    /* A slow router may add a rule when its connection was given up and the rule is made anew. */
+    bool may_be_late = w->now_ms <= inv->slow_until_ms;
 
-    if (a->tcp != b->tcp || a->address != b->address || a->port != b->port || !elsewhere)
+    if (a->tcp != b->tcp || a->address != b->address || a->port != b->port)
         return false;
     for (unsigned i = 0; i < INV_PAIRS_MAX && !pair; i++) {
         if (inv->pair[i].a == a->id && inv->pair[i].b == b->id)
             pair = &inv->pair[i];
     }
+    if (!pair && !elsewhere && !may_be_late)
+        return false;
     if (!pair) {
         pair = &inv->pair[inv->pair_next++ % INV_PAIRS_MAX];
         *pair = (struct inv_pair){a->id, b->id, w->now_ms};
@@ -425,6 +429,11 @@ void inv_way_is_back(struct world *w)
     inv->way_known_ms = 0;
     w->book.router_ms =
         inv->hand_known_ms > inv->router_trouble_ms ? inv->hand_known_ms : inv->router_trouble_ms;
+}
+
+void inv_router_restarted(struct world *w)
+{
+    memset(w->invariants.pair, 0, sizeof(w->invariants.pair));
 }
 
 static void note_taken(struct invariants *inv, const struct book_rule *rule)

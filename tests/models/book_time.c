@@ -87,6 +87,13 @@ static uint64_t gap_ms(const struct book *b)
     return (uint64_t)ANNOUNCE_FIRST_MS << (b->own.series - 1);
 }
 
+/* One series more begins at that time. */
+static void count_series(struct book *b, uint64_t now_ms, uint64_t begins_ms)
+{
+    b->own.series_often = now_ms < b->own.series_began_ms + SERIES_APART_MS ? b->own.series_often + 1 : 0;
+    b->own.series_began_ms = begins_ms;
+}
+
 void book_announce(struct book *b, uint64_t now_ms, const uint8_t *bytes, size_t len)
 {
     bool goes_on;
@@ -102,8 +109,8 @@ void book_announce(struct book *b, uint64_t now_ms, const uint8_t *bytes, size_t
     goes_on = b->own.series > 0 && b->own.series < ANNOUNCEMENTS && now_ms >= b->own.series_ms + gap_ms(b);
     if (b->own.series_cause_ms != 0) {
         b->own.series_sure = b->own.series_due || (!goes_on && b->own.series_sure);
-        b->own.series_often = now_ms < b->own.series_began_ms + SERIES_APART_MS ? b->own.series_often + 1 : 0;
-        b->own.series_began_ms = now_ms;
+        if (b->own.series_cause_ms != b->own.started_ms + ANNOUNCE_START_MS)
+            count_series(b, now_ms, now_ms);
         /* Beyond some series in a row, one that runs announces the news, and one more follows. */
         if (b->own.series_often >= SERIES_BURST)
             b->own.series_sure = false;
@@ -182,6 +189,8 @@ void book_started(struct book *b, uint64_t now_ms)
     b->own.maybe_silent = false;
     b->own.refuses = false;
     b->own.series = 0;
+    /* This series counts, even if another one replaces it before its time. */
+    count_series(b, now_ms, now_ms + ANNOUNCE_START_MS);
     b->own.series_cause_ms = now_ms + ANNOUNCE_START_MS;
     b->own.series_due = true;
     book_router_trouble(b, now_ms);

@@ -101,6 +101,10 @@ static void note_port(struct book *b, uint64_t now_ms, const struct book_lease *
         return;
     if (m->external_port != reply->external_port)
         b->own.cause_ms = now_ms;
+    /* If nothing else is granted, this answer may have given the client its port again: the daemon may have
+     * taken the clock of the answer, of which it is not certain yet that it counts. */
+    if (lease->open && lease->grants == 0 && m->external_port == reply->external_port)
+        m->broken_ms = 0;
     if (reply->fit != BOOK_FIT_SURE)
         return;
     if (m->external_port == reply->external_port)

@@ -191,20 +191,12 @@ static const char *const slow_commands[] = {"",
                                             "/interface/list/member/print",
                                             "/ip/route/check"};
 
-static void trouble_until(struct world *w, uint64_t until_ms)
-{
-    if (w->invariants.router_trouble_ms < until_ms)
-        w->invariants.router_trouble_ms = until_ms;
-    inv_router_trouble(w);
-}
-
 static void router_is_quick(struct world *w)
 {
     for (unsigned i = 0; i < ARRAY_LEN(slow_commands); i++)
         router_model_slow(w->router, slow_commands[i], 0);
     w->invariants.slow_until_ms = w->now_ms + GIVEN_UP_MS; /* what the router executes already stays slow */
     inv_router_trouble_over(w);
-    trouble_until(w, w->invariants.slow_until_ms);
 }
 
 static const char *first_tunnel(const struct world *w)
@@ -255,7 +247,6 @@ static void fault_ends(struct world *w, unsigned event)
     } else if (event == SIM_ROUTER_PERMISSION) {
         router_model_set_policies(w->router, "natpmp", ROUTER_MODEL_ALL);
         inv_router_trouble_over(w);
-        trouble_until(w, w->invariants.slow_until_ms);
     } else if (event == SIM_ROUTER_PASSWORD) {
         router_model_set_password(w->router, "natpmp", w->options.config.password);
     } else if (event == SIM_ROUTER_ACCESS) {
@@ -427,13 +418,13 @@ static void router_happens(struct sim *sim, enum sim_event event)
         router_model_drop_session(w->router, 0, below(sim, 2));
     } else if (event == SIM_ROUTER_MUTE) {
         router_model_mute(w->router, w->now_ms + for_ms, below(sim, 2));
-        trouble_until(w, w->now_ms + for_ms);
+        inv_router_fault(w, w->now_ms + for_ms);
     } else if (event == SIM_ROUTER_REBOOT) {
         world_hand_begin(w, "the router restarts");
         router_model_reboot(w->router, for_ms, below(sim, 2));
         inv_router_restarted(w);
         world_hand_end(w);
-        trouble_until(w, w->now_ms + for_ms);
+        inv_router_fault(w, w->now_ms + for_ms);
     } else if (event == SIM_ROUTER_REFUSED) {
         unsigned kind = below(sim, 3);
 
@@ -443,20 +434,20 @@ static void router_happens(struct sim *sim, enum sim_event event)
         ends_later(sim, event);
     } else if (event == SIM_ROUTER_CUT) {
         w->faults.router_cut_until_ms = w->now_ms + for_ms;
-        trouble_until(w, w->now_ms + for_ms);
+        inv_router_fault(w, w->now_ms + for_ms);
     } else if (event == SIM_ROUTER_TRAP) {
         fail_next(sim);
     } else if (event == SIM_ROUTER_PERMISSION) {
         w->invariants.listen_refused = true;
         router_model_set_policies(w->router, "natpmp", below(sim, ROUTER_MODEL_ALL + 1));
-        trouble_until(w, w->now_ms + LONGEST_MS);
+        inv_router_trouble_until(w, w->now_ms + LONGEST_MS);
         ends_later(sim, event);
     } else if (event == SIM_ROUTER_PASSWORD || event == SIM_ROUTER_ACCESS) {
         logins_fail(sim, event);
     } else if (event == SIM_ROUTER_SLOW) {
         command_is_slow(sim);
         w->invariants.slow_until_ms = w->now_ms + LONGEST_MS;
-        trouble_until(w, w->invariants.slow_until_ms);
+        inv_router_trouble_until(w, w->invariants.slow_until_ms);
         ends_later(sim, event);
     } else if (event == SIM_ROUTER_RENAME) {
         world_hand_begin(w, "the tunnel's interface has another name");

@@ -78,17 +78,19 @@ void inv_free(struct world *w)
 
 /* ---- datagrams ---- */
 
+/* Of the router's networks as world_router_init makes them: their own addresses, and those of a broadcast. */
+static bool is_routers(uint32_t source)
+{
+    return source == 0x0a020002 || source == 0xc0a85800 || source == 0xc0a85801 || source == 0xc0a858ff;
+}
+
 static bool is_allowed(const struct world *w, uint32_t source)
 {
     bool local = source >> 24 == 10 || source >> 20 == 0xac1 || source >> 16 == 0xc0a8 ||
                  source >> 16 == 0xa9fe || source >> 24 == 127;
 
-    /* Of the router's networks as world_router_init makes them: their own addresses, and those of a
-     * broadcast. */
-    bool routers =
-        source == 0x0a020002 || source == 0xc0a85800 || source == 0xc0a85801 || source == 0xc0a858ff;
-
-    return local && !routers && source != w->options.config.gateway && source != w->options.router_address;
+    return local && !is_routers(source) && source != w->options.config.gateway &&
+           source != w->options.router_address;
 }
 
 void inv_request(struct world *w, struct endpoint from, struct span datagram)
@@ -104,6 +106,9 @@ void inv_reply(struct world *w, struct endpoint to, struct span datagram)
     const struct book_rule *rule = NULL;
 
     inv_check_secrets(w, "a reply", datagram);
+    /* A request may be refused before the process has read the router's addresses. */
+    if (w->adopting && is_routers(to.address) && datagram.len == 16 && get16(bytes + 2) != 0)
+        return;
     if (datagram.len == 16 && bytes[1] >= 129 && get16(bytes + 2) == 0 && get32(bytes + 12) != 0)
         rule = inv_find_rule(w, to.address, bytes[1] == 130, get16(bytes + 8));
     if (rule && rule->enabled) {

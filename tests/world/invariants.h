@@ -95,8 +95,9 @@ struct invariants {
     bool restart_unseen;    /* the gateway restarted twice within seconds: no epoch shows the second time */
     uint64_t failed_commands;
     uint64_t
-        router_trouble_ms;  /* last time at which the API connections did not work; may be in the future */
-    uint64_t slow_until_ms; /* the router may execute a slow command until then */
+        router_trouble_ms;   /* last time at which the API connections did not work; may be in the future */
+    uint64_t slow_until_ms;  /* the router may execute a slow command until then */
+    uint64_t fault_until_ms; /* a fault of the router that ends by itself goes on until then */
     bool hand;
     uint64_t foreign_hash;
     unsigned foreign_count;
@@ -142,6 +143,10 @@ void inv_router_restarted(struct world *w);
 /* A process begins, without connections. */
 void inv_router_begins(struct world *w);
 void inv_router_trouble(struct world *w);
+void inv_router_trouble_until(struct world *w, uint64_t until_ms);
+/* A fault that ends by itself ... */
+void inv_router_fault(struct world *w, uint64_t until_ms);
+/* ... and one whose end was not known when it began has ended. Others may go on. */
 void inv_router_trouble_over(struct world *w);
 void inv_hand_begin(struct world *w);
 void inv_hand_end(struct world *w);

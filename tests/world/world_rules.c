@@ -521,19 +521,33 @@ void inv_router_trouble(struct world *w)
         inv->router_trouble_ms = w->now_ms;
     delay_way(w);
     book_router_trouble(&w->book, inv->router_trouble_ms);
-    /* Events that were still on their way arrive late now. */
-    if (inv->hand_known_ms >= w->now_ms)
+    /* Events that were still on their way arrive late now, and so do the commands that put back what was
+     * changed. */
+    if (inv->hand_known_ms + PUT_BACK_MS >= w->now_ms)
         inv->hand_known_ms = inv->router_trouble_ms + GRACE_RECONNECT_MS;
     for (unsigned i = 0; i < INV_TAKEN_MAX; i++) {
         uint64_t known_ms = inv->router_trouble_ms + GRACE_RECONNECT_MS;
 
-        if (inv->taken[i].known_ms >= w->now_ms && inv->taken[i].known_ms < known_ms)
+        if (inv->taken[i].known_ms + PUT_BACK_MS >= w->now_ms && inv->taken[i].known_ms < known_ms)
             inv->taken[i].known_ms = known_ms;
     }
 }
 
-/* A fault whose end was not known when it began. */
-void inv_router_trouble_over(struct world *w)
+void inv_router_trouble_until(struct world *w, uint64_t until_ms)
+{
+    if (w->invariants.router_trouble_ms < until_ms)
+        w->invariants.router_trouble_ms = until_ms;
+    inv_router_trouble(w);
+}
+
+void inv_router_fault(struct world *w, uint64_t until_ms)
+{
+    if (w->invariants.fault_until_ms < until_ms)
+        w->invariants.fault_until_ms = until_ms;
+    inv_router_trouble_until(w, until_ms);
+}
+
+static void trouble_is_over(struct world *w)
 {
     struct invariants *inv = &w->invariants;
     uint64_t expected_ms = inv->router_trouble_ms + GRACE_RECONNECT_MS;
@@ -551,6 +565,13 @@ void inv_router_trouble_over(struct world *w)
         if (inv->taken[i].known_ms == expected_ms)
             inv->taken[i].known_ms = known_ms;
     }
+}
+
+void inv_router_trouble_over(struct world *w)
+{
+    trouble_is_over(w);
+    inv_router_trouble_until(w, w->invariants.slow_until_ms);
+    inv_router_trouble_until(w, w->invariants.fault_until_ms);
 }
 
 /* ---- at rest ---- */

@@ -194,7 +194,9 @@ struct book_lease {
     unsigned told_wrong; /* contradictions in a row of what its client had been told a moment before */
     uint64_t told_wrong_ms;
     uint64_t clash_ms; /* it granted a port of another client */
-    uint32_t owner;    /* the mapping whose rule has the port, or had it last */
+    uint64_t left_ms;  /* symmetric: last deletion of a port that is another one by now */
+    uint16_t left_port;
+    uint32_t owner; /* the mapping whose rule has the port, or had it last */
     uint16_t owner_port;
 };
 

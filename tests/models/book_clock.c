@@ -164,8 +164,9 @@ enum book_fit book_judge(struct book *b, uint64_t now_ms, uint32_t epoch_s,
     b->own.unsure_ms = now_ms;
     if (other_clock(b, now_ms, epoch_s, question))
         return BOOK_FIT_SURE;
-    if (off_s >= -DOUBT_S && off_s <= DOUBT_S)
-        return BOOK_FIT_MAYBE;
-    b->own.cause_ms = now_ms;
-    return BOOK_FIT_NOT;
+    bool near = off_s >= -DOUBT_S && off_s <= DOUBT_S;
+
+    if (!near || off_s < -TOLERANCE_S) /* then it may have restarted just before */
+        b->own.cause_ms = now_ms;
+    return near ? BOOK_FIT_MAYBE : BOOK_FIT_NOT;
 }

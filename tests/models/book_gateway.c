@@ -252,7 +252,7 @@ static void refused(struct book *b, uint64_t now_ms, struct book_lease *lease, c
     bool final = reply->result == 2 || reply->result == 4;
 
     book_gateway_trouble(b, now_ms);
-    if (reply->fit == BOOK_FIT_SURE) /* else the error before it may have been the answer */
+    if (reply->fit == BOOK_FIT_SURE && lease->open) /* else the error before it may have been the answer */
         memset(lease->refused_ms, 0, sizeof(lease->refused_ms));
     if (reply->result < BOOK_RESULTS)
         lease->refused_ms[reply->result] = now_ms;
@@ -307,6 +307,7 @@ static void map_answered(struct book *b, uint64_t now_ms, struct reply *reply)
 {
     uint16_t port = reply->internal_port;
     bool grant = reply->result == 0 && reply->lifetime_s > 0;
+    bool grants_nothing = reply->result == 0 && (reply->lifetime_s == 0 || reply->external_port == 0);
     struct book_lease *lease;
     bool soon;
 
@@ -314,6 +315,13 @@ static void map_answered(struct book *b, uint64_t now_ms, struct reply *reply)
         return; /* no answer of such a gateway */
     lease = book_take_lease(b, reply->tcp, port);
     soon = lease->sent_ms != 0 && lease->sent_ms + UNDER_WAY_MS > now_ms;
+    if (grant && lease->left_port == port && port != 0 && now_ms < lease->left_ms + UNDER_WAY_MS) {
+        /* It answers the deletion of an earlier port, and says nothing about the present one. */
+        lease->doubted_ms = now_ms;
+        book_gateway_trouble(b, now_ms);
+        b->own.cause_ms = now_ms;
+        return;
+    }
 
     if (!lease->open)
         b->own.unsure_ms = now_ms;
@@ -326,8 +334,11 @@ static void map_answered(struct book *b, uint64_t now_ms, struct reply *reply)
         book_gateway_trouble(b, now_ms);
         b->own.cause_ms = now_ms;
     } else if (reply->result != UNSUPPORTED_OPCODE) { /* section 3.5: it has no epoch */
+        /* What grants nothing of the request may be no answer, so it does not settle another clock. */
         reply->fit =
-            book_judge(b, now_ms, reply->epoch_s, &(struct book_question){lease->asked_ms, lease->is_first});
+            book_judge(b, now_ms, reply->epoch_s,
+                       &(struct book_question){lease->asked_ms,
+                                               lease->is_first && !(grants_nothing && !lease->deletes)});
         if (reply->fit == BOOK_FIT_SURE)
             lease->unanswered = 0;
     }
@@ -337,7 +348,7 @@ static void map_answered(struct book *b, uint64_t now_ms, struct reply *reply)
         stranger(b, now_ms, reply);
     if (reply->result != 0)
         refused(b, now_ms, lease, reply);
-    else if (lease->open && !lease->deletes && (reply->lifetime_s == 0 || reply->external_port == 0))
+    else if (lease->open && !lease->deletes && grants_nothing)
         answered_wrongly(b, now_ms, lease, reply, true);
     else if (reply->lifetime_s == 0)
         ended(b, now_ms, lease, reply);
@@ -379,14 +390,18 @@ static bool is_possible(uint32_t address)
     return address >> 24 != 0 && address >> 24 != 127 && address >> 28 < 14;
 }
 
+/* The one that was reported last is the last one. If there are too many, the first one is forgotten. */
 static void add_address(struct book *b, uint32_t address)
 {
-    for (unsigned i = 0; i < b->own.addresses; i++) {
-        if (b->own.address[i] == address)
-            return;
-    }
-    if (b->own.addresses == BOOK_ADDRESSES)
-        memmove(&b->own.address[0], &b->own.address[1], sizeof(b->own.address[0]) * --b->own.addresses);
+    unsigned i = 0;
+
+    while (i < b->own.addresses && b->own.address[i] != address)
+        i++;
+    if (i == BOOK_ADDRESSES)
+        i = 0;
+    if (i < b->own.addresses)
+        memmove(&b->own.address[i], &b->own.address[i + 1],
+                sizeof(b->own.address[0]) * (--b->own.addresses - i));
     b->own.address[b->own.addresses++] = address;
 }
 

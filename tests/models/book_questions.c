@@ -64,8 +64,10 @@ static void check_suggestion(struct book *b, uint64_t now_ms, struct book_lease 
     if (!m || !rule || rule->router_port != lease->router_port || b->config.symmetric ||
         book_excused(b, m->address, m->tcp, m->port))
         return;
-    /* The client itself may have been told that port while the other one's lease was over. */
-    if (other && !(book_believes(b, m, now_ms) && m->external_port == lease->suggested))
+    /* The client itself may have been told that port while the other one's lease was over. It still has it
+     * when the gateway restarts, until it hears of that. */
+    bool has = m->external_port == lease->suggested && m->until_ms > now_ms && !m->doubtful;
+    if (other && !has)
         book_fail(b, "port %u is suggested for router port %u, and %s has it", lease->suggested,
                   lease->router_port, book_name(other, text));
     /* What was granted after a client's deletion was told to nobody. */
@@ -128,6 +130,8 @@ static void ask_mapping(struct book *b, uint64_t now_ms, const uint8_t *bytes)
     /* The gateway's only port is another one by now. */
     if (b->config.symmetric && lifetime_s == 0 && !is_granted(lease, get16(bytes + 4))) {
         note_unheard(b, now_ms, false);
+        lease->left_ms = now_ms;
+        lease->left_port = get16(bytes + 4);
         return;
     }
     note_unheard(b, now_ms, false);

@@ -243,15 +243,16 @@ static void check_created(const struct book *b, uint64_t now_ms, const struct bo
                   now_ms - m->work_ms);
 }
 
-/* Another request of that client is in work at the gateway: it has one at a time (section 3.1). One that no
- * rule shows the owner of may be that client's. */
-static bool waits_for_turn(const struct book *b, uint32_t address, const struct book_lease *own)
+/* Another request of that client is in work at the gateway, or was until a moment ago: it has one at a time
+ * (section 3.1). One that no rule shows the owner of may be that client's. */
+static bool waits_for_turn(const struct book *b, uint32_t address, const struct book_lease *own,
+                           uint64_t since_ms)
 {
     for (unsigned i = 0; i < b->own.lease_count; i++) {
         const struct book_lease *lease = &b->own.leases[b->own.lease_of[i]];
 
         if (lease != own && (lease->owner == address || !book_owner_of(b, lease)) &&
-            (lease->open || lease->maybe_open) && !lease->deletes)
+            (((lease->open || lease->maybe_open) && !lease->deletes) || lease->answered_ms > since_ms))
             return true;
     }
     return false;
@@ -274,7 +275,7 @@ static void check_asked(const struct book *b, uint64_t now_ms, const struct book
     lease = rule ? book_lease_of(b, rule->tcp, rule->router_port) : NULL;
     if (!lease || !rule->enabled || m->rule_ms + for_ms > now_ms || lease->contradicted_ms >= m->work_ms ||
         (!lease->deletes && (lease->open || lease->sent_ms >= m->work_ms)) ||
-        waits_for_turn(b, m->address, lease))
+        waits_for_turn(b, m->address, lease, now_ms - for_ms))
         return;
     book_fail(b, "%s waits for %" PRIu64 " ms, and the gateway was not asked for it", book_name(m, text),
               now_ms - m->work_ms);

@@ -212,6 +212,7 @@ void lease_on_granted(struct mapping_tables *t, uint16_t m, const struct upstrea
     lease->due = false;
     lease->failures = 0;
     lease->conflicts = 0;
+    lease->result = 0;
     lease->suggest_own = false;
     set_external_port(t, m, o->external_port);
 }

@@ -41,7 +41,7 @@ struct lease {
     uint16_t external_port; /* as granted; 0: none */
     uint16_t offered_port;  /* by a gateway that contradicts itself, and not taken yet; 0: none */
     uint16_t moved_from;    /* the external port that was granted before the last move */
-    uint16_t result;        /* the gateway's last error since the job began */
+    uint16_t result;        /* the gateway's last error since the job began or it granted the lease */
     uint8_t state;          /* enum lease_state */
     uint8_t pair;           /* enum lease_pair */
     uint8_t failures;

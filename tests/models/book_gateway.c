@@ -303,11 +303,32 @@ static void stranger(struct book *b, uint64_t now_ms, const struct reply *reply)
     }
 }
 
+static bool grants_nothing(const struct reply *reply)
+{
+    return reply->result == 0 && (reply->lifetime_s == 0 || reply->external_port == 0);
+}
+
+/* What grants nothing of the request may be no answer, so it does not settle another clock. */
+static bool settles(const struct book_lease *lease, const struct reply *reply)
+{
+    return lease->is_first && (lease->deletes || !grants_nothing(reply));
+}
+
+/* It answers the deletion of an earlier port, and says nothing about the present one. */
+static bool keeps_left_port(struct book *b, uint64_t now_ms, struct book_lease *lease, uint16_t port)
+{
+    if (port == 0 || port != lease->left_port || now_ms >= lease->left_ms + UNDER_WAY_MS)
+        return false;
+    lease->doubted_ms = now_ms;
+    book_gateway_trouble(b, now_ms);
+    b->own.cause_ms = now_ms;
+    return true;
+}
+
 static void map_answered(struct book *b, uint64_t now_ms, struct reply *reply)
 {
     uint16_t port = reply->internal_port;
     bool grant = reply->result == 0 && reply->lifetime_s > 0;
-    bool grants_nothing = reply->result == 0 && (reply->lifetime_s == 0 || reply->external_port == 0);
     struct book_lease *lease;
     bool soon;
 
@@ -315,14 +336,8 @@ static void map_answered(struct book *b, uint64_t now_ms, struct reply *reply)
         return; /* no answer of such a gateway */
     lease = book_take_lease(b, reply->tcp, port);
     soon = lease->sent_ms != 0 && lease->sent_ms + UNDER_WAY_MS > now_ms;
-    if (grant && lease->left_port == port && port != 0 && now_ms < lease->left_ms + UNDER_WAY_MS) {
-        /* It answers the deletion of an earlier port, and says nothing about the present one. */
-        lease->doubted_ms = now_ms;
-        book_gateway_trouble(b, now_ms);
-        b->own.cause_ms = now_ms;
+    if (grant && keeps_left_port(b, now_ms, lease, port))
         return;
-    }
-
     if (!lease->open)
         b->own.unsure_ms = now_ms;
     if (lease->unanswered > 0)
@@ -334,11 +349,8 @@ static void map_answered(struct book *b, uint64_t now_ms, struct reply *reply)
         book_gateway_trouble(b, now_ms);
         b->own.cause_ms = now_ms;
     } else if (reply->result != UNSUPPORTED_OPCODE) { /* section 3.5: it has no epoch */
-        /* What grants nothing of the request may be no answer, so it does not settle another clock. */
-        reply->fit =
-            book_judge(b, now_ms, reply->epoch_s,
-                       &(struct book_question){lease->asked_ms,
-                                               lease->is_first && !(grants_nothing && !lease->deletes)});
+        reply->fit = book_judge(b, now_ms, reply->epoch_s,
+                                &(struct book_question){lease->asked_ms, settles(lease, reply)});
         if (reply->fit == BOOK_FIT_SURE)
             lease->unanswered = 0;
     }
@@ -348,7 +360,7 @@ static void map_answered(struct book *b, uint64_t now_ms, struct reply *reply)
         stranger(b, now_ms, reply);
     if (reply->result != 0)
         refused(b, now_ms, lease, reply);
-    else if (lease->open && !lease->deletes && grants_nothing)
+    else if (lease->open && !lease->deletes && grants_nothing(reply))
         answered_wrongly(b, now_ms, lease, reply, true);
     else if (reply->lifetime_s == 0)
         ended(b, now_ms, lease, reply);

@@ -260,19 +260,36 @@ static void leave_port(struct proxy *p, uint16_t m, const struct router_outcome 
         mapping_set_moving(&p->tables, m, true);
 }
 
+static bool place_matters(const struct mapping *mapping)
+{
+    return mapping->rule.state == RULE_PRESENT && !mapping->rule.wrong && mapping_is_wanted_here(mapping);
+}
+
 /* A snapshot has shown where the rule stands. */
 static void note_place(struct proxy *p, const struct router_outcome *o, const struct step *step)
 {
     uint16_t m = o->place != PLACE_GOOD ? find_rule(p, o->rule.id) : 0;
     const struct mapping *mapping = &p->tables.mapping[m];
-    if (m == 0 || mapping->rule.state != RULE_PRESENT || mapping->rule.wrong ||
-        !mapping_is_wanted_here(mapping))
+    if (m == 0 || !place_matters(mapping))
         return;
+    rule_set_blocked(&p->tables, m, o->place == PLACE_BLOCKED && !o->port_named);
     if (o->place == PLACE_BEHIND && may_move_to_front(p, o->doubtful, step))
         rule_on_behind(&p->tables, m);
     else if (o->port_named || o->place == PLACE_BLOCKED)
         leave_port(p, m, o, step);
     mapping_touch(&p->tables, m);
+}
+
+/* Only the end of the snapshot shows where a jump leads that stands before our rule. */
+static void leave_barred(struct proxy *p, uint16_t m, const struct step *step)
+{
+    const struct mapping *mapping = mapping_at(&p->tables, m);
+    struct router_outcome o = {.rule.protocol = mapping_protocol(mapping), .port_named = true};
+    enum cover cover = taken_ports_barred(&p->router.taken_ports[o.rule.protocol], mapping->router_port);
+    rule_set_blocked(&p->tables, m, false);
+    o.doubtful = cover == COVER_MAYBE;
+    if (cover != COVER_NONE && place_matters(mapping))
+        leave_port(p, m, &o, step);
 }
 
 /* ---- rows ---- */
@@ -337,6 +354,8 @@ static void sweep(struct proxy *p, const struct step *step)
     for (unsigned i = 1; i <= t->used_mappings; i++) {
         uint16_t m = (uint16_t)i;
         const struct mapping *mapping = mapping_at(t, m);
+        if (mapping->rule.blocked)
+            leave_barred(p, m, step);
         bool present = mapping->rule.state == RULE_PRESENT && mapping->rule.seen != snapshot;
         bool unsure = mapping->rule.state == RULE_UNSURE && mapping->rule.seen < snapshot;
         bool missing = present || unsure;

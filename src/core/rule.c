@@ -330,6 +330,11 @@ void rule_on_behind(struct mapping_tables *t, uint16_t m)
     rule_on_way_moved(t, m);
 }
 
+void rule_set_blocked(struct mapping_tables *t, uint16_t m, bool blocked)
+{
+    rule_of(t, m)->blocked = blocked;
+}
+
 void rule_wait(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
 {
     rule_of(t, m)->retry_ms = now_ms + RETRY_FIRST_MS;

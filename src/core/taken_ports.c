@@ -53,10 +53,12 @@ static struct taken_set *ports_of_chain(struct taken_ports *c, unsigned chain)
     bool fresh = i == ELSEWHERE ? !c->elsewhere : i == c->chains;
     if (!fresh)
         return &c->ports[i];
-    if (i == ELSEWHERE)
+    if (i == ELSEWHERE) {
         c->elsewhere = true;
-    else
+    } else {
+        c->barred[c->chains] = COVER_NONE;
         c->chain[c->chains++] = (uint16_t)chain;
+    }
     portset_clear(&c->ports[i].sure);
     portset_clear(&c->ports[i].doubted);
     return &c->ports[i];
@@ -105,16 +107,20 @@ void taken_ports_add(struct taken_ports *c, const struct ros_sentence *row)
     add_ports(text, known && cover != COVER_MAYBE ? &ports->sure : &ports->doubted);
 }
 
+/* How surely a rule of that set takes what comes to it. */
+static enum cover cover_of_port(const struct taken_set *ports, uint16_t port)
+{
+    if (portset_has(&ports->sure, port))
+        return COVER_ALL;
+    return portset_has(&ports->doubted, port) ? COVER_MAYBE : COVER_NONE;
+}
+
 enum cover taken_ports_ahead(const struct taken_ports *c, uint16_t port, bool *ret_named)
 {
     enum cover named = COVER_NONE;
     for (unsigned i = 0; i < c->chains; i++) {
-        if (!is_of_dstnat(c, c->chain[i]))
-            continue;
-        if (portset_has(&c->ports[i].sure, port))
-            named = COVER_ALL;
-        else if (portset_has(&c->ports[i].doubted, port) && named == COVER_NONE)
-            named = COVER_MAYBE;
+        enum cover cover = is_of_dstnat(c, c->chain[i]) ? cover_of_port(&c->ports[i], port) : COVER_NONE;
+        named = cover > named ? cover : named;
     }
     *ret_named = named != COVER_NONE;
     return named > (enum cover)c->general ? named : (enum cover)c->general;
@@ -166,6 +172,22 @@ static void find_bar(struct taken_ports *c)
     chain_walk_judge(&c->walk, "dstnat", &verdict);
     c->walk.step[border].next = behind;
     c->bar = verdict.sure.found ? verdict.sure.id : 0;
+    for (unsigned i = 0; i < c->chains; i++)
+        if (!is_of_dstnat(c, c->chain[i]))
+            c->barred[i] = (uint8_t)chain_walk_reached(&c->walk, c->chain[i]);
+}
+
+enum cover taken_ports_barred(const struct taken_ports *c, uint16_t port)
+{
+    enum cover most = COVER_NONE;
+    for (unsigned i = 0; i < c->chains; i++) {
+        enum cover reached = (enum cover)c->barred[i];
+        enum cover cover = reached != COVER_NONE ? cover_of_port(&c->ports[i], port) : COVER_NONE;
+        if (reached == COVER_MAYBE && cover == COVER_ALL)
+            cover = COVER_MAYBE;
+        most = cover > most ? cover : most;
+    }
+    return most;
 }
 
 bool taken_ports_end(struct taken_ports *c, struct taken_set *ports)

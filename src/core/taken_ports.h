@@ -24,6 +24,8 @@ struct taken_ports {
     struct packet packet;
     struct chain_walk walk;
     uint16_t chain[TAKEN_CHAINS_MAX]; /* of the walk */
+    /* enum cover: how much the rules before which ours cannot be put bring to the chain. Not for dstnat. */
+    uint8_t barred[TAKEN_CHAINS_MAX];
     unsigned chains;
     bool elsewhere;  /* the last set is in use */
     bool crowded;    /* there was no room for the ports of all chains */
@@ -47,6 +49,10 @@ enum cover taken_ports_ahead(const struct taken_ports *c, uint16_t port, bool *r
 bool taken_ports_is_place(const struct ros_sentence *row);
 /* Adds all taken ports to *ports. True: there are some. */
 bool taken_ports_end(struct taken_ports *c, struct taken_set *ports);
+/* After taken_ports_end: how surely the jumps before which ours cannot be put lead to a rule that takes the
+ * port.
+ */
+enum cover taken_ports_barred(const struct taken_ports *c, uint16_t port);
 /* True if the table has more chains, or jumps and other steps, than there is room for (limits.h). */
 bool taken_ports_is_incomplete(const struct taken_ports *c);
 /* A row of which only that it exists is known, and not its place. */

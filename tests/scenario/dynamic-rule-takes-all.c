@@ -1,7 +1,8 @@
 /* A dynamic rule, such as one of a script of PPP, takes everything from the tunnel and names no port. Nothing
  * can be put before it, so no port would arrive: a mapping is refused, the log names the rule, and a mapping
  * that lives when the rule comes is given up. If the rule is one of a mark, or a jump to rules for some ports
- * only, or if a static rule stands before it, mappings work. */
+ * only, such as hotspot's, or if a static rule stands before it, mappings work: one whose port such a jump
+ * leads to gets another port, whichever of the jump and the rule came first. */
 /* [P14] */
 #include <stdio.h>
 
@@ -43,6 +44,44 @@ static bool gets(struct world *w, bool protocol)
     expect(w, held || mapping->result == 4);
     lan_vanish(host);
     return held;
+}
+
+static bool reaches(struct world *w, unsigned last_byte, uint16_t internal_port)
+{
+    struct router_model_packet packet = {.interface = "wg0",
+                                         .tcp = true,
+                                         .source = 0xc6336407,
+                                         .source_port = 40000,
+                                         .destination = 0x0a020002,
+                                         .destination_port =
+                                             router_port_of(w, last_byte, TCP, internal_port)};
+
+    return router_model_arrive(w->router, &packet).address == lan_address(last_byte);
+}
+
+static void jump_while_mapped(struct world *w)
+{
+    static const char jump[] = "chain=dstnat action=jump jump-target=vpn";
+    static const char inner[] = "chain=vpn action=jump jump-target=hosts";
+    static const char first[] =
+        "chain=hosts action=dst-nat protocol=tcp dst-port=7200 to-addresses=192.168.88.5";
+    static const char second[] =
+        "chain=hosts action=dst-nat protocol=tcp dst-port=7201 to-addresses=192.168.88.5";
+
+    note(w, "a jump to rules for ports comes while mappings live");
+    map(w, client(w, 91), TCP, 7200, 7200, 3600);
+    map(w, client(w, 92), TCP, 7201, 7201, 3600);
+    world_run_for(w, 13000);
+    uint32_t rules[] = {add(w, first, false), add(w, inner, true), add(w, jump, true)};
+    expect(w, reaches(w, 91, 7200) && router_port_of(w, 91, TCP, 7200) != 7200);
+    expect(w, reaches(w, 92, 7201) && router_port_of(w, 92, TCP, 7201) == 7201);
+    note(w, "it is there, and a rule comes to its chain");
+    uint32_t rule = add(w, second, false);
+    expect(w, reaches(w, 92, 7201) && router_port_of(w, 92, TCP, 7201) != 7201);
+    take_away(w, rule);
+    for (unsigned i = 0; i < ARRAY_LEN(rules); i++)
+        take_away(w, rules[i]);
+    expect(w, reaches(w, 91, 7200) && reaches(w, 92, 7201));
 }
 
 static void tell(struct world *w)
@@ -90,6 +129,7 @@ static void tell(struct world *w)
     world_run_for(w, 3600000);
     expect(w, mapping->result == 4);
     take_away(w, id);
+    jump_while_mapped(w);
 }
 
 const struct story story_dynamic_rule_takes_all = {.tell = tell};

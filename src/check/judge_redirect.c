@@ -225,6 +225,54 @@ static const struct ros_sentence *redirect_row(const struct scene *scene, struct
     return rows->row;
 }
 
+/* The row of dstnat behind which the redirect comes too late. */
+struct hurdle {
+    uint32_t id;
+    bool dynamic;
+};
+
+/* The row that takes requests, or else the jump to its chain, or the first jump that may lead there. */
+static struct hurdle find_hurdle(const struct scene *scene, const struct packet *packet, uint32_t obstacle)
+{
+    struct table_rows taker = table_rows_of(scene->s, TABLE_NAT);
+    struct hurdle hurdle = {.id = obstacle};
+    struct span chain = span_text("dstnat");
+    bool found = false;
+    while (table_rows_next(&taker) != NULL && row_id(taker.row) != obstacle)
+        ;
+    if (taker.row != NULL && row_get(taker.row, "chain", &chain))
+        hurdle.dynamic = ros_flag(taker.row, "dynamic");
+    if (span_is(chain, "dstnat"))
+        return hurdle;
+    for (struct table_rows t = table_rows_of(scene->s, TABLE_NAT);
+         table_rows_next(&t) != NULL && row_id(t.row) != scene->redirect.id;) {
+        struct span target;
+        if (!row_is(t.row, "chain", "dstnat") || !row_is(t.row, "action", "jump") ||
+            !row_get(t.row, "jump-target", &target) || !chain_walk_row_acts(t.row) ||
+            cover_of_row(t.row, packet) == COVER_NONE)
+            continue;
+        bool leads = span_equal(target, chain);
+        if (leads || !found)
+            hurdle = (struct hurdle){.id = row_id(t.row), .dynamic = ros_flag(t.row, "dynamic")};
+        found = true;
+        if (leads)
+            break;
+    }
+    return hurdle;
+}
+
+/* RouterOS moves nothing before a dynamic rule. */
+static void cure_order(const struct scene *scene, const struct packet *packet, struct finding *f,
+                       uint32_t obstacle)
+{
+    struct hurdle hurdle = find_hurdle(scene, packet, obstacle);
+    unsigned id = (unsigned)hurdle.id;
+    if (hurdle.dynamic)
+        finding_cure(f, "find out what makes rule *%X: /ip/firewall/nat/print detail where .id=*%X", id, id);
+    else
+        finding_cure(f, "/ip/firewall/nat/move *%X destination=*%X", (unsigned)scene->redirect.id, id);
+}
+
 static void judge_order(struct scene *scene)
 {
     uint32_t id = scene->redirect.id;
@@ -245,7 +293,7 @@ static void judge_order(struct scene *scene)
         f = finding_add(scene->out, FINDING_REDIRECT_ORDER, sure ? FINDING_FAIL : FINDING_WARN,
                         "rule *%X comes before *%X and %s NAT-PMP requests", (unsigned)obstacle->id,
                         (unsigned)id, sure ? "takes" : "may take");
-        finding_cure(f, "/ip/firewall/nat/move *%X destination=*%X", (unsigned)id, (unsigned)obstacle->id);
+        cure_order(scene, &packet, f, obstacle->id);
     } else if (obstacle == NULL && !verdict.sure.found) {
         f = finding_add(
             scene->out, FINDING_REDIRECT_ORDER, FINDING_FAIL,

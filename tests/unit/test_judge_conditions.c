@@ -193,6 +193,20 @@ static void test_an_earlier_translation(void **state)
                               REDIRECT, MASQUERADE));
     check_finding(FINDING_REDIRECT_ORDER, FINDING_WARN, "rule *9 comes before *1 and may take",
                   "/ip/firewall/nat/move *1 destination=*9");
+    /* In a chain to which a jump leads, which is what must come later. */
+#define TAKER "=.id=*9 =chain=lan =action=dst-nat =protocol=udp =to-addresses=1.1.1.1"
+#define JUMP "=.id=*8 =chain=dstnat =action=jump =jump-target=lan =in-interface=bridge"
+    set_table(TABLE_NAT, ROWS(TAKER, JUMP, REDIRECT, MASQUERADE));
+    check_finding(FINDING_REDIRECT_ORDER, FINDING_FAIL, "rule *9 comes before *1 and takes",
+                  "/ip/firewall/nat/move *1 destination=*8");
+    /* Before a dynamic one nothing can be moved. */
+    set_table(TABLE_NAT, ROWS(TAKER, JUMP " =dynamic=true", REDIRECT, MASQUERADE));
+    check_finding(FINDING_REDIRECT_ORDER, FINDING_FAIL, "rule *9 comes before *1 and takes",
+                  "find out what makes rule *8: /ip/firewall/nat/print detail where .id=*8");
+    set_table(TABLE_NAT, ROWS("=.id=*7 =chain=dstnat =action=redirect =protocol=udp =dynamic=true", REDIRECT,
+                              MASQUERADE));
+    check_finding(FINDING_REDIRECT_ORDER, FINDING_FAIL, "rule *7 comes before *1 and takes",
+                  "find out what makes rule *7: /ip/firewall/nat/print detail where .id=*7");
 }
 
 /* ---- connections that are not tracked ---- */

@@ -125,10 +125,33 @@ static void cure(const struct scene *scene, struct finding *f, const struct loss
     }
 }
 
+/* Before a dynamic rule none can be added. */
+static bool cure_dynamic(const struct scene *scene, struct finding *f, const struct loss *loss)
+{
+    static const struct {
+        enum table_name table;
+        const char *name;
+    } tables[] = {
+        [LOSS_RAW] = {TABLE_RAW, "raw"},
+        [LOSS_FILTER] = {TABLE_FILTER, "filter"},
+        [LOSS_MARK] = {TABLE_MANGLE, "mangle"},
+    };
+    if (loss->by >= ARRAY_LEN(tables) || tables[loss->by].name == NULL)
+        return false;
+    struct table_rows t = table_rows_of(scene->s, tables[loss->by].table);
+    while (table_rows_next(&t) != NULL && row_id(t.row) != loss->id)
+        ;
+    if (t.row == NULL || !ros_flag(t.row, "dynamic"))
+        return false;
+    finding_cure(f, "find out what makes that rule: /ip/firewall/%s/print detail where .id=*%X",
+                 tables[loss->by].name, (unsigned)loss->id);
+    return true;
+}
+
 void judge_loss(struct scene *scene, enum finding_id id, const struct loss *loss, const struct trip *trip,
                 const struct remedy *remedy)
 {
     struct finding *f = judge_loss_finding(scene, id, loss, trip, remedy->what);
-    if (!loss_is_unread(loss))
+    if (!loss_is_unread(loss) && !cure_dynamic(scene, f, loss))
         cure(scene, f, loss, trip, remedy);
 }

@@ -185,6 +185,21 @@ static void test_drops_of_ports_and_flags(void **state)
     check_finding(FINDING_FORWARD, FINDING_WARN, "*4 may drop", "place-before=*3");
 }
 
+/* A rule that is added before the first static one would not come first. */
+static void test_a_dynamic_rule_that_drops(void **state)
+{
+    (void)state;
+    set_table(TABLE_FILTER, ROWS("=.id=*3 =chain=forward =action=drop =in-interface=wg1 =dynamic=true",
+                                 "=.id=*4 =chain=forward =action=accept"));
+    check_finding(FINDING_FORWARD, FINDING_FAIL, "*3 drops",
+                  "find out what makes that rule: /ip/firewall/filter/print detail where .id=*3");
+    set_table(TABLE_FILTER, NULL);
+    set_table(TABLE_RAW, ROWS("=.id=*3 =chain=prerouting =action=drop =in-interface=wg1 =dynamic=true",
+                              "=.id=*4 =chain=prerouting =action=accept"));
+    check_finding(FINDING_FORWARD, FINDING_FAIL, "*3 drops",
+                  "find out what makes that rule: /ip/firewall/raw/print detail where .id=*3");
+}
+
 static void test_an_earlier_translation(void **state)
 {
     (void)state;
@@ -258,6 +273,7 @@ UNIT(judge_conditions)
         TEST(test_lists_of_lists),
         TEST(test_drops_that_nobody_can_know),
         TEST(test_drops_of_ports_and_flags),
+        TEST(test_a_dynamic_rule_that_drops),
         TEST(test_an_earlier_translation),
         TEST(test_untracked),
         TEST(test_no_tracking_at_all),

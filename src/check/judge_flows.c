@@ -322,6 +322,14 @@ static void cure_astray(const struct scene *scene, struct finding *f, const stru
         f->cure[0] = '\0';
 }
 
+static bool is_dynamic_filter(const struct survey *s, uint32_t id)
+{
+    for (struct table_rows t = table_rows_of(s, TABLE_FILTER); table_rows_next(&t) != NULL;)
+        if (row_id(t.row) == id)
+            return ros_flag(t.row, "dynamic");
+    return false;
+}
+
 /* Fasttracked packets skip the mangle rules, so their way is that of packets without a mark. */
 static void judge_fasttrack(struct scene *scene, const struct trip *there, const struct trip *back,
                             const struct outcomes *marks)
@@ -343,7 +351,10 @@ static void judge_fasttrack(struct scene *scene, const struct trip *there, const
                                     (unsigned)rule.id, log_safe(span_text(scene->vpn.interface)).text);
     for (unsigned i = 0; i < marks->count; i++)
         marked = marked && marks->at[i].connection_mark[0] != '\0';
-    if (marked)
+    if (is_dynamic_filter(scene->s, rule.id))
+        finding_cure(f, "find out what makes that rule: /ip/firewall/filter/print detail where .id=*%X",
+                     (unsigned)rule.id);
+    else if (marked)
         finding_cure(f, "/ip/firewall/filter/set *%X connection-mark=no-mark", (unsigned)rule.id);
     else if (finding_cure_add(f,
                               "/ip/firewall/filter/add chain=forward in-interface=%s "

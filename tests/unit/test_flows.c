@@ -445,6 +445,9 @@ static void test_fasttrack(void **state)
                   "/ip/firewall/filter/set *5 connection-mark=no-mark");
     FILTER(FASTTRACK "=connection-mark=no-mark");
     check_finding(FINDING_FASTTRACK, FINDING_PASS, "", NULL);
+    FILTER(FASTTRACK "=dynamic=true");
+    check_finding(FINDING_FASTTRACK, FINDING_FAIL, "filter rule *5 fasttracks",
+                  "find out what makes that rule: /ip/firewall/filter/print detail where .id=*5");
     FILTER(FASTTRACK "=disabled=true");
     check_finding(FINDING_FASTTRACK, FINDING_PASS, "", NULL);
     FILTER(FASTTRACK);

@@ -130,21 +130,21 @@ static bool cure_dynamic(const struct scene *scene, struct finding *f, const str
 {
     static const struct {
         enum table_name table;
-        const char *name;
+        const char *show;
     } tables[] = {
-        [LOSS_RAW] = {TABLE_RAW, "raw"},
-        [LOSS_FILTER] = {TABLE_FILTER, "filter"},
-        [LOSS_MARK] = {TABLE_MANGLE, "mangle"},
+        [LOSS_RAW] = {TABLE_RAW, "/ip/firewall/raw/print detail"},
+        [LOSS_FILTER] = {TABLE_FILTER, "/ip/firewall/filter/print detail"},
+        [LOSS_MARK] = {TABLE_MANGLE, "/ip/firewall/mangle/print detail"},
     };
-    if (loss->by >= ARRAY_LEN(tables) || tables[loss->by].name == NULL)
+    if (loss->by >= ARRAY_LEN(tables) || tables[loss->by].show == NULL)
         return false;
     struct table_rows t = table_rows_of(scene->s, tables[loss->by].table);
     while (table_rows_next(&t) != NULL && row_id(t.row) != loss->id)
         ;
     if (t.row == NULL || !ros_flag(t.row, "dynamic"))
         return false;
-    finding_cure(f, "find out what makes that rule: /ip/firewall/%s/print detail where .id=*%X",
-                 tables[loss->by].name, (unsigned)loss->id);
+    finding_cure(f, "find out what makes that rule: %s where .id=*%X", tables[loss->by].show,
+                 (unsigned)loss->id);
     return true;
 }
 

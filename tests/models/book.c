@@ -13,7 +13,7 @@ enum {
     /* The daemon has requested again what existed before a restart of the gateway. */
     OTHERS_FIRST_MS = 20000,
     PORTS_SHORT_MS = 62000, /* after a refusal the gateway counts as short of ports so long */
-    SHORT_MS = 1000,  /* lifetimes are whole seconds, rounded up */
+    SHORT_MS = 1000,        /* lifetimes are whole seconds, rounded up */
 };
 
 /* ---- answers ---- */

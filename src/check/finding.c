@@ -67,7 +67,7 @@ struct finding *finding_add(struct findings *out, enum finding_id id, enum findi
 
 /* Of the last command, if it adds something: by the comment, the owner and `setup --remove` know whose it is.
  */
-static void format_cure(char text[FINDING_CURE_MAX], const char *format, va_list arguments)
+printf_(2, 0) static void format_cure(char text[FINDING_CURE_MAX], const char *format, va_list arguments)
 {
     static const char comment[] = " comment=\"double-natpmp: check\"";
     int len = vsnprintf(text, FINDING_CURE_MAX, format, arguments);

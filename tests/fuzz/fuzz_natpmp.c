@@ -119,7 +119,7 @@ static void check_reply(struct span datagram)
         check_map_reply(reply, datagram);
         break;
     case NATPMP_REPLY_UNSUPPORTED_VERSION:
-        assert(reply.result == NATPMP_UNSUPPORTED_VERSION && reply.has_epoch);
+        assert(reply.result == NATPMP_UNSUPPORTED_VERSION && reply.has_epoch == (datagram.data[0] == 0));
         break;
     case NATPMP_REPLY_UNSUPPORTED_OPCODE:
         assert(reply.result == NATPMP_UNSUPPORTED_OPCODE && !reply.has_epoch);

@@ -322,7 +322,7 @@ static bool keeps_left_port(struct book *b, uint64_t now_ms, struct book_lease *
     lease->doubted_ms = now_ms;
     book_gateway_trouble(b, now_ms);
     b->own.cause_ms = now_ms;
-    return true;
+    return !lease->open || lease->deletes; /* else it may be the grant of the open request, too */
 }
 
 static void map_answered(struct book *b, uint64_t now_ms, struct reply *reply)

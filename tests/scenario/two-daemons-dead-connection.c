@@ -30,8 +30,8 @@ static void tell(struct world *w)
     w->second_router_local = lan_address(3);
     router->latency_min_ms = router->latency_max_ms = 100;
     settle(w);
-    for (uint16_t port = 7000; port < 7000 + MAPPINGS; port++)
-        asks_map(w, 10, port, TCP, port, port, 7200);
+    for (unsigned i = 0; i < MAPPINGS; i++)
+        asks_map(w, 10, (uint16_t)(7000 + i), TCP, (uint16_t)(7000 + i), (uint16_t)(7000 + i), 7200);
     world_run_for(w, 3000);
     expect(w, our_rules(w) == MAPPINGS && sessions_open(w) > 1);
     note(w, "the firewall forgets all connections");

@@ -209,13 +209,17 @@ static void test_an_earlier_translation(void **state)
     check_finding(FINDING_REDIRECT_ORDER, FINDING_WARN, "rule *9 comes before *1 and may take",
                   "/ip/firewall/nat/move *1 destination=*9");
     /* In a chain to which a jump leads, which is what must come later. */
-#define TAKER "=.id=*9 =chain=lan =action=dst-nat =protocol=udp =to-addresses=1.1.1.1"
-#define JUMP "=.id=*8 =chain=dstnat =action=jump =jump-target=lan =in-interface=bridge"
-    set_table(TABLE_NAT, ROWS(TAKER, JUMP, REDIRECT, MASQUERADE));
+    static const char redirect[] = REDIRECT;
+    static const char masquerade[] = MASQUERADE;
+    static const char taker[] = "=.id=*9 =chain=lan =action=dst-nat =protocol=udp =to-addresses=1.1.1.1";
+    static const char jump[] = "=.id=*8 =chain=dstnat =action=jump =jump-target=lan =in-interface=bridge";
+    static const char dynamic_jump[] =
+        "=.id=*8 =chain=dstnat =action=jump =jump-target=lan =in-interface=bridge =dynamic=true";
+    set_table(TABLE_NAT, ROWS(taker, jump, redirect, masquerade));
     check_finding(FINDING_REDIRECT_ORDER, FINDING_FAIL, "rule *9 comes before *1 and takes",
                   "/ip/firewall/nat/move *1 destination=*8");
     /* Before a dynamic one nothing can be moved. */
-    set_table(TABLE_NAT, ROWS(TAKER, JUMP " =dynamic=true", REDIRECT, MASQUERADE));
+    set_table(TABLE_NAT, ROWS(taker, dynamic_jump, redirect, masquerade));
     check_finding(FINDING_REDIRECT_ORDER, FINDING_FAIL, "rule *9 comes before *1 and takes",
                   "find out what makes rule *8: /ip/firewall/nat/print detail where .id=*8");
     set_table(TABLE_NAT, ROWS("=.id=*7 =chain=dstnat =action=redirect =protocol=udp =dynamic=true", REDIRECT,

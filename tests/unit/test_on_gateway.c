@@ -275,93 +275,92 @@ static void test_not_authorized(void **state)
 
 /* An error that passes is no proof that a lease is gone; one that does not pass is, unless the lease was
  * granted for longer by our own books. */
+static const struct {
+    const char *name;
+    struct given given;
+    uint16_t result;
+    enum lease_state lease;
+    enum natpmp_result refusal;
+    bool kept; /* what its client was advertised */
+    bool broken;
+} refusals[] = {
+    {"a new mapping, and the error may pass",
+     {A, NATPMP_TCP, 1, 7000, REQUESTED},
+     3,
+     LEASE_NONE,
+     0,
+     false,
+     false},
+    {"a new mapping, and no port is left",
+     {A, NATPMP_TCP, 1, 7000, REQUESTED},
+     4,
+     LEASE_NONE,
+     4,
+     false,
+     false},
+    {"the lease lives",
+     {A, NATPMP_TCP, 1, 7000, .wanted = true, ADVERTISED(41000), .lease = {HAS(41000)}},
+     4,
+     LEASE_GRANTED,
+     4,
+     true,
+     false},
+    {"the lease has ended, and the error may pass",
+     {A, NATPMP_TCP, 1, 7000, .wanted = true, ADVERTISED(41000),
+      .lease = {.state = LEASE_GRANTED, .ends_ms = NOW}},
+     3,
+     LEASE_NONE,
+     0,
+     true,
+     true},
+    {"an adopted lease, and the error may pass",
+     {A, NATPMP_TCP, 1, 7000, .wanted = true, .lease = {.state = LEASE_UNSURE, .ends_ms = NOW + 60000},
+      .promise = {.kept_until_ms = NOW + 60000, .adopted = true}},
+     3,
+     LEASE_UNSURE,
+     0,
+     true,
+     false},
+    {"an adopted lease, and no port is left",
+     {A, NATPMP_TCP, 1, 7000, .wanted = true, .lease = {.state = LEASE_UNSURE, .ends_ms = NOW + 60000},
+      .promise = {.kept_until_ms = NOW + 60000, .adopted = true, .port = 41000}},
+     4,
+     LEASE_NONE,
+     4,
+     false,
+     true},
+    {"an adopted rule that never had a lease",
+     {A, NATPMP_TCP, 1, 7000, .wanted = true, .lease = {.state = LEASE_UNSURE, .ends_ms = NOW + 60000},
+      .promise = {.kept_until_ms = NOW + 60000, .adopted = true}},
+     4,
+     LEASE_NONE,
+     4,
+     false,
+     false},
+    {"a lease whose deletion was not confirmed",
+     {A, NATPMP_TCP, 1, 7000, REQUESTED,
+      .lease =
+          {.state = LEASE_UNSURE, .external_port = 41000, .granted_ms = NOW - 9000, .ends_ms = NOW + 60000}},
+     4,
+     LEASE_UNSURE,
+     4,
+     false,
+     false},
+};
+
 static void test_what_a_refusal_leaves(void **state)
 {
-    static const struct {
-        const char *name;
-        struct given given;
-        uint16_t result;
-        enum lease_state lease;
-        enum natpmp_result refusal;
-        bool kept; /* what its client was advertised */
-        bool broken;
-    } rows[] = {
-        {"a new mapping, and the error may pass",
-         {A, NATPMP_TCP, 1, 7000, REQUESTED},
-         3,
-         LEASE_NONE,
-         0,
-         false,
-         false},
-        {"a new mapping, and no port is left",
-         {A, NATPMP_TCP, 1, 7000, REQUESTED},
-         4,
-         LEASE_NONE,
-         4,
-         false,
-         false},
-        {"the lease lives",
-         {A, NATPMP_TCP, 1, 7000, .wanted = true, ADVERTISED(41000), .lease = {HAS(41000)}},
-         4,
-         LEASE_GRANTED,
-         4,
-         true,
-         false},
-        {"the lease has ended, and the error may pass",
-         {A, NATPMP_TCP, 1, 7000, .wanted = true, ADVERTISED(41000),
-          .lease = {.state = LEASE_GRANTED, .ends_ms = NOW}},
-         3,
-         LEASE_NONE,
-         0,
-         true,
-         true},
-        {"an adopted lease, and the error may pass",
-         {A, NATPMP_TCP, 1, 7000, .wanted = true, .lease = {.state = LEASE_UNSURE, .ends_ms = NOW + 60000},
-          .promise = {.kept_until_ms = NOW + 60000, .adopted = true}},
-         3,
-         LEASE_UNSURE,
-         0,
-         true,
-         false},
-        {"an adopted lease, and no port is left",
-         {A, NATPMP_TCP, 1, 7000, .wanted = true, .lease = {.state = LEASE_UNSURE, .ends_ms = NOW + 60000},
-          .promise = {.kept_until_ms = NOW + 60000, .adopted = true, .port = 41000}},
-         4,
-         LEASE_NONE,
-         4,
-         false,
-         true},
-        {"an adopted rule that never had a lease",
-         {A, NATPMP_TCP, 1, 7000, .wanted = true, .lease = {.state = LEASE_UNSURE, .ends_ms = NOW + 60000},
-          .promise = {.kept_until_ms = NOW + 60000, .adopted = true}},
-         4,
-         LEASE_NONE,
-         4,
-         false,
-         false},
-        {"a lease whose deletion was not confirmed",
-         {A, NATPMP_TCP, 1, 7000, REQUESTED,
-          .lease = {.state = LEASE_UNSURE,
-                    .external_port = 41000,
-                    .granted_ms = NOW - 9000,
-                    .ends_ms = NOW + 60000}},
-         4,
-         LEASE_UNSURE,
-         4,
-         false,
-         false},
-    };
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        give_proxy(&strategy_normal, &rows[i].given, 1);
+    for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+        give_proxy(&strategy_normal, &refusals[i].given, 1);
         lease_recover(t, MINE);
-        refuse(MINE, rows[i].result);
-        check_number(rows[i].name, "the lease", at(MINE)->lease.state, rows[i].lease);
-        check_number(rows[i].name, "the refusal", at(MINE)->job.refusal, rows[i].refusal);
-        check_number(rows[i].name, "kept", promise_lives(at(MINE), NOW), rows[i].kept);
-        check_number(rows[i].name, "broken", p->promises_broken, rows[i].broken);
-        check_number(rows[i].name, "recovering", t->recovering, rows[i].refusal == NATPMP_SUCCESS);
-        check_ms(rows[i].name, "the next try", at(MINE)->lease.retry_ms, NOW + 1000);
+        refuse(MINE, refusals[i].result);
+        check_number(refusals[i].name, "the lease", at(MINE)->lease.state, refusals[i].lease);
+        check_number(refusals[i].name, "the refusal", at(MINE)->job.refusal, refusals[i].refusal);
+        check_number(refusals[i].name, "kept", promise_lives(at(MINE), NOW), refusals[i].kept);
+        check_number(refusals[i].name, "broken", p->promises_broken, refusals[i].broken);
+        check_number(refusals[i].name, "recovering", t->recovering, refusals[i].refusal == NATPMP_SUCCESS);
+        check_ms(refusals[i].name, "the next try", at(MINE)->lease.retry_ms, NOW + 1000);
     }
 }
 

@@ -352,16 +352,17 @@ static bool gateway_said(const struct book *b, const struct book_mapping *m, uns
     /* The gateway is short of ports. When it has restarted, they belong to the mappings that exist, and
      * static ones come first always. */
     bool restarted = b->own.cause_ms != 0 && b->own.cause_ms + OTHERS_FIRST_MS >= m->work_ms;
-    bool others_first = result == 4 && (restarted || has_statics(b));
+    bool others_first = result == 4 && (restarted || has_statics(b)) && b->own.short_ms != 0 &&
+                        b->own.short_ms + PORTS_SHORT_MS >= m->work_ms;
 
+    if (others_first)
+        return true;
     for (unsigned i = 0; i < b->own.lease_count; i++) {
         const struct book_lease *lease = &b->own.leases[b->own.lease_of[i]];
         const struct book_rule *rule = book_rule_of(b, lease->owner, lease->tcp, lease->owner_port);
         bool others = rule && rule->router_port == lease->router_port &&
                       (lease->owner != m->address || lease->owner_port != m->port);
 
-        if (others_first && lease->refused_ms[4] != 0 && lease->refused_ms[4] + PORTS_SHORT_MS >= m->work_ms)
-            return true;
         if (lease->tcp != m->tcp || (others && !b->config.symmetric))
             continue;
         if (result < BOOK_RESULTS && lease->refused_ms[result] != 0 &&

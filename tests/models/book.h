@@ -271,6 +271,7 @@ struct book_process {
     int64_t origin_ms; /* the earliest origin that the datagrams since the last reset give ... */
     int64_t latest_ms; /* ... and the latest: seconds are rounded down, so they differ, but by no more */
     uint64_t cause_ms; /* the gateway gave a reason to restart the epoch */
+    uint64_t short_ms; /* the gateway refused a mapping for want of a port */
     unsigned series;   /* announcements of the present series */
     uint64_t series_ms;
     uint64_t series_began_ms;

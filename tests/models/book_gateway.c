@@ -251,6 +251,8 @@ static void refused(struct book *b, uint64_t now_ms, struct book_lease *lease, c
     bool over = book_lease_ends_ms(lease) <= now_ms;
     bool final = reply->result == 2 || reply->result == 4;
 
+    if (reply->result == 4)
+        b->own.short_ms = now_ms;
     book_gateway_trouble(b, now_ms);
     if (reply->fit == BOOK_FIT_SURE && lease->open) /* else the error before it may have been the answer */
         memset(lease->refused_ms, 0, sizeof(lease->refused_ms));

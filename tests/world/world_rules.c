@@ -672,6 +672,18 @@ static void check_comment_at_rest(struct world *w, const struct book_rule *rule)
                    address_text(rule->address).text, rule->port);
 }
 
+/* The gateway refuses the renewal of a lease that lives, by what it said when it granted it, which counts as
+ * silence [G3]. */
+static bool is_renewal_refused(const struct world *w, const struct book_rule *rule)
+{
+    const struct book_lease *lease = book_lease_of(&w->book, rule->tcp, rule->router_port);
+
+    for (unsigned i = 0; lease && lease->grants > 0 && i < BOOK_RESULTS; i++)
+        if (lease->refused_ms[i] > lease->grant[0].got_ms)
+            return true;
+    return false;
+}
+
 static void check_rule_at_rest(struct world *w, const struct book_rule *rule)
 {
     const struct book_mapping *m = book_find(&w->book, rule->address, rule->tcp, rule->port);
@@ -694,7 +706,8 @@ static void check_rule_at_rest(struct world *w, const struct book_rule *rule)
      * there. */
     if (m->until_ms <= w->now_ms + REST_SLACK_MS && m->until_ms != 0)
         return;
-    if (!gateway_find(&w->gateway, w->now_ms, rule->tcp, rule->router_port) && !w->invariants.restart_unseen)
+    if (!gateway_find(&w->gateway, w->now_ms, rule->tcp, rule->router_port) &&
+        !w->invariants.restart_unseen && !is_renewal_refused(w, rule))
         world_fail(w, "at rest: the rule for %s %s port %u has no lease at the gateway (internal %u)", client,
                    rule->tcp ? "tcp" : "udp", rule->port, rule->router_port);
 }

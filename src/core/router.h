@@ -106,6 +106,7 @@ struct twin {
     uint64_t missing_ms; /* since when its session is missing; 0: it is not */
     bool list_tells;     /* the list of sessions shows whether it is there, as far as is known */
     bool awaits_claim;   /* our connection is new: the other one is expected to make a claim */
+    uint8_t tries;       /* to serve, although the list shows the other one */
 
     struct claim seen; /* to be compared with ours, whose id is not known yet */
     uint32_t seen_id;  /* of the last claim of another run */

@@ -11,7 +11,9 @@
  *
  * RouterOS drops the sessions of a process that has died, so the daemon that stands by learns from the list
  * when to serve again. The list may not show the other one's sessions, so it makes a claim first, and serves
- * if nobody contradicts. If the list does not tell, it does that every ten minutes. */
+ * if nobody contradicts. If the list does not tell, it does that every ten minutes. If the list shows the
+ * other one, whose machine may have lost its power, it does that after ten minutes, and then less and less
+ * often. */
 #include "core/router.h"
 
 enum {
@@ -40,6 +42,9 @@ enum {
     UNKNOWN_MS = 40 * 1000,
     /* The router does not tell who is logged in. */
     BLIND_TRY_MS = 10 * 60 * 1000,
+    /* It lists the other one's session, which may have lost its peer: a router that has nothing to send does
+       not notice that for hours. Each attempt that the other one contradicts costs four changes. */
+    LISTED_TRY_MAX_MS = 60 * 60 * 1000,
 };
 
 void router_twin_init(struct twin *t, uint64_t seed)
@@ -180,6 +185,7 @@ static void stand_by(struct twin *t, bool tie, uint64_t now_ms)
     if (t->standing_by)
         return;
     t->standing_by = true;
+    t->tries = 0;
     t->turn = TWIN_STANDS_BY;
 }
 
@@ -282,10 +288,10 @@ static void watch(struct twin *t, uint64_t now_ms)
     t->read_due_ms = now_ms + WATCH_MS;
     if (t->trying || t->awaits_claim)
         return;
-    if (is_listed)
-        t->serve_due_ms = UINT64_MAX;
-    else if (t->serve_due_ms == UINT64_MAX)
-        t->serve_due_ms = now_ms + BLIND_TRY_MS;
+    if (t->serve_due_ms == UINT64_MAX)
+        t->serve_due_ms = is_listed ? next_try_ms(&t->tries, BLIND_TRY_MS, LISTED_TRY_MAX_MS, now_ms)
+                                    : now_ms + BLIND_TRY_MS;
+
     t->list_tells = t->sessions_known && (t->list_tells || is_there);
     if (is_there || !t->list_tells)
         t->missing_ms = 0;

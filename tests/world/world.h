@@ -145,6 +145,7 @@ struct world {
     uint32_t gateway_local;          /* the daemon's address towards the gateway, and ... */
     uint32_t router_local;           /* ... towards the router; 0: not known */
     uint32_t second_router_local;    /* the same of the second daemon */
+    uint64_t half_open_ms;           /* so long the router keeps a connection whose peer has lost its power */
     uint64_t socket;                 /* towards the gateway; a new one for each process */
     uint64_t gateway_socket;         /* of the datagram that the gateway answers */
     /* May change a datagram of the gateway on its way, and its delay. Returns how many copies arrive. The

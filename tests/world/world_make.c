@@ -207,6 +207,7 @@ struct world *world_new(const struct world_options *options)
     w->deadline_ms = UINT64_MAX;
     /* Not zero, so that no code takes it for "never". */
     w->now_ms = 1000;
+    w->half_open_ms = 120000;
     trace_init(&w->trace);
     init_lan(w);
     init_gateway(w);

@@ -3,9 +3,7 @@
 
 #include <assert.h>
 
-enum {
-    HALF_OPEN_MS = 120000,
-};
+
 
 /* The kinds of an end of a connection, in more detail than the daemon learns. */
 enum close {
@@ -186,7 +184,7 @@ void world_router_close(struct world *w, unsigned slot)
 
 void world_router_forget(struct world *w, unsigned slot)
 {
-    forget(w, slot, w->now_ms + HALF_OPEN_MS);
+    forget(w, slot, w->now_ms + w->half_open_ms);
 }
 
 /* ---- arrivals ---- */

@@ -132,6 +132,7 @@ static struct setup describe(const struct config *config, struct ros_version ver
         .image = wanted->image,
         .via = wanted->via,
         .answered = router->answered,
+        .wrong = &router->wrong,
     };
 }
 

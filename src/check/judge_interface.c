@@ -139,6 +139,24 @@ static void judge_state(struct scene *scene, const struct ros_sentence *row, con
     }
 }
 
+bool settings_are_right(struct scene *scene)
+{
+    const char *interface = scene->vpn.interface;
+    struct table_rows rows = table_rows_of(scene->s, TABLE_INTERFACE);
+    if (scene->mistake != MISTAKE_NONE) {
+        judge_mistake(scene);
+        return false;
+    }
+    if (interface[0] == '\0' || scene->s->table[TABLE_INTERFACE].state != TABLE_READ ||
+        table_find(&rows, "name", interface) != NULL)
+        return true;
+    scene->lost = true;
+    finding_cure(finding_add(scene->out, FINDING_INTERFACE, FINDING_FAIL, "the router has no interface %s",
+                             log_safe(span_text(interface)).text),
+                 "set MIKROTIK_IN_INTERFACE to a name that /interface/print shows, or unset it");
+    return false;
+}
+
 static void judge_way(struct scene *scene)
 {
     const char *interface = scene->vpn.interface;
@@ -146,10 +164,8 @@ static void judge_way(struct scene *scene)
     struct log_safe name = log_safe(span_text(interface));
     struct table_rows rows = table_rows_of(scene->s, TABLE_INTERFACE);
     struct finding *f;
-    if (scene->mistake != MISTAKE_NONE) {
-        judge_mistake(scene);
+    if (!settings_are_right(scene))
         return;
-    }
     if (interface[0] == '\0') {
         f = finding_add(
             scene->out, FINDING_INTERFACE, FINDING_FAIL,
@@ -159,13 +175,7 @@ static void judge_way(struct scene *scene)
         return;
     }
     const struct ros_sentence *row = table_find(&rows, "name", interface);
-    if (row == NULL && scene->s->table[TABLE_INTERFACE].state == TABLE_READ) {
-        scene->lost = true;
-        f = finding_add(scene->out, FINDING_INTERFACE, FINDING_FAIL, "the router has no interface %s",
-                        name.text);
-        finding_cure(f, "set MIKROTIK_IN_INTERFACE to a name that /interface/print shows, or unset it");
-        return;
-    }
+
     if (row == NULL)
         (void)finding_add(scene->out, FINDING_INTERFACE, FINDING_PASS, "the route to the gateway %s uses %s",
                           gateway.text, name.text);

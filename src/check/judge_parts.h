@@ -115,6 +115,8 @@ void judge_script(struct scene *scene);
 
 /* ---- judge_interface.c ---- */
 
+/* False: a setting names what it should not, and the last finding says so. */
+bool settings_are_right(struct scene *scene);
 void judge_interface(struct scene *scene);
 
 /* ---- judge_tunnel.c ---- */

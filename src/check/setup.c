@@ -352,8 +352,20 @@ static void write_container(const struct setup *s, struct writer *w)
     setup_write_line(w, "/container/start [find interface=veth-natpmp]");
 }
 
+static void write_wrong(const struct finding *wrong, struct writer *w)
+{
+    if (wrong == NULL || wrong->what[0] == '\0')
+        return;
+    write_text(w, "# Do not paste these commands yet: ");
+    write_text(w, wrong->what);
+    write_text(w, ". To mend it, ");
+    write_text(w, wrong->cure);
+    setup_write_line(w, ". Then run setup again.");
+}
+
 void setup_write(const struct setup *s, struct writer *w)
 {
+    write_wrong(s->wrong, w);
     if (s->tunnels != NULL) {
         write_text(w,
                    "# This router has several tunnels, and nothing shows which one leads to the gateway: ");

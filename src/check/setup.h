@@ -7,6 +7,7 @@
 
 #include "base/cursor.h"
 #include "base/limits.h"
+#include "check/finding.h"
 #include "check/ros_version.h"
 #include "core/router_rows.h"
 
@@ -45,7 +46,8 @@ struct setup {
     const char *lan;   /* the LAN's interface, for a router without an interface list LAN; NULL: it has one */
     struct span image; /* in a registry; empty: an uploaded file */
     enum setup_via via;
-    bool answered; /* the router already sends the answers through the tunnel */
+    bool answered;               /* the router already sends the answers through the tunnel */
+    const struct finding *wrong; /* a setting that names what it should not; no text: none does */
     struct setup_env env[SETUP_ENVS_MAX];
     unsigned envs;
 };
@@ -56,6 +58,7 @@ struct setup_router {
     struct interface_names choice;       /* the tunnels that it may be, if it is not known */
     char lan[INTERFACE_NAME_MAX + 1];    /* empty: there is an interface list LAN */
     bool answered;
+    struct finding wrong; /* a setting that names what it should not; no text: none does */
 };
 
 struct survey;

@@ -26,6 +26,8 @@ void setup_find(const struct survey *s, struct setup_router *ret_router)
     findings.count = 0;
     scene_make(&scene, s, &findings);
     *ret_router = (struct setup_router){.tunnel = ""};
+    if (!settings_are_right(&scene))
+        ret_router->wrong = findings.at[findings.count - 1];
     find_tunnel(&scene, ret_router);
     bool read = s->table[TABLE_LIST].state == TABLE_READ && s->table[TABLE_INTERFACE].state == TABLE_READ;
     if (read && !scene_list_exists(s, "LAN"))

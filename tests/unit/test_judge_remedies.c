@@ -261,6 +261,27 @@ static void test_one_of_two_tunnels(void **state)
     assert_int_equal(router.choice.count, 0);
 }
 
+/* Commands for a wrong setting would lead to a router that maps nothing: setup says so before them. */
+static void test_setup_names_a_wrong_setting(void **state)
+{
+    static struct setup_router router;
+    (void)state;
+    setup_find(survey, &router);
+    assert_string_equal(router.wrong.what, "");
+    set_table(TABLE_ROUTE_CHECK, ROWS("=status=ok =interface=bridge"));
+    config.in_interface = "wg9";
+    setup_find(survey, &router);
+    assert_non_null(strstr(router.wrong.what, "the router has no interface wg9"));
+    config.in_interface = "";
+    config.gateway = 0xc0a85803;
+    setup_find(survey, &router);
+    assert_non_null(strstr(router.wrong.what, "is an address of the LAN"));
+    assert_non_null(strstr(router.wrong.cure, "correct VPN_GATEWAY"));
+    config.gateway = 0xc0a85801;
+    setup_find(survey, &router);
+    assert_non_null(strstr(router.wrong.what, "is an address of this router"));
+}
+
 /* The link to the internet is no tunnel, although it is not Ethernet. */
 static void test_the_link_to_the_internet(void **state)
 {
@@ -325,12 +346,19 @@ static void test_a_lan_without_a_list(void **state)
 UNIT(judge_remedies)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_the_gateway_is_the_router),    TEST(test_the_interface_is_no_tunnel),
-        TEST(test_lists_keep_their_members),     TEST(test_an_address_that_nobody_reaches),
-        TEST(test_the_password_of_another_user), TEST(test_the_policies_that_are_there),
-        TEST(test_a_port_of_another_service),    TEST(test_a_gateway_without_an_address),
-        TEST(test_the_ports_are_in_use_here),    TEST(test_one_of_two_tunnels),
-        TEST(test_the_link_to_the_internet),     TEST(test_a_lan_without_a_list),
+        TEST(test_the_gateway_is_the_router),
+        TEST(test_setup_names_a_wrong_setting),
+        TEST(test_the_interface_is_no_tunnel),
+        TEST(test_lists_keep_their_members),
+        TEST(test_an_address_that_nobody_reaches),
+        TEST(test_the_password_of_another_user),
+        TEST(test_the_policies_that_are_there),
+        TEST(test_a_port_of_another_service),
+        TEST(test_a_gateway_without_an_address),
+        TEST(test_the_ports_are_in_use_here),
+        TEST(test_one_of_two_tunnels),
+        TEST(test_the_link_to_the_internet),
+        TEST(test_a_lan_without_a_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

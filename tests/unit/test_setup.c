@@ -117,6 +117,16 @@ static void test_several_tunnels(void **state)
     compare("7.20-tunnels");
 }
 
+static void test_a_wrong_setting(void **state)
+{
+    static const struct finding wrong = {
+        .what = "the router has no interface wg9",
+        .cure = "set MIKROTIK_IN_INTERFACE to a name that /interface/print shows, or unset it"};
+    (void)state;
+    setup.wrong = &wrong;
+    compare("7.20-wrong");
+}
+
 static void test_removal(void **state)
 {
     (void)state;
@@ -324,6 +334,7 @@ UNIT(setup)
         cmocka_unit_test_setup(test_ways_into_the_tunnel, start),
         cmocka_unit_test_setup(test_a_router_of_ones_own_making, start),
         cmocka_unit_test_setup(test_several_tunnels, start),
+        cmocka_unit_test_setup(test_a_wrong_setting, start),
         cmocka_unit_test_setup(test_removal, start),
         cmocka_unit_test_setup(test_the_removal_of_an_instance_with_a_dot, start),
         cmocka_unit_test_setup(test_an_image_in_a_registry, start),

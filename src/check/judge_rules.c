@@ -2,21 +2,21 @@
 #include <stdio.h>
 
 #include "check/judge_parts.h"
+#include "core/port.h"
 
 /* ---- ports ---- */
 
 enum {
-    DYNAMIC_FIRST = 49152, /* RFC 6335 section 6: where router ports are taken from */
-    DYNAMIC_PORTS = 65536 - DYNAMIC_FIRST,
+    PORTS = 65536 - PORT_FIRST,
     PORTS_FEW = 1024,
 };
 
 enum { WORD_PORTS = 64 };
 
-static unsigned count_dynamic(const struct portset *set)
+static unsigned count_ports(const struct portset *set)
 {
     unsigned count = 0;
-    for (size_t i = DYNAMIC_FIRST / WORD_PORTS; i < ARRAY_LEN(set->word); i++) {
+    for (size_t i = PORT_FIRST / WORD_PORTS; i < ARRAY_LEN(set->word); i++) {
         if (set->word[i] == UINT64_MAX)
             count += WORD_PORTS;
         else
@@ -51,7 +51,7 @@ static unsigned count_of_row(struct judge_room *taken, const struct ros_sentence
         portset_clear(&taken->one.sure);
         if (taken_ports_reach_row(&taken->taken_ports[i], row) &&
             taken_ports_of_row(&taken->taken_ports[i], row, &taken->one))
-            count += count_dynamic(&taken->one.sure);
+            count += count_ports(&taken->one.sure);
     }
     return count;
 }
@@ -91,8 +91,8 @@ static void judge_ports(struct scene *scene, struct judge_room *taken)
 {
     memset(taken, 0, sizeof(*taken));
     find_taken_ports(scene, taken);
-    unsigned udp = DYNAMIC_PORTS - count_dynamic(&taken->all[NATPMP_UDP].sure);
-    unsigned tcp = DYNAMIC_PORTS - count_dynamic(&taken->all[NATPMP_TCP].sure);
+    unsigned udp = PORTS - count_ports(&taken->all[NATPMP_UDP].sure);
+    unsigned tcp = PORTS - count_ports(&taken->all[NATPMP_TCP].sure);
     bool incomplete = taken_ports_is_incomplete(&taken->taken_ports[NATPMP_UDP]) ||
                       taken_ports_is_incomplete(&taken->taken_ports[NATPMP_TCP]);
     if (udp >= PORTS_FEW && tcp >= PORTS_FEW && incomplete) {

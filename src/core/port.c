@@ -62,17 +62,38 @@ uint16_t port_preferred(const struct mapping_tables *t, const struct router *r, 
     return port_is_available(t, r, m, suggested) && !is_doubted(t, r, m, suggested) ? suggested : 0;
 }
 
-/* The usual ones, those that were moved, and the way back to the first dynamic port. */
+/* The usual ones, those that were moved, and the way back to the first port of the range. */
 enum { SERVICES_IN_A_ROW = 4 + ROUTER_LISTENS_MAX };
 
+struct range {
+    uint16_t first;
+    uint16_t last;
+};
+
 static uint16_t free_from(const struct router *r, const struct portset *const *sets, unsigned count,
-                          uint16_t start)
+                          const struct range *range, uint16_t start)
 {
-    uint16_t port = portset_find_free(sets, count, PORT_DYNAMIC_FIRST, PORT_DYNAMIC_LAST, start);
+    uint16_t port = portset_find_free(sets, count, range->first, range->last, start);
     for (unsigned i = 0; i < SERVICES_IN_A_ROW && is_of_the_router(r, port) && port != 0; i++)
-        port = portset_find_free(sets, count, PORT_DYNAMIC_FIRST, PORT_DYNAMIC_LAST,
-                                 port < PORT_DYNAMIC_LAST ? (uint16_t)(port + 1) : PORT_DYNAMIC_FIRST);
+        port = portset_find_free(sets, count, range->first, range->last,
+                                 port < range->last ? (uint16_t)(port + 1) : range->first);
     return is_of_the_router(r, port) ? 0 : port;
+}
+
+/* Of `most` sets the last ones may be left out, down to `least`. */
+static uint16_t free_of(const struct router *r, const struct portset *const *sets, unsigned most,
+                        unsigned least, uint16_t start)
+{
+    static const struct range dynamic = {PORT_DYNAMIC_FIRST, PORT_DYNAMIC_LAST};
+    static const struct range registered = {PORT_FIRST, PORT_DYNAMIC_FIRST - 1};
+    uint16_t port = 0;
+    for (unsigned count = most; count >= least && port == 0; count--)
+        port = free_from(r, sets, count, &dynamic, start);
+    /* A rule of the owner may take the whole dynamic range. */
+    uint16_t below = (uint16_t)(PORT_FIRST + start % (PORT_DYNAMIC_FIRST - PORT_FIRST));
+    for (unsigned count = most; count >= least && port == 0; count--)
+        port = free_from(r, sets, count, &registered, below);
+    return port;
 }
 
 uint16_t port_free_from(const struct mapping_tables *t, const struct router *r, uint16_t m, uint16_t start)
@@ -81,12 +102,10 @@ uint16_t port_free_from(const struct mapping_tables *t, const struct router *r, 
     enum natpmp_protocol other = mapping_other_protocol(&t->mapping[m]);
     const struct portset *sets[] = {&t->router_ports, &r->taken[own].sure, &r->taken[own].doubted,
                                     &r->taken[other].sure, &r->taken[other].doubted};
-    for (unsigned count = 5; count >= 2; count--) {
-        uint16_t port = free_from(r, sets, count, start);
-        if (port != 0)
-            return port;
-    }
-    return 0;
+    /* How many of them count: of the ports that no rule takes for sure, those that a rule may take come last.
+     */
+    uint16_t port = free_of(r, sets, 5, 3, start);
+    return port != 0 ? port : free_of(r, sets, 2, 2, start);
 }
 
 /* ---- at the gateway ---- */

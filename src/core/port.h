@@ -6,8 +6,9 @@
 #include "core/mapping.h"
 #include "core/router.h"
 
-/* IANA's range of dynamic ports (RFC 6335). */
 enum {
+    PORT_FIRST = 1024, /* ports below are of services */
+    /* IANA's range of dynamic ports (RFC 6335). */
     PORT_DYNAMIC_FIRST = 49152,
     PORT_DYNAMIC_LAST = 65535,
     /* For this time after a mapping has ended, no other client gets its router port or its external port,
@@ -23,8 +24,9 @@ bool port_is_available(const struct mapping_tables *t, const struct router *r, u
 uint16_t port_preferred(const struct mapping_tables *t, const struct router *r, uint16_t m);
 /* Returns the first port from `start` on that is free for both protocols, so that the companion can get the
  * same number later; if there is none, the first one that is free for the mapping's own protocol; last of
- * all, one that a rule may or may not take. It is a dynamic port, because RFC 6886 section 3.3 gives a
- * high-numbered port to a client that suggests none [M-04]. 0: no port is free. */
+ * all, one that a rule may or may not take. It is a dynamic port if there is one, because RFC 6886
+ * section 3.3 gives a high-numbered port to a client that suggests none [M-04]. `start` is one. 0: no port is
+ * free. */
 uint16_t port_free_from(const struct mapping_tables *t, const struct router *r, uint16_t m, uint16_t start);
 
 /* The external port to suggest to the gateway: the one that the client has [C-19] [M-06], otherwise the

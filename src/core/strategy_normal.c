@@ -59,7 +59,8 @@ static void settle_port(struct proxy *p, uint16_t m, const struct step *step)
         return;
     job_refuse(t, m, NATPMP_OUT_OF_RESOURCES);
     actions_log(step->out, LOG_LEVEL_WARN, "mapping",
-                "no router port is free; other rules on the router take all of them %s",
+                "no router port is free; other rules on the router take all of them %s "
+                "fix=\"run double-natpmp check, which names the rule that takes most\"",
                 mapping_text(t, m).text);
 }
 

@@ -1,4 +1,4 @@
-/* The owner's rule takes all ports of the dynamic range except one, which is in quarantine because a client
+/* The owner's rule takes all ports except one, which is in quarantine because a client
  * had it until a moment ago. Another client requests a mapping without a suggestion. It gets this port, since
  * the only alternative is a refusal. */
 #include "scenario.h"
@@ -10,7 +10,7 @@ static void tell(struct world *w)
     world_hand_begin(w, "the owner's rules");
     router_model_rule_add(w->router,
                           "chain=dstnat action=dst-nat protocol=udp in-interface=wg0 "
-                          "dst-port=49152-59999,60001-65535 to-addresses=192.168.88.5 "
+                          "dst-port=1024-59999,60001-65535 to-addresses=192.168.88.5 "
                           "comment=\"FOREIGN range\"",
                           false);
     world_hand_end(w);

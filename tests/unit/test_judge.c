@@ -334,9 +334,18 @@ static void test_a_dynamic_rule_that_takes_everything(void **state)
           "=dynamic=true"},
          FINDING_PASS,
          NULL},
-        {{"=.id=*6 =chain=dstnat =action=dst-nat =in-interface=wg1 =to-addresses=192.168.88.7"},
+                {{"=.id=*6 =chain=dstnat =action=dst-nat =in-interface=wg1 =to-addresses=192.168.88.7"},
          FINDING_PASS,
          NULL},
+        /* What is left below the dynamic range is enough. */
+        {{"=.id=*6 =chain=dstnat =action=dst-nat =protocol=tcp =dst-port=20000-65535 =in-interface=wg1 "
+          "=to-addresses=192.168.88.7"},
+         FINDING_PASS,
+         NULL},
+        {{"=.id=*6 =chain=dstnat =action=dst-nat =protocol=tcp =dst-port=1024-65000 =in-interface=wg1 "
+          "=to-addresses=192.168.88.7"},
+         FINDING_WARN,
+         "/ip/firewall/nat/disable *6"},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

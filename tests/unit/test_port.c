@@ -143,6 +143,15 @@ static void test_the_first_free_port(void **state)
     enum natpmp_protocol own = mapping_protocol(&t->mapping[MINE]);
     portset_fill(&router->taken[own == NATPMP_UDP ? NATPMP_TCP : NATPMP_UDP].sure);
     assert_int_equal(port_free_from(t, router, MINE, 51000), 51000);
+    /* A rule of the owner takes all dynamic ports: there are others, and they come before those in doubt.
+     * [P12] */
+    for (unsigned i = PORT_DYNAMIC_FIRST; i <= PORT_DYNAMIC_LAST; i++)
+        portset_add(i < 60000 ? &router->taken[own].sure : &router->taken[own].doubted, (uint16_t)i);
+    uint16_t below = port_free_from(t, router, MINE, 51000);
+    assert_true(below >= PORT_FIRST && below < PORT_DYNAMIC_FIRST);
+    for (unsigned i = PORT_FIRST; i < PORT_DYNAMIC_FIRST; i++)
+        portset_add(&router->taken[own].sure, (uint16_t)i);
+    assert_true(port_free_from(t, router, MINE, 51000) >= 60000);
     portset_fill(&router->taken[own].sure);
     assert_int_equal(port_free_from(t, router, MINE, 51000), 0);
 }

@@ -109,10 +109,10 @@ static void test_a_normal_router_port(void **state)
     }
 }
 
-/* Foreign rules take all ports of the dynamic range but one. */
+/* Foreign rules take all ports but one. */
 static void take_all_but(uint16_t port)
 {
-    for (unsigned i = PORT_DYNAMIC_FIRST; i <= PORT_DYNAMIC_LAST; i++)
+    for (unsigned i = PORT_FIRST; i <= PORT_DYNAMIC_LAST; i++)
         if (i != port)
             for (unsigned protocol = 0; protocol < 2; protocol++)
                 portset_add(&p->router.taken[protocol].sure, (uint16_t)i);

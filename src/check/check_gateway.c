@@ -44,7 +44,7 @@ static void not_granted(struct check *c, const struct step *step)
 static void take_outcome(struct check *c, const struct upstream_outcome *o, const struct step *step)
 {
     if (o->type == UPSTREAM_UNSOLICITED)
-        upstream_on_stranger(&c->upstream, o, false);
+        (void)upstream_on_stranger(&c->upstream, o, false, step);
     if (o->owner != OWNER_TEST)
         return;
     if (o->type == UPSTREAM_WRONG || o->type == UPSTREAM_NOT_GRANTED)

@@ -391,8 +391,8 @@ static bool may_delete_unasked(struct proxy *p, uint16_t m, const struct upstrea
 static void unexpected(struct proxy *p, const struct upstream_outcome *o, const struct step *step)
 {
     uint16_t m = p->strategy->owner(p, o);
-    if (o->type == UPSTREAM_UNSOLICITED)
-        upstream_on_stranger(&p->upstream, o, m != 0);
+    bool copy = o->type == UPSTREAM_UNSOLICITED && upstream_on_stranger(&p->upstream, o, m != 0, step);
+    bool confirms = copy && o->lifetime_s == 0; /* a deletion that counts as unanswered */
     if (m == 0)
         return;
     const struct lease *lease = &mapping_at(&p->tables, m)->lease;
@@ -403,7 +403,8 @@ static void unexpected(struct proxy *p, const struct upstream_outcome *o, const 
     if (lease->state == LEASE_NONE && !mapping_at(&p->tables, m)->wanted && o->lifetime_s != 0 &&
         !may_delete_unasked(p, m, o, step))
         return;
-    if (lease->state == LEASE_GRANTED && (o->lifetime_s == 0 || o->external_port != lease->external_port))
+    if (lease->state == LEASE_GRANTED && !confirms &&
+        (o->lifetime_s == 0 || o->external_port != lease->external_port))
         note_contradiction(p, m, o, step);
     if (take_offered(p, m, o, step) || lease_on_unsolicited(&p->tables, m, o, step->now_ms))
         mapping_touch(&p->tables, m);

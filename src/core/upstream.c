@@ -21,6 +21,7 @@ enum {
     /* A datagram reaches the gateway within this time. The time is also longer than the second in which the
      * epoch is counted, so that the epoch shows whether an answer belongs to an earlier request. */
     UNDER_WAY_MS = 1200,
+    COPIES_MAX = 63,
     /* The gateway's announcements do not cross a tunnel, so the daemon requests the address and epoch
      * regularly. */
     ADDRESS_INTERVAL_MS = 60 * 1000,
@@ -67,9 +68,22 @@ static int find(const struct upstream *u, uint32_t key)
     return -1;
 }
 
+/* Their answers may still come, and belong to no other transaction. */
+static void note_copies(struct upstream *u, uint32_t key, const struct transaction *t)
+{
+    struct under_way *what = &u->under_way[key >> 16][(uint16_t)key];
+    unsigned copies = t->unanswered < COPIES_MAX ? t->unanswered : COPIES_MAX;
+    if (what->copies == 0 && copies == 0)
+        return; /* the page is not written */
+    what->copies = copies & COPIES_MAX;
+    what->copies_delete = t->deleting;
+}
+
 static void end(struct upstream *u, int i, uint64_t now_ms)
 {
     struct transaction *t = &u->transaction[i];
+    note_copies(u, u->key[i], t);
+
     u->apart_ms[u->key[i] >> 16][!t->deleting] = (t->deleting ? now_ms : t->last_ms) + UNDER_WAY_MS;
     t->used = false;
     u->chosen -= (uint16_t)u->key[i] == 0;
@@ -86,7 +100,9 @@ static struct under_way *under_way(struct upstream *u, uint32_t key)
 
 static void note_under_way(struct upstream *u, uint32_t key, enum under_way_kind kind, uint64_t until_ms)
 {
-    *under_way(u, key) = (struct under_way){.until_ms = until_ms & (UINT64_MAX >> 2), .kind = kind};
+    struct under_way *what = under_way(u, key);
+    what->until_ms = until_ms & ((UINT64_C(1) << 55) - 1);
+    what->kind = kind;
 }
 
 /* After a deletion, retransmissions of it and of earlier requests may still be on their way. A withdrawn
@@ -452,6 +468,17 @@ static void note_wrong(struct upstream *u, int i)
     u->wrong = (uint8_t)(i + 1);
 }
 
+/* True: the answer to a copy of a request or deletion that had ended before. Each copy has one answer. */
+static bool take_copy(struct upstream *u, enum natpmp_protocol protocol, uint16_t internal_port,
+                      bool deletion)
+{
+    struct under_way *what = &u->under_way[protocol][internal_port];
+    if (what->copies == 0 || what->copies_delete != deletion)
+        return false;
+    what->copies--;
+    return true;
+}
+
 /* Of the requests of that protocol, the one that waits for its answer longest; -1: none. */
 static int longest_waiting(const struct upstream *u, enum natpmp_protocol protocol)
 {
@@ -465,14 +492,21 @@ static int longest_waiting(const struct upstream *u, enum natpmp_protocol protoc
     return found;
 }
 
-void upstream_on_stranger(struct upstream *u, const struct upstream_outcome *o, bool ours)
+bool upstream_on_stranger(struct upstream *u, const struct upstream_outcome *o, bool ours,
+                          const struct step *step)
 {
+    if (take_copy(u, o->protocol, o->internal_port, o->lifetime_s == 0)) {
+        upstream_heard(u, step);
+        return true;
+    }
+
     enum natpmp_protocol other = o->protocol == NATPMP_TCP ? NATPMP_UDP : NATPMP_TCP;
     int i = u->used == 0 || o->lifetime_s == 0 ? -1 : find(u, transaction_key(other, o->internal_port));
     if (i < 0 && u->used > 0 && o->lifetime_s != 0 && !ours)
         i = longest_waiting(u, o->protocol);
     if (i >= 0)
         note_wrong(u, i);
+    return false;
 }
 
 const char *upstream_wrong_text(const struct upstream_outcome *o, enum natpmp_protocol protocol,
@@ -508,18 +542,23 @@ static void take_wrong(struct upstream *u, uint64_t now_ms, struct upstream_outc
 static bool take_answer(struct upstream *u, int i, uint64_t now_ms, struct upstream_outcome *o)
 {
     const struct natpmp_reply *reply = &u->reply;
-    const struct transaction *t = &u->transaction[i];
+    struct transaction *t = &u->transaction[i];
     uint32_t key = u->key[i];
+    bool deletion = reply->result == NATPMP_SUCCESS && reply->lifetime_s == 0;
     if (!suits(t, reply)) {
+        if (deletion && !t->deleting && take_copy(u, reply->protocol, reply->internal_port, true))
+            return false;
         note_wrong(u, i);
         /* Even if it does not count, the gateway may have ended the lease. */
-        return u->wrong == 0 && !t->deleting && reply->result == NATPMP_SUCCESS && reply->lifetime_s == 0;
+        return u->wrong == 0 && !t->deleting && deletion;
     }
     o->owner = t->owner;
     o->suggested = t->external_port;
     o->asked_ms = t->first_ms;
     o->gone_ms = t->last_ms + UNDER_WAY_MS + (uint64_t)reply->lifetime_s * 1000;
     o->wrong = t->wrong > 0;
+    if (t->unanswered > 0)
+        t->unanswered--;
     if (t->deleting)
         note_deleted(u, key, t, now_ms);
     if (reply->result != NATPMP_SUCCESS) {
@@ -527,6 +566,10 @@ static bool take_answer(struct upstream *u, int i, uint64_t now_ms, struct upstr
     } else if (!t->deleting) {
         o->type = UPSTREAM_GRANTED;
         note_under_way(u, key, UNDER_WAY_GRANT, now_ms + UNDER_WAY_MS);
+        /* Of a port that the gateway chose, the answers to the copies may name it. */
+        if (reply->internal_port != (uint16_t)key)
+            note_copies(u, transaction_key(reply->protocol, reply->internal_port), t);
+
     } else {
         o->type = UPSTREAM_DELETED;
     }

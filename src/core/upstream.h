@@ -72,8 +72,11 @@ enum under_way_kind {
 
 /* In 8 bytes, because random ports make the whole table of dynamic ports resident memory. */
 struct under_way {
-    uint64_t until_ms : 62;
+    uint64_t until_ms : 55;
     uint64_t kind : 2; /* enum under_way_kind */
+    /* of the last transaction: its datagrams that nobody has answered, and whether it was a deletion */
+    uint64_t copies : 6;
+    uint64_t copies_delete : 1;
 };
 
 struct upstream {
@@ -189,8 +192,10 @@ void upstream_tick(struct upstream *u, const struct step *step);
 /* Takes the next outcome. False: there is none left. */
 bool upstream_next(struct upstream *u, uint64_t now_ms, struct upstream_outcome *ret_outcome);
 /* That outcome was an unsolicited grant. If it names none of our mappings, or the port of a request of the
- * other protocol, it may be the wrong answer to a request. */
-void upstream_on_stranger(struct upstream *u, const struct upstream_outcome *o, bool ours);
+  * other protocol, it may be the wrong answer to a request. True: it is the late answer to a copy of an earlier
+ * request or deletion. */
+bool upstream_on_stranger(struct upstream *u, const struct upstream_outcome *o, bool ours,
+                          const struct step *step);
 /* The gateway answers what it was asked, rightly or wrongly. */
 void upstream_heard(struct upstream *u, const struct step *step);
 /* The time of the next attempt; UINT64_MAX: none is scheduled. */

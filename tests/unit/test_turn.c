@@ -53,7 +53,7 @@ static void test_it_gets_in_line(void **state)
         const struct line *row = &lines[i];
         give_proxy(&strategy_normal, &row->given, 1);
         p->upstream.under_way[NATPMP_TCP][7000] =
-            (struct under_way){.until_ms = row->quiet_ms & (UINT64_MAX >> 2), .kind = UNDER_WAY_WITHDRAWN};
+            (struct under_way){.until_ms = row->quiet_ms & (UINT64_MAX >> 9), .kind = UNDER_WAY_WITHDRAWN};
         turn_queue(p, 1, &step);
         turn_queue(p, 1, &step); /* it is in line only once */
         check_number(row->name, "in line", t->client[1].queue.first, row->queued);

@@ -239,7 +239,7 @@ static bool wrong_answer(struct reply reply, uint32_t epoch_s, uint64_t now_ms)
         if (outcome.type == UPSTREAM_WRONG || outcome.type == UPSTREAM_NOT_GRANTED)
             return true;
         if (outcome.type == UPSTREAM_UNSOLICITED)
-            upstream_on_stranger(&upstream, &outcome, false);
+            (void)upstream_on_stranger(&upstream, &outcome, false, at(now_ms));
     }
     return false;
 }
@@ -288,7 +288,7 @@ static void test_what_is_no_wrong_answer(void **state)
     assert_false(wrong_answer((struct reply){2, 0, 0, PORT + 1, 0, 0}, 500, START_MS + 30));
     receive_map((struct reply){2, 0, 500, PORT + 1, 42000, 3600}, START_MS + 40);
     assert_true(next(START_MS + 40));
-    upstream_on_stranger(&upstream, &outcome, true);
+    (void)upstream_on_stranger(&upstream, &outcome, true, at(START_MS + 40));
     assert_false(next(START_MS + 40));
 }
 

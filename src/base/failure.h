@@ -146,7 +146,11 @@
       .remedy = "check the tunnel, VPN_GATEWAY, and the route to it",                                        \
       .cure = "/tool/ping {gateway} count=3")                                                                \
     /* It answers the address request with an error, which the result code explains. */                      \
-    X(REFUSES, .state = "the gateway gives no external address")                                             \
+    X(REFUSES, .state = "the gateway gives no external address",                                             \
+      .remedy = "check that the key and the server offer NAT-PMP, or choose another server")                 \
+    /* It says so: it may speak only PCP. */                                                                 \
+    X(NO_NAT_PMP, .state = "the gateway does not speak NAT-PMP",                                             \
+      .remedy = "check VPN_GATEWAY, and that the provider offers NAT-PMP")                                   \
     /* It answers the address request, and refuses each request for a mapping, whoever asks. */              \
     X(REFUSES_MAPPINGS, .state = "the gateway refuses every mapping",                                        \
       .cause = "the key was made without NAT-PMP, or the server does not offer it",                          \
@@ -202,6 +206,12 @@ enum {
 #undef FAILURE_NUMBER
         CONNECTION_FAILURES,
 };
+
+/* It answers the address request, but not with an address. */
+static inline bool gateway_trouble_is_an_answer(enum gateway_trouble trouble)
+{
+    return trouble == GATEWAY_REFUSES || trouble == GATEWAY_NO_NAT_PMP;
+}
 
 struct failure_text {
     bool must_act;      /* it lasts until the operator acts: an error in the log, not a warning */

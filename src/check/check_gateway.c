@@ -82,7 +82,7 @@ static void note_address(struct check *c)
     c->survey.upstream.address_known = c->upstream.address_known;
     c->survey.upstream.address = c->upstream.address;
     /* Who refuses the one request may grant the other. */
-    bool answers = c->upstream.address_known || c->upstream.trouble == GATEWAY_REFUSES;
+    bool answers = c->upstream.address_known || gateway_trouble_is_an_answer(c->upstream.trouble);
     c->gateway_phase = answers ? GATEWAY_WAITING : GATEWAY_ENDED;
 }
 

@@ -116,7 +116,7 @@ static void judge_external(const struct survey *s, struct findings *out)
 
 void judge_gateway(const struct survey *s, struct findings *out)
 {
-    if (!s->upstream.address_known && s->upstream.trouble != GATEWAY_REFUSES) {
+    if (!s->upstream.address_known && !gateway_trouble_is_an_answer(s->upstream.trouble)) {
         judge_silent(s, out);
         return;
     }

@@ -353,7 +353,7 @@ static struct question question_of(const struct upstream *u, const struct natpmp
 void upstream_heard(struct upstream *u, const struct step *step)
 {
     u->unheard = 0;
-    if (u->trouble != GATEWAY_REFUSES)
+    if (!gateway_trouble_is_an_answer(u->trouble))
         upstream_report(u, GATEWAY_FINE, step->out);
 }
 
@@ -363,7 +363,8 @@ static void no_address(struct upstream *u, uint16_t result, uint32_t address, st
         u->trouble = GATEWAY_UNKNOWN;
     u->trouble_result = result;
     u->trouble_address = address;
-    upstream_report(u, GATEWAY_REFUSES, out);
+    bool speaks = result != NATPMP_UNSUPPORTED_VERSION && result != NATPMP_UNSUPPORTED_OPCODE;
+    upstream_report(u, speaks ? GATEWAY_REFUSES : GATEWAY_NO_NAT_PMP, out);
 }
 
 static void receive_address(struct upstream *u, const struct natpmp_reply *reply, const struct step *step)
@@ -375,7 +376,7 @@ static void receive_address(struct upstream *u, const struct natpmp_reply *reply
         return;
     }
     if (reply->result == NATPMP_SUCCESS && address_is_possible(reply->address)) {
-        u->trouble = u->trouble == GATEWAY_REFUSES ? GATEWAY_UNKNOWN : u->trouble;
+        u->trouble = gateway_trouble_is_an_answer(u->trouble) ? GATEWAY_UNKNOWN : u->trouble;
         upstream_report(u, GATEWAY_FINE, step->out);
         u->address_changed = !u->address_known || u->address != reply->address;
         if (u->address_changed)
@@ -423,7 +424,7 @@ void upstream_receive(struct upstream *u, struct span datagram, const struct ste
         return;
     }
     struct question question = question_of(u, &reply);
-    bool trouble = u->trouble > GATEWAY_FINE && u->trouble != GATEWAY_REFUSES;
+    bool trouble = u->trouble > GATEWAY_FINE && !gateway_trouble_is_an_answer(u->trouble);
     if (trouble && (question.open || upstream_may_ask_unasked(u, step->now_ms)))
         upstream_hurry(u, step->now_ms); /* any packet is a sign of life */
     if (reply.type == NATPMP_REPLY_ADDRESS && u->address_unanswered > 0)

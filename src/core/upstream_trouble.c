@@ -23,9 +23,7 @@ static void report_no_address(uint16_t result, struct actions *out)
         break;
     case NATPMP_UNSUPPORTED_VERSION:
     case NATPMP_UNSUPPORTED_OPCODE:
-        cause = "it does not speak NAT-PMP";
-        remedy = "check VPN_GATEWAY, and that the provider offers NAT-PMP";
-        break;
+        break; /* gateway_trouble_text says it all */
     case NATPMP_NOT_AUTHORIZED:
         cause = "it does not authorize this client";
         remedy = FAILURE_GET_AUTHORIZED;
@@ -63,6 +61,10 @@ void upstream_report(struct upstream *u, enum gateway_trouble trouble, struct ac
         report_impossible(u->trouble_address, out);
     else if (trouble == GATEWAY_REFUSES)
         report_no_address(u->trouble_result, out);
+    else if (trouble == GATEWAY_NO_NAT_PMP)
+        actions_log_state(out, LOG_LEVEL_WARN, component, "%s; retrying result=%u fix=\"%s\"",
+                          gateway_trouble_text(trouble)->state, (unsigned)u->trouble_result,
+                          gateway_trouble_text(trouble)->remedy);
     else if (trouble == GATEWAY_SILENT && other_way)
         report_other_way(u, out);
     else if (trouble != GATEWAY_UNKNOWN)

@@ -189,6 +189,8 @@ static const struct {
      "/tool/ping 10.2.0.1 count=3"},
     {GATEWAY_REFUSES, "the gateway gives no external address: it does not authorize this client",
      "with ProtonVPN", NULL},
+    {GATEWAY_NO_NAT_PMP, "the gateway does not speak NAT-PMP", "check VPN_GATEWAY, and that the provider",
+     NULL},
     {GATEWAY_REFUSES_MAPPINGS, "the gateway refuses every mapping: the key was made without NAT-PMP",
      "make a new WireGuard key", "make a new WireGuard key with NAT-PMP"},
     {GATEWAY_PORT_UNREACHABLE, "the gateway refuses NAT-PMP (port unreachable): the key was made without it",

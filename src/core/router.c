@@ -388,6 +388,18 @@ static uint64_t idle_ms(const struct session *s, uint64_t limit_ms)
     return later_ms(s->used_ms, s->heard_ms) + limit_ms;
 }
 
+/* The router answers others: the line tells which command to look for in the router's own log. */
+static void name_unanswered(const struct session *s, const struct step *step)
+{
+    const struct command *c = s->state == SESSION_READY ? session_waits_for(s) : NULL;
+    if (c != NULL && s->heard_ms >= c->heard_ms + UNANSWERED_MS)
+        actions_log(step->out, LOG_LEVEL_WARN, component,
+                    "the router answers others, but not this command; its session ends, and a new one begins "
+                    "command=%s seconds=%u fix=\"%s\"",
+                    c->path, (unsigned)((step->now_ms - c->heard_ms) / 1000),
+                    failure_text(FAILURE_UNANSWERED)->remedy);
+}
+
 static void wait_on(struct router *r, unsigned i, const struct step *step)
 {
     struct session *s = &r->session[i];
@@ -397,6 +409,7 @@ static void wait_on(struct router *r, unsigned i, const struct step *step)
         router_answer_given_up(r, &c, step);
     if (wait != SESSION_TIMES_OUT)
         return;
+    name_unanswered(s, step);
     session_break(s, session_timeout(s), &r->prng, step);
     broken(r, i, step);
 }

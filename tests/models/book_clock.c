@@ -135,13 +135,16 @@ static bool other_clock(struct book *b, uint64_t now_ms, uint32_t epoch_s,
 }
 
 /* The known clock is heard again after packets of another one. */
-static void goes_on(struct book *b, uint64_t now_ms)
+static void goes_on(struct book *b, uint64_t now_ms, uint32_t epoch_s)
 {
     struct book_clock *clock = &b->own.clock;
 
     if (clock->again_ms <= b->own.other_clock.heard_ms) {
         clock->again_ms = now_ms;
         clock->prompt = 0;
+        /* The daemon may have taken the other clock, and then it is that one that does not go on. */
+        if (b->own.other_clock.known && is_restart(&b->own.other_clock, now_ms, epoch_s))
+            b->own.cause_ms = now_ms;
     }
     if (now_ms >= clock->again_ms + CLOCK_SETTLED_MS && ++clock->prompt >= PROMPT_ANSWERS)
         b->own.other_clock.known = false;
@@ -157,7 +160,7 @@ enum book_fit book_judge(struct book *b, uint64_t now_ms, uint32_t epoch_s,
         b->own.clock.heard_ms = now_ms;
         if (!b->own.clock.known || off_s >= 0) /* one that is behind was longer under way */
             set_clock(&b->own.clock, now_ms, epoch_s);
-        goes_on(b, now_ms);
+        goes_on(b, now_ms, epoch_s);
         return b->own.other_clock.known ? BOOK_FIT_MAYBE : BOOK_FIT_SURE;
     }
     book_gateway_trouble(b, now_ms);

@@ -126,6 +126,9 @@ void flow_consider(struct flow *f, const struct ros_sentence *row, uint32_t addr
     flow.ours = flow.source == own_address;
     if (ros_attribute(row, "timeout", &text))
         flow.left_s = parse_time_s(text);
+    bool both = f->known && f->source == flow.source && f->replied && flow.replied;
+    flow.divided = f->divided || (both && f->reply_to != flow.reply_to);
+    f->divided = flow.divided;
     if (shows_more(&flow, f))
         *f = flow;
 }

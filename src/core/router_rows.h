@@ -34,6 +34,7 @@ struct flow {
     bool known;
     bool ours;         /* it comes from our own address */
     bool replied;      /* an answer came back */
+    bool divided;      /* the source's connections show two ways; an older one may be of an earlier process */
     uint32_t left_s;   /* until the router forgets it */
     uint32_t source;   /* whose packets these are ... */
     uint32_t reply_to; /* ... and the address to which the answers come: the source's, or what replaces it */

@@ -19,6 +19,7 @@ enum {
     /* At the first look the answer may still be on its way. */
     UNTRANSLATED_LOOKS = 2,
     UNTRANSLATED_MS = 5 * 1000,
+    DIVIDED_MS = 5 * 1000,
 };
 
 static const char component[] = "router";
@@ -69,6 +70,7 @@ void router_way_down(struct router *r, uint64_t now_ms)
     r->way.due_ms = UINT64_MAX;
     r->way.wait_ms = 0;
     r->way.listening = false;
+    r->way.again = false;
     r->way.tracked = false;
     r->way.flow_slow = false;
     r->way.flow_hangs = false;
@@ -172,6 +174,7 @@ void router_way_begin(struct router *r, const struct step *step)
     way->begun_ms = step->now_ms;
     way->looking = true;
     way->by_sign = way->signs;
+    way->again = way->again && !way->by_sign;
     way->signs = false;
     way->evidence = (struct way_evidence){0};
     if (!way->listening) {
@@ -289,12 +292,23 @@ static void keep_reply_address(struct router_way *way)
         way->reply_to = flow->reply_to;
 }
 
+/* The table keeps the connection of an earlier process for three minutes after its last packet, but one that
+ * has just begun for 30 s. So the one that is in use is only certain when it has gone on for a while. */
+static void look_again(struct router_way *way)
+{
+    if (!way->evidence.flow.divided || way->again)
+        return;
+    way->again = true;
+    way->due_ms = earlier_ms(way->due_ms, way->begun_ms + DIVIDED_MS);
+}
+
 static void conclude(struct router *r, const char *interface, const struct step *step)
 {
     struct router_way *way = &r->way;
     const char *candidate = way_candidate(&way->evidence);
     copy_interface(way->verdict, span_text(interface));
     keep_reply_address(way);
+    look_again(way);
     if (interface[0] == '\0')
         way->interface[0] = '\0';
     note_translation(r, interface[0] != '\0' ? interface : candidate, step->out);

@@ -49,6 +49,7 @@ struct router_way {
     bool signs;          /* there was one since the last look began */
     bool by_sign;        /* the look follows one */
     bool looking;        /* a look is running, not only a resync */
+    bool again;          /* since the last sign the table has shown two ways, so there is one look more */
     uint8_t asked;       /* packets that were requested for the look that waits */
     uint8_t failures;    /* looks in a row that did not find the way */
     uint8_t news;        /* enum way_news, for router_next */

@@ -167,8 +167,9 @@ struct book_lease {
         uint32_t epoch_s;   /* of the gateway's answer */
     } grant[BOOK_GRANTS];   /* the newest last; several: any of them may count */
     unsigned grants;
-    bool open;       /* a request is unanswered ... */
-    bool maybe_open; /* ... or was refused by a packet that may be late */
+    bool open;            /* a request is unanswered ... */
+    bool maybe_open;      /* ... or was refused by a packet that may be late */
+    bool may_be_given_up; /* by a client without a rule: its next datagram may be the first of another one */
     bool deletes;
     uint64_t asked_ms;       /* its first datagram */
     uint64_t restarted_ms;   /* the last one that may be the first of another request */

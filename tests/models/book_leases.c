@@ -61,13 +61,37 @@ struct book_mapping *book_owner_of(const struct book *b, const struct book_lease
     return book_find(b, lease->owner, lease->tcp, lease->owner_port);
 }
 
+static bool has_rule(const struct book *b, const struct book_lease *lease)
+{
+    for (unsigned i = 0; i < b->rule_count; i++) {
+        if (b->rules[i].tcp == lease->tcp && b->rules[i].router_port == lease->router_port)
+            return true;
+    }
+    return false;
+}
+
+/* The gateway may be asked before the router, so the client's request is one of those without a rule. */
+static void give_up_without_rule(struct book *b, const struct book_mapping *m)
+{
+    for (unsigned i = 0; i < b->own.lease_count; i++) {
+        struct book_lease *lease = &b->own.leases[b->own.lease_of[i]];
+
+        if (lease->tcp == m->tcp && lease->open && !lease->deletes && !has_rule(b, lease))
+            lease->may_be_given_up = true;
+    }
+}
+
 void book_give_up(struct book *b, const struct book_mapping *m)
 {
     const struct book_rule *rule = book_rule_of(b, m->address, m->tcp, m->port);
     struct book_lease *lease;
 
-    if (!rule || b->config.symmetric)
+    if (b->config.symmetric)
         return;
+    if (!rule) {
+        give_up_without_rule(b, m);
+        return;
+    }
     lease = book_lease_at(b, rule->tcp, rule->router_port);
     lease->maybe_open = lease->open; /* the daemon may keep the mapping alive */
     lease->open = false;

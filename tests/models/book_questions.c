@@ -148,8 +148,9 @@ static void ask_mapping(struct book *b, uint64_t now_ms, const uint8_t *bytes)
     if (lease->open)
         book_gateway_trouble(b, now_ms);
     lease->suggested = get16(bytes + 6);
-    if (!same || early)
+    if (!same || early || lease->may_be_given_up)
         lease->restarted_ms = now_ms;
+    lease->may_be_given_up = false;
     if (same)
         return;
     lease->asked_ms = now_ms;

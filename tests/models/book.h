@@ -380,6 +380,8 @@ enum {
     BOOK_CALM_MS = 5000,
     BOOK_CONTRADICTED_MS = 3600000, /* a gateway that contradicts itself may do so again */
     BOOK_ATTEMPTS_MAX = 9,
+    BOOK_DELETE_ATTEMPTS_MAX = 3, /* section 3.4 allows fewer */
+    BOOK_COPY_MS = 1200,          /* what was sent arrives within this time */
     /* A request that was refused is repeated after pauses that grow up to a minute, with the suggestion that
      * was not refused yet; until the gateway grants something. */
     BOOK_PARTICULAR_MS = 70000,

@@ -18,7 +18,6 @@ enum {
     AHEAD_S = 2,       /* what was sent after an answer has an epoch that is no more ahead of it */
     WRONG_ANSWERS = 3, /* and a request is refused */
     UNSUPPORTED_OPCODE = 5,
-    COPY_MS = 1200, /* what was sent arrives within this time */
 };
 
 struct reply {
@@ -240,9 +239,10 @@ static void ended(struct book *b, uint64_t now_ms, struct book_lease *lease, con
     /* What was sent so long before that it cannot be answered any more was perhaps given up, and the last one
      * was the first of a new deletion. */
     bool copied = lease->sends > 1 && lease->sends < BOOK_ATTEMPTS_MAX &&
-                  lease->sent_ms < lease->sent_before_ms + COPY_MS;
+                  lease->sent_ms < lease->sent_before_ms + BOOK_COPY_MS;
 
-    lease->quiet_ms = copied ? lease->sent_ms + COPY_MS : 0;
+    if (copied)
+        lease->quiet_ms = lease->sent_ms + BOOK_COPY_MS;
 }
 
 static void refused(struct book *b, uint64_t now_ms, struct book_lease *lease, const struct reply *reply)

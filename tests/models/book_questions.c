@@ -123,7 +123,8 @@ static void ask_mapping(struct book *b, uint64_t now_ms, const uint8_t *bytes)
     bool suggestion = lease->suggested == get16(bytes + 6) ||
                       (lease->suggested == 0 && get16(bytes + 6) == get16(bytes + 4));
     bool again = (lease->open || lease->maybe_open) && lease->asked_s == lifetime_s && suggestion;
-    bool same = again && lease->open && lease->sends < BOOK_ATTEMPTS_MAX && now_ms <= next_ms;
+    unsigned sends_max = lifetime_s == 0 ? BOOK_DELETE_ATTEMPTS_MAX : BOOK_ATTEMPTS_MAX;
+    bool same = again && lease->open && lease->sends < sends_max && now_ms <= next_ms;
     /* One that comes too early to be the next retransmission may be a new request. */
     bool early = now_ms + UINT64_C(2) * ATTEMPT_SLACK_MS < next_ms;
 
@@ -140,6 +141,8 @@ static void ask_mapping(struct book *b, uint64_t now_ms, const uint8_t *bytes)
     if (!same)
         lease->is_first = lease->unanswered == 0;
     lease->unanswered++;
+    if (!same && lifetime_s == 0 && lease->open && lease->deletes && lease->sends > 1)
+        lease->quiet_ms = lease->sent_ms + BOOK_COPY_MS; /* of a deletion that was given up */
     lease->sent_before_ms = lease->sent_ms;
     lease->sent_ms = now_ms;
     lease->router_port = get16(bytes + 4);

@@ -5,6 +5,16 @@ enum {
     WANTED_WITHIN_MS = 1000,
 };
 
+/* The gateway lives, so the attempts of a request that has used all of them begin anew: it would block all
+ * others of its client while it waits for the answer to the last one. */
+static void send_now(struct upstream *u, struct transaction *t, uint64_t now_ms)
+{
+    if (t->sends >= t->sends_max)
+        t->sends = 0;
+    t->next_ms = now_ms;
+    u->due_ms = now_ms;
+}
+
 void upstream_want_address(struct upstream *u, uint64_t now_ms)
 {
     if (u->address_next_ms <= now_ms + WANTED_WITHIN_MS)
@@ -24,8 +34,8 @@ void upstream_ask_ignored_again(struct upstream *u, uint64_t now_ms)
 {
     for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX; i++) {
         struct transaction *t = &u->transaction[i];
-        if (t->used && t->ignored && t->sends < t->sends_max)
-            t->next_ms = u->due_ms = now_ms;
+        if (t->used && t->ignored)
+            send_now(u, t, now_ms);
         t->ignored = false;
     }
 }
@@ -34,8 +44,9 @@ void upstream_hurry(struct upstream *u, uint64_t now_ms)
 {
     for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX; i++) {
         struct transaction *t = &u->transaction[i];
-        if (t->used && t->sends < t->sends_max && t->next_ms > now_ms + FIRST_INTERVAL_MS)
-            t->next_ms = now_ms;
+        bool may = !t->deleting || t->sends < t->sends_max;
+        if (t->used && may && t->next_ms > now_ms + FIRST_INTERVAL_MS)
+            send_now(u, t, now_ms);
     }
     u->due_ms = now_ms;
     if (u->address_next_ms <= now_ms + FIRST_INTERVAL_MS)

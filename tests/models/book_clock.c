@@ -134,6 +134,15 @@ static bool other_clock(struct book *b, uint64_t now_ms, uint32_t epoch_s,
     return true;
 }
 
+/* The daemon may have taken the other clock, and then it is that one that does not go on: for the daemon the
+ * gateway has lost all leases (section 3.6). */
+static void may_have_lost_all(struct book *b, uint64_t now_ms)
+{
+    b->own.cause_ms = now_ms;
+    for (unsigned i = 0; i < b->own.lease_count; i++)
+        b->own.leases[b->own.lease_of[i]].doubted_ms = now_ms;
+}
+
 /* The known clock is heard again after packets of another one. */
 static void goes_on(struct book *b, uint64_t now_ms, uint32_t epoch_s)
 {
@@ -142,9 +151,8 @@ static void goes_on(struct book *b, uint64_t now_ms, uint32_t epoch_s)
     if (clock->again_ms <= b->own.other_clock.heard_ms) {
         clock->again_ms = now_ms;
         clock->prompt = 0;
-        /* The daemon may have taken the other clock, and then it is that one that does not go on. */
         if (b->own.other_clock.known && is_restart(&b->own.other_clock, now_ms, epoch_s))
-            b->own.cause_ms = now_ms;
+            may_have_lost_all(b, now_ms);
     }
     if (now_ms >= clock->again_ms + CLOCK_SETTLED_MS && ++clock->prompt >= PROMPT_ANSWERS)
         b->own.other_clock.known = false;

@@ -294,13 +294,15 @@ static void answered_wrongly(struct book *b, uint64_t now_ms, struct book_lease 
         m->broken_ms = now_ms;
 }
 
-/* It names no open request: it may be the wrong answer to any. */
-static void stranger(struct book *b, uint64_t now_ms, const struct reply *reply)
+/* It names no open request, or one that was refused after wrong answers: it may be the wrong answer to any
+ * other. */
+static void stranger(struct book *b, uint64_t now_ms, const struct book_lease *named,
+                     const struct reply *reply)
 {
     for (unsigned i = 0; i < b->own.lease_count; i++) {
         struct book_lease *lease = &b->own.leases[b->own.lease_of[i]];
 
-        if (lease->open && !lease->deletes)
+        if (lease != named && lease->open && !lease->deletes)
             answered_wrongly(b, now_ms, lease, reply, false);
     }
 }
@@ -358,8 +360,8 @@ static void map_answered(struct book *b, uint64_t now_ms, struct reply *reply)
     }
     if (lease->open || reply->result == 0)
         heard(b, now_ms, lease->open ? reply->fit : BOOK_FIT_MAYBE);
-    if (!lease->open && reply->result == 0 && reply->lifetime_s > 0)
-        stranger(b, now_ms, reply);
+    if ((!lease->open || lease->wrong >= WRONG_ANSWERS) && grant)
+        stranger(b, now_ms, lease, reply);
     if (reply->result != 0)
         refused(b, now_ms, lease, reply);
     else if (lease->open && !lease->deletes && grants_nothing(reply))

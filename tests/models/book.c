@@ -374,6 +374,15 @@ static bool gateway_said(const struct book *b, const struct book_mapping *m, uns
     return false;
 }
 
+/* The router has just refused something, and the mapping needs another rule: for want of a right it is
+ * refused with result 2, whatever the gateway granted. */
+static bool router_may_refuse(const struct book *b, uint64_t now_ms, const struct book_rule *rule,
+                              unsigned result)
+{
+    return result == 2 && !book_router_is_calm(b, now_ms, BOOK_CALM_MS) &&
+           b->config.elsewhere(b->config.context, rule->id);
+}
+
 /* Result 4 also means that a limit was reached: see book_limits.c, or of the gateway's one port. Result 2
  * also comes from the router, if it lost a right. */
 static void check_refusal(const struct book *b, uint64_t now_ms, const struct book_mapping *m,
@@ -391,7 +400,7 @@ static void check_refusal(const struct book *b, uint64_t now_ms, const struct bo
         book_fail(b, "%s is refused with result %u, and nothing is the reason", book_name(m, text), result);
     if (m->until_ms > now_ms && book_told_by_us(b, m) && rule && rule->enabled && lease &&
         lease->clash_ms < m->work_ms && book_lease_is_sure(b, lease, now_ms + SHORT_MS) &&
-        lease->grant[0].port == m->external_port)
+        lease->grant[0].port == m->external_port && !router_may_refuse(b, now_ms, rule, result))
         book_fail(b, "%s is refused with result %u while its lease is valid", book_name(m, text), result);
 }
 

@@ -74,6 +74,9 @@ struct book_config {
     bool (*excused)(void *context, uint32_t address, bool tcp, uint16_t port);
     /* No mapping may lead there: the daemon's own address, or loopback. */
     bool (*forbidden)(void *context, uint32_t address);
+    /* The gateway's packets do not meet that rule any more, because they arrive elsewhere: it must be
+     * replaced. */
+    bool (*elsewhere)(void *context, uint32_t rule);
     /* True while no rule of the daemon's can be the first for a port of that protocol. */
     bool (*barred)(void *context, bool tcp);
 };

@@ -31,6 +31,11 @@ static bool is_forbidden(void *context, uint32_t address)
            address == w->router_local || inv_is_routers(w, address);
 }
 
+static bool is_elsewhere(void *context, uint32_t rule)
+{
+    return inv_is_elsewhere(context, rule);
+}
+
 static bool is_barred(void *context, bool tcp)
 {
     return inv_is_barred(context, tcp);
@@ -64,6 +69,7 @@ void inv_init(struct world *w)
         .fail = book_failed,
         .excused = is_excused,
         .forbidden = is_forbidden,
+        .elsewhere = is_elsewhere,
         .barred = is_barred,
     };
 

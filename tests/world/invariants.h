@@ -165,7 +165,9 @@ bool inv_rule_is_excused(const struct world *w, uint32_t address, bool tcp, uint
 
 /* What comes from the tunnel to the rule's port must reach its client. */
 void inv_check_reach(struct world *w, const struct book_rule *rule);
-/* ... and the gateway's packets must arrive at the rule's interface. */
+/* The gateway's packets do not arrive at the rule's interface ... */
+bool inv_is_elsewhere(const struct world *w, uint32_t rule);
+/* ... but must. */
 void inv_check_way(struct world *w, const struct book_rule *rule);
 
 /* ---- between the files of the invariants ---- */

@@ -341,18 +341,27 @@ bool inv_is_barred(const struct world *w, bool tcp)
            (router_model_rule_dynamic(row) || strcmp(router_model_rule_text(row, "chain"), "dstnat") != 0);
 }
 
-/* What comes from the gateway must match the rule. With MIKROTIK_IN_INTERFACE the operator is responsible. */
+/* With MIKROTIK_IN_INTERFACE the operator is responsible. */
+bool inv_is_elsewhere(const struct world *w, uint32_t rule)
+{
+    const struct router_model_rule *row = router_model_rule_find(w->router, rule);
+    const char *way = world_way(w);
+
+    return row && way && w->options.config.in_interface[0] == '\0' &&
+           strcmp(router_model_rule_text(row, "in-interface"), way) != 0;
+}
+
+/* What comes from the gateway must match the rule. */
 void inv_check_way(struct world *w, const struct book_rule *rule)
 {
     const struct router_model_rule *row = router_model_rule_find(w->router, rule->id);
     const char *interface = row ? router_model_rule_text(row, "in-interface") : "";
-    const char *way = world_way(w);
 
-    if (!way || strcmp(way, interface) == 0 || w->options.config.in_interface[0] != '\0' ||
-        w->now_ms <= w->invariants.hand_known_ms + PUT_BACK_MS || way_is_moving(w))
+    if (!inv_is_elsewhere(w, rule->id) || w->now_ms <= w->invariants.hand_known_ms + PUT_BACK_MS ||
+        way_is_moving(w))
         return;
     world_fail(w, "a rule that was advertised is on %s, and the gateway's packets arrive on %s", interface,
-               way);
+               world_way(w));
 }
 
 /* ---- changes by hand ---- */

@@ -92,7 +92,12 @@ struct book_mapping *book_take_mapping(struct book *b, uint32_t address, bool tc
 
 void book_asked_before(struct book *b, uint32_t address, bool tcp, uint16_t port)
 {
-    book_take_mapping(b, address, tcp, port)->doubtful = true;
+    struct book_mapping *m = book_take_mapping(b, address, tcp, port);
+    const struct book_rule *rule = book_rule_of(b, address, tcp, port);
+
+    m->doubtful = true;
+    if (rule && rule->enabled) /* the next process adopts it */
+        m->rule_generation = b->rule_generation;
 }
 
 void book_static(struct book *b, uint32_t address, bool tcp, uint16_t port)

@@ -179,7 +179,8 @@ struct book_lease {
     uint64_t sent_ms;        /* its last one */
     uint64_t sent_before_ms; /* the one before it */
     uint64_t deleted_ms;
-    uint64_t quiet_ms; /* until then a copy of the deletion may arrive at the gateway */
+    uint64_t lingers_ms; /* a deletion was sent; until it is confirmed, the lease may live so long */
+    uint64_t quiet_ms;   /* until then a copy of the deletion may arrive at the gateway */
     unsigned sends;
     unsigned unanswered; /* of all datagrams: so many answers may still come */
     bool is_first;       /* none was when the request began, so that no answer to it can be an old one */
@@ -243,6 +244,7 @@ struct book_process {
     struct book_lease *leases; /* by protocol and router port */
     uint32_t *lease_of;        /* the used ones */
     unsigned lease_count;
+    uint64_t lingers_ms; /* the latest of theirs */
 
     /* the gateway */
     uint64_t gateway_ms; /* calm weather since then */
@@ -464,6 +466,8 @@ struct book_lease *book_take_lease(struct book *b, bool tcp, uint16_t router_por
 /* The latest end of what was granted; 0: nothing. */
 uint64_t book_lease_ends_ms(const struct book_lease *lease);
 uint64_t book_lease_gone_ms(const struct book_lease *lease);
+/* Its deletion is not confirmed, and it may live so long. */
+void book_lingers(struct book *b, struct book_lease *lease, uint64_t until_ms);
 /* The one lease that certainly counts, and is not over before that time. */
 bool book_lease_is_sure(const struct book *b, const struct book_lease *lease, uint64_t until_ms);
 bool book_router_is_calm(const struct book *b, uint64_t now_ms, uint64_t for_ms);

@@ -235,6 +235,7 @@ static void ended(struct book *b, uint64_t now_ms, struct book_lease *lease, con
     }
     lease->open = false;
     lease->grants = 0;
+    lease->lingers_ms = 0;
     lease->told_wrong = 0;
     /* What was sent so long before that it cannot be answered any more was perhaps given up, and the last one
      * was the first of a new deletion. */
@@ -342,6 +343,8 @@ static void map_answered(struct book *b, uint64_t now_ms, struct reply *reply)
     soon = lease->sent_ms != 0 && lease->sent_ms + UNDER_WAY_MS > now_ms;
     if (grant && keeps_left_port(b, now_ms, lease, port))
         return;
+    if (grant && lease->deletes)
+        book_lingers(b, lease, lease->sent_ms + (uint64_t)reply->lifetime_s * 1000);
     if (!lease->open)
         b->own.unsure_ms = now_ms;
     if (lease->unanswered > 0)

@@ -46,6 +46,14 @@ uint64_t book_lease_gone_ms(const struct book_lease *lease)
     return gone_ms;
 }
 
+void book_lingers(struct book *b, struct book_lease *lease, uint64_t until_ms)
+{
+    if (lease->lingers_ms < until_ms)
+        lease->lingers_ms = until_ms;
+    if (b->own.lingers_ms < until_ms)
+        b->own.lingers_ms = until_ms;
+}
+
 bool book_lease_is_sure(const struct book *b, const struct book_lease *lease, uint64_t until_ms)
 {
     return lease->grants == 1 && lease->grant[0].ends_ms > until_ms &&

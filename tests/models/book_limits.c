@@ -38,13 +38,26 @@ static uint64_t last_ms(const struct book_mapping *m)
     return ms > m->deleted_ms ? ms : m->deleted_ms;
 }
 
+/* The gateway has not confirmed the deletion of its lease. */
+static bool lingers(const struct book *b, const struct book_mapping *m, uint64_t now_ms)
+{
+    for (unsigned i = 0; b->own.lingers_ms > now_ms && i < b->own.lease_count; i++) {
+        const struct book_lease *lease = &b->own.leases[b->own.lease_of[i]];
+
+        if (lease->lingers_ms > now_ms && lease->tcp == m->tcp && lease->owner == m->address &&
+            lease->owner_port == m->port)
+            return true;
+    }
+    return false;
+}
+
 /* The daemon may count it, if it counts what ended less than `rest_ms` ago. */
 static bool may_count(const struct book *b, const struct book_mapping *m, uint64_t now_ms, uint64_t rest_ms)
 {
     uint64_t ended_ms = last_ms(m);
 
     return m->used && (m->work_ms != 0 || m->rule_generation == b->rule_generation ||
-                       (ended_ms != 0 && ended_ms + rest_ms > now_ms));
+                       (ended_ms != 0 && ended_ms + rest_ms > now_ms) || lingers(b, m, now_ms));
 }
 
 static unsigned may_be(const struct book *b, uint32_t address, uint64_t now_ms, uint64_t rest_ms)

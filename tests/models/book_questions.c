@@ -163,6 +163,7 @@ static void ask_mapping(struct book *b, uint64_t now_ms, const uint8_t *bytes)
     lease->deletes = lifetime_s == 0;
     if (lease->deletes) {
         lease->deleted_ms = now_ms;
+        book_lingers(b, lease, book_lease_gone_ms(lease));
         lease->grants = 0;
         return;
     }

@@ -206,6 +206,7 @@ void book_started(struct book *b, uint64_t now_ms)
         lease->sent_ms = 0;
         memset(lease->refused_ms, 0, sizeof(lease->refused_ms));
         lease->clash_ms = 0;
+        lease->lingers_ms = 0;
         lease->contradictions = 0;
     }
 }

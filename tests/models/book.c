@@ -517,6 +517,26 @@ void book_reply(struct book *b, uint64_t now_ms, uint32_t to, uint16_t to_port, 
 
 /* ---- the process ---- */
 
+/* The other process has received requests for the same mappings, and has them in work since then. */
+static void leave_to_other(struct book *b)
+{
+    for (size_t i = 0; b->other.serves && i < b->requests_room; i++) {
+        const struct book_request *request = &b->requests[i];
+        bool tcp = request->kind == BOOK_KIND_CREATE_TCP;
+        struct book_mapping *m = NULL;
+
+        if (request->used && request->process != b->process && request->first_ms != 0 &&
+            !request->overtaken && (tcp || request->kind == BOOK_KIND_CREATE_UDP))
+            m = book_find(b, request->address, tcp, request->internal_port);
+        if (!m || (m->work_ms != 0 && m->work_ms <= request->first_ms))
+            continue;
+        m->work_ms = request->first_ms;
+        m->work_by = request->process;
+        m->waiting++;
+        m->longest_s = request->lifetime_s > m->longest_s ? request->lifetime_s : m->longest_s;
+    }
+}
+
 /* It will not answer what it received. */
 static void forget_requests(struct book *b)
 {
@@ -535,7 +555,9 @@ static void forget_requests(struct book *b)
             continue;
         m->work_ms = 0;
         m->waiting = 0;
+        m->longest_s = 0;
     }
+    leave_to_other(b);
 }
 
 void book_stopping(struct book *b)

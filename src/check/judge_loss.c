@@ -3,17 +3,10 @@
 
 #include "check/judge_parts.h"
 
-struct place judge_first_of(const struct survey *s, enum table_name table, const char *chain)
+void judge_maker(struct finding *f, const char *menu, uint32_t id)
 {
-    struct place place = {""};
-    for (struct table_rows t = table_rows_of(s, table); table_rows_next(&t) != NULL;) {
-        if ((chain != NULL && !row_is(t.row, "chain", chain)) || ros_flag(t.row, "dynamic") ||
-            row_id(t.row) == 0)
-            continue;
-        (void)snprintf(place.text, sizeof(place.text), " place-before=*%X", (unsigned)row_id(t.row));
-        break;
-    }
-    return place;
+    finding_cure(f, "find out what makes rule *%X: %s/print detail where .id=*%X", (unsigned)id, menu,
+                 (unsigned)id);
 }
 
 /* "filter rule *5", "the main routing table". */
@@ -97,61 +90,42 @@ struct finding *judge_loss_finding(struct scene *scene, enum finding_id id, cons
 static void cure(const struct scene *scene, struct finding *f, const struct loss *loss,
                  const struct trip *trip, const struct remedy *r)
 {
-    const struct survey *s = scene->s;
-    bool old = scene->version_known && scene->version.major < 7;
-    struct address_text network = address_text(r->network.address);
-    switch ((enum loss_by)loss->by) {
-    case LOSS_RAW:
-        finding_cure(f, "/ip/firewall/raw/add chain=prerouting %s action=accept%s", r->before.text,
-                     judge_first_of(s, TABLE_RAW, "prerouting").text);
-        break;
-    case LOSS_FILTER:
-        finding_cure(f, "/ip/firewall/filter/add chain=forward %s action=accept%s", r->after.text,
-                     judge_first_of(s, TABLE_FILTER, "forward").text);
-        break;
-    case LOSS_RULE:
-        finding_cure(f, "%s/add dst-address=%s/%u action=lookup table=main%s",
-                     old ? "/ip/route/rule" : "/routing/rule", network.text, (unsigned)r->network.length,
-                     judge_first_of(s, TABLE_RULE, NULL).text);
-        break;
-    case LOSS_MARK:
-        finding_cure(f, "/ip/firewall/mangle/add chain=prerouting %s action=accept%s", r->before.text,
-                     judge_first_of(s, TABLE_MANGLE, "prerouting").text);
-        break;
-    case LOSS_MAIN:
-        finding_cure(f, "/ip/route/add dst-address=%s/%u gateway=%s", network.text,
-                     (unsigned)r->network.length, ros_quote(span_text(trip->out->interface)).text);
-        break;
-    }
-}
-
-/* Before a dynamic rule none can be added. */
-static bool cure_dynamic(const struct scene *scene, struct finding *f, const struct loss *loss)
-{
     static const struct {
         enum table_name table;
-        const char *show;
+        const char *menu;
+        const char *chain;
     } tables[] = {
-        [LOSS_RAW] = {TABLE_RAW, "/ip/firewall/raw/print detail"},
-        [LOSS_FILTER] = {TABLE_FILTER, "/ip/firewall/filter/print detail"},
-        [LOSS_MARK] = {TABLE_MANGLE, "/ip/firewall/mangle/print detail"},
+        [LOSS_RAW] = {TABLE_RAW, "/ip/firewall/raw", "prerouting"},
+        [LOSS_FILTER] = {TABLE_FILTER, "/ip/firewall/filter", "forward"},
+        [LOSS_RULE] = {TABLE_RULE, "/routing/rule", NULL},
+        [LOSS_MARK] = {TABLE_MANGLE, "/ip/firewall/mangle", "prerouting"},
     };
-    if (loss->by >= ARRAY_LEN(tables) || tables[loss->by].show == NULL)
-        return false;
-    struct table_rows t = table_rows_of(scene->s, tables[loss->by].table);
-    while (table_rows_next(&t) != NULL && row_id(t.row) != loss->id)
-        ;
-    if (t.row == NULL || !ros_flag(t.row, "dynamic"))
-        return false;
-    finding_cure(f, "find out what makes that rule: %s where .id=*%X", tables[loss->by].show,
-                 (unsigned)loss->id);
-    return true;
+    struct address_text network = address_text(r->network.address);
+    if (loss->by == LOSS_MAIN) {
+        finding_cure(f, "/ip/route/add dst-address=%s/%u gateway=%s", network.text,
+                     (unsigned)r->network.length, ros_quote(span_text(trip->out->interface)).text);
+        return;
+    }
+    bool old = scene->version_known && scene->version.major < 7;
+    const char *menu = old && loss->by == LOSS_RULE ? "/ip/route/rule" : tables[loss->by].menu;
+    struct packet packet = loss->by == LOSS_FILTER ? trip_translated(trip) : trip->packet;
+    struct place place =
+        place_before(scene->s, tables[loss->by].table, tables[loss->by].chain, loss->id, &packet);
+    struct place_text before = place_text(place.first);
+    if (!place.open)
+        judge_maker(f, menu, place.maker);
+    else if (loss->by == LOSS_RULE)
+        finding_cure(f, "%s/add dst-address=%s/%u action=lookup table=main%s", menu, network.text,
+                     (unsigned)r->network.length, before.text);
+    else
+        finding_cure(f, "%s/add chain=%s %s action=accept%s", menu, ros_quote(span_text(place.chain)).text,
+                     loss->by == LOSS_FILTER ? r->after.text : r->before.text, before.text);
 }
 
 void judge_loss(struct scene *scene, enum finding_id id, const struct loss *loss, const struct trip *trip,
                 const struct remedy *remedy)
 {
     struct finding *f = judge_loss_finding(scene, id, loss, trip, remedy->what);
-    if (!loss_is_unread(loss) && !cure_dynamic(scene, f, loss))
+    if (!loss_is_unread(loss))
         cure(scene, f, loss, trip, remedy);
 }

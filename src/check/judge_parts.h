@@ -5,6 +5,7 @@
 #include "check/finding.h"
 #include "check/firewall.h"
 #include "check/judge.h"
+#include "check/place.h"
 #include "check/ros_version.h"
 #include "check/survey.h"
 #include "check/trip.h"
@@ -172,13 +173,14 @@ struct finding *judge_unread(struct scene *scene, enum finding_id id, enum table
                              const char *question);
 struct finding *judge_loss_finding(struct scene *scene, enum finding_id id, const struct loss *loss,
                                    const struct trip *trip, const char *what);
-/* The first rule of that chain before which one can be placed: " place-before=*5"; empty: none. */
-struct place {
-    char text[sizeof(" place-before=*FFFFFFFF")];
-};
-struct place judge_first_of(const struct survey *s, enum table_name table, const char *chain);
+/* The remedy if nothing can be put before a dynamic rule of that menu. */
+void judge_maker(struct finding *f, const char *menu, uint32_t id);
 /* The subnet of the address on that interface. */
 struct prefix scene_network(const struct scene *scene, const char *interface, uint32_t address);
+
+/* ---- judge_return.c ---- */
+
+void judge_return(struct scene *scene);
 
 /* ---- judge_flows.c ---- */
 

@@ -129,10 +129,12 @@ static void take_row(struct walk *walk, const struct ros_sentence *row)
         walk->incomplete = walk->incomplete || row_is(row, "action", "route");
         walk->ended = true;
     }
+    walk->outcome.ender = walk->ended ? row_id(row) : 0;
 }
 
 static void follow_path(struct walk *walk, const char *chain)
 {
+    walk->outcome.ender = 0;
     walk->packet.connection_mark = walk->outcome.connection_mark;
     walk->packet.routing_mark = walk->outcome.routing_mark;
     enter(walk, span_text(chain));

@@ -22,6 +22,7 @@ struct outcome {
     uint32_t router; /* the rule that set the routing mark; 0: none */
     uint32_t marker; /* the rule that set the connection mark */
     uint32_t marked; /* the rule that set the first one, if another one has replaced that; 0: none */
+    uint32_t ender;  /* the rule that ended the last chain, so that no other one sees the packet */
     bool partly;     /* a rule that covers a part of the packets decided */
     bool unsure;     /* a rule of which it is unknown what it covers decided */
 };

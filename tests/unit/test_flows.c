@@ -447,7 +447,7 @@ static void test_fasttrack(void **state)
     check_finding(FINDING_FASTTRACK, FINDING_PASS, "", NULL);
     FILTER(FASTTRACK "=dynamic=true");
     check_finding(FINDING_FASTTRACK, FINDING_FAIL, "filter rule *5 fasttracks",
-                  "find out what makes that rule: /ip/firewall/filter/print detail where .id=*5");
+                  "find out what makes rule *5: /ip/firewall/filter/print detail where .id=*5");
     FILTER(FASTTRACK "=disabled=true");
     check_finding(FINDING_FASTTRACK, FINDING_PASS, "", NULL);
     FILTER(FASTTRACK);

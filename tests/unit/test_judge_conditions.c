@@ -192,12 +192,12 @@ static void test_a_dynamic_rule_that_drops(void **state)
     set_table(TABLE_FILTER, ROWS("=.id=*3 =chain=forward =action=drop =in-interface=wg1 =dynamic=true",
                                  "=.id=*4 =chain=forward =action=accept"));
     check_finding(FINDING_FORWARD, FINDING_FAIL, "*3 drops",
-                  "find out what makes that rule: /ip/firewall/filter/print detail where .id=*3");
+                  "find out what makes rule *3: /ip/firewall/filter/print detail where .id=*3");
     set_table(TABLE_FILTER, NULL);
     set_table(TABLE_RAW, ROWS("=.id=*3 =chain=prerouting =action=drop =in-interface=wg1 =dynamic=true",
                               "=.id=*4 =chain=prerouting =action=accept"));
     check_finding(FINDING_FORWARD, FINDING_FAIL, "*3 drops",
-                  "find out what makes that rule: /ip/firewall/raw/print detail where .id=*3");
+                  "find out what makes rule *3: /ip/firewall/raw/print detail where .id=*3");
 }
 
 static void test_an_earlier_translation(void **state)

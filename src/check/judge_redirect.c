@@ -225,52 +225,16 @@ static const struct ros_sentence *redirect_row(const struct scene *scene, struct
     return rows->row;
 }
 
-/* The row of dstnat behind which the redirect comes too late. */
-struct hurdle {
-    uint32_t id;
-    bool dynamic;
-};
-
-/* The row that takes requests, or else the jump to its chain, or the first jump that may lead there. */
-static struct hurdle find_hurdle(const struct scene *scene, const struct packet *packet, uint32_t obstacle)
-{
-    struct table_rows taker = table_rows_of(scene->s, TABLE_NAT);
-    struct hurdle hurdle = {.id = obstacle};
-    struct span chain = span_text("dstnat");
-    bool found = false;
-    while (table_rows_next(&taker) != NULL && row_id(taker.row) != obstacle)
-        ;
-    if (taker.row != NULL && row_get(taker.row, "chain", &chain))
-        hurdle.dynamic = ros_flag(taker.row, "dynamic");
-    if (span_is(chain, "dstnat"))
-        return hurdle;
-    for (struct table_rows t = table_rows_of(scene->s, TABLE_NAT);
-         table_rows_next(&t) != NULL && row_id(t.row) != scene->redirect.id;) {
-        struct span target;
-        if (!row_is(t.row, "chain", "dstnat") || !row_is(t.row, "action", "jump") ||
-            !row_get(t.row, "jump-target", &target) || !chain_walk_row_acts(t.row) ||
-            cover_of_row(t.row, packet) == COVER_NONE)
-            continue;
-        bool leads = span_equal(target, chain);
-        if (leads || !found)
-            hurdle = (struct hurdle){.id = row_id(t.row), .dynamic = ros_flag(t.row, "dynamic")};
-        found = true;
-        if (leads)
-            break;
-    }
-    return hurdle;
-}
-
-/* RouterOS moves nothing before a dynamic rule. */
+/* RouterOS moves nothing before a dynamic rule, nor into another chain. */
 static void cure_order(const struct scene *scene, const struct packet *packet, struct finding *f,
                        uint32_t obstacle)
 {
-    struct hurdle hurdle = find_hurdle(scene, packet, obstacle);
-    unsigned id = (unsigned)hurdle.id;
-    if (hurdle.dynamic)
-        finding_cure(f, "find out what makes rule *%X: /ip/firewall/nat/print detail where .id=*%X", id, id);
-    else
-        finding_cure(f, "/ip/firewall/nat/move *%X destination=*%X", (unsigned)scene->redirect.id, id);
+    struct place place = place_before(scene->s, TABLE_NAT, "dstnat", obstacle, packet);
+    if (place.top != 0 && place_is_in(&place, "dstnat"))
+        finding_cure(f, "/ip/firewall/nat/move *%X destination=*%X", (unsigned)scene->redirect.id,
+                     (unsigned)place.nearest);
+    else if (place.maker != 0)
+        judge_maker(f, "/ip/firewall/nat", place.maker);
 }
 
 static void judge_order(struct scene *scene)
@@ -402,10 +366,14 @@ static void judge_visible(struct scene *scene)
         scene->out, FINDING_CLIENTS_VISIBLE, sure ? FINDING_FAIL : FINDING_WARN,
         "srcnat rule *%X %s the clients' addresses: their mappings would lead to the router instead",
         (unsigned)hides->id, sure ? "hides" : "may hide");
-    finding_cure(f,
-                 "/ip/firewall/nat/add chain=srcnat action=accept protocol=udp dst-address=%s dst-port=%u "
-                 "place-before=*%X",
-                 address_text(target).text, (unsigned)scene->redirect.port, (unsigned)hides->id);
+    struct place place = place_before(scene->s, TABLE_NAT, "srcnat", hides->id, &packet);
+    if (!place.open)
+        judge_maker(f, "/ip/firewall/nat", place.maker);
+    else
+        finding_cure(f,
+                     "/ip/firewall/nat/add chain=%s action=accept protocol=udp dst-address=%s dst-port=%u%s",
+                     ros_quote(span_text(place.chain)).text, address_text(target).text,
+                     (unsigned)scene->redirect.port, place_text(place.nearest).text);
 }
 
 /* ---- does the reply come back through the router? ---- */

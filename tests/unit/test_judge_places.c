@@ -201,9 +201,11 @@ static void check_trouble(const struct trouble *t)
     for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
         const struct way *w = &ways[i];
         bool base = w->before || (w->jump ? !w->dynamic_jump : !w->dynamic_rule);
+        bool redirect =
+            t->id == FINDING_REDIRECT_ORDER; /* a rule is moved, which does not change its chain */
         make(t, w);
         assert_int_not_equal(find(t->id)->status, FINDING_PASS);
-        if (!base && w->dynamic_rule)
+        if (!base && (w->dynamic_rule || redirect))
             check_maker(t, w);
         else if (!helps(t))
             fail_msg("%s, way %zu: %s - %s", t->rule, i, find(t->id)->what, find(t->id)->cure);
@@ -259,12 +261,22 @@ static void test_mangle(void **state)
                                     FINDING_RETURN});
 }
 
-static void test_source(void **state)
+static void test_srcnat(void **state)
+{
+    static const char menu[] = "/ip/firewall/nat";
+    (void)state;
+    check_trouble(
+        &(struct trouble){TABLE_NAT, menu, "srcnat", "=action=masquerade", FINDING_CLIENTS_VISIBLE});
+    survey->upstream.address_known = false;
+    check_trouble(&(struct trouble){TABLE_NAT, menu, "srcnat", "=action=accept", FINDING_SOURCE});
+}
+
+static void test_dstnat(void **state)
 {
     (void)state;
-    survey->upstream.address_known = false;
-    check_trouble(
-        &(struct trouble){TABLE_NAT, "/ip/firewall/nat", "srcnat", "=action=accept", FINDING_SOURCE});
+    check_trouble(&(struct trouble){
+        TABLE_NAT, "/ip/firewall/nat", "dstnat",
+        "=action=dst-nat =protocol=udp =in-interface=bridge =to-addresses=1.1.1.1", FINDING_REDIRECT_ORDER});
 }
 
 /* A rule behind ours replaces the mark, and cannot be changed if it is dynamic. */
@@ -336,7 +348,8 @@ UNIT(judge_places)
         TEST(test_fasttrack),
         TEST(test_raw),
         TEST(test_mangle),
-        TEST(test_source),
+        TEST(test_srcnat),
+        TEST(test_dstnat),
         TEST(test_marks_of_connections),
         TEST(test_chains_of_chains),
         TEST(test_routing_rules),

@@ -100,7 +100,6 @@ void router_twin_connected(struct router *r, const struct step *step)
     t->settle_due_ms = UINT64_MAX;
     t->trying = false;
     if (t->standing_by) {
-        t->other.session = 0;
         t->other_id = 0;
         t->awaits_claim = true;
         t->serve_due_ms = step->now_ms + UNKNOWN_MS;
@@ -126,7 +125,7 @@ static void session_row(struct router *r, const struct ros_sentence *row)
         t->newest = id;
     if (of_our_user && address != 0 && address == t->local && id > t->newest_here)
         t->newest_here = id;
-    if (id == t->other.session) {
+    if (id == t->other.session && (address == 0 || t->other_address == 0 || address == t->other_address)) {
         t->other_is_active = true;
         t->other_address = address != 0 ? address : t->other_address;
     }
@@ -303,6 +302,18 @@ static void watch(struct twin *t, uint64_t now_ms)
 
 /* ---- ends of commands ---- */
 
+/* Our connection is new. If the other one's session is not listed, the router may have rebooted, and it has
+ * another one. */
+static void seek_other(struct twin *t)
+{
+    if (t->other_is_active && t->other.session != t->own.session) {
+        t->awaits_claim = false;
+        t->serve_due_ms = UINT64_MAX;
+    } else {
+        t->other.session = 0;
+    }
+}
+
 static void sessions_done(struct router *r, bool failed, uint64_t now_ms)
 {
     struct twin *t = &r->twin;
@@ -318,6 +329,8 @@ static void sessions_done(struct router *r, bool failed, uint64_t now_ms)
     bool first = first_time(&t->read);
     if (first)
         t->own.session = t->guess = t->newest_here != 0 ? t->newest_here : t->newest;
+    if (t->standing_by && first)
+        seek_other(t);
     if (t->standing_by)
         watch(t, now_ms);
     else if (first && !is_alone(t))

@@ -330,6 +330,18 @@ static bool keeps_left_port(struct book *b, uint64_t now_ms, struct book_lease *
     return !lease->open || lease->deletes; /* else it may be the grant of the open request, too */
 }
 
+static void take(struct book *b, uint64_t now_ms, struct book_lease *lease, const struct reply *reply)
+{
+    if (reply->result != 0)
+        refused(b, now_ms, lease, reply);
+    else if (lease->open && !lease->deletes && grants_nothing(reply))
+        answered_wrongly(b, now_ms, lease, reply, true);
+    else if (reply->lifetime_s == 0)
+        ended(b, now_ms, lease, reply);
+    else if (reply->external_port != 0)
+        granted(b, now_ms, lease, reply);
+}
+
 static void map_answered(struct book *b, uint64_t now_ms, struct reply *reply)
 {
     uint16_t port = reply->internal_port;
@@ -365,14 +377,7 @@ static void map_answered(struct book *b, uint64_t now_ms, struct reply *reply)
         heard(b, now_ms, lease->open ? reply->fit : BOOK_FIT_MAYBE);
     if ((!lease->open || lease->wrong >= WRONG_ANSWERS) && grant)
         stranger(b, now_ms, lease, reply);
-    if (reply->result != 0)
-        refused(b, now_ms, lease, reply);
-    else if (lease->open && !lease->deletes && grants_nothing(reply))
-        answered_wrongly(b, now_ms, lease, reply, true);
-    else if (reply->lifetime_s == 0)
-        ended(b, now_ms, lease, reply);
-    else if (reply->external_port != 0)
-        granted(b, now_ms, lease, reply);
+    take(b, now_ms, lease, reply);
 }
 
 /* Some gateways send errors without the ports: it may answer any request that is open. */

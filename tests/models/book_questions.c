@@ -113,6 +113,16 @@ static bool is_granted(const struct book_lease *lease, uint16_t port)
     return false;
 }
 
+/* What was granted, or may have been granted without a word. */
+static uint64_t may_live_ms(const struct book_lease *lease)
+{
+    uint64_t gone_ms = book_lease_gone_ms(lease);
+    uint64_t asked_ms = lease->sent_ms + (uint64_t)lease->asked_s * 1000;
+    bool unanswered = (lease->open || lease->maybe_open) && !lease->deletes;
+
+    return unanswered && asked_ms > gone_ms ? asked_ms : gone_ms;
+}
+
 static void ask_mapping(struct book *b, uint64_t now_ms, const uint8_t *bytes)
 {
     uint32_t lifetime_s = get32(bytes + 8);
@@ -135,6 +145,8 @@ static void ask_mapping(struct book *b, uint64_t now_ms, const uint8_t *bytes)
         lease->left_port = get16(bytes + 4);
         return;
     }
+    if (lifetime_s == 0)
+        book_lingers(b, lease, may_live_ms(lease));
     note_unheard(b, now_ms, false);
     if (now_ms > lease->sent_ms + LATE_MAX_MS)
         lease->unanswered = 0;
@@ -163,7 +175,6 @@ static void ask_mapping(struct book *b, uint64_t now_ms, const uint8_t *bytes)
     lease->deletes = lifetime_s == 0;
     if (lease->deletes) {
         lease->deleted_ms = now_ms;
-        book_lingers(b, lease, book_lease_gone_ms(lease));
         lease->grants = 0;
         return;
     }

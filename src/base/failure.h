@@ -104,6 +104,12 @@
       .cause = "an earlier line has its reason, so nothing new is mapped", .remedy = "/log/print")           \
     X(INVALID_RULES, .state = "the router says that rules of double-natpmp are invalid",                     \
       .cause = "their interface is gone or disabled", .remedy = FAILURE_SHOW_INVALID)                        \
+    X(HIDDEN_RULES, .state = "another rule on the router takes the connections of our rules",                \
+      .cause = "it is put before them again and again",                                                      \
+      .remedy = "find out what adds or moves it: /ip/firewall/nat/print where chain=dstnat")                 \
+    X(BARRED, .state = "a dynamic rule on the router takes everything from the tunnel",                      \
+      .cause = "nothing can be put before it, so nothing is mapped",                                         \
+      .remedy = "find out what makes it: /ip/firewall/nat/print detail where dynamic")                       \
     X(SLOW, .state = "the router needs longer than 12 s to add a rule",                                      \
       .cause = "clients are answered after 12 s, so nothing new is mapped",                                  \
       .remedy = "look what keeps it busy: /system/resource/print")                                           \

@@ -110,6 +110,7 @@ struct mapping_tables {
     uint16_t quarantined; /* records in the list `quarantine` */
     uint16_t recovering;  /* mappings with lease.recover; written by lease.c */
     uint16_t invalid;     /* mappings with rule.invalid; written by rule.c */
+    uint16_t hidden;      /* mappings with rule.hidden; written by rule.c */
 
     struct client client[CLIENTS_MAX + 1];
     struct list_link client_ready_link[CLIENTS_MAX + 1];

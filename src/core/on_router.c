@@ -258,6 +258,8 @@ static void leave_port(struct proxy *p, uint16_t m, const struct router_outcome 
                 mapping_text(&p->tables, m).text);
     if (moves)
         mapping_set_moving(&p->tables, m, true);
+    else
+        rule_set_hidden(&p->tables, m, !o->doubtful);
 }
 
 static bool place_matters(const struct mapping *mapping)
@@ -268,15 +270,19 @@ static bool place_matters(const struct mapping *mapping)
 /* A snapshot has shown where the rule stands. */
 static void note_place(struct proxy *p, const struct router_outcome *o, const struct step *step)
 {
-    uint16_t m = o->place != PLACE_GOOD ? find_rule(p, o->rule.id) : 0;
+    uint16_t m = o->place != PLACE_GOOD || p->tables.hidden > 0 ? find_rule(p, o->rule.id) : 0;
+
     const struct mapping *mapping = &p->tables.mapping[m];
     if (m == 0 || !place_matters(mapping))
         return;
     rule_set_blocked(&p->tables, m, o->place == PLACE_BLOCKED && !o->port_named);
+    rule_set_hidden(&p->tables, m, false);
     if (o->place == PLACE_BEHIND && may_move_to_front(p, o->doubtful, step))
         rule_on_behind(&p->tables, m);
     else if (o->port_named || o->place == PLACE_BLOCKED)
         leave_port(p, m, o, step);
+    else if (o->place == PLACE_BEHIND)
+        rule_set_hidden(&p->tables, m, !o->doubtful);
     mapping_touch(&p->tables, m);
 }
 

@@ -105,9 +105,14 @@ struct proxy {
 /* What is wrong with the router, or with our rules on it. */
 static inline enum failure proxy_router_failure(const struct proxy *p)
 {
-    bool invalid = p->tables.invalid > 0 && p->router.ready &&
-                   failure_text((enum failure)p->router.trouble)->state == NULL;
-    return invalid ? FAILURE_INVALID_RULES : (enum failure)p->router.trouble;
+    const struct router *r = &p->router;
+    if (!r->ready || failure_text((enum failure)r->trouble)->state != NULL)
+        return (enum failure)r->trouble;
+    if (r->bar[NATPMP_UDP] != 0 || r->bar[NATPMP_TCP] != 0)
+        return FAILURE_BARRED;
+    if (p->tables.hidden > 0)
+        return FAILURE_HIDDEN_RULES;
+    return p->tables.invalid > 0 ? FAILURE_INVALID_RULES : (enum failure)r->trouble;
 }
 
 /* The gateway contradicted what it granted, again and again: asking again settles nothing. */

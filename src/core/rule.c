@@ -29,6 +29,13 @@ static void set_invalid(struct mapping_tables *t, uint16_t m, bool invalid)
     rule->invalid = invalid;
 }
 
+void rule_set_hidden(struct mapping_tables *t, uint16_t m, bool hidden)
+{
+    struct rule *rule = rule_of(t, m);
+    t->hidden = (uint16_t)(t->hidden + hidden - rule->hidden);
+    rule->hidden = hidden;
+}
+
 /* Only this function changes the state and the id, so that the index by_rule is always right. id 0: none. */
 static void set_state(struct mapping_tables *t, uint16_t m, enum rule_state state, uint32_t id)
 {
@@ -40,6 +47,8 @@ static void set_state(struct mapping_tables *t, uint16_t m, enum rule_state stat
         rule->replaced = 0;
     if (state == RULE_ABSENT || state == RULE_UNSURE)
         set_invalid(t, m, false);
+    if (state != RULE_PRESENT)
+        rule_set_hidden(t, m, false);
     if (state == RULE_ABSENT || state == RULE_ADDING) {
         rule->wrong = false;
         rule->outdated = false;
@@ -105,7 +114,8 @@ uint64_t rule_due_ms(const struct mapping *mapping, uint64_t now_ms)
 
 bool rule_forwards(const struct mapping *mapping)
 {
-    return mapping->rule.state == RULE_PRESENT && !mapping->rule.wrong && !mapping->rule.invalid;
+    const struct rule *rule = &mapping->rule;
+    return rule->state == RULE_PRESENT && !rule->wrong && !rule->invalid && !rule->hidden;
 }
 
 struct rule_comment rule_comment_wanted(const struct mapping *mapping)

@@ -40,6 +40,7 @@ struct rule {
     bool wrong : 1;    /* present, but different from what we want: the daemon replaces it */
     bool outdated : 1; /* wrong in nothing but interface or address: the new rule is added before it goes */
     bool invalid : 1;  /* RouterOS says that it forwards nothing, and another one would be no better */
+    bool hidden : 1;   /* another rule is sure to take its connections, and it may not be put in front now */
     bool blocked : 1;  /* in the running snapshot: what stands before it names no port and cannot be passed */
     bool comment_setting : 1; /* a set command for the comment is in flight */
     bool comment_stale : 1;   /* the text on the router is unknown or has an old form */
@@ -69,6 +70,7 @@ bool rule_id_is_valid(const struct mapping *mapping, uint32_t ids_valid_from);
 uint32_t rule_adopted_lease_s(const struct nat_rule *row);
 
 /* What the snapshot has shown before the rule. */
+void rule_set_hidden(struct mapping_tables *t, uint16_t m, bool hidden);
 void rule_set_blocked(struct mapping_tables *t, uint16_t m, bool blocked);
 
 /* ---- what was sent ---- */

@@ -394,6 +394,8 @@ static void check_refusal(const struct book *b, uint64_t now_ms, const struct bo
 
     if (result == 2 && b->config.forbidden(b->config.context, m->address))
         return;
+    if (result == 3 && rule && b->config.hidden(b->config.context, rule))
+        return;
     if (!gateway_said(b, m, result) && book_router_is_calm(b, now_ms, BOOK_CALM_MS) &&
         !(result == 4 && (b->config.symmetric || book_may_be_full(b, m, now_ms) ||
                           b->config.barred(b->config.context, m->tcp))))

@@ -60,6 +60,8 @@ enum book_keeps {
     BOOK_KEEPS_ALL,
 };
 
+struct book_rule;
+
 struct book_config {
     bool symmetric; /* the gateway forwards port n to port n only, and chooses n */
     enum book_keeps keeps;
@@ -79,6 +81,8 @@ struct book_config {
     bool (*elsewhere)(void *context, uint32_t rule);
     /* True while no rule of the daemon's can be the first for a port of that protocol. */
     bool (*barred)(void *context, bool tcp);
+    /* What arrives for that rule goes somewhere else now. */
+    bool (*hidden)(void *context, const struct book_rule *rule);
 };
 
 /* A rule on the router with the daemon's mark. */

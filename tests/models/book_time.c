@@ -237,6 +237,8 @@ static void check_created(const struct book *b, uint64_t now_ms, const struct bo
     rule = book_rule_of(b, m->address, m->tcp, m->port);
     if (!rule || !rule->enabled || m->rule_ms + ANSWERED_MS + b->config.router_ms > now_ms)
         return; /* the router is slow, or has no room */
+    if (b->config.hidden(b->config.context, rule))
+        return; /* nothing would arrive */
     if (b->own.error_ms < m->work_ms && b->own.cause_ms + LEARNS_MS < now_ms &&
         m->work_ms + for_ms + b->config.router_ms < now_ms && !b->config.symmetric &&
         book_router_is_calm(b, now_ms, for_ms) && book_gateway_is_calm(b, now_ms, for_ms))

@@ -97,6 +97,7 @@ static void tell(struct world *w)
     for (unsigned i = 0; i < ARRAY_LEN(takers); i++) {
         uint32_t id = add(w, takers[i], true);
         expect(w, !gets(w, TCP) && !gets(w, UDP) && our_rules(w) == 0);
+        expect(w, proxy_status(w->proxy, w->now_ms).router_failure == FAILURE_BARRED);
         take_away(w, id);
         expect(w, gets(w, TCP));
     }

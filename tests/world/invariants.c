@@ -36,6 +36,11 @@ static bool is_elsewhere(void *context, uint32_t rule)
     return inv_is_elsewhere(context, rule);
 }
 
+static bool is_hidden(void *context, const struct book_rule *rule)
+{
+    return inv_is_hidden(context, rule);
+}
+
 static bool is_barred(void *context, bool tcp)
 {
     return inv_is_barred(context, tcp);
@@ -71,6 +76,7 @@ void inv_init(struct world *w)
         .forbidden = is_forbidden,
         .elsewhere = is_elsewhere,
         .barred = is_barred,
+        .hidden = is_hidden,
     };
 
     book_init(&w->book, &config);

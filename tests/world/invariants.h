@@ -165,6 +165,7 @@ bool inv_rule_is_excused(const struct world *w, uint32_t address, bool tcp, uint
 
 /* What comes from the tunnel to the rule's port must reach its client. */
 void inv_check_reach(struct world *w, const struct book_rule *rule);
+bool inv_is_hidden(const struct world *w, const struct book_rule *rule);
 /* The gateway's packets do not arrive at the rule's interface ... */
 bool inv_is_elsewhere(const struct world *w, uint32_t rule);
 /* ... but must. */

@@ -3,8 +3,6 @@
 
 #include <assert.h>
 
-
-
 /* The kinds of an end of a connection, in more detail than the daemon learns. */
 enum close {
     CLOSE_RESOLVE,

@@ -306,7 +306,8 @@ bool inv_is_routers(const struct world *w, uint32_t address)
     return false;
 }
 
-void inv_check_reach(struct world *w, const struct book_rule *rule)
+/* Where a packet that comes from the internet to the rule's port goes. False: nothing is known. */
+static bool fate_of(const struct world *w, const struct book_rule *rule, struct router_model_fate *ret_fate)
 {
     const struct router_model_rule *row = router_model_rule_find(w->router, rule->id);
     const char *interface = row ? router_model_rule_text(row, "in-interface") : "";
@@ -316,15 +317,30 @@ void inv_check_reach(struct world *w, const struct book_rule *rule)
                                          .source_port = 40000,
                                          .destination_port = rule->router_port};
 
-    if (w->now_ms <= w->invariants.hand_known_ms + FOREIGN_MS || way_is_moving(w) ||
-        !inv_interface_address(w, interface, &packet.destination))
+    if (!inv_interface_address(w, interface, &packet.destination))
+        return false;
+    *ret_fate = router_model_arrive(w->router, &packet);
+    return true;
+}
+
+void inv_check_reach(struct world *w, const struct book_rule *rule)
+{
+    struct router_model_fate fate;
+
+    if (w->now_ms <= w->invariants.hand_known_ms + FOREIGN_MS || way_is_moving(w) || !fate_of(w, rule, &fate))
         return;
-    struct router_model_fate fate = router_model_arrive(w->router, &packet);
     if (fate.address != rule->address || fate.port != rule->port)
         world_fail(w,
                    "a success, and a packet to router port %u reaches %s port %u, not %s port %u (rule *%X)",
                    rule->router_port, address_text(fate.address).text, fate.port,
                    address_text(rule->address).text, rule->port, (unsigned)fate.rule);
+}
+
+bool inv_is_hidden(const struct world *w, const struct book_rule *rule)
+{
+    struct router_model_fate fate;
+
+    return fate_of(w, rule, &fate) && (fate.address != rule->address || fate.port != rule->port);
 }
 
 bool inv_is_barred(const struct world *w, bool tcp)

@@ -12,8 +12,9 @@ struct judge_room {
     struct taken_set one; /* of a single rule */
     uint32_t most_id;     /* the rule that takes the most ports */
     unsigned most;
-    bool most_is_here;    /* it names the VPN interface itself */
-    bool most_is_dynamic; /* RouterOS refuses to change it */
+    bool most_is_here; /* it names the VPN interface itself */
+    uint32_t
+        most_maker; /* RouterOS refuses to change this dynamic rule, which is it or leads to it; 0: none */
 };
 
 cold_ void judge(const struct survey *s, struct judge_room *room, struct findings *ret_findings);

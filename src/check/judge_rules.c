@@ -65,21 +65,22 @@ static void find_most(const struct scene *scene, struct judge_room *taken)
         taken->most = count;
         taken->most_id = row_id(t.row);
         taken->most_is_here = row_is(t.row, "in-interface", scene->vpn.interface);
-        taken->most_is_dynamic = ros_flag(t.row, "dynamic");
+        taken->most_maker = ros_flag(t.row, "dynamic") ? row_id(t.row) : 0;
     }
-    for (unsigned i = 0; i < 2; i++)
-        if (taken->taken_ports[i].bar != 0) {
-            taken->most_id = taken->taken_ports[i].bar;
-            taken->most_is_dynamic = true; /* or the jump to it */
-        }
+    for (unsigned i = 0; i < 2; i++) {
+        const struct taken_ports *ports = &taken->taken_ports[i];
+        if (ports->bar == 0)
+            continue;
+        taken->most_id = ports->bar;
+        taken->most_maker = place_before(scene->s, TABLE_NAT, "dstnat", ports->bar, &ports->packet).maker;
+    }
 }
 
 static void cure_taker(const struct scene *scene, struct finding *f, const struct judge_room *taken)
 {
     uint32_t id = taken->most_id;
-    if (taken->most_is_dynamic)
-        finding_cure(f, "find out what makes that rule: /ip/firewall/nat/print detail where .id=*%X",
-                     (unsigned)id);
+    if (taken->most_maker != 0)
+        judge_maker(f, "/ip/firewall/nat", taken->most_maker);
     else if (taken->most_is_here)
         finding_cure(f, "/ip/firewall/nat/disable *%X", (unsigned)id);
     else

@@ -325,7 +325,11 @@ static void test_a_dynamic_rule_that_takes_everything(void **state)
         {{"=.id=*6 =chain=dstnat =action=jump =jump-target=vpn =dynamic=true",
           "=.id=*7 =chain=vpn =action=accept =in-interface=wg1"},
          FINDING_FAIL,
-         "print detail where .id=*7"},
+         "find out what makes rule *6: /ip/firewall/nat/print detail where .id=*6"},
+        {{"=.id=*6 =chain=dstnat =action=jump =jump-target=vpn =dynamic=true",
+          "=.id=*7 =chain=vpn =action=accept =in-interface=wg1 =dynamic=true"},
+         FINDING_FAIL,
+         "find out what makes rule *7: /ip/firewall/nat/print detail where .id=*7"},
         {{"=.id=*6 =chain=dstnat =action=dst-nat =protocol=tcp =dst-port=1024-65535 =in-interface=wg1 "
           "=to-addresses=192.168.88.7 =dynamic=true"},
          FINDING_FAIL,

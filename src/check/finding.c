@@ -28,6 +28,7 @@ const char *finding_name(enum finding_id id)
         [FINDING_CLIENTS_VISIBLE] = "clients-visible",
         [FINDING_CONTAINER_SUBNET] = "container-subnet",
         [FINDING_PORTS] = "ports",
+        [FINDING_MAPPING_RULES] = "mapping-rules",
         [FINDING_ROUTER_NAT_PMP] = "router-nat-pmp",
         [FINDING_TRACKING] = "connection-tracking",
         [FINDING_FORWARD] = "forward",

@@ -129,6 +129,10 @@ bool judge_vrf(struct scene *scene);
 /* ---- judge_redirect.c ---- */
 
 void judge_redirect(struct scene *scene);
+/* Adds the command that moves a rule of dstnat before the one that takes its packets. False: no other rule
+ * can be moved. */
+bool judge_move(const struct scene *scene, struct finding *f, uint32_t rule, uint32_t taker,
+                const struct packet *packet);
 
 /* ---- judge_rules.c ---- */
 

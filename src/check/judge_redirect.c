@@ -226,15 +226,16 @@ static const struct ros_sentence *redirect_row(const struct scene *scene, struct
 }
 
 /* RouterOS moves nothing before a dynamic rule, nor into another chain. */
-static void cure_order(const struct scene *scene, const struct packet *packet, struct finding *f,
-                       uint32_t obstacle)
+bool judge_move(const struct scene *scene, struct finding *f, uint32_t rule, uint32_t taker,
+                const struct packet *packet)
 {
-    struct place place = place_before(scene->s, TABLE_NAT, "dstnat", obstacle, packet);
+    struct place place = place_before(scene->s, TABLE_NAT, "dstnat", taker, packet);
     if (place.top != 0 && place_is_in(&place, "dstnat"))
-        finding_cure(f, "/ip/firewall/nat/move *%X destination=*%X", (unsigned)scene->redirect.id,
-                     (unsigned)place.nearest);
-    else if (place.maker != 0)
+        return finding_cure_add(f, "/ip/firewall/nat/move *%X destination=*%X", (unsigned)rule,
+                                (unsigned)place.nearest);
+    if (place.maker != 0)
         judge_maker(f, "/ip/firewall/nat", place.maker);
+    return false;
 }
 
 static void judge_order(struct scene *scene)
@@ -257,7 +258,7 @@ static void judge_order(struct scene *scene)
         f = finding_add(scene->out, FINDING_REDIRECT_ORDER, sure ? FINDING_FAIL : FINDING_WARN,
                         "rule *%X comes before *%X and %s NAT-PMP requests", (unsigned)obstacle->id,
                         (unsigned)id, sure ? "takes" : "may take");
-        cure_order(scene, &packet, f, obstacle->id);
+        (void)judge_move(scene, f, id, obstacle->id, &packet);
     } else if (obstacle == NULL && !verdict.sure.found) {
         f = finding_add(
             scene->out, FINDING_REDIRECT_ORDER, FINDING_FAIL,

@@ -12,6 +12,10 @@ enum {
 };
 
 enum { WORD_PORTS = 64 };
+enum {
+    MOVES_MAX = 8,  /* in one remedy */
+    WALKS_MAX = 64, /* for each, the whole table is read once more */
+};
 
 static unsigned count_ports(const struct portset *set)
 {
@@ -31,12 +35,17 @@ static bool is_ours(const struct scene *scene, const struct ros_sentence *row)
     return nat_rule_parse(row, &scene->vpn).ours;
 }
 
-static void find_taken_ports(const struct scene *scene, struct judge_room *taken)
+static void begin_taken_ports(const struct scene *scene, struct judge_room *taken)
 {
     for (unsigned i = 0; i < 2; i++) {
         taken_ports_begin(&taken->taken_ports[i], &scene->vpn, (enum natpmp_protocol)i);
         taken->taken_ports[i].packet.lists = &scene->lists;
     }
+}
+
+static void find_taken_ports(const struct scene *scene, struct judge_room *taken)
+{
+    begin_taken_ports(scene, taken);
     for (struct table_rows t = table_rows_of(scene->s, TABLE_NAT); table_rows_next(&t) != NULL;)
         for (unsigned i = 0; i < 2 && !is_ours(scene, t.row); i++)
             taken_ports_add(&taken->taken_ports[i], t.row);
@@ -111,6 +120,96 @@ static void judge_ports(struct scene *scene, struct judge_room *taken)
         "other rules use the ports of the tunnel, rule *%X most of them: %u are free for UDP, %u for TCP",
         (unsigned)taken->most_id, udp, tcp);
     cure_taker(scene, f, taken);
+}
+
+/* ---- the rules of mappings ---- */
+
+/* What arrives from the internet for that rule of the daemon. */
+static struct packet arrival_for(const struct scene *scene, const struct nat_rule *rule)
+{
+    struct packet packet = {.in = &scene->vpn,
+                            .protocol = rule->protocol,
+                            .dst_port = rule->router_port,
+                            .dst_local = true,
+                            .lists = &scene->lists};
+    struct prefix tunnel;
+    packet.dst_known = scene_prefix(scene->s, scene->vpn.interface, &tunnel);
+    if (packet.dst_known)
+        packet.dst = (struct prefix){.address = tunnel.address, .length = 32};
+    return packet;
+}
+
+/* A rule that takes all of it before that one; 0: none. */
+static uint32_t find_taker(const struct scene *scene, uint32_t id, const struct packet *packet)
+{
+    struct verdict v;
+    firewall_judge(scene->s, TABLE_NAT, "dstnat", packet, id, &v);
+    if (!v.sure.found || v.sure.id == id)
+        return 0;
+    for (struct table_rows t = table_rows_of(scene->s, TABLE_NAT); table_rows_next(&t) != NULL;)
+        if (row_id(t.row) == v.sure.id && is_ours(scene, t.row))
+            return 0; /* the one that it is to replace, or that replaces it */
+    return v.sure.id;
+}
+
+/* The rules of mappings that another one, always the same, comes before. */
+struct taken_rules {
+    unsigned rules; /* those that are in force */
+    unsigned walks;
+    uint32_t taker; /* 0: none */
+    struct packet packet;
+    unsigned count;
+    uint32_t id[MOVES_MAX];
+};
+
+static void judge_mapping_rule(const struct scene *scene, const struct taken_ports *before,
+                               const struct ros_sentence *row, struct taken_rules *r)
+{
+    struct nat_rule rule = nat_rule_parse(row, &scene->vpn);
+    bool named;
+    if (!rule.sound || rule.elsewhere || !row_is(row, "chain", "dstnat") || !chain_walk_row_acts(row))
+        return;
+    r->rules++;
+    if (taken_ports_ahead(&before[rule.protocol], rule.router_port, &named) != COVER_ALL ||
+        r->walks++ >= WALKS_MAX)
+        return;
+    struct packet packet = arrival_for(scene, &rule);
+    uint32_t taker = find_taker(scene, rule.id, &packet);
+    if (taker == 0 || (r->taker != 0 && taker != r->taker))
+        return;
+    if (r->taker == 0)
+        r->packet = packet;
+    r->taker = taker;
+    if (r->count < MOVES_MAX)
+        r->id[r->count] = rule.id;
+    r->count++;
+}
+
+/* The daemon puts a rule in front of others again, but not often: who moves them does it on purpose. */
+static void judge_mapping_rules(struct scene *scene, struct judge_room *room)
+{
+    struct taken_rules r = {.taker = 0};
+    begin_taken_ports(scene, room);
+    for (struct table_rows t = table_rows_of(scene->s, TABLE_NAT); table_rows_next(&t) != NULL;) {
+        if (is_ours(scene, t.row))
+            judge_mapping_rule(scene, room->taken_ports, t.row, &r);
+        else
+            for (unsigned i = 0; i < 2; i++)
+                taken_ports_add(&room->taken_ports[i], t.row);
+    }
+    if (r.rules == 0 || (r.taker == 0 && r.walks > WALKS_MAX))
+        return;
+    if (r.taker == 0) {
+        (void)finding_add(scene->out, FINDING_MAPPING_RULES, FINDING_PASS,
+                          "no rule takes what arrives for mappings (%u)", r.rules);
+        return;
+    }
+    struct finding *f = finding_add(scene->out, FINDING_MAPPING_RULES, FINDING_FAIL,
+                                    "rule *%X comes before *%X and takes what arrives for mappings (%u)",
+                                    (unsigned)r.taker, (unsigned)r.id[0], r.count);
+    for (unsigned i = 0; i < r.count && i < MOVES_MAX; i++)
+        if (!judge_move(scene, f, r.id[i], r.taker, &r.packet))
+            break;
 }
 
 /* ---- the router's own server ---- */
@@ -218,8 +317,10 @@ static void judge_forward(struct scene *scene)
 void judge_rules(struct scene *scene, struct judge_room *room)
 {
     bool known = scene->vpn.interface[0] != '\0';
-    if (known && scene->s->table[TABLE_NAT].state == TABLE_READ)
+    if (known && scene->s->table[TABLE_NAT].state == TABLE_READ) {
         judge_ports(scene, room);
+        judge_mapping_rules(scene, room);
+    }
     judge_nat_pmp(scene);
     judge_tracking(scene);
     if (known)

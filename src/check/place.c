@@ -129,7 +129,6 @@ struct place place_before(const struct survey *s, enum table_name table, const c
         return place;
     }
     place.top = search.frame[0].at;
-    place.top_is_dynamic = search.frame[0].dynamic;
     place.maker = maker_of(&search);
     for (unsigned i = 0; i < search.depth && !place.open; i++)
         if (search.frame[i].first != 0)

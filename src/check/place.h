@@ -13,7 +13,6 @@ struct place {
     uint32_t nearest;
     /* The rule of the chain where packets begin that is to blame, or that jumps towards it; 0: not found. */
     uint32_t top;
-    bool top_is_dynamic;
     uint32_t maker; /* the dynamic rule without which packets would not meet the one to blame; 0: none */
 };
 

@@ -50,6 +50,11 @@ static inline void set_table(enum table_name name, const char *const *rows)
 #define MARK_OUT                                                                                             \
     "=.id=*2 =chain=prerouting =action=mark-routing =in-interface=!wg1 =connection-mark=vpn-in "             \
     "=new-routing-mark=vpn-in =passthrough=false"
+#define MAPPED_WITH(id, protocol, port)                                                                      \
+    "=.id=" id " =chain=dstnat =action=dst-nat =protocol=" protocol " =dst-port=" port " =in-interface=wg1 " \
+    "=to-addresses=192.168.88.9 =to-ports=80 "                                                               \
+    "=comment=double-natpmp/default_external_41000_lease_7200_s"
+#define MAPPED MAPPED_WITH("*20", "tcp", "50001")
 #define MASQUERADE "=.id=*2 =chain=srcnat =action=masquerade =out-interface-list=WAN =disabled=false"
 
 static inline int start(void **state)

@@ -16,6 +16,7 @@ static void test_all_is_well(void **state)
 {
     (void)state;
     bool seen[FINDINGS] = {false};
+    set_table(TABLE_NAT, ROWS(REDIRECT, MAPPED, MASQUERADE));
     for (unsigned answers = 0; answers < 2; answers++) {
         survey->upstream.address_known = answers == 1;
         judge(survey, &room, &findings);
@@ -338,7 +339,7 @@ static void test_a_dynamic_rule_that_takes_everything(void **state)
           "=dynamic=true"},
          FINDING_PASS,
          NULL},
-                {{"=.id=*6 =chain=dstnat =action=dst-nat =in-interface=wg1 =to-addresses=192.168.88.7"},
+        {{"=.id=*6 =chain=dstnat =action=dst-nat =in-interface=wg1 =to-addresses=192.168.88.7"},
          FINDING_PASS,
          NULL},
         /* What is left below the dynamic range is enough. */

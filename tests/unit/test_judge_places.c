@@ -1,4 +1,4 @@
-/* [P9] Where a remedy is put: before a dynamic rule nothing can be, and behind a dynamic jump only in the
+/* Where a remedy is put: before a dynamic rule nothing can be, and behind a dynamic jump only in the
  * chain to which it leads. Each remedy is followed, and what it is for must pass then. */
 #include <stdio.h>
 
@@ -133,6 +133,7 @@ static void put_others(const struct trouble *t)
         put_line(lines, MARK_OUT);
     } else if (t->table == TABLE_NAT) {
         put_line(lines, REDIRECT);
+        put_line(lines, MAPPED);
         put_line(lines, MASQUERADE);
     }
 }
@@ -201,11 +202,11 @@ static void check_trouble(const struct trouble *t)
     for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
         const struct way *w = &ways[i];
         bool base = w->before || (w->jump ? !w->dynamic_jump : !w->dynamic_rule);
-        bool redirect =
-            t->id == FINDING_REDIRECT_ORDER; /* a rule is moved, which does not change its chain */
+        /* A rule is moved, which does not change its chain. */
+        bool moves = t->id == FINDING_REDIRECT_ORDER || t->id == FINDING_MAPPING_RULES;
         make(t, w);
         assert_int_not_equal(find(t->id)->status, FINDING_PASS);
-        if (!base && (w->dynamic_rule || redirect))
+        if (!base && (w->dynamic_rule || moves))
             check_maker(t, w);
         else if (!helps(t))
             fail_msg("%s, way %zu: %s - %s", t->rule, i, find(t->id)->what, find(t->id)->cure);
@@ -279,6 +280,55 @@ static void test_dstnat(void **state)
         "=action=dst-nat =protocol=udp =in-interface=bridge =to-addresses=1.1.1.1", FINDING_REDIRECT_ORDER});
 }
 
+/* The daemon puts a mapping's rule in front only a few times in an hour. */
+static void test_the_rules_of_mappings(void **state)
+{
+    static const char menu[] = "/ip/firewall/nat";
+    static const char dmz[] = "=.id=*9 =chain=dstnat =action=dst-nat =in-interface=wg1 =to-addresses=1.1.1.1";
+    (void)state;
+    check_trouble(&(struct trouble){TABLE_NAT, menu, "dstnat",
+                                    "=action=dst-nat =in-interface=wg1 =to-addresses=192.168.88.99",
+                                    FINDING_MAPPING_RULES});
+    check_trouble(&(struct trouble){TABLE_NAT, menu, "dstnat",
+                                    "=action=accept =protocol=tcp =dst-port=50000-50010",
+                                    FINDING_MAPPING_RULES});
+    set_table(TABLE_NAT, ROWS(dmz, MAPPED, MAPPED_WITH("*21", "udp", "50002"), REDIRECT, MASQUERADE));
+    check_finding(FINDING_MAPPING_RULES, FINDING_FAIL,
+                  "rule *9 comes before *20 and takes what arrives for mappings (2)",
+                  "/ip/firewall/nat/move *20 destination=*9; /ip/firewall/nat/move *21 destination=*9");
+    set_table(TABLE_NAT, ROWS(MAPPED, dmz, MAPPED_WITH("*21", "udp", "50002"), REDIRECT, MASQUERADE));
+    check_finding(FINDING_MAPPING_RULES, FINDING_FAIL, "rule *9 comes before *21",
+                  "/ip/firewall/nat/move *21 destination=*9");
+    set_table(TABLE_NAT, ROWS(MAPPED, REDIRECT, dmz, MASQUERADE));
+    check_finding(FINDING_MAPPING_RULES, FINDING_PASS, "no rule takes what arrives for mappings (1)", NULL);
+}
+
+/* No false alarm. */
+static void test_rules_that_leave_mappings_alone(void **state)
+{
+    static const char *const rows[] = {
+        "=.id=*9 =chain=dstnat =action=dst-nat =in-interface=wg1 =to-addresses=1.1.1.1 =disabled=true",
+        "=.id=*9 =chain=dstnat =action=dst-nat =in-interface=ether1 =to-addresses=1.1.1.1",
+        "=.id=*9 =chain=dstnat =action=dst-nat =protocol=udp =in-interface=wg1 =to-addresses=1.1.1.1",
+        "=.id=*9 =chain=dstnat =action=dst-nat =protocol=tcp =dst-port=50000 =to-addresses=1.1.1.1",
+        "=.id=*9 =chain=dstnat =action=dst-nat =src-address=203.0.113.9 =to-addresses=1.1.1.1",
+        "=.id=*9 =chain=dstnat =action=dst-nat =connection-mark=games =to-addresses=1.1.1.1",
+        "=.id=*9 =chain=dstnat =action=jump =jump-target=none",
+        /* The one that it replaces, until that is removed. */
+        MAPPED_WITH("*9", "tcp", "50001"),
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        set_table(TABLE_NAT, NULL);
+        add_row(TABLE_NAT, rows[i]);
+        add_row(TABLE_NAT, MAPPED);
+        add_row(TABLE_NAT, REDIRECT);
+        check_finding(FINDING_MAPPING_RULES, FINDING_PASS, "", NULL);
+    }
+    set_table(TABLE_NAT, ROWS(rows[0], REDIRECT));
+    assert_null(find(FINDING_MAPPING_RULES));
+}
+
 /* A rule behind ours replaces the mark, and cannot be changed if it is dynamic. */
 static void test_marks_of_connections(void **state)
 {
@@ -298,7 +348,7 @@ static void test_marks_of_connections(void **state)
     }
 }
 
-/* The first way that packets take counts, and not one that a rule before it closes. */
+/* [P9] The first way that packets take counts, and not one that a rule before it closes. */
 static void test_chains_of_chains(void **state)
 {
     static const struct trouble t = {TABLE_FILTER, "/ip/firewall/filter", "forward", "", FINDING_FORWARD};
@@ -350,6 +400,8 @@ UNIT(judge_places)
         TEST(test_mangle),
         TEST(test_srcnat),
         TEST(test_dstnat),
+        TEST(test_the_rules_of_mappings),
+        TEST(test_rules_that_leave_mappings_alone),
         TEST(test_marks_of_connections),
         TEST(test_chains_of_chains),
         TEST(test_routing_rules),

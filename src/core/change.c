@@ -121,6 +121,13 @@ bool change_is_over_budget(const struct proxy *p, uint16_t m, uint64_t now_ms)
     return change_waits(&p->tables, m) && (client_due_ms(p, c) > now_ms || all_due_ms(p) > now_ms);
 }
 
+bool change_waits_for_lease(const struct proxy *p, uint16_t m, uint64_t now_ms)
+{
+    const struct mapping *mapping = &p->tables.mapping[m];
+    return rule_wants(mapping, now_ms) == RULE_WANTS_ADD &&
+           is_for_client(p, mapping, RULE_WANTS_ADD, now_ms) && can_wait(p, mapping, RULE_WANTS_ADD, now_ms);
+}
+
 void change_forget(struct mapping_tables *t, uint16_t m)
 {
     struct client *client = &t->client[mapping_at(t, m)->client];

@@ -21,6 +21,8 @@ void change_forget(struct mapping_tables *t, uint16_t m);
 bool change_waits(const struct mapping_tables *t, uint16_t m);
 /* ... and the budget is the reason, not a router that takes no command. */
 bool change_is_over_budget(const struct proxy *p, uint16_t m, uint64_t now_ms);
+/* True if the rule is added only after the gateway has granted the lease. */
+bool change_waits_for_lease(const struct proxy *p, uint16_t m, uint64_t now_ms);
 /* The time at which change_queue would decide otherwise although nothing else happens; UINT64_MAX: never. */
 uint64_t change_due_ms(const struct proxy *p, uint16_t m, uint64_t now_ms);
 /* The time from which the budget of all clients allows the change that waits for it; UINT64_MAX: none waits.

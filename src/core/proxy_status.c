@@ -1,5 +1,6 @@
 #include "core/proxy_status.h"
 
+#include "core/change.h"
 #include "core/proxy_state.h"
 
 static uint32_t age_s(bool known, uint64_t at_ms, uint64_t now_ms)
@@ -63,11 +64,13 @@ enum proxy_condition proxy_condition(const struct proxy *p)
 
 /* ---- mappings ---- */
 
-static enum mapping_condition condition_of(const struct proxy *p, const struct mapping *mapping,
-                                           uint64_t now_ms)
+static enum mapping_condition condition_of(const struct proxy *p, uint16_t m, uint64_t now_ms)
 {
+    const struct mapping *mapping = &p->tables.mapping[m];
     if (!mapping->wanted || lease_is_refused(mapping))
         return mapping->job.failure != 0 ? MAPPING_REFUSED : MAPPING_ENDING;
+    if (router_is_ready(&p->router) && change_waits_for_lease(p, m, now_ms))
+        return MAPPING_WAITS_GATEWAY;
     if (!rule_forwards(mapping) || router_is_away(&p->router, now_ms))
         return MAPPING_WAITS_ROUTER;
     if (mapping->promise.adopted && !mapping->is_static)
@@ -97,7 +100,7 @@ uint16_t mapping_status_from(const struct proxy *p, uint16_t from, uint64_t now_
         if (m == 0 || mapping->client == 0 || is_quiet(t, m))
             continue;
         bool added = rule_forwards(mapping) && mapping->rule.added_ms != 0;
-        enum mapping_condition condition = condition_of(p, mapping, now_ms);
+        enum mapping_condition condition = condition_of(p, m, now_ms);
         *ret_status = (struct mapping_status){
             .client = mapping_address(t, m),
             .lease_left_s = (uint32_t)(lease_left_ms(mapping, now_ms) / 1000),

@@ -12,7 +12,8 @@ enum {
 
 bool budget_is_spare(const struct mapping *mapping, uint64_t now_ms)
 {
-    return mapping->lease.state != LEASE_NONE && !promise_is_in_use(mapping, now_ms);
+    bool rejoins = mapping->lease.pair == PAIR_REJOINS; /* its lease is being deleted */
+    return mapping->lease.state != LEASE_NONE && (rejoins || !promise_is_in_use(mapping, now_ms));
 }
 
 static uint16_t other_of(const struct mapping_tables *t, uint16_t m)
@@ -45,7 +46,7 @@ static bool has_ending(const struct mapping_tables *t)
 {
     uint16_t m = t->spare.first;
     for (unsigned i = 0; m != 0 && i < BUDGET_SEARCH_MAX; i++, m = t->spare_link[m].next)
-        if (!t->mapping[m].wanted)
+        if (!t->mapping[m].wanted || t->mapping[m].lease.pair == PAIR_REJOINS)
             return true;
     return false;
 }

@@ -177,8 +177,14 @@ void lease_on_asked(struct mapping_tables *t, uint16_t m, uint32_t lifetime_s, u
     struct lease *lease = lease_of(t, m);
     lease->sure_ms = earlier_ms(lease->sure_ms, now_ms + (uint64_t)lifetime_s * 1000);
     lease->asking = true;
+    lease->asked_ms = now_ms;
     lease->releasing = lifetime_s == 0;
     t->client[mapping_at(t, m)->client].asking++;
+}
+
+void lease_on_asked_again(struct mapping_tables *t, uint16_t m, uint64_t now_ms)
+{
+    lease_of(t, m)->asked_ms = now_ms;
 }
 
 void lease_on_answered(struct mapping_tables *t, uint16_t m)
@@ -242,6 +248,14 @@ void lease_on_unwanted(struct mapping_tables *t, uint16_t m, const struct upstre
     set_state(t, m, LEASE_UNSURE);
     lease->ends_ms = o->asked_ms + (uint64_t)o->lifetime_s * 1000;
     lease->gone_ms = o->gone_ms;
+}
+
+void lease_give_way(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o)
+{
+    lease_on_unwanted(t, m, o);
+    lease_set_pair(t, m, PAIR_REJOINS);
+    lease_of(t, m)->gave_way = true;
+    lease_of(t, m)->retry_ms = 0;
 }
 
 bool lease_on_unusable(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o,
@@ -443,6 +457,7 @@ void lease_begin(struct mapping_tables *t, uint16_t m, bool asks)
     lease->moved_from = 0;
     lease->result = 0;
     lease->suggest_own = false;
+    lease->gave_way = false;
     if (!asks)
         return;
     lease->due = true;

@@ -19,8 +19,10 @@ enum lease_state {
 /* TCP and UDP of one client port ought to have one external port. */
 enum lease_pair {
     PAIR_SETTLED,
-    PAIR_ASKED,   /* this port changed; the companion is renewed because its port may have changed, too */
-    PAIR_REJOINS, /* the lease is deleted and requested again, so that both protocols get one external port */
+    PAIR_ASKED, /* this port changed; the companion is renewed because its port may have changed, too */
+    /* The lease is deleted and requested again, so that both protocols get one external port, or because
+     * others come first. */
+    PAIR_REJOINS,
 };
 
 struct lease {
@@ -31,6 +33,7 @@ struct lease {
      * a deletion or a shorter lifetime */
     uint64_t sure_ms;
     uint64_t retry_ms;           /* no request to the gateway before */
+    uint64_t asked_ms;           /* when the last request was sent, or its attempts began anew */
     uint64_t rejoined_ms;        /* last PAIR_REJOINS of this lease; 0: never */
     uint64_t contradicted_ms;    /* when the gateway last contradicted its grant */
     uint64_t offered_ms;         /* offered_port: when that was ... */
@@ -60,6 +63,7 @@ struct lease {
     bool slow : 1;
     /* The gateway refused the last suggestion: the next request suggests the internal port. */
     bool suggest_own : 1;
+    bool gave_way : 1;   /* since the job began, the lease was deleted because others come first */
     bool ended : 1;      /* the gateway has not renewed it: no packets arrive any more */
     bool pair_noted : 1; /* a log line has reported different ports of TCP and UDP */
 };
@@ -106,6 +110,8 @@ bool lease_is_over(const struct strategy *strategy, const struct mapping *mappin
 
 /* A request for lifetime_s seconds was sent to the gateway; 0: a deletion. */
 void lease_on_asked(struct mapping_tables *t, uint16_t m, uint32_t lifetime_s, uint64_t now_ms);
+/* The attempts of the request in flight begin anew. */
+void lease_on_asked_again(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
 /* A request was withdrawn before its answer; the gateway may have granted it. */
 void lease_on_withdrawn(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
 
@@ -120,6 +126,8 @@ void lease_on_granted(struct mapping_tables *t, uint16_t m, const struct upstrea
 unsigned lease_on_conflict(struct mapping_tables *t, uint16_t m);
 /* The other mapping releases that external port, so the request is repeated soon. */
 void lease_on_conflict_solved(struct mapping_tables *t, uint16_t m, uint64_t now_ms);
+/* The lease was granted, but others come first: it is deleted, and requested again after them. */
+void lease_give_way(struct mapping_tables *t, uint16_t m, const struct upstream_outcome *o);
 /* Another mapping has its external port from now on. It is deleted, or requested again. */
 void lease_on_taken(struct mapping_tables *t, uint16_t m);
 /* The lease was granted and is not wanted any more, so it will be deleted. */

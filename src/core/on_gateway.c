@@ -76,6 +76,34 @@ static void comes_later(struct proxy *p, uint16_t m, const struct upstream_outco
     turn_refuse(p, m, step);
 }
 
+/* True if the grant of this port takes nothing from others: the mapping had a lease, or the other protocol
+ * has the port. */
+static bool is_one_more(const struct proxy *p, uint16_t m, uint16_t external_port, uint64_t now_ms)
+{
+    const struct mapping *mapping = &p->tables.mapping[m];
+    return !lease_lives(mapping, now_ms) &&
+           mapping_find_external_port(&p->tables, mapping_other_protocol(mapping), external_port) == 0;
+}
+
+/* The gateway grants a port to a client while a static mapping has none, because the client's request came
+ * first after an outage. The client has not been advertised the port, so its mapping waits for the static one
+ * and is then requested again. A gateway that restarted while it was short of ports has none for it. */
+static bool gives_way(const struct proxy *p, uint16_t m, uint64_t now_ms)
+{
+    bool restarted_short = p->ports_short_until_ms > now_ms && recovery_due_ms(p) != UINT64_MAX;
+    return !restarted_short && !p->tables.mapping[m].lease.gave_way && statics_come_before(p, m, now_ms);
+}
+
+static void give_way(struct proxy *p, uint16_t m, const struct upstream_outcome *o, const struct step *step)
+{
+    if (p->strategy->one_port) {
+        comes_later(p, m, o, step);
+        return;
+    }
+    p->ports_short_until_ms = 0; /* it has granted one more */
+    lease_give_way(&p->tables, m, o);
+}
+
 static void note_short(struct proxy *p, uint16_t m, const struct step *step)
 {
     const struct lease *lease = &mapping_at(&p->tables, m)->lease;
@@ -105,6 +133,10 @@ static void usable(struct proxy *p, uint16_t m, const struct upstream_outcome *o
     lease_on_granted(t, m, o, step->now_ms);
     promise_on_granted(t, m);
     lease_recovered(t, m);
+    /* The first attempt was sent so long ago that the lease may have ended, if the gateway granted it then.
+     */
+    if (mapping->is_static && !lease_lives(mapping, step->now_ms) && !lease_is_too_short(mapping))
+        lease_recover(t, m);
     note_short(p, m, step);
     external_port_granted(p, m, old, rotated, step);
 }
@@ -119,7 +151,12 @@ static void granted(struct proxy *p, uint16_t m, const struct upstream_outcome *
     external_port_forget_expired(p, m, o->external_port, step);
     if (verdict == PORT_UNUSABLE && !p->strategy->moves && turn_take_number(p, m, o->external_port, step))
         verdict = PORT_USABLE;
-    if (verdict == PORT_USABLE && turn_comes_later(p, m, step->now_ms))
+    bool one_more = verdict == PORT_USABLE && is_one_more(p, m, o->external_port, step->now_ms);
+    if (one_more)
+        statics_hurry(p, step);
+    if (one_more && gives_way(p, m, step->now_ms))
+        give_way(p, m, o, step);
+    else if (verdict == PORT_USABLE && turn_comes_later(p, m, step->now_ms))
         comes_later(p, m, o, step);
     else if (verdict == PORT_USABLE)
         usable(p, m, o, step);
@@ -427,9 +464,21 @@ static void address_known(struct proxy *p, const struct step *step)
     server_announce(&p->server, step->now_ms); /* */
 }
 
+/* Sees the end of an outage before the first answer is used. */
+static void note_answers(struct proxy *p, const struct step *step)
+{
+    bool answers = p->upstream.trouble == GATEWAY_FINE || p->upstream.trouble == GATEWAY_REFUSES;
+    if (answers && !p->gateway_answers) {
+        p->answers_since_ms = step->now_ms;
+        statics_hurry(p, step);
+    }
+    p->gateway_answers = answers;
+}
+
 void on_gateway(struct proxy *p, const struct step *step)
 {
     struct upstream_outcome o;
+    note_answers(p, step);
     while (upstream_next(&p->upstream, step->now_ms, &o)) {
         switch (o.type) {
         case UPSTREAM_WRONG:

@@ -62,6 +62,8 @@ struct proxy {
     uint8_t wrong_answers;           /* since the last grant at once; the third one was logged */
     bool ports_short_noted;          /* the gateway has no port left */
     uint64_t ports_short_until_ms;   /* the gateway had no port for a mapping a short time ago */
+    bool gateway_answers;            /* as it was when the last outcomes were taken */
+    uint64_t answers_since_ms;       /* when an outage of the gateway ended last */
     uint64_t hurried_ms; /* deletions that the gateway does not confirm were repeated then for a request */
     uint64_t displaces_from_ms; /* no static mapping takes a client's port before */
     bool keeps_leases;          /* it did not confirm the last deletion: others go before the next one */

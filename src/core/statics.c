@@ -1,10 +1,18 @@
 #include "core/statics.h"
 
+#include "core/strategy.h"
 #include "core/target.h"
 
 enum {
     /* As long as the longest pause after a refusal. */
     GIVEN_BACK_MS = 30 * 1000,
+    /* A gateway that serves static mappings answers within this time. If it does not, or refuses, clients
+     * need not wait any longer. */
+    ANSWERED_MS = 5 * 1000,
+    /* The attempts of a request that is not answered begin anew after this time, not sooner. */
+    ASKED_AGAIN_MS = 30 * 1000,
+    /* However often something shows that the gateway may have a port, the requests are so far apart. */
+    HURRIED_APART_MS = 2000,
 };
 
 static const char component[] = "mapping";
@@ -124,6 +132,75 @@ void statics_refused(struct proxy *p, uint16_t m, enum natpmp_result result, con
                     "the gateway refuses a static mapping; double-natpmp requests it again, twice a minute "
                     "result=%u %s",
                     (unsigned)result, mapping_text(t, m).text);
+}
+
+/* ---- before clients ---- */
+
+/* An adopted lease may be valid, and shows that at once when it is requested. */
+static bool lacks_port(const struct mapping *mapping, uint64_t now_ms)
+{
+    return mapping->is_static && mapping_is_wanted_here(mapping) && !mapping->lease.releasing &&
+           mapping->lease.pair != PAIR_REJOINS && !lease_lives(mapping, now_ms);
+}
+
+static bool is_next(const struct proxy *p, const struct mapping *mapping, uint64_t now_ms)
+{
+    const struct lease *lease = &mapping->lease;
+    enum natpmp_result failure = (enum natpmp_result)mapping->job.failure;
+    bool wants_port = failure == NATPMP_SUCCESS || failure == NATPMP_OUT_OF_RESOURCES;
+    if (lease->asking)
+        return later_ms(lease->asked_ms, p->answers_since_ms) + ANSWERED_MS > now_ms;
+    return wants_port && lease_wants(p->strategy, mapping, now_ms) == LEASE_WANTS_GRANT &&
+           lease->retry_ms <= now_ms + LEASE_ROOM_RETRY_MAX_MS;
+}
+
+/* The static mapping of that number, if it exists and has no port; 0: none. */
+static uint16_t lacking(const struct proxy *p, unsigned number, uint64_t now_ms)
+{
+    const struct static_mapping *one = &p->config.static_mapping[number];
+    uint16_t m =
+        mapping_find(&p->tables, one->address, (enum natpmp_protocol)one->protocol, one->internal_port);
+    return m != 0 && lacks_port(&p->tables.mapping[m], now_ms) ? m : 0;
+}
+
+bool statics_come_before(const struct proxy *p, uint16_t m, uint64_t now_ms)
+{
+    const struct mapping *mapping = &p->tables.mapping[m];
+    if (mapping->is_static || promise_lives(mapping, now_ms))
+        return false;
+    for (unsigned i = 0; i < p->config.static_mappings; i++) {
+        uint16_t other = lacking(p, i, now_ms);
+        /* A gateway with one port for each protocol has none of this one for the other one. */
+        bool rival = !p->strategy->one_port || p->config.static_mapping[i].protocol == mapping->protocol;
+        if (other != 0 && rival && is_next(p, &p->tables.mapping[other], now_ms))
+            return true;
+    }
+    return false;
+}
+
+static void hurry(struct proxy *p, uint16_t m, uint64_t now_ms)
+{
+    struct mapping_tables *t = &p->tables;
+    const struct mapping *mapping = mapping_at(t, m);
+    const struct lease *lease = &mapping->lease;
+    if (p->recover_ms != UINT64_MAX && !lease->asking)
+        lease_recover(t, m); /* the delay of RFC 6886 section 3.7 is over for it, as for the client */
+    if (!lease->asking) {
+        lease_retry_at(t, m, earlier_ms(lease->retry_ms, lease->asked_ms + HURRIED_APART_MS));
+        mapping_touch(t, m);
+    } else if (lease->asked_ms + ASKED_AGAIN_MS <= now_ms) {
+        upstream_again(&p->upstream, mapping_protocol(mapping), p->strategy->request_port(mapping), now_ms);
+        lease_on_asked_again(t, m, now_ms);
+    }
+}
+
+void statics_hurry(struct proxy *p, const struct step *step)
+{
+    for (unsigned i = 0; i < p->config.static_mappings && !p->stopping; i++) {
+        uint16_t m = lacking(p, i, step->now_ms);
+        if (m != 0)
+            hurry(p, m, step->now_ms);
+    }
 }
 
 void statics_report(struct proxy *p, uint16_t m, const struct step *step)

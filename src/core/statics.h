@@ -20,5 +20,11 @@ void statics_refused(struct proxy *p, uint16_t m, enum natpmp_result result, con
 void statics_give_back(struct proxy *p, uint16_t m, const struct step *step);
 /* The gateway did not confirm that deletion: the same. */
 void statics_not_given_back(struct proxy *p, uint16_t m, const struct step *step);
+/* A static mapping has no port, and asks for one or is about to: it comes before the mapping m of a client
+ * that has none either. */
+bool statics_come_before(const struct proxy *p, uint16_t m, uint64_t now_ms);
+/* The gateway answers again after an outage, has granted one more port, or a client asks it soon after its
+ * restart: the static mappings that have no port ask at once, whatever pauses earlier failures set. */
+void statics_hurry(struct proxy *p, const struct step *step);
 /* The mapping has an external port, or another one. */
 void statics_report(struct proxy *p, uint16_t m, const struct step *step);

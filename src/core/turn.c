@@ -8,6 +8,10 @@
 enum {
     /* Clients that were refused ask again within this time, and so do static mappings. */
     SHORT_MS = 60 * 1000,
+    /* A client waits for so long while a static mapping is about to get its port, and looks so often whether
+     * it has. If the client is then granted a port that the static mapping needs, it waits once more. */
+    STATICS_FIRST_MS = 2000,
+    STATICS_LOOK_MS = 250,
     /* Three copies of a deletion are sent in this time. */
     HURRY_MS = 2000,
     HURRY_APART_MS = 30 * 1000,
@@ -60,29 +64,21 @@ void turn_client(struct proxy *p, uint16_t c)
         list_push(&t->client_ready, t->client_ready_link, c);
 }
 
-/* A static mapping has no port, and asks for one or is about to: what was released for it must not go to a
- * client that happens to ask first. */
-static bool static_is_next(const struct proxy *p, uint64_t now_ms)
-{
-    const struct mapping_tables *t = &p->tables;
-    for (unsigned i = 0; i < p->config.static_mappings; i++) {
-        const struct static_mapping *one = &p->config.static_mapping[i];
-        uint16_t m = mapping_find(t, one->address, (enum natpmp_protocol)one->protocol, one->internal_port);
-        const struct lease *lease = &t->mapping[m].lease;
-        enum natpmp_result failure = (enum natpmp_result)t->mapping[m].job.failure;
-        bool wants_port = failure == NATPMP_SUCCESS || failure == NATPMP_OUT_OF_RESOURCES;
-        if (m != 0 && t->mapping[m].is_static && wants_port && lease->state == LEASE_NONE &&
-            (lease->asking || lease->retry_ms <= now_ms + LEASE_ROOM_RETRY_MAX_MS))
-            return true;
-    }
-    return false;
-}
-
 bool turn_comes_later(const struct proxy *p, uint16_t m, uint64_t now_ms)
 {
     const struct mapping *mapping = &p->tables.mapping[m];
     return p->ports_short_until_ms > now_ms && p->upstream.trouble == GATEWAY_FINE && !mapping->is_static &&
-           !promise_lives(mapping, now_ms) && (recovery_due_ms(p) != UINT64_MAX || static_is_next(p, now_ms));
+           !promise_lives(mapping, now_ms) &&
+           (recovery_due_ms(p) != UINT64_MAX || statics_come_before(p, m, now_ms));
+}
+
+static bool waits_for_statics(struct proxy *p, uint16_t m, const struct step *step)
+{
+    const struct mapping *mapping = mapping_at(&p->tables, m);
+    bool may_wait = mapping->lease.gave_way || mapping->job.since_ms + STATICS_FIRST_MS > step->now_ms;
+    if (may_wait && p->recover_ms != UINT64_MAX)
+        statics_hurry(p, step);
+    return may_wait && statics_come_before(p, m, step->now_ms);
 }
 
 uint16_t turn_next(struct proxy *p, enum lease_want *ret_want, const struct step *step)
@@ -104,6 +100,9 @@ uint16_t turn_next(struct proxy *p, enum lease_want *ret_want, const struct step
             list_push(&client->releases, t->to_release, m);
         } else if (*ret_want == LEASE_WANTS_GRANT && turn_comes_later(p, m, step->now_ms)) {
             turn_refuse(p, m, step);
+            mapping_touch(t, m);
+        } else if (*ret_want == LEASE_WANTS_GRANT && waits_for_statics(p, m, step)) {
+            lease_retry_at(t, m, step->now_ms + STATICS_LOOK_MS);
             mapping_touch(t, m);
         } else if (*ret_want != LEASE_WANTS_NOTHING) {
             if (p->strategy->claim == NULL ||

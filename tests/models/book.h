@@ -179,6 +179,7 @@ struct book_lease {
     bool may_be_given_up; /* by a client without a rule: its next datagram may be the first of another one */
     bool deletes;
     uint64_t asked_ms;       /* its first datagram */
+    uint64_t mapped_ms;      /* the last datagram that was no deletion */
     uint64_t restarted_ms;   /* the last one that may be the first of another request */
     uint64_t sent_ms;        /* its last one */
     uint64_t sent_before_ms; /* the one before it */

@@ -155,6 +155,7 @@ static void ask_mapping(struct book *b, uint64_t now_ms, const uint8_t *bytes)
     lease->unanswered++;
     if (!same && lifetime_s == 0 && lease->open && lease->deletes && lease->sends > 1)
         lease->quiet_ms = lease->sent_ms + BOOK_COPY_MS; /* of a deletion that was given up */
+    lease->mapped_ms = lifetime_s != 0 ? now_ms : lease->mapped_ms;
     lease->sent_before_ms = lease->sent_ms;
     lease->sent_ms = now_ms;
     lease->router_port = get16(bytes + 4);

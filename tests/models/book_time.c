@@ -276,6 +276,8 @@ static void check_asked(const struct book *b, uint64_t now_ms, const struct book
         return;
     rule = book_rule_of(b, m->address, m->tcp, m->port);
     lease = rule ? book_lease_of(b, rule->tcp, rule->router_port) : NULL;
+    if (lease && b->statics > 0 && lease->mapped_ms >= m->work_ms)
+        return; /* what it was granted then may have been given back for a static mapping */
     if (!lease || !rule->enabled || m->rule_ms + for_ms > now_ms || lease->contradicted_ms >= m->work_ms ||
         (!lease->deletes && (lease->open || lease->sent_ms >= m->work_ms)) ||
         waits_for_turn(b, m->address, lease, now_ms - for_ms))

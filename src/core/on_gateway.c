@@ -289,6 +289,7 @@ static void unanswered(struct proxy *p, uint16_t m, const struct step *step)
          * itself. */
         lease_recover(&p->tables, m);
     lease_on_unanswered(&p->tables, m, step->now_ms);
+    statics_unanswered(p, m, step);
 }
 
 /* ---- outcomes ---- */

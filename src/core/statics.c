@@ -203,6 +203,20 @@ void statics_hurry(struct proxy *p, const struct step *step)
     }
 }
 
+void statics_unanswered(struct proxy *p, uint16_t m, const struct step *step)
+{
+    struct mapping_tables *t = &p->tables;
+    if (!mapping_at(t, m)->is_static || lease_lives(mapping_at(t, m), step->now_ms) ||
+        p->upstream.trouble != GATEWAY_FINE)
+        return;
+    if (job_note_result(t, m, NATPMP_NETWORK_FAILURE))
+        actions_log(
+            step->out, LOG_LEVEL_WARN, component,
+            "the static mapping has no external port; the gateway does not answer the request for it, but "
+            "others; it is requested again and again %s",
+            mapping_text(t, m).text);
+}
+
 void statics_report(struct proxy *p, uint16_t m, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;

@@ -16,6 +16,8 @@ void statics_begin(struct proxy *p, const struct step *step);
 void statics_on_deleted(struct proxy *p, uint16_t deleted, const struct step *step);
 /* The gateway has no port for a static mapping, or refuses it: it is requested again after a pause. */
 void statics_refused(struct proxy *p, uint16_t m, enum natpmp_result result, const struct step *step);
+/* The gateway did not answer the request for a static mapping, and answers others. */
+void statics_unanswered(struct proxy *p, uint16_t m, const struct step *step);
 /* The gateway granted a port that cannot be used: the lease is deleted, and requested again after a pause. */
 void statics_give_back(struct proxy *p, uint16_t m, const struct step *step);
 /* The gateway did not confirm that deletion: the same. */

@@ -12,14 +12,16 @@ from lab import ROOT, inside, wait_until
 from stage import BASE, GATEWAY, MASQUERADE, PASSWORD, REDIRECT, ROUTER, UNREACHABLE, US, USER, Stage
 
 NAMES = ["api", "login", "policy-read", "policy-write", "policy-test", "version", "service",
-       "service-address", "second-daemon", "change-script", "interface", "interface-not-lan", "wireguard-peers", "ip-settings", "redirect", "redirect-order", "redirect-lan", "clients-visible", "container-subnet", "ports",
+       "service-address", "second-daemon", "change-script", "interface", "interface-not-lan", "wireguard-peers", "ip-settings", "redirect", "redirect-order", "redirect-lan", "clients-visible", "container-subnet", "ports", "mapping-rules",
        "router-nat-pmp", "connection-tracking", "forward", "request-path", "gateway-path", "gateway-source", "return-path", "fasttrack",
        "gateway", "gateway-mapping", "external-address"]
 # The paths to the gateway are in question only if it does not answer.
 PATHS = ["gateway-path", "gateway-source"]
 # Only if one is configured, as the WireGuard peers.
 SCRIPT = "change-script"
-ALL = [name for name in NAMES if name not in (SCRIPT, "wireguard-peers", *PATHS)]
+# Only if the daemon has rules.
+MAPPING_RULES = "mapping-rules"
+ALL = [name for name in NAMES if name not in (SCRIPT, MAPPING_RULES, "wireguard-peers", *PATHS)]
 ANSWERS = ["return-path", "fasttrack"]
 FLOWS = ["request-path", *ANSWERS]
 GATEWAY_ONES = ALL[-3:]
@@ -182,8 +184,12 @@ CASES = {
         "list": ("WAN=ether1,wg1", "LAN=vlan20,bridge")}),
     # ---- other rules ----
     "most ports": Case("ports", "warn", "/ip/firewall/nat/disable *3", rules(
-        REDIRECT, MASQUERADE, "chain=dstnat action=dst-nat in-interface=wg1 protocol=udp dst-port=49152-65000 "
+        REDIRECT, MASQUERADE, "chain=dstnat action=dst-nat in-interface=wg1 protocol=udp dst-port=1024-65000 "
         "to-addresses=192.168.88.5")),
+    "a rule before that of a mapping": Case(MAPPING_RULES, "fail", "/ip/firewall/nat/move *4 destination=*3", rules(
+        REDIRECT, MASQUERADE, "chain=dstnat action=dst-nat in-interface=wg1 to-addresses=192.168.88.5",
+        'chain=dstnat action=dst-nat in-interface=wg1 protocol=udp dst-port=50000 to-addresses=192.168.88.11 '
+        'to-ports=50000 comment="double-natpmp/default external 41000 lease 60 s"')),
     "the router's own NAT-PMP": Case("router-nat-pmp", "warn", "/ip/nat-pmp/set enabled=no", {"nat-pmp": ("yes",)}),
     "a filter that drops": Case("forward", "fail", "/ip/firewall/filter/add chain=forward in-interface=wg1 "
                                 "connection-nat-state=dstnat action=accept place-before=*1", filters(*STRICT),
@@ -230,7 +236,7 @@ CASES = {
         "gateway-mapping", "pass", "", rules(
             REDIRECT, MASQUERADE, 'chain=dstnat action=dst-nat in-interface=wg1 protocol=udp dst-port=50000 '
             'to-addresses=192.168.88.11 to-ports=50000 comment="double-natpmp/default external 41000 lease 60 s"'),
-        gateway={"map": 4}, what="this router has 1 mapping"),
+        gateway={"map": 4}, what="this router has 1 mapping", also={MAPPING_RULES: "pass"}),
     "no answer to a mapping": Case("gateway-mapping", "fail", "another server", gateway={"map": "silent"}),
     "an unconfirmed deletion": Case("gateway-mapping", "warn", "", gateway={"delete": "silent"},
                                     what="may remain until it expires"),

@@ -99,7 +99,7 @@ def test_router_versions(make_lab, version):
 def test_the_interface_is_found_without_the_test_policy(make_lab):
     lab = make_lab(router=False)
     # As slow as a router, so that the gateway has answered when the table is read.
-    lab.router.start("--policies", "read,write,api", "--latency", "20")
+    lab.router.start("--policies", "read,write,api", "--latency", "100")
     daemon = lab.daemon()
     lab.natpmpc("lan1", "tcp", 5000, 45001)
     assert lab.router.rule_for("tcp", CLIENTS["lan1"], 5000)["in-interface"] == "wg-vpn"

@@ -29,6 +29,15 @@ static bool is_kept_alive(const struct proxy *p, const struct mapping *mapping)
     return hold == LEASE_HOLD_ALWAYS || (hold == LEASE_HOLD_AUTO && p->tables.client[mapping->client].late);
 }
 
+/* What a mapping that was refused is like. */
+static const char *refused_state(const struct mapping *mapping, bool goes_on)
+{
+    if (!goes_on)
+        return "";
+    return mapping->rule.state == RULE_ABSENT ? "; it has no rule on the router"
+                                              : "; it stays until its lease ends";
+}
+
 static void refuse(struct proxy *p, uint16_t m, enum natpmp_result result, const struct step *step)
 {
     struct mapping_tables *t = &p->tables;
@@ -37,8 +46,8 @@ static void refuse(struct proxy *p, uint16_t m, enum natpmp_result result, const
     bool news = job_note_result(t, m, result);
     bool ignored = result == NATPMP_NETWORK_FAILURE && mapping->lease.asking && rule_forwards(mapping) &&
                    p->upstream.trouble == GATEWAY_FINE;
-    actions_log(step->out, news ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "mapping", "%s%s result=%u %s",
-                goes_on ? "mapping not renewed; it stays until its lease ends" : "mapping refused",
+    actions_log(step->out, news ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "mapping", "%s%s%s result=%u %s",
+                goes_on ? "mapping not renewed" : "mapping refused", refused_state(mapping, goes_on),
                 ignored ? "; the gateway does not answer this request, but others" : "", (unsigned)result,
                 mapping_text(t, m).text);
     reply_to_job(p, m, result, 0, 0, step);

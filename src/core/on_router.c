@@ -254,7 +254,7 @@ static void leave_port(struct proxy *p, uint16_t m, const struct router_outcome 
     actions_log(step->out, LOG_LEVEL_WARN, component,
                 "another rule %s the connections of a mapping, and none can be put before it; %s %s",
                 o->doubtful ? "may take" : "takes",
-                moves && !barred ? "the mapping gets another router port" : "they do not arrive",
+                moves && !barred ? "another port is used if one is free" : "they do not arrive",
                 mapping_text(&p->tables, m).text);
     if (moves)
         mapping_set_moving(&p->tables, m, true);

@@ -233,7 +233,9 @@ void upstream_again(struct upstream *u, enum natpmp_protocol protocol, uint16_t 
                     uint64_t now_ms)
 {
     int i = find(u, transaction_key(protocol, internal_port));
-    if (i < 0 || u->transaction[i].deleting || u->transaction[i].next_ms <= now_ms + FIRST_INTERVAL_MS)
+    if (i < 0 || u->transaction[i].deleting)
+        return;
+    if (u->transaction[i].next_ms <= now_ms + FIRST_INTERVAL_MS && u->transaction[i].sends < LATE_SENDS)
         return;
     u->transaction[i].sends = 0;
     u->transaction[i].next_ms = now_ms;

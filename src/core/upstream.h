@@ -192,8 +192,8 @@ void upstream_tick(struct upstream *u, const struct step *step);
 /* Takes the next outcome. False: there is none left. */
 bool upstream_next(struct upstream *u, uint64_t now_ms, struct upstream_outcome *ret_outcome);
 /* That outcome was an unsolicited grant. If it names none of our mappings, or the port of a request of the
-  * other protocol, it may be the wrong answer to a request. True: it is the late answer to a copy of an earlier
- * request or deletion. */
+ * other protocol, it may be the wrong answer to a request. True: it is the late answer to a copy of an
+ * earlier request or deletion. */
 bool upstream_on_stranger(struct upstream *u, const struct upstream_outcome *o, bool ours,
                           const struct step *step);
 /* The gateway answers what it was asked, rightly or wrongly. */

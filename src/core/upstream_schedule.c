@@ -5,11 +5,13 @@ enum {
     WANTED_WITHIN_MS = 1000,
 };
 
-/* The gateway lives, so the attempts of a request that has used all of them begin anew: it would block all
- * others of its client while it waits for the answer to the last one. */
+/* The gateway lives, so the attempts of a request begin anew: it would block all others of its client while
+ * it waits for the answer to the last one, and if this attempt is lost, too, the next ones have to follow
+ * soon. */
 static void send_now(struct upstream *u, struct transaction *t, uint64_t now_ms)
 {
-    if (t->sends >= t->sends_max)
+
+    if (!t->deleting)
         t->sends = 0;
     t->next_ms = now_ms;
     u->due_ms = now_ms;
@@ -45,7 +47,8 @@ void upstream_hurry(struct upstream *u, uint64_t now_ms)
     for (unsigned i = 0; i < UPSTREAM_PARALLEL_MAX; i++) {
         struct transaction *t = &u->transaction[i];
         bool may = !t->deleting || t->sends < t->sends_max;
-        if (t->used && may && t->next_ms > now_ms + FIRST_INTERVAL_MS)
+        bool soon = t->next_ms <= now_ms + FIRST_INTERVAL_MS && t->sends < LATE_SENDS;
+        if (t->used && may && !soon)
             send_now(u, t, now_ms);
     }
     u->due_ms = now_ms;

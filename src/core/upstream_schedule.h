@@ -6,6 +6,8 @@
 enum {
     /* RFC 6886 section 3.1: the first interval, and each next one is twice as long. */
     FIRST_INTERVAL_MS = 250,
+    /* After so many attempts of a request the intervals are long: 4 s and more. */
+    LATE_SENDS = 5,
 };
 
 /* Requests the address at once, as if no request for it were under way. */

@@ -1,6 +1,8 @@
 /* Requests to the gateway: retransmission, and which reply belongs to which request. */
 #include "upstream_unit.h"
 
+#include "core/upstream_schedule.h"
+
 /* ---- retransmission ---- */
 
 /* [C-06] [C-07] */
@@ -74,6 +76,34 @@ static void test_an_answer_after_silence_sends_the_others_at_once(void **state)
     assert_true(next(START_MS + 17000));
     upstream_tick(&upstream, at(START_MS + 17000));
     assert_int_equal(sends(), 2); /* the other port, and the address, which may be another one now */
+}
+
+/* The gateway lives again a moment before the ninth attempt: if that one is lost, the next ones follow soon.
+ */
+static void test_the_attempts_begin_anew(void **state)
+{
+    (void)state;
+    uint64_t now_ms = START_MS;
+    ask(NATPMP_TCP, PORT, 60, now_ms);
+    const struct transaction *t = upstream.transaction;
+    while (!t->used)
+        t++;
+    for (unsigned i = 1; i < 8; i++) {
+        now_ms = t->next_ms;
+        actions_clear(&out, LOG_LEVEL_ERROR);
+        upstream_tick(&upstream, at(now_ms));
+    }
+    now_ms = t->next_ms - 100;
+    assert_true(now_ms > START_MS + 60000);
+    for (unsigned again = 0; again < 2; again++) {
+        actions_clear(&out, LOG_LEVEL_ERROR);
+        if (again)
+            upstream_again(&upstream, NATPMP_TCP, PORT, now_ms);
+        else
+            upstream_hurry(&upstream, now_ms);
+        upstream_tick(&upstream, at(now_ms));
+        assert_true(t->used && t->sends <= 2 && t->next_ms <= now_ms + 500);
+    }
 }
 
 static void test_slots(void **state)
@@ -372,6 +402,7 @@ UNIT(upstream)
         TEST(test_an_answer_after_silence_sends_the_others_at_once),
         TEST(test_requested_anew),
         TEST(test_a_port_of_the_gateways_choice),
+        TEST(test_the_attempts_begin_anew),
         TEST(test_slots),
         TEST(test_matching),
         TEST(test_a_duplicate_reply_is_unsolicited),

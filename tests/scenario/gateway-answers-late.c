@@ -5,7 +5,7 @@
 
 enum { HOSTS = 4, PORT = 6881 };
 
-static bool has_both(struct world *w, uint8_t host)
+static bool has_both(struct world *w, unsigned host)
 {
     return router_port_of(w, host, TCP, PORT) != 0 && router_port_of(w, host, UDP, PORT) != 0;
 }
@@ -15,7 +15,7 @@ static void tell(struct world *w)
     w->trace.only_logs = true;
     settle(w);
     w->options.gateway_link.latency_min_ms = w->options.gateway_link.latency_max_ms = 1500;
-    for (uint8_t host = 10; host < 10 + HOSTS; host++) {
+    for (unsigned host = 10; host < 10 + HOSTS; host++) {
         map(w, client(w, host), TCP, PORT, 0, 3600);
         map(w, client(w, host), UDP, PORT, 0, 3600);
 

@@ -12,9 +12,8 @@ struct judge_room {
     struct taken_set one; /* of a single rule */
     uint32_t most_id;     /* the rule that takes the most ports */
     unsigned most;
-    bool most_is_here; /* it names the VPN interface itself */
-    uint32_t
-        most_maker; /* RouterOS refuses to change this dynamic rule, which is it or leads to it; 0: none */
+    bool most_is_here;   /* it names the VPN interface itself */
+    uint32_t most_maker; /* the dynamic rule that is or leads to it, which nobody can change; 0: none */
 };
 
 cold_ void judge(const struct survey *s, struct judge_room *room, struct findings *ret_findings);

@@ -76,8 +76,8 @@ static void comes_later(struct proxy *p, uint16_t m, const struct upstream_outco
     turn_refuse(p, m, step);
 }
 
-/* True if the grant of this port takes nothing from others: the mapping had a lease, or the other protocol
- * has the port. */
+/* True if the gateway has one port less for others with this grant: the mapping had no lease, nor does its
+ * other protocol have the port. */
 static bool is_one_more(const struct proxy *p, uint16_t m, uint16_t external_port, uint64_t now_ms)
 {
     const struct mapping *mapping = &p->tables.mapping[m];

@@ -271,7 +271,6 @@ static bool place_matters(const struct mapping *mapping)
 static void note_place(struct proxy *p, const struct router_outcome *o, const struct step *step)
 {
     uint16_t m = o->place != PLACE_GOOD || p->tables.hidden > 0 ? find_rule(p, o->rule.id) : 0;
-
     const struct mapping *mapping = &p->tables.mapping[m];
     if (m == 0 || !place_matters(mapping))
         return;

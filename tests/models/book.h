@@ -93,6 +93,8 @@ struct book_rule {
     bool tcp;
     bool enabled; /* and valid */
     bool sane;    /* every property exists and can be parsed */
+    bool by_hand; /* somebody changed it, so it does not show whose the port is */
+
     uint16_t router_port;
     uint32_t address;
     uint16_t port;
@@ -373,6 +375,9 @@ void book_time(struct book *b, uint64_t now_ms);
 
 /* ---- reading ---- */
 struct book_mapping *book_find(const struct book *b, uint32_t address, bool tcp, uint16_t port);
+/* The mapping to which the rule belongs. NULL: there is none, or nothing goes through the rule. */
+struct book_mapping *book_mapping_of_rule(const struct book *b, const struct book_rule *rule);
+
 /* It was requested before the story began, so a rule may exist for it. */
 void book_asked_before(struct book *b, uint32_t address, bool tcp, uint16_t port);
 /* The daemon requests it by itself, for ever. */

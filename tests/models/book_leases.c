@@ -107,6 +107,11 @@ void book_give_up(struct book *b, const struct book_mapping *m)
 
 /* ---- the rules show whose a lease is ---- */
 
+struct book_mapping *book_mapping_of_rule(const struct book *b, const struct book_rule *rule)
+{
+    return rule->sane && rule->enabled ? book_find(b, rule->address, rule->tcp, rule->port) : NULL;
+}
+
 void book_rules(struct book *b, uint64_t now_ms, const struct book_rule *rules, unsigned count)
 {
     b->rules = rules;
@@ -115,8 +120,7 @@ void book_rules(struct book *b, uint64_t now_ms, const struct book_rule *rules, 
     book_count_changes(b, now_ms);
     for (unsigned i = 0; i < count; i++) {
         const struct book_rule *rule = &rules[i];
-        struct book_mapping *m =
-            rule->sane && rule->enabled ? book_find(b, rule->address, rule->tcp, rule->port) : NULL;
+        struct book_mapping *m = book_mapping_of_rule(b, rule);
         struct book_lease *lease;
 
         if (!m)
@@ -125,7 +129,7 @@ void book_rules(struct book *b, uint64_t now_ms, const struct book_rule *rules, 
             m->rule_ms = now_ms;
         m->rule_generation = b->rule_generation;
         lease = book_lease_at(b, rule->tcp, rule->router_port);
-        if (!lease->used || b->config.symmetric)
+        if (!lease->used || b->config.symmetric || rule->by_hand)
             continue;
         if (lease->open && lease->suggested_of != 0 && lease->suggested_of != rule->address &&
             lease->owner != rule->address)

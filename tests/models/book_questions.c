@@ -96,9 +96,10 @@ static void find_owner(const struct book *b, struct book_lease *lease)
     for (unsigned i = 0; i < b->rule_count && !b->config.symmetric; i++) {
         const struct book_rule *rule = &b->rules[i];
 
-        if (!rule->sane || !rule->enabled || rule->tcp != lease->tcp ||
-            rule->router_port != lease->router_port)
+        if (rule->tcp != lease->tcp || rule->router_port != lease->router_port || rule->by_hand ||
+            !book_mapping_of_rule(b, rule))
             continue;
+
         lease->owner = rule->address;
         lease->owner_port = rule->port;
     }

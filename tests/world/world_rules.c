@@ -116,6 +116,16 @@ static uint64_t hash_rule(uint64_t hash, const struct router_model_rule *rule)
     return hash * 31 + router_model_rule_disabled(rule);
 }
 
+/* Somebody changed or disabled it, however long ago. */
+static bool was_changed(const struct world *w, uint32_t id)
+{
+    for (unsigned i = 0; i < INV_TAKEN_MAX; i++) {
+        if (w->invariants.taken[i].known_ms != 0 && w->invariants.taken[i].id == id)
+            return true;
+    }
+    return false;
+}
+
 static struct book_rule read_rule(const struct world *w, const struct router_model_rule *rule)
 {
     struct book_rule read = {.id = router_model_rule_id(rule)};
@@ -131,7 +141,9 @@ static struct book_rule read_rule(const struct world *w, const struct router_mod
     for (unsigned i = 0; i < ARRAY_LEN(places); i++)
         if (router_model_rule_get(rule, places[i], &text))
             read.place = hash_text(read.place + i + 1, text);
+    read.by_hand = was_changed(w, read.id);
     read.lease_s = comment_lease_s(rule);
+
     if (router_model_rule_get(rule, "comment", &text))
         read.comment_hash = hash_bytes(HASH_START, text);
     read.enabled =
@@ -148,7 +160,7 @@ static bool was_ours_a_moment_ago(const struct world *w, uint32_t id)
     return false;
 }
 
-void inv_rules_read(struct world *w)
+static void read_rules(struct world *w)
 {
     struct invariants *inv = &w->invariants;
     uint64_t hash = 1;
@@ -175,10 +187,15 @@ void inv_rules_read(struct world *w)
     if (!inv->hand && excused == inv->excused_count &&
         (hash != inv->foreign_hash || foreign != inv->foreign_count))
         world_fail(w, "the foreign rules have changed: %u, before %u", foreign, inv->foreign_count);
-    book_rules(&w->book, w->now_ms, inv->rules, inv->rule_count);
     inv->foreign_hash = hash;
     inv->foreign_count = foreign;
     inv->excused_count = excused;
+}
+
+void inv_rules_read(struct world *w)
+{
+    read_rules(w);
+    book_rules(&w->book, w->now_ms, w->invariants.rules, w->invariants.rule_count);
 }
 
 const struct book_rule *inv_find_rule(const struct world *w, uint32_t address, bool tcp, uint16_t port)
@@ -459,6 +476,7 @@ void inv_way_is_back(struct world *w)
 void inv_router_restarted(struct world *w)
 {
     memset(w->invariants.pair, 0, sizeof(w->invariants.pair));
+    memset(w->invariants.taken, 0, sizeof(w->invariants.taken));
 }
 
 static void note_taken(struct invariants *inv, const struct book_rule *rule)
@@ -476,14 +494,15 @@ void inv_hand_end(struct world *w)
 {
     struct invariants *inv = &w->invariants;
 
-    inv_rules_read(w);
+    read_rules(w);
     inv->hand_known_ms = noticed_ms(w);
     book_router_trouble(&w->book, inv->hand_known_ms);
     for (unsigned i = 0; i < inv->rule_count_before; i++) {
         if (!is_unchanged(inv, &inv->rules_before[i]))
             note_taken(inv, &inv->rules_before[i]);
     }
-    /* A second time, because only now it is known which rules have lost the daemon's mark. */
+    /* A second time, because only now it is known which rules somebody changed. */
+
     inv_rules_read(w);
     inv->hand = false;
     if (w->adopting)

@@ -2,6 +2,8 @@
 
 #include "core/deletion.h"
 #include "core/proxy_state.h"
+#include "core/statics.h"
+
 #include "core/target.h"
 
 enum {
@@ -31,7 +33,7 @@ static uint16_t record_for(struct proxy *p, const struct nat_rule *row, const ch
     if (other_port || !mapping_port_free(t, row->client, row->protocol, row->router_port))
         return 0;
     *ret_why = "there are as many mappings as MAX_MAPPINGS allows";
-    if (t->live >= p->config.mappings_max)
+    if (t->live >= p->config.mappings_max && !statics_has(p, row->client, row->protocol, row->internal_port))
         return 0;
     *ret_why = "the table of mappings is full";
     return m != 0 ? m : mapping_new(t, row->client, row->protocol, row->internal_port);
